@@ -1,0 +1,63 @@
+"""Sales performance reviews as a Jupyter workbook.
+
+In a notebook::
+
+    import reviewlib as rl
+
+    review = rl.open_review("params/demo.yaml", rep="R-014", period="2026-Q3")
+    rl.blocks.scorecard(review)
+    rl.charts.trend(review, kpi="win_rate")
+
+A ``Review`` is one rep (or team) and one ``Period`` for one audience: ``review.scorecard``, ``review.history`` and
+``review.deals`` are DataFrames. ``Params`` is what a workbook asks for. ``blocks`` turn a review into sections of a page,
+``charts`` into figures. Anything that a user can mend is raised as ``ReviewError``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from reviewlib.errors import ReviewError
+
+if TYPE_CHECKING:
+    from reviewlib.evidence.kpis import KPIS
+    from reviewlib.pages import blocks, charts
+    from reviewlib.params import Params
+    from reviewlib.periods import Period
+    from reviewlib.review import Review, open_review, open_team_review
+
+__all__ = [
+    "KPIS",
+    "Params",
+    "Period",
+    "Review",
+    "ReviewError",
+    "blocks",
+    "charts",
+    "open_review",
+    "open_team_review",
+]
+
+_HOMES = {
+    "KPIS": "reviewlib.evidence.kpis",
+    "Params": "reviewlib.params",
+    "Period": "reviewlib.periods",
+    "Review": "reviewlib.review",
+    "blocks": "reviewlib.pages",
+    "charts": "reviewlib.pages",
+    "open_review": "reviewlib.review",
+    "open_team_review": "reviewlib.review",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name where it is first used, so that ``reviewlib --help`` answers at once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(_HOMES[name])
+    return getattr(home, name, None) or import_module(f"{_HOMES[name]}.{name}")
+
+
+def __dir__() -> list[str]:
+    return __all__

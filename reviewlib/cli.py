@@ -1,0 +1,210 @@
+"""The command line. Exit codes: 0 all good, 1 some review failed, 2 the input is invalid, 130 interrupted."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reviewlib.errors import ReviewError
+
+if TYPE_CHECKING:
+    from reviewlib.params import Params
+    from reviewlib.runs import Result
+
+app = typer.Typer(
+    name="reviewlib",
+    help="Sales performance reviews: from a CRM export to a page per rep that both sides can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ParamsPath = Annotated[Path, typer.Argument(metavar="PARAMS", help="The workbook's params file, such as params/demo.yaml.")]
+PeriodName = Annotated[str | None, typer.Option("--period", metavar="P", help="2026-Q3, 2026-H1, 2026-09 or FY2026.")]
+Workers = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="Notebooks at a time; one per core.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="S", help="Seconds that one cell may take.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command(epilog="Example: reviewlib demo --into ~/reviews")
+def demo(
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The workbook's folder.")] = Path(),
+    jobs: Workers = None,
+) -> None:
+    """Make the sample workbook of an invented company and run it."""
+    from reviewlib import starter
+
+    _run(starter.make_demo(into), periods=[], reps=[], teams=[], jobs=jobs, timeout=120, as_json=False)
+
+
+@app.command(epilog="Example: reviewlib sample --reps 200 --deals 50000 --out big")
+def sample(
+    reps: Annotated[int, typer.Option("--reps", min=1, metavar="N", help="How many reps.")],
+    deals: Annotated[int, typer.Option("--deals", min=0, metavar="M", help="How many deals.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The workbook's folder; made where it is missing.")],
+) -> None:
+    """Make the workbook of a synthetic company of any size: params, CSV files, notebooks."""
+    from reviewlib import starter
+
+    path = starter.make_sample(out, reps=reps, deals=deals)
+    typer.echo(f"{path}\nNext: reviewlib run {path}")
+
+
+@app.command(epilog="Example: reviewlib init opportunities.csv --out params/acme.yaml")
+def init(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="The CRM's export: CSV, Excel, Parquet or DuckDB.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where the params file goes.")] = None,
+) -> None:
+    """Propose a params file from an export, with its guesses marked."""
+    from reviewlib import files, params_file
+    from reviewlib.evidence import proposal
+
+    folder = out.parent if out else Path("params")
+    proposed = proposal.propose(export, name=out.stem if out else None, folder=folder)
+    path = out or folder / f"{proposed.name}.yaml"
+    if path.exists():
+        raise ReviewError(
+            "There is a params file already.", where=str(path), do="Give another name with --out, or remove the file."
+        )
+    files.write(path, proposed.text)
+    params_file.place_schema(path.parent)
+    typer.echo(f"{path}: {proposed.recognized or 'recognized by names and content alone'}")
+    typer.echo("Please check:")
+    for line in proposed.checks:
+        typer.echo(f"- {line}")
+    typer.echo(f"Next: reviewlib check {path}")
+
+
+@app.command(epilog="Example: reviewlib check params/demo.yaml")
+def check(params: ParamsPath, as_json: AsJson = False) -> None:
+    """Check params and data, and print the data-quality report."""
+    from reviewlib import params_file, runs, terminal
+    from reviewlib.evidence import quality
+
+    book = params_file.load(params)
+    report = quality.report(book, runs.check(book))
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(report), default=str, indent=1, ensure_ascii=False))
+    else:
+        terminal.print_report(report)
+
+
+@app.command(epilog="Example: reviewlib freeze params/demo.yaml --period 2026-Q3")
+def freeze(params: ParamsPath, period: PeriodName = None) -> None:
+    """Compute every figure of a period and freeze it."""
+    from reviewlib import params_file, runs
+
+    book = params_file.load(params)
+    before = _current(book, period)
+    frozen = runs.freeze(book, [_period(book, period)])[0]
+    typer.echo(f"{frozen.period}: snapshot {frozen.hash}, {len(frozen.subjects)} reviews")
+    for line in runs.moved(before, frozen):
+        typer.echo(line)
+
+
+@app.command(epilog="Example: reviewlib run params/demo.yaml --period 2026-Q3 --team North")
+def run(
+    params: ParamsPath,
+    period: Annotated[
+        list[str] | None,
+        typer.Option("--period", metavar="P", help="2026-Q3, 2026-H1, ...; the last complete one if not given."),
+    ] = None,
+    rep: Annotated[list[str] | None, typer.Option("--rep", metavar="R", help="Only this rep, by id; may be repeated.")] = None,
+    team: Annotated[
+        list[str] | None, typer.Option("--team", metavar="T", help="Only this team and its reps; may be repeated.")
+    ] = None,
+    jobs: Workers = None,
+    timeout: Timeout = 120,
+    as_json: AsJson = False,
+) -> None:
+    """Make the reviews: a page per rep for manager and rep, a page per team, and the index."""
+    _run(params, periods=period or [], reps=rep or [], teams=team or [], jobs=jobs, timeout=timeout, as_json=as_json)
+
+
+@app.command(name="open", epilog="Example: reviewlib open params/demo.yaml --rep R-014 --period 2026-Q3")
+def open_notebook(
+    params: ParamsPath,
+    rep: Annotated[str, typer.Option("--rep", metavar="R", help="The rep's id.")],
+    period: PeriodName = None,
+) -> None:
+    """Open a rep's executed notebook in JupyterLab."""
+    import subprocess
+
+    from reviewlib import params_file, runs
+
+    book = params_file.load(params)
+    path = runs.executed_notebook(book, rep=rep, period=_period(book, period))
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(path)]))  # noqa: S603
+
+
+def main() -> None:
+    """Run the command line; what a user can mend ends with a message, never a traceback."""
+    try:
+        app()
+    except ReviewError as error:
+        typer.echo(f"reviewlib: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("reviewlib: interrupted; what was finished stays", err=True)
+        sys.exit(130)
+
+
+def _run(
+    path: Path, *, periods: list[str], reps: list[str], teams: list[str], jobs: int | None, timeout: float, as_json: bool
+) -> None:
+    """Freeze every period first, so that bad input ends before any notebook starts; then run them."""
+    from reviewlib import params_file, runs, terminal
+
+    book = params_file.load(path)
+    wanted = [_period(book, name) for name in periods] or [None]
+    frozen = runs.freeze(book, wanted, reps=reps, teams=teams)
+    results = []
+    for each in frozen:
+        with terminal.progress(str(each.period)) as shown:
+            results.append(
+                runs.run(
+                    book, each, reps=reps, teams=teams, workers=jobs, timeout=timeout, on_plan=shown.plan, on_done=shown.done
+                )
+            )
+    _say(results, as_json)
+    if any(result.failed for result in results):
+        raise typer.Exit(1)
+
+
+def _say(results: list[Result], as_json: bool) -> None:
+    if as_json:
+        rows = [dataclasses.asdict(entry) | {"period": result.period.name} for result in results for entry in result.entries]
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    for result in results:
+        made = len(result.entries) - len(result.failed)
+        typer.echo(f"{result.period}: {made} pages made, {len(result.failed)} failed, snapshot {result.snapshot.hash}")
+        for entry in result.failed:
+            typer.echo(f"  {entry.kind} {entry.subject}, {entry.audience}’s copy: {entry.error}")
+        typer.echo(f"Open {_shown(result.folder / 'index.html')}")
+
+
+def _shown(path: Path) -> str:
+    """Show a path as short as it can be typed."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _period(book: Params, name: str | None) -> Any:
+    from reviewlib.periods import Period
+
+    return None if name is None else Period.parse(name, book.fiscal)
+
+
+def _current(book: Params, name: str | None) -> Any:
+    from reviewlib.evidence import snapshot
+
+    period = _period(book, name)
+    return None if period is None else snapshot.current(book, period)

@@ -1,0 +1,79 @@
+"""What can go wrong, and how it is said.
+
+    ReviewError                 anything a user can mend; ``exit_code`` is what the command line returns
+    ├── ParamsError             the params file: syntax, unknown keys, values that contradict each other
+    ├── SourceError             a CRM file or table: missing, empty, unreadable, a column or stage that is not there
+    ├── PeriodError             a period that cannot be read, or that the data does not reach
+    ├── SubjectError            a rep or a team that is not in the reps table
+    ├── TargetError             targets that overlap or leave a gap
+    ├── SnapshotError           evidence that is not frozen yet, or not for this audience
+    └── BusyError               another run holds the period (exit code 3)
+
+Every message says what is wrong, where, what was found, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ReviewError(Exception):
+    """Say what is wrong, where, what was found and what to do about it.
+
+    Args:
+        what: One sentence: what is wrong.
+        where: File, line, column or key, as the reader would look it up.
+        found: What stands there.
+        do: The next step.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, what: str, *, where: str | None = None, found: str | None = None, do: str | None = None):
+        self.what = what
+        self.where = where
+        self.found = found
+        self.do = do
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        parts = [("where", self.where), ("found", self.found), ("to do", self.do)]
+        return "\n".join([self.what, *(f"  {label}: {text}" for label, text in parts if text)])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way between processes, keyword arguments included."""
+        return _rebuild, (type(self), self.what, self.where, self.found, self.do)
+
+
+class ParamsError(ReviewError):
+    """The params file cannot be used."""
+
+
+class SourceError(ReviewError):
+    """A source file or table cannot be used."""
+
+
+class PeriodError(ReviewError):
+    """A period cannot be read or is not covered by the data."""
+
+
+class SubjectError(ReviewError):
+    """A rep or team is unknown."""
+
+
+class TargetError(ReviewError):
+    """Targets contradict each other."""
+
+
+class SnapshotError(ReviewError):
+    """The evidence asked for is not frozen."""
+
+
+class BusyError(ReviewError):
+    """Another run holds the period."""
+
+    exit_code: ClassVar[int] = 3
+
+
+def _rebuild(kind: type[ReviewError], what: str, where: str | None, found: str | None, do: str | None) -> ReviewError:
+    return kind(what, where=where, found=found, do=do)

@@ -1,0 +1,1 @@
+"""What the CRM says: sources, tables, KPIs, scorecard, insights, snapshot."""

@@ -1,0 +1,246 @@
+"""Text to dates and decimals, as declared; what does not fit is refused with a reason.
+
+Nothing is guessed: the order of a date and the decimal mark come from params. Money never passes through a float.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import partial
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reviewlib.evidence import tables
+
+Order = Literal["ymd", "dmy", "mdy"]
+Mark = Literal[".", ","]
+Value = dt.date | Decimal | float
+
+_WORDS: Final[dict[Order, str]] = {"ymd": "year-month-day", "dmy": "day-month-year", "mdy": "month-day-year"}
+_TIME: Final = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?[ \xa0]*(?P<half>[AaPp]\.?[Mm]\.?)?"
+_ZONE: Final = r"(?P<zone>[Zz]|[+-]\d\d:?\d\d|[+-]\d\d|UTC|GMT)?"
+_DATE: Final = re.compile(rf"(\d{{1,4}})([-/.])(\d{{1,2}})\2(\d{{1,4}})(?:(?:[Tt]|,?[ \xa0]+){_TIME} *{_ZONE})?", re.ASCII)
+_YEARS: Final = range(1900, 2200)
+_PLAIN: Final = r"^-?\d{1,13}(\.\d{1,4})?$"
+_GROUPS: Final = {".": r"[,\s'’]", ",": r"[.\s'’]"}
+_PLACES: Final = Decimal("0.0001")
+_LARGEST: Final = Decimal(10) ** 14
+_EXACT: Final = Context(prec=400)
+_SYMBOLS: Final[dict[str, frozenset[str]]] = {
+    "€": frozenset({"EUR"}),
+    "£": frozenset({"GBP", "EGP", "GIP", "FKP", "SHP", "SYP", "LBP"}),
+    "₹": frozenset({"INR"}),
+    "$": frozenset(
+        {"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "CLP", "COP", "ARS", "UYU", "BRL", "BND", "JMD", "TTD"}
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a file writes its values, and what they stand for.
+
+    Args:
+        decimal: The decimal mark; the other one may group thousands.
+        dates: The order of day, month and year.
+        zone: The workbook's time zone, where one is declared.
+        currency: The workbook's currency: amounts in another one are refused.
+    """
+
+    decimal: Mark = "."
+    dates: Order = "ymd"
+    zone: ZoneInfo | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A column's values, missing where the text is missing or refused, and the reason of each refusal (else None)."""
+
+    values: pa.Array
+    reasons: npt.NDArray[np.object_]
+
+
+def column(texts: pa.Array, kind: tables.Type, *, style: Style, typed: npt.NDArray[np.bool_] | None = None) -> Cast:
+    """Cast a text column; every distinct text is read once.
+
+    Args:
+        texts: Trimmed text; null where missing.
+        kind: A type of ``tables.ARROW``.
+        style: How text is written.
+        typed: Cells that hold ISO dates and plain decimals whatever the style says.
+    """
+    if kind == "text":
+        return Cast(texts, np.full(len(texts), None, np.object_))
+    if typed is None or not typed.any():
+        return _cast(texts, kind, style)
+    plain = Style(zone=style.zone, currency=style.currency)
+    if typed.all():
+        return _cast(texts, kind, plain)
+    as_typed, as_text = _cast(texts, kind, plain), _cast(texts, kind, style)
+    values = pc.if_else(pa.array(typed), as_typed.values, as_text.values)
+    return Cast(values, np.where(typed, as_typed.reasons, as_text.reasons))
+
+
+def _cast(texts: pa.Array, kind: tables.Type, style: Style) -> Cast:
+    if kind == "money" and style.decimal == "." and pc.all(pc.match_substring_regex(texts, _PLAIN)).as_py() is not False:
+        return Cast(texts.cast(tables.ARROW[kind]), np.full(len(texts), None, np.object_))
+    encoded = texts.dictionary_encode()
+    parse, values, reasons = _parser(kind, style), list[Value | None](), list[str | None]()
+    for text in encoded.dictionary.to_pylist():
+        try:
+            values.append(parse(text))
+            reasons.append(None)
+        except ValueError as error:
+            values.append(None)
+            reasons.append(str(error))
+    codes = encoded.indices
+    spread = np.array([*reasons, None], np.object_)[pc.fill_null(codes, len(reasons)).to_numpy(zero_copy_only=False)]
+    return Cast(pa.array(values, tables.ARROW[kind]).take(codes), spread)
+
+
+def _parser(kind: tables.Type, style: Style) -> Callable[[str], Value]:
+    if kind == "date":
+        return partial(date, order=style.dates, zone=style.zone)
+    if kind == "money":
+        return partial(money, mark=style.decimal, currency=style.currency)
+    return partial(_number, mark=style.decimal, whole=kind == "count")
+
+
+def _number(text: str, *, mark: Mark, whole: bool) -> float | int:
+    value = money(text, mark=mark)
+    if whole and value != int(value):
+        raise ValueError("not a whole number")
+    return int(value) if whole else float(value)
+
+
+def date(text: str, *, order: Order, zone: ZoneInfo | None = None) -> dt.date:
+    """Read a date in the declared order, separated by ``-``, ``/`` or ``.``; a time of day needs a time zone.
+
+    Raises:
+        ValueError: The reason, in a few words.
+    """
+    match = _DATE.fullmatch(text)
+    if match is None:
+        raise ValueError("a number, not a date" if text.isdigit() else "not a date")
+    parts = dict(zip(order, (match[1], match[3], match[4]), strict=True))
+    if len(parts["y"]) == 2:
+        four = len(match[1]) == 4 or len(match[4]) == 4
+        raise ValueError(f"not a date in the order {_WORDS[order]}" if four else "a year of two digits")
+    if len(parts["y"]) != 4 or max(len(parts["m"]), len(parts["d"])) > 2:
+        raise ValueError(f"not a date in the order {_WORDS[order]}")
+    try:
+        day = dt.date(int(parts["y"]), int(parts["m"]), int(parts["d"]))
+    except ValueError:
+        raise ValueError(f"no such day in the order {_WORDS[order]}") from None
+    if day.year not in _YEARS:
+        raise ValueError(f"a year before {_YEARS.start} or after {_YEARS.stop - 1}")
+    return day if match["hour"] is None else _local(day, match, zone)
+
+
+def _local(day: dt.date, match: re.Match[str], zone: ZoneInfo | None) -> dt.date:
+    """Find the day in the workbook's zone. Midnight without an offset is how many tools write a plain date."""
+    try:
+        time = dt.time(_hour(match), int(match["minute"]), int(match["second"] or 0))
+    except ValueError:
+        raise ValueError("no such time of day") from None
+    if match["zone"] is None and time == dt.time():
+        return day
+    if zone is None:
+        raise ValueError("has a time of day: set timezone")
+    if match["zone"] is None:
+        return day
+    return dt.datetime.combine(day, time, _offset(match["zone"])).astimezone(zone).date()
+
+
+def _hour(match: re.Match[str]) -> int:
+    hour = int(match["hour"])
+    if match["half"] is None:
+        return hour
+    if not 1 <= hour <= 12:
+        raise ValueError
+    return hour % 12 + (12 if match["half"][0] in "Pp" else 0)
+
+
+def _offset(text: str) -> dt.tzinfo:
+    if text in {"Z", "z", "UTC", "GMT"}:
+        return dt.UTC
+    digits = text[1:].replace(":", "")
+    shift = dt.timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+    if shift >= dt.timedelta(hours=24):
+        raise ValueError("no such offset from UTC")
+    return dt.timezone(-shift if text[0] == "-" else shift)
+
+
+def money(text: str, *, mark: Mark, currency: str | None = None) -> Decimal:
+    """Read an amount with the declared decimal mark; more than four places are rounded half to even.
+
+    Thousands may be grouped by the other mark, a space or an apostrophe, in threes and all alike. A currency before or behind
+    is dropped when it is the workbook's. Parentheses, and a minus before or behind, mean negative.
+
+    Raises:
+        ValueError: The reason, in a few words.
+    """
+    bare, negative = _unsigned(_without_currency(text.strip(), currency))
+    group = _GROUPS[mark]
+    whole = rf"(?:[0-9]+|[0-9]{{1,3}}({group})[0-9]{{3}}(?:\1[0-9]{{3}})*)"
+    if not re.fullmatch(rf"(?:{whole}(?:{re.escape(mark)}[0-9]*)?|{re.escape(mark)}[0-9]+)", bare):
+        raise ValueError(_why_no_number(bare, mark))
+    value = Decimal(re.sub(group, "", bare).replace(mark, "."))
+    if value >= _LARGEST:
+        raise ValueError("a number of more than 14 digits")
+    rounded = value.quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)
+    return -rounded if negative and rounded else rounded
+
+
+def _why_no_number(bare: str, mark: Mark) -> str:
+    if re.fullmatch(r"[\d.,\s'’]+", bare):
+        return f"not a number with the decimal mark {mark!r}"
+    return "a percentage: write a fraction" if bare.endswith("%") else "not a number"
+
+
+def _unsigned(text: str) -> tuple[str, bool]:
+    text = text.replace("−", "-")
+    if text.startswith("(") and text.endswith(")"):
+        return text[1:-1].strip(), True
+    if text.startswith(("-", "+")):
+        return text[1:].strip(), text[0] == "-"
+    return (text[:-1].strip(), True) if text.endswith("-") else (text, False)
+
+
+def _without_currency(text: str, currency: str | None) -> str:
+    """Drop one ISO code or symbol before or behind the number, the sign and parentheses kept."""
+    match = _CURRENCY.fullmatch(text)
+    if match is None:
+        return text
+    name = match["before"] or match["behind"]
+    if name and currency and not _fits(name, currency):
+        raise ValueError(f"in {name}, and the workbook's currency is {currency}")
+    return "".join(part or "" for part in (match["sign"], match["open"], match["number"], match["close"], match["minus"]))
+
+
+def _fits(name: str, currency: str) -> bool:
+    if name[-1] in _SYMBOLS:
+        return currency in _SYMBOLS[name[-1]]
+    return not re.fullmatch(r"[A-Z]{3}", name) or name == currency
+
+
+def _signs() -> str:
+    return "".join(re.escape(chr(code)) for code in range(0x24, 0x20D0) if unicodedata.category(chr(code)) == "Sc")
+
+
+_NAME: Final = rf"[A-Z]{{3}}|[A-Z]{{0,2}}[{_signs()}]|kr|Kč|zł|Ft|Fr|lei"
+_CURRENCY: Final = re.compile(
+    rf"(?P<sign>[-+−])?(?P<open>\()?\s*(?:(?P<before>{_NAME})\s*)?(?P<number>[-+−]?[\d.,'’\s]*\d[\d.,'’\s]*?)\s*"
+    rf"(?P<minus>[-−])?\s*(?:(?P<behind>{_NAME}))?\s*(?P<close>\))?"
+)

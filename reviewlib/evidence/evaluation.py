@@ -1,0 +1,89 @@
+"""KPIs evaluated: every expression over the facts, for all scopes and all periods of the trend in one query per grain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from reviewlib.evidence.facts import Facts
+from reviewlib.evidence.figures import Kpi
+
+GROUP = ["scope", "scope_id", "period"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every figure as measured, before targets, and the SQL that measured it.
+
+    Attributes:
+        figures: One row per (scope, scope_id, period, kpi): numerator, denominator (missing where the KPI has none), n,
+            sample (ascending list of observations, None where the KPI has no interval of its own).
+        sql: The query of each KPI alone, as text.
+    """
+
+    figures: pd.DataFrame
+    sql: Mapping[str, str]
+
+
+def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Evaluation:
+    """Measure every KPI that has an expression.
+
+    Args:
+        facts: The deal and account facts.
+        kpis: The figures by key.
+        groups: scope, scope_id, period: who gets a row even without any deal; sums and counts are then 0.
+    """
+    parts: list[pd.DataFrame] = []
+    sql: dict[str, str] = {}
+    for table in (facts.deals, facts.accounts):
+        own = [kpi for kpi in kpis.values() if kpi.expression and _table(facts, kpi) is table]
+        wide = groups.merge(_aggregate(table, own).to_pandas(), on=GROUP, how="left")
+        parts += [_long(wide, kpi) for kpi in own]
+        sql |= {kpi.key: str(ibis.to_sql(_aggregate(table, [kpi]), dialect="duckdb")) for kpi in own}
+    return Evaluation(pd.concat(parts, ignore_index=True), sql)
+
+
+def _table(facts: Facts, kpi: Kpi) -> ir.Table:
+    return facts.deals if kpi.grain == "deals" else facts.accounts
+
+
+def _aggregate(table: ir.Table, kpis: list[Kpi]) -> ir.Table:
+    """Describe one aggregation that holds the measures of all these KPIs."""
+    columns: dict[str, ir.Value] = {}
+    for kpi in kpis:
+        assert kpi.expression is not None
+        measure = kpi.expression(table)
+        columns[f"{kpi.key}.top"] = measure.top.cast("float64")
+        columns[f"{kpi.key}.n"] = (measure.top if measure.n is None else measure.n).cast("float64")
+        if measure.bottom is not None:
+            columns[f"{kpi.key}.bottom"] = measure.bottom.cast("float64")
+        if measure.sample is not None:
+            columns[f"{kpi.key}.sample"] = measure.sample.cast("float64").collect()
+    return table.group_by(GROUP).aggregate(**columns)
+
+
+def _long(wide: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
+    """Take one KPI's columns out of the wide result; what nobody has is zero, unless it is a middle or a largest."""
+    frame = wide[GROUP].copy()
+    frame["kpi"] = kpi.key
+    top, bottom, n = (_column(wide, kpi, part) for part in ("top", "bottom", "n"))
+    frame["n"] = n.fillna(0.0)
+    frame["numerator"] = top if kpi.empty and f"{kpi.key}.bottom" not in wide and not kpi.per_target else top.fillna(0.0)
+    frame["denominator"] = bottom.fillna(0.0) if f"{kpi.key}.bottom" in wide else np.nan
+    samples = wide.get(f"{kpi.key}.sample")
+    frame["sample"] = None if samples is None else [_sorted(sample) for sample in samples]
+    return frame
+
+
+def _column(wide: pd.DataFrame, kpi: Kpi, part: str) -> pd.Series:
+    name = f"{kpi.key}.{part}"
+    return wide[name].astype("float64") if name in wide else pd.Series(np.nan, index=wide.index)
+
+
+def _sorted(sample: object) -> list[float]:
+    return sorted(sample) if isinstance(sample, list | tuple | np.ndarray) else []

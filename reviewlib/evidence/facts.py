@@ -1,0 +1,232 @@
+"""Deals as facts: one row per deal and period of the trend, with what the deal counts as in that period.
+
+Every KPI is an aggregate over these columns, and every list of deals on a page is a filter on them, so that a figure and the
+deals behind it cannot disagree. Masked columns are computed first and aggregated afterwards: that form runs alike on DuckDB,
+PostgreSQL and Spark.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+from ibis.backends.duckdb import Backend as DuckDB
+
+from reviewlib.periods import Period
+
+#: What a deal counts as in a period; each is a boolean column of the deal facts.
+FLAGS = (
+    "won",
+    "earned",
+    "sale",
+    "lost",
+    "closed",
+    "refund",
+    "opened",
+    "opened_won",
+    "opened_closed",
+    "open_start",
+    "open_end",
+    "first_win",
+    "won_back",
+    "due",
+    "undated",
+    "stale",
+    "unvalued",
+)
+#: The 90th percentile of won deals' cycles: open deals older than this are called stale.
+STALE_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The periods to evaluate, with the retention window before each.
+
+    Attributes:
+        periods: The trend, oldest first.
+        window_months: Length of the retention window; None for the preceding period of equal length.
+    """
+
+    periods: tuple[Period, ...]
+    window_months: int | None = None
+
+    def window(self, period: Period) -> Period:
+        """The retention window before a period; a period of its own when its length is set in months."""
+        if self.window_months is None:
+            return period.previous
+        months = Period.containing(period.start, "month", period.fiscal)
+        first = months.shift(-self.window_months)
+        return Period(first.start, period.start, "month", f"{self.window_months} months before {period.start}", period.fiscal)
+
+    def table(self) -> pa.Table:
+        """One row per period: period, start, end, window_start, next_end."""
+        return pa.table(
+            {
+                "period": [period.name for period in self.periods],
+                "start": [period.start for period in self.periods],
+                "end": [period.end for period in self.periods],
+                "window_start": [self.window(period).start for period in self.periods],
+                "next_end": [period.next.end for period in self.periods],
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The two grains that KPIs aggregate.
+
+    Attributes:
+        deals: One row per (scope, scope_id, period, deal): flags, amounts, days.
+        accounts: One row per (scope, scope_id, period, account): base, bought, base_revenue, revenue.
+        periods: One row per (period, deal), before scopes: what the deal lists on pages are taken from.
+    """
+
+    deals: ir.Table
+    accounts: ir.Table
+    periods: ir.Table
+
+
+def build(con: DuckDB, deals: pd.DataFrame, *, members: pd.DataFrame, calendar: Calendar, mapped: frozenset[str]) -> Facts:
+    """Describe the facts as views; nothing is computed here.
+
+    Args:
+        con: A fresh connection; tables ``deals``, ``calendar``, ``members`` and views ``period_facts``, ``deal_facts``,
+            ``account_facts`` are made in it, so that a KPI's own SQL stays short.
+        deals: The canonical deals.
+        members: Which owner counts for which scope in which period: rep_id, period, scope, scope_id.
+        calendar: The periods of the trend.
+        mapped: The deal columns that the export has; without ``expected_amount`` the pipeline is counted, not valued,
+            without ``expected_close_on`` every open deal is due.
+    """
+    source = _register(con, "deals", pa.Table.from_pandas(deals, preserve_index=False))
+    periods = _register(con, "calendar", calendar.table())
+    scopes = _register(con, "members", pa.Table.from_pandas(members, preserve_index=False))
+    by_period = con.create_view("period_facts", _by_period(_prepared(source, mapped), periods, mapped))
+    scoped = con.create_view("deal_facts", by_period.join(scopes, ["rep_id", "period"]))
+    accounts = con.create_view("account_facts", _accounts(scoped))
+    return Facts(deals=scoped, accounts=accounts, periods=by_period)
+
+
+def lists(facts: Facts, period: str) -> pd.DataFrame:
+    """Fetch the deals that count in one period, each once, with their flags; sorted by rep, closing date and id."""
+    rows = facts.periods.filter(facts.periods.period == period)
+    frame: pd.DataFrame = rows.order_by(["rep_id", "closed_on", "opened_on", "deal_id"]).to_pandas()
+    return frame
+
+
+def _register(con: DuckDB, name: str, table: pa.Table) -> ir.Table:
+    """Lend an Arrow table to the engine without a copy (``create_table`` drops a view in words DuckDB 2.0 does not parse)."""
+    con.con.register(name, table)
+    return con.table(name)
+
+
+def _prepared(deals: ir.Table, mapped: frozenset[str]) -> ir.Table:
+    """Add what a deal is regardless of the period."""
+    is_won = deals.outcome == "won"
+    refund = (is_won & (deals.amount < 0)).fill_null(False)
+    dated = (deals.opened_on.notnull() & (deals.closed_on.isnull() | (deals.closed_on >= deals.opened_on))).fill_null(False)
+    expected = deals.expected_amount if "expected_amount" in mapped else ibis.literal(1).cast("decimal(18,4)")
+    days = deals.closed_on.delta(deals.opened_on, unit="day")
+    base = deals.mutate(
+        is_won=is_won,
+        is_refund=refund,
+        is_win=is_won & ~refund,
+        is_sale=(is_won & ~refund & deals.amount.notnull()).fill_null(False),
+        is_lost=deals.outcome == "lost",
+        is_open=deals.outcome == "open",
+        valued=dated & expected.notnull(),
+        expected=expected,
+        days=ibis.ifelse(is_won & ~refund & dated, days, None),
+    )
+    return _with_purchases(base).cross_join(base.aggregate(stale_after=base.days.quantile(STALE_SHARE)))
+
+
+def _with_purchases(deals: ir.Table) -> ir.Table:
+    """Number each account's purchases; the smallest deal id comes first among several on one day."""
+    sales = deals.filter(deals.is_sale & deals.account_id.notnull())
+    window = ibis.window(group_by=sales.account_id, order_by=[sales.closed_on, sales.deal_id])
+    purchases = sales.select(
+        "deal_id",
+        purchase=ibis.row_number().over(window) + 1,
+        purchase_before=sales.closed_on.lag().over(window),
+    )
+    return deals.left_join(purchases, "deal_id").drop("deal_id_right")
+
+
+def _by_period(deals: ir.Table, periods: ir.Table, mapped: frozenset[str]) -> ir.Table:
+    """Pair each deal with the periods in which it counts as anything, and say as what."""
+    pairs = deals.cross_join(periods)
+    closed = _false(~pairs.is_open & (pairs.closed_on >= pairs.start) & (pairs.closed_on < pairs.end))
+    opened = _false(~pairs.is_refund & (pairs.opened_on >= pairs.start) & (pairs.opened_on < pairs.end))
+    window = _false(pairs.is_won & (pairs.closed_on >= pairs.window_start) & (pairs.closed_on < pairs.start))
+    open_end = _open_at(pairs, pairs.end)
+    open_start = _open_at(pairs, pairs.start)
+    no_opening = pairs.is_open & pairs.opened_on.isnull()
+    marked = pairs.mutate(closed_in=closed, opened=opened, in_window=window, open_end=open_end, open_start=open_start)
+    marked = marked.mutate(unplaced=no_opening)
+    marked = marked.filter(marked.closed_in | opened | window | open_end | open_start | no_opening)
+    return _with_bought(_with_flags(marked, mapped))
+
+
+def _with_flags(f: ir.Table, mapped: frozenset[str]) -> ir.Table:
+    soon = (f.expected_close_on >= f.end) & (f.expected_close_on < f.next_end)
+    due = soon if "expected_close_on" in mapped else ibis.literal(True)
+    age = f.end.delta(f.opened_on, unit="day")
+    return f.mutate(
+        won=f.closed_in & f.is_win,
+        sale=f.closed_in & f.is_sale,
+        lost=f.closed_in & f.is_lost,
+        closed=f.closed_in & (f.is_win | f.is_lost),
+        refund=f.closed_in & f.is_refund,
+        earned=f.closed_in & f.is_won,
+        opened_won=f.opened & f.is_win,
+        opened_closed=f.opened & ~f.is_open,
+        first_win=_false(f.closed_in & f.is_sale & (f.purchase == 1)),
+        won_back=_false(f.closed_in & f.is_sale & (f.purchase > 1) & (f.purchase_before < f.window_start)),
+        due=_false(f.open_end & due),
+        undated=f.open_end & f.expected_close_on.isnull(),
+        stale=_false(f.open_end & (age > f.stale_after)),
+        unvalued=f.unplaced | (f.open_end & ~f.valued),
+    )
+
+
+def _with_bought(facts: ir.Table) -> ir.Table:
+    """Say of each row whether its account bought in the period, from anyone."""
+    sales = facts.filter(facts.sale & facts.account_id.notnull())
+    bought = sales.select("account_id", "period").distinct().mutate(bought=True)
+    joined = facts.left_join(bought, ["account_id", "period"]).drop("account_id_right", "period_right")
+    return joined.mutate(bought=_false(joined.bought))
+
+
+def _accounts(facts: ir.Table) -> ir.Table:
+    """Sum up each account per scope and period; deals without an account belong to no customer."""
+    rows = facts.filter(facts.account_id.notnull())
+    zero = ibis.literal(0).cast("decimal(18,4)")
+    return rows.group_by(["scope", "scope_id", "period", "account_id"]).aggregate(
+        base=(rows.in_window & rows.is_sale).any(),
+        bought=rows.bought.any(),
+        open_deal=rows.open_end.any(),
+        base_revenue=ibis.ifelse(rows.in_window, rows.amount, zero).sum(),
+        revenue=ibis.ifelse(rows.earned, rows.amount, zero).sum(),
+    )
+
+
+def _open_at(pairs: ir.Table, moment: ir.Value) -> ir.BooleanValue:
+    return _false(~pairs.is_refund & (pairs.opened_on < moment) & (pairs.is_open | (pairs.closed_on >= moment)))
+
+
+def _false(mask: ir.Value) -> ir.BooleanValue:
+    """Read an unknown comparison as no."""
+    return mask.fill_null(False)
+
+
+def account_rows(facts: Facts, period: str) -> pd.DataFrame:
+    """Fetch each rep's base accounts of one period: scope_id, account_id, base_revenue, revenue, kept, open_deal."""
+    rows = facts.accounts
+    rows = rows.filter((rows.scope == "rep") & (rows.period == period) & rows.base)
+    columns = rows.select("scope_id", "account_id", "base_revenue", "revenue", "open_deal", kept=rows.bought)
+    frame: pd.DataFrame = columns.order_by(["scope_id", ibis.desc("base_revenue"), "account_id"]).to_pandas()
+    return frame

@@ -1,0 +1,89 @@
+"""What a figure is: a KPI's definition as data, and the measure that its expression yields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+Unit = Literal["money", "percent", "ratio", "days", "count", "score"]
+JudgedBy = Literal["exact", "wilson", "order", "none"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What an expression yields per scope and period: the figure is ``top``, or ``top / bottom`` where there is one.
+
+    Attributes:
+        top: The numerator, or the figure itself.
+        bottom: The denominator.
+        n: The sample size, in the unit that the KPI's ``n_label`` names; ``top`` where it is not given.
+        sample: The observations behind a median, for its interval; missing where an observation does not count.
+    """
+
+    top: ir.Value
+    bottom: ir.Value | None = None
+    n: ir.Value | None = None
+    sample: ir.Value | None = None
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One figure: data, and one expression over the facts.
+
+    Attributes:
+        key: Its name in files and params.
+        label: Its name on pages.
+        unit: money, percent (as a fraction), ratio, days, count or score.
+        better: The good direction; ``none`` for supporting figures.
+        group: The heading under which pages print it.
+        judged_by: ``exact`` (it counts what happened), ``wilson`` or ``order`` (a sample with an interval), ``none``.
+        definition: What it is, in one line, as printed.
+        n_label: What ``n`` counts.
+        needs: The deal columns that must be mapped.
+        expression: The measure over the facts of ``grain``; None for measures that come from other tools.
+        grain: ``deals`` or ``accounts``.
+        history: What the history must cover: the ``period``, or also the retention ``window`` before it.
+        per_target: The denominator is a revenue target: of ``this`` period or of the ``next``.
+        targets: How target rows combine: ``sum`` over time, ``stock`` (the last), or ``level`` (the narrowest that contains).
+        bands: ``share`` (attainment) or ``points`` (distance) for exact verdicts.
+        only_with_target: Never judged against the peers.
+        empty: The reason for ``n/a`` where the denominator is zero.
+        of: The KPI that a supporting figure stands beside.
+        evidence: The flag (see ``facts.FLAGS``) of the deals that a page lists, or ``accounts``.
+        sentence: The figure in a sentence, for generated text; numbers are cells of the scorecard.
+        note: What stands beside it, in a sentence.
+    """
+
+    key: str
+    label: str
+    unit: Unit
+    definition: str
+    expression: Callable[[ir.Table], Measure] | None = None
+    better: Literal["higher", "lower", "none"] = "none"
+    group: str = ""
+    judged_by: JudgedBy = "none"
+    n_label: str = ""
+    needs: tuple[str, ...] = ()
+    grain: Literal["deals", "accounts"] = "deals"
+    history: Literal["period", "window"] = "period"
+    per_target: Literal["this", "next"] | None = None
+    targets: Literal["sum", "stock", "level"] = "level"
+    bands: Literal["share", "points"] = "share"
+    only_with_target: bool = False
+    empty: str = ""
+    of: str | None = None
+    evidence: str | None = None
+    sentence: str | None = None
+    note: str | None = None
+
+    def card(self, *, objective: str | None, benchmark: float | None) -> dict[str, Any]:
+        """What a page needs to know of the figure, as plain data; objective and benchmark come from params."""
+        names = ("key", "label", "unit", "better", "group", "judged_by", "definition", "n_label", "of", "evidence", "sentence")
+        return {name: getattr(self, name) for name in names} | {
+            "objective": objective,
+            "benchmark": benchmark,
+        }

@@ -1,0 +1,234 @@
+"""Insights: strengths, areas to improve, recommended actions, achievements and the summary, from the scorecard alone.
+
+Every sentence is a template whose numbers are cells of the scorecard, ``{win_rate.target}``; pages fill them in. So a sentence
+cannot say a figure that the scorecard does not hold, and advice goes when its gap goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from reviewlib.evidence.achievements import Achievement, achievements
+from reviewlib.evidence.figures import Kpi
+from reviewlib.params import Params, Play
+from reviewlib.periods import Period
+
+Row = Mapping[Hashable, Any]
+
+_ORDER: Final = ("gap", "watch", "strength")
+
+
+@dataclass(frozen=True)
+class Card:
+    """The scorecard of one subject: its rows by KPI and period.
+
+    Attributes:
+        rows: (kpi, period name) to a row of the scorecard.
+        kpis: The figures of the workbook.
+        period: The review period.
+        trend: The periods of the trend, oldest first.
+    """
+
+    rows: Mapping[tuple[str, str], Row]
+    kpis: Mapping[str, Kpi]
+    period: Period
+    trend: tuple[Period, ...]
+
+    @classmethod
+    def of(cls, history: pd.DataFrame, *, kpis: Mapping[str, Kpi], period: Period, trend: tuple[Period, ...]) -> Card:
+        """Read the rows of one subject."""
+        rows = {(str(row["kpi"]), str(row["period"])): row for row in history.to_dict("records")}
+        return cls(rows, kpis, period, trend)
+
+    def cell(self, kpi: str, column: str = "value", period: Period | None = None) -> Any:
+        """Read one cell; None where the figure or the value is missing."""
+        row = self.rows.get((kpi, (period or self.period).name))
+        value = row[column] if row else None
+        return None if value is None or pd.isna(value) else value
+
+    def judged(self) -> list[Kpi]:
+        """The KPIs proper that the scorecard holds, in order."""
+        return [kpi for key, kpi in self.kpis.items() if kpi.of is None and (key, self.period.name) in self.rows]
+
+
+@dataclass(frozen=True)
+class Insights:
+    """What the scorecard says, as plain data for a slice."""
+
+    summary: list[str]
+    leads: dict[str, str]
+    findings: list[dict[str, Any]]
+    achievements: list[Achievement]
+
+
+def insights(card: Card, params: Params, *, deals: Sequence[Row] = (), team_met: bool = False) -> Insights:
+    """Read a scorecard.
+
+    Args:
+        card: The subject's scorecard.
+        params: Playbook, recognition rules and weights.
+        deals: The deals won in the period, for the name of a significant one.
+        team_met: Whether the subject's team met its revenue target.
+    """
+    found = achievements(card, params.recognition, deals=deals, team_met=team_met)
+    findings = _findings(card, params)
+    return Insights(_summary(card, found), _leads(card, findings, found), findings, found)
+
+
+def _findings(card: Card, params: Params) -> list[dict[str, Any]]:
+    """One finding per strength, gap and watch; gaps first, then by weight."""
+    rows = [(kpi, str(card.cell(kpi.key, "verdict"))) for kpi in card.judged()]
+    named = [(kpi, verdict) for kpi, verdict in rows if verdict in _ORDER]
+    weight = {key: entry.weight or 1.0 for key, entry in params.kpis.items()}
+    named.sort(key=lambda pair: (_ORDER.index(pair[1]), -weight.get(pair[0].key, 1.0)))
+    return [_finding(card, kpi, verdict, params.playbook) for kpi, verdict in named]
+
+
+def _finding(card: Card, kpi: Kpi, verdict: str, playbook: Sequence[Play]) -> dict[str, Any]:
+    plays = [play for play in playbook if play.kpi == kpi.key and verdict in play.when]
+    return {
+        "kind": "strength" if verdict == "strength" else "improve",
+        "kpi": kpi.key,
+        "verdict": verdict,
+        "title": f"{kpi.label}: {card.cell(kpi.key, 'reason')}",
+        "text": _text(card, kpi),
+        "evidence": _evidence(card, kpi),
+        "actions": [
+            {"text": play.action, "who": play.who, "skill": play.skill, "offer": play.offer}
+            for play in plays
+            if verdict != "strength"
+        ],
+    }
+
+
+def _text(card: Card, kpi: Kpi) -> str:
+    """Say the figure and what it is held against."""
+    if card.cell(kpi.key, "target") is None:
+        return f"{kpi.sentence}."
+    if kpi.judged_by == "exact" and card.cell(kpi.key, "attainment") is not None and kpi.better == "higher":
+        return f"{kpi.sentence}, {{{kpi.key}.attainment}} of the target of {{{kpi.key}.target}}."
+    return f"{kpi.sentence}, against a target of {{{kpi.key}.target}}."
+
+
+def _evidence(card: Card, kpi: Kpi) -> list[str]:
+    """List what backs a finding: interval, earlier figures, peers, what stands beside it."""
+    lines = {
+        "low": f"The interval is {{{kpi.key}.low}} to {{{kpi.key}.high}}.",
+        "previous": f"It was {{{kpi.key}.previous}} in {{previous_period}}.",
+        "peer_median": f"The peers’ median is {{{kpi.key}.peer_median}}.",
+    }
+    said = [text for column, text in lines.items() if card.cell(kpi.key, column) is not None]
+    return [*said, kpi.note] if kpi.note and _complete(card, kpi) else said
+
+
+def _complete(card: Card, kpi: Kpi) -> bool:
+    """Tell whether every figure beside a KPI that its note names is available."""
+    beside = [key for key, other in card.kpis.items() if other.of == kpi.key and f"{{{key}}}" in (kpi.note or "")]
+    return all(card.cell(key) is not None for key in beside)
+
+
+def _summary(card: Card, found: Sequence[Achievement]) -> list[str]:
+    """Say the period in up to four sentences: revenue, its change, conversion, what comes next."""
+    if card.cell("revenue") is None:
+        return [f"No revenue can be given: {card.cell('revenue', 'reason') or 'it is switched off'}."]
+    best = any(item.rule == "personal_best" and item.kpi == "revenue" for item in found)
+    first = (
+        "{subject} closed {revenue}, {revenue.attainment} of the {revenue.target} target"
+        if card.cell("revenue", "attainment") is not None
+        else "{subject} closed {revenue} in {revenue.n} won deals"
+    )
+    lines = [
+        f"{first}{', the highest of the periods shown' if best else ''}.",
+        _change(card),
+        _conversion(card),
+        _outlook(card),
+    ]
+    return [line for line in lines if line]
+
+
+def _change(card: Card) -> str:
+    """Say how revenue moved and what explains it."""
+    change = card.cell("revenue", "change")
+    if change is None:
+        return ""
+    if change == 0:
+        return "Revenue was the same as in {previous_period}."
+    moved = f"Revenue {'rose' if change > 0 else 'fell'} by {{revenue.change|abs}} from {{previous_period}}"
+    rest, why = card.cell("change_unsplit"), card.cell("change_unsplit", "reason")
+    if rest and not (card.cell("change_won_deals") or card.cell("change_deal_size")):
+        return f"{moved}; the change cannot be split: {why}."
+    refunds = ", refunds {change_refunds|signed}" if card.cell("change_refunds") else ""
+    parts = "the number of won deals explains {change_won_deals|signed}, their average size {change_deal_size|signed}"
+    unsplit = f"; {{change_unsplit|signed}} is not split: {why}" if rest else ""
+    return f"{moved}: {parts}{refunds}{unsplit}."
+
+
+def _conversion(card: Card) -> str:
+    if card.cell("win_rate") is None:
+        return ""
+    before = ", after {win_rate.previous} in {previous_period}" if card.cell("win_rate", "previous") is not None else ""
+    return f"{card.kpis['win_rate'].sentence}{before}."
+
+
+def _outlook(card: Card) -> str:
+    """Say how the next period starts."""
+    growth = card.cell("pipeline_growth")
+    if growth is None:
+        return ""
+    moved = "stayed level at" if round(growth, 3) == 0 else f"{'rose' if growth > 0 else 'fell'} by {{pipeline_growth|abs}} to"
+    unit = " open deals" if card.kpis["pipeline_end"].unit == "count" else ""
+    covers = ", and what is due in {next_period} covers the next target {pipeline_coverage}"
+    return f"Open pipeline {moved} {{pipeline_end}}{unit}{covers if card.cell('pipeline_coverage') is not None else ''}."
+
+
+def _leads(card: Card, findings: Sequence[Mapping[str, Any]], found: Sequence[Achievement]) -> dict[str, str]:
+    """Open each section with its finding."""
+    leads = {"scorecard": _verdicts(card), "change": _change(card), "pipeline": _bridge(card), "customers": _customers(card)}
+    kinds = {finding["kind"] for finding in findings}
+    if "strength" not in kinds:
+        leads["strengths"] = "No figure is a strength beyond doubt in this period."
+    if "improve" not in kinds:
+        leads["improve"] = "No figure calls for action in this period."
+    if not found:
+        leads["achievements"] = "No rule found an achievement in this period."
+    return {section: lead for section, lead in leads.items() if lead}
+
+
+def _verdicts(card: Card) -> str:
+    """Name the KPIs by verdict, without counting."""
+    names = {"strength": "Strengths", "on_track": "On track", "watch": "To watch", "gap": "Gaps"}
+    by_verdict = {
+        verdict: [kpi.label for kpi in card.judged() if card.cell(kpi.key, "verdict") == verdict] for verdict in names
+    }
+    said = [f"{name}: {_and(by_verdict[verdict])}." for verdict, name in names.items() if by_verdict[verdict]]
+    return " ".join(said) or "No figure can be judged on this period’s data."
+
+
+def _bridge(card: Card) -> str:
+    if card.cell("pipeline_created") is None:
+        return ""
+    return "{pipeline_created} was created, {pipeline_won} was won and {pipeline_lost} was lost."
+
+
+def _customers(card: Card) -> str:
+    if card.cell("retention_rate") is None and card.cell("new_customers") is None:
+        return ""
+    parts = {
+        "retention_rate": "{kept_accounts} of the {base_accounts} accounts that bought in the window before bought again",
+        "new_customers": "{new_customers} bought for the first time",
+    }
+    return f"{_and([text for key, text in parts.items() if card.cell(key) is not None])}."
+
+
+def _and(names: Sequence[str]) -> str:
+    """Join names as in a sentence, the first one capitalised as it is."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def plain(achievement: Achievement, subject: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn an achievement into plain data for a slice."""
+    return {**asdict(achievement), "subject": dict(subject)}

@@ -1,0 +1,446 @@
+"""The KPIs: what each is called, how it is judged, and one expression that measures it.
+
+To add a KPI, add one entry to ``KPIS``. Nothing about a KPI stands anywhere else. A supporting figure is an entry too: it names
+in ``of`` the KPI that it stands beside, and is never judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from reviewlib.errors import ParamsError
+from reviewlib.evidence.figures import Kpi, Measure, Unit
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from reviewlib.params import KpiParams, Params
+
+OPENED = ("opened_on",)
+CLOSED = ("closed_on",)
+CYCLE = ("opened_on", "closed_on")
+SALES = ("closed_on", "amount")
+CUSTOMERS = ("closed_on", "amount", "account_id")
+EXPECTED = ("opened_on", "closed_on", "expected_amount")
+
+
+def _money(mask: ir.Value, amount: ir.Value) -> ir.Value:
+    """Sum an amount where the mask holds; the sum of nothing is zero."""
+    return mask.ifelse(amount, 0).sum()
+
+
+def _value(f: ir.Table, flag: str) -> ir.Value:
+    """Sum the expected amounts of the deals that have one and count as ``flag``."""
+    return _money(f[flag] & f.valued, f.expected)
+
+
+def _beside(
+    of: str, key: str, label: str, unit: Unit, definition: str, expression: Callable[[ir.Table], Measure], **more: Any
+) -> Kpi:
+    """Describe a supporting figure."""
+    return Kpi(key=key, label=label, unit=unit, definition=definition, expression=expression, of=of, **more)
+
+
+RESULT: Final = (
+    Kpi(
+        key="revenue",
+        label="Sales revenue",
+        unit="money",
+        better="higher",
+        group="Result",
+        judged_by="exact",
+        definition="Sum of the amounts of deals won and closed in the period; refunds reduce it.",
+        n_label="won deals",
+        needs=SALES,
+        targets="sum",
+        expression=lambda f: Measure(_money(f.earned, f.amount), n=f.sale.sum()),
+        evidence="earned",
+        sentence="{revenue} was closed in {revenue.n} won deals",
+    ),
+    _beside("revenue", "won_revenue", "Revenue without refunds", "money", "Sum of the amounts of won deals, refunds left out.",
+            lambda f: Measure(_money(f.sale, f.amount), n=f.sale.sum()), needs=SALES, n_label="won deals"),
+    _beside("revenue", "refunds", "Refunds", "money", "Sum of won deals of negative amount, by their close date.",
+            lambda f: Measure(_money(f.refund, f.amount), n=f.refund.sum()), needs=SALES, n_label="refunds"),
+    _beside("revenue", "refund_deals", "Number of refunds", "count", "Won deals of negative amount.",
+            lambda f: Measure(f.refund.sum()), needs=SALES),
+    _beside("revenue", "won_without_amount", "Won deals without an amount", "count",
+            "Won deals whose amount is missing; they count in win rate and cycle only.",
+            lambda f: Measure((f.won & ~f.sale).sum()), needs=CLOSED),
+    _beside("revenue", "largest_deal", "Largest deal", "money", "The largest amount of a deal won in the period.",
+            lambda f: Measure(f.sale.ifelse(f.amount, None).max(), n=f.sale.sum()), needs=SALES, n_label="won deals",
+            empty="no deal was won in the period"),
+    Kpi(
+        key="attainment",
+        label="Quota attainment",
+        unit="percent",
+        better="higher",
+        group="Result",
+        definition="Revenue divided by the effective target: the full one times ramp and share of active days.",
+        n_label="won deals",
+        needs=SALES,
+        per_target="this",
+        expression=lambda f: Measure(_money(f.earned, f.amount), n=f.sale.sum()),
+        empty="no revenue target is set for the period",
+        sentence="{revenue} is {attainment} of the target of {revenue.target}",
+    ),
+    Kpi(
+        key="new_customers",
+        label="Customers acquired",
+        unit="count",
+        better="higher",
+        group="Result",
+        judged_by="exact",
+        definition="Accounts whose first-ever won deal, over all reps and all history, closed in the period; credited to the "
+        "owner of that deal (several on one day: the smallest deal id).",
+        n_label="won deals",
+        needs=CUSTOMERS,
+        history="window",
+        targets="sum",
+        expression=lambda f: Measure(f.first_win.sum(), n=f.sale.sum()),
+        evidence="first_win",
+        sentence="{new_customers} customers bought for the first time",
+        note="{won_back} more were won back.",
+    ),
+    _beside("new_customers", "won_back", "Customers won back", "count",
+            "Accounts that bought again after a full retention window without a purchase; not counted as new.",
+            lambda f: Measure(f.won_back.sum()), needs=CUSTOMERS, history="window"),
+    _beside("new_customers", "new_customer_revenue", "Revenue of first purchases", "money",
+            "Amounts of the first purchases of customers acquired in the period.",
+            lambda f: Measure(_money(f.first_win, f.amount), n=f.first_win.sum()), needs=CUSTOMERS, history="window",
+            n_label="first purchases"),
+)  # fmt: skip
+
+CONVERSION: Final = (
+    Kpi(
+        key="win_rate",
+        label="Win rate",
+        unit="percent",
+        better="higher",
+        group="Conversion",
+        judged_by="wilson",
+        definition="Won deals divided by won and lost deals closed in the period, by count; no decision is lost.",
+        n_label="closed deals",
+        needs=CLOSED,
+        expression=lambda f: Measure(f.won.sum(), f.closed.sum(), n=f.closed.sum()),
+        empty="no deal was closed in the period",
+        evidence="closed",
+        sentence="{won_deals} of {closed_deals} closed deals were won: {win_rate}",
+        note="By value the rate is {win_rate_value}.",
+    ),
+    _beside("win_rate", "won_deals", "Won deals", "count", "Deals won and closed in the period, refunds left out.",
+            lambda f: Measure(f.won.sum()), needs=CLOSED),
+    _beside("win_rate", "lost_deals", "Lost deals", "count", "Deals lost and closed in the period.",
+            lambda f: Measure(f.lost.sum()), needs=CLOSED),
+    _beside("win_rate", "closed_deals", "Closed deals", "count", "Deals won or lost and closed in the period.",
+            lambda f: Measure(f.closed.sum()), needs=CLOSED),
+    _beside("win_rate", "win_rate_value", "Win rate by value", "percent",
+            "Expected amount of won deals divided by that of won and lost deals closed in the period.",
+            lambda f: Measure(_money(f.won & f.expected_amount.notnull(), f.expected_amount),
+                              _money(f.closed & f.expected_amount.notnull(), f.expected_amount),
+                              n=(f.closed & f.expected_amount.notnull()).sum()),
+            needs=("closed_on", "expected_amount"), n_label="closed deals", empty="no closed deal carries an expected amount"),
+    Kpi(
+        key="conversion_rate",
+        label="Cohort conversion",
+        unit="percent",
+        better="higher",
+        group="Conversion",
+        judged_by="wilson",
+        definition="Of the deals opened in the period, the share won by the as-of date; open ones stay in the denominator.",
+        n_label="opened deals",
+        needs=OPENED,
+        expression=lambda f: Measure(f.opened_won.sum(), f.opened.sum(), n=f.opened.sum()),
+        empty="no deal was opened in the period",
+        evidence="opened",
+        sentence="{opened_won} of {opened_deals} deals opened in the period are won so far: {conversion_rate}",
+    ),
+    _beside("conversion_rate", "opened_deals", "Opened deals", "count", "Deals opened in the period.",
+            lambda f: Measure(f.opened.sum()), needs=OPENED),
+    _beside("conversion_rate", "opened_won", "Opened and won", "count", "Deals opened in the period and won by the as-of date.",
+            lambda f: Measure(f.opened_won.sum()), needs=OPENED),
+    _beside("conversion_rate", "opened_closed", "Opened and closed", "count",
+            "Deals opened in the period and closed by the as-of date.", lambda f: Measure(f.opened_closed.sum()), needs=OPENED),
+    Kpi(
+        key="deal_size",
+        label="Average deal size",
+        unit="money",
+        better="higher",
+        group="Conversion",
+        judged_by="order",
+        definition="Won amount without refunds divided by won deals that carry an amount; the interval is that of the median.",
+        n_label="won deals",
+        needs=SALES,
+        expression=lambda f: Measure(_money(f.sale, f.amount), f.sale.sum(), n=f.sale.sum(),
+                                     sample=f.sale.ifelse(f.amount, None)),
+        empty="no deal with an amount was won in the period",
+        evidence="sale",
+        sentence="The average of {deal_size.n} won deals was {deal_size}",
+        note="The median deal was {deal_size_median}.",
+    ),
+    _beside("deal_size", "deal_size_median", "Median deal size", "money", "The middle amount of won deals, refunds left out.",
+            lambda f: Measure(f.sale.ifelse(f.amount, None).median(), n=f.sale.sum()), needs=SALES, n_label="won deals",
+            empty="no deal with an amount was won in the period"),
+    Kpi(
+        key="cycle_days",
+        label="Sales cycle",
+        unit="days",
+        better="lower",
+        group="Conversion",
+        judged_by="order",
+        definition="Median days from opening to closing of deals won in the period; open deals are not counted.",
+        n_label="won deals",
+        needs=CYCLE,
+        expression=lambda f: Measure(f.won.ifelse(f.days, None).median(), n=f.won.ifelse(f.days, None).count(),
+                                     sample=f.won.ifelse(f.days, None)),
+        empty="no deal with both dates was won in the period",
+        evidence="won",
+        sentence="The median of {cycle_days.n} won deals took {cycle_days}",
+        note="Half of them took {cycle_q1} to {cycle_q3}. Open deals are not counted.",
+    ),
+    _beside("cycle_days", "cycle_q1", "Sales cycle, lower quartile", "days",
+            "A quarter of the won deals took at most this long.",
+            lambda f: Measure(f.won.ifelse(f.days, None).quantile(0.25), n=f.won.ifelse(f.days, None).count()), needs=CYCLE,
+            empty="no deal with both dates was won in the period"),
+    _beside("cycle_days", "cycle_q3", "Sales cycle, upper quartile", "days",
+            "Three quarters of the won deals took at most this long.",
+            lambda f: Measure(f.won.ifelse(f.days, None).quantile(0.75), n=f.won.ifelse(f.days, None).count()), needs=CYCLE,
+            empty="no deal with both dates was won in the period"),
+)  # fmt: skip
+
+PIPELINE: Final = (
+    Kpi(
+        key="pipeline_value",
+        label="Open pipeline",
+        unit="money",
+        better="higher",
+        group="Pipeline",
+        judged_by="exact",
+        definition="Sum of the expected amounts of deals open at the end of the period; the closing amount is never used.",
+        n_label="open deals",
+        needs=EXPECTED,
+        targets="stock",
+        expression=lambda f: Measure(_value(f, "open_end"), n=(f.open_end & f.valued).sum()),
+        evidence="open_end",
+        sentence="{pipeline_value} was open at the end of the period in {pipeline_value.n} deals",
+    ),
+    _beside("pipeline_value", "open_deals", "Open deals", "count", "Deals open at the end of the period.",
+            lambda f: Measure(f.open_end.sum()), needs=CYCLE),
+    _beside("pipeline_value", "open_deals_start", "Open deals at the start", "count", "Deals open at the start of the period.",
+            lambda f: Measure(f.open_start.sum()), needs=CYCLE),
+    _beside("pipeline_value", "unvalued_deals", "Open deals outside the value", "count",
+            "Open deals without opening date or expected amount; they stay outside value, growth and bridge.",
+            lambda f: Measure(f.unvalued.sum()), needs=CLOSED),
+    _beside("pipeline_value", "stale_deals", "Old open deals", "count",
+            "Open deals older than the time in which nine of ten won deals of the workbook closed.",
+            lambda f: Measure(f.stale.sum()), needs=CYCLE),
+    _beside("pipeline_value", "stale_after", "Time in which nine of ten wins close", "days",
+            "The 90th percentile of the sales cycle of all won deals of the workbook.",
+            lambda f: Measure(f.stale_after.max()), needs=CYCLE, empty="no deal with both dates was won"),
+    Kpi(
+        key="pipeline_growth",
+        label="Pipeline growth",
+        unit="percent",
+        better="higher",
+        group="Pipeline",
+        judged_by="exact",
+        definition="Change of the open pipeline from the start to the end of the period, divided by its value at the start.",
+        n_label="open deals at the start",
+        needs=CYCLE,
+        bands="points",
+        expression=lambda f: Measure(_value(f, "open_end") - _value(f, "open_start"), _value(f, "open_start"),
+                                     n=(f.open_start & f.valued).sum()),
+        empty="nothing was open at the start of the period",
+        evidence="open_end",
+        sentence="Open pipeline changed by {pipeline_growth|signed} over the period",
+        note="{pipeline_created} was created, {pipeline_won} won and {pipeline_lost} lost.",
+    ),
+    _beside("pipeline_growth", "pipeline_start", "Open at the start", "money", "Open pipeline at the start of the period.",
+            lambda f: Measure(_value(f, "open_start"), n=(f.open_start & f.valued).sum()), needs=CYCLE, n_label="deals"),
+    _beside("pipeline_growth", "pipeline_created", "Created", "money", "Expected amounts of deals opened in the period.",
+            lambda f: Measure(_value(f, "opened"), n=(f.opened & f.valued).sum()), needs=CYCLE, n_label="deals"),
+    _beside("pipeline_growth", "pipeline_won", "Won", "money", "Expected amounts of deals won in the period.",
+            lambda f: Measure(_value(f, "won"), n=(f.won & f.valued).sum()), needs=CYCLE, n_label="deals"),
+    _beside("pipeline_growth", "pipeline_lost", "Lost", "money", "Expected amounts of deals lost in the period.",
+            lambda f: Measure(_value(f, "lost"), n=(f.lost & f.valued).sum()), needs=CYCLE, n_label="deals"),
+    _beside("pipeline_growth", "pipeline_end", "Open at the end", "money", "Open pipeline at the end of the period.",
+            lambda f: Measure(_value(f, "open_end"), n=(f.open_end & f.valued).sum()), needs=CYCLE, n_label="deals"),
+    Kpi(
+        key="pipeline_coverage",
+        label="Pipeline coverage",
+        unit="ratio",
+        better="higher",
+        group="Pipeline",
+        judged_by="exact",
+        definition="Expected amount of deals open at the end of the period and expected to close in the next one, divided by "
+        "the next period's effective revenue target.",
+        n_label="open deals",
+        needs=EXPECTED,
+        per_target="next",
+        expression=lambda f: Measure(_value(f, "due"), n=(f.due & f.valued).sum()),
+        empty="no revenue target is set for the next period",
+        evidence="due",
+        sentence="{pipeline_coverage.n} open deals cover the next target {pipeline_coverage}",
+        note="{due_value} is expected to close in {next_period}; {undated_deals} open deals have no expected close.",
+    ),
+    _beside("pipeline_coverage", "due_value", "Due in the next period", "money",
+            "Expected amounts of open deals expected to close in the next period.",
+            lambda f: Measure(_value(f, "due"), n=(f.due & f.valued).sum()), needs=EXPECTED, n_label="open deals"),
+    _beside("pipeline_coverage", "undated_deals", "Open deals without an expected close", "count",
+            "Open deals for which the CRM holds no expected close; they cover nothing.",
+            lambda f: Measure(f.undated.sum()), needs=(*CYCLE, "expected_close_on")),
+)  # fmt: skip
+
+CUSTOMER: Final = (
+    Kpi(
+        key="retention_rate",
+        label="Customer retention",
+        unit="percent",
+        better="higher",
+        group="Customers",
+        judged_by="wilson",
+        definition="Repeat-purchase rate: of the accounts that bought from the rep in the retention window before the period, "
+        "the share that bought again in the period, from anyone.",
+        n_label="base accounts",
+        needs=CUSTOMERS,
+        grain="accounts",
+        history="window",
+        expression=lambda a: Measure((a.base & a.bought).sum(), a.base.sum(), n=a.base.sum()),
+        empty="no account bought in the retention window",
+        evidence="accounts",
+        sentence="{kept_accounts} of {base_accounts} accounts bought again: {retention_rate}",
+        note="Of those that did not, {lapsed_open} have an open deal.",
+    ),
+    _beside("retention_rate", "base_accounts", "Base accounts", "count", "Accounts that bought in the retention window.",
+            lambda a: Measure(a.base.sum()), needs=CUSTOMERS, grain="accounts", history="window"),
+    _beside("retention_rate", "kept_accounts", "Accounts kept", "count", "Base accounts that bought again in the period.",
+            lambda a: Measure((a.base & a.bought).sum()), needs=CUSTOMERS, grain="accounts", history="window"),
+    _beside("retention_rate", "lapsed_open", "Not kept, with an open deal", "count",
+            "Base accounts that did not buy in the period but have an open deal with this owner.",
+            lambda a: Measure((a.base & ~a.bought & a.open_deal).sum()), needs=CUSTOMERS, grain="accounts", history="window"),
+    Kpi(
+        key="revenue_retention",
+        label="Net revenue retention",
+        unit="percent",
+        better="higher",
+        group="Customers",
+        judged_by="exact",
+        definition="The rep's revenue in the period from the base accounts divided by the rep's revenue from them in the "
+        "retention window.",
+        n_label="base accounts",
+        needs=CUSTOMERS,
+        grain="accounts",
+        history="window",
+        only_with_target=True,
+        expression=lambda a: Measure(_money(a.base, a.revenue), _money(a.base, a.base_revenue), n=a.base.sum()),
+        empty="the base accounts brought no revenue in the retention window",
+        evidence="accounts",
+        sentence="The base accounts brought {revenue_retention} of what they brought in the window before",
+        note="Gross retention, each account capped at its base, is {gross_retention}.",
+    ),
+    _beside("revenue_retention", "base_revenue", "Revenue of base accounts before", "money",
+            "Revenue from the base accounts in the retention window.",
+            lambda a: Measure(_money(a.base, a.base_revenue), n=a.base.sum()),
+            needs=CUSTOMERS, grain="accounts", history="window", n_label="accounts"),
+    _beside("revenue_retention", "kept_revenue", "Revenue of base accounts now", "money",
+            "Revenue from the base accounts in the period.", lambda a: Measure(_money(a.base, a.revenue), n=a.base.sum()),
+            needs=CUSTOMERS, grain="accounts", history="window", n_label="accounts"),
+    _beside("revenue_retention", "gross_retention", "Gross revenue retention", "percent",
+            "Like net revenue retention, each account capped at what it brought in the window.",
+            lambda a: Measure(_money(a.base, _capped(a)), _money(a.base, a.base_revenue), n=a.base.sum()),
+            needs=CUSTOMERS, grain="accounts", history="window", n_label="accounts",
+            empty="the base accounts brought no revenue in the retention window"),
+)  # fmt: skip
+
+
+def _capped(a: ir.Table) -> ir.Value:
+    """An account's revenue, but no more than it brought in the window, so that gross is never above net."""
+    return (a.revenue < a.base_revenue).ifelse(a.revenue, a.base_revenue)
+
+
+#: Figures that scorecard and targets work out: the split of change, raw attainment, the sum of the reps' targets.
+DERIVED: Final = (
+    Kpi(key="attainment_raw", label="Attainment of the full target", unit="percent", of="attainment",
+        definition="Revenue divided by the full target, without ramp and share of active days."),
+    Kpi(key="reps_target", label="Sum of the reps' targets", unit="money", of="attainment",
+        definition="Sum of the effective revenue targets of the reps."),
+    Kpi(key="change_won_deals", label="Won deals", unit="money", of="revenue",
+        definition="Part of the change of revenue that the number of won deals explains (log-mean split)."),
+    Kpi(key="change_deal_size", label="Average deal size", unit="money", of="revenue",
+        definition="Part of the change of revenue that the average deal size explains (log-mean split)."),
+    Kpi(key="change_refunds", label="Refunds", unit="money", of="revenue",
+        definition="Change of the refunds from the previous period."),
+    Kpi(key="change_unsplit", label="Not split", unit="money", of="revenue",
+        definition="Part of the change of revenue that cannot be split."),
+)  # fmt: skip
+
+#: Every figure of the scorecard by key, in the order of pages.
+KPIS: Final[Mapping[str, Kpi]] = MappingProxyType(
+    {kpi.key: kpi for kpi in (*RESULT, *CONVERSION, *PIPELINE, *CUSTOMER, *DERIVED)}
+)
+#: The KPIs proper, without supporting figures.
+MAIN: Final = tuple(key for key, kpi in KPIS.items() if kpi.of is None)
+#: The five figures that a sales review is about; pages say so where params switch one off.
+CORE: Final = ("revenue", "win_rate", "pipeline_growth", "new_customers", "retention_rate")
+
+#: The bridge from the open pipeline at the start to that at the end.
+BRIDGE: Final = ("pipeline_start", "pipeline_created", "pipeline_won", "pipeline_lost", "pipeline_end")
+
+_TARGETS_OF_MEASURES: Final[Mapping[str, Literal["sum", "stock", "level"]]] = MappingProxyType(
+    {"sum": "sum", "last": "stock", "mean": "level"}
+)
+
+
+def of_workbook(params: Params, mapped: frozenset[str]) -> Mapping[str, Kpi]:
+    """List the figures of a workbook: the built-in ones and its measures from other tools, without what is switched off.
+
+    Where the export has no expected amount, the bridge of the pipeline counts deals.
+
+    Raises:
+        ParamsError: A measure has the key of a supporting figure.
+    """
+    taken = sorted(key for key in params.kpis if key in KPIS and KPIS[key].of)
+    if taken:
+        raise ParamsError(
+            "A measure has the key of a figure that reviewlib works out itself.",
+            where=f"{params.path.name}, kpis",
+            found=", ".join(taken),
+            do="Give the measure another key.",
+        )
+    measures = {key: _measure(key, entry) for key, entry in params.kpis.items() if key not in KPIS}
+    off = {key for key, entry in params.kpis.items() if entry.off}
+    if "revenue" in off:  # both are worked out beside it
+        off |= {"attainment_raw", "reps_target"}
+    every = {**KPIS, **measures}
+    counted = "expected_amount" not in mapped
+    return MappingProxyType(
+        {
+            key: replace(kpi, unit="count") if counted and key in BRIDGE else kpi
+            for key, kpi in every.items()
+            if key not in off and kpi.of not in off
+        }
+    )
+
+
+def _measure(key: str, entry: KpiParams) -> Kpi:
+    """Describe a measure from another tool by what params say of it."""
+    return Kpi(
+        key=key,
+        label=entry.label or key,
+        unit=entry.unit or "count",
+        better=entry.better or "higher",
+        group="Other measures",
+        judged_by="exact",
+        definition=entry.definition or "",
+        n_label="observations",
+        targets=_TARGETS_OF_MEASURES[entry.combine or "sum"],
+        sentence=f"{entry.label}: {{{key}}}",
+    )
+
+
+def missing(kpi: Kpi, mapped: frozenset[str]) -> str | None:
+    """Say which of the columns that a KPI needs are not mapped, as a reason; None where all are."""
+    absent = [name for name in kpi.needs if name not in mapped]
+    return f"the export has no column for {', '.join(absent)}" if absent else None

@@ -1,0 +1,149 @@
+"""Measures from other tools: how their periods and reps combine to the figure of a review."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from reviewlib.errors import SourceError
+from reviewlib.evidence.figures import Kpi
+from reviewlib.evidence.roster import Post, Roster
+from reviewlib.params import Params
+from reviewlib.periods import Period
+
+Combine = Literal["sum", "mean", "last"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the measures table."""
+
+    period: Period
+    value: float
+    n: float | None
+    line: int
+
+
+@dataclass(frozen=True)
+class Combined:
+    """A figure over several rows; ``value`` is None where they do not make one, with the reason."""
+
+    value: float | None
+    n: float
+    reason: str | None = None
+
+
+def evaluate(params: Params, table: pd.DataFrame, *, kpis: Mapping[str, Kpi], roster: Roster) -> pd.DataFrame:
+    """Combine the measures for every scope and period.
+
+    Args:
+        params: The workbook; ``kpis`` says how each measure combines.
+        table: The canonical measures.
+        kpis: The figures of the workbook.
+        roster: Who belongs to which scope when.
+
+    Returns:
+        scope, scope_id, period, kpi, numerator, denominator (missing), n, reason.
+
+    Raises:
+        SourceError: Two rows of one rep and measure overlap.
+    """
+    rows = _rows(params, table)
+    own = [key for key, kpi in kpis.items() if kpi.expression is None and kpi.of is None]
+    members = roster.members()
+    records = []
+    for (scope, scope_id, name), reps in members.groupby(["scope", "scope_id", "period"])["rep_id"]:
+        period = next(period for period in roster.periods if period.name == name)
+        for key in own:
+            combine = params.kpis[key].combine or "sum"
+            result = _of_scope(rows, key, combine, scope=str(scope), reps=list(reps), period=period, roster=roster)
+            records.append((scope, scope_id, name, key, result.value, np.nan, result.n, result.reason))
+    columns = ["scope", "scope_id", "period", "kpi", "numerator", "denominator", "n", "reason"]
+    # Without a type of its own, an empty table would turn the columns that it is put under into objects.
+    return pd.DataFrame(records, columns=columns).astype(dict.fromkeys(["numerator", "denominator", "n"], "float64"))
+
+
+def _rows(params: Params, table: pd.DataFrame) -> dict[tuple[str, str], list[Row]]:
+    rows: dict[tuple[str, str], list[Row]] = {}
+    for record in table.to_dict("records"):
+        period = Period.parse(str(record["period"]), params.fiscal)
+        n = None if pd.isna(record["n"]) else float(record["n"])
+        row = Row(period, float(record["value"]), n, int(record["source_line"]))
+        rows.setdefault((str(record["rep_id"]), str(record["kpi"])), []).append(row)
+    return rows
+
+
+def _of_scope(
+    rows: Mapping[tuple[str, str], list[Row]],
+    kpi: str,
+    combine: Combine,
+    *,
+    scope: str,
+    reps: list[str],
+    period: Period,
+    roster: Roster,
+) -> Combined:
+    if scope != "rep" and combine == "last":
+        return Combined(None, 0, "the last figures of several reps do not combine")
+    each = [_of_rep(rows.get((rep, kpi), []), combine, period, roster.posts.get((rep, period.name))) for rep in reps]
+    if scope == "rep":
+        return each[0]
+    known = [result for result in each if result.value is not None]
+    if not known:
+        return Combined(None, 0, f"no figure for {period}")
+    if combine == "sum":
+        return Combined(sum(result.value or 0 for result in known), sum(result.n for result in known))
+    return _mean((result.value or 0, result.n) for result in known)
+
+
+def _of_rep(rows: list[Row], combine: Combine, period: Period, post: Post | None) -> Combined:
+    inside = sorted((row for row in rows if period.contains(row.period)), key=lambda row: row.period)
+    for left, right in itertools.pairwise(inside):
+        if right.period.start < left.period.end:
+            raise SourceError(
+                "Two rows of one measure overlap.",
+                where=f"the measures file, lines {left.line} and {right.line}",
+                found=f"{left.period} and {right.period}",
+                do="Keep one of them.",
+            )
+    if not inside:
+        return Combined(None, 0, f"no figure for {period}")
+    return _COMBINE[combine](inside, period, post)
+
+
+def _sum(inside: list[Row], period: Period, post: Post | None) -> Combined:
+    """Add the tiles; a missing month in which the rep was there leaves the sum unknown."""
+    months = [month for month in period.months() if post is None or post.active_days(month)]
+    covered = [month for month in months if any(row.period.contains(month) for row in inside)]
+    if len(covered) < len(months):
+        return Combined(None, 0, f"figures for {len(covered)} of {len(months)} months only")
+    return Combined(sum(row.value for row in inside), sum(row.n or 0 for row in inside) or len(inside))
+
+
+def _weighted(inside: list[Row], _period: Period, _post: Post | None) -> Combined:
+    return _mean((row.value, 1.0 if row.n is None else row.n) for row in inside)
+
+
+def _last(inside: list[Row], _period: Period, _post: Post | None) -> Combined:
+    return Combined(inside[-1].value, 1.0 if inside[-1].n is None else inside[-1].n)
+
+
+def _mean(pairs: Iterable[tuple[float, float]]) -> Combined:
+    """Average figures weighted by their n."""
+    weighted = list(pairs)
+    total = sum(n for _, n in weighted)
+    if total <= 0:
+        return Combined(None, 0, "no observation behind the figures")
+    return Combined(sum(value * n for value, n in weighted) / total, total)
+
+
+_COMBINE: Mapping[Combine, Callable[[list[Row], Period, Post | None], Combined]] = {
+    "sum": _sum,
+    "mean": _weighted,
+    "last": _last,
+}

@@ -1,0 +1,398 @@
+"""What is odd about the data, for the analyst who can mend it.
+
+``report`` looks at the tables as they were read and says what was found, how many, where, and what to do; the findings worth
+acting on come first. Nothing here changes a figure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+import pandas as pd
+
+from reviewlib.evidence import sources, tables
+from reviewlib.evidence.intake import CONFLICT, DUPLICATE, Excluded, Reconciliation
+from reviewlib.evidence.sources import Tables
+from reviewlib.params import Params
+
+Level = Literal["act", "look", "know"]
+
+_LONE_DAYS: Final = 60
+_EXAMPLES: Final = 3
+_ADVICE: Final = {
+    DUPLICATE: "Nothing is lost: one row of each key is used. Export one row per key.",
+    CONFLICT: "Decide which row is right and export one row per key: none of these counts until then.",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is odd.
+
+    Attributes:
+        key: A short name of the kind of finding.
+        level: ``act`` before the figures are used, ``look`` when there is time, ``know`` for information.
+        what: One sentence with the count.
+        count: How many rows, owners, accounts or reps.
+        amount: The amount concerned, where it says something.
+        examples: Where to look, with lines of the file.
+        do: The next step.
+    """
+
+    key: str
+    level: Level
+    what: str
+    count: int
+    amount: Decimal | None
+    examples: tuple[str, ...]
+    do: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Quarantined rows of one table and reason."""
+
+    table: str
+    file: str
+    reason: str
+    rows: int
+    amount: Decimal | None
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many of the rows that should carry a value do. ``share`` is None where there is no such row."""
+
+    column: str
+    own: str
+    rows: str
+    filled: int
+    of: int
+
+    @property
+    def share(self) -> float | None:
+        """Filled rows as a fraction."""
+        return self.filled / self.of if self.of else None
+
+
+@dataclass(frozen=True)
+class Unassigned:
+    """An owner of deals who is not in the reps table."""
+
+    owner: str
+    deals: int
+    revenue: Decimal
+
+
+@dataclass(frozen=True)
+class Report:
+    """The state of a workbook's data; plain data, nothing printed."""
+
+    reconciliation: tuple[Reconciliation, ...]
+    quarantine: tuple[Reason, ...]
+    exclusions: tuple[Excluded, ...]
+    unassigned: tuple[Unassigned, ...]
+    coverage: tuple[Coverage, ...]
+    first_day: dt.date | None
+    as_of: dt.date
+    as_of_declared: bool
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Oddity:
+    """A kind of odd deal: which rows, when it can be told, and how it is said."""
+
+    key: str
+    level: Level
+    one: str
+    many: str
+    do: str
+    applies: Callable[[Tables], bool]
+    rows: Callable[[pd.DataFrame], pd.Series]
+    shown: str = "deal_id"
+
+
+def report(params: Params, read: Tables) -> Report:
+    """Look at the tables of a workbook.
+
+    Raises:
+        SourceError: The deals carry no date and params declare no ``as_of``.
+    """
+    dates = _dates(read.deals)
+    quarantine, unassigned = _quarantine(read), _unassigned(read)
+    findings = [
+        *(_set_aside(reason) for reason in quarantine),
+        *_unassigned_finding(unassigned),
+        *_lone_as_of(params, read.deals),
+        *_deal_findings(read),
+        *_account_findings(read.deals),
+        *_rep_findings(read),
+        *_stray(read),
+    ]
+    order: list[Level] = ["act", "look", "know"]
+    return Report(
+        reconciliation=read.reconciliation,
+        quarantine=quarantine,
+        exclusions=read.exclusions,
+        unassigned=unassigned,
+        coverage=_coverage(params, read),
+        first_day=dates.min() if len(dates) else None,
+        as_of=sources.as_of(params, read.deals),
+        as_of_declared=params.as_of is not None,
+        findings=tuple(sorted(findings, key=lambda finding: order.index(finding.level))),
+        notes=read.notes,
+    )
+
+
+def _dates(deals: pd.DataFrame) -> pd.Series:
+    dates: pd.Series = pd.concat([deals["opened_on"], deals["closed_on"]]).dropna()
+    return dates
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return f"1 {one}" if count == 1 else f"{count:,} {many}"
+
+
+def _lines(rows: pd.DataFrame, name: str) -> tuple[str, ...]:
+    head = rows.head(_EXAMPLES)
+    return tuple(f"line {line}: {value}" for line, value in zip(head["source_line"], head[name], strict=True))
+
+
+def _total(amounts: pd.Series) -> Decimal:
+    return Decimal(amounts.sum()) if amounts.notna().any() else Decimal(0)
+
+
+# What was set aside ---------------------------------------------------------------------------------------------------------
+
+
+def _quarantine(read: Tables) -> tuple[Reason, ...]:
+    reasons = []
+    for (table, file, reason), rows in read.quarantine.groupby(["table", "file", "reason"], sort=True):
+        head = rows.head(_EXAMPLES).fillna({"column": "", "value": "nothing"})
+        examples = tuple(
+            f"line {line}: {column} {value}".replace("  ", " ")
+            for line, column, value in zip(head["line"], head["column"], head["value"], strict=True)
+        )
+        amount = _total(rows["amount"]) if rows["amount"].notna().any() else None
+        reasons.append(Reason(str(table), str(file), str(reason), len(rows), amount, examples))
+    return tuple(sorted(reasons, key=lambda reason: -reason.rows))
+
+
+def _set_aside(reason: Reason) -> Finding:
+    what = f"{_plural(reason.rows, 'row', 'rows')} of {reason.file} set aside: {reason.reason}."
+    do = _ADVICE.get(reason.reason, "Correct the rows in the CRM, or leave them out on purpose with exclude.")
+    return Finding("quarantine", "act", what, reason.rows, reason.amount, reason.examples, do)
+
+
+def _unassigned(read: Tables) -> tuple[Unassigned, ...]:
+    deals = read.deals[~read.deals["rep_id"].isin(read.reps["rep_id"])]
+    owners = []
+    for owner, rows in deals.groupby("rep_id", sort=True):
+        owners.append(Unassigned(str(owner), len(rows), _total(rows.loc[rows["outcome"] == "won", "amount"])))
+    return tuple(sorted(owners, key=lambda item: (-item.revenue, -item.deals)))
+
+
+def _unassigned_finding(unassigned: tuple[Unassigned, ...]) -> Iterable[Finding]:
+    if not unassigned:
+        return
+    deals, revenue = sum(item.deals for item in unassigned), sum((item.revenue for item in unassigned), Decimal(0))
+    examples = tuple(f"{item.owner}: {_plural(item.deals, 'deal', 'deals')}" for item in unassigned[:_EXAMPLES])
+    owners = _plural(len(unassigned), "owner who is", "owners who are")
+    what = f"{_plural(deals, 'deal belongs', 'deals belong')} to {owners} not in the reps table."
+    do = "Add former employees to the reps table (with left_on), or give the deals an owner; else they count as unassigned."
+    yield Finding("unassigned", "act", what, deals, revenue, examples, do)
+
+
+# Deals ----------------------------------------------------------------------------------------------------------------------
+
+
+def _lone_as_of(params: Params, deals: pd.DataFrame) -> Iterable[Finding]:
+    """Warn where one stray row would decide which periods count as complete."""
+    opened, closed = deals["opened_on"], deals["closed_on"]
+    latest = closed.where((closed >= opened).fillna(closed.notna()), opened).dropna()
+    if params.as_of is not None or len(latest) < 2:
+        return
+    top = latest.sort_values(ascending=False).head(2)
+    days = (top.iloc[0] - top.iloc[1]).days
+    if days > _LONE_DAYS:
+        what = f"The as-of date {top.iloc[0]} comes from a single row, {days} days after the next latest."
+        do = "Correct the row, or declare as_of in params."
+        yield Finding("as_of", "act", what, 1, None, _lines(deals.loc[top.index[:1]], "deal_id"), do)
+
+
+def _deal_findings(read: Tables) -> Iterable[Finding]:
+    """Look for odd deals; a column that is not mapped cannot be odd."""
+    for oddity in _ODDITIES:
+        rows = read.deals[oddity.rows(read.deals)] if oddity.applies(read) else read.deals.head(0)
+        if len(rows):
+            what = f"{_plural(len(rows), oddity.one, oddity.many)}."
+            examples = _lines(rows, oddity.shown)
+            yield Finding(oddity.key, oddity.level, what, len(rows), _total(rows["amount"]), examples, oddity.do)
+
+
+def _repeated(deals: pd.DataFrame) -> pd.Series:
+    keys = ["rep_id", "account_id", "amount", "closed_on"]
+    whole = deals[keys].notna().all(axis=1) & (deals["amount"] != 0).fillna(False)
+    again = deals.loc[whole, keys].duplicated()
+    return again.reindex(deals.index, fill_value=False).astype(bool)
+
+
+def _mapped(*columns: str) -> Callable[[Tables], bool]:
+    return lambda read: read.mapped.issuperset(columns)
+
+
+def _priced_by_product(read: Tables) -> bool:
+    return len(read.products) > 0 and "expected_amount" not in read.mapped
+
+
+_ODDITIES: Final = (
+    _Oddity(
+        "won_without_amount",
+        "act",
+        "won deal has no amount",
+        "won deals have no amount",
+        "Add the amounts: these deals count in win rate and cycle only.",
+        _mapped("amount"),
+        lambda deals: (deals["outcome"] == "won") & deals["amount"].isna(),
+    ),
+    _Oddity(
+        "possible_duplicates",
+        "act",
+        "deal repeats another one (same rep, account, amount and close date)",
+        "deals repeat another one (same rep, account, amount and close date)",
+        "Remove the copies in the CRM, or leave them out with exclude.",
+        _mapped("account_id", "amount", "closed_on"),
+        _repeated,
+    ),
+    _Oddity(
+        "closed_before_opened",
+        "look",
+        "deal was closed before it was opened",
+        "deals were closed before they were opened",
+        "Correct the dates: these deals stay outside pipeline and cycle.",
+        _mapped("opened_on", "closed_on"),
+        lambda deals: (deals["closed_on"] < deals["opened_on"]).fillna(False),
+    ),
+    _Oddity(
+        "open_without_opened",
+        "look",
+        "open deal has no opening date",
+        "open deals have no opening date",
+        "Add the date: these deals stay outside the pipeline.",
+        _mapped("opened_on"),
+        lambda deals: (deals["outcome"] == "open") & deals["opened_on"].isna(),
+    ),
+    _Oddity(
+        "open_without_expected_close",
+        "look",
+        "open deal has no expected close date",
+        "open deals have no expected close date",
+        "Add the dates: these deals count in no period's pipeline coverage.",
+        _mapped("expected_close_on"),
+        lambda deals: (deals["outcome"] == "open") & deals["expected_close_on"].isna(),
+    ),
+    _Oddity(
+        "products_without_price",
+        "look",
+        "deal names a product without a list price",
+        "deals name a product without a list price",
+        "Add the product to the price list, or its other spelling to crm.aliases.product.",
+        _priced_by_product,
+        lambda deals: deals["product"].notna() & deals["expected_amount"].isna(),
+        shown="product",
+    ),
+    _Oddity(
+        "refunds",
+        "know",
+        "won deal has a negative amount",
+        "won deals have a negative amount",
+        "Nothing, if they are refunds: they reduce revenue and are left out of every count.",
+        _mapped("amount"),
+        lambda deals: ((deals["outcome"] == "won") & (deals["amount"] < 0)).fillna(False),
+    ),
+)
+
+
+def _folded(name: str) -> str:
+    """Reduce a name to what tells two companies apart: letters and digits, whatever the case, accents and spacing."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return re.sub(r"[\W_]+", "", plain) or plain
+
+
+def _account_findings(deals: pd.DataFrame) -> Iterable[Finding]:
+    counts = deals["account_id"].value_counts()
+    groups: dict[str, list[str]] = {}
+    for name in counts.index:
+        groups.setdefault(_folded(name), []).append(name)
+    alike = [names for names in groups.values() if len(names) > 1]
+    if alike:
+        examples = tuple(" = ".join(f"{name} ({counts[name]:,})" for name in names) for names in alike[:_EXAMPLES])
+        what = f"{_plural(len(alike), 'account is', 'accounts are')} spelled in more than one way."
+        do = "Merge them in the CRM, or under crm.aliases.account_id: retention and new customers count them apart."
+        yield Finding("accounts_alike", "act", what, len(alike), None, examples, do)
+
+
+# Reps, targets, measures ----------------------------------------------------------------------------------------------------
+
+
+def _rep_findings(read: Tables) -> Iterable[Finding]:
+    reps = read.reps.drop_duplicates("rep_id", keep="last")
+    idle = reps[~reps["rep_id"].isin(read.deals["rep_id"])]
+    if len(idle):
+        do = "Nothing, if they are new or sell nothing; else compare the ids of reps and deals."
+        what = f"{_plural(len(idle), 'rep has', 'reps have')} no deal at all."
+        yield Finding("reps_without_deals", "look", what, len(idle), None, _names(idle), do)
+    teamless = reps[reps["team"].isna()]
+    if len(teamless) and len(teamless) < len(reps):
+        what = f"{_plural(len(teamless), 'rep has', 'reps have')} no team."
+        do = "Add the team: their pages go under no-team, and no team counts them."
+        yield Finding("reps_without_team", "look", what, len(teamless), None, _names(teamless), do)
+
+
+def _names(reps: pd.DataFrame) -> tuple[str, ...]:
+    head = reps.head(_EXAMPLES)
+    return tuple(name if name == rep else f"{name} ({rep})" for rep, name in zip(head["rep_id"], head["rep_name"], strict=True))
+
+
+def _stray(read: Tables) -> Iterable[Finding]:
+    """Find targets and measures of nobody."""
+    targets, reps = read.targets, read.reps
+    of_rep = (targets["scope"] == "rep") & ~targets["scope_id"].isin(reps["rep_id"])
+    of_team = (targets["scope"] == "team") & ~targets["scope_id"].isin(reps["team"].dropna())
+    stray: list[tuple[str, pd.DataFrame, str, Callable[[int], str]]] = [
+        ("targets", targets[of_rep | of_team], "scope_id", lambda n: _plural(n, "target is", "targets are")),
+        ("measures", read.measures[~read.measures["rep_id"].isin(reps["rep_id"])], "rep_id",
+         lambda n: _plural(n, "measure is", "measures are")),
+    ]  # fmt: skip
+    for table, rows, name, counted in stray:
+        if len(rows):
+            what = f"{counted(len(rows))} of a rep or team that is not in the reps table."
+            do = "Compare the ids; rows of nobody are not used."
+            yield Finding(f"stray_{table}", "look", what, len(rows), None, _lines(rows, name), do)
+
+
+def _coverage(params: Params, read: Tables) -> tuple[Coverage, ...]:
+    deals = read.deals
+    outcome = deals["outcome"]
+    scopes = {
+        "amount": ("won deals", outcome == "won"),
+        "closed_on": ("closed deals", outcome != "open"),
+        "expected_close_on": ("open deals", outcome == "open"),
+    }
+    own = params.crm.deals.columns.model_dump(exclude_none=True)
+    found = []
+    for column in (column.name for column in tables.DEALS.columns if column.name in own):
+        scope, flags = scopes.get(column, ("deals", outcome.notna()))
+        values = deals.loc[flags, column]
+        filled = values.notna() if column != "rep_id" else values != sources.NO_OWNER
+        found.append(Coverage(column, own[column], scope, int(filled.sum()), len(values)))
+    return tuple(found)

@@ -1,0 +1,142 @@
+"""Who was there: each rep's team and activity by period, and which scopes a deal's owner counts for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import pandas as pd
+
+from reviewlib.periods import Period
+
+#: The scope and id of deals whose owner is not in the reps table.
+UNASSIGNED = "unassigned"
+#: The id of the scope that holds everything.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Post:
+    """A rep as of the last day of a period."""
+
+    rep_id: str
+    name: str
+    team: str | None
+    manager: str | None
+    role: str | None
+    region: str | None
+    started_on: dt.date | None
+    left_on: dt.date | None
+
+    def active_days(self, period: Period) -> int:
+        """Count the days of the period between first and last day in the company, both included."""
+        first = max(period.start, self.started_on or period.start)
+        last = min(period.last_day, self.left_on or period.last_day)
+        return max(0, (last - first).days + 1)
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Every rep's post in every period of the trend and the next one.
+
+    Attributes:
+        posts: (rep_id, period name) to post.
+        owners: Deal owners that are not in the reps table.
+        sellers: Reps who own a deal anywhere in the export.
+        periods: The periods covered.
+    """
+
+    posts: Mapping[tuple[str, str], Post]
+    owners: frozenset[str]
+    sellers: frozenset[str]
+    periods: tuple[Period, ...]
+
+    @cached_property
+    def rep_ids(self) -> tuple[str, ...]:
+        """Every rep, in the order of ids."""
+        return tuple(sorted({rep_id for rep_id, _ in self.posts}))
+
+    def team(self, name: str, period: Period) -> tuple[str, ...]:
+        """The active reps of a team in a period, in the order of ids."""
+        return tuple(
+            rep_id
+            for rep_id in self.rep_ids
+            if (post := self.posts[rep_id, period.name]).team == name and post.active_days(period)
+        )
+
+    def active(self, period: Period) -> tuple[str, ...]:
+        """The reps with at least one active day, in the order of ids."""
+        return tuple(rep_id for rep_id in self.rep_ids if self.posts[rep_id, period.name].active_days(period))
+
+    def members(self) -> pd.DataFrame:
+        """Which owner counts for which scope: rep_id, period, scope, scope_id."""
+        rows = [
+            (post.rep_id, period, scope, scope_id)
+            for (_, period), post in self.posts.items()
+            for scope, scope_id in (("rep", post.rep_id), ("team", post.team), (ALL, ALL))
+            if scope_id is not None
+        ]
+        rows += [
+            (owner, period.name, scope, scope)
+            for owner in sorted(self.owners)
+            for period in self.periods
+            for scope in (UNASSIGNED, ALL)
+        ]
+        return pd.DataFrame(rows, columns=["rep_id", "period", "scope", "scope_id"])
+
+    def groups(self) -> pd.DataFrame:
+        """Every (scope, scope_id, period) that has a scorecard, deals or not."""
+        own = self.members()[["scope", "scope_id", "period"]]
+        always = [(scope, scope, period.name) for scope in (UNASSIGNED, ALL) for period in self.periods]
+        whole = pd.DataFrame(always, columns=["scope", "scope_id", "period"])
+        return pd.concat([own, whole]).drop_duplicates(ignore_index=True)
+
+
+def roster(reps: pd.DataFrame, *, owners: Sequence[str], periods: Sequence[Period]) -> Roster:
+    """Place every rep of the reps table in every period.
+
+    Args:
+        reps: The canonical reps; a rep who moved has several rows with ``from`` and ``to``.
+        owners: The owners of deals, known or not.
+        periods: The periods to cover.
+    """
+    rows: dict[str, list[dict[str, object]]] = {}
+    for row in reps.to_dict("records"):
+        plain = {str(key): None if pd.isna(value) else value for key, value in row.items()}
+        rows.setdefault(str(plain["rep_id"]), []).append(plain)
+    posts = {
+        (rep_id, period.name): _post(rep_id, own, _row_on(own, period.last_day))
+        for rep_id, own in rows.items()
+        for period in periods
+    }
+    owning = frozenset(owners)
+    return Roster(MappingProxyType(posts), owning - rows.keys(), owning & rows.keys(), tuple(periods))
+
+
+def _row_on(rows: list[dict[str, object]], day: dt.date) -> dict[str, object]:
+    """Find the row that holds on a day, else the latest before it, else the earliest."""
+    begun = [row for row in rows if _date(row["from"], dt.date.min) <= day]
+    holding = [row for row in begun if day <= _date(row["to"], dt.date.max)]
+    order = sorted(holding or begun or rows, key=lambda row: _date(row["from"], dt.date.min))
+    return order[-1] if begun else order[0]
+
+
+def _post(rep_id: str, rows: list[dict[str, object]], row: dict[str, object]) -> Post:
+    """Build the post of one period; first and last day in the company are the same in all of a rep's rows."""
+    started = [_date(each["started_on"], dt.date.max) for each in rows if each["started_on"]]
+    left = [_date(each["left_on"], dt.date.min) for each in rows if each["left_on"]]
+    text = {name: None if row[name] is None else str(row[name]) for name in ("team", "manager", "role", "region")}
+    return Post(
+        rep_id=rep_id,
+        name=str(row["rep_name"] or rep_id),
+        started_on=min(started, default=None),
+        left_on=max(left, default=None),
+        **text,
+    )
+
+
+def _date(value: object, missing: dt.date) -> dt.date:
+    return value if isinstance(value, dt.date) else missing

@@ -1,0 +1,252 @@
+"""The scorecard: KPI x target x benchmark x interval to verdict, tidy, one row per scope, period and figure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reviewlib.evidence.availability import KEY, Setting, with_targets, with_values
+from reviewlib.evidence.change import Sales, Split, cents, split, total
+from reviewlib.evidence.figures import Kpi
+from reviewlib.evidence.intervals import FEWEST, median_interval, wilson
+from reviewlib.evidence.peers import with_peers
+from reviewlib.evidence.roster import ALL
+from reviewlib.evidence.tables import SCORECARD
+from reviewlib.evidence.verdicts import Reading, attainment, judge
+from reviewlib.params import KpiParams
+from reviewlib.periods import Period
+
+Row = Mapping[Hashable, Any]
+
+#: What a verdict is read from.
+_READ = (
+    "kpi",
+    "scope",
+    "value",
+    "reason",
+    "n",
+    "numerator",
+    "sample",
+    "low",
+    "high",
+    "target",
+    "peer_median",
+    "spread",
+    "standing",
+    "immature",
+)
+#: A cohort is mature when this share of it is closed.
+MATURE = 0.8
+
+
+def scorecard(figures: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Judge every figure.
+
+    Args:
+        figures: scope, scope_id, period, kpi, numerator, denominator, n, sample, and optionally reason.
+        setting: Targets, roster, calendar and rules.
+
+    Returns:
+        The columns of ``tables.SCORECARD``; units as the KPI's, percentages as fractions, missing as NaN or None.
+    """
+    frame = with_values(with_targets(figures, setting), setting)
+    frame = pd.concat([frame, _changes(frame, setting), _besides(frame, setting)], ignore_index=True)
+    frame["better"] = frame["kpi"].map({key: kpi.better for key, kpi in setting.kpis.items()})
+    frame = with_peers(frame, rules=setting.params.peers, roster=setting.roster)
+    frame = _with_history(_with_intervals(frame, setting), setting)
+    return _tidy(_with_verdicts(frame, setting), setting)
+
+
+def _changes(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Split the change of revenue of every scope and period that has one before it."""
+    if "revenue" not in setting.kpis:
+        return pd.DataFrame()
+    wide = frame[frame["kpi"].isin(["revenue", "won_revenue", "refunds"])].pivot_table(
+        index=KEY, columns="kpi", values=["value", "n"], aggfunc="first"
+    )
+    sales = {key: _sales(row) for key, row in zip(wide.index, wide.to_dict("records"), strict=True)}
+    splits: dict[tuple[str, str, str], Split] = {}
+    pairs = [(before, now) for before, now in itertools.pairwise(setting.calendar.periods) if before.end == now.start]
+    for before, now in pairs:
+        for scope, scope_id in sorted({(scope, scope_id) for scope, scope_id, _ in sales}, key=lambda key: key[0] != "rep"):
+            here, there = sales.get((scope, scope_id, now.name)), sales.get((scope, scope_id, before.name))
+            if here is None or there is None:
+                continue
+            whole = cents(here.amount + here.refunds) - cents(there.amount + there.refunds)
+            parts = [splits[rep] for rep in _reps_of(scope, scope_id, now, setting) if rep in splits]
+            splits[scope, scope_id, now.name] = split(there, here) if scope == "rep" else total(parts, whole)
+    return pd.DataFrame([row for key, own in splits.items() for row in _split_rows(key, own)])
+
+
+def _reps_of(scope: str, scope_id: str, period: Period, setting: Setting) -> list[tuple[str, str, str]]:
+    posts = setting.roster.posts
+    return [
+        ("rep", rep, period.name)
+        for rep in setting.roster.rep_ids
+        if scope == ALL or (scope == "team" and posts[rep, period.name].team == scope_id)
+    ]
+
+
+def _sales(row: Row) -> Sales | None:
+    amount, deals, refunds = (
+        row.get(key, np.nan) for key in (("value", "won_revenue"), ("n", "won_revenue"), ("value", "refunds"))
+    )
+    return None if np.isnan([amount, deals, refunds]).any() else Sales(amount, deals, refunds)
+
+
+def _split_rows(key: tuple[str, str, str], own: Split) -> list[dict[str, object]]:
+    scope, scope_id, period = key
+    parts = {
+        "change_won_deals": own.won_deals,
+        "change_deal_size": own.deal_size,
+        "change_refunds": own.refunds,
+        "change_unsplit": own.unsplit,
+    }
+    return [
+        {"scope": scope, "scope_id": scope_id, "period": period, "kpi": kpi, "value": part / 100, "split_reason": own.reason}
+        for kpi, part in parts.items()
+    ]
+
+
+def _besides(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Work out the raw attainment and the sum of the reps' targets."""
+    revenue = frame[(frame["kpi"] == "revenue") & frame["scope"].isin(["rep", "team", ALL])]
+    if revenue.empty or "attainment" not in setting.kpis:
+        return pd.DataFrame()
+    raw = revenue[KEY].assign(kpi="attainment_raw", numerator=revenue["value"], denominator=revenue["target_raw"])
+    raw["value"] = raw["numerator"] / raw["denominator"].where(raw["denominator"] > 0)
+    missing = revenue["reason"].where(revenue["reason"].notna(), setting.kpis["attainment"].empty)
+    raw["reason"] = missing.where(raw["value"].isna(), None)
+    groups = revenue[revenue["scope"] != "rep"][KEY].assign(kpi="reps_target")
+    sums = [
+        setting.targets.of_reps(setting.kpis["revenue"], scope, scope_id, setting.periods[name])
+        for scope, scope_id, name in groups[KEY].itertuples(index=False)
+    ]
+    groups["value"] = [_number(own.value) for own in sums]
+    groups["reason"] = [own.reason for own in sums]
+    return pd.concat([raw, groups], ignore_index=True)
+
+
+def _with_intervals(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Bound sampled figures that have enough observations and are mature."""
+    frame["immature"] = _immature(frame)
+    sampled = [key for key, kpi in setting.kpis.items() if kpi.judged_by in FEWEST]
+    rows = frame.index[frame["kpi"].isin(sampled)]
+    columns = ["kpi", "value", "n", "numerator", "sample", "immature"]
+    bounds = [_interval(row, setting.kpis[row["kpi"]]) for row in frame.loc[rows, columns].to_dict("records")]
+    limits = pd.DataFrame(bounds, index=rows, columns=["low", "high"], dtype="float64").reindex(frame.index)
+    return frame.assign(low=limits["low"], high=limits["high"])
+
+
+def _immature(frame: pd.DataFrame) -> pd.Series[bool]:
+    closed = frame[frame["kpi"] == "opened_closed"].set_index(KEY)["value"]
+    opened = frame[frame["kpi"] == "opened_deals"].set_index(KEY)["value"]
+    young = (closed / opened) < MATURE
+    keys = pd.MultiIndex.from_frame(frame[KEY])
+    return pd.Series(young.reindex(keys, fill_value=False).to_numpy(dtype=bool), index=frame.index) & (
+        frame["kpi"] == "conversion_rate"
+    )
+
+
+def _interval(row: Row, kpi: Kpi) -> tuple[float, float]:
+    if kpi.judged_by not in FEWEST or np.isnan(_number(row["value"])) or row["immature"]:
+        return np.nan, np.nan
+    n = _number(row["n"])
+    if n < FEWEST[kpi.judged_by]:
+        return np.nan, np.nan
+    if kpi.judged_by == "wilson":
+        return wilson(_number(row["numerator"]), n)
+    sample = row["sample"]
+    return (median_interval(sample) if isinstance(sample, list) else None) or (np.nan, np.nan)
+
+
+def _with_history(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Put the previous period and the year before beside each figure."""
+    values = frame.set_index([*KEY, "kpi"])["value"]
+    for column in ("previous", "year_ago"):
+        other = frame["period"].map({name: getattr(period, column).name for name, period in setting.periods.items()})
+        keys = pd.MultiIndex.from_arrays([frame["scope"], frame["scope_id"], other, frame["kpi"]])
+        frame[column] = values.reindex(keys).to_numpy(dtype="float64")
+    frame["change"] = frame["value"] - frame["previous"]
+    return frame
+
+
+def _with_verdicts(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Judge the KPIs proper; a supporting figure has no verdict, only a reason where it is missing."""
+    beside = frame["kpi"].isin([key for key, kpi in setting.kpis.items() if kpi.of is not None])
+    judged = [_judged(row, setting) for row in frame.loc[~beside, [*_READ]].to_dict("records")]
+    known = frame["value"].notna()
+    reason = (
+        frame["reason"].where(frame["reason"].notna(), frame["split_reason"]) if "split_reason" in frame else frame["reason"]
+    )
+    frame["verdict"] = pd.Series("not_available", index=frame.index).where(~known, "not_judged")
+    frame["reason"] = reason.where(
+        reason.notna(), pd.Series("not available", index=frame.index).where(~known, "supporting figure")
+    )
+    frame.loc[~beside, ["verdict", "reason"]] = pd.DataFrame(judged, index=frame.index[~beside], columns=["verdict", "reason"])
+    return frame
+
+
+def _judged(row: Row, setting: Setting) -> tuple[str, str]:
+    kpi = setting.kpis[str(row["kpi"])]
+    entry = setting.of_kpi(kpi.key)
+    target = _known(row["target"])
+    sample = row["sample"]
+    reading = Reading(
+        value=_known(row["value"]),
+        reason=row["reason"] if isinstance(row["reason"], str) else None,
+        n=_number(row["n"]),
+        successes=_number(row["numerator"]),
+        sample=sample if isinstance(sample, list) else (),
+        low=_known(row["low"]),
+        high=_known(row["high"]),
+        target=_benchmark(row, kpi, entry) if target is None else target,
+        reference="target" if target is not None else "benchmark",
+        peer_median=None if row["spread"] == 0 else _known(row["peer_median"]),
+        standing=row["standing"] if isinstance(row["standing"], str) else None,
+        immature=bool(row["immature"]),
+    )
+    verdict, reason = judge(kpi, reading, entry.bands)
+    alone = verdict == "not_judged" and row["scope"] != "rep" and kpi.judged_by != "none"
+    return verdict, "no target is set" if alone and reading.target is None else reason
+
+
+def _benchmark(row: Row, kpi: Kpi, entry: KpiParams) -> float | None:
+    """The user's benchmark; it is one rep's figure, so a team's sum is not held against it."""
+    if entry.benchmark is None or (row["scope"] != "rep" and kpi.targets != "level"):
+        return None
+    return float(entry.benchmark)
+
+
+def _tidy(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Add names and attainment, and put rows and columns in order."""
+    posts = setting.roster.posts
+    owners = [
+        posts.get((scope_id, period)) if scope == "rep" else None
+        for scope, scope_id, period in frame[KEY].itertuples(index=False)
+    ]
+    frame["rep_id"] = [post.rep_id if post else None for post in owners]
+    frame["rep_name"] = [post.name if post else None for post in owners]
+    frame["team"] = [
+        (post.team if post else scope_id if scope == "team" else None)
+        for post, scope, scope_id in zip(owners, frame["scope"], frame["scope_id"], strict=True)
+    ]
+    held = frame.index[frame["value"].notna() & frame["target"].notna()]
+    pairs = zip(*(frame.loc[held, name] for name in ("kpi", "value", "target")), strict=True)
+    shares = [attainment(setting.kpis[kpi], value, target) for kpi, value, target in pairs]
+    frame["attainment"] = pd.Series(shares, index=held, dtype="float64").reindex(frame.index)
+    frame["place"] = frame["kpi"].map({key: place for place, key in enumerate(setting.kpis)})
+    return frame.sort_values(["scope", "scope_id", "period", "place"], kind="stable").reset_index(drop=True)[[*SCORECARD]]
+
+
+def _number(value: Any) -> float:
+    return np.nan if value is None else float(value)
+
+
+def _known(value: Any) -> float | None:
+    number = _number(value)
+    return None if np.isnan(number) else number

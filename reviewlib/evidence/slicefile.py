@@ -1,0 +1,66 @@
+"""The one file that a notebook reads: where it is, and what to do when it is not there.
+
+Nothing heavy is imported here: a kernel needs neither Ibis nor DuckDB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from reviewlib.errors import SnapshotError
+from reviewlib.params import Params
+from reviewlib.periods import Period
+
+AUDIENCES: Final = ("manager", "rep")
+
+
+def read_slice(params: Params, *, kind: str, subject: str, period: Period, audience: str) -> dict[str, Any]:
+    """Read the one file that a notebook works with.
+
+    Raises:
+        SnapshotError: Nothing is frozen for the period, or nothing for this subject and audience.
+    """
+    command = f"reviewlib freeze {params.path.name} --period {period}"
+    if audience not in AUDIENCES:
+        # Refused before a file is looked for: its name would hold what was asked for.
+        raise SnapshotError(
+            "There is no such audience.",
+            where="audience",
+            found=repr(audience),
+            do=f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both.",
+        )
+    folder = current_folder(params, period)
+    if folder is None:
+        raise SnapshotError(
+            f"Nothing is frozen for {period}.",
+            where=f"reports/{params.name}/{period}",
+            found="no file named current",
+            do=f"Run: {command}",
+        )
+    found = next(iter(folder.glob(f"*/{slice_name(kind, subject, audience)}")), None)
+    if found is None:
+        raise SnapshotError(
+            f"There is no {kind} {subject!r} for the audience {audience!r} in {period}.",
+            where=f"snapshot {folder.name}",
+            found=f"no evidence for this {kind}",
+            do=f"Check the id; for a {kind} that is new in the data run: {command}",
+        )
+    data: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
+    return data
+
+
+def slice_name(kind: str, subject: str, audience: str) -> str:
+    """Name a slice's file by a hash: it holds no name and cannot leave its folder."""
+    return f"{kind}-{hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}.{audience}.json"
+
+
+def current_folder(params: Params, period: Period) -> Path | None:
+    """The folder of the snapshot that a period uses; None where nothing is frozen."""
+    pointer = params.reports / period.name / "current"
+    if not pointer.is_file():
+        return None
+    folder = params.reports / "snapshots" / pointer.read_text(encoding="utf-8").strip()
+    return folder if (folder / "snapshot.json").is_file() else None

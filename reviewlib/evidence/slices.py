@@ -1,0 +1,274 @@
+"""Slices: what one notebook reads, as plain data. What an audience may not see is left out here, before a kernel starts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from reviewlib.evidence.dossier import Dossier
+from reviewlib.evidence.facts import FLAGS
+from reviewlib.evidence.figures import Kpi
+from reviewlib.evidence.insights import Card, Insights, insights, plain
+from reviewlib.evidence.kpis import CORE, missing
+from reviewlib.evidence.peers import two_digits
+from reviewlib.evidence.roster import UNASSIGNED, Post
+from reviewlib.evidence.tables import SCORECARD
+
+_DEAL_COLUMNS: Final = (
+    "deal_id",
+    "account_id",
+    "product",
+    "stage",
+    "outcome",
+    "amount",
+    "expected_amount",
+    "opened_on",
+    "closed_on",
+    "expected_close_on",
+    "source_file",
+    "source_line",
+    *FLAGS,
+)
+_ACCOUNT_COLUMNS: Final = ("account_id", "base_revenue", "revenue", "kept", "open_deal")
+_PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
+#: Supporting figures of the reps that a team's page and its achievements board name.
+_BESIDE: Final = ("won_deals", "closed_deals", "stale_deals", "largest_deal", "deal_size_median")
+#: The stage of deals that were open at the end of the period and have closed by the export's date.
+CLOSED_SINCE: Final = "Closed since"
+_EMPTY: Final[dict[str, Any]] = {"columns": [], "data": []}
+
+
+class Slicer:
+    """Cuts slices from a dossier; what is the same for all is worked out once."""
+
+    def __init__(self, dossier: Dossier, *, snapshot: str, frozen_at: dt.datetime):
+        """Prepare the common parts.
+
+        Args:
+            dossier: The evidence.
+            snapshot: The snapshot's short hash.
+            frozen_at: When it was frozen.
+        """
+        self.dossier = dossier
+        self.trend = [period.name for period in dossier.trend]
+        frame = dossier.scorecard[dossier.scorecard["period"].isin(self.trend)].copy()
+        frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
+        self.rows = dict(tuple(frame.groupby(["scope", "scope_id"], sort=False)))
+        self.deals = dict(tuple(dossier.deals.groupby("rep_id", sort=False)))
+        self.accounts = dict(tuple(dossier.accounts.groupby("scope_id", sort=False)))
+        self.common = {
+            "period": dossier.period.name,
+            "trend": self.trend,
+            "workbook": _workbook(dossier, snapshot, frozen_at),
+            "kpis": [_card(dossier, kpi) for kpi in dossier.setting.kpis.values()],
+            "off": _off(dossier),
+        }
+        self.data = _data(dossier)
+        self._insights: dict[str, Insights] = {}
+
+    def rep(self, rep_id: str, audience: str) -> dict[str, Any]:
+        """Cut one rep's slice: the rep's own figures, deals and accounts, and no other rep's."""
+        dossier = self.dossier
+        deals = self.deals.get(rep_id, dossier.deals.iloc[:0])
+        said = self._said(rep_id)
+        subject = _subject(dossier.roster.posts[rep_id, dossier.period.name])
+        own = dossier.tables.quarantine
+        return self.common | {
+            "kind": "rep",
+            "audience": audience,
+            "subject": subject,
+            "people": [],
+            "history": _frame(self.rows["rep", rep_id], SCORECARD),
+            "members": _EMPTY,
+            "deals": _frame(deals, _DEAL_COLUMNS),
+            "accounts": _frame(self.accounts.get(rep_id, dossier.accounts.iloc[:0]), _ACCOUNT_COLUMNS),
+            "stages": _frame(*_stages(deals, dossier.params.crm.deals.stages.open)),
+            "summary": said.summary,
+            "leads": said.leads,
+            "findings": said.findings,
+            "achievements": [plain(item, subject) for item in said.achievements],
+            "data": self.data | {"mine": {"quarantined": int((own["rep_id"] == rep_id).fillna(False).sum())}},
+        }
+
+    def team(self, name: str, audience: str) -> dict[str, Any]:
+        """Cut one team's slice; only the manager's names the reps and holds their figures."""
+        dossier = self.dossier
+        reps = self.members(name)
+        posts = [dossier.roster.posts[rep_id, dossier.period.name] for rep_id in reps]
+        managers = sorted({post.manager for post in posts if post.manager})
+        history = self.rows["team", name]
+        deals = dossier.deals[dossier.deals["rep_id"].isin(reps)]
+        said = insights(self._card(history), dossier.params, team_met=self._met("team", name))
+        subject = _subject(Post(name, name, name, ", ".join(managers) or None, None, None, started_on=None, left_on=None))
+        shown = reps if audience == "manager" else ()
+        members = [self.rows["rep", rep_id] for rep_id in shown]
+        main = [kpi.key for kpi in dossier.setting.kpis.values() if kpi.of is None]
+        frame = pd.concat(members) if members else history.iloc[:0]
+        board = self._board(name, said.achievements, shown)
+        return self.common | {
+            "kind": "team",
+            "audience": audience,
+            "subject": subject,
+            "people": [_subject(post) for post in posts if post.rep_id in shown],
+            "history": _frame(history, SCORECARD),
+            "members": _frame(frame[frame["kpi"].isin([*main, *_BESIDE])], SCORECARD),
+            "deals": _EMPTY,
+            "accounts": _EMPTY,
+            "stages": _frame(*_stages(deals, dossier.params.crm.deals.stages.open)),
+            "summary": said.summary,
+            "leads": {section: lead for section, lead in said.leads.items() if section != "achievements" or not board},
+            "findings": said.findings,
+            "achievements": board,
+            "data": self.data | {"mine": {"quarantined": 0}},
+        }
+
+    def members(self, team: str) -> tuple[str, ...]:
+        """The reps of a team who get a page."""
+        posts, period = self.dossier.roster.posts, self.dossier.period.name
+        return tuple(rep_id for rep_id in self.dossier.reviewed() if posts[rep_id, period].team == team)
+
+    def _board(self, team: str, own: list[Any], reps: tuple[str, ...]) -> list[dict[str, Any]]:
+        """The team's achievements, then each rep's own."""
+        board = [plain(item, {"id": team, "name": team}) for item in own]
+        for rep_id in reps:
+            subject = _subject(self.dossier.roster.posts[rep_id, self.dossier.period.name])
+            board += [plain(item, subject) for item in self._said(rep_id).achievements if item.rule != "team_target"]
+        return board
+
+    def _said(self, rep_id: str) -> Insights:
+        """Read a rep's scorecard, once for both audiences and the team's board."""
+        if rep_id not in self._insights:
+            dossier = self.dossier
+            team = dossier.roster.posts[rep_id, dossier.period.name].team
+            deals = self.deals.get(rep_id, dossier.deals.iloc[:0])
+            self._insights[rep_id] = insights(
+                self._card(self.rows["rep", rep_id]),
+                dossier.params,
+                deals=deals[deals["sale"]].to_dict("records"),
+                team_met=self._met("team", team) if team else False,
+            )
+        return self._insights[rep_id]
+
+    def _card(self, history: pd.DataFrame) -> Card:
+        dossier = self.dossier
+        return Card.of(history, kpis=dossier.setting.kpis, period=dossier.period, trend=dossier.trend)
+
+    def _met(self, scope: str, name: str) -> bool:
+        """Tell whether a scope reached its revenue target."""
+        rows = self.rows.get((scope, name))
+        if rows is None:
+            return False
+        own = rows[(rows["kpi"] == "revenue") & (rows["period"] == self.dossier.period.name)]["attainment"]
+        return bool((own.round(9) >= 1).any())
+
+
+def _workbook(dossier: Dossier, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:
+    params, setting = dossier.params, dossier.setting
+    return {
+        "name": params.name,
+        "title": params.title or params.name,
+        "currency": params.currency,
+        "locale": params.locale,
+        "as_of": setting.as_of.isoformat(),
+        "as_of_declared": params.as_of is not None,
+        "history_from": setting.history_from.isoformat(),
+        "frozen_at": frozen_at.isoformat(),
+        "snapshot": snapshot,
+        "incomplete": dossier.incomplete,
+        "peer_group": params.peers.group,
+        "retention_window": setting.calendar.window(dossier.period).name,
+        "accent": params.theme.accent,
+        "accent_dark": params.theme.accent_dark,
+    }
+
+
+def _card(dossier: Dossier, kpi: Kpi) -> dict[str, Any]:
+    entry = dossier.setting.of_kpi(kpi.key)
+    return kpi.card(objective=entry.objective, benchmark=None if entry.benchmark is None else float(entry.benchmark))
+
+
+def _off(dossier: Dossier) -> dict[str, str]:
+    """Say which figures pages cannot show, and why: switched off in params, or a column is not mapped."""
+    setting = dossier.setting
+    switched = {key: "switched off in the params file" for key, entry in dossier.params.kpis.items() if entry.off}
+    absent = {key: missing(kpi, setting.mapped) for key, kpi in setting.kpis.items() if kpi.of is None}
+    core = {key: reason for key, reason in switched.items() if key in CORE or key in dossier.params.kpis}
+    return core | {key: reason for key, reason in absent.items() if reason}
+
+
+def _data(dossier: Dossier) -> dict[str, Any]:
+    """Say what became of every row that was read."""
+    tables = dossier.tables
+    quarantine = tables.quarantine[["reason", "amount"]].assign(rows=1)
+    grouped = quarantine.groupby("reason", sort=True).agg(rows=("rows", "sum"), amount=("amount", "sum")).reset_index()
+    whole = dossier.scorecard[
+        (dossier.scorecard["scope"] == UNASSIGNED) & (dossier.scorecard["period"] == dossier.period.name)
+    ].set_index("kpi")["value"]
+    return {
+        "tables": [{name: _plain(value) for name, value in asdict(item).items()} for item in tables.reconciliation],
+        "quarantine": [{name: _plain(value) for name, value in row.items()} for row in grouped.to_dict("records")],
+        "exclusions": [{name: _plain(value) for name, value in asdict(item).items()} for item in tables.exclusions],
+        "unassigned": {"deals": _plain(whole.get("closed_deals")), "revenue": _plain(whole.get("revenue"))},
+        "notes": [*tables.notes, *_notes(dossier)],
+        "closed_column": dossier.params.crm.deals.columns.closed_on,
+        "versions": {},
+    }
+
+
+def _notes(dossier: Dossier) -> list[str]:
+    """What a reader of any page should know of the figures."""
+    mapped = dossier.setting.mapped
+    notes = ["A deal belongs to its current owner in the export; a rep to the team of the period’s last day."]
+    if "expected_amount" not in mapped:
+        notes.append("The export has no expected amount: the pipeline is counted, not valued.")
+    if "expected_close_on" not in mapped:
+        notes.append("The export has no expected close: every open deal counts as due in the next period.")
+    if "expected_amount" in mapped:
+        notes.append("Expected amounts are as known at the date of the export; the CRM does not keep what they were before.")
+    return notes
+
+
+def _stages(deals: pd.DataFrame, order: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Count the deals open at the end of the period by stage, in the order of params; some are closed by now."""
+    opened = deals[deals["open_end"]].assign(stage=lambda rows: rows["stage"].where(rows["is_open"], CLOSED_SINCE))
+    grouped = opened.groupby("stage").agg(deals=("deal_id", "count"), amount=("expected_amount", _sum))
+    known = [stage for stage in (*order, CLOSED_SINCE) if stage in grouped.index]
+    return grouped.loc[known].reset_index(), ("stage", "deals", "amount")
+
+
+def _sum(amounts: pd.Series) -> float | None:
+    known = [float(amount) for amount in amounts if not pd.isna(amount)]
+    return sum(known) if known else None
+
+
+def _subject(post: Post) -> dict[str, Any]:
+    fields = asdict(post)
+    fields["id"] = fields.pop("rep_id")
+    return {name: value.isoformat() if isinstance(value, dt.date) else value for name, value in fields.items()}
+
+
+def _frame(frame: pd.DataFrame, columns: tuple[str, ...]) -> dict[str, Any]:
+    """Turn a frame into columns and rows of plain values."""
+    rows = frame[[*columns]].itertuples(index=False, name=None)
+    return {"columns": list(columns), "data": [[_plain(value) for value in row] for row in rows]}
+
+
+def _plain(value: Any) -> Any:
+    """Turn one value into what JSON holds; missing is None, a decimal a number, a date its ISO text."""
+    if value is None or value is pd.NaT or (not isinstance(value, str) and pd.isna(value)):
+        return None
+    if isinstance(value, Decimal | np.floating):
+        return float(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, dt.date) else value

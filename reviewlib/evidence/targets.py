@@ -1,0 +1,190 @@
+"""Targets: which rows of the targets table make the target of a scope, a KPI and a period.
+
+Sums (revenue, customers acquired) add the rows that tile the period, each scaled by its ramp and the share of active days;
+stocks (open pipeline) take the last tile; levels (rates, sizes, times) take the narrowest row that contains the period.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+import pandas as pd
+
+from reviewlib.errors import TargetError
+from reviewlib.evidence.figures import Kpi
+from reviewlib.evidence.roster import ALL, Post, Roster
+from reviewlib.params import Params
+from reviewlib.periods import Period
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the targets table."""
+
+    period: Period
+    value: Decimal
+    ramp: Decimal
+    line: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """A resolved target.
+
+    Attributes:
+        value: The effective target; None where there is none.
+        raw: The full target, before ramp and share of active days.
+        reason: Why there is none, or what is special about it.
+    """
+
+    value: Fraction | None = None
+    raw: Fraction | None = None
+    reason: str | None = None
+
+
+NONE = Target(reason="no target is set")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets table, ready to be asked; errors name the file and the lines."""
+
+    rows: Mapping[Key, tuple[Row, ...]]
+    defaults: Mapping[str, Decimal]
+    roster: Roster
+    file: str
+    strict: frozenset[str]
+    found: dict[tuple[Key, str], Target] = field(default_factory=dict, compare=False, repr=False)
+
+    def resolve(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
+        """Find the target of one scope, KPI and period.
+
+        Raises:
+            TargetError: Rows overlap, or leave a gap in a period that must be complete.
+        """
+        if kpi.targets == "level":
+            return self._level(kpi, scope, scope_id, period)
+        own = self._tiles(kpi, scope, scope_id, period)
+        if own.value is not None or scope == "rep" or own.reason != NONE.reason:
+            return own
+        return self.of_reps(kpi, scope, scope_id, period)
+
+    def of_reps(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
+        """Sum the effective targets of the active reps of a team, or of all."""
+        reps = self.roster.active(period) if scope == ALL else self.roster.team(scope_id, period)
+        each = [self._tiles(kpi, "rep", rep_id, period) for rep_id in reps if ("rep", rep_id, kpi.key) in self.rows]
+        each += [NONE] * (len(reps) - len(each))
+        if not each or all(target.value is None for target in each):
+            return NONE
+        if lacking := sum(target.value is None for target in each):
+            return Target(reason=f"{lacking} of {len(each)} active reps have no target, and there is none for the whole")
+        return Target(
+            sum((t.value or Fraction(0) for t in each), Fraction(0)), sum((t.raw or Fraction(0) for t in each), Fraction(0))
+        )
+
+    def _level(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
+        """Take the most specific scope's narrowest row that contains the period, unscaled; else what params say."""
+        for key in self._cascade(scope, scope_id, period):
+            holding = [row for row in self.rows.get((*key, kpi.key), ()) if row.period.contains(period)]
+            if holding:
+                narrowest = min(holding, key=lambda row: row.period.days)
+                return Target(Fraction(narrowest.value), Fraction(narrowest.value))
+        default = self.defaults.get(kpi.key)
+        return NONE if default is None else Target(Fraction(default), Fraction(default))
+
+    def _cascade(self, scope: str, scope_id: str, period: Period) -> Iterable[tuple[str, str]]:
+        if scope == "rep":
+            yield "rep", scope_id
+            team = self.roster.posts[scope_id, period.name].team
+            if team is not None:
+                yield "team", team
+        elif scope == "team":
+            yield "team", scope_id
+        yield ALL, ""
+
+    def _tiles(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
+        """Combine the rows of one scope that tile the period exactly; each combination is worked out once."""
+        key = (scope, "" if scope == ALL else scope_id, kpi.key)
+        if (key, period.name) not in self.found:
+            self.found[key, period.name] = self._combined(kpi, scope, scope_id, period, self.rows.get(key, ()))
+        return self.found[key, period.name]
+
+    def _combined(self, kpi: Kpi, scope: str, scope_id: str, period: Period, rows: tuple[Row, ...]) -> Target:
+        inside = sorted((row for row in rows if period.contains(row.period)), key=lambda row: row.period)
+        if not inside:
+            coarser = next((row.period.name for row in rows if row.period.contains(period)), None)
+            return Target(reason=f"only a coarser target is set ({coarser})") if coarser else NONE
+        self._refuse_overlap(kpi, scope, scope_id, inside)
+        post = self.roster.posts[scope_id, period.name] if scope == "rep" else None
+        if gap := _gap(inside, period, post):
+            return self._gap_found(kpi, scope, scope_id, period, gap)
+        if kpi.targets == "stock":
+            last = inside[-1]
+            return Target(Fraction(last.value) * Fraction(last.ramp), Fraction(last.value))
+        effective = sum((_effective(row, post) for row in inside), Fraction(0))
+        return Target(effective, sum((Fraction(row.value) for row in inside), Fraction(0)))
+
+    def _refuse_overlap(self, kpi: Kpi, scope: str, scope_id: str, inside: list[Row]) -> None:
+        for left, right in itertools.pairwise(inside):
+            if right.period.start < left.period.end:
+                raise TargetError(
+                    f"Two targets for {kpi.key} of {_who(scope, scope_id)} overlap.",
+                    where=f"{self.file}, lines {left.line} and {right.line}",
+                    found=f"{left.period} and {right.period}",
+                    do="Keep the months, or the quarter, not both.",
+                )
+
+    def _gap_found(self, kpi: Kpi, scope: str, scope_id: str, period: Period, gap: str) -> Target:
+        if period.name in self.strict:
+            raise TargetError(
+                f"The targets for {kpi.key} of {_who(scope, scope_id)} leave a gap in {period}.",
+                where=self.file,
+                found=f"nothing for {gap}",
+                do="Add the missing row; write 0 where nothing is asked.",
+            )
+        return Target(reason=f"targets are missing for {gap}")
+
+
+def targets(params: Params, table: pd.DataFrame, *, roster: Roster, strict: Period) -> Targets:
+    """Prepare the targets table.
+
+    Args:
+        params: The workbook; its ``kpis`` may hold a target for everyone.
+        table: The canonical targets.
+        roster: Teams and activity, for cascades and shares of active days.
+        strict: The review period, in which a gap is an error; elsewhere it means no target.
+    """
+    rows: dict[Key, list[Row]] = {}
+    for record in table.to_dict("records"):
+        key = (str(record["scope"]), "" if pd.isna(record["scope_id"]) else str(record["scope_id"]), str(record["kpi"]))
+        ramp = Decimal(1) if pd.isna(record["ramp"]) else Decimal(str(record["ramp"]))
+        period = Period.parse(str(record["period"]), params.fiscal)
+        rows.setdefault(key, []).append(Row(period, record["value"], ramp, int(record["source_line"])))
+    defaults = {key: entry.target for key, entry in params.kpis.items() if entry.target is not None}
+    file = params.crm.targets.file if params.crm.targets else "params"
+    return Targets({key: tuple(own) for key, own in rows.items()}, defaults, roster, file, frozenset({strict.name}))
+
+
+def _gap(inside: list[Row], period: Period, post: Post | None) -> str | None:
+    """Name the first month without a row; a month in which the rep was not there needs none."""
+    for month in period.months():
+        covered = any(row.period.contains(month) for row in inside)
+        if not covered and (post is None or post.active_days(month)):
+            return month.name
+    return None
+
+
+def _effective(row: Row, post: Post | None) -> Fraction:
+    """Scale a row by its ramp and the share of calendar days on which the rep was there."""
+    share = Fraction(1) if post is None else Fraction(post.active_days(row.period), row.period.days)
+    return Fraction(row.value) * Fraction(row.ramp) * share
+
+
+def _who(scope: str, scope_id: str) -> str:
+    return "all" if scope == ALL else f"{scope} {scope_id}"

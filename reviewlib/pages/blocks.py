@@ -1,0 +1,328 @@
+"""The sections of a review: data to escaped HTML through the templates, one function a section.
+
+The same names serve reps and teams; the templates decide by ``review.kind``. What people write has its place here too, and says
+so as long as nothing is recorded.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from reviewlib.pages import heading, labels, provenance, sentences, team_views, views
+from reviewlib.pages.components import things
+from reviewlib.pages.rendering import Display, lab_style, render
+from reviewlib.review import Finding, Review
+
+#: What will stand in the sections that people write.
+_PEOPLE: Final = {
+    "agreed": ("What we agreed last time", "Each agreement of the last review stands here with what became of it, "
+        "the manager’s promises too."),
+    "feedback": ("Feedback and replies", "The manager’s feedback stands here, each point linked to a figure, with replies."),
+    "goals": ("Goals", "Goals agreed by both stand here, with their milestones and the progress that the figures show."),
+    "development": ("Development", "Coaching, training and mentoring stand here, with the figure each is meant to move."),
+    "recognition": ("Recognition", "Recognition confirmed by the manager stands here, and what may be shown to the team."),
+    "signoff": ("Sign-off", "Both sign here after the talk. A signature says that it took place and that "
+        "this page was read, not that every line is agreed with."),
+    "team_goals": ("Goals and development", "The goals of the team’s reps stand here: how many run, and which are behind."),
+}  # fmt: skip
+
+
+def header(review: Review) -> Display:
+    """Whose review this is, of when, and from which figures; carries the style for JupyterLab."""
+    book, subject = review.workbook, review.subject
+    kind = "Sales performance review" if review.kind == "rep" else "Team performance review"
+    html = render(
+        "blocks/header.html.j2",
+        css=lab_style(accent=book.accent, accent_dark=book.accent_dark),
+        kind=kind,
+        book=book,
+        name=subject.name if review.kind == "rep" else heading.team_name(subject.name),
+        when=f"{review.period.title()}, {labels.span(review.period)}",
+        facts=heading.facts(review),
+        draft=review.audience == "rep",
+        manager=subject.manager,
+        incomplete=heading.incomplete(review),
+    )
+    title = f"{subject.name}, {review.period}: {kind.lower()}"
+    metadata = {
+        "section": "header",
+        "title": title,
+        "foot": heading.foot(review, kind),
+        "accent": book.accent,
+        "accent_dark": book.accent_dark,
+    }
+    return Display(html, title, metadata)
+
+
+def summary(review: Review) -> Display:
+    """The period in a few sentences."""
+    told = [sentences.pieces(review, template) for template in review.summary]
+    return _section(review, "summary", "Summary", told=told, css_class="sum")
+
+
+def scorecard(review: Review) -> Display:
+    """Every figure with target, trend, change, peers and verdict."""
+    return _section(
+        review,
+        "scorecard",
+        "Scorecard" if review.kind == "rep" else "Team scorecard",
+        groups=views.lines(review),
+        missing=views.missing_rows(review),
+        peers=views.most_peers(review),
+        trend=f"{len(review.trend)} {labels.noun(review.period)}",
+        first_name=sentences.first_name(review.subject),
+    )
+
+
+def change(review: Review) -> Display:
+    """What changed since the previous period, and what explains it."""
+    return _section(
+        review,
+        "change",
+        "What changed and why",
+        bridge=views.revenue_bridge(review),
+        beside=views.beside_change(review),
+        by_rep=views.change_by_rep(review),
+        total=sentences.fill(review, "{revenue.change}"),
+        why_not=_no_change(review),
+    )
+
+
+def pipeline(review: Review) -> Display:
+    """The open pipeline: how it moved, and at which stages it stands."""
+    start = review.kpis.get("pipeline_start")
+    return _section(
+        review,
+        "pipeline",
+        "Pipeline",
+        bridge=views.pipeline_bridge(review),
+        amount="Deals" if start is not None and start.unit == "count" else "Amount",
+        stages=views.stages(review),
+        notes=views.pipeline_notes(review),
+        why_not=_reason(review, "pipeline_growth"),
+    )
+
+
+def customers(review: Review) -> Display:
+    """Customers won and kept."""
+    sheet, style = views.Sheet(review), sentences.style(review)
+    base, kept, new = (sheet.value(key) for key in ("base_accounts", "kept_accounts", "new_customers"))
+    words = f"{labels.value(kept, 'count', style=style)} of {things(base, 'accounts', style=style)} bought again"
+    return _section(
+        review,
+        "customers",
+        "Customers won and kept",
+        kept=views.units(base, kept, words) if sheet.value("retention_rate") is not None else None,
+        kept_words=f"{sheet.text('kept_accounts')} of {sheet.text('base_accounts')}",
+        kept_reason=_reason(review, "retention_rate"),
+        kept_notes=_kept_notes(sheet),
+        new=views.units(new, new, f"{things(new, 'accounts', style=style)} bought for the first time"),
+        new_words=sheet.text("new_customers"),
+        new_reason=_reason(review, "new_customers"),
+        new_notes=_new_notes(sheet),
+    )
+
+
+def strengths(review: Review) -> Display:
+    """What the figures show to be strong, with the evidence."""
+    return _findings(review, "strengths", "Strengths", "strength")
+
+
+def improve(review: Review) -> Display:
+    """What the figures show to be short, with the evidence and what is recommended."""
+    return _findings(review, "improve", "Areas to improve", "improve")
+
+
+def achievements(review: Review) -> Display:
+    """What the recognition rules found."""
+    return _section(review, "achievements", "Achievements", board=team_views.board(review))
+
+
+def agreed(review: Review) -> Display:
+    """What was agreed in the last review and what became of it."""
+    return _people(review, "agreed")
+
+
+def own_view(review: Review) -> Display:
+    """The rep's own view."""
+    title = f"{sentences.first_name(review.subject)}’s view"
+    return _section(review, "own_view", title, who=sentences.first_name(review.subject))
+
+
+def feedback(review: Review) -> Display:
+    """The manager's feedback and the replies to it."""
+    return _people(review, "feedback")
+
+
+def goals(review: Review) -> Display:
+    """The goals agreed, with their progress."""
+    return _people(review, "goals")
+
+
+def development(review: Review) -> Display:
+    """Coaching, training and mentoring."""
+    return _people(review, "development")
+
+
+def recognition(review: Review) -> Display:
+    """Recognition confirmed by the manager."""
+    return _people(review, "recognition")
+
+
+def next_period(review: Review) -> Display:
+    """What counts in the next period: its target, what covers it, the objectives."""
+    sheet, style = views.Sheet(review), sentences.style(review)
+    covered = sheet.figure("pipeline_coverage")
+    goal = covered.denominator if covered else None
+    rows = [
+        (figure.kpi.label, figure.kpi.objective or "", sheet.text(figure.kpi.key), views.goal(figure, style))
+        for figure in sheet.main()
+        if figure.kpi.key != "attainment" and (figure.kpi.objective or figure.target is not None)
+    ]
+    return _section(
+        review,
+        "next_period",
+        f"What counts in {review.period.next}",
+        target=labels.value(goal, "money", style=style) if goal is not None else None,
+        covered=covered,
+        coverage=sheet.text("pipeline_coverage"),
+        due=sheet.text("due_value"),
+        last_day=labels.day(review.period.next.last_day),
+        rows=rows,
+        objectives=any(row[1] for row in rows),
+    )
+
+
+def signoff(review: Review) -> Display:
+    """The signatures."""
+    return _people(review, "signoff")
+
+
+def figures(review: Review) -> Display:
+    """How the figures were made: what was read, and the evidence of each."""
+    style = sentences.style(review)
+    return _section(
+        review,
+        "figures",
+        "How the figures were made",
+        tables=provenance.reconciliations(review.data, style=style),
+        quarantine=provenance.reasons(review.data, "quarantine", style=style),
+        exclusions=provenance.reasons(review.data, "exclusions", style=style),
+        notes=provenance.notes(review),
+        evidence=provenance.evidence(review),
+    )
+
+
+def reps(review: Review) -> Display:
+    """The reps of a team side by side (manager's copy)."""
+    return _section(
+        review,
+        "reps",
+        "Reps side by side",
+        members=team_views.members(review),
+        rate=team_views.target_rate(review),
+        rate_words=_target_rate(review),
+    )
+
+
+def distribution(review: Review) -> Display:
+    """Each rep's quota attainment on one line (manager's copy)."""
+    dots, reach = team_views.dots(review)
+    return _section(
+        review,
+        "distribution",
+        "Against targets",
+        dots=dots,
+        low=f"{100 - reach * 100:.0f}%",
+        high=f"{100 + reach * 100:.0f}%",
+        absent=team_views.without_attainment(review),
+    )
+
+
+def team_goals(review: Review) -> Display:
+    """The goals across the team."""
+    return _people(review, "team_goals")
+
+
+def skills(review: Review) -> Display:
+    """Skills that open areas of the team call for."""
+    return _section(review, "skills", "Skills to build", skills=team_views.skills(review))
+
+
+def reviews(review: Review) -> Display:
+    """The state of each rep's review (manager's copy)."""
+    return _section(review, "reviews", "State of the reviews", names=[person.name for person in review.people.values()])
+
+
+def _section(review: Review, name: str, title: str, **values: Any) -> Display:
+    lead = review.leads.get(name)
+    filled = sentences.pieces(review, lead) if lead else []
+    given: dict[str, Any] = {"id": name, "title": title, "lead": filled, "review": review, **values}
+    html = render(f"blocks/{name}.html.j2", **given)
+    return Display(html, f"{title}: {review.subject.name}, {review.period}", {"section": name, "title": title})
+
+
+def _people(review: Review, name: str) -> Display:
+    title, what = _PEOPLE[name]
+    html = render("blocks/people.html.j2", id=name, title=title, lead=[], what=what)
+    return Display(html, f"{title}: nothing recorded yet", {"section": name, "title": title})
+
+
+def _findings(review: Review, name: str, title: str, kind: str) -> Display:
+    items = [_item(review, finding) for finding in review.findings if finding.kind == kind]
+    return _section(review, name, title, items=items)
+
+
+def _item(review: Review, finding: Finding) -> dict[str, Any]:
+    first = sentences.first_name(review.subject)
+    who = {"rep": first if review.kind == "rep" else "the rep", "manager": review.subject.manager or "the manager"}
+    return {
+        "title": sentences.fill(review, finding.title),
+        "text": sentences.pieces(review, finding.text),
+        "evidence": " ".join(sentences.fill(review, line) for line in finding.evidence),
+        "actions": [(sentences.fill(review, act.text), who.get(act.who, act.who), act.offer) for act in finding.actions],
+        "key": finding.kpi,
+    }
+
+
+def _reason(review: Review, key: str) -> str:
+    figure = views.Sheet(review).figure(key)
+    return (figure.reason if figure is not None else review.off.get(key)) or "nothing is known of it"
+
+
+def _no_change(review: Review) -> str:
+    sheet = views.Sheet(review)
+    if sheet.value("revenue") is None:
+        return _reason(review, "revenue")
+    before = sheet.figure("revenue", review.period.previous)
+    if before is not None and before.value == 0:
+        return f"there was no revenue in {review.period.previous} or {review.period}"
+    return (before.reason if before is not None else None) or f"there is no figure for {review.period.previous}"
+
+
+def _kept_notes(sheet: views.Sheet) -> str:
+    window = sheet.review.workbook.retention_window
+    parts = [f"Accounts that bought in {window} and bought again in {sheet.review.period}, from anyone."]
+    if sheet.value("lapsed_open"):
+        have = "has" if sheet.value("lapsed_open") == 1 else "have"
+        parts.append(f"Of those that did not, {sheet.text('lapsed_open')} {have} an open deal.")
+    if sheet.value("revenue_retention") is not None:
+        parts.append(f"They brought {sheet.text('revenue_retention')} of the revenue they brought before.")
+    return " ".join(parts)
+
+
+def _new_notes(sheet: views.Sheet) -> str:
+    parts = []
+    together, revenue = sheet.value("new_customer_revenue"), sheet.value("revenue")
+    if together is not None and sheet.value("new_customers"):
+        share = labels.value(together / revenue, "percent", style=sheet.style) if revenue and revenue > 0 else ""
+        parts.append(f"{sheet.text('new_customer_revenue')} together{f', {share} of revenue' if share else ''}.")
+    if sheet.value("won_back"):
+        back = things(sheet.value("won_back"), "accounts", style=sheet.style)
+        parts.append(f"{back} came back after a longer time without a purchase, counted apart.")
+    return " ".join(parts)
+
+
+def _target_rate(review: Review) -> str:
+    rate = team_views.target_rate(review)
+    return labels.value(rate / 100, "percent", style=sentences.style(review)) if rate is not None else ""

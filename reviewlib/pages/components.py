@@ -1,0 +1,188 @@
+"""Figures as small shapes beside their words: bullets, sparks, peers, bridges. Geometry only, in percent; templates draw it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reviewlib.pages import labels
+from reviewlib.pages.labels import Style
+from reviewlib.periods import Period
+from reviewlib.review import Figure, Kpi
+
+#: Where the target stands in every bullet, in percent of the track.
+TARGET_AT: Final = 75.0
+VERDICTS: Final = {
+    "strength": "Strength",
+    "on_track": "On track",
+    "watch": "Watch",
+    "gap": "Gap",
+    "not_enough_data": "Not enough data",
+    "not_available": "Not available",
+    "not_judged": "Not judged",
+}
+_TONES: Final = {"strength": "", "on_track": "", "watch": "low", "gap": "low"}
+
+
+@dataclass(frozen=True)
+class Bullet:
+    """A bar against a target that always stands at the same place; ``low`` and ``high`` bound the interval line."""
+
+    width: float
+    tone: str
+    over: bool
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Spark:
+    """Columns of the trend, from zero; a missing period leaves a gap (None)."""
+
+    columns: tuple[tuple[float, float] | None, ...]
+    zero: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Peers:
+    """A figure among its peers: the middle half in the middle third, right is better."""
+
+    median: float
+    dot: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of a bridge: a bar from ``left``, ``width`` wide, and its words."""
+
+    label: str
+    note: str
+    amount: str
+    left: float
+    width: float
+    tone: str
+    total: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """What goes into a bridge: its words, the amount that is added, and a tone where the sign alone does not give it."""
+
+    label: str
+    note: str
+    number: float
+    text: str
+    total: bool = False
+    tone: str | None = None
+
+
+def bullet(
+    value: float | None,
+    target: float | None,
+    *,
+    verdict: str,
+    low: float | None = None,
+    high: float | None = None,
+) -> Bullet | None:
+    """Draw a value against its target; None where there is no target above zero or the value is negative."""
+    if value is None or target is None or target <= 0 or value < 0:
+        return None
+    width = value / target * TARGET_AT
+    ends = (None, None) if low is None or high is None else (_clip(low / target * TARGET_AT), _clip(high / target * TARGET_AT))
+    return Bullet(_clip(width), _TONES.get(verdict, "nd"), width > 100, *ends)
+
+
+def spark(
+    values: Sequence[float | None], *, kpi: Kpi, periods: Sequence[Period], style: Style, ceiling: float = 0.0
+) -> Spark | None:
+    """Draw the trend; None where fewer than two periods have a value.
+
+    Args:
+        values: The figure by period.
+        kpi: What is drawn.
+        periods: The periods, oldest first.
+        style: How numbers are written.
+        ceiling: The value that reaches the top at least, for several trends on one scale.
+    """
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return None
+    top, bottom = max(*known, ceiling, 0.0), min(*known, 0.0)
+    extent = (top - bottom) or 1.0
+    zero = -bottom / extent * 100
+    columns = tuple(
+        None if value is None else (abs(value) / extent * 100, zero if value >= 0 else zero + value / extent * 100)
+        for value in values
+    )
+    said = ", ".join(labels.value(value, kpi.unit, style=style) for value in values)
+    return Spark(columns, zero if bottom < 0 else 0.0, f"{kpi.label}, {periods[0]} to {periods[-1]}: {said}")
+
+
+def peers(figure: Figure, *, style: Style, who: str) -> Peers | None:
+    """Place a figure among its peers; None where there are no quartiles, or they coincide."""
+    low, middle, high = figure.peer_q1, figure.peer_median, figure.peer_q3
+    if figure.value is None or low is None or middle is None or high is None or high <= low:
+        return None
+    flip = figure.kpi.better == "lower"
+
+    def place(number: float) -> float:
+        share = (high - number if flip else number - low) / (high - low)
+        return min(98.0, max(2.0, 100 / 3 + share * 100 / 3))
+
+    words = [labels.rounded(number, figure.kpi.unit, style=style) for number in (low, middle, high)]
+    told = f"{figure.peers or 0:.0f} peers: lower quartile {words[0]}, median {words[1]}, upper quartile {words[2]}. "
+    return Peers(place(middle), place(figure.value), f"{told}{who}: {figure.standing or 'place not given'}.")
+
+
+def bridge(parts: Sequence[Part]) -> list[Step]:
+    """Lay out a bridge: totals stand on zero, every other part begins where the one before ended."""
+    ends, running = [], 0.0
+    for part in parts:
+        start = 0.0 if part.total else running
+        running = part.number if part.total else running + part.number
+        ends.append((start, running))
+    low, high = min(0.0, *(min(pair) for pair in ends)), max(0.0, *(max(pair) for pair in ends))
+    extent = (high - low) or 1.0
+    return [
+        Step(
+            part.label,
+            part.note,
+            part.text,
+            left=(min(pair) - low) / extent * 100,
+            width=abs(pair[1] - pair[0]) / extent * 100,
+            tone="" if part.total else part.tone or ("up" if part.number >= 0 else "dn"),
+            total=part.total,
+        )
+        for part, pair in zip(parts, ends, strict=True)
+    ]
+
+
+def diverging(parts: Sequence[Part]) -> list[Step]:
+    """Lay out bars left and right of a common zero."""
+    low, high = min(0.0, *(part.number for part in parts)), max(0.0, *(part.number for part in parts))
+    extent = (high - low) or 1.0
+    return [
+        Step(
+            part.label,
+            part.note,
+            part.text,
+            left=(min(part.number, 0.0) - low) / extent * 100,
+            width=abs(part.number) / extent * 100,
+            tone="up" if part.number >= 0 else "dn",
+        )
+        for part in parts
+    ]
+
+
+def things(number: float | None, noun: str, *, style: Style) -> str:
+    """Write a number of things whose noun is given in the plural: "1 won deal", "49 won deals"."""
+    one = re.sub(r"\b(deal|account|refund|observation|purchase)s\b", r"\1", noun) if number == 1 else noun
+    return f"{labels.value(number, 'count', style=style)} {one}".strip()
+
+
+def _clip(number: float) -> float:
+    return min(100.0, max(0.0, number))

@@ -1,0 +1,96 @@
+"""The exporter for nbconvert and JupyterLab: an executed review as one HTML file without script, code or network.
+
+Imports are light: an exporter that cannot be loaded breaks every ``jupyter nbconvert`` on the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nbconvert import HTMLExporter
+
+_HERE = Path(__file__).parent
+_STYLE_END = "</style>"
+_SECTION_END = "</section>"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section of a page: trusted HTML, with the charts that belong into it."""
+
+    id: str
+    title: str
+    html: str
+    charts: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """The section with its charts inside, before its end."""
+        if not self.charts:
+            return self.html
+        several = min(len(self.charts), 4)
+        drawn = f'<div class="charts n{several}">{"".join(self.charts)}</div>'
+        before, end, after = self.html.rpartition(_SECTION_END)
+        return f"{before}{drawn}{end}{after}" if end else f"{self.html}{drawn}"
+
+
+class ReviewExporter(HTMLExporter):
+    """Turn an executed review notebook into the page that is shared."""
+
+    export_from_notebook = "Review page"
+
+    def __init__(self, **options: Any):
+        options.setdefault("template_name", "review")
+        options.setdefault("extra_template_basedirs", [str(_HERE / "templates")])
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+
+    def from_notebook_node(self, nb: Any, resources: Any = None, **_: Any) -> tuple[Any, dict[str, Any]]:
+        """Render the page; code, widget state and whatever is no display of a review stay out.
+
+        Args:
+            nb: The executed notebook.
+            resources: nbconvert's own; the output's extension is put into it.
+        """
+        resources = self._init_resources(resources)  # type: ignore[no-untyped-call]
+        resources["output_extension"] = self.file_extension
+        return page(nb), resources
+
+
+def page(nb: Any) -> str:
+    """Render an executed notebook as one page."""
+    from reviewlib.pages.rendering import page_style, render
+
+    head, parts = parts_of(nb)
+    title = str(head.get("title", "Review"))
+    style = page_style(accent=str(head.get("accent", "")), accent_dark=str(head.get("accent_dark", "")), running=title)
+    return render(
+        "review/index.html.j2",
+        css=style,
+        title=title,
+        top=[part for part in parts if part.id == "header"],
+        parts=[part for part in parts if part.id != "header"],
+        foot=str(head.get("foot", "")),
+    )
+
+
+def parts_of(nb: Any) -> tuple[dict[str, Any], Sequence[Part]]:
+    """Gather the displays of a notebook: the header's metadata, and the sections in order with their charts."""
+    from reviewlib.press.export import fragments
+
+    head: dict[str, Any] = {}
+    parts: list[Part] = []
+    for fragment in fragments(nb):
+        name = str(fragment.metadata.get("section", ""))
+        if name == "header":
+            head = dict(fragment.metadata)
+            parts.insert(0, Part(name, "", fragment.html.rpartition(_STYLE_END)[2]))
+        elif name:
+            parts.append(Part(name, str(fragment.metadata.get("title", "")), fragment.html))
+        elif parts and parts[-1].id != "header":
+            parts[-1] = replace(parts[-1], charts=(*parts[-1].charts, fragment.html))
+        else:
+            parts.append(Part("", "", fragment.html))
+    return head, parts

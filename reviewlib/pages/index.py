@@ -1,0 +1,205 @@
+"""The index of a period and the page of a failed review: plain data in, HTML out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from reviewlib.pages import components, labels, provenance
+from reviewlib.pages.labels import Style
+from reviewlib.pages.rendering import page_style, render
+from reviewlib.periods import Period
+
+State = Literal["Open", "Failed", "Not made yet"]
+_REST: Final[Mapping[State, str]] = {"Failed": "could not be made", "Not made yet": "not made yet"}
+#: How a state is marked, by the verdict whose mark it takes.
+_MARKS: Final[Mapping[State, str]] = {"Open": "on_track", "Failed": "gap", "Not made yet": "not_available"}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file beside the page: its name and its path from there."""
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rep of the index.
+
+    ``manager`` and ``rep`` are paths to the two copies, relative to the index; None where a page was not made. ``note`` stands
+    in place of the bullet where there is no target.
+    """
+
+    name: str
+    revenue: float | None
+    target: float | None
+    verdict: str
+    state: State = "Open"
+    manager: str | None = None
+    rep: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TeamRows:
+    """One team of the index with its reps; ``page`` is the team page's path."""
+
+    name: str
+    manager: str | None
+    revenue: float | None
+    target: float | None
+    verdict: str
+    page: str | None
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One review that could not be made; ``page`` is the problem page's path."""
+
+    name: str
+    team: str | None
+    what: str
+    page: str | None
+
+
+@dataclass(frozen=True)
+class Index:
+    """Everything on the index of one period; ``data`` is what a slice holds under that name."""
+
+    title: str
+    period: Period
+    currency: str
+    locale: str
+    made: dt.datetime
+    frozen_at: dt.datetime
+    as_of: dt.date
+    snapshot: str
+    teams: tuple[TeamRows, ...]
+    failures: tuple[Failure, ...]
+    data: Mapping[str, Any]
+    files: tuple[Link, ...] = ()
+    earlier: tuple[Link, ...] = ()
+    incomplete: bool = False
+    accent: str = "#174f96"
+    accent_dark: str = "#8fb9f2"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A review that failed: where it stopped, what was said, and the command that repeats it alone. No figures, no deals."""
+
+    title: str
+    subject: str
+    period: Period
+    where: str
+    message: str
+    command: str
+    index: str = "../index.html"
+    details: str = ""
+    accent: str = "#174f96"
+    accent_dark: str = "#8fb9f2"
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Revenue against target, ready to be drawn."""
+
+    revenue: str
+    bullet: components.Bullet | None
+    words: str
+    row: Row | TeamRows
+    anchor: str = ""
+    rows: Sequence[_Shown] = field(default_factory=tuple)
+
+
+def index_page(index: Index) -> str:
+    """Render the index of a period."""
+    style = Style(index.locale, index.currency)
+    running = f"Sales performance reviews {index.period}"
+    reps = sum(len(team.rows) for team in index.teams)
+    return render(
+        "index.html.j2",
+        css=page_style(accent=index.accent, accent_dark=index.accent_dark, running=running),
+        index=index,
+        heading=index.period.title(),
+        dates=labels.span(index.period),
+        facts=_facts(index, reps),
+        reps=reps,
+        standing=_standing(index),
+        verdict_of=_MARKS,
+        whole=_whole(index, style),
+        teams=[_team(team, number, style) for number, team in enumerate(index.teams, 1)],
+        tables=provenance.reconciliations(index.data, style=style),
+        quarantine=provenance.reasons(index.data, "quarantine", style=style),
+        exclusions=provenance.reasons(index.data, "exclusions", style=style),
+        unassigned=_unassigned(index.data, style),
+    )
+
+
+def problem_page(problem: Problem) -> str:
+    """Render the page of a review that failed."""
+    running = f"Not made: {problem.subject}, {problem.period}"
+    style = page_style(accent=problem.accent, accent_dark=problem.accent_dark, running=running)
+    return render("problem.html.j2", css=style, problem=problem, heading=problem.period.title(), title=running)
+
+
+def _facts(index: Index, reps: int) -> list[tuple[str, str]]:
+    return [
+        ("Made", f"{labels.day(index.made.date())}, {index.made:%H:%M}"),
+        ("Figures as of", labels.day(index.as_of)),
+        ("Frozen", labels.day(index.frozen_at.date())),
+        ("Snapshot", index.snapshot),
+        ("Reps", str(reps)),
+    ]
+
+
+def _standing(index: Index) -> str:
+    """Say how many of the reps' reviews are made, failed, and not made yet."""
+    states = Counter(row.state for team in index.teams for row in team.rows)
+    whole = states.total()
+    if states["Open"] == whole:
+        return f"All {whole} reviews are made and open."
+    rest = [f"{states[state]} {words}" for state, words in _REST.items() if states[state]]
+    return f"{states['Open']} of {whole} reviews are made and open; {' and '.join(rest)}."
+
+
+def _whole(index: Index, style: Style) -> tuple[str, str]:
+    """The sum of all teams: revenue, and what share of the targets it is where every team has one."""
+    known = [team.revenue for team in index.teams if team.revenue is not None]
+    goals = [team.target for team in index.teams]
+    together = sum(known) if known else None
+    target = sum(goal for goal in goals if goal is not None) if goals and None not in goals else None
+    share = (
+        f"{labels.value(together / target, 'percent', style=style)} of {labels.value(target, 'money', style=style)}"
+        if together is not None and target
+        else ""
+    )
+    return labels.value(together, "money", style=style), share
+
+
+def _team(team: TeamRows, number: int, style: Style) -> _Shown:
+    return _shown(team, style, anchor=f"t-{number}", rows=[_shown(row, style) for row in team.rows])
+
+
+def _shown(row: Row | TeamRows, style: Style, *, anchor: str = "", rows: Sequence[_Shown] = ()) -> _Shown:
+    drawn = components.bullet(row.revenue, row.target, verdict=row.verdict)
+    words = row.note if isinstance(row, Row) and row.note else "no target set"
+    if row.revenue is not None and row.target is not None and row.target > 0:
+        share = labels.value(row.revenue / row.target, "percent", style=style)
+        words = f"{share} of {labels.value(row.target, 'money', style=style)}"
+    return _Shown(labels.value(row.revenue, "money", style=style), drawn, words, row, anchor, rows)
+
+
+def _unassigned(data: Mapping[str, Any], style: Style) -> str:
+    bucket = data.get("unassigned") or {}
+    if not bucket.get("deals"):
+        return ""
+    deals = components.things(bucket["deals"], "closed deals", style=style)
+    won = labels.value(bucket.get("revenue"), "money", style=style)
+    return f"{deals} with {won} revenue belong to no rep of the reps table; they count in the totals and have no page."

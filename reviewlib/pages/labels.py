@@ -1,0 +1,220 @@
+"""A value and its unit to text: money, percents, days, intervals, dates.
+
+Numbers are written as the workbook's locale has it; words and dates are English. What is missing is "n/a", never 0. A minus is
+the true one (U+2212), and nothing is ever "−0".
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reviewlib.periods import Period
+
+MINUS: Final = "\N{MINUS SIGN}"
+NOT_AVAILABLE: Final = "n/a"
+
+#: Decimals of a unit: (fewest, most).
+_DECIMALS: Final = {"money": (0, 0), "percent": (1, 1), "ratio": (2, 2), "days": (0, 1), "count": (0, 1), "score": (1, 1)}
+#: Decimals where a figure was already rounded to two significant digits.
+_ROUNDED: Final = {"money": (0, 0), "percent": (0, 2), "ratio": (0, 2), "days": (0, 2), "count": (0, 2), "score": (0, 2)}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a workbook writes numbers: locale and the ISO code of its currency."""
+
+    locale: str = "en"
+    currency: str = "EUR"
+
+
+def value(number: float | None, unit: str, *, style: Style) -> str:
+    """Write a figure with its unit: "€398,220", "53.3%", "52 days", "12", "1.28×"."""
+    return _text(number, unit, style, _DECIMALS[unit])
+
+
+def rounded(number: float | None, unit: str, *, style: Style) -> str:
+    """Write a figure that carries two significant digits, without inventing a third: "44%", "€9,600"."""
+    return _text(number, unit, style, _ROUNDED[unit])
+
+
+def signed(number: float | None, unit: str, *, style: Style) -> str:
+    """Write a figure with its sign: "+€97,740", "−19.0%", "+4 days"; zero has none."""
+    return _with_plus(number, value(number, unit, style=style))
+
+
+def control(number: float | None, *, style: Style) -> str:
+    """Write a control total to the smallest unit of its currency: "€31,102,400.50"."""
+    from babel.numbers import get_currency_precision
+
+    if number is None or math.isnan(number):
+        return NOT_AVAILABLE
+    digits = get_currency_precision(style.currency)
+    size = _money(abs(number), style, (digits, digits))
+    return size if number >= 0 or _is_zero(size) else f"{MINUS}{size}"
+
+
+def change(number: float | None, unit: str, *, style: Style) -> str:
+    """Write the size of a change without its sign; that of a percent is in points: "8.8 points"."""
+    if number is None or math.isnan(number):
+        return NOT_AVAILABLE
+    if unit != "percent":
+        return value(abs(number), unit, style=style)
+    points = _digits(abs(number) * 100, style.locale, _DECIMALS["percent"])
+    return f"{points} points"
+
+
+def signed_change(number: float | None, unit: str, *, style: Style) -> str:
+    """Write a change with its sign: "+8.8 points", "−€9,259", "+4 days"."""
+    if number is None or math.isnan(number):
+        return NOT_AVAILABLE
+    size = change(number, unit, style=style)
+    return size if _is_zero(size) else f"{'+' if number > 0 else MINUS}{size}"
+
+
+def interval(low: float | None, high: float | None, unit: str, *, style: Style) -> str:
+    """Write an interval with its unit once: "43.1–63.1%", "€6,252–10,239", "47–63 days"."""
+    if low is None or high is None:
+        return NOT_AVAILABLE
+    first, last = value(low, unit, style=style), value(high, unit, style=style)
+    if low < 0:
+        return f"{first} to {last}"
+    return re.sub(r"\D+$", "", first) + "–" + re.sub(r"^\D+", "", last)
+
+
+def count(number: float | None, noun: str, *, style: Style, plural: str | None = None) -> str:
+    """Write a number of things: "1 deal", "12 deals"."""
+    text = value(number, "count", style=style)
+    return f"{text} {noun if number == 1 else plural or noun + 's'}"
+
+
+def day(date: dt.date | str | None, *, near: dt.date | None = None) -> str:
+    """Write a date: "15 October 2026"; without the year where ``near`` lies in the same one."""
+    if date is None or (isinstance(date, float) and math.isnan(date)):
+        return NOT_AVAILABLE
+    date = dt.date.fromisoformat(date) if isinstance(date, str) else date
+    text = f"{date.day} {_MONTHS[date.month - 1]}"
+    return text if near is not None and near.year == date.year else f"{text} {date.year}"
+
+
+def short_day(date: dt.date | str) -> str:
+    """Write a date where room is scarce: "9 Aug 2026"."""
+    date = dt.date.fromisoformat(date) if isinstance(date, str) else date
+    return f"{date.day} {_MONTHS[date.month - 1][:3]} {date.year}"
+
+
+def span(period: Period) -> str:
+    """Write the dates of a period: "1 July to 30 September 2026"."""
+    return f"{day(period.start, near=period.last_day)} to {day(period.last_day)}"
+
+
+def noun(period: Period) -> str:
+    """Say what periods of this kind are called, in the plural."""
+    return {"month": "months", "quarter": "quarters", "half": "halves", "year": "years"}[period.kind]
+
+
+def noun_of_one(period: Period) -> str:
+    """Say what one period of this kind is called."""
+    return {"half": "half-year"}.get(period.kind, str(period.kind))
+
+
+_MONTHS: Final = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def _text(number: float | None, unit: str, style: Style, decimals: tuple[int, int]) -> str:
+    if number is None or math.isnan(number):
+        return NOT_AVAILABLE
+    size = _size(abs(float(number)), unit, style, decimals)
+    return size if number >= 0 or _is_zero(size) else f"{MINUS}{size}"
+
+
+def _size(number: float, unit: str, style: Style, decimals: tuple[int, int]) -> str:
+    if unit == "money":
+        return _money(number, style)
+    if unit == "percent":
+        return _percent(number * 100, style.locale, decimals)
+    digits = _digits(number, style.locale, decimals)
+    if unit == "days":
+        return f"{digits} {'day' if digits == '1' else 'days'}"
+    return f"{digits}×" if unit == "ratio" else digits
+
+
+def _with_plus(number: float | None, text: str) -> str:
+    return f"+{text}" if number is not None and number > 0 and not _is_zero(text) else text
+
+
+def _is_zero(text: str) -> bool:
+    return not re.search(r"[1-9]", text)
+
+
+def _digits(number: float, locale: str, decimals: tuple[int, int]) -> str:
+    return str(_pattern(locale, decimals).apply(_half_up(number, decimals[1]), _locale(locale)))
+
+
+def _percent(number: float, locale: str, decimals: tuple[int, int]) -> str:
+    shape = _locale(locale).percent_formats[None].pattern
+    return _around(shape, "%").replace("#", _digits(number, locale, decimals))
+
+
+def _money(number: float, style: Style, decimals: tuple[int, int] = (0, 0)) -> str:
+    return _money_shape(style).replace("#", _digits(number, style.locale, decimals))
+
+
+@functools.cache
+def _money_shape(style: Style) -> str:
+    """What stands around an amount, and "#" for the amount itself."""
+    from babel.numbers import get_currency_symbol
+
+    symbol = get_currency_symbol(style.currency, locale=_locale(style.locale))
+    text = _around(_locale(style.locale).currency_formats["standard"].pattern.partition(";")[0], "¤")
+    # A code such as EUR in front of digits wants a space where a sign such as € does not.
+    gap = "\N{NO-BREAK SPACE}" if text.startswith("¤#") and symbol[-1].isalpha() else ""
+    return text.replace("¤", symbol + gap)
+
+
+def _around(pattern: str, mark: str) -> str:
+    """Keep of a locale's pattern what stands around the number, and "#" for the number itself."""
+    return re.sub(r"[#0][#0.,]*", "#", pattern) if mark in pattern else f"#{mark}"
+
+
+def _half_up(number: float, decimals: int) -> Any:
+    """Round half up, as people do, from the shortest decimal form (0.125 is 0.13, 1.005 is 1.01)."""
+    from decimal import ROUND_HALF_UP, Decimal
+
+    return Decimal(repr(float(f"{number:.12g}"))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+
+
+@functools.cache
+def _locale(name: str) -> Any:
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(name.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse("en")
+
+
+@functools.cache
+def _pattern(locale: str, decimals: tuple[int, int]) -> Any:
+    from babel.numbers import parse_pattern
+
+    fewest, most = decimals
+    whole = _locale(locale).decimal_formats[None].pattern.partition(".")[0]
+    return parse_pattern(f"{whole}.{'0' * fewest}{'#' * (most - fewest)}" if most else whole)

@@ -1,0 +1,239 @@
+"""Sentences whose numbers are cells of the scorecard.
+
+A template is plain text with references in braces: ``{key[.column][@PERIOD][|modifier]}`` for a cell of the scorecard,
+``{subject}`` and its like for a name. ``fill`` writes the text, ``problems`` says what is wrong with a template before anybody
+reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from reviewlib.pages import labels
+from reviewlib.periods import Period
+from reviewlib.review import Figure, Review, Subject
+
+COLUMNS: Final = (
+    "value",
+    "low",
+    "high",
+    "n",
+    "target",
+    "target_raw",
+    "attainment",
+    "previous",
+    "change",
+    "year_ago",
+    "peer_median",
+    "numerator",
+    "denominator",
+)
+MODIFIERS: Final = ("abs", "signed")
+NAMES: Final = (
+    "subject",
+    "first_name",
+    "team",
+    "period",
+    "previous_period",
+    "year_ago_period",
+    "next_period",
+    "as_of",
+    "last_day",
+    "next_last_day",
+    "first_day",
+    "retention_window",
+)
+_BRACES: Final = re.compile(r"\{([^{}]*)\}")
+_REFERENCE: Final = re.compile(
+    r"(?P<key>[a-z][a-z0-9_]*)(?:\.(?P<column>[a-z0-9_]+))?(?:@(?P<period>[A-Za-z0-9_-]+))?(?:\|(?P<modifier>[a-z]+))?"
+)
+_PERIODS: Final = re.compile(r"previous|year_ago|\d{4}-(?:Q[1-4]|H[12]|0[1-9]|1[0-2])|FY\d{4}")
+#: Figures whose numerator and denominator are money; the parts of all others are counts.
+_PARTS_IN_MONEY: Final = frozenset(
+    {
+        "revenue",
+        "attainment",
+        "attainment_raw",
+        "win_rate_value",
+        "pipeline_value",
+        "pipeline_growth",
+        "pipeline_coverage",
+        "revenue_retention",
+        "gross_retention",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What stands between two braces."""
+
+    key: str
+    column: str = "value"
+    period: str | None = None
+    modifier: str | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of text: words, a name or cell that stays on one line, or a cell that is a figure of this period."""
+
+    text: str
+    kind: Literal["words", "cell", "figure"] = "words"
+
+
+def cells(template: str) -> list[Reference]:
+    """List the references of a template, names included, in order.
+
+    Raises:
+        ValueError: One of them cannot be read.
+    """
+    return [_reference(found[1]) for found in _BRACES.finditer(template)]
+
+
+def problems(template: str, keys: Collection[str], *, names: Collection[str] = ()) -> list[str]:
+    """Say what is wrong with a template; an empty list means that it can be filled.
+
+    Args:
+        template: The text with references.
+        keys: The figures that the scorecard holds.
+        names: Placeholders that are no cells, beside the general ones.
+    """
+    rest = _BRACES.sub("", template)
+    found = ["a brace without its partner"] if "{" in rest or "}" in rest else []
+    for match in _BRACES.finditer(template):
+        try:
+            reference = _reference(match[1])
+        except ValueError as error:
+            found.append(str(error))
+            continue
+        known = reference.key in keys or (reference == Reference(reference.key) and reference.key in (*NAMES, *names))
+        found += [] if known else [f"{{{match[1]}}}: the scorecard has no figure {reference.key!r}"]
+    return found
+
+
+def fill(review: Review, template: str, names: Mapping[str, str] | None = None, *, subject: Subject | None = None) -> str:
+    """Write a template's text.
+
+    Args:
+        review: Where the figures come from.
+        template: The text with references.
+        names: Texts for placeholders that are no cells.
+        subject: A rep of the team whose figures are meant (team reviews); else the review's subject.
+    """
+    return "".join(piece.text for piece in pieces(review, template, names, subject=subject))
+
+
+def pieces(
+    review: Review, template: str, names: Mapping[str, str] | None = None, *, subject: Subject | None = None
+) -> list[Piece]:
+    """Write a template's text as runs, so that a page can set its figures apart."""
+    return list(_pieces(review, template, {**_names(review, subject or review.subject), **(names or {})}, subject))
+
+
+def style(review: Review) -> labels.Style:
+    """How the review's workbook writes numbers."""
+    return labels.Style(review.workbook.locale, review.workbook.currency)
+
+
+def part_unit(review: Review, key: str) -> str:
+    """Tell whether numerator and denominator of a figure are money or counts."""
+    counted = key.startswith("pipeline_") and "pipeline_start" in review.kpis and review.kpis["pipeline_start"].unit == "count"
+    return "money" if key in _PARTS_IN_MONEY and not counted else "count"
+
+
+def _pieces(review: Review, template: str, names: Mapping[str, str], subject: Subject | None) -> Iterator[Piece]:
+    at = 0
+    for match in _BRACES.finditer(template):
+        yield Piece(template[at : match.start()])
+        reference = _reference(match[1])
+        if reference.key in names and reference == Reference(reference.key):
+            yield Piece(names[reference.key], "cell" if reference.key.endswith("period") else "words")
+        else:
+            text = _cell(review, reference, subject)
+            current = reference.column in ("value", "attainment") and reference.period is None
+            yield Piece(text, "figure" if current and text != labels.NOT_AVAILABLE else "cell")
+        at = match.end()
+    yield Piece(template[at:])
+
+
+def _reference(text: str) -> Reference:
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{{{text}}}: not a reference; write {{key.column@period|modifier}}")
+    column, modifier, period = match["column"] or "value", match["modifier"], match["period"]
+    if column not in COLUMNS:
+        raise ValueError(f"{{{text}}}: no column {column!r}; there are {', '.join(COLUMNS)}")
+    if modifier is not None and modifier not in MODIFIERS:
+        raise ValueError(f"{{{text}}}: no modifier {modifier!r}; there are abs and signed")
+    if period is not None and not _PERIODS.fullmatch(period):
+        raise ValueError(f"{{{text}}}: no period {period!r}; write 2026-Q3, previous or year_ago")
+    return Reference(match["key"], column, period, modifier)
+
+
+def _cell(review: Review, reference: Reference, subject: Subject | None) -> str:
+    try:
+        figure = _figure(review, reference, subject)
+    except KeyError:
+        return labels.NOT_AVAILABLE
+    return _format(review, figure, reference)
+
+
+def _figure(review: Review, reference: Reference, subject: Subject | None) -> Figure:
+    period = _period(review, reference.period)
+    if subject is not None and subject.id != review.subject.id:
+        return review.member(subject.id, reference.key, period)
+    return review.figure(reference.key, period)
+
+
+def _period(review: Review, name: str | None) -> Period:
+    if name is None:
+        return review.period
+    if name == "previous":
+        return review.period.previous
+    return review.period.year_ago if name == "year_ago" else Period.parse(name, review.period.fiscal)
+
+
+def _format(review: Review, figure: Figure, reference: Reference) -> str:
+    number, how = getattr(figure, reference.column), style(review)
+    unit = figure.kpi.unit
+    if reference.column == "change":
+        write = labels.change if reference.modifier == "abs" else labels.signed_change
+        return write(number, unit, style=how)
+    if reference.column == "peer_median":
+        return labels.rounded(number, unit, style=how)
+    unit = {"attainment": "percent", "n": "count"}.get(reference.column, unit)
+    if reference.column in ("numerator", "denominator"):
+        unit = part_unit(review, figure.kpi.key)
+        if figure.kpi.key == "deal_size" and reference.column == "numerator":
+            unit = "money"
+    if reference.modifier == "signed":
+        return labels.signed(number, unit, style=how)
+    return labels.value(None if number is None else abs(number) if reference.modifier == "abs" else number, unit, style=how)
+
+
+def _names(review: Review, subject: Subject) -> dict[str, str]:
+    period = review.period
+    return {
+        "subject": subject.name,
+        "first_name": first_name(subject),
+        "team": subject.team or (subject.name if review.kind == "team" else labels.NOT_AVAILABLE),
+        "period": period.name,
+        "previous_period": period.previous.name,
+        "year_ago_period": period.year_ago.name,
+        "next_period": period.next.name,
+        "as_of": labels.day(review.workbook.as_of),
+        "first_day": labels.day(period.start),
+        "last_day": labels.day(period.last_day),
+        "next_last_day": labels.day(period.next.last_day),
+        "retention_window": review.workbook.retention_window,
+    }
+
+
+def first_name(subject: Subject) -> str:
+    """The name a colleague would use: the first word, unless it is only an initial or there is a comma."""
+    first = subject.name.split()[0] if subject.name.split() else subject.name
+    return subject.name if "," in subject.name or len(first.rstrip(".")) < 2 else first

@@ -1,0 +1,182 @@
+"""What only a team's page shows, as plain values for the templates: reps side by side, distribution, achievements, skills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reviewlib.pages import components, labels, sentences
+from reviewlib.pages.components import Bullet, Spark
+from reviewlib.pages.views import Sheet
+from reviewlib.review import Figure, Review, Subject
+
+
+@dataclass(frozen=True)
+class Member:
+    """One rep of a team, side by side with the others."""
+
+    name: str
+    note: str
+    revenue: str
+    bullet: Bullet | None
+    attained: str
+    rate: str
+    low: float | None
+    at: float | None
+    high: float | None
+    cycle: str
+    growth: str
+    coverage: str
+    spark: Spark | None
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One rep's quota attainment on the common line; ``place`` is in percent of it."""
+
+    name: str
+    first: str
+    place: float
+    below: bool
+    words: str
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class Skill:
+    """A skill that figures of the team call for, with the reps they are figures of."""
+
+    name: str
+    count: str
+    evidence: str
+    offer: str
+
+
+def members(review: Review) -> list[Member]:
+    """List the reps in the order of revenue; those without any come last."""
+    sheets = {rep_id: Sheet(review, rep_id=rep_id) for rep_id in review.people}
+    order = sorted(sheets, key=lambda rep_id: (-(sheets[rep_id].value("revenue") or 0.0), review.people[rep_id].name))
+    every = [sheet.value("revenue", period) or 0.0 for sheet in sheets.values() for period in review.trend]
+    return [_member(review, review.people[rep_id], sheets[rep_id], max(every, default=0.0)) for rep_id in order]
+
+
+def _member(review: Review, person: Subject, sheet: Sheet, ceiling: float) -> Member:
+    style, revenue, rate = sheet.style, sheet.figure("revenue"), sheet.figure("win_rate")
+    trend = [sheet.value("revenue", period) for period in review.trend]
+    kpi = review.kpis.get("revenue")
+    return Member(
+        name=person.name,
+        note=_joined(review, person),
+        revenue=sheet.text("revenue"),
+        bullet=components.bullet(revenue.value, revenue.target, verdict=revenue.verdict) if revenue else None,
+        attained=_attained(revenue, style),
+        rate=_rate(rate, style),
+        low=rate.low * 100 if rate and rate.low is not None else None,
+        at=rate.value * 100 if rate and rate.value is not None else None,
+        high=rate.high * 100 if rate and rate.high is not None else None,
+        cycle=sheet.text("cycle_days"),
+        growth=_growth(sheet),
+        coverage=sheet.text("pipeline_coverage"),
+        spark=components.spark(trend, kpi=kpi, periods=review.trend, style=style, ceiling=ceiling) if kpi else None,
+    )
+
+
+def _joined(review: Review, person: Subject) -> str:
+    if person.started_on is not None and review.period.start <= person.started_on < review.period.end:
+        return f"started on {labels.day(person.started_on, near=review.period.last_day)}"
+    if person.left_on is not None and person.left_on < review.period.end:
+        return f"left on {labels.day(person.left_on, near=review.period.last_day)}"
+    return ""
+
+
+def _attained(revenue: Figure | None, style: labels.Style) -> str:
+    if revenue is None or revenue.target is None:
+        return "no target set"
+    goal = labels.value(revenue.target, "money", style=style)
+    return f"{labels.value(revenue.attainment, 'percent', style=style)} of {goal}"
+
+
+def _rate(rate: Figure | None, style: labels.Style) -> str:
+    if rate is None or rate.value is None or rate.denominator is None:
+        return "n/a"
+    parts = [labels.value(number, "count", style=style) for number in (rate.numerator, rate.denominator)]
+    return f"{labels.value(rate.value, 'percent', style=style)}, {parts[0]} of {parts[1]}"
+
+
+def _growth(sheet: Sheet) -> str:
+    return labels.signed(sheet.value("pipeline_growth"), "percent", style=sheet.style)
+
+
+def target_rate(review: Review) -> float | None:
+    """The team's target of the win rate in percent, for the line through the intervals."""
+    rate = Sheet(review).figure("win_rate")
+    return None if rate is None or rate.target is None else rate.target * 100
+
+
+def dots(review: Review) -> tuple[list[Dot], float]:
+    """Place each rep's quota attainment on a line whose middle is 100%.
+
+    Returns:
+        The dots from low to high, and how far the line reaches to either side of 100% (0.4: from 60% to 140%).
+    """
+    style = sentences.style(review)
+    known = [
+        (person, figure.attainment)
+        for rep_id, person in review.people.items()
+        if (figure := Sheet(review, rep_id=rep_id).figure("revenue")) is not None and figure.attainment is not None
+    ]
+    reach = max([0.2, *(abs(share - 1) for _, share in known)])
+    reach = min(1.0, -(-reach * 10 // 1) / 10)
+    found: list[Dot] = []
+    last = {True: -100.0, False: -100.0}
+    levels = {True: 0, False: 0}
+    for person, share in sorted(known, key=lambda pair: pair[1]):
+        place, below = 50 + max(-1.0, min(1.0, (share - 1) / reach)) * 46, share < 1
+        levels[below] = (levels[below] + 1) % 3 if place - last[below] < 9 else 0
+        last[below] = place
+        words = f"{person.name} {labels.value(share, 'percent', style=style)}"
+        found.append(Dot(person.name, sentences.first_name(person), place, below, words, levels[below]))
+    return found, reach
+
+
+def without_attainment(review: Review) -> list[str]:
+    """Name the reps who cannot be placed, because they have no target."""
+    figures = {person.name: Sheet(review, rep_id=rep_id).figure("revenue") for rep_id, person in review.people.items()}
+    return [name for name, figure in figures.items() if figure is None or figure.attainment is None]
+
+
+def board(review: Review) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Group the achievements by whose they are: name, then titles with their sentences."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for item in review.achievements:
+        text = sentences.fill(review, item.text, item.names, subject=item.subject)
+        found.setdefault(item.subject.name, []).append((item.title, text))
+    return list(found.items())
+
+
+def skills(review: Review) -> list[Skill]:
+    """List the skills that open areas of the team call for, those of most reps first."""
+    sheets = {person.name: Sheet(review, rep_id=rep_id) for rep_id, person in review.people.items()}
+    rows = []
+    for finding in review.findings:
+        for action in finding.actions:
+            if action.skill:
+                short = _short_of(sheets, finding.kpi)
+                rows.append((len(short), action.skill, short, action.offer or "", finding.kpi))
+    unique = {(skill, kpi): (number, skill, short, offer, kpi) for number, skill, short, offer, kpi in rows}
+    ordered = sorted(unique.values(), key=lambda row: -row[0])
+    return [
+        Skill(
+            name=skill,
+            count=f"{number} of {len(sheets)} reps" if sheets else "",
+            evidence=f"{review.kpis[kpi].label}: {', '.join(short) or Sheet(review).text(kpi)}.",
+            offer=offer or "nothing offered yet",
+        )
+        for number, skill, short, offer, kpi in ordered
+    ]
+
+
+def _short_of(sheets: dict[str, Sheet], kpi: str) -> list[str]:
+    figures = {name: sheet.figure(kpi) for name, sheet in sheets.items()}
+    return [
+        f"{name} {sheets[name].text(kpi)}" for name, figure in figures.items() if figure and figure.verdict in ("gap", "watch")
+    ]

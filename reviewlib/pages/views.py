@@ -1,0 +1,369 @@
+"""What the sections of a page show, as plain values for the templates: scorecard, change, pipeline, customers, next period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from reviewlib.pages import components, labels, sentences
+from reviewlib.pages.components import Bullet, Part, Peers, Spark, Step, things
+from reviewlib.periods import Period
+from reviewlib.review import Figure, Kpi, Review
+
+#: A square each up to here, a bar beyond.
+MOST_SQUARES: Final = 60
+
+
+class Sheet:
+    """The scorecard of one subject by figure and period, missing values as None."""
+
+    def __init__(self, review: Review, *, rep_id: str | None = None):
+        """Read the rows of the review's subject, or of one of a team's reps."""
+        frame = review.history if rep_id is None else review.members[review.members["scope_id"] == rep_id]
+        self.review = review
+        self.style = sentences.style(review)
+        names = list(frame.columns)
+        rows = (
+            dict(zip(names, map(_known, row), strict=True))
+            for row in zip(*(frame[name].tolist() for name in names), strict=True)
+        )
+        self._rows: dict[tuple[str, str], dict[str, Any]] = {(row["kpi"], row["period"]): row for row in rows}
+
+    def figure(self, key: str, period: Period | None = None) -> Figure | None:
+        """Look a figure up; None where the scorecard has no such row."""
+        at = period or self.review.period
+        row = self._rows.get((key, at.name))
+        if row is None or key not in self.review.kpis:
+            return None
+        cells = {name: row[name] for name in Figure.__dataclass_fields__ if name not in ("kpi", "period")}
+        return Figure(kpi=self.review.kpis[key], period=at, **cells)
+
+    def value(self, key: str, period: Period | None = None) -> float | None:
+        """Look a value up; None where it is missing."""
+        found = self._rows.get((key, (period or self.review.period).name))
+        return None if found is None else found["value"]
+
+    def text(self, key: str, period: Period | None = None) -> str:
+        """Write a value with its unit."""
+        kpi = self.review.kpis.get(key)
+        return labels.NOT_AVAILABLE if kpi is None else labels.value(self.value(key, period), kpi.unit, style=self.style)
+
+    def main(self) -> Iterator[Figure]:
+        """Go through the KPIs proper of this period, in order."""
+        found = (self.figure(key) for key, kpi in self.review.kpis.items() if kpi.of is None)
+        return (figure for figure in found if figure is not None)
+
+
+def _known(cell: Any) -> Any:
+    """A cell, None where it is missing; only missing numbers differ from themselves."""
+    return None if cell is None or cell != cell else cell
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the scorecard."""
+
+    key: str
+    label: str
+    note: tuple[str, ...]
+    value: str
+    bullet: Bullet | None
+    target: str
+    spark: Spark | None
+    no_spark: str
+    change: str
+    year: str
+    peers: Peers | None
+    standing: str
+    verdict: str
+    word: str
+    reason: str
+
+
+def lines(review: Review) -> list[tuple[str, list[Line]]]:
+    """List the scorecard's rows by group; attainment is shown in revenue's bullet."""
+    sheet = Sheet(review)
+    groups: dict[str, list[Line]] = {}
+    for figure in sheet.main():
+        if figure.kpi.key != "attainment":
+            groups.setdefault(figure.kpi.group, []).append(_line(sheet, figure))
+    return list(groups.items())
+
+
+def missing_rows(review: Review) -> list[tuple[str, str]]:
+    """List the figures that are not on the scorecard at all, with the reason."""
+    shown = set(review.scorecard["kpi"])
+    return [(_label(review, key), reason) for key, reason in review.off.items() if key not in shown]
+
+
+def most_peers(review: Review) -> int:
+    """Count the peers of the figure that has most."""
+    known = [int(number) for number in review.scorecard["peers"] if not pd.isna(number)]
+    return max(known, default=0)
+
+
+def _label(review: Review, key: str) -> str:
+    return review.kpis[key].label if key in review.kpis else key.replace("_", " ").capitalize()
+
+
+def _line(sheet: Sheet, figure: Figure) -> Line:
+    review, kpi, style = sheet.review, figure.kpi, sheet.style
+    trend = [sheet.value(kpi.key, period) for period in review.trend]
+    drawn = components.spark(trend, kpi=kpi, periods=review.trend, style=style)
+    where = components.peers(figure, style=style, who=sentences.first_name(review.subject))
+    return Line(
+        key=kpi.key,
+        label=kpi.label,
+        note=note(sheet, figure),
+        value=labels.value(figure.value, kpi.unit, style=style),
+        bullet=_bullet(figure),
+        target=target_words(figure, style),
+        spark=drawn,
+        no_spark="" if drawn else "n/a, no history",
+        change=change(figure.value, figure.previous, kpi, style),
+        year=change(figure.value, figure.year_ago, kpi, style),
+        peers=where,
+        standing=_standing(figure, style),
+        verdict=figure.verdict,
+        word=components.VERDICTS[figure.verdict],
+        reason=figure.reason or "",
+    )
+
+
+def note(sheet: Sheet, figure: Figure) -> tuple[str, ...]:
+    """Say what a figure is made of: its sample, its interval, its window."""
+    kpi, style, parts = figure.kpi, sheet.style, []
+    if kpi.judged_by == "wilson" and figure.denominator is not None:
+        parts.append(
+            f"{labels.value(figure.numerator, 'count', style=style)} of {things(figure.denominator, kpi.n_label, style=style)}"
+        )
+    elif figure.n is not None:
+        parts.append(things(figure.n, kpi.n_label, style=style))
+    if kpi.key == "deal_size" and figure.low is not None:
+        median = sheet.text("deal_size_median")
+        parts.append(f"median {median} ({labels.interval(figure.low, figure.high, kpi.unit, style=style)})")
+    elif figure.low is not None:
+        parts.append(labels.interval(figure.low, figure.high, kpi.unit, style=style))
+    if kpi.key in ("retention_rate", "revenue_retention"):
+        parts.append(f"bought in {sheet.review.workbook.retention_window}")
+    return (*parts, "lower is the aim") if kpi.better == "lower" else tuple(parts)
+
+
+def target_words(figure: Figure, style: labels.Style) -> str:
+    """Say what a figure is held against; empty without a target."""
+    if figure.target is None:
+        benchmark = figure.kpi.benchmark
+        return "" if benchmark is None else f"benchmark {labels.value(benchmark, figure.kpi.unit, style=style)}"
+    goal = labels.value(figure.target, figure.kpi.unit, style=style)
+    if figure.kpi.unit == "percent" and figure.target > 0 and figure.attainment is None:
+        goal = f"+{goal}"
+    whole = figure.target_raw
+    full = ""
+    if whole is not None and round(whole, 2) != round(figure.target, 2):
+        full = f", full target {labels.value(whole, figure.kpi.unit, style=style)}"
+    exact = figure.kpi.judged_by == "exact" and figure.kpi.better == "higher" and figure.attainment is not None
+    if exact:
+        return f"{labels.value(figure.attainment, 'percent', style=style)} of {goal}{full}"
+    return f"target {goal}{full}"
+
+
+def goal(figure: Figure, style: labels.Style) -> str:
+    """Write a figure's target; "none set" without one."""
+    return "none set" if figure.target is None else labels.value(figure.target, figure.kpi.unit, style=style)
+
+
+def change(value: float | None, before: float | None, kpi: Kpi, style: labels.Style) -> str:
+    """Say how a figure moved: money in percent, shares in points (short: a narrow column), all else in its unit."""
+    if value is None or before is None:
+        return labels.NOT_AVAILABLE
+    if kpi.unit == "money" and before > 0:
+        return labels.signed((value - before) / before, "percent", style=style)
+    return labels.signed_change(value - before, kpi.unit, style=style).replace(" points", " pts")
+
+
+def _bullet(figure: Figure) -> Bullet | None:
+    goal = figure.kpi.benchmark if figure.target is None else figure.target
+    if figure.kpi.key == "pipeline_growth":  # it may be negative, so it is held against its target in words
+        return None
+    apart = figure.kpi.key == "deal_size"  # its interval is that of the median, not of the bar
+    low, high = (None, None) if apart else (figure.low, figure.high)
+    return components.bullet(figure.value, goal, verdict=figure.verdict, low=low, high=high)
+
+
+def _standing(figure: Figure, style: labels.Style) -> str:
+    if figure.peer_median is None:
+        return "too few peers"
+    median = labels.rounded(figure.peer_median, figure.kpi.unit, style=style)
+    if figure.standing is None:
+        return f"median {median}"
+    words = "middle half" if figure.standing in ("second quarter", "third quarter") else figure.standing
+    return f"{words} · {median}"
+
+
+def revenue_bridge(review: Review) -> list[Step]:
+    """Lay out the way from the previous period's revenue to this one's; empty where either is missing."""
+    sheet, period = Sheet(review), review.period
+    before, now = sheet.value("revenue", period.previous), sheet.value("revenue")
+    if before is None or now is None or before == now == 0:
+        return []
+    parts = [
+        Part(
+            period.previous.name, _of_deals(sheet, period.previous), before, sheet.text("revenue", period.previous), total=True
+        )
+    ]
+    for key in ("change_won_deals", "change_deal_size", "change_refunds", "change_unsplit"):
+        part = _change_part(sheet, key)
+        if part is not None:
+            parts.append(part)
+    return components.bridge([*parts, Part(period.name, _of_deals(sheet, period), now, sheet.text("revenue"), total=True)])
+
+
+def _of_deals(sheet: Sheet, period: Period) -> str:
+    figure = sheet.figure("deal_size", period)
+    if figure is None or figure.value is None:
+        return ""
+    size = labels.value(figure.value, "money", style=sheet.style)
+    return f"{things(figure.n, 'won deals', style=sheet.style)} × {size}"
+
+
+def _change_part(sheet: Sheet, key: str) -> Part | None:
+    figure = sheet.figure(key)
+    optional = key in ("change_refunds", "change_unsplit")
+    if figure is None or figure.value is None or (optional and round(figure.value, 2) == 0):
+        return None
+    return Part(
+        figure.kpi.label, _moved(sheet, key, figure), figure.value, labels.signed(figure.value, "money", style=sheet.style)
+    )
+
+
+def _moved(sheet: Sheet, key: str, figure: Figure) -> str:
+    if key == "change_unsplit":
+        return figure.reason or ""
+    # The number of won deals behind the split is that of deals with an amount, which deal_size carries as its sample.
+    source, column = {"change_won_deals": ("deal_size", "n"), "change_deal_size": ("deal_size", "value")}.get(
+        key, ("refunds", "value")
+    )
+    before, now = sheet.figure(source, sheet.review.period.previous), sheet.figure(source)
+    unit = "count" if column == "n" else "money"
+    texts = [labels.value(getattr(side, column) if side else None, unit, style=sheet.style) for side in (before, now)]
+    return " → ".join(texts)
+
+
+def beside_change(review: Review) -> list[tuple[str, str, str]]:
+    """List what moves beside revenue without being part of its split: label, before, now."""
+    sheet = Sheet(review)
+    rows = [(key, review.kpis[key].label) for key in ("closed_deals", "win_rate", "opened_deals") if key in review.kpis]
+    return [(label, sheet.text(key, review.period.previous), sheet.text(key)) for key, label in rows]
+
+
+def change_by_rep(review: Review) -> list[Step]:
+    """Lay out each rep's change of revenue (manager's copy of a team review)."""
+    style, found = sentences.style(review), []
+    for rep_id, person in review.people.items():
+        figure = Sheet(review, rep_id=rep_id).figure("revenue")
+        if figure is not None and figure.change is not None:
+            found.append(Part(person.name, "", figure.change, labels.signed(figure.change, "money", style=style)))
+    return components.diverging(sorted(found, key=lambda part: -part.number)) if found else []
+
+
+def pipeline_bridge(review: Review) -> list[Step]:
+    """Lay out the pipeline from the start to the end of the period; empty where it cannot be followed."""
+    sheet, period = Sheet(review), review.period
+    start, end = sheet.figure("pipeline_start"), sheet.figure("pipeline_end")
+    if start is None or start.value is None:
+        return []
+    unit, style = start.kpi.unit, sheet.style
+    parts = [_stock(sheet, start, f"Open on {labels.day(period.start, near=period.start)}")]
+    for key, sign in (("pipeline_created", 1), ("pipeline_won", -1), ("pipeline_lost", -1)):
+        figure = sheet.figure(key)
+        if figure is not None and figure.value is not None:
+            text = labels.signed(sign * figure.value, unit, style=style)
+            good = "dn" if key == "pipeline_lost" else "up"
+            parts.append(Part(figure.kpi.label, _deals(figure, style), sign * figure.value, text, tone=good))
+    last = f"Open on {labels.day(period.last_day, near=period.last_day)}"
+    if end is not None and end.value is not None and any([end.value, *(part.number for part in parts)]):
+        return components.bridge([*parts, _stock(sheet, end, last)])
+    total = sum(part.number for part in parts)
+    if not any(part.number for part in parts):
+        return []
+    return components.bridge([*parts, Part(last, "", total, labels.value(total, unit, style=style), total=True)])
+
+
+def _stock(sheet: Sheet, figure: Figure, label: str) -> Part:
+    text = labels.value(figure.value, figure.kpi.unit, style=sheet.style)
+    return Part(label, _deals(figure, sheet.style), figure.value or 0.0, text, total=True)
+
+
+def _deals(figure: Figure, style: labels.Style) -> str:
+    return things(figure.n, "deals", style=style) if figure.n is not None and figure.kpi.unit != "count" else ""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Open deals by stage, with their sum."""
+
+    rows: list[tuple[str, str, str]]
+    deals: str
+    amount: str
+
+
+def stages(review: Review) -> Stages | None:
+    """List the open deals by stage; None without any."""
+    if review.stages.empty:
+        return None
+    style = sentences.style(review)
+    known = [amount for amount in review.stages["amount"] if not pd.isna(amount)]
+    rows = [
+        (str(row["stage"]), labels.value(row["deals"], "count", style=style), labels.value(row["amount"], "money", style=style))
+        for row in review.stages.to_dict("records")
+    ]
+    whole = labels.value(sum(known) if known else None, "money", style=style)
+    return Stages(rows, labels.value(float(review.stages["deals"].sum()), "count", style=style), whole)
+
+
+def pipeline_notes(review: Review) -> list[str]:
+    """Say what the pipeline's figures leave out, and what is old in it."""
+    sheet, said = Sheet(review), []
+    if sheet.value("stale_deals") and sheet.value("stale_after") is not None:
+        old = things(sheet.value("stale_deals"), "open deals", style=sheet.style)
+        are = "is" if sheet.value("stale_deals") == 1 else "are"
+        limit = sheet.text("stale_after")
+        said.append(
+            f"{old} {are} older than {limit}, the time in which nine of ten won deals close; "
+            "the win rate flatters if they never close."
+        )
+    if sheet.value("unvalued_deals"):
+        out = things(sheet.value("unvalued_deals"), "open deals", style=sheet.style)
+        said.append(f"{out} without opening date or expected amount: outside value, growth and bridge.")
+    if sheet.value("undated_deals"):
+        said.append(f"{things(sheet.value('undated_deals'), 'open deals', style=sheet.style)} without an expected close date.")
+    if "expected_amount" in review.deals.columns and sheet.value("pipeline_start") is not None:
+        said.append(f"Amounts are as known on {labels.day(review.workbook.as_of)}.")
+    return said
+
+
+@dataclass(frozen=True)
+class Units:
+    """A number of a whole: squares up to sixty, else a bar."""
+
+    whole: int
+    marked: int
+    words: str
+
+    @property
+    def squares(self) -> bool:
+        """Whether each one is drawn."""
+        return 0 < self.whole <= MOST_SQUARES
+
+    @property
+    def share(self) -> float:
+        """The marked share in percent."""
+        return 100 * self.marked / self.whole if self.whole else 0.0
+
+
+def units(whole: float | None, marked: float | None, words: str) -> Units | None:
+    """Draw a number of a whole; None where either is missing."""
+    return None if whole is None or marked is None else Units(round(whole), round(marked), words)

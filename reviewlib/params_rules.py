@@ -1,0 +1,225 @@
+"""Rules of the params file that look at more than one value's type.
+
+Each rule yields the key (relative to where it is asked) and what to say; ``params`` asks them while it validates, and
+``params_file`` adds the lines.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+Key = tuple[str, ...]
+
+BUILT_IN_KPIS: Final = (
+    "revenue",
+    "attainment",
+    "new_customers",
+    "win_rate",
+    "conversion_rate",
+    "deal_size",
+    "cycle_days",
+    "pipeline_value",
+    "pipeline_growth",
+    "pipeline_coverage",
+    "retention_rate",
+    "revenue_retention",
+)
+_DESCRIBE_MEASURE: Final = ("label", "definition", "unit", "better", "combine")
+#: Shares that cannot pass 1; attainment, growth, coverage and revenue retention can.
+_FRACTIONS: Final = ("win_rate", "conversion_rate", "retention_rate")
+_WITH_THRESHOLD: Final = ("target_exceeded", "streak", "significant_deal")
+#: Page backgrounds, light and dark, and the contrast that WCAG 2.2 asks of text (level AA).
+LIGHT_PAPER: Final = "#fdfdfb"
+DARK_PAPER: Final = "#121519"
+_CONTRAST: Final = 4.5
+
+
+@dataclass(frozen=True, order=True)
+class Advice:
+    """What is wrong, what was found, what to do: the words of one mistake."""
+
+    what: str
+    found: str
+    do: str
+
+
+Finding = tuple[Key, Advice]
+
+
+class Kpi(Protocol):
+    """What the rules read of one entry of ``kpis``."""
+
+    @property
+    def target(self) -> Decimal | None: ...  # noqa: D102
+    @property
+    def benchmark(self) -> Decimal | None: ...  # noqa: D102
+    @property
+    def window_months(self) -> int | None: ...  # noqa: D102
+
+
+def refuse(findings: Iterable[Finding]) -> None:
+    """Stop validation where a rule found something.
+
+    Raises:
+        PydanticCustomError: Its context ``problems`` holds the findings, each with its key.
+    """
+    problems = tuple(findings)
+    if problems:
+        text = "; ".join(f"{'.'.join(key)}: {advice.what}. {advice.do}" for key, advice in problems)
+        raise PydanticCustomError("contradiction", "{text}", {"text": text, "problems": problems})
+
+
+def checked(rule: Callable[[Any], Iterable[Finding]]) -> AfterValidator:
+    """Make a validator of a rule over one value."""
+
+    def validate(value: Any) -> Any:
+        refuse(rule(value))
+        return value
+
+    return AfterValidator(validate)
+
+
+def nearest(text: str, known: Collection[str], *, cutoff: float = 0.6) -> str | None:
+    """Find the known name closest to a mistyped one, or None where none is close."""
+    spelled = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(text.lower(), spelled, n=1, cutoff=cutoff)
+    return spelled[close[0]] if close else None
+
+
+def kpis(entries: Mapping[str, Kpi]) -> Iterator[Finding]:
+    """Check every entry of ``kpis``: a built-in KPI is not described anew, a measure is described in full."""
+    for key, entry in entries.items():
+        yield from _built_in(key, entry) if key in BUILT_IN_KPIS else _measure(key, entry)
+        if entry.window_months is not None and key != "retention_rate":
+            yield (key, "window_months"), Advice("only retention_rate has a window", "", "Remove window_months here.")
+
+
+def _built_in(key: str, entry: Kpi) -> Iterator[Finding]:
+    for name in _DESCRIBE_MEASURE:
+        if getattr(entry, name) is not None:
+            what = f"{key} is a built-in KPI and brings its own {name}"
+            yield (key, name), Advice(what, "", f"Remove {name}; a measure of your own needs another key.")
+    for name, value in (("target", entry.target), ("benchmark", entry.benchmark)):
+        if key in _FRACTIONS and value is not None and not 0 <= value <= 1:
+            hint = f"Write it as a fraction: {value / 100:f} for {value:f} %." if 1 < value <= 100 else "Write 0.4 for 40 %."
+            yield (key, name), Advice(f"{key} is a share between 0 and 1", f"{value:f}", hint)
+
+
+def _measure(key: str, entry: Kpi) -> Iterator[Finding]:
+    missing = [name for name in _DESCRIBE_MEASURE if getattr(entry, name) is None]
+    near = nearest(key, BUILT_IN_KPIS)
+    if near and "label" in missing:
+        yield (key,), Advice("no KPI has this key", key, f"Did you mean {near}?")
+    elif missing:
+        what = "this is no built-in KPI, so it is a measure and must be described"
+        do = f"Add {_enumerated(missing)}, or use a built-in KPI: {', '.join(BUILT_IN_KPIS)}."
+        yield (key,), Advice(what, f"no {_enumerated(missing, last='or')}", do)
+
+
+def kpi_names(names: Iterable[tuple[Key, str]], known: Collection[str]) -> Iterator[Finding]:
+    """Check that every KPI named outside ``kpis`` (playbook, recognition) exists."""
+    for key, name in names:
+        if name not in known:
+            near = nearest(name, known)
+            do = f"Did you mean {near}?" if near else f"Use one of {', '.join(known)}, or describe a measure under kpis."
+            yield key, Advice("no KPI has this key", repr(name), do)
+
+
+def threshold(rule: str, at_least: float | None) -> Iterator[Finding]:
+    """Check that ``at_least`` stands on a rule that reads it."""
+    if at_least is not None and rule not in _WITH_THRESHOLD:
+        what = f"{rule} has no threshold"
+        yield ("at_least",), Advice(what, f"{at_least:g}", f"Remove at_least; {_enumerated(_WITH_THRESHOLD)} have one.")
+
+
+def aliases(entries: Iterable[str], columns: Collection[str]) -> Iterator[Finding]:
+    """Check that aliases are given for canonical columns."""
+    for name in entries:
+        if name not in columns:
+            near = nearest(name, columns)
+            do = f"Did you mean {near}?" if near else f"Use a canonical column: {', '.join(columns)}."
+            yield (name,), Advice("no canonical column has this name", repr(name), do)
+
+
+def currency(code: str) -> Iterator[Finding]:
+    """Check that the code is a currency known to CLDR."""
+    from babel.numbers import list_currencies
+
+    if code not in list_currencies():
+        yield (), Advice("this is no currency", repr(code), "Write an ISO code, as in EUR, USD, GBP or CHF.")
+
+
+def locale(name: str) -> Iterator[Finding]:
+    """Check that the locale is known to CLDR."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        Locale.parse(name.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        yield (
+            (),
+            Advice("this is no locale", repr(name), "Write a language and, where it matters, a country: en, en_GB, de_CH."),
+        )
+
+
+def timezone(name: str) -> Iterator[Finding]:
+    """Check that the time zone is in the IANA database."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        yield (), Advice("this is no time zone", repr(name), "Write an IANA name, as in Europe/Berlin or America/New_York.")
+
+
+def encoding(name: str) -> Iterator[Finding]:
+    """Check that the encoding is one for text that Python knows."""
+    try:
+        # Codecs such as hex are known too, but turn bytes into bytes; only decoding tells.
+        usable = isinstance(b"a".decode(name, "replace"), str)
+    except (LookupError, ValueError):
+        usable = False
+    if not usable:
+        yield (), Advice("this is no text encoding", repr(name), "Write utf-8, cp1252, iso-8859-1 or utf-16.")
+
+
+def delimiter(char: str) -> Iterator[Finding]:
+    """Check that the delimiter can separate fields."""
+    if char in '"\r\n\\' or char.isalnum():
+        yield (), Advice("this character cannot separate fields", repr(char), r'Write ",", ";", "|" or "\t".')
+
+
+def accents(light: str, dark: str) -> Iterator[Finding]:
+    """Check that the accent colours can be read on both papers."""
+    for key, colour, paper, tone in (("accent", light, LIGHT_PAPER, "darker"), ("accent_dark", dark, DARK_PAPER, "lighter")):
+        ratio = contrast(colour, paper)
+        if ratio < _CONTRAST:
+            what = f"this colour cannot be read on {'light' if tone == 'darker' else 'dark'} paper"
+            found = f"{colour}, contrast {ratio:.1f} against {paper}"
+            yield (key,), Advice(what, found, f"Take a {tone} one, of contrast {_CONTRAST} or more.")
+
+
+def contrast(one: str, other: str) -> float:
+    """Compute the contrast ratio of two colours (#rrggbb), 1 to 21.
+
+    Source: WCAG 2.2, relative luminance and contrast ratio.
+    """
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _enumerated(names: Collection[str], *, last: str = "and") -> str:
+    *head, tail = names
+    return f"{', '.join(head)} {last} {tail}" if head else tail

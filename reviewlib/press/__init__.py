@@ -1,0 +1,1 @@
+"""What runs and prints notebooks; it knows nothing of sales."""

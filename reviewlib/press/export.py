@@ -1,0 +1,106 @@
+"""An executed notebook as the parts of a page: its displays in order, without code, prompts and warnings.
+
+Displays that carry ``{"reviewlib": {...}}`` as metadata come from our own templates and pass as they are; everything else a
+notebook may hold is plain text, an image, or HTML that is reduced to harmless tags.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jinja2
+import nh3
+from markdown_it import MarkdownIt
+from nbformat import NotebookNode
+
+from reviewlib.press.inspection import inspect_page
+
+OWN = "reviewlib"
+_IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """One display of a notebook as HTML, with the metadata it was given under the key ``reviewlib``."""
+
+    html: str
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with everything displayed until the next one begins.
+
+    ``id`` and ``title`` are empty for what stands before the first section.
+    """
+
+    id: str
+    title: str
+    html: str
+
+
+def fragments(nb: NotebookNode) -> list[Fragment]:
+    """List the displays of an executed notebook and its Markdown cells, in order."""
+    return [fragment for cell in nb.cells for fragment in _of_cell(cell)]
+
+
+def sections(nb: NotebookNode) -> list[Section]:
+    """Gather the displays into sections; one without a section's name belongs to the section before it."""
+    found: list[Section] = []
+    for fragment in fragments(nb):
+        name = str(fragment.metadata.get("section", ""))
+        if found and name in ("", found[-1].id):
+            found[-1] = replace(found[-1], html=f"{found[-1].html}\n{fragment.html}")
+        else:
+            found.append(Section(id=name, title=str(fragment.metadata.get("title", "")), html=fragment.html))
+    return found
+
+
+def markdown(text: str) -> str:
+    """Render people's text; images are dropped, because a remote one tells who reads, and so are links out of the page."""
+    return _harmless(MarkdownIt("js-default").render(text))
+
+
+def _of_cell(cell: NotebookNode) -> Iterator[Fragment]:
+    if cell.cell_type == "markdown" and cell.source.strip():
+        yield Fragment(html=markdown(cell.source), metadata={})
+    for output in cell.get("outputs", []):
+        if output.output_type in ("display_data", "execute_result"):
+            own = output.metadata.get(OWN)
+            html = _html(output.data, own is not None)
+            if html:
+                yield Fragment(html=html, metadata=own or {})
+
+
+def _html(data: Mapping[str, Any], own: bool) -> str:
+    if "text/html" in data:
+        return str(data["text/html"]) if own else _harmless(str(data["text/html"]))
+    if "text/markdown" in data:
+        return markdown(str(data["text/markdown"]))
+    image = next((kind for kind in _IMAGES if kind in data), None)
+    if image is None and not data.get("text/plain"):
+        return ""
+    return _loose().render(kind=image, image=data.get(image or ""), text=data.get("text/plain", ""))
+
+
+def _harmless(html: str) -> str:
+    return nh3.clean(html, tags=nh3.ALLOWED_TAGS - {"img"}, url_schemes={"mailto"}, link_rel=None)
+
+
+@functools.cache
+def _loose() -> jinja2.Template:
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("reviewlib.press"), autoescape=True)
+    environment.filters["data_uri"] = _data_uri
+    return environment.get_template("loose.html.j2")
+
+
+def _data_uri(content: str, kind: str) -> str:
+    encoded = base64.b64encode(content.encode()).decode() if kind == "image/svg+xml" else "".join(content.split())
+    return f"data:{kind};base64,{encoded}"
+
+
+__all__ = ["OWN", "Fragment", "Section", "fragments", "inspect_page", "markdown", "sections"]

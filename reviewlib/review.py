@@ -1,0 +1,268 @@
+"""One subject, one period, one audience: what a notebook works with, data only.
+
+``open_review`` and ``open_team_review`` read one slice of the frozen evidence. Everything tabular is a pandas DataFrame.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import pandas as pd
+
+from reviewlib import params_file
+from reviewlib.evidence import slicefile
+from reviewlib.periods import FiscalYear, Period
+
+Audience = Literal["manager", "rep"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom the review is about: a rep or a team."""
+
+    id: str
+    name: str
+    team: str | None = None
+    manager: str | None = None
+    role: str | None = None
+    region: str | None = None
+    started_on: dt.date | None = None
+    left_on: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """What is true for every review of the workbook and period."""
+
+    name: str
+    title: str
+    currency: str
+    locale: str
+    as_of: dt.date
+    as_of_declared: bool
+    history_from: dt.date
+    frozen_at: dt.datetime
+    snapshot: str
+    incomplete: bool
+    peer_group: str
+    retention_window: str
+    accent: str
+    accent_dark: str
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """How a figure is named, measured and judged. ``of`` names the KPI that a supporting figure stands beside."""
+
+    key: str
+    label: str
+    unit: str
+    better: str
+    group: str
+    judged_by: str
+    definition: str
+    n_label: str
+    of: str | None
+    evidence: str | None
+    objective: str | None
+    sentence: str | None
+    benchmark: float | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One cell of the scorecard with its definition; every column of the scorecard is an attribute, None where missing."""
+
+    kpi: Kpi
+    period: Period
+    value: float | None
+    n: float | None
+    low: float | None
+    high: float | None
+    numerator: float | None
+    denominator: float | None
+    target: float | None
+    target_raw: float | None
+    attainment: float | None
+    previous: float | None
+    change: float | None
+    year_ago: float | None
+    peer_q1: float | None
+    peer_median: float | None
+    peer_q3: float | None
+    peers: float | None
+    standing: str | None
+    verdict: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Action:
+    """One recommended action; ``text`` may hold {cells}."""
+
+    text: str
+    who: str
+    skill: str | None
+    offer: str | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A strength or an area to improve; every text may hold {cells} of the scorecard."""
+
+    kind: Literal["strength", "improve"]
+    kpi: str
+    verdict: str
+    title: str
+    text: str
+    evidence: tuple[str, ...]
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True)
+class Achievement:
+    """What a recognition rule found; ``names`` are texts (an account, a rep) for placeholders that are no cells."""
+
+    rule: str
+    kpi: str
+    title: str
+    text: str
+    subject: Subject
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Review:
+    """A review's evidence for one audience.
+
+    ``history`` holds the scorecard rows of all periods of the trend (oldest first), ``scorecard`` those of this period.
+    ``members`` (teams, manager's copy) holds the same columns for each rep. ``deals`` and ``accounts`` are the rep's own.
+    """
+
+    kind: Literal["rep", "team"]
+    audience: Audience
+    subject: Subject
+    period: Period
+    trend: tuple[Period, ...]
+    workbook: Workbook
+    kpis: Mapping[str, Kpi]
+    off: Mapping[str, str]
+    scorecard: pd.DataFrame
+    history: pd.DataFrame
+    deals: pd.DataFrame
+    accounts: pd.DataFrame
+    stages: pd.DataFrame
+    members: pd.DataFrame
+    people: Mapping[str, Subject]
+    summary: tuple[str, ...]
+    leads: Mapping[str, str]
+    findings: tuple[Finding, ...]
+    achievements: tuple[Achievement, ...]
+    data: Mapping[str, Any]
+
+    def figure(self, kpi: str, period: Period | None = None) -> Figure:
+        """Look one figure up; of this period where none is given.
+
+        Raises:
+            KeyError: The scorecard has no such figure.
+        """
+        return _figure(self.history, self.kpis[kpi], period or self.period, self.subject.id)
+
+    def member(self, rep_id: str, kpi: str, period: Period | None = None) -> Figure:
+        """Look one figure of a team's rep up (manager's copy of a team review)."""
+        return _figure(self.members, self.kpis[kpi], period or self.period, rep_id)
+
+
+def _figure(frame: pd.DataFrame, kpi: Kpi, period: Period, scope_id: str) -> Figure:
+    rows = frame[(frame["kpi"] == kpi.key) & (frame["period"] == period.name) & (frame["scope_id"] == scope_id)]
+    if rows.empty:
+        raise KeyError(f"{kpi.key} of {scope_id} in {period}")
+    row = rows.iloc[0]
+    cells: dict[str, Any] = {name: (None if pd.isna(row[name]) else row[name]) for name in _CELLS}
+    return Figure(kpi=kpi, period=period, **cells)
+
+
+_CELLS = tuple(name for name in Figure.__dataclass_fields__ if name not in {"kpi", "period"})
+
+
+def open_review(params: str | Path, *, rep: str, period: str, audience: str = "manager") -> Review:
+    """Open one rep's review.
+
+    Args:
+        params: The params file; a relative path is looked for from the current folder upwards.
+        rep: The rep's id.
+        period: Such as ``2026-Q3``.
+        audience: ``manager`` or ``rep``; what the audience may not see is not in the file that is read.
+
+    Raises:
+        ReviewError: The params file, the period or the evidence cannot be used; the message says what to do.
+    """
+    return _open(params, kind="rep", subject=rep, period=period, audience=audience)
+
+
+def open_team_review(params: str | Path, *, team: str, period: str, audience: str = "manager") -> Review:
+    """Open one team's review; the arguments are those of ``open_review``."""
+    return _open(params, kind="team", subject=team, period=period, audience=audience)
+
+
+def _open(params: str | Path, *, kind: str, subject: str, period: str, audience: str) -> Review:
+    book = params_file.load(params_file.find(str(params), Path.cwd()))
+    data = slicefile.read_slice(book, kind=kind, subject=subject, period=Period.parse(period, book.fiscal), audience=audience)
+    return from_slice(data, book.fiscal)
+
+
+def from_slice(data: Mapping[str, Any], fiscal: FiscalYear) -> Review:
+    """Turn a slice, as ``snapshot.freeze`` wrote it, into a review."""
+    book = dict(data["workbook"])
+    for name in ("as_of", "history_from"):
+        book[name] = dt.date.fromisoformat(book[name])
+    book["frozen_at"] = dt.datetime.fromisoformat(book["frozen_at"])
+    subject = _subject(data["subject"])
+    history = _frame(data["history"])
+    people = {person["id"]: _subject(person) for person in data["people"]}
+    period = Period.parse(data["period"], fiscal)
+    return Review(
+        kind=data["kind"],
+        audience=data["audience"],
+        subject=subject,
+        period=period,
+        trend=tuple(Period.parse(name, fiscal) for name in data["trend"]),
+        workbook=Workbook(**book),
+        kpis=MappingProxyType({kpi["key"]: Kpi(**kpi) for kpi in data["kpis"]}),
+        off=MappingProxyType(data["off"]),
+        scorecard=history[history["period"] == period.name].reset_index(drop=True),
+        history=history,
+        deals=_frame(data["deals"]),
+        accounts=_frame(data["accounts"]),
+        stages=_frame(data["stages"]),
+        members=_frame(data["members"]),
+        people=MappingProxyType(people),
+        summary=tuple(data["summary"]),
+        leads=MappingProxyType(data["leads"]),
+        findings=tuple(_finding(finding) for finding in data["findings"]),
+        achievements=tuple(_achievement(item) for item in data["achievements"]),
+        data=MappingProxyType(data["data"]),
+    )
+
+
+def _frame(data: Mapping[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame(data["data"], columns=data["columns"])
+
+
+def _subject(data: Mapping[str, Any]) -> Subject:
+    dates = {name: dt.date.fromisoformat(data[name]) if data.get(name) else None for name in ("started_on", "left_on")}
+    return Subject(**{**data, **dates})
+
+
+def _finding(data: Mapping[str, Any]) -> Finding:
+    actions = tuple(Action(**action) for action in data["actions"])
+    return Finding(**{**data, "evidence": tuple(data["evidence"]), "actions": actions})
+
+
+def _achievement(data: Mapping[str, Any]) -> Achievement:
+    return Achievement(**{**data, "subject": _subject(data["subject"])})

@@ -1,0 +1,114 @@
+"""What the command line shows: progress on standard error, the data-quality report on standard output."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from reviewlib.evidence.quality import Report
+    from reviewlib.runs import Entry
+
+
+@dataclass
+class Shown:
+    """Progress of one period: a bar on a terminal, a line per review elsewhere."""
+
+    console: Console
+    bar: Progress
+    title: str
+    total: int = 0
+    count: int = 0
+    failed: int = 0
+
+    def plan(self, total: int) -> None:
+        """Say how many reviews there will be."""
+        self.total = total
+        self.task = self.bar.add_task(self.title, total=total, failed=0)
+
+    def done(self, entry: Entry) -> None:
+        """Count a review that was made or failed."""
+        self.count += 1
+        self.failed += entry.state == "failed"
+        self.bar.update(self.task, advance=1, failed=self.failed)
+        if not self.console.is_terminal:
+            line = f"{self.title} {self.count}/{self.total} {entry.state}: {entry.kind} {entry.subject} ({entry.audience})"
+            self.console.print(Text(line), soft_wrap=True)
+
+
+@contextlib.contextmanager
+def progress(title: str) -> Iterator[Shown]:
+    """Show the progress of a run on standard error."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]} failed"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        yield Shown(console, bar, title)
+
+
+def print_report(report: Report) -> None:
+    """Print the data-quality report: what was read, what was set aside, what is odd and what to do about it."""
+    console = Console()
+    declared = "declared" if report.as_of_declared else "the latest opened or closed date"
+    console.print(Text(f"As of {report.as_of} ({declared}); first date {report.first_day or 'none'}."))
+    console.print(_reconciliation(report))
+    if report.quarantine:
+        console.print(_quarantine(report))
+    if report.coverage:
+        console.print(_coverage(report))
+    console.print(Text("\nFindings" if report.findings else "\nNo findings: the data is clean."))
+    for finding in report.findings:
+        console.print(Text(f"[{finding.level}] {finding.what}"), soft_wrap=True)
+        for example in finding.examples:
+            console.print(Text(f"    {example}"), soft_wrap=True)
+        console.print(Text(f"    {finding.do}"), soft_wrap=True)
+    for note in report.notes:
+        console.print(Text(f"Note: {note}"), soft_wrap=True)
+
+
+def _reconciliation(report: Report) -> Table:
+    table = Table(title="Read = used + quarantined + excluded", title_justify="left")
+    for name in ("table", "file"):
+        table.add_column(name)
+    for name in ("read", "used", "quarantined", "excluded"):
+        table.add_column(name, justify="right")
+    for item in report.reconciliation:
+        table.add_row(item.table, item.file, *(f"{n:,}" for n in (item.read, item.used, item.quarantined, item.excluded)))
+        amounts = (item.read_amount, item.used_amount, item.quarantined_amount, item.excluded_amount)
+        if item.read_amount is not None:
+            table.add_row("", "amount", *("" if amount is None else f"{amount:,.2f}" for amount in amounts))
+    return table
+
+
+def _quarantine(report: Report) -> Table:
+    table = Table(title="Quarantined, by reason", title_justify="left")
+    for name in ("table", "reason"):
+        table.add_column(name)
+    table.add_column("rows", justify="right")
+    table.add_column("for example")
+    for reason in report.quarantine:
+        table.add_row(reason.table, Text(reason.reason), f"{reason.rows:,}", Text("; ".join(reason.examples[:2])))
+    return table
+
+
+def _coverage(report: Report) -> Table:
+    table = Table(title="How full the columns are", title_justify="left")
+    for name in ("column", "in the file", "of"):
+        table.add_column(name)
+    table.add_column("filled", justify="right")
+    for item in report.coverage:
+        share = "n/a" if item.share is None else f"{item.share:.1%}"
+        table.add_row(item.column, Text(item.own), item.rows, share)
+    return table

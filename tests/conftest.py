@@ -1,0 +1,47 @@
+"""What several test modules share: the demo workbook, compiled once per session."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from reviewlib import params_file
+from reviewlib.evidence import sources
+from reviewlib.evidence.dossier import Dossier, compile_dossier
+from reviewlib.evidence.slices import Slicer
+from reviewlib.params import Params
+from reviewlib.periods import Period
+
+# The same examples on every run, and no deadline: how long one takes says more of the machine than of the code.
+settings.register_profile("review", deadline=None, derandomize=True)
+settings.load_profile("review")
+
+DEMO = Path(__file__).parents[1] / "params"
+
+
+@pytest.fixture(scope="session")
+def demo_params(tmp_path_factory: pytest.TempPathFactory) -> Params:
+    """The demo workbook, in a folder of its own."""
+    root = tmp_path_factory.mktemp("demo")
+    shutil.copytree(DEMO, root / "params")
+    return params_file.load(root / "params" / "demo.yaml")
+
+
+@pytest.fixture(scope="session")
+def demo_dossier(demo_params: Params) -> Dossier:
+    """The evidence of the demo's third quarter of 2026, in memory; tests change nothing in it."""
+    return compile_dossier(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
+
+
+@pytest.fixture(scope="session")
+def demo_slices(demo_dossier: Dossier) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Every slice of the demo by kind, subject and audience: reps for themselves, teams for both."""
+    slicer = Slicer(demo_dossier, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
+    reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") for rep_id in demo_dossier.reviewed()}
+    both = ("manager", "rep")
+    return reps | {("team", name, who): slicer.team(name, who) for name in demo_dossier.teams() for who in both}

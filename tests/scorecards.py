@@ -1,0 +1,83 @@
+"""Small scorecards for tests: figures given by hand, judged by the rules of a workbook."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from workbooks import STAGES, params_of
+
+from reviewlib.evidence import tables
+from reviewlib.evidence.availability import Setting
+from reviewlib.evidence.facts import Calendar
+from reviewlib.evidence.kpis import of_workbook
+from reviewlib.evidence.roster import roster
+from reviewlib.evidence.scorecard import scorecard
+from reviewlib.evidence.targets import targets
+from reviewlib.params import DealColumns
+from reviewlib.periods import Period
+
+PERIOD = Period.parse("2026-Q3")
+
+
+def setting_of(
+    reps: Sequence[str] = ("A",),
+    *,
+    target_rows: Sequence[Mapping[str, Any]] = (),
+    team: str | None = "T",
+    count: int = 8,
+    **overrides: Any,
+) -> Setting:
+    """Set up a workbook of these reps; ``target_rows`` are rows of the targets table, overrides keys of params."""
+    columns = {field.alias or name: field.alias or name for name, field in DealColumns.model_fields.items()}
+    deals = {"file": "deals.csv", "columns": columns, "stages": STAGES}
+    params = params_of({"name": "book", "currency": "EUR", "crm": {"deals": deals}, **overrides}, Path("params/book.yaml"))
+    trend = PERIOD.trend(count)
+    rows = [{"rep_id": rep, "rep_name": f"Name of {rep}", "team": team, "role": "Seller"} for rep in reps]
+    people = roster(_table(rows, tables.REPS), owners=list(reps), periods=[*trend, PERIOD.next])
+    mapped = frozenset(columns)
+    filled = [{"ramp": None, "source_line": 2, **row, "value": Decimal(str(row["value"]))} for row in target_rows]
+    return Setting(
+        params=params,
+        kpis=of_workbook(params, mapped),
+        calendar=Calendar(trend, None),
+        roster=people,
+        targets=targets(params, _table(filled, tables.TARGETS), roster=people, strict=PERIOD),
+        mapped=mapped,
+        as_of=dt.date(2026, 10, 15),
+        history_from=dt.date(2020, 1, 1),
+        closing=frozenset((rep, period.name) for rep in reps for period in trend),
+    )
+
+
+def target(kpi: str, value: float, *, scope: str = "rep", scope_id: str = "A", period: str = "2026-Q3") -> dict[str, Any]:
+    """Write one row of the targets table."""
+    return {"scope": scope, "scope_id": scope_id, "kpi": kpi, "period": period, "value": value}
+
+
+def figure(kpi: str, top: float, bottom: float = np.nan, **more: Any) -> dict[str, Any]:
+    """Write one measured figure: ``top`` or ``top / bottom``; scope, scope_id, period, n, sample and reason as given."""
+    row = {"scope": "rep", "scope_id": "A", "period": PERIOD.name, "kpi": kpi, "numerator": top, "denominator": bottom}
+    return {**row, "n": top if np.isnan(bottom) else bottom, "sample": None, "reason": None, **more}
+
+
+def judged(setting: Setting, figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Judge figures."""
+    frame = pd.DataFrame(list(figures))
+    return scorecard(frame.astype({"numerator": "float64", "denominator": "float64", "n": "float64"}), setting)
+
+
+def row(frame: pd.DataFrame, kpi: str, *, scope_id: str = "A", period: str = PERIOD.name) -> dict[str, Any]:
+    """Read one row of a scorecard, None where missing."""
+    found = frame[(frame["kpi"] == kpi) & (frame["scope_id"] == scope_id) & (frame["period"] == period)]
+    assert len(found) == 1, f"{len(found)} rows of {kpi}"
+    return {str(name): None if pd.isna(value) else value for name, value in found.iloc[0].items()}
+
+
+def _table(rows: Sequence[Mapping[str, Any]], table: tables.Table) -> pd.DataFrame:
+    return pd.DataFrame([dict(row) for row in rows], columns=[column.name for column in table.columns]).astype(object)

@@ -1,0 +1,137 @@
+"""The house keeps its floors: imports run downward, public names are what ``__all__`` says."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import reviewlib
+
+PACKAGE = Path(reviewlib.__file__).parent
+#: Ground first; a module imports only from floors before its own, or from its own floor.
+FLOORS = (
+    ("errors", "periods", "files", "params_rules", "params", "params_words", "params_file", "params_reference"),
+    ("evidence",),
+    ("review",),
+    ("press",),
+    ("pages",),
+    ("starter", "runs", "terminal", "cli"),
+)
+#: What the press may know of the rest.
+PRESS_KNOWS = {"errors", "files"}
+#: Inside the wing of evidence, from the bottom up.
+EVIDENCE = (
+    "tables",
+    "casts",
+    "readers",
+    "intake",
+    "sources",
+    "quality",
+    "figures",
+    "facts",
+    "kpis",
+    "evaluation",
+    "intervals",
+    "roster",
+    "targets",
+    "measures",
+    "peers",
+    "verdicts",
+    "change",
+    "availability",
+    "scorecard",
+    "achievements",
+    "insights",
+    "dossier",
+    "slices",
+    "slicefile",
+    "snapshot",
+)
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "templates" not in path.parts)
+
+
+def name_of(path: Path) -> tuple[str, ...]:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def imports_of(path: Path) -> set[tuple[str, ...]]:
+    """Everything of ours that a module imports when it runs, also inside functions; not what only type checkers see."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    hidden = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[tuple[str, ...]] = set()
+    for node in ast.walk(tree):
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "reviewlib":
+            base = tuple((node.module or "").split(".")[1:])
+            found |= {(*base, alias.name) if is_module((*base, alias.name)) else base for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {tuple(a.name.split(".")[1:]) for a in node.names if a.name.startswith("reviewlib.")}
+    return found
+
+
+def is_module(parts: tuple[str, ...]) -> bool:
+    path = PACKAGE.joinpath(*parts)
+    return path.with_suffix(".py").is_file() or path.is_dir()
+
+
+def floor(name: tuple[str, ...]) -> int:
+    return next(level for level, rooms in enumerate(FLOORS) if name[0] in rooms)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: "/".join(path.relative_to(PACKAGE).parts))
+def test_imports_run_downward(path: Path) -> None:
+    """No module imports from a floor above its own."""
+    name = name_of(path)
+    if not name:
+        return
+    above = {".".join(other) for other in imports_of(path) if other and floor(other) > floor(name)}
+    assert not above
+
+
+def test_the_press_knows_nothing_of_sales() -> None:
+    """The press imports nothing of ours but errors and files."""
+    known = {other[0] for path in modules() if name_of(path)[:1] == ("press",) for other in imports_of(path)}
+    assert known <= PRESS_KNOWS | {"press"}
+
+
+def test_evidence_is_ordered_from_sources_to_snapshot() -> None:
+    """Inside the wing of evidence a module imports only what stands below it."""
+    order = {name: place for place, name in enumerate(EVIDENCE)}
+    for name, place in order.items():
+        own = {other[1] for other in imports_of(PACKAGE / "evidence" / f"{name}.py") if other[:1] == ("evidence",)}
+        assert {other for other in own if order[other] >= place} == set(), name
+
+
+def test_every_module_of_evidence_is_placed() -> None:
+    """A new module of the wing stands in the order, or beside it as one of the starting aids."""
+    names = {path.stem for path in (PACKAGE / "evidence").glob("*.py")} - {"__init__"}
+    beside = {name for name in names if name.startswith("sample")} | {"proposal", "mapping", "neighbours", "sniffing"}
+    assert names == set(EVIDENCE) | beside
+
+
+def test_public_names_are_those_of_all() -> None:
+    """``__all__`` is sorted, every name loads, and nothing else is offered."""
+    assert reviewlib.__all__ == sorted(reviewlib.__all__)
+    assert all(getattr(reviewlib, name) is not None for name in reviewlib.__all__)
+    assert dir(reviewlib) == reviewlib.__all__
+
+
+def test_help_loads_no_heavy_library() -> None:
+    """``reviewlib --help`` answers without pandas, Ibis, Jupyter or matplotlib."""
+    code = "import sys; from reviewlib import cli; print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    assert not loaded & {"pandas", "ibis", "duckdb", "matplotlib", "papermill", "nbconvert", "pyarrow"}

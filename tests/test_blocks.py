@@ -1,0 +1,190 @@
+"""The sections of a review."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pages_fixture as made
+import pytest
+
+from reviewlib.pages import blocks, components, views
+from reviewlib.pages.components import Part
+from reviewlib.review import Review
+
+
+def _text(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+@pytest.fixture(scope="module")
+def review() -> Review:
+    return made.opened(made.rep_slice())
+
+
+@pytest.fixture(scope="module")
+def team() -> Review:
+    return made.opened(made.team_slice())
+
+
+@pytest.fixture(scope="module")
+def empty() -> Review:
+    return made.opened(made.empty_slice())
+
+
+@pytest.mark.parametrize("name", made.REP)
+def test_every_section_stands_in_every_case(name: str) -> None:
+    """Each section of a rep's page renders for a full and an empty review, with its metadata, inside its own element."""
+    for data in (made.rep_slice(), made.rep_slice("manager"), made.empty_slice(), made.team_slice()):
+        shown = getattr(blocks, name)(made.opened(data))
+        assert shown.metadata["section"] == name
+        assert '<div class="rl">' in shown.html
+        assert not re.search(r"\bNone\b(?! of)", _text(shown.html.rpartition("</style>")[2]))
+
+
+@pytest.mark.parametrize("name", made.TEAM)
+def test_every_section_of_a_team(name: str) -> None:
+    """Each section of a team's page renders for both audiences."""
+    for audience in ("manager", "rep"):
+        assert getattr(blocks, name)(made.opened(made.team_slice(audience))).metadata["section"] == name
+
+
+def test_scorecard_row(review: Review) -> None:
+    """A row says value, sample, interval, target, change, place among the peers, verdict and reason."""
+    rows = {line.key: line for _, lines in views.lines(review) for line in lines}
+    rate = rows["win_rate"]
+    assert (rate.value, rate.target, rate.change, rate.word) == ("53.3%", "target 40.0%", "+8.8 pts", "Strength")
+    assert rate.note == ("49 of 92 closed deals", "43.3–63.3%")
+    assert rate.standing == "top quarter · 44%"
+    assert rows["revenue"].change == "+32.5%"
+    assert rows["pipeline_growth"].bullet is None
+    assert rows["pipeline_growth"].target == "target +5.0%"
+    assert "attainment" not in rows
+
+
+def test_every_verdict_has_word_and_reason(review: Review, empty: Review) -> None:
+    """No row of a scorecard is without the word of its verdict and a reason."""
+    for page in (review, empty):
+        assert all(line.word and line.reason for _, lines in views.lines(page) for line in lines)
+
+
+def test_switched_off_figures_are_named(empty: Review) -> None:
+    """A figure that is not on the scorecard is listed with the reason."""
+    data = made.rep_slice()
+    data["off"] = {"csat": "switched off in the params file"}
+    assert "Csat (switched off in the params file)" in blocks.scorecard(made.opened(data)).html
+
+
+def test_bullet_geometry() -> None:
+    """The target stands at 75%; beyond a third above it the bar is cut; without a target there is none."""
+    bar = components.bullet(100.0, 100.0, verdict="on_track", low=90.0, high=110.0)
+    assert bar is not None
+    assert (bar.width, bar.tone, bar.over) == (75.0, "", False)
+    assert (bar.low, bar.high) == (67.5, 82.5)
+    over = components.bullet(200.0, 100.0, verdict="gap")
+    assert over is not None
+    assert (over.width, over.tone, over.over) == (100.0, "low", True)
+    assert components.bullet(5.0, None, verdict="gap") is None
+    assert components.bullet(-5.0, 10.0, verdict="gap") is None
+
+
+def test_peers_right_is_better(review: Review) -> None:
+    """The quartiles stand at the thirds, and a short cycle stands right of a long one."""
+    from dataclasses import replace
+
+    figure = review.figure("cycle_days")
+    style = views.Sheet(review).style
+    long, short = (components.peers(replace(figure, value=days), style=style, who="A") for days in (46.0, 36.0))
+    assert long is not None
+    assert short is not None
+    assert long.dot == pytest.approx(100 / 3)
+    assert short.dot == pytest.approx(200 / 3)
+
+
+def test_bridge_adds_up() -> None:
+    """Each part begins where the one before ended, below zero too."""
+    steps = components.bridge(
+        [Part("a", "", 10.0, "", total=True), Part("b", "", -15.0, ""), Part("c", "", -5.0, "", total=True)]
+    )
+    assert [(round(step.left), round(step.width)) for step in steps] == [(33, 67), (0, 100), (0, 33)]
+    assert [step.tone for step in steps] == ["", "dn", ""]
+
+
+def test_change_that_cannot_be_split() -> None:
+    """What cannot be split is a line of its own with its reason; refunds show only where there are any."""
+    data = made.rep_slice()
+    columns = data["history"]["columns"]
+    for row in data["history"]["data"]:
+        if row[columns.index("kpi")] == "change_unsplit" and row[columns.index("period")] == "2026-Q3":
+            row[columns.index("value")], row[columns.index("reason")] = (
+                500.0,
+                "one of the two periods has no won deals to compare",
+            )
+    html = blocks.change(made.opened(data)).html
+    assert "Not split" in html
+    assert "one of the two periods has no won deals to compare" in html
+    assert "Refunds" not in html
+
+
+def test_incomplete_period_is_said(empty: Review, review: Review) -> None:
+    """The header of an incomplete period says so with both dates."""
+    assert "it ends on 30 September 2026, and the export reaches to 15 September 2026" in blocks.header(empty).html
+    assert "Incomplete" not in blocks.header(review).html
+
+
+def test_nothing_recorded_yet(review: Review) -> None:
+    """The sections that people write say that nothing is recorded, and what will stand there."""
+    for name in ("agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff"):
+        assert "Nothing recorded yet." in getattr(blocks, name)(review).html
+
+
+def test_next_period_has_its_target(review: Review, empty: Review) -> None:
+    """The revenue target of the next period is the one that coverage is measured against; without one that is said."""
+    assert "The revenue target of 2026-Q4 is €400,000." in _text(blocks.next_period(review).html)
+    assert "no revenue target for 2026-Q4 yet" in _text(blocks.next_period(empty).html)
+
+
+def test_evidence_lists_each_deal_once(review: Review) -> None:
+    """Every deal behind a figure is listed; a list that another figure holds already is named instead."""
+    html = blocks.figures(review).html
+    assert html.count(">D-7003<") == 1
+    assert "listed under Win rate" in html
+    assert "49 ÷ 92 = 53.3%" in _text(html)
+
+
+def test_reconciliation_adds_up(review: Review) -> None:
+    """Used, quarantined, excluded and read are printed to the cent."""
+    text = _text(blocks.figures(review).html)
+    for amount in ("€31,102,400.50", "€120,300.00", "€28,000.00", "€31,250,700.50"):
+        assert amount in text
+
+
+def test_team_names_reps_in_order(team: Review) -> None:
+    """The reps of a team stand in the order of revenue, and those without a target are named beside the line."""
+    html = blocks.reps(team).html
+    places = [html.index(name) for name in ("Priya Raman", "Ingrid Solberg", "Amara Okafor", "Li Wei Chen")]
+    assert places == sorted(places)
+    assert "Without a target, so not on the line: Li Wei Chen." in blocks.distribution(team).html
+
+
+def test_skills_come_from_open_areas(team: Review) -> None:
+    """A skill is listed with the reps whose figure calls for it."""
+    html = _text(blocks.skills(team).html)
+    assert "Prospecting" in html
+    assert "7 of 7 reps" in html
+
+
+@pytest.mark.parametrize("number", [0, 12, 60, 61, 500])
+def test_squares_up_to_sixty(number: int) -> None:
+    """Each account is a square up to sixty, then a bar."""
+    drawn = views.units(float(number), 0.0, "")
+    assert drawn is not None
+    assert drawn.squares == (0 < number <= 60)
+
+
+def test_metadata_of_the_header(review: Review) -> None:
+    """The header names the page and carries what an exporter needs."""
+    metadata: dict[str, Any] = dict(blocks.header(review).metadata)
+    assert metadata["title"] == "Amara Okafor, 2026-Q3: sales performance review"
+    assert "no other rep’s" in metadata["foot"]
+    assert metadata["accent"] == "#174f96"

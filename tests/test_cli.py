@@ -1,0 +1,245 @@
+"""The command line: what it prints, its exit codes, and that bad input ends before anything is touched."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reviewlib.cli import app, main
+from workbooks import workbook
+
+GOOD = {
+    "deals": [
+        {"deal_id": "1", "rep_id": "R1", "amount": "100", "opened_on": "2026-07-02", "closed_on": "2026-08-03"},
+        {"deal_id": "2", "rep_id": "R2", "amount": "50", "opened_on": "2026-04-02", "closed_on": "2026-05-03"},
+        {"deal_id": "3", "rep_id": "R2", "amount": None, "opened_on": "2026-05-02", "closed_on": "2026-09-30", "stage": "Lost"},
+    ],
+    "reps": [{"rep_id": "R1", "rep_name": "Ada", "team": "North"}, {"rep_id": "R2", "rep_name": "Ben", "team": "North"}],
+    "targets": [
+        {"scope": "rep", "scope_id": "R1", "kpi": "revenue", "period": "2026-Q3", "value": "90"},
+        {"scope": "rep", "scope_id": "R2", "kpi": "revenue", "period": "2026-Q3", "value": "90"},
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line as a user does, in this process."""
+
+    def call(*args: str, cwd: Path | None = None) -> Said:
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr(sys, "argv", ["reviewlib", *args])
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        capfd.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        captured = capfd.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return call
+
+
+def made(folder: Path) -> Path:
+    workbook(folder, as_of="2026-10-05", **GOOD)
+    return folder / "params" / "book.yaml"
+
+
+def edit(folder: Path, old: str, new: str, *, file: str = "params/book.yaml") -> None:
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def empty_export(folder: Path) -> None:
+    path = folder / "params/book/deals.csv"
+    path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+
+
+def two_of_one_name(folder: Path) -> None:
+    path = folder / "params/book/reps.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "R1,Another Ada,South\n", encoding="utf-8")
+
+
+def overlapping_targets(folder: Path) -> None:
+    path = folder / "params/book/targets.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "rep,R1,revenue,2026-08,30\n", encoding="utf-8")
+
+
+def semicolons(folder: Path) -> None:
+    edit(folder, ",", ";", file="params/book/deals.csv")
+
+
+def latin(folder: Path) -> None:
+    path = folder / "params/book/reps.csv"
+    path.write_bytes(path.read_text(encoding="utf-8").replace("Ada", "Adé").encode("cp1252"))
+
+
+#: What is wrong, how it comes about, further arguments, and words that the message must hold.
+BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] = {
+    "a missing file": (lambda d: (d / "params/book/deals.csv").unlink(), (), ("deals.csv",)),
+    "a mapped column that is not there": (
+        lambda d: edit(d, '"amount": "amount"', '"amount": "Amuont"'), (), ("Amuont", "amount")),
+    "an unmapped stage": (lambda d: edit(d, "Lost", "Dead", file="params/book/deals.csv"), (), ("Dead", "1 deal", "stages")),
+    "an unknown rep": (lambda d: None, ("--rep", "R9"), ("R9", "R1")),
+    "an unknown team": (lambda d: None, ("--team", "Nroth"), ("Nroth", "North")),
+    "an unreadable period": (lambda d: None, ("--period", "2026-Q5"), ("2026-Q5", "2026-Q3")),
+    "a period in the future": (lambda d: None, ("--period", "2027-Q1"), ("2027-Q1", "2026-10-05")),
+    "a typo in params": (lambda d: edit(d, '"currency"', '"curency"'), (), ("curency", "currency", "line")),
+    "an empty export": (empty_export, (), ("deals.csv",)),
+    "two reps of one name": (two_of_one_name, (), ("R1", "lines")),
+    "targets that overlap": (overlapping_targets, (), ("2026-Q3", "2026-08", "lines")),
+    "another delimiter": (semicolons, (), ("deals.csv", "delimiter")),
+    "another encoding": (latin, (), ("reps.csv", "cp1252")),
+    "an empty params file": (lambda d: (d / "params/book.yaml").write_text("") and None, (), ("book.yaml", "empty")),
+    "a binary params file": (
+        lambda d: (d / "params/book.yaml").write_bytes(bytes(range(256))) and None, (), ("book.yaml",)),
+    "a missing params file": (lambda d: (d / "params/book.yaml").unlink(), (), ("book.yaml",)),
+    "a target for an unknown rep": (
+        lambda d: edit(d, "rep,R2,", "rep,R7,", file="params/book/targets.csv"), (), ("R7", "line 3")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_before_anything_is_touched(case: str, tmp_path: Path, run: Run) -> None:
+    """Bad input: exit code 2, one message that names it, no traceback, and ``reports/`` is as it was."""
+    spoil, arguments, words = BAD[case]
+    path = made(tmp_path)
+    spoil(tmp_path)
+    (tmp_path / "reports").mkdir()
+    result = run("run", str(path), *arguments)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert all(word in result.stderr for word in words), result.stderr
+    assert list((tmp_path / "reports").iterdir()) == []
+
+
+def test_run_makes_everything_that_a_period_needs(tmp_path: Path, run: Run) -> None:
+    """A run leaves pages for both audiences, the team's page, notebooks, index, scorecard and manifest; it can be repeated."""
+    path = made(tmp_path)
+    for _ in range(2):
+        result = run("run", str(path), "--period", "2026-Q3", "--json", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        rows = json.loads(result.stdout)
+        assert {row["state"] for row in rows} == {"made"}
+    folder = tmp_path / "reports" / "book" / "2026-Q3"
+    made_files = {path.relative_to(folder).parts[-2:] for path in folder.rglob("*") if path.is_file()}
+    suffixes = sorted((parts[0] if len(parts) > 1 else "", Path(parts[-1]).suffix) for parts in made_files)
+    assert suffixes.count(("manager", ".html")) == 2
+    assert suffixes.count(("rep", ".html")) == 2
+    assert suffixes.count(("notebooks", ".ipynb")) == 3
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert len(manifest["reviews"]) == len(rows) == 5
+    assert (folder / "index.html").is_file()
+    assert (folder / "scorecard.csv").read_text(encoding="utf-8").startswith("scope,scope_id,rep_id,rep_name,team,period,kpi,")
+
+
+def test_a_failed_review_does_not_stop_the_others(tmp_path: Path, run: Run) -> None:
+    """A review whose notebook fails gets a problem page and a line in the index; the others complete; exit code 1."""
+    path = made(tmp_path)
+    template = tmp_path / "notebooks" / "rep_review.ipynb"
+    template.parent.mkdir()
+    notebook = json.loads((Path(__file__).parent.parent / "notebooks/rep_review.ipynb").read_text(encoding="utf-8"))
+    broken = {
+        "cell_type": "code", "id": "broken", "execution_count": None, "metadata": {}, "outputs": [],
+        "source": "assert rep != 'R2', 'no luck'",
+    }  # fmt: skip
+    notebook["cells"].insert(3, broken)
+    template.write_text(json.dumps(notebook), encoding="utf-8")
+    result = run("run", str(path), "--period", "2026-Q3", "--rep", "R1", "--rep", "R2", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    folder = tmp_path / "reports" / "book" / "2026-Q3"
+    problems = sorted(page.read_text(encoding="utf-8") for page in (folder / "problems").iterdir())
+    assert len(problems) == 2
+    assert all("no luck" in page and "--rep R2" in page and "Ada" not in page for page in problems)
+    index = (folder / "index.html").read_text(encoding="utf-8")
+    assert "problems/" in index
+    assert len(list(folder.glob("*/rep/*.html"))) == 1
+
+
+def test_check_prints_the_account_of_every_row(tmp_path: Path, run: Run) -> None:
+    """``check`` prints what was read, used, quarantined and excluded, and touches nothing."""
+    path = made(tmp_path)
+    result = run("check", str(path))
+    assert result.returncode == 0, result.stderr
+    assert "Read = used + quarantined + excluded" in result.stdout
+    assert "deals.csv" in result.stdout
+    assert not (tmp_path / "reports").exists()
+    assert json.loads(run("check", str(path), "--json").stdout)["reconciliation"][0]["read"] == 3
+
+
+def test_freeze_says_what_moved(tmp_path: Path, run: Run) -> None:
+    """A second freeze of a changed export makes a second snapshot and names the figures that changed."""
+    path = made(tmp_path)
+    assert run("freeze", str(path), "--period", "2026-Q3").returncode == 0
+    edit(tmp_path, "100", "120", file="params/book/deals.csv")
+    result = run("freeze", str(path), "--period", "2026-Q3")
+    assert "Sales revenue: changed for 1 rep" in result.stdout
+    assert len(list((tmp_path / "reports/book/snapshots").iterdir())) == 2
+
+
+def test_init_writes_params_that_load(tmp_path: Path, run: Run) -> None:
+    """``init`` proposes a params file beside what to check, and does not overwrite one."""
+    made(tmp_path)
+    export = tmp_path / "params/book/deals.csv"
+    first = run("init", str(export), "--out", "params/mine.yaml", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "Please check" in first.stdout
+    assert run("check", "params/mine.yaml", cwd=tmp_path).returncode == 0
+    again = run("init", str(export), "--out", "params/mine.yaml", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "already" in again.stderr
+
+
+def test_sample_makes_a_workbook_that_checks(tmp_path: Path, run: Run) -> None:
+    """``sample`` makes params, files and notebooks of a company of the size asked for."""
+    result = run("sample", "--reps", "6", "--deals", "200", "--out", str(tmp_path / "big"))
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "big/notebooks/rep_review.ipynb").is_file()
+    assert run("check", str(tmp_path / "big/params/sample.yaml")).returncode == 0
+
+
+def test_open_without_a_run_says_what_to_run(tmp_path: Path, run: Run) -> None:
+    """``open`` of a review that was not made names the command that makes it."""
+    result = run("open", str(made(tmp_path)), "--rep", "R1", "--period", "2026-Q3")
+    assert result.returncode == 2
+    assert "reviewlib run" in result.stderr
+
+
+@pytest.mark.parametrize("command", [command.name or command.callback.__name__ for command in app.registered_commands])
+def test_every_help_has_an_example(command: str, run: Run) -> None:
+    """Each command's help ends with an example."""
+    result = run(command, "--help")
+    assert result.returncode == 0
+    assert f"Example: reviewlib {command}" in result.stdout
+
+
+def test_a_mistake_ends_a_process_without_a_traceback(tmp_path: Path) -> None:
+    """The installed command itself returns 2 and says what is wrong."""
+    command = [sys.executable, "-c", "from reviewlib.cli import main; main()", "check", str(tmp_path / "none.yaml")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("reviewlib: ")
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,110 @@
+"""The documentation keeps its word: commands, flags, params keys and code blocks."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from reviewlib import params_file, runs, starter
+from reviewlib.cli import app, main
+from reviewlib.evidence import sample
+from reviewlib.evidence.kpis import KPIS, MAIN
+from reviewlib.params_rules import BUILT_IN_KPIS
+from reviewlib.periods import Period
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs" / "params.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.replace("\n   ", "\n"), flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo workbook with frozen evidence, outside the checkout."""
+    folder = tmp_path_factory.mktemp("demo")
+    params = params_file.load(starter.make_demo(folder))
+    runs.freeze(params, [Period.parse("2026-Q3")])
+    return folder
+
+
+def test_every_command_and_flag_is_in_the_readme() -> None:
+    """The README's table names each command with each of its options."""
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        line = next((line for line in README.splitlines() if line.startswith(f"| `reviewlib {name} ")), "")
+        flags = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+        assert line, name
+        assert [flag for flag in flags if flag not in re.findall(r"--[a-z]+", line)] == [], name
+
+
+def test_every_kpi_is_in_the_readme() -> None:
+    """The README lists each KPI with its label, key and definition."""
+    assert [key for key in MAIN if f"| {KPIS[key].label} | `{key}` | {KPIS[key].definition} |" not in README] == []
+
+
+def test_params_rules_know_the_kpis() -> None:
+    """The keys that params check against are the KPIs proper."""
+    assert set(BUILT_IN_KPIS) == set(MAIN)
+
+
+def test_every_params_key_is_in_the_reference() -> None:
+    """The reference of params names each key of every section."""
+    schema = params_file.schema()
+    keys = {key for part in [schema, *schema["$defs"].values()] for key in part.get("properties", {})}
+    assert [key for key in sorted(keys) if key not in REFERENCE] == []
+
+
+def test_python_blocks_run(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python block of the README runs as it stands, in a workbook's folder."""
+    monkeypatch.chdir(demo)
+    assert len(blocks("python")) == 2
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_papermill_alone_runs_the_notebook(demo: Path) -> None:
+    """The README's papermill command runs the template without our runner."""
+    line = next(line for block in blocks("bash") for line in block.splitlines() if line.startswith("papermill"))
+    command = [sys.executable, "-m", *shlex.split(line)]
+    result = subprocess.run(command, cwd=demo, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "Amara Okafor" in (demo / "out.ipynb").read_text(encoding="utf-8")
+
+
+def test_the_way_from_an_export_to_a_review_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of "From your CRM export to your first review" work one after the other on an export."""
+    small = sample.write_company(tmp_path / "company", reps=2, deals=120, name="small")
+    (tmp_path / "opportunities.csv").write_bytes((small.parent / "small" / "deals.csv").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in blocks("bash") for line in block.splitlines() if "acme" in line]
+    assert [line.split()[1] for line in lines] == ["init", "check", "run"]
+    for line in lines:
+        monkeypatch.setattr(sys, "argv", shlex.split(line))
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code, line
+    pages = list((tmp_path / "reports" / "acme" / "2026-Q3").glob("*/rep/*.html"))
+    assert len(pages) == 2
+
+
+def test_the_two_commands_stand_in_the_readme() -> None:
+    """The README prints the two commands for a fresh machine as they are."""
+    printed = [block.strip() for block in blocks("bash")]
+    assert "pip install -e . && reviewlib demo" in printed
+    assert 'pip install -e ".[test]" && pytest' in printed
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of the README and the docs leads to a file."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert "://" in target or (page.parent / target).exists(), (page.name, target)

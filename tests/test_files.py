@@ -1,0 +1,138 @@
+"""Whole files or none, names that work everywhere, and modes."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reviewlib import files
+from reviewlib.errors import ReviewError
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_write_makes_folders_and_closes_them_to_others(tmp_path: Path) -> None:
+    """A new file and its new folders are for the owner only, whatever the umask."""
+    path = tmp_path / "a" / "b" / "page.html"
+    before = os.umask(0)
+    try:
+        files.write(path, "é")
+    finally:
+        os.umask(before)
+    assert path.read_bytes() == "é".encode()
+    assert (_mode(path), _mode(path.parent), _mode(path.parent.parent)) == (0o600, 0o700, 0o700)
+
+
+def test_write_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    """A second write replaces the file and leaves no other file in the folder."""
+    path = tmp_path / "page.html"
+    files.write(path, "old")
+    files.write(path, b"new")
+    assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("page.html", "new")]
+
+
+def test_a_write_that_fails_keeps_every_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the second of two files cannot be written whole, both old ones stay and no part is left."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    files.write_all({one: "old one", two: "old two"})
+    calls = 0
+
+    def full(descriptor: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        files.write_all({one: "new one", two: "new two"})
+    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"one": "old one", "two": "old two"}
+
+
+def test_files_are_on_disk_before_they_are_moved_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is synced before the first rename, and its folder after it."""
+    steps: list[str] = []
+    sync, move = os.fsync, Path.replace
+
+    def note_sync(descriptor: int) -> None:
+        steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def note_move(self: Path, target: Path) -> Path:
+        steps.append("move")
+        return move(self, target)
+
+    monkeypatch.setattr(files.os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "replace", note_move)
+    files.write_all({tmp_path / "one": "1", tmp_path / "two": "2"})
+    assert steps == ["file", "file", "move", "move", "folder"]
+
+
+def test_a_group_may_read(tmp_path: Path) -> None:
+    """With a group, files are 0640 and folders 0750, and both belong to it."""
+    group = grp.getgrgid(os.getgid()).gr_name
+    path = tmp_path / "team" / "page.html"
+    files.write(path, "x", modes=files.Modes.shared(group))
+    assert (_mode(path), _mode(path.parent), path.stat().st_gid) == (0o640, 0o750, os.getgid())
+
+
+def test_an_unknown_group_is_refused() -> None:
+    """A group the system does not know is named before anything is written."""
+    with pytest.raises(ReviewError, match="no such group") as caught:
+        files.Modes.shared("no-such-group-here")
+    assert caught.value.found == "no-such-group-here"
+    assert getpass.getuser() not in str(caught.value)
+
+
+def test_an_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
+    """A folder that somebody opened to others stays as it is."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o755)
+    files.write(folder / "page.html", "x")
+    assert _mode(folder) == 0o755
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Amara Okafor", "amara-okafor-"),
+        ("Zoë Müller-Strauß", "zoe-muller-strauss-"),
+        ("../../etc/passwd", "etc-passwd-"),
+        ("CON", "con-"),
+        ("a{b}%s:*?", "a-b-s-"),
+        ("Σωκράτης", ""),
+        ("李小龍", ""),
+        ("", ""),
+    ],
+)
+def test_slug_keeps_what_ascii_can_say(name: str, words: str) -> None:
+    """A slug is the name's letters and digits, then eight characters that stand for the id."""
+    assert files.slug(name, "R-014") == f"{words}{files.slug('', 'R-014')}"
+    assert len(files.slug("", "R-014")) == 8
+
+
+def test_slugs_of_one_name_differ() -> None:
+    """Two people of one name, or ids that differ in case or blanks only, get different slugs."""
+    slugs = {files.slug("Kim Lee", id) for id in ("r1", "R1", "r1 ", "00123", "123")}
+    assert len(slugs) == 5
+
+
+@given(st.text(), st.text(alphabet=st.characters()))
+def test_slug_is_a_safe_file_name(name: str, id: str) -> None:
+    """Whatever the name and id, the slug is short lower case ASCII without dots or separators."""
+    made = files.slug(name, id)
+    assert 8 <= len(made) <= files.SLUG_BYTES
+    assert made.isascii()
+    assert made == made.lower()
+    assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert not made.startswith("-")

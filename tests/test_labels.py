@@ -1,0 +1,132 @@
+"""How values are written."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reviewlib.pages import labels
+from reviewlib.pages.labels import MINUS, Style
+from reviewlib.periods import Period
+
+EN = Style()
+SWISS = Style("de_CH", "CHF")
+UNITS = ("money", "percent", "ratio", "days", "count", "score")
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (398220.49, "money", "€398,220"),
+        (-9259.0, "money", f"{MINUS}€9,259"),
+        (1234567890.0, "money", "€1,234,567,890"),
+        (0.533, "percent", "53.3%"),
+        (-0.0004, "percent", "0.0%"),
+        (1.2809, "ratio", "1.28×"),
+        (52.0, "days", "52 days"),
+        (33.5, "days", "33.5 days"),
+        (1.0, "days", "1 day"),
+        (12.0, "count", "12"),
+        (8.25, "score", "8.3"),
+        (None, "money", "n/a"),
+        (float("nan"), "count", "n/a"),
+    ],
+)
+def test_value(number: float | None, unit: str, text: str) -> None:
+    """A figure is written with its unit, rounded half up; what is missing is n/a."""
+    assert labels.value(number, unit, style=EN) == text
+
+
+@pytest.mark.parametrize(
+    ("style", "text"),
+    [
+        (SWISS, "CHF\N{NO-BREAK SPACE}398’220"),
+        (Style("de", "EUR"), "398.220\N{NO-BREAK SPACE}€"),
+        (Style("en_IN", "INR"), "₹3,98,220"),
+        (Style("en", "CHF"), "CHF\N{NO-BREAK SPACE}398,220"),
+        (Style("nonsense", "EUR"), "€398,220"),
+    ],
+)
+def test_money_by_locale(style: Style, text: str) -> None:
+    """Grouping, decimal mark and the currency's place follow the locale; an unknown locale is English."""
+    assert labels.value(398220.0, "money", style=style) == text
+
+
+def test_percent_by_locale() -> None:
+    """A German percentage has a comma and a space that does not break."""
+    assert labels.value(0.533, "percent", style=Style("de", "EUR")) == "53,3\N{NO-BREAK SPACE}%"
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (0.44, "percent", "44%"),
+        (0.057, "percent", "5.7%"),
+        (9600.0, "money", "€9,600"),
+        (1.4, "ratio", "1.4×"),
+        (41.0, "days", "41 days"),
+    ],
+)
+def test_rounded(number: float, unit: str, text: str) -> None:
+    """A figure with two significant digits is written with two."""
+    assert labels.rounded(number, unit, style=EN) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (0.088, "percent", "+8.8 points"),
+        (-0.317, "percent", f"{MINUS}31.7 points"),
+        (0.0001, "percent", "0.0 points"),
+        (97740.0, "money", "+€97,740"),
+        (4.0, "days", "+4 days"),
+        (-1.0, "count", f"{MINUS}1"),
+        (None, "days", "n/a"),
+    ],
+)
+def test_signed_change(number: float | None, unit: str, text: str) -> None:
+    """A change carries its sign, that of a share in points; no change has none."""
+    assert labels.signed_change(number, unit, style=EN) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "style", "text"),
+    [
+        (0.431, 0.631, "percent", EN, "43.1–63.1%"),
+        (6252.0, 10239.0, "money", EN, "€6,252–10,239"),
+        (47.0, 63.0, "days", EN, "47–63 days"),
+        (6252.0, 10239.0, "money", Style("de", "EUR"), "6.252–10.239\N{NO-BREAK SPACE}€"),
+        (-5.0, 5.0, "count", EN, f"{MINUS}5 to 5"),
+        (None, 5.0, "count", EN, "n/a"),
+    ],
+)
+def test_interval(low: float | None, high: float, unit: str, style: Style, text: str) -> None:
+    """An interval says its unit once."""
+    assert labels.interval(low, high, unit, style=style) == text
+
+
+def test_control_totals_keep_cents() -> None:
+    """A control total is written to the cent, or to the unit of a currency without cents."""
+    assert labels.control(31250700.5, style=EN) == "€31,250,700.50"
+    assert labels.control(31250700.0, style=Style("en", "JPY")) == "¥31,250,700"
+
+
+def test_dates() -> None:
+    """Dates are written out in English, without the year beside one of the same year."""
+    day = dt.date(2026, 7, 1)
+    assert labels.day(day) == "1 July 2026"
+    assert labels.day(day, near=dt.date(2026, 9, 30)) == "1 July"
+    assert labels.day("2026-10-15") == "15 October 2026"
+    assert labels.day(None) == "n/a"
+    assert labels.span(Period.parse("2026-Q3")) == "1 July to 30 September 2026"
+
+
+@given(st.floats(-1e12, 1e12), st.sampled_from(UNITS), st.sampled_from([EN, SWISS, Style("de", "EUR")]))
+def test_never_minus_zero(number: float, unit: str, style: Style) -> None:
+    """No figure is written as minus zero, and none with a hyphen for a minus."""
+    for text in (labels.value(number, unit, style=style), labels.signed_change(number, unit, style=style)):
+        assert "-" not in text
+        assert not (text[0] in f"{MINUS}+" and not any(digit in text for digit in "123456789"))
