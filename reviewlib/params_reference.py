@@ -101,7 +101,7 @@ kpis:
     unit: count
     better: higher
     combine: sum
-    target: 120""",
+    benchmark: 400             # usual for one rep; a sum's target stands in the targets table""",
     "kpis.KEY.bands": """\
 kpis:
   revenue: {bands: {strength: 1.1, on_track: 1.0, watch: 0.85}}

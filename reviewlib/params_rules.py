@@ -7,6 +7,7 @@ Each rule yields the key (relative to where it is asked) and what to say; ``para
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -35,6 +36,27 @@ BUILT_IN_KPIS: Final = (
 _DESCRIBE_MEASURE: Final = ("label", "definition", "unit", "better", "combine")
 #: Shares that cannot pass 1; attainment, growth, coverage and revenue retention can.
 _FRACTIONS: Final = ("win_rate", "conversion_rate", "retention_rate")
+#: Sums and stocks: their targets are those of a period.
+_OF_A_PERIOD: Final = ("revenue", "attainment", "new_customers", "pipeline_value")
+#: Judged by an interval, or through another figure.
+_WITHOUT_BANDS: Final = ("attainment", "win_rate", "conversion_rate", "deal_size", "cycle_days", "retention_rate")
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
+#: Names that sentences know beside the figures.
+RESERVED: Final = (
+    "subject",
+    "first_name",
+    "team",
+    "period",
+    "previous_period",
+    "year_ago_period",
+    "next_period",
+    "as_of",
+    "last_day",
+    "next_last_day",
+    "first_day",
+    "retention_window",
+    "account",
+)
 _WITH_THRESHOLD: Final = ("target_exceeded", "streak", "significant_deal")
 #: Page backgrounds, light and dark, and the contrast that WCAG 2.2 asks of text (level AA).
 LIGHT_PAPER: Final = "#fdfdfb"
@@ -61,6 +83,10 @@ class Kpi(Protocol):
     def target(self) -> Decimal | None: ...  # noqa: D102
     @property
     def benchmark(self) -> Decimal | None: ...  # noqa: D102
+    @property
+    def combine(self) -> str | None: ...  # noqa: D102
+    @property
+    def bands(self) -> object | None: ...  # noqa: D102
     @property
     def window_months(self) -> int | None: ...  # noqa: D102
 
@@ -98,6 +124,7 @@ def kpis(entries: Mapping[str, Kpi]) -> Iterator[Finding]:
     """Check every entry of ``kpis``: a built-in KPI is not described anew, a measure is described in full."""
     for key, entry in entries.items():
         yield from _built_in(key, entry) if key in BUILT_IN_KPIS else _measure(key, entry)
+        yield from _without_effect(key, entry)
         if entry.window_months is not None and key != "retention_rate":
             yield (key, "window_months"), Advice("only retention_rate has a window", "", "Remove window_months here.")
 
@@ -113,12 +140,27 @@ def _built_in(key: str, entry: Kpi) -> Iterator[Finding]:
             yield (key, name), Advice(f"{key} is a share between 0 and 1", f"{value:f}", hint)
 
 
+def _without_effect(key: str, entry: Kpi) -> Iterator[Finding]:
+    """Refuse what would be read by nobody: a target without a period, bands of a figure that is judged by its interval."""
+    if entry.target is not None and (key in _OF_A_PERIOD or entry.combine in ("sum", "last")):
+        do = "Put it in the targets table, with its period; here stand targets of rates, sizes and times."
+        yield (key, "target"), Advice(f"a target of {key} belongs to a period", f"{entry.target:f}", do)
+    if entry.bands is not None and key in _WITHOUT_BANDS:
+        yield (key, "bands"), Advice(f"{key} is not judged by bands", "bands", "Remove bands here.")
+
+
 def _measure(key: str, entry: Kpi) -> Iterator[Finding]:
     missing = [name for name in _DESCRIBE_MEASURE if getattr(entry, name) is None]
     near = nearest(key, BUILT_IN_KPIS)
     if near and "label" in missing:
         yield (key,), Advice("no KPI has this key", key, f"Did you mean {near}?")
-    elif missing:
+        return
+    if not _KEY.fullmatch(key):
+        do = "Write lower case letters, digits and _, a letter first."
+        yield (key,), Advice("this cannot be a measure's key", repr(key), do)
+    if key in RESERVED:
+        yield (key,), Advice("a measure cannot have this key", repr(key), "Sentences use it for a name; take another key.")
+    if missing:
         what = "this is no built-in KPI, so it is a measure and must be described"
         do = f"Add {_enumerated(missing)}, or use a built-in KPI: {', '.join(BUILT_IN_KPIS)}."
         yield (key,), Advice(what, f"no {_enumerated(missing, last='or')}", do)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -171,20 +172,26 @@ class Review:
         Raises:
             KeyError: The scorecard has no such figure.
         """
-        return _figure(self.history, self.kpis[kpi], period or self.period, self.subject.id)
+        return self._look_up(self.subject.id, self.kpis[kpi], period or self.period)
 
     def member(self, rep_id: str, kpi: str, period: Period | None = None) -> Figure:
         """Look one figure of a team's rep up (manager's copy of a team review)."""
-        return _figure(self.members, self.kpis[kpi], period or self.period, rep_id)
+        return self._look_up(rep_id, self.kpis[kpi], period or self.period)
 
+    @cached_property
+    def _rows(self) -> Mapping[tuple[str, str, str], dict[str, Any]]:
+        """Every row of the scorecard by scope id, figure and period; missing cells are None."""
+        rows = [row for frame in (self.history, self.members) for row in frame.to_dict("records")]
+        return {
+            (row["scope_id"], row["kpi"], row["period"]): {name: None if pd.isna(row[name]) else row[name] for name in _CELLS}
+            for row in rows
+        }
 
-def _figure(frame: pd.DataFrame, kpi: Kpi, period: Period, scope_id: str) -> Figure:
-    rows = frame[(frame["kpi"] == kpi.key) & (frame["period"] == period.name) & (frame["scope_id"] == scope_id)]
-    if rows.empty:
-        raise KeyError(f"{kpi.key} of {scope_id} in {period}")
-    row = rows.iloc[0]
-    cells: dict[str, Any] = {name: (None if pd.isna(row[name]) else row[name]) for name in _CELLS}
-    return Figure(kpi=kpi, period=period, **cells)
+    def _look_up(self, scope_id: str, kpi: Kpi, period: Period) -> Figure:
+        cells = self._rows.get((scope_id, kpi.key, period.name))
+        if cells is None:
+            raise KeyError(f"{kpi.key} of {scope_id} in {period}")
+        return Figure(kpi=kpi, period=period, **cells)
 
 
 _CELLS = tuple(name for name in Figure.__dataclass_fields__ if name not in {"kpi", "period"})

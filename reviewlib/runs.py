@@ -18,6 +18,7 @@ from reviewlib import files, starter
 from reviewlib.errors import ParamsError, SubjectError
 from reviewlib.evidence import kpis, snapshot, sources
 from reviewlib.evidence.dossier import default_period
+from reviewlib.evidence.roster import distinct_names
 from reviewlib.evidence.snapshot import Snapshot, Subject
 from reviewlib.pages import exporter, index, sentences
 from reviewlib.params import Params
@@ -329,6 +330,7 @@ def _team_rows(frozen: Snapshot, folder: str, entries: Mapping[str, Entry]) -> i
     here = [subject for subject in frozen.subjects if subject.folder == folder]
     team = next((subject for subject in here if subject.kind == "team"), None)
     reps = sorted((subject for subject in here if subject.kind == "rep"), key=lambda subject: (subject.name, subject.id))
+    names = distinct_names((rep.id, rep.name) for rep in reps)
     return index.TeamRows(
         name=team.name if team else "No team",
         manager=team.manager if team else None,
@@ -338,7 +340,7 @@ def _team_rows(frozen: Snapshot, folder: str, entries: Mapping[str, Entry]) -> i
         page=_page(entries, team, "manager") if team else None,
         rows=tuple(
             index.Row(
-                name=rep.name,
+                name=names[rep.id],
                 revenue=rep.revenue,
                 target=rep.target,
                 verdict=rep.verdict,

@@ -31,9 +31,9 @@ def _now(kpi: str = "revenue", **columns: Any) -> Card:
     return _card({(kpi, PERIOD): columns})
 
 
-def _over_time(column: str, values: Sequence[float | None], kpi: str = "revenue") -> Card:
+def _over_time(column: str, values: Sequence[float | None], kpi: str = "revenue", *, n: float = 20) -> Card:
     """The last of the values is this period's."""
-    return _card({(kpi, period): {column: value} for period, value in zip(TREND[-len(values) :], values, strict=True)})
+    return _card({(kpi, period): {column: value, "n": n} for period, value in zip(TREND[-len(values) :], values, strict=True)})
 
 
 def _found(card: Card, rule: Any, *, deals: Sequence[Any] = (), team_met: bool = False, **more: Any) -> list[Achievement]:
@@ -83,6 +83,14 @@ def test_personal_best_where_lower_is_better() -> None:
     """The best sales cycle is the shortest."""
     assert _found(_over_time("value", [30, 28, 29, 27], "cycle_days"), "personal_best", kpi="cycle_days")
     assert not _found(_over_time("value", [30, 28, 29, 31], "cycle_days"), "personal_best", kpi="cycle_days")
+
+
+def test_no_personal_best_on_few_deals() -> None:
+    """A rate of nine deals is no record, one of ten may be; a sum needs no number."""
+    values = [0.3, 0.4, 0.35, 1.0]
+    assert not _found(_over_time("value", values, "win_rate", n=9), "personal_best", kpi="win_rate")
+    assert _found(_over_time("value", values, "win_rate", n=10), "personal_best", kpi="win_rate")
+    assert _found(_over_time("value", values, n=1), "personal_best")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from workbooks import workbook
 
 from reviewlib.cli import app, main
-from workbooks import workbook
 
 GOOD = {
     "deals": [

@@ -93,10 +93,10 @@ def test_only_retention_has_a_window(kpi: str) -> None:
     ("win_rate", 40, False),
     ("win_rate", -0.1, False),
     ("retention_rate", 1.01, False),
-    ("attainment", 1.1, True),
+    ("deal_size", 8500, True),
     ("revenue_retention", 1.1, True),
     ("pipeline_growth", -0.1, True),
-    ("revenue", 40, True),
+    ("cycle_days", 40, True),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["target", "benchmark"])
 def test_shares_are_fractions(key: str, value: float, fits: bool, name: str) -> None:

@@ -140,7 +140,7 @@ CASES = {
     "number for date": ("currency: EUR", "currency: EUR\nas_of: 20260331", 3, "as_of", "20260331", "2026-03-31"),
     "neither true nor false": ("currency: EUR", "currency: EUR\nkpis: {revenue: {off: maybe}}", 3, "kpis.revenue.off", "'maybe'", "true or false"),
     "pattern": ("name: acme", "name: Acme Corp", 1, "name", "'Acme Corp'", "small letters"),
-    "rule over several keys": ("currency: EUR", "currency: EUR\nkpis:\n  revenue: {target: 1}\n  win_rat: {target: 1}", 5, "kpis.win_rat", "win_rat", "Did you mean win_rate?"),
+    "rule over several keys": ("currency: EUR", "currency: EUR\nkpis:\n  deal_size: {target: 1}\n  win_rat: {target: 1}", 5, "kpis.win_rat", "win_rat", "Did you mean win_rate?"),
     "entry of a list": ("currency: EUR", "currency: EUR\nplaybook:\n  - {kpi: revenue, action: a}\n  - {kpi: revenu, action: b}", 5, "playbook[1].kpi", "'revenu'", "Did you mean revenue?"),
     "same stage twice": ("[Lost]", "[Lost, Won]", 10, "crm.deals.stages", None, "stand"),
 }  # fmt: skip
@@ -363,3 +363,25 @@ def test_known_keys_are_those_written_in_the_file() -> None:
     assert list(known_keys(("kpis", "revenue", "bands"))) == ["strength", "on_track", "watch"]
     assert "kpi" in list(known_keys(("playbook", 0)))
     assert not list(known_keys(("name", "x")))
+
+
+@pytest.mark.parametrize(
+    ("kpis", "words"),
+    [
+        ("revenue: {target: 100}", ("kpis.revenue.target", "targets table")),
+        ("win_rate: {bands: {strength: 1.1, on_track: 1, watch: 0.9}}", ("kpis.win_rate.bands", "Remove bands")),
+        (
+            "period: {label: P, definition: D, unit: count, better: higher, combine: mean}",
+            ("kpis.period", "another key"),
+        ),
+        ("Calls: {label: P, definition: D, unit: count, better: higher, combine: mean}", ("kpis.Calls", "lower case")),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(kpis: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    """Targets without a period, bands that nobody reads and keys that sentences cannot name are refused."""
+    path = tmp_path / "book.yaml"
+    crm = "{deals: {file: d.csv, columns: {deal_id: a, rep_id: b, stage: c}, stages: {won: [Won]}}}"
+    path.write_text(f"name: book\ncurrency: EUR\ncrm: {crm}\nkpis:\n  {kpis}\n", encoding="utf-8")
+    with pytest.raises(ParamsError) as error:
+        params_file.load(path)
+    assert all(word in str(error.value) for word in words), str(error.value)

@@ -106,7 +106,7 @@ def test_what_a_snapshot_holds(book: Params, frozen: Snapshot) -> None:
     """snapshot.json tells inputs by hash, dates, counts, control totals, versions and the SQL of each KPI."""
     info = frozen.info
     path = book.file(book.crm.deals)
-    assert info["inputs"]["deals"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert info["inputs"][path.name] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (info["as_of"], info["period"], info["trend"][-1]) == ("2026-10-15", "2026-Q3", "2026-Q3")
     assert info["reconciliation"][0]["read"] == len(DEALS)
     assert "revenue" in info["sql"]

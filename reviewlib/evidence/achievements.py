@@ -13,6 +13,7 @@ from reviewlib.params import Recognition
 
 if TYPE_CHECKING:
     from reviewlib.evidence.insights import Card
+    from reviewlib.periods import Period
 
 #: Earlier periods that a personal best must beat at the least.
 EARLIER: Final = 3
@@ -83,8 +84,8 @@ def _attained(scene: Scene, at_least: float, words: str) -> Achievement | None:
 def _personal_best(scene: Scene) -> Achievement | None:
     key, card = scene.rule.kpi, scene.card
     lower = card.kpis[key].better == "lower"
-    now = card.cell(key)
-    before = [(card.cell(key, period=period), period) for period in card.trend[:-1]]
+    now = _solid(card, key, card.period)
+    before = [(_solid(card, key, period), period) for period in card.trend[:-1]]
     known = [(value, period) for value, period in before if value is not None]
     if now is None or len(known) < EARLIER:
         return None
@@ -94,6 +95,13 @@ def _personal_best(scene: Scene) -> Achievement | None:
     return scene.found(
         f"{scene.label}: best of the periods shown", f"{{{key}}}; the best before was {{{key}@{when}}} in {when}."
     )
+
+
+def _solid(card: Card, key: str, period: Period) -> float | None:
+    """A value that may be compared: a sampled figure needs as many observations as a verdict does."""
+    fewest = FEWEST.get(card.kpis[key].judged_by, 0)
+    value: float | None = card.cell(key, period=period) if (card.cell(key, "n", period) or 0) >= fewest else None
+    return value
 
 
 def _streak(scene: Scene) -> Achievement | None:

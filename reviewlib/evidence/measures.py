@@ -96,6 +96,11 @@ def _of_scope(
     known = [result for result in each if result.value is not None]
     if not known:
         return Combined(None, 0, f"no figure for {period}")
+    posts = [roster.posts.get((rep, period.name)) for rep in reps]
+    active = [result for post, result in zip(posts, each, strict=True) if post is not None and post.active_days(period)]
+    if combine == "sum" and any(result.value is None for result in active):
+        lacking = sum(result.value is None for result in active)
+        return Combined(None, 0, f"{lacking} of {len(active)} active reps have no figure")
     if combine == "sum":
         return Combined(sum(result.value or 0 for result in known), sum(result.n for result in known))
     return _mean((result.value or 0, result.n) for result in known)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -114,6 +115,17 @@ def roster(reps: pd.DataFrame, *, owners: Sequence[str], periods: Sequence[Perio
     }
     owning = frozenset(owners)
     return Roster(MappingProxyType(posts), owning - rows.keys(), owning & rows.keys(), tuple(periods))
+
+
+def distinct_names(people: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Give each of several people a name of their own: where two share one, the id is put behind it.
+
+    Args:
+        people: (id, name) of everybody who stands on one page.
+    """
+    listed = list(people)
+    shared = {name for name, count in Counter(name for _, name in listed).items() if count > 1}
+    return {person: f"{name} ({person})" if name in shared else name for person, name in listed}
 
 
 def _row_on(rows: list[dict[str, object]], day: dt.date) -> dict[str, object]:

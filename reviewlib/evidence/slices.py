@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.insights import Card, Insights, insights, plain
 from reviewlib.evidence.kpis import CORE, missing
 from reviewlib.evidence.peers import two_digits
-from reviewlib.evidence.roster import UNASSIGNED, Post
+from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.tables import SCORECARD
 
 _DEAL_COLUMNS: Final = (
@@ -100,7 +100,7 @@ class Slicer:
         """Cut one team's slice; only the manager's names the reps and holds their figures."""
         dossier = self.dossier
         reps = self.members(name)
-        posts = [dossier.roster.posts[rep_id, dossier.period.name] for rep_id in reps]
+        posts = self._posts(reps)
         managers = sorted({post.manager for post in posts if post.manager})
         history = self.rows["team", name]
         deals = dossier.deals[dossier.deals["rep_id"].isin(reps)]
@@ -136,10 +136,17 @@ class Slicer:
     def _board(self, team: str, own: list[Any], reps: tuple[str, ...]) -> list[dict[str, Any]]:
         """The team's achievements, then each rep's own."""
         board = [plain(item, {"id": team, "name": team}) for item in own]
-        for rep_id in reps:
-            subject = _subject(self.dossier.roster.posts[rep_id, self.dossier.period.name])
-            board += [plain(item, subject) for item in self._said(rep_id).achievements if item.rule != "team_target"]
+        for post in self._posts(reps):
+            board += [
+                plain(item, _subject(post)) for item in self._said(post.rep_id).achievements if item.rule != "team_target"
+            ]
         return board
+
+    def _posts(self, reps: tuple[str, ...]) -> list[Post]:
+        """The reps of one page, each with a name of their own."""
+        posts = [self.dossier.roster.posts[rep_id, self.dossier.period.name] for rep_id in reps]
+        names = distinct_names((post.rep_id, post.name) for post in posts)
+        return [replace(post, name=names[post.rep_id]) for post in posts]
 
     def _said(self, rep_id: str) -> Insights:
         """Read a rep's scorecard, once for both audiences and the team's board."""

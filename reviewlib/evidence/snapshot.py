@@ -24,7 +24,7 @@ from reviewlib.evidence.dossier import Dossier, compile_dossier, default_period
 from reviewlib.evidence.slicefile import AUDIENCES, current_folder, slice_name
 from reviewlib.evidence.slices import Slicer
 from reviewlib.files import PRIVATE, Modes, make_folder, slug, write
-from reviewlib.params import Params, Source
+from reviewlib.params import Params
 from reviewlib.periods import Period
 
 #: The folder of reps without a team.
@@ -86,19 +86,12 @@ def modes_of(params: Params) -> Modes:
 def fingerprint(params: Params, period: Period) -> str:
     """Hash everything that the evidence of a period is made from: inputs, params, period and the code of this wing."""
     parts = {
-        "inputs": input_hashes(params),
+        "inputs": sources.input_hashes(params),
         "params": params.model_dump(mode="json", by_alias=True),
         "period": period.name,
         "code": _code(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def input_hashes(params: Params) -> dict[str, str]:
-    """Hash every source file, by table."""
-    crm = params.crm
-    given = {"deals": crm.deals, "reps": crm.reps, "targets": crm.targets, "measures": crm.measures, "products": crm.products}
-    return {name: _digest(params, source) for name, source in given.items() if source is not None}
 
 
 def freeze(params: Params, period: Period | None = None, *, reps: Sequence[str] = (), teams: Sequence[str] = ()) -> Snapshot:
@@ -130,8 +123,6 @@ def freeze(params: Params, period: Period | None = None, *, reps: Sequence[str] 
 
 def _frozen(params: Params, period: Period) -> Snapshot | None:
     """Find the snapshot of unchanged inputs."""
-    if not all(path.is_file() for path in _inputs(params)):
-        return None
     folder = params.reports / "snapshots" / fingerprint(params, period)[:12]
     return open_snapshot(folder, params) if (folder / "snapshot.json").is_file() else None
 
@@ -276,7 +267,7 @@ def _info(dossier: Dossier) -> dict[str, Any]:
         "as_of": setting.as_of.isoformat(),
         "as_of_declared": dossier.params.as_of is not None,
         "history_from": setting.history_from.isoformat(),
-        "inputs": input_hashes(dossier.params),
+        "inputs": dict(dossier.tables.inputs),
         "reconciliation": [{key: _text(value) for key, value in asdict(item).items()} for item in read.reconciliation],
         "exclusions": [{key: _text(value) for key, value in asdict(item).items()} for item in read.exclusions],
         "quarantine": read.quarantine["reason"].value_counts().to_dict(),
@@ -298,17 +289,6 @@ def _text(value: object) -> object:
 
 def _json(path: Path, data: Mapping[str, Any], modes: Modes) -> None:
     write(path, json.dumps(data, ensure_ascii=False, allow_nan=False), modes=modes)
-
-
-def _inputs(params: Params) -> Sequence[Path]:
-    crm = params.crm
-    given: tuple[Source | None, ...] = (crm.deals, crm.reps, crm.targets, crm.measures, crm.products)
-    return [params.file(source) for source in given if source is not None]
-
-
-def _digest(params: Params, source: Source) -> str:
-    with params.file(source).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _code() -> str:

@@ -62,6 +62,7 @@ def read(params: Params) -> Tables:
     Raises:
         SourceError: A file or its description cannot be used; the message says where, what was found and what to do.
     """
+    inputs = input_hashes(params)
     products = _products(params)
     deals, notes = _deals(params, products)
     settled = {
@@ -75,12 +76,18 @@ def read(params: Params) -> Tables:
     frames = {table.name: _frame(settled[table.name], table) for table in tables.TABLES}
     if params.crm.reps is None:
         frames["reps"] = _owners(frames["deals"])
+    if input_hashes(params) != inputs:
+        raise SourceError(
+            "A source file changed while it was read.",
+            where=params.path.name,
+            do="Wait until the export is written; run again.",
+        )
     return Tables(
         **frames,
         quarantine=_pandas(pa.concat_tables([table.quarantine for table in given])),
         reconciliation=tuple(table.reconciliation for table in given),
         exclusions=tuple(item for table in given for item in table.exclusions),
-        inputs=_inputs(params),
+        inputs=inputs,
         notes=notes,
         mapped=frozenset(_columns(params.crm.deals.columns)),
     )
@@ -330,13 +337,16 @@ def _owners(deals: pd.DataFrame) -> pd.DataFrame:
     return _pandas(pa.Table.from_arrays(arrays, schema=tables.REPS.schema))
 
 
-def _inputs(params: Params) -> dict[str, str]:
+def input_hashes(params: Params) -> dict[str, str]:
+    """Hash the bytes of every source file that is there, by its name (or its path, where two names are the same)."""
     crm = params.crm
     given: list[Source | None] = [crm.deals, crm.reps, crm.targets, crm.measures, crm.products]
     paths = {params.file(source): source.file for source in given if source is not None}
     names = Counter(path.name for path in paths)
     hashes = {}
     for path, written in paths.items():
+        if not path.is_file():
+            continue
         with path.open("rb") as file:
             hashes[path.name if names[path.name] == 1 else written] = hashlib.file_digest(file, "sha256").hexdigest()
     return hashes
