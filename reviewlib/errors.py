@@ -6,8 +6,7 @@
     ├── PeriodError             a period that cannot be read, or that the data does not reach
     ├── SubjectError            a rep or a team that is not in the reps table
     ├── TargetError             targets that overlap or leave a gap
-    ├── SnapshotError           evidence that is not frozen yet, or not for this audience
-    └── BusyError               another run holds the period (exit code 3)
+    └── SnapshotError           evidence that is not frozen yet, or not for this audience
 
 Every message says what is wrong, where, what was found, and what to do.
 """
@@ -67,12 +66,6 @@ class TargetError(ReviewError):
 
 class SnapshotError(ReviewError):
     """The evidence asked for is not frozen."""
-
-
-class BusyError(ReviewError):
-    """Another run holds the period."""
-
-    exit_code: ClassVar[int] = 3
 
 
 def _rebuild(kind: type[ReviewError], what: str, where: str | None, found: str | None, do: str | None) -> ReviewError:

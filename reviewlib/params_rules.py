@@ -41,8 +41,8 @@ _OF_A_PERIOD: Final = ("revenue", "attainment", "new_customers", "pipeline_value
 #: Judged by an interval, or through another figure.
 _WITHOUT_BANDS: Final = ("attainment", "win_rate", "conversion_rate", "deal_size", "cycle_days", "retention_rate")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
-#: Names that sentences know beside the figures.
-RESERVED: Final = (
+#: Names that sentences know beside the figures; no measure can have one as its key.
+SENTENCE_NAMES: Final = (
     "subject",
     "first_name",
     "team",
@@ -55,7 +55,6 @@ RESERVED: Final = (
     "next_last_day",
     "first_day",
     "retention_window",
-    "account",
 )
 _WITH_THRESHOLD: Final = ("target_exceeded", "streak", "significant_deal")
 #: Page backgrounds, light and dark, and the contrast that WCAG 2.2 asks of text (level AA).
@@ -158,7 +157,7 @@ def _measure(key: str, entry: Kpi) -> Iterator[Finding]:
     if not _KEY.fullmatch(key):
         do = "Write lower case letters, digits and _, a letter first."
         yield (key,), Advice("this cannot be a measure's key", repr(key), do)
-    if key in RESERVED:
+    if key in (*SENTENCE_NAMES, "account"):
         yield (key,), Advice("a measure cannot have this key", repr(key), "Sentences use it for a name; take another key.")
     if missing:
         what = "this is no built-in KPI, so it is a measure and must be described"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from reviewlib.evidence.quality import Report
-    from reviewlib.runs import Entry
+    from reviewlib.manifest import Entry
 
 
 @dataclass

@@ -19,7 +19,7 @@ FLOORS = (
     ("review",),
     ("press",),
     ("pages",),
-    ("starter", "runs", "terminal", "cli"),
+    ("starter", "manifest", "overview", "runs", "terminal", "cli"),
 )
 #: What the press may know of the rest.
 PRESS_KNOWS = {"errors", "files"}

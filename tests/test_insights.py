@@ -13,6 +13,7 @@ from scorecards import PERIOD, figure, judged, setting_of, target
 from reviewlib.evidence.insights import Card, Insights, insights
 from reviewlib.pages import sentences
 from reviewlib.params import Params
+from reviewlib.params_rules import SENTENCE_NAMES
 from reviewlib.review import Review, Subject, from_slice
 
 Said = tuple[str, Mapping[str, str], Subject]
@@ -68,7 +69,7 @@ def test_cells_exist(demo_params: Params, demo_slices: Slices) -> None:
         advice: list[Said] = [(text, {}, review.subject) for text in _advice(review)]
         for text, names, subject in [*_sentences(review), *advice]:
             for reference in sentences.cells(text):
-                if reference.key not in {*sentences.NAMES, *names}:
+                if reference.key not in {*SENTENCE_NAMES, *names}:
                     period = periods.get(reference.period, str(reference.period))
                     assert held[subject.id, reference.key, period][reference.column] is not None, text
                     count += 1

@@ -246,3 +246,12 @@ def test_template_folder_is_complete() -> None:
     """The exporter's template folder tells nbconvert its base."""
     folder = Path(index.__file__).parent / "templates" / "review"
     assert json.loads((folder / "conf.json").read_text("utf-8"))["base_template"] == "base"
+
+
+def test_a_managers_text_cell_is_printed_where_it_stands() -> None:
+    """Text between two sections closes the section before it, without script, after the charts."""
+    notebook = made.notebook(made.opened(made.rep_slice()))
+    notebook.cells.insert(4, nbformat.v4.new_markdown_cell("A **manager's** note <script>alert(1)</script>"))
+    html = page(notebook)
+    assert "<strong>manager's</strong> note &lt;script&gt;" in html
+    assert inspect_page(html) == []

@@ -19,22 +19,30 @@ _SECTION_END = "</section>"
 
 @dataclass(frozen=True)
 class Part:
-    """One section of a page: trusted HTML, with the charts that belong into it."""
+    """One section of a page: trusted HTML, with the charts and the notes that belong into it."""
 
     id: str
     title: str
     html: str
     charts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def adding(self, html: str, *, note: bool) -> Part:
+        """The section with one more chart, or one more note."""
+        if note:
+            return replace(self, notes=(*self.notes, html))
+        return replace(self, charts=(*self.charts, html))
 
     @property
     def whole(self) -> str:
-        """The section with its charts inside, before its end."""
-        if not self.charts:
+        """The section with its charts and notes inside, before its end."""
+        if not self.charts and not self.notes:
             return self.html
-        several = min(len(self.charts), 4)
-        drawn = f'<div class="charts n{several}">{"".join(self.charts)}</div>'
+        from reviewlib.pages.rendering import render
+
+        inside = render("review/inside.html.j2", charts=self.charts, notes=self.notes)
         before, end, after = self.html.rpartition(_SECTION_END)
-        return f"{before}{drawn}{end}{after}" if end else f"{self.html}{drawn}"
+        return f"{before}{inside}{end}{after}" if end else f"{self.html}{inside}"
 
 
 class ReviewExporter(HTMLExporter):
@@ -90,7 +98,7 @@ def parts_of(nb: Any) -> tuple[dict[str, Any], Sequence[Part]]:
         elif name:
             parts.append(Part(name, str(fragment.metadata.get("title", "")), fragment.html))
         elif parts and parts[-1].id != "header":
-            parts[-1] = replace(parts[-1], charts=(*parts[-1].charts, fragment.html))
+            parts[-1] = parts[-1].adding(fragment.html, note=fragment.note)
         else:
             parts.append(Part("", "", fragment.html))
     return head, parts

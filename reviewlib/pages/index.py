@@ -13,10 +13,14 @@ from reviewlib.pages.labels import Style
 from reviewlib.pages.rendering import page_style, render
 from reviewlib.periods import Period
 
-State = Literal["Open", "Failed", "Not made yet"]
-_REST: Final[Mapping[State, str]] = {"Failed": "could not be made", "Not made yet": "not made yet"}
+State = Literal["Open", "Failed", "Outdated", "Not made yet"]
+_REST: Final[Mapping[State, str]] = {
+    "Failed": "could not be made",
+    "Outdated": "made from older figures",
+    "Not made yet": "not made yet",
+}
 #: How a state is marked, by the verdict whose mark it takes.
-_MARKS: Final[Mapping[State, str]] = {"Open": "on_track", "Failed": "gap", "Not made yet": "not_available"}
+_MARKS: Final[Mapping[State, str]] = {"Open": "on_track", "Failed": "gap", "Outdated": "watch", "Not made yet": "not_available"}
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ def _standing(index: Index) -> str:
     if states["Open"] == whole:
         return f"All {whole} reviews are made and open."
     rest = [f"{states[state]} {words}" for state, words in _REST.items() if states[state]]
-    return f"{states['Open']} of {whole} reviews are made and open; {' and '.join(rest)}."
+    return f"{states['Open']} of {whole} reviews are made and open; {', '.join(rest)}."
 
 
 def _whole(index: Index, style: Style) -> tuple[str, str]:

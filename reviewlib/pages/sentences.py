@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from reviewlib.pages import labels
+from reviewlib.params_rules import SENTENCE_NAMES
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review, Subject
 
@@ -32,20 +33,6 @@ COLUMNS: Final = (
     "denominator",
 )
 MODIFIERS: Final = ("abs", "signed")
-NAMES: Final = (
-    "subject",
-    "first_name",
-    "team",
-    "period",
-    "previous_period",
-    "year_ago_period",
-    "next_period",
-    "as_of",
-    "last_day",
-    "next_last_day",
-    "first_day",
-    "retention_window",
-)
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 _REFERENCE: Final = re.compile(
     r"(?P<key>[a-z][a-z0-9_]*)(?:\.(?P<column>[a-z0-9_]+))?(?:@(?P<period>[A-Za-z0-9_-]+))?(?:\|(?P<modifier>[a-z]+))?"
@@ -110,7 +97,7 @@ def problems(template: str, keys: Collection[str], *, names: Collection[str] = (
         except ValueError as error:
             found.append(str(error))
             continue
-        known = reference.key in keys or (reference == Reference(reference.key) and reference.key in (*NAMES, *names))
+        known = reference.key in keys or (reference == Reference(reference.key) and reference.key in (*SENTENCE_NAMES, *names))
         found += [] if known else [f"{{{match[1]}}}: the scorecard has no figure {reference.key!r}"]
     return found
 

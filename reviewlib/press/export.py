@@ -25,10 +25,11 @@ _IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 
 @dataclass(frozen=True)
 class Fragment:
-    """One display of a notebook as HTML, with the metadata it was given under the key ``reviewlib``."""
+    """One display of a notebook as HTML, with the metadata it was given under the key ``reviewlib``; or a text cell."""
 
     html: str
     metadata: Mapping[str, Any]
+    note: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def markdown(text: str) -> str:
 
 def _of_cell(cell: NotebookNode) -> Iterator[Fragment]:
     if cell.cell_type == "markdown" and cell.source.strip():
-        yield Fragment(html=markdown(cell.source), metadata={})
+        yield Fragment(html=markdown(cell.source), metadata={}, note=True)
     for output in cell.get("outputs", []):
         if output.output_type in ("display_data", "execute_result"):
             own = output.metadata.get(OWN)

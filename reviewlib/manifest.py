@@ -1,0 +1,87 @@
+"""The manifest of a period: what was made of whom, from which evidence, and how it went."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.press.batch import Outcome
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One review of the manifest: what was made of whom, for whom, and how it went."""
+
+    key: str
+    kind: str
+    subject: str
+    audience: str
+    snapshot: str
+    state: str
+    page: str
+    notebook: str | None
+    problem: str
+    sha256: str | None
+    seconds: float
+    error: str | None
+    made_at: str
+
+
+def entry_of(outcome: Outcome, *, folder: Path, snapshot: str) -> Entry:
+    """Describe what became of a job; paths are relative to the period's folder."""
+    job, failure = outcome.job, outcome.failure
+    relative = {
+        name: None if path is None else path.relative_to(folder).as_posix()
+        for name, path in (("page", job.page), ("notebook", job.notebook), ("problem", job.problem))
+    }
+    return Entry(
+        key=job.key,
+        kind=job.labels["kind"],
+        subject=job.labels["subject"],
+        audience=job.labels["audience"],
+        snapshot=snapshot,
+        state="made" if failure is None else "failed",
+        page=relative["page"] or "",
+        notebook=relative["notebook"],
+        problem=relative["problem"] or "",
+        sha256=hashlib.sha256(job.page.read_bytes()).hexdigest() if failure is None else None,
+        seconds=round(outcome.seconds, 3),
+        error=None if failure is None else f"{failure.error}: {failure.message}",
+        made_at=_now(),
+    )
+
+
+def read(folder: Path) -> dict[str, Entry]:
+    """Read a period's manifest, by key; empty where nothing was made yet."""
+    path = folder / "manifest.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["reviews"] if path.is_file() else []
+    return {row["key"]: Entry(**row) for row in rows}
+
+
+def merged(before: Mapping[str, Entry], now: Mapping[str, Entry], frozen: Snapshot) -> list[Entry]:
+    """Keep what earlier runs made of whoever still has a review, and put this run's in."""
+    subjects = {(subject.kind, subject.id) for subject in frozen.subjects}
+    kept = {key: entry for key, entry in before.items() if (entry.kind, entry.subject) in subjects}
+    return list({**kept, **now}.values())
+
+
+def text(name: str, frozen: Snapshot, entries: list[Entry]) -> str:
+    """Write the manifest of a workbook's period."""
+    data = {
+        "workbook": name,
+        "period": frozen.period.name,
+        "snapshot": frozen.hash,
+        "made_at": _now(),
+        "versions": frozen.info["versions"],
+        "reviews": [asdict(entry) for entry in entries],
+    }
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

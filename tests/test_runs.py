@@ -1,0 +1,142 @@
+"""A run of a period: what stands over the reviews, and what one run leaves of another."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from workbooks import workbook
+
+from reviewlib import manifest, overview, runs
+from reviewlib.errors import ParamsError, ReviewError
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.manifest import Entry
+from reviewlib.pages import index
+from reviewlib.params import Params
+from reviewlib.periods import Period
+from reviewlib.press.batch import Failure, Job, Outcome
+
+PERIOD = Period.parse("2026-Q3")
+DEALS = [
+    {"rep_id": "R1", "amount": "100", "opened_on": "2026-07-02", "closed_on": "2026-08-03"},
+    {"rep_id": "R2", "amount": "50", "opened_on": "2026-04-02", "closed_on": "2026-07-03"},
+    {"rep_id": "R3", "amount": "70", "opened_on": "2026-04-02", "closed_on": "2026-07-04"},
+]
+REPS = [
+    {"rep_id": "R1", "rep_name": "Ada", "team": "North"},
+    {"rep_id": "R2", "rep_name": "Ada", "team": "North"},
+    {"rep_id": "R3", "rep_name": "Cem", "team": None},
+]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Params:
+    return workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05")
+
+
+@pytest.fixture
+def frozen(book: Params) -> Snapshot:
+    return runs.freeze(book, [PERIOD])[0]
+
+
+def entry(frozen: Snapshot, subject: str, *, state: str = "made", snapshot: str | None = None, kind: str = "rep") -> Entry:
+    return Entry(
+        key=f"{kind}:{subject}:manager",
+        kind=kind,
+        subject=subject,
+        audience="manager",
+        snapshot=snapshot or frozen.hash,
+        state=state,
+        page=f"{subject}.html",
+        notebook=None,
+        problem=f"problems/{subject}.html",
+        sha256=None,
+        seconds=1,
+        error="E: no luck" if state == "failed" else None,
+        made_at="2026-10-05T00:00:00+00:00",
+    )
+
+
+def rows(found: index.Index) -> dict[str, index.Row]:
+    return {row.name: row for team in found.teams for row in team.rows}
+
+
+def test_the_index_says_how_each_review_stands(book: Params, frozen: Snapshot) -> None:
+    """Made, failed, made from older figures, not made yet: each has its word, its link, and its place in the sentence."""
+    entries = [entry(frozen, "R1"), entry(frozen, "R2", state="failed"), entry(frozen, "R3", snapshot="older")]
+    found = overview.index_of(book, frozen, entries)
+    states = {name: row.state for name, row in rows(found).items()}
+    assert states == {"Ada (R1)": "Open", "Ada (R2)": "Failed", "Cem": "Outdated"}
+    assert [failure.page for failure in found.failures] == ["problems/R2.html"]
+    page = index.index_page(found)
+    assert "1 of 3 reviews are made and open; 1 could not be made, 1 made from older figures." in page
+    assert {row.state for row in rows(overview.index_of(book, frozen, [])).values()} == {"Not made yet"}
+
+
+def test_reps_without_a_team_stand_together(book: Params, frozen: Snapshot) -> None:
+    """The index lists reps without a team under a heading of their own, without sums."""
+    teams = {team.name: team for team in overview.index_of(book, frozen, []).teams}
+    assert set(teams) == {"North", "No team"}
+    assert teams["No team"].revenue is None
+    assert teams["North"].revenue == 150
+
+
+def test_a_partial_run_keeps_what_others_made(frozen: Snapshot) -> None:
+    """The manifest keeps earlier reviews, replaces those made again, and drops who has no review any more."""
+    before = {one.key: one for one in (entry(frozen, "R1", snapshot="older"), entry(frozen, "R2"), entry(frozen, "R9"))}
+    again = entry(frozen, "R1")
+    merged = {one.key: one for one in manifest.merged(before, {again.key: again}, frozen)}
+    assert set(merged) == {"rep:R1:manager", "rep:R2:manager"}
+    assert merged["rep:R1:manager"].snapshot == frozen.hash
+
+
+def test_the_manifest_reads_back(frozen: Snapshot, tmp_path: Path) -> None:
+    """What is written is read again, entry by entry."""
+    entries = [entry(frozen, "R1"), entry(frozen, "R2", state="failed")]
+    (tmp_path / "manifest.json").write_text(manifest.text("book", frozen, entries), encoding="utf-8")
+    assert list(manifest.read(tmp_path).values()) == entries
+
+
+def test_a_failure_page_holds_no_figures_and_the_command(book: Params, frozen: Snapshot, tmp_path: Path) -> None:
+    """The problem page names the cell, the message and the command that repeats the review alone."""
+    job = Job(
+        key="rep:R 1:rep",
+        template=tmp_path / "rep_review.ipynb",
+        parameters={"params": "params/book.yaml"},
+        notebook=None,
+        page=tmp_path / "x.html",
+        problem=tmp_path / "p.html",
+        labels={"kind": "rep", "subject": "R 1", "audience": "rep", "name": "Ada"},
+    )
+    page = overview.problem_of(book, frozen, job, Failure(3, "rl.blocks.summary(review)", "ValueError", "no luck"))
+    assert "reviewlib run params/book.yaml --period 2026-Q3 --rep &#39;R 1&#39;" in page
+    assert "no luck" in page
+    assert "Cem" not in page
+    assert manifest.entry_of(Outcome(job, Failure(None, None, "E", "m"), 1.0), folder=tmp_path, snapshot="s").error == "E: m"
+
+
+def test_a_playbook_with_an_unknown_cell_is_refused(tmp_path: Path) -> None:
+    """A placeholder that is no cell of the scorecard is named with its place before anything is read."""
+    params = workbook(tmp_path, deals=DEALS, playbook=[{"kpi": "revenue", "action": "Reach {revenu.target}."}])
+    with pytest.raises(ParamsError, match="figures that do not exist") as error:
+        runs.check_texts(params)
+    assert "playbook.0.action" in str(error.value)
+    assert "revenu" in str(error.value)
+
+
+def test_several_periods_are_all_frozen_or_none_is_used(book: Params) -> None:
+    """One bad period among several leaves no period pointing to anything."""
+    with pytest.raises(ReviewError):
+        runs.freeze(book, [PERIOD, Period.parse("2027-Q1")])
+    assert not (book.reports / "2026-Q3" / "current").exists()
+
+
+def test_moved_names_the_figures_that_changed(book: Params, frozen: Snapshot) -> None:
+    """Between two snapshots the KPIs that changed are counted by rep; the same snapshot says nothing."""
+    assert runs.moved(frozen, frozen) == []
+    path = book.file(book.crm.deals)
+    path.write_text(path.read_text(encoding="utf-8").replace("100", "130"), encoding="utf-8")
+    later = runs.freeze(book, [PERIOD])[0]
+    assert "  Sales revenue: changed for 1 rep" in runs.moved(frozen, later)
+    assert dt.datetime.fromisoformat(later.info["workbook"]["frozen_at"]) > dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
