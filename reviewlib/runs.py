@@ -12,7 +12,7 @@ from typing import Final
 from reviewlib import files, manifest, overview, starter
 from reviewlib.errors import ParamsError, SubjectError
 from reviewlib.evidence import kpis, snapshot, sources
-from reviewlib.evidence.dossier import default_period
+from reviewlib.evidence.dossier import compile_dossier, default_period
 from reviewlib.evidence.snapshot import Snapshot, Subject
 from reviewlib.manifest import Entry
 from reviewlib.pages import exporter, index, sentences
@@ -227,10 +227,12 @@ def _publish(params: Params, frozen: Snapshot, folder: Path, entries: list[Entry
 
 
 def check(params: Params) -> sources.Tables:
-    """Read and check the sources for the data-quality report.
+    """Read the sources for the data-quality report, and try the figures of the period that a run would take.
 
     Raises:
-        ReviewError: Params or sources cannot be used.
+        ReviewError: Params, sources or targets cannot be used.
     """
     check_texts(params)
-    return sources.read(params)
+    read = sources.read(params)
+    compile_dossier(params, read, default_period(params, read.deals))
+    return read

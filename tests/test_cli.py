@@ -190,6 +190,15 @@ def test_check_prints_the_account_of_every_row(tmp_path: Path, run: Run) -> None
     assert json.loads(run("check", str(path), "--json").stdout)["reconciliation"][0]["read"] == 3
 
 
+def test_check_finds_targets_that_overlap(tmp_path: Path, run: Run) -> None:
+    """``check`` tries the figures too, so that an error in targets shows before the evening of the run."""
+    path = made(tmp_path)
+    overlapping_targets(tmp_path)
+    result = run("check", str(path))
+    assert result.returncode == 2
+    assert "overlap" in result.stderr
+
+
 def test_freeze_says_what_moved(tmp_path: Path, run: Run) -> None:
     """A second freeze of a changed export makes a second snapshot and names the figures that changed."""
     path = made(tmp_path)

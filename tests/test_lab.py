@@ -214,6 +214,9 @@ def _look(chromium: Browser, lab: Lab, notebook: Path, sections: int) -> None:
         seen.page.get_by_role("heading", name="How the figures were made").wait_for()
         assert_no_code(seen.page)
         assert len(visible_headings(seen.page)) >= sections
+        # JupyterLab's own rules for lists and tables do not reach into a section.
+        assert seen.page.locator(".rl dt").first.evaluate("it => getComputedStyle(it).float") == "none"
+        assert seen.page.locator(".rl .sub").first.evaluate("it => getComputedStyle(it).textAlign") in ("left", "start")
         assert seen.requests == []
 
 

@@ -154,7 +154,8 @@ def target_rows(reps: tuple[Rep, ...], *, rate: float) -> Iterator[tuple[object,
         rate: Deals that an ordinary rep closes in an average month.
     """
     yield ("scope", "scope_id", "kpi", "period", "value", "ramp")
-    yield from COMPANY_TARGETS
+    teams = {rep.team.name for rep in reps}
+    yield from (row for row in COMPANY_TARGETS if row[0] == "all" or row[1] in teams)
     for rep in reps:
         if rep.story.target:
             for month in filter(rep.active, MONTHS):
