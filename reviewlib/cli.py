@@ -151,9 +151,9 @@ def main() -> None:
     except ReviewError as error:
         typer.echo(f"reviewlib: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("reviewlib: interrupted; what was finished stays", err=True)
-        sys.exit(130)
+    except OSError as error:
+        typer.echo(f"reviewlib: {error.strerror or error}\n  where: {error.filename or 'the disk'}", err=True)
+        sys.exit(2)
 
 
 def _run(
@@ -164,15 +164,27 @@ def _run(
 
     book = params_file.load(path)
     wanted = [_period(book, name) for name in periods] or [None]
+    runs.check_templates(book)
     frozen = runs.freeze(book, wanted, reps=reps, teams=teams)
     results = []
-    for each in frozen:
-        with terminal.progress(str(each.period)) as shown:
-            results.append(
-                runs.run(
-                    book, each, reps=reps, teams=teams, workers=jobs, timeout=timeout, on_plan=shown.plan, on_done=shown.done
+    try:
+        for each in frozen:
+            with terminal.progress(str(each.period)) as shown:
+                results.append(
+                    runs.run(
+                        book,
+                        each,
+                        reps=reps,
+                        teams=teams,
+                        workers=jobs,
+                        timeout=timeout,
+                        on_plan=shown.plan,
+                        on_done=shown.done,
+                    )
                 )
-            )
+    except KeyboardInterrupt:
+        typer.echo("reviewlib: interrupted; what was finished stays", err=True)
+        raise typer.Exit(130) from None
     _say(results, as_json)
     if any(result.failed for result in results):
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
@@ -60,7 +61,7 @@ def _team_rows(frozen: Snapshot, folder: str, entries: Mapping[str, Entry]) -> i
     return index.TeamRows(
         name=team.name if team else "No team",
         manager=team.manager if team else None,
-        revenue=team.revenue if team else None,
+        revenue=team.revenue if team else math.fsum(rep.revenue or 0 for rep in reps),
         target=team.target if team else None,
         verdict=team.verdict if team else "not_available",
         page=_page(entries, team, "manager") if team else None,

@@ -72,6 +72,11 @@ class Kpi:
     evidence: str | None
     objective: str | None
     sentence: str | None
+    top: str = "count"
+    bottom: str = "count"
+    interval_of: str | None = None
+    grain: str = "deals"
+    bands: str = "share"
     benchmark: float | None = None
 
 

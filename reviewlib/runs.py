@@ -108,6 +108,16 @@ def sources_period(params: Params) -> Period:
     return default_period(params, sources.read(params).deals)
 
 
+def check_templates(params: Params) -> None:
+    """Check that the notebooks are there and can be read.
+
+    Raises:
+        ReviewError: One is missing, or is no notebook.
+    """
+    for kind in starter.NOTEBOOKS:
+        batch.load_template(starter.notebook(params, kind))
+
+
 def check_texts(params: Params) -> None:
     """Check that the playbook's placeholders are cells of the scorecard.
 

@@ -13,6 +13,7 @@ import pytest
 from workbooks import workbook
 
 from reviewlib.cli import app, main
+from reviewlib.evidence.kpis import MAIN
 
 GOOD = {
     "deals": [
@@ -97,6 +98,7 @@ def latin(folder: Path) -> None:
     path.write_bytes(path.read_text(encoding="utf-8").replace("Ada", "Adé").encode("cp1252"))
 
 
+ALL_OFF = {key: {"off": True} for key in MAIN}
 #: What is wrong, how it comes about, further arguments, and words that the message must hold.
 BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] = {
     "a missing file": (lambda d: (d / "params/book/deals.csv").unlink(), (), ("deals.csv",)),
@@ -117,6 +119,12 @@ BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] 
     "a binary params file": (
         lambda d: (d / "params/book.yaml").write_bytes(bytes(range(256))) and None, (), ("book.yaml",)),
     "a missing params file": (lambda d: (d / "params/book.yaml").unlink(), (), ("book.yaml",)),
+    "a notebook that is none": (
+        lambda d: (d / "notebooks").mkdir() or ((d / "notebooks/rep_review.ipynb").write_text("{broken") and None),
+        (), ("not a notebook", "rep_review.ipynb")),
+    "every KPI off": (
+        lambda d: edit(d, '"currency": "EUR",', f'"currency": "EUR", "kpis": {json.dumps(ALL_OFF)},'),
+        (), ("Every KPI is switched off", "kpis")),
     "a target for an unknown rep": (
         lambda d: edit(d, "rep,R2,", "rep,R7,", file="params/book/targets.csv"), (), ("R7", "line 3")),
 }  # fmt: skip
@@ -134,6 +142,27 @@ def test_bad_input_ends_before_anything_is_touched(case: str, tmp_path: Path, ru
     assert "Traceback" not in result.stderr
     assert all(word in result.stderr for word in words), result.stderr
     assert list((tmp_path / "reports").iterdir()) == []
+
+
+def test_reports_that_cannot_be_written_is_a_message(tmp_path: Path, run: Run) -> None:
+    """A file where the reports' folder should be ends with exit code 2 and the place, not with a traceback."""
+    path = made(tmp_path)
+    (tmp_path / "reports").write_text("in the way", encoding="utf-8")
+    result = run("run", str(path))
+    assert result.returncode == 2
+    assert "reports" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("key", MAIN)
+def test_any_kpi_can_be_switched_off(key: str, tmp_path: Path, run: Run) -> None:
+    """A workbook without one of the KPIs, whichever, checks."""
+    path = made(tmp_path)
+    edit(tmp_path, '"currency": "EUR",', f'"currency": "EUR", "kpis": {{"{key}": {{"off": true}}}},')
+    if key == "revenue":
+        (tmp_path / "params/book/targets.csv").write_text("scope,scope_id,kpi,period,value\nall,,win_rate,FY2026,0.4\n")
+    result = run("check", str(path))
+    assert result.returncode == 0, result.stderr
 
 
 def test_run_makes_everything_that_a_period_needs(tmp_path: Path, run: Run) -> None:

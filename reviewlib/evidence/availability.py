@@ -19,8 +19,6 @@ from reviewlib.params import KpiParams, Params
 from reviewlib.periods import Period
 
 KEY: Final = ["scope", "scope_id", "period"]
-#: Figures that rest on today's expected close dates.
-EXPECTED_CLOSE: Final = frozenset({"pipeline_coverage", "due_value", "undated_deals"})
 #: The scopes that have targets.
 SCOPES: Final = ("rep", "team", ALL)
 
@@ -139,7 +137,7 @@ def _not_covered(setting: Setting, kpi: Kpi, period: Period) -> str | None:
         return f"the history begins on {_day(setting.history_from)}"
     if kpi.history == "window" and setting.calendar.window(period).start < setting.history_from:
         return f"the history, from {_day(setting.history_from)}, does not cover the retention window"
-    if kpi.key in EXPECTED_CLOSE and "expected_close_on" in setting.mapped and setting.as_of >= period.next.end:
+    if kpi.today_only and "expected_close_on" in setting.mapped and setting.as_of >= period.next.end:
         return "no history is kept: the CRM holds only today’s expected dates"
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -52,6 +52,9 @@ class Kpi:
         bands: ``share`` (attainment) or ``points`` (distance) for exact verdicts.
         only_with_target: Never judged against the peers.
         empty: The reason for ``n/a`` where the denominator is zero.
+        top, bottom: The units of numerator and denominator, where they are printed.
+        interval_of: The supporting figure whose interval stands in for the KPI's own.
+        today_only: It rests on today's expected close dates, of which the CRM keeps no history.
         of: The KPI that a supporting figure stands beside.
         evidence: The flag (see ``facts.FLAGS``) of the deals that a page lists, or ``accounts``.
         sentence: The figure in a sentence, for generated text; numbers are cells of the scorecard.
@@ -74,6 +77,10 @@ class Kpi:
     targets: Literal["sum", "stock", "level"] = "level"
     bands: Literal["share", "points"] = "share"
     only_with_target: bool = False
+    top: Unit = "count"
+    bottom: Unit = "count"
+    interval_of: str | None = None
+    today_only: bool = False
     empty: str = ""
     of: str | None = None
     evidence: str | None = None
@@ -82,8 +89,28 @@ class Kpi:
 
     def card(self, *, objective: str | None, benchmark: float | None) -> dict[str, Any]:
         """What a page needs to know of the figure, as plain data; objective and benchmark come from params."""
-        names = ("key", "label", "unit", "better", "group", "judged_by", "definition", "n_label", "of", "evidence", "sentence")
-        return {name: getattr(self, name) for name in names} | {
+        return {name: getattr(self, name) for name in _PRINTED} | {
             "objective": objective,
             "benchmark": benchmark,
         }
+
+
+#: What a page knows of a figure.
+_PRINTED: Final = (
+    "key",
+    "label",
+    "unit",
+    "better",
+    "group",
+    "judged_by",
+    "definition",
+    "n_label",
+    "of",
+    "evidence",
+    "sentence",
+    "top",
+    "bottom",
+    "interval_of",
+    "grain",
+    "bands",
+)

@@ -47,6 +47,7 @@ def _beside(
 RESULT: Final = (
     Kpi(
         key="revenue",
+        top="money",
         label="Sales revenue",
         unit="money",
         better="higher",
@@ -74,6 +75,7 @@ RESULT: Final = (
             empty="no deal was won in the period"),
     Kpi(
         key="attainment",
+        top="money", bottom="money",
         label="Quota attainment",
         unit="percent",
         better="higher",
@@ -141,7 +143,8 @@ CONVERSION: Final = (
             lambda f: Measure(_money(f.won & f.expected_amount.notnull(), f.expected_amount),
                               _money(f.closed & f.expected_amount.notnull(), f.expected_amount),
                               n=(f.closed & f.expected_amount.notnull()).sum()),
-            needs=("closed_on", "expected_amount"), n_label="closed deals", empty="no closed deal carries an expected amount"),
+            needs=("closed_on", "expected_amount"), n_label="closed deals", empty="no closed deal carries an expected amount",
+            top="money", bottom="money"),
     Kpi(
         key="conversion_rate",
         label="Cohort conversion",
@@ -165,6 +168,8 @@ CONVERSION: Final = (
             "Deals opened in the period and closed by the as-of date.", lambda f: Measure(f.opened_closed.sum()), needs=OPENED),
     Kpi(
         key="deal_size",
+        top="money",
+        interval_of="deal_size_median",
         label="Average deal size",
         unit="money",
         better="higher",
@@ -213,6 +218,7 @@ CONVERSION: Final = (
 PIPELINE: Final = (
     Kpi(
         key="pipeline_value",
+        top="money",
         label="Open pipeline",
         unit="money",
         better="higher",
@@ -241,6 +247,7 @@ PIPELINE: Final = (
             lambda f: Measure(f.stale_after.max()), needs=CYCLE, empty="no deal with both dates was won"),
     Kpi(
         key="pipeline_growth",
+        top="money", bottom="money",
         label="Pipeline growth",
         unit="percent",
         better="higher",
@@ -269,6 +276,8 @@ PIPELINE: Final = (
             lambda f: Measure(_value(f, "open_end"), n=(f.open_end & f.valued).sum()), needs=CYCLE, n_label="deals"),
     Kpi(
         key="pipeline_coverage",
+        today_only=True,
+        top="money", bottom="money",
         label="Pipeline coverage",
         unit="ratio",
         better="higher",
@@ -287,10 +296,12 @@ PIPELINE: Final = (
     ),
     _beside("pipeline_coverage", "due_value", "Due in the next period", "money",
             "Expected amounts of open deals expected to close in the next period.",
-            lambda f: Measure(_value(f, "due"), n=(f.due & f.valued).sum()), needs=EXPECTED, n_label="open deals"),
+            lambda f: Measure(_value(f, "due"), n=(f.due & f.valued).sum()), needs=EXPECTED, n_label="open deals",
+            today_only=True),
     _beside("pipeline_coverage", "undated_deals", "Open deals without an expected close", "count",
             "Open deals for which the CRM holds no expected close; they cover nothing.",
-            lambda f: Measure(f.undated.sum()), needs=(*CYCLE, "expected_close_on")),
+            lambda f: Measure(f.undated.sum()), needs=(*CYCLE, "expected_close_on"),
+            today_only=True),
 )  # fmt: skip
 
 CUSTOMER: Final = (
@@ -322,6 +333,7 @@ CUSTOMER: Final = (
             lambda a: Measure((a.base & ~a.bought & a.open_deal).sum()), needs=CUSTOMERS, grain="accounts", history="window"),
     Kpi(
         key="revenue_retention",
+        top="money", bottom="money",
         label="Net revenue retention",
         unit="percent",
         better="higher",
@@ -351,7 +363,8 @@ CUSTOMER: Final = (
             "Like net revenue retention, each account capped at what it brought in the window.",
             lambda a: Measure(_money(a.base, _capped(a)), _money(a.base, a.base_revenue), n=a.base.sum()),
             needs=CUSTOMERS, grain="accounts", history="window", n_label="accounts",
-            empty="the base accounts brought no revenue in the retention window"),
+            empty="the base accounts brought no revenue in the retention window",
+            top="money", bottom="money"),
 )  # fmt: skip
 
 
@@ -363,6 +376,7 @@ def _capped(a: ir.Table) -> ir.Value:
 #: Figures that scorecard and targets work out: the split of change, raw attainment, the sum of the reps' targets.
 DERIVED: Final = (
     Kpi(key="attainment_raw", label="Attainment of the full target", unit="percent", of="attainment",
+        top="money", bottom="money",
         definition="Revenue divided by the full target, without ramp and share of active days."),
     Kpi(key="reps_target", label="Sum of the reps' targets", unit="money", of="attainment",
         definition="Sum of the effective revenue targets of the reps."),
@@ -387,6 +401,10 @@ CORE: Final = ("revenue", "win_rate", "pipeline_growth", "new_customers", "reten
 
 #: The bridge from the open pipeline at the start to that at the end.
 BRIDGE: Final = ("pipeline_start", "pipeline_created", "pipeline_won", "pipeline_lost", "pipeline_end")
+#: What changes where the export has no expected amount and the pipeline counts deals.
+_COUNTED: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
+    {**{key: {"unit": "count"} for key in BRIDGE}, "pipeline_growth": {"top": "count", "bottom": "count"}}
+)
 
 _TARGETS_OF_MEASURES: Final[Mapping[str, Literal["sum", "stock", "level"]]] = MappingProxyType(
     {"sum": "sum", "last": "stock", "mean": "level"}
@@ -414,10 +432,14 @@ def of_workbook(params: Params, mapped: frozenset[str]) -> Mapping[str, Kpi]:
     if "revenue" in off:  # both are worked out beside it
         off |= {"attainment_raw", "reps_target"}
     every = {**KPIS, **measures}
+    if all(key in off for key in (*MAIN, *measures)):
+        raise ParamsError(
+            "Every KPI is switched off.", where=f"{params.path.name}, kpis", do="Leave at least one of them on: remove its off."
+        )
     counted = "expected_amount" not in mapped
     return MappingProxyType(
         {
-            key: replace(kpi, unit="count") if counted and key in BRIDGE else kpi
+            key: replace(kpi, **_COUNTED[key]) if counted and key in _COUNTED else kpi
             for key, kpi in every.items()
             if key not in off and kpi.of not in off
         }

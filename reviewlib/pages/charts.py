@@ -162,7 +162,7 @@ def _line(axes: Axes, series: Series, style: Style) -> None:
 def _whiskers(series: Series, place: int) -> Figure | None:
     """The figure whose interval is drawn; deal size has none here, because its interval is that of the median."""
     figure = series.figures[place]
-    return None if figure is None or figure.low is None or series.kpi.key == "deal_size" else figure
+    return None if figure is None or figure.low is None or series.kpi.interval_of else figure
 
 
 def _end(axes: Axes, series: Series, style: Style, *, extent: float, goal: float | None) -> None:

@@ -181,7 +181,7 @@ def _evidence(sheet: Sheet, figure: Figure, owner: str | None) -> Evidence:
     review, kpi = sheet.review, figure.kpi
     chosen = _chosen(review, figure)
     caption = _CAPTIONS.get(kpi.evidence or "", "Deals") if len(chosen) else ""
-    accounts = _accounts(sheet) if kpi.evidence == "accounts" and kpi.key == "retention_rate" else ()
+    accounts = _accounts(sheet) if kpi.evidence == "accounts" and kpi.unit == "percent" and kpi.top == "count" else ()
     rows = () if owner else tuple(_deal(sheet, row) for row in _sorted(chosen).head(MOST_DEALS).to_dict("records"))
     more = f"{things(len(chosen), 'deals', style=sheet.style)}, listed under {owner}." if owner else ""
     if len(chosen) > MOST_DEALS and not owner:
@@ -241,10 +241,9 @@ def _calculation(sheet: Sheet, figure: Figure) -> str:
     sample = things(figure.n, kpi.n_label, style=style) if figure.n is not None else ""
     if figure.denominator is None:
         return f"{value}, from {sample}" if sample else value
-    unit = sentences.part_unit(sheet.review, kpi.key)
-    top = labels.value(figure.numerator, "money" if kpi.key == "deal_size" else unit, style=style)
-    under = labels.value(figure.denominator, unit, style=style)
-    return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and unit == "money" else f", {kpi.n_label}")
+    top = labels.value(figure.numerator, kpi.top, style=style)
+    under = labels.value(figure.denominator, kpi.bottom, style=style)
+    return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and kpi.bottom == "money" else f", {kpi.n_label}")
 
 
 def _sorted(deals: pd.DataFrame) -> pd.DataFrame:
@@ -255,7 +254,7 @@ def _sorted(deals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _deal(sheet: Sheet, row: Mapping[Any, Any]) -> Deal:
-    still_open = row["open_end"] and not (row["won"] or row["lost"] or row["refund"])
+    still_open = row["outcome"] == "open"  # today: what was open at the end of the period may have closed since
     opened, last = _day(row["opened_on"]), _day(row["expected_close_on" if still_open else "closed_on"])
     amount = row["amount"] if not still_open and not _none(row["amount"]) and not row["lost"] else row["expected_amount"]
     return Deal(

@@ -38,20 +38,6 @@ _REFERENCE: Final = re.compile(
     r"(?P<key>[a-z][a-z0-9_]*)(?:\.(?P<column>[a-z0-9_]+))?(?:@(?P<period>[A-Za-z0-9_-]+))?(?:\|(?P<modifier>[a-z]+))?"
 )
 _PERIODS: Final = re.compile(r"previous|year_ago|\d{4}-(?:Q[1-4]|H[12]|0[1-9]|1[0-2])|FY\d{4}")
-#: Figures whose numerator and denominator are money; the parts of all others are counts.
-_PARTS_IN_MONEY: Final = frozenset(
-    {
-        "revenue",
-        "attainment",
-        "attainment_raw",
-        "win_rate_value",
-        "pipeline_value",
-        "pipeline_growth",
-        "pipeline_coverage",
-        "revenue_retention",
-        "gross_retention",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -126,12 +112,6 @@ def style(review: Review) -> labels.Style:
     return labels.Style(review.workbook.locale, review.workbook.currency)
 
 
-def part_unit(review: Review, key: str) -> str:
-    """Tell whether numerator and denominator of a figure are money or counts."""
-    counted = key.startswith("pipeline_") and "pipeline_start" in review.kpis and review.kpis["pipeline_start"].unit == "count"
-    return "money" if key in _PARTS_IN_MONEY and not counted else "count"
-
-
 def _pieces(review: Review, template: str, names: Mapping[str, str], subject: Subject | None) -> Iterator[Piece]:
     at = 0
     for match in _BRACES.finditer(template):
@@ -194,9 +174,7 @@ def _format(review: Review, figure: Figure, reference: Reference) -> str:
         return labels.rounded(number, unit, style=how)
     unit = {"attainment": "percent", "n": "count"}.get(reference.column, unit)
     if reference.column in ("numerator", "denominator"):
-        unit = part_unit(review, figure.kpi.key)
-        if figure.kpi.key == "deal_size" and reference.column == "numerator":
-            unit = "money"
+        unit = figure.kpi.top if reference.column == "numerator" else figure.kpi.bottom
     if reference.modifier == "signed":
         return labels.signed(number, unit, style=how)
     return labels.value(None if number is None else abs(number) if reference.modifier == "abs" else number, unit, style=how)

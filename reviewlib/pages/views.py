@@ -142,12 +142,12 @@ def note(sheet: Sheet, figure: Figure) -> tuple[str, ...]:
         )
     elif figure.n is not None:
         parts.append(things(figure.n, kpi.n_label, style=style))
-    if kpi.key == "deal_size" and figure.low is not None:
-        median = sheet.text("deal_size_median")
+    if kpi.interval_of is not None and figure.low is not None:
+        median = sheet.text(kpi.interval_of)
         parts.append(f"median {median} ({labels.interval(figure.low, figure.high, kpi.unit, style=style)})")
     elif figure.low is not None:
         parts.append(labels.interval(figure.low, figure.high, kpi.unit, style=style))
-    if kpi.key in ("retention_rate", "revenue_retention"):
+    if kpi.grain == "accounts":
         parts.append(f"bought in {sheet.review.workbook.retention_window}")
     return (*parts, "lower is the aim") if kpi.better == "lower" else tuple(parts)
 
@@ -186,9 +186,9 @@ def change(value: float | None, before: float | None, kpi: Kpi, style: labels.St
 
 def _bullet(figure: Figure) -> Bullet | None:
     goal = figure.kpi.benchmark if figure.target is None else figure.target
-    if figure.kpi.key == "pipeline_growth":  # it may be negative, so it is held against its target in words
+    if figure.kpi.bands == "points":  # it may be negative, so it is held against its target in words
         return None
-    apart = figure.kpi.key == "deal_size"  # its interval is that of the median, not of the bar
+    apart = figure.kpi.interval_of is not None  # that of the median is not the bar's
     low, high = (None, None) if apart else (figure.low, figure.high)
     return components.bullet(figure.value, goal, verdict=figure.verdict, low=low, high=high)
 

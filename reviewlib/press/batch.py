@@ -119,22 +119,33 @@ def run(
     Raises:
         ReviewError: A template, a parameter or a path is wrong; nothing ran.
     """
-    templates = {path: _template(path) for path in dict.fromkeys(job.template for job in jobs)}
+    templates = {path: load_template(path) for path in dict.fromkeys(job.template for job in jobs)}
     _check(jobs, templates)
     with _quiet(), Kernels() as kernels:
         work = _Run(templates, kernels, timeout, render, problem, modes)
         pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="review")
+        told: set[Future[Outcome]] = set()
         try:
             futures = [pool.submit(_do, job, work) for job in jobs]
             for future in as_completed(futures):
+                told.add(future)
                 on_done(future.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             kernels.stop()
+            pool.shutdown(wait=True)
+            _tell_finished(futures, told, on_done)
             raise
         finally:
             pool.shutdown(wait=True)
         return _results(futures)
+
+
+def _tell_finished(futures: Sequence[Future[Outcome]], told: set[Future[Outcome]], on_done: Callable[[Outcome], None]) -> None:
+    """Tell of the jobs that still came through while the run was being stopped."""
+    for future in futures:
+        if future not in told and future.done() and not future.cancelled() and future.exception() is None:
+            on_done(future.result())
 
 
 def _results(futures: Sequence[Future[Outcome]]) -> tuple[Outcome, ...]:
@@ -236,7 +247,12 @@ def _report(job: Job, failure: Failure, work: _Run) -> None:
         files.write(job.problem, work.problem(job, failure), modes=work.modes)
 
 
-def _template(path: Path) -> NotebookNode:
+def load_template(path: Path) -> NotebookNode:
+    """Read a notebook.
+
+    Raises:
+        ReviewError: It is not there, or is no notebook.
+    """
     try:
         nb: NotebookNode = papermill.iorw.load_notebook_node(str(path))
     except FileNotFoundError:
