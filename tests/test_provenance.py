@@ -16,13 +16,12 @@ from reviewlib.review import from_slice
 
 
 def test_a_deal_that_closed_since_shows_when_it_closed(tmp_path: Path) -> None:
-    """A deal open at the end of the period that has closed by now is listed with its close, an open one with what is expected."""
+    """A deal that was open at the end of the period and has closed by now is listed with the day it closed."""
+    both = {"rep_id": "R1", "opened_on": "2026-08-01", "amount": "10", "expected_amount": "10"}
     deals = [
-        {"deal_id": "SINCE", "rep_id": "R1", "opened_on": "2026-08-01", "closed_on": "2026-10-07", "expected_close_on": "2026-09-23"},
-        {"deal_id": "STILL", "rep_id": "R1", "opened_on": "2026-08-02", "expected_close_on": "2026-11-11", "stage": "Open"},
-    ]  # fmt: skip
-    for deal in deals:
-        deal |= {"amount": "10", "expected_amount": "10"}
+        {**both, "deal_id": "SINCE", "closed_on": "2026-10-07", "expected_close_on": "2026-09-23"},
+        {**both, "deal_id": "STILL", "expected_close_on": "2026-11-11", "stage": "Open"},
+    ]
     params = workbook(tmp_path, deals=deals, as_of="2026-10-15", crm={"history_from": "2026-01-01"})
     dossier = compile_dossier(params, sources.read(params), Period.parse("2026-Q3"))
     slicer = Slicer(dossier, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))

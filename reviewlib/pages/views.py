@@ -158,7 +158,7 @@ def target_words(figure: Figure, style: labels.Style) -> str:
         benchmark = figure.kpi.benchmark
         return "" if benchmark is None else f"benchmark {labels.value(benchmark, figure.kpi.unit, style=style)}"
     goal = labels.value(figure.target, figure.kpi.unit, style=style)
-    if figure.kpi.unit == "percent" and figure.target > 0 and figure.attainment is None:
+    if figure.kpi.bands == "points" and figure.target > 0:
         goal = f"+{goal}"
     whole = figure.target_raw
     full = ""
