@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from reviewlib import params_file, runs, starter
 from reviewlib.cli import app, main
-from reviewlib.evidence import sample
+from reviewlib.evidence import kpis, sample, sources
+from reviewlib.evidence.dossier import compile_dossier
 from reviewlib.evidence.kpis import KPIS, MAIN
+from reviewlib.evidence.slices import Slicer
+from reviewlib.pages import blocks as sections
+from reviewlib.params import Params
 from reviewlib.params_rules import BUILT_IN_KPIS
 from reviewlib.periods import Period
+from reviewlib.review import from_slice
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,6 +76,23 @@ def test_python_blocks_run(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(blocks("python")) == 2
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_adding_a_kpi_is_one_entry(demo_params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's entry alone brings a new KPI: measured, judged among the peers, and printed with its calculation."""
+    scope: dict[str, Any] = {}
+    exec(compile(next(block for block in blocks("python") if "Kpi(" in block), "README.md", "exec"), scope)
+    entry = scope["largest_share"]
+    monkeypatch.setattr(kpis, "KPIS", {**kpis.KPIS, entry.key: entry})
+    dossier = compile_dossier(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
+    sliced = Slicer(dossier, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC)).rep("R-014", "rep")
+    review = from_slice(sliced, demo_params.fiscal)
+    figure = review.figure("largest_share")
+    won = review.deals[review.deals["sale"]]["amount"]
+    assert figure.value == pytest.approx(won.max() / won.sum())
+    assert figure.verdict in ("strength", "on_track", "watch")
+    assert "Share of the largest deal" in sections.scorecard(review).html
+    assert f"€{won.max():,.0f}" in sections.figures(review).html
 
 
 def test_papermill_alone_runs_the_notebook(demo: Path) -> None:

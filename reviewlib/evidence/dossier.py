@@ -85,18 +85,46 @@ def compile_dossier(params: Params, tables: Tables, period: Period) -> Dossier:
         SourceError: Targets or measures name a KPI or a rep that is not there.
         TargetError: Targets overlap or leave a gap in the period.
     """
+    setting = _setting(params, tables, period)
+    connection = ibis.duckdb.connect()
+    try:
+        base = facts.build(
+            connection,
+            tables.deals,
+            members=setting.roster.members(),
+            calendar=setting.calendar,
+            mapped=setting.mapped,
+        )
+        measured = evaluation.evaluate(base, setting.kpis, _in(setting, setting.roster.groups()))
+        others = _in(setting, measures.evaluate(params, tables.measures, kpis=setting.kpis, roster=setting.roster))
+        return Dossier(
+            params=params,
+            period=period,
+            trend=period.trend(TREND),
+            tables=tables,
+            setting=setting,
+            scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), setting),
+            deals=facts.lists(base, period.name),
+            accounts=facts.account_rows(base, period.name),
+            sql=measured.sql,
+        )
+    finally:
+        connection.disconnect()
+
+
+def _setting(params: Params, tables: Tables, period: Period) -> Setting:
+    """Check what was asked for and lay out what the scorecard is made with."""
     as_of = sources.as_of(params, tables.deals)
     _refuse_future(period, as_of, params)
     mapped = effective_columns(params, tables)
     figures = kpis.of_workbook(params, mapped)
     _check_keys(params, tables, figures)
     window = params.kpis["retention_rate"].window_months if "retention_rate" in params.kpis else None
-    trend = period.trend(TREND)
-    calendar = facts.Calendar(tuple(sorted({*trend, period.year_ago})), window)
+    calendar = facts.Calendar(tuple(sorted({*period.trend(TREND), period.year_ago})), window)
     # Coverage asks for the target of the period after, also of the year before, which may stand alone before the trend.
     covered = sorted({*calendar.periods, *(each.next for each in calendar.periods)})
     people = roster(tables.reps, owners=tables.deals["rep_id"].unique().tolist(), periods=covered)
-    setting = Setting(
+    return Setting(
         params=params,
         kpis=figures,
         calendar=calendar,
@@ -107,27 +135,11 @@ def compile_dossier(params: Params, tables: Tables, period: Period) -> Dossier:
         history_from=history_from(params, tables.deals, as_of),
         closing=_closing(tables.deals, calendar.periods),
     )
-    connection = ibis.duckdb.connect()
-    try:
-        base = facts.build(connection, tables.deals, members=people.members(), calendar=calendar, mapped=mapped)
-        groups = people.groups()
-        groups = groups[groups["period"].isin([each.name for each in calendar.periods])].reset_index(drop=True)
-        measured = evaluation.evaluate(base, figures, groups)
-        others = measures.evaluate(params, tables.measures, kpis=figures, roster=people)
-        others = others[others["period"].isin([each.name for each in calendar.periods])]
-        return Dossier(
-            params=params,
-            period=period,
-            trend=trend,
-            tables=tables,
-            setting=setting,
-            scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), setting),
-            deals=facts.lists(base, period.name),
-            accounts=facts.account_rows(base, period.name),
-            sql=measured.sql,
-        )
-    finally:
-        connection.disconnect()
+
+
+def _in(setting: Setting, frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of the evaluated periods; the roster also knows the ones after them."""
+    return frame[frame["period"].isin(list(setting.periods))].reset_index(drop=True)
 
 
 def effective_columns(params: Params, tables: Tables) -> frozenset[str]:
