@@ -15,7 +15,10 @@ def facts(review: Review) -> list[tuple[str, str]]:
     subject, book = review.subject, review.workbook
     team = team_name(subject.team) if subject.team else None
     found = [
-        ("Role", ", ".join(part for part in (subject.role, team) if part) if review.kind == "rep" else ""),
+        (
+            "Role" if subject.role else "Team",
+            ", ".join(part for part in (subject.role, team) if part) if review.kind == "rep" else "",
+        ),
         ("Reps", str(len(review.people)) if review.kind == "team" and review.people else ""),
         ("Manager", subject.manager or ""),
         ("Started", labels.day(subject.started_on) if _inside(review, subject.started_on) else ""),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from reviewlib.evidence.kpis import KPIS
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import Bullet, Part, Peers, Spark, Step, things
 from reviewlib.periods import Period
@@ -106,7 +107,9 @@ def most_peers(review: Review) -> int:
 
 
 def _label(review: Review, key: str) -> str:
-    return review.kpis[key].label if key in review.kpis else key.replace("_", " ").capitalize()
+    """The label of a figure, also of one that the workbook switched off."""
+    known = review.kpis.get(key) or KPIS.get(key)
+    return key.replace("_", " ").capitalize() if known is None else known.label
 
 
 def _line(sheet: Sheet, figure: Figure) -> Line:
