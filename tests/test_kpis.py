@@ -529,6 +529,7 @@ def test_generated_tables(known: oracle.Book) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 @pytest.mark.timeout(3600)
 @given(known=books())
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -97,6 +97,7 @@ def check_in_chromium(result: runs.Result) -> None:
                 assert seen.messages == [], path.name
 
 
+@pytest.mark.timeout(900)
 def test_a_whole_period_of_real_reviews(tmp_path: Path) -> None:
     """All 35 agents and 6 teams of 2017-Q4 get their pages, five of them honest ones without figures."""
     result = run(tmp_path, "2017-Q4")
@@ -120,6 +121,7 @@ def test_a_whole_period_of_real_reviews(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("period", ["2017-Q3", "2017-H2"])
 def test_the_other_periods(period: str, tmp_path: Path) -> None:
     """The third quarter and the second half give all reviews too."""

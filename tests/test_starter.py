@@ -32,7 +32,7 @@ def installed(wheel: Path, *args: str, cwd: Path) -> subprocess.CompletedProcess
     code = f"import sys; sys.path.insert(0, {str(wheel)!r}); from reviewlib.cli import main; main()"
     environment = {**os.environ, "PYTHONPATH": str(wheel)}
     command = [sys.executable, "-c", code, *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=290, cwd=cwd, env=environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=880, cwd=cwd, env=environment, check=False)
 
 
 def test_wheel_holds_what_a_workbook_needs(wheel: Path) -> None:
@@ -62,6 +62,7 @@ def test_wheel_makes_a_workbook_and_reviews_in_it(wheel: Path, tmp_path: Path) -
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_demo_runs_whole_twice_from_any_folder(wheel: Path, tmp_path: Path) -> None:
     """``reviewlib demo --into DIR`` makes every review of the sample, twice in a row."""
     for _ in range(2):
