@@ -6,7 +6,11 @@
     ├── PeriodError             a period that cannot be read, or that the data does not reach
     ├── SubjectError            a rep or a team that is not in the reps table
     ├── TargetError             targets that overlap or leave a gap
-    └── SnapshotError           evidence that is not frozen yet, or not for this audience
+    ├── SnapshotError           evidence that is not frozen yet, or not for this audience
+    ├── JournalError            the journal: missing, damaged, or it does not take what was said
+    │   └── ConflictError       somebody else saved another text first; both are in it
+    ├── NotAllowedError         who is at the keyboard may not write or read this, or not any more
+    └── ResponseError           an answer that cannot be understood
 
 Every message says what is wrong, where, what was found, and what to do.
 """
@@ -66,6 +70,36 @@ class TargetError(ReviewError):
 
 class SnapshotError(ReviewError):
     """The evidence asked for is not frozen."""
+
+
+class JournalError(ReviewError):
+    """The journal cannot be read or written."""
+
+
+class ConflictError(JournalError):
+    """Somebody else saved first; ``theirs`` and ``mine`` are both texts, for the person to choose from."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        found: str | None = None,
+        do: str | None = None,
+        theirs: object = None,
+        mine: object = None,
+    ):
+        super().__init__(what, where=where, found=found, do=do)
+        self.theirs = theirs
+        self.mine = mine
+
+
+class NotAllowedError(ReviewError):
+    """Who is at the keyboard may not do this."""
+
+
+class ResponseError(ReviewError):
+    """An answer cannot be understood."""
 
 
 def _rebuild(kind: type[ReviewError], what: str, where: str | None, found: str | None, do: str | None) -> ReviewError:

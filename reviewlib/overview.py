@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from reviewlib.evidence.roster import distinct_names
-from reviewlib.evidence.snapshot import Snapshot, Subject
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.evidence.subjects import Subject
 from reviewlib.manifest import Entry
 from reviewlib.pages import index
 from reviewlib.params import Params

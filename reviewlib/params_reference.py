@@ -13,7 +13,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from reviewlib.params import Params, Section
+from reviewlib.params import Params
+from reviewlib.params_crm import Section
 from reviewlib.params_rules import BUILT_IN_KPIS
 from reviewlib.params_words import places
 
@@ -110,7 +111,8 @@ kpis:
     "people": """\
 people:
   roles: {ann: manager, bo: rep}
-  logins: {bo: R-014}
+  logins: {ann: Daniel Brandt, bo: R-014}
+  addresses: {ann: ann@acme.example}
   acting_as: ann""",
     "playbook[]": """\
 playbook:

@@ -264,3 +264,27 @@ def _luminance(colour: str) -> float:
 def _enumerated(names: Collection[str], *, last: str = "and") -> str:
     *head, tail = names
     return f"{', '.join(head)} {last} {tail}" if head else tail
+
+
+def logins(
+    roles: Mapping[str, str], names: Mapping[str, str], addresses: Mapping[str, str], acting_as: str | None
+) -> Iterator[Finding]:
+    """Every login that is named has a role, and who is a rep or a manager is somebody."""
+    do = "Give the login a role under people.roles"
+    for key, logins_named in (("logins", names), ("addresses", addresses)):
+        for login in logins_named:
+            if login not in roles:
+                yield (key, login), Advice("This login has no role", repr(login), do)
+    if acting_as is not None and acting_as not in roles:
+        yield ("acting_as",), Advice("This login has no role", repr(acting_as), do)
+    for login, role in roles.items():
+        if role != "analyst" and login not in names:
+            who = "the rep's id" if role == "rep" else "the manager's name as in the reps table"
+            yield ("roles", login), Advice(f"A {role} must be somebody", repr(login), f"Write {who} under people.logins")
+
+
+def database(url: str) -> Iterator[Finding]:
+    """The journal is kept in SQLite or PostgreSQL."""
+    if not re.match(r"(postgresql(\+psycopg)?|sqlite)://", url):
+        scheme = url.split("://")[0] if "://" in url else url[:20]
+        yield (), Advice("The journal cannot be kept there", scheme, "Write postgresql://HOST/DATABASE, or leave it out")

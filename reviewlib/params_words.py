@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from reviewlib.params import Params, Section
+from reviewlib.params import Params
+from reviewlib.params_crm import Section
 from reviewlib.params_rules import Advice, nearest
 
 Loc = tuple[int | str, ...]

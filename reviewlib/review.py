@@ -1,6 +1,7 @@
 """One subject, one period, one audience: what a notebook works with, data only.
 
-``open_review`` and ``open_team_review`` read one slice of the frozen evidence. Everything tabular is a pandas DataFrame.
+``open_review`` and ``open_team_review`` read one slice of the frozen evidence and the minutes of what people said. Everything
+tabular is a pandas DataFrame.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from reviewlib import params_file
+from reviewlib.conversation.entries import About
+from reviewlib.conversation.minutes import Minutes, empty
 from reviewlib.evidence import slicefile
 from reviewlib.periods import FiscalYear, Period
 
@@ -143,11 +146,21 @@ class Achievement:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """How the rep answers without Jupyter: a mail that is ready to be filled in, and a form that lies beside the page."""
+
+    mailto: str | None
+    form: str | None
+
+
+@dataclass(frozen=True)
 class Review:
-    """A review's evidence for one audience.
+    """A review's evidence and what people said, for one audience.
 
     ``history`` holds the scorecard rows of all periods of the trend (oldest first), ``scorecard`` those of this period.
     ``members`` (teams, manager's copy) holds the same columns for each rep. ``deals`` and ``accounts`` are the rep's own.
+    ``minutes`` is what this audience may read of the conversation, ``answer`` how a rep answers (rep's copy only).
+    ``params_path`` is the workbook's params file; None for a review that was not opened from one.
     """
 
     kind: Literal["rep", "team"]
@@ -170,6 +183,14 @@ class Review:
     findings: tuple[Finding, ...]
     achievements: tuple[Achievement, ...]
     data: Mapping[str, Any]
+    minutes: Minutes
+    params_path: Path | None = None
+    answer: Answer | None = None
+
+    @property
+    def about(self) -> About:
+        """Which review of the journal this is."""
+        return self.minutes.about
 
     def figure(self, kpi: str, period: Period | None = None) -> Figure:
         """Look one figure up; of this period where none is given.
@@ -228,8 +249,8 @@ def _open(params: str | Path, *, kind: str, subject: str, period: str, audience:
     return from_slice(data, book.fiscal)
 
 
-def from_slice(data: Mapping[str, Any], fiscal: FiscalYear) -> Review:
-    """Turn a slice, as ``snapshot.freeze`` wrote it, into a review."""
+def from_slice(data: Mapping[str, Any], fiscal: FiscalYear, *, minutes: Minutes | None = None) -> Review:
+    """Turn a slice, as ``snapshot.freeze`` wrote it, and the minutes into a review; without minutes nothing was said yet."""
     book = dict(data["workbook"])
     for name in ("as_of", "history_from"):
         book[name] = dt.date.fromisoformat(book[name])
@@ -259,6 +280,7 @@ def from_slice(data: Mapping[str, Any], fiscal: FiscalYear) -> Review:
         findings=tuple(_finding(finding) for finding in data["findings"]),
         achievements=tuple(_achievement(item) for item in data["achievements"]),
         data=MappingProxyType(data["data"]),
+        minutes=minutes or empty(About(data["kind"], subject.id, period.name), data["audience"]),
     )
 
 

@@ -13,7 +13,8 @@ from reviewlib import files, manifest, overview, starter
 from reviewlib.errors import ParamsError, SubjectError
 from reviewlib.evidence import kpis, snapshot, sources
 from reviewlib.evidence.dossier import compile_dossier, default_period
-from reviewlib.evidence.snapshot import Snapshot, Subject
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.evidence.subjects import Subject
 from reviewlib.manifest import Entry
 from reviewlib.pages import exporter, index, sentences
 from reviewlib.params import Params

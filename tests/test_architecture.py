@@ -14,8 +14,20 @@ import reviewlib
 PACKAGE = Path(reviewlib.__file__).parent
 #: Ground first; a module imports only from floors before its own, or from its own floor.
 FLOORS = (
-    ("errors", "periods", "files", "params_rules", "params", "params_words", "params_file", "params_reference"),
+    (
+        "errors",
+        "periods",
+        "files",
+        "params_rules",
+        "params_crm",
+        "params_people",
+        "params",
+        "params_words",
+        "params_file",
+        "params_reference",
+    ),
     ("evidence",),
+    ("conversation",),
     ("review",),
     ("press",),
     ("pages",),
@@ -49,7 +61,32 @@ EVIDENCE = (
     "dossier",
     "slices",
     "slicefile",
+    "subjects",
     "snapshot",
+)
+
+#: Inside the wing of conversation, from the bottom up.
+CONVERSATION = (
+    "kinds",
+    "entries",
+    "chain",
+    "table",
+    "store",
+    "security",
+    "upkeep",
+    "people",
+    "process",
+    "minutes",
+    "records",
+    "cadence",
+    "calendar",
+    "progress",
+    "goals",
+    "goalfile",
+    "plans",
+    "forms_text",
+    "responses",
+    "keeping",
 )
 
 

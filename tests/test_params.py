@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from reviewlib import params_rules as rules
 from reviewlib.evidence import kpis
-from reviewlib.params import Params, Stages, Theme
+from reviewlib.params import Params, Theme
+from reviewlib.params_crm import Stages
 
 BASE: dict[str, Any] = {
     "name": "acme",
@@ -240,3 +241,43 @@ def test_reports_lie_beside_the_params_folder(tmp_path: Path, path: str, root: s
 def test_built_in_kpis_are_those_of_the_definitions() -> None:
     """The KPIs that params know are those that are computed."""
     assert set(rules.BUILT_IN_KPIS) == set(kpis.MAIN)
+
+
+PEOPLE: dict[str, Any] = {"roles": {"ann": "manager", "eve": "analyst"}, "logins": {"ann": "Ann Berg"}}
+
+
+def test_people_may_be_named() -> None:
+    """Managers and reps are somebody, analysts need not be."""
+    people = make(people={**PEOPLE, "addresses": {"ann": "ann@acme.example"}, "acting_as": "ann"}).people
+    assert (people.roles["eve"], people.logins["ann"], people.acting_as) == ("analyst", "Ann Berg", "ann")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"logins": {"ann": "Ann Berg", "bo": "R-1"}}, "logins.bo"),
+        ({"addresses": {"bo": "bo@acme.example"}}, "addresses.bo"),
+        ({"acting_as": "bo"}, "acting_as"),
+        ({"logins": {}}, "roles.ann"),
+    ],
+)
+def test_logins_have_roles_and_names(change: dict[str, Any], said: str) -> None:
+    """A login without a role, and a manager who is nobody, are refused by their key."""
+    assert said in refusal(people={**PEOPLE, **change})
+
+
+def test_steps_of_a_review_come_in_order() -> None:
+    """The signature is not due before the answer."""
+    assert make(cadence={"due": {"answer": 5, "feedback": 5}}).cadence.due.feedback == 5
+    assert "one after the other" in refusal(cadence={"due": {"answer": 20}})
+
+
+@pytest.mark.parametrize(
+    ("url", "fits"), [("postgresql://db/reviews", True), ("mysql://db/reviews", False), ("journal.db", False)]
+)
+def test_the_journal_is_kept_where_it_can_be(url: str, fits: bool) -> None:
+    """A database that the journal is not made for is refused."""
+    if fits:
+        assert make(records={"database": url}).records.database == url
+    else:
+        assert "cannot be kept there" in refusal(records={"database": url})

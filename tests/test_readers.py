@@ -15,7 +15,7 @@ import pytest
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import readers
-from reviewlib.params import Format
+from reviewlib.params_crm import Format
 
 
 def _csv(folder: Path, content: str | bytes, name: str = "deals.csv") -> Path:

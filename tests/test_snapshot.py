@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 from workbooks import changed, workbook
 
-from reviewlib.errors import SubjectError
+from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import snapshot, sources, tables
 from reviewlib.evidence.dossier import compile_dossier
-from reviewlib.evidence.slicefile import current_folder, slice_name
+from reviewlib.evidence.slicefile import current_folder, read_slice, slice_name
 from reviewlib.evidence.snapshot import Snapshot, freeze, team_folder
 from reviewlib.params import Params
 from reviewlib.periods import Period
@@ -267,3 +267,25 @@ def test_without_a_reps_table(tmp_path: Path) -> None:
         ("rep", "R-1", "R-1", "no-team"),
         ("rep", "R-2", "R-2", "no-team"),
     ]
+
+
+def test_people_do_not_change_the_evidence(book: Params, frozen: Snapshot) -> None:
+    """Logins, the rating scale and the journal's place are no part of what figures are made from."""
+    other = changed(
+        book, people={"roles": {"eve": "analyst"}}, rating={"scale": ["no", "yes"]}, records={"retention_date": "2030-01-01"}
+    )
+    assert freeze(other, PERIOD).hash == frozen.hash
+
+
+def test_a_released_review_stays_on_its_snapshot(tmp_path: Path) -> None:
+    """A pinned snapshot is read whatever the period uses now; one that is gone is named, with what to do."""
+    params = _book(tmp_path)
+    first = freeze(params, PERIOD)
+    second = freeze(changed(params, as_of="2026-10-16"), PERIOD)
+    snapshot.use(params, second)
+    asked: dict[str, Any] = {"kind": "rep", "subject": "R-1", "period": PERIOD, "audience": "manager"}
+    assert read_slice(params, **asked)["workbook"]["snapshot"] == second.hash
+    assert read_slice(params, **asked, pinned=first.hash)["workbook"]["snapshot"] == first.hash
+    with pytest.raises(SnapshotError, match="released review") as caught:
+        read_slice(params, **asked, pinned="0" * 12)
+    assert "backup" in str(caught.value.do)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reviewlib.params import DealColumns, MeasureColumns, Params, ProductColumns, RepColumns, TargetColumns
+from reviewlib.params import Params
+from reviewlib.params_crm import DealColumns, MeasureColumns, ProductColumns, RepColumns, TargetColumns
 
 Row = Mapping[str, Any]
 

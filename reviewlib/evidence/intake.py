@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import casts, readers, tables
-from reviewlib.params import Limits, Params, Source
+from reviewlib.params import Params
+from reviewlib.params_crm import Limits, Source
 
 Flags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reviewlib.errors import SourceError
-from reviewlib.params import Format
+from reviewlib.params_crm import Format
 
 Flags = npt.NDArray[np.bool_]
 

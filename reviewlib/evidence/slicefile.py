@@ -17,8 +17,18 @@ from reviewlib.periods import Period
 AUDIENCES: Final = ("manager", "rep")
 
 
-def read_slice(params: Params, *, kind: str, subject: str, period: Period, audience: str) -> dict[str, Any]:
+def read_slice(
+    params: Params, *, kind: str, subject: str, period: Period, audience: str, pinned: str | None = None
+) -> dict[str, Any]:
     """Read the one file that a notebook works with.
+
+    Args:
+        params: The workbook.
+        kind: ``rep`` or ``team``.
+        subject: The rep's id or the team's name.
+        period: The review period.
+        audience: ``manager`` or ``rep``.
+        pinned: The snapshot that a released review stays on; else the period's current one.
 
     Raises:
         SnapshotError: Nothing is frozen for the period, or nothing for this subject and audience.
@@ -32,7 +42,7 @@ def read_slice(params: Params, *, kind: str, subject: str, period: Period, audie
             found=repr(audience),
             do=f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both.",
         )
-    folder = current_folder(params, period)
+    folder = current_folder(params, period) if pinned is None else pinned_folder(params, pinned)
     if folder is None:
         raise SnapshotError(
             f"Nothing is frozen for {period}.",
@@ -55,6 +65,23 @@ def read_slice(params: Params, *, kind: str, subject: str, period: Period, audie
 def slice_name(kind: str, subject: str, audience: str) -> str:
     """Name a slice's file by a hash: it holds no name and cannot leave its folder."""
     return f"{kind}-{hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}.{audience}.json"
+
+
+def pinned_folder(params: Params, snapshot: str) -> Path:
+    """The folder of the snapshot that a released review stays on.
+
+    Raises:
+        SnapshotError: It is not there any more.
+    """
+    folder = params.reports / "snapshots" / snapshot
+    if not (folder / "snapshot.json").is_file():
+        raise SnapshotError(
+            "The evidence of a released review is not there.",
+            where=f"reports/{params.name}/snapshots",
+            found=f"no snapshot {snapshot}",
+            do="Restore this folder from a backup; a released review keeps the figures it was released with.",
+        )
+    return folder
 
 
 def current_folder(params: Params, period: Period) -> Path | None:

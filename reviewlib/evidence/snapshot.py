@@ -23,29 +23,15 @@ from reviewlib.evidence import sources, tables
 from reviewlib.evidence.dossier import Dossier, compile_dossier, default_period
 from reviewlib.evidence.slicefile import AUDIENCES, current_folder, slice_name
 from reviewlib.evidence.slices import Slicer
+from reviewlib.evidence.subjects import Subject, subjects_of
 from reviewlib.files import PRIVATE, Modes, make_folder, slug, write
 from reviewlib.params import Params
 from reviewlib.periods import Period
 
 #: The folder of reps without a team.
 NO_TEAM: Final = "no-team"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A rep or a team that has a review in the period: where its files are, and the figures an index needs."""
-
-    kind: str
-    id: str
-    name: str
-    team: str | None
-    manager: str | None
-    folder: str
-    slug: str
-    revenue: float | None
-    target: float | None
-    verdict: str
-    reason: str | None
+#: Sections of params that no figure depends on.
+_OF_PEOPLE: Final = {"people", "rating", "records"}
 
 
 @dataclass(frozen=True)
@@ -67,8 +53,7 @@ class Snapshot:
     @property
     def subjects(self) -> tuple[Subject, ...]:
         """Everyone who has a review, teams first, with names."""
-        rows = json.loads((self.folder / "people.json").read_text(encoding="utf-8"))["subjects"]
-        return tuple(Subject(**row) for row in rows)
+        return subjects_of(self.folder)
 
     def scorecard(self) -> pd.DataFrame:
         """The tidy scorecard of every scope and period, with the reps' names put back in."""
@@ -87,7 +72,7 @@ def fingerprint(params: Params, period: Period) -> str:
     """Hash everything that the evidence of a period is made from: inputs, params, period and the code of this wing."""
     parts = {
         "inputs": sources.input_hashes(params),
-        "params": params.model_dump(mode="json", by_alias=True),
+        "params": params.model_dump(mode="json", by_alias=True, exclude=_OF_PEOPLE),
         "period": period.name,
         "code": _code(),
     }

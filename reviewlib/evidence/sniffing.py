@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import readers
-from reviewlib.params import Format
+from reviewlib.params_crm import Format
 
 Kind = Literal["date", "number", "text", "empty"]
 Order = Literal["ymd", "dmy", "mdy"]

@@ -1,0 +1,30 @@
+"""Who has a review in a period: read from the frozen names, without anything heavy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A rep or a team that has a review in the period: where its files are, and the figures an index needs."""
+
+    kind: str
+    id: str
+    name: str
+    team: str | None
+    manager: str | None
+    folder: str
+    slug: str
+    revenue: float | None
+    target: float | None
+    verdict: str
+    reason: str | None
+
+
+def subjects_of(folder: Path) -> tuple[Subject, ...]:
+    """List everyone who has a review by a snapshot's folder, teams first, with names."""
+    rows = json.loads((folder / "people.json").read_text(encoding="utf-8"))["subjects"]
+    return tuple(Subject(**row) for row in rows)
