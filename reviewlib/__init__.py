@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 from reviewlib.errors import ReviewError
 
 if TYPE_CHECKING:
+    from reviewlib.conversation import records
     from reviewlib.evidence.kpis import KPIS
-    from reviewlib.pages import blocks, charts
+    from reviewlib.pages import blocks, charts, forms
     from reviewlib.params import Params
     from reviewlib.periods import Period
     from reviewlib.review import Review, open_review, open_team_review
@@ -35,8 +36,10 @@ __all__ = [
     "ReviewError",
     "blocks",
     "charts",
+    "forms",
     "open_review",
     "open_team_review",
+    "records",
 ]
 
 _HOMES = {
@@ -46,8 +49,10 @@ _HOMES = {
     "Review": "reviewlib.review",
     "blocks": "reviewlib.pages",
     "charts": "reviewlib.pages",
+    "forms": "reviewlib.pages",
     "open_review": "reviewlib.review",
     "open_team_review": "reviewlib.review",
+    "records": "reviewlib.conversation",
 }
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reviewlib import cli_talk
+from reviewlib.cli_options import AsJson, ParamsPath, PeriodName, period_of, shown
 from reviewlib.errors import ReviewError
 
 if TYPE_CHECKING:
@@ -26,11 +28,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ParamsPath = Annotated[Path, typer.Argument(metavar="PARAMS", help="The workbook's params file, such as params/demo.yaml.")]
-PeriodName = Annotated[str | None, typer.Option("--period", metavar="P", help="2026-Q3, 2026-H1, 2026-09 or FY2026.")]
 Workers = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="Notebooks at a time; one per core.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="S", help="Seconds that one cell may take.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command(epilog="Example: reviewlib demo --into ~/reviews")
@@ -38,10 +37,18 @@ def demo(
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The workbook's folder.")] = Path(),
     jobs: Workers = None,
 ) -> None:
-    """Make the sample workbook of an invented company and run it."""
-    from reviewlib import starter
+    """Make the sample workbook of an invented company, with what some of its people said, and run it."""
+    from reviewlib import demo_talk, params_file, runs, starter
 
-    _run(starter.make_demo(into), periods=[], reps=[], teams=[], jobs=jobs, timeout=120, as_json=False)
+    path = starter.make_demo(into)
+    book = params_file.load(path)
+    talked = demo_talk.read(book)
+    frozen = runs.freeze(book, [period_of(book, name) for name in talked.periods])
+    demo_talk.seed(book, {each.period.name: each.hash for each in frozen})
+    *earlier, _ = talked.periods
+    for name in earlier:
+        _run(path, periods=[name], reps=talked.reps(name), teams=[], jobs=jobs, timeout=120, as_json=False)
+    _run(path, periods=[], reps=[], teams=[], jobs=jobs, timeout=120, as_json=False)
 
 
 @app.command(epilog="Example: reviewlib sample --reps 200 --deals 50000 --out big")
@@ -103,7 +110,7 @@ def freeze(params: ParamsPath, period: PeriodName = None) -> None:
 
     book = params_file.load(params)
     before = _current(book, period)
-    frozen = runs.freeze(book, [_period(book, period)])[0]
+    frozen = runs.freeze(book, [period_of(book, period)])[0]
     typer.echo(f"{frozen.period}: snapshot {frozen.hash}, {len(frozen.subjects)} reviews")
     for line in runs.moved(before, frozen):
         typer.echo(line)
@@ -140,8 +147,11 @@ def open_notebook(
     from reviewlib import params_file, runs
 
     book = params_file.load(params)
-    path = runs.executed_notebook(book, rep=rep, period=_period(book, period))
+    path = runs.executed_notebook(book, rep=rep, period=period_of(book, period))
     raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(path)]))  # noqa: S603
+
+
+app.add_typer(cli_talk.app)
 
 
 def main() -> None:
@@ -163,13 +173,13 @@ def _run(
     from reviewlib import params_file, runs, terminal
 
     book = params_file.load(path)
-    wanted = [_period(book, name) for name in periods] or [None]
+    wanted = [period_of(book, name) for name in periods] or [None]
     runs.check_templates(book)
     frozen = runs.freeze(book, wanted, reps=reps, teams=teams)
     results = []
     try:
         for each in frozen:
-            with terminal.progress(str(each.period)) as shown:
+            with terminal.progress(str(each.period)) as told:
                 results.append(
                     runs.run(
                         book,
@@ -178,8 +188,8 @@ def _run(
                         teams=teams,
                         workers=jobs,
                         timeout=timeout,
-                        on_plan=shown.plan,
-                        on_done=shown.done,
+                        on_plan=told.plan,
+                        on_done=told.done,
                     )
                 )
     except KeyboardInterrupt:
@@ -200,23 +210,11 @@ def _say(results: list[Result], as_json: bool) -> None:
         typer.echo(f"{result.period}: {made} pages made, {len(result.failed)} failed, snapshot {result.snapshot.hash}")
         for entry in result.failed:
             typer.echo(f"  {entry.kind} {entry.subject}, {entry.audience}’s copy: {entry.error}")
-        typer.echo(f"Open {_shown(result.folder / 'index.html')}")
-
-
-def _shown(path: Path) -> str:
-    """Show a path as short as it can be typed."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def _period(book: Params, name: str | None) -> Any:
-    from reviewlib.periods import Period
-
-    return None if name is None else Period.parse(name, book.fiscal)
+        typer.echo(f"Open {shown(result.folder / 'index.html')}")
 
 
 def _current(book: Params, name: str | None) -> Any:
     from reviewlib.evidence import snapshot
 
-    period = _period(book, name)
+    period = period_of(book, name)
     return None if period is None else snapshot.current(book, period)

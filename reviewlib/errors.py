@@ -17,6 +17,8 @@ Every message says what is wrong, where, what was found, and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -73,7 +75,9 @@ class SnapshotError(ReviewError):
 
 
 class JournalError(ReviewError):
-    """The journal cannot be read or written."""
+    """The journal cannot be read or written; ``problems`` says of each field what is wrong with it, "" stands for the whole."""
+
+    problems: Mapping[str, str] = MappingProxyType({})
 
 
 class ConflictError(JournalError):

@@ -5,17 +5,23 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from reviewlib.conversation.entries import About, Head
 from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.evidence.subjects import Subject
 from reviewlib.press.batch import Outcome
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One review of the manifest: what was made of whom, for whom, and how it went."""
+    """One review of the manifest: what was made of whom, for whom, and how it went.
+
+    ``sequence`` and ``head`` say up to which entry of the journal the page tells; ``sealed`` that both sides have signed it, so
+    that it is never made again.
+    """
 
     key: str
     kind: str
@@ -30,9 +36,12 @@ class Entry:
     seconds: float
     error: str | None
     made_at: str
+    sequence: int = 0
+    head: str | None = None
+    sealed: bool = False
 
 
-def entry_of(outcome: Outcome, *, folder: Path, snapshot: str) -> Entry:
+def entry_of(outcome: Outcome, *, folder: Path, snapshot: str, head: Head | None, closed: bool) -> Entry:
     """Describe what became of a job; paths are relative to the period's folder."""
     job, failure = outcome.job, outcome.failure
     relative = {
@@ -53,6 +62,9 @@ def entry_of(outcome: Outcome, *, folder: Path, snapshot: str) -> Entry:
         seconds=round(outcome.seconds, 3),
         error=None if failure is None else f"{failure.error}: {failure.message}",
         made_at=_now(),
+        sequence=head.sequence if head else 0,
+        head=head.hash if head else None,
+        sealed=closed and failure is None,
     )
 
 
@@ -63,21 +75,32 @@ def read(folder: Path) -> dict[str, Entry]:
     return {row["key"]: Entry(**row) for row in rows}
 
 
-def merged(before: Mapping[str, Entry], now: Mapping[str, Entry], frozen: Snapshot) -> list[Entry]:
+def heads(folder: Path) -> dict[About, Head]:
+    """Tell how long each review's chain was when a period's manifest was last written."""
+    path = folder / "manifest.json"
+    rows = json.loads(path.read_text(encoding="utf-8")).get("journal", []) if path.is_file() else []
+    return {About(*row["review"]): Head(row["sequence"], row["hash"]) for row in rows}
+
+
+def merged(before: Mapping[str, Entry], now: Mapping[str, Entry], subjects: Sequence[Subject]) -> list[Entry]:
     """Keep what earlier runs made of whoever still has a review, and put this run's in."""
-    subjects = {(subject.kind, subject.id) for subject in frozen.subjects}
-    kept = {key: entry for key, entry in before.items() if (entry.kind, entry.subject) in subjects}
+    known = {(subject.kind, subject.id) for subject in subjects}
+    kept = {key: entry for key, entry in before.items() if (entry.kind, entry.subject) in known}
     return list({**kept, **now}.values())
 
 
-def text(name: str, frozen: Snapshot, entries: list[Entry]) -> str:
-    """Write the manifest of a workbook's period."""
+def text(name: str, frozen: Snapshot, entries: list[Entry], chains: Mapping[About, Head]) -> str:
+    """Write the manifest of a workbook's period; ``chains`` is where each review's part of the journal ends."""
     data = {
         "workbook": name,
         "period": frozen.period.name,
         "snapshot": frozen.hash,
         "made_at": _now(),
         "versions": frozen.info["versions"],
+        "journal": [
+            {"review": [review.kind, review.subject, review.period], "sequence": head.sequence, "hash": head.hash}
+            for review, head in sorted(chains.items())
+        ],
         "reviews": [asdict(entry) for entry in entries],
     }
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"

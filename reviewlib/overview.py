@@ -8,21 +8,24 @@ import shlex
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
+from reviewlib.conversation import cadence
 from reviewlib.evidence.roster import distinct_names
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.manifest import Entry
-from reviewlib.pages import index
+from reviewlib.pages import index, signing
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.press import batch
+from reviewlib.standing import Standing
 
 
-def index_of(params: Params, frozen: Snapshot, entries: Sequence[Entry]) -> index.Index:
+def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequence[Entry]) -> index.Index:
     """Lay out the index: every team with its reps, what failed, and the account of the data."""
     book = frozen.info["workbook"]
     by_key = {entry.key: entry for entry in entries}
-    names = {(subject.kind, subject.id): subject for subject in frozen.subjects}
+    waits = _waits(params, stands)
+    names = {(subject.kind, subject.id): subject for subject in stands.subjects}
     failures = [
         index.Failure(
             name=f"{names[entry.kind, entry.subject].name}, {entry.audience}’s copy",
@@ -42,7 +45,7 @@ def index_of(params: Params, frozen: Snapshot, entries: Sequence[Entry]) -> inde
         frozen_at=_local(params, dt.datetime.fromisoformat(book["frozen_at"])),
         as_of=dt.date.fromisoformat(book["as_of"]),
         snapshot=frozen.hash,
-        teams=tuple(_team_rows(frozen, folder, by_key) for folder in sorted({one.folder for one in frozen.subjects})),
+        teams=tuple(_team_rows(stands, folder, by_key, waits) for folder in sorted({one.folder for one in stands.subjects})),
         failures=tuple(failures),
         data=frozen.info["data"],
         files=(index.Link("scorecard.csv", "scorecard.csv"), index.Link("manifest.json", "manifest.json"), _quarantine(frozen)),
@@ -53,9 +56,9 @@ def index_of(params: Params, frozen: Snapshot, entries: Sequence[Entry]) -> inde
     )
 
 
-def _team_rows(frozen: Snapshot, folder: str, entries: Mapping[str, Entry]) -> index.TeamRows:
+def _team_rows(stands: Standing, folder: str, entries: Mapping[str, Entry], waits: Mapping[Subject, str]) -> index.TeamRows:
     """One team of the index; reps without a team stand together."""
-    here = [subject for subject in frozen.subjects if subject.folder == folder]
+    here = [subject for subject in stands.subjects if subject.folder == folder]
     team = next((subject for subject in here if subject.kind == "team"), None)
     reps = sorted((subject for subject in here if subject.kind == "rep"), key=lambda subject: (subject.name, subject.id))
     names = distinct_names((rep.id, rep.name) for rep in reps)
@@ -72,22 +75,39 @@ def _team_rows(frozen: Snapshot, folder: str, entries: Mapping[str, Entry]) -> i
                 revenue=rep.revenue,
                 target=rep.target,
                 verdict=rep.verdict,
-                state=_state(entries, rep, frozen.hash),
+                state=_state(entries, stands, rep),
                 manager=_page(entries, rep, "manager"),
                 rep=_page(entries, rep, "rep"),
                 note=rep.reason or "",
+                talk=signing.state_words(stands.state(rep)),
+                waits=waits.get(rep, ""),
+                signed=stands.state(rep).closed,
             )
             for rep in reps
         ),
     )
 
 
-def _state(entries: Mapping[str, Entry], rep: Subject, snapshot: str) -> index.State:
-    """Say how a rep's review stands; one that shows older figures than the index is outdated."""
+def _waits(params: Params, stands: Standing) -> dict[Subject, str]:
+    """Name whom each review waits for, by the cadence; nobody where nothing is due."""
+    today = _local(params, dt.datetime.now(dt.UTC)).date()
+    rows = cadence.status(params, stands.subjects, stands.entries, today=today, period=stands.period)
+    who = {
+        row.subject: {"rep": row.subject.name, "manager": row.subject.manager, "analyst": "an analyst"}[row.waiting_for]
+        for row in rows
+        if row.waiting_for and row.period == stands.period.name
+    }
+    return {subject: name or "the manager" for subject, name in who.items()}
+
+
+def _state(entries: Mapping[str, Entry], stands: Standing, rep: Subject) -> index.State:
+    """Say how a rep's review stands; one that shows older figures, or not all that was said, is outdated."""
     own = [entry for entry in entries.values() if entry.kind == "rep" and entry.subject == rep.id]
     if any(entry.state == "failed" for entry in own):
         return "Failed"
-    if any(entry.snapshot != snapshot for entry in own):
+    head = stands.state(rep).head
+    told = head.hash if head else None
+    if any(entry.snapshot != stands.snapshot(rep) or entry.head != told for entry in own if not entry.sealed):
         return "Outdated"
     return "Open" if own else "Not made yet"
 

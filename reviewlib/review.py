@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from reviewlib import params_file
-from reviewlib.conversation.entries import About
+from reviewlib.conversation import forms_text, records
+from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.minutes import Minutes, empty
 from reviewlib.evidence import slicefile
+from reviewlib.files import slug
+from reviewlib.params import Params
 from reviewlib.periods import FiscalYear, Period
 
 Audience = Literal["manager", "rep"]
@@ -57,6 +61,11 @@ class Workbook:
     retention_window: str
     accent: str
     accent_dark: str
+    timezone: str | None = None
+
+    def local(self, moment: dt.datetime) -> dt.datetime:
+        """Read a moment on the workbook's clock; on that of UTC where no timezone is given."""
+        return moment.astimezone(ZoneInfo(self.timezone or "UTC"))
 
 
 @dataclass(frozen=True)
@@ -243,10 +252,62 @@ def open_team_review(params: str | Path, *, team: str, period: str, audience: st
     return _open(params, kind="team", subject=team, period=period, audience=audience)
 
 
-def _open(params: str | Path, *, kind: str, subject: str, period: str, audience: str) -> Review:
+def _open(params: str | Path, *, kind: SubjectKind, subject: str, period: str, audience: str) -> Review:
     book = params_file.load(params_file.find(str(params), Path.cwd()))
-    data = slicefile.read_slice(book, kind=kind, subject=subject, period=Period.parse(period, book.fiscal), audience=audience)
-    return from_slice(data, book.fiscal)
+    about = About(kind, subject, Period.parse(period, book.fiscal).name)
+    data, minutes = _read(book, about, audience)
+    known = data["data"] | {"before": _before(book, about, audience, minutes)}
+    opened = from_slice(data | {"data": known}, book.fiscal, minutes=minutes)
+    return replace(opened, params_path=book.path, answer=_answer(book, data, minutes))
+
+
+def _before(book: Params, about: About, audience: str, minutes: Minutes) -> dict[str, dict[str, float | None]]:
+    """The figures that were disputed and have been taken again since: values by figure, by snapshot."""
+    asked: dict[str, Any] = {"kind": about.kind, "subject": about.subject, "audience": audience}
+    period = Period.parse(about.period, book.fiscal)
+    found: dict[str, dict[str, float | None]] = {}
+    for entry in minutes.of_kind("resolution"):
+        snapshot = getattr(entry.payload, "snapshot_before", None)
+        if snapshot and slicefile.exists(book, snapshot):
+            then = slicefile.read_slice(book, **asked, period=period, pinned=snapshot)["history"]
+            place = {name: then["columns"].index(name) for name in ("kpi", "period", "value")}
+            rows = [row for row in then["data"] if row[place["period"]] == about.period]
+            found[snapshot] = {row[place["kpi"]]: row[place["value"]] for row in rows}
+    return found
+
+
+def _read(book: Params, about: About, audience: str) -> tuple[dict[str, Any], Minutes]:
+    """Read what one notebook works with: the minutes, and the slice of the snapshot that they pin or the period uses."""
+    slicefile.check_audience(audience, f"reviewlib freeze {book.path.name} --period {about.period}")
+    period = Period.parse(about.period, book.fiscal)
+    asked: dict[str, Any] = {"kind": about.kind, "subject": about.subject, "period": period, "audience": audience}
+    minutes = records.read_minutes(book, about, "rep" if audience == "rep" else "manager")
+    return slicefile.read_slice(book, **asked, pinned=minutes.state.snapshot), minutes
+
+
+def form_of(book: Params, about: About) -> str:
+    """Write the form for a rep's answer: plain Markdown, of what the rep may read."""
+    data, minutes = _read(book, about, "rep")
+    kpis = [(kpi["key"], kpi["label"]) for kpi in data["kpis"] if kpi["of"] is None]
+    return forms_text.response_form(minutes, book=_named(book, data), kpis=kpis)
+
+
+def form_name(subject_name: str, subject_id: str) -> str:
+    """Name the file of the form, which lies beside the rep's copy."""
+    return f"{slug(subject_name, subject_id)}-answer.md"
+
+
+def _answer(book: Params, data: Mapping[str, Any], minutes: Minutes) -> Answer | None:
+    """How the rep answers; None on the manager's copy, on a team's, and once both sides have signed."""
+    if minutes.audience != "rep" or minutes.about.kind != "rep" or minutes.state.closed:
+        return None
+    address = forms_text.address_of(book, data["subject"]["manager"])
+    mailto = forms_text.mailto(minutes, book=_named(book, data), address=address)
+    return Answer(mailto, form_name(data["subject"]["name"], data["subject"]["id"]))
+
+
+def _named(book: Params, data: Mapping[str, Any]) -> forms_text.Book:
+    return forms_text.Book(book.name, book.title or book.name, data["subject"]["name"], data["period"])
 
 
 def from_slice(data: Mapping[str, Any], fiscal: FiscalYear, *, minutes: Minutes | None = None) -> Review:

@@ -1,4 +1,4 @@
-"""A run: the reviews of one period, from the frozen evidence to pages, index, scorecard and manifest."""
+"""A run: the reviews of one period, from evidence and journal to pages, index, scorecard and manifest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reviewlib import files, manifest, overview, starter
+from reviewlib import beside, files, manifest, overview, sealed, standing, starter
 from reviewlib.errors import ParamsError, SubjectError
 from reviewlib.evidence import kpis, snapshot, sources
 from reviewlib.evidence.dossier import compile_dossier, default_period
@@ -20,6 +20,7 @@ from reviewlib.pages import exporter, index, sentences
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.press import batch
+from reviewlib.standing import Standing
 
 #: Seconds that one cell of a review may take.
 TIMEOUT: Final = 120.0
@@ -65,6 +66,7 @@ def freeze(
     frozen = [snapshot.freeze(params, period, reps=reps, teams=teams) for period in periods]
     for each in frozen:
         snapshot.use(params, each)
+        standing.of(params, each)
     return frozen
 
 
@@ -165,20 +167,25 @@ def run(
     """
     folder = params.reports / frozen.period.name
     modes = snapshot.modes_of(params)
-    chosen = [subject for subject in frozen.subjects if _chosen(subject, reps, teams)]
-    jobs = [job for subject in chosen for job in _jobs(params, frozen.period, subject, folder)]
-    on_plan(len(jobs))
+    stands = standing.of(params, frozen)
+    subjects = {stands.about(subject): subject for subject in stands.subjects if _chosen(subject, reps, teams)}
+    jobs = {job.key: (job, subject) for subject in subjects.values() for job in _jobs(params, frozen.period, subject, folder)}
     before = manifest.read(folder)
-    entries: dict[str, Entry] = {}
+    entries: dict[str, Entry] = sealed.kept([before[key] for key in jobs if key in before], folder)
+    on_plan(len(jobs) - len(entries))
 
     def done(outcome: batch.Outcome) -> None:
-        entry = manifest.entry_of(outcome, folder=folder, snapshot=frozen.hash)
+        subject = jobs[outcome.job.key][1]
+        state = stands.state(subject)
+        entry = manifest.entry_of(
+            outcome, folder=folder, snapshot=stands.snapshot(subject), head=state.head, closed=state.closed
+        )
         entries[entry.key] = entry
         on_done(entry)
 
     try:
         batch.run(
-            jobs,
+            [job for key, (job, _) in jobs.items() if key not in entries],
             workers=workers or os.cpu_count() or 1,
             timeout=timeout,
             render=lambda nb, job: exporter.page(nb),
@@ -186,9 +193,11 @@ def run(
             problem=lambda job, failure: overview.problem_of(params, frozen, job, failure),
             modes=modes,
         )
+        for subject in subjects.values():
+            beside.lay(params, stands, subject, pages=_pages(subject, folder))
     finally:
-        _publish(params, frozen, folder, manifest.merged(before, entries, frozen), modes=modes)
-    return Result(frozen.period, folder, frozen, tuple(entries[job.key] for job in jobs))
+        _publish(params, frozen, stands, folder, manifest.merged(before, entries, stands.subjects), modes=modes)
+    return Result(frozen.period, folder, frozen, tuple(entries[key] for key in jobs))
 
 
 def _chosen(subject: Subject, reps: Sequence[str], teams: Sequence[str]) -> bool:
@@ -199,6 +208,12 @@ def _chosen(subject: Subject, reps: Sequence[str], teams: Sequence[str]) -> bool
 
 def _jobs(params: Params, period: Period, subject: Subject, folder: Path) -> list[batch.Job]:
     return [_job(params, period, subject, audience, folder) for kind, audience in PAGES if kind == subject.kind]
+
+
+def _pages(subject: Subject, folder: Path) -> dict[str, Path]:
+    """Where each audience's copy of a subject's review is."""
+    own = folder / subject.folder
+    return {who: own / page.format(slug=subject.slug) for (kind, who), page in PAGES.items() if kind == subject.kind}
 
 
 def _job(params: Params, period: Period, subject: Subject, audience: str, folder: Path) -> batch.Job:
@@ -216,22 +231,24 @@ def _job(params: Params, period: Period, subject: Subject, audience: str, folder
             "audience": audience,
         },
         notebook=executed,
-        page=own / PAGES[subject.kind, audience].format(slug=subject.slug),
+        page=_pages(subject, folder)[audience],
         problem=folder / "problems" / f"{stem}-{audience}.html",
         labels={"kind": subject.kind, "subject": subject.id, "audience": audience, "name": subject.name},
         folder=params.root,
     )
 
 
-def _publish(params: Params, frozen: Snapshot, folder: Path, entries: list[Entry], *, modes: files.Modes) -> None:
+def _publish(
+    params: Params, frozen: Snapshot, stands: Standing, folder: Path, entries: list[Entry], *, modes: files.Modes
+) -> None:
     """Write what stands over all reviews: scorecard, index, manifest."""
     table = io.StringIO()
     frozen.scorecard().to_csv(table, index=False, lineterminator="\n")
     files.write_all(
         {
             folder / "scorecard.csv": table.getvalue(),
-            folder / "index.html": index.index_page(overview.index_of(params, frozen, entries)),
-            folder / "manifest.json": manifest.text(params.name, frozen, entries),
+            folder / "index.html": index.index_page(overview.index_of(params, frozen, stands, entries)),
+            folder / "manifest.json": manifest.text(params.name, frozen, entries, stands.heads),
         },
         modes=modes,
     )

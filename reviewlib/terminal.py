@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from reviewlib.conduct import Status
+    from reviewlib.conversation.cadence import Row
     from reviewlib.evidence.quality import Report
     from reviewlib.manifest import Entry
 
@@ -112,3 +114,35 @@ def _coverage(report: Report) -> Table:
         share = "n/a" if item.share is None else f"{item.share:.1%}"
         table.add_row(item.column, Text(item.own), item.rows, share)
     return table
+
+
+def print_status(status: Status) -> None:
+    """Print how the reviews of a period stand: what is overdue first, then what is due, then what is done."""
+    console = Console()
+    rows = sorted(
+        status.rows, key=lambda row: (-row.days_overdue, row.due is None, row.due, row.subject.team or "", row.subject.name)
+    )
+    table = Table(title=f"{status.period}, on {status.today}", title_justify="left")
+    for name in ("review", "team", "state", "next", "waiting for", "due", ""):
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in _standing(row)))
+    console.print(table)
+    overdue = sum(1 for row in rows if row.days_overdue)
+    console.print(
+        Text(f"{len(rows)} reviews, {overdue} overdue." if rows else "No review is due in this period by the cadence.")
+    )
+    if status.reminder:
+        console.print(Text(status.reminder), soft_wrap=True)
+
+
+def _urgency(row: Row) -> tuple[object, ...]:
+    return (-row.days_overdue, row.due is None, row.due, row.subject.team or "", row.subject.name)
+
+
+def _standing(row: Row) -> tuple[str, ...]:
+    open_ones = [f"{count} {word} open" for count, word in ((row.disputes, "disputes"), (row.concerns, "concerns")) if count]
+    late = f"{row.days_overdue} days overdue" if row.days_overdue else ""
+    rest = "; ".join(part for part in (late, row.no_dates or "", *open_ones) if part)
+    who, due = row.waiting_for or "", str(row.due or "")
+    return (row.subject.name, row.subject.team or "", row.state.replace("_", " "), row.step or "done", who, due, rest)

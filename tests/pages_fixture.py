@@ -5,8 +5,16 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import talk
+
+from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation.minutes import Minutes, take
+from reviewlib.conversation.process import Audience
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.periods import FiscalYear, Period
@@ -143,9 +151,51 @@ def empty_slice(audience: str = "rep") -> dict[str, Any]:
     }
 
 
-def opened(data: dict[str, Any]) -> Review:
-    """Open a slice."""
-    return from_slice(copy.deepcopy(data), FiscalYear())
+def opened(data: dict[str, Any], minutes: Minutes | None = None) -> Review:
+    """Open a slice; without minutes nothing was said."""
+    return from_slice(copy.deepcopy(data), FiscalYear(), minutes=minutes)
+
+
+def talked(data: dict[str, Any], talks: Sequence[talk.Talk]) -> Review:
+    """Open a rep's slice with the conversation that the audience may read."""
+    return opened(data, talk.minutes_of(talks, data["audience"]))
+
+
+def team_talked(audience: Audience = "manager") -> Review:
+    """Open a team's slice, its reps at five different states, and a concern of the team's own."""
+    before, closed = talk.closed()
+    members = {"R-013": _renamed("R-013", before, closed)}
+    for number, (rep_id, name) in enumerate(
+        (("R-015", "Jonas Lindqvist"), ("R-014", "Kwame Mensah"), ("R-012", "Ingrid Solberg"), ("R-011", "Priya Raman"))
+    ):
+        one = talk.Talk(subject=rep_id, name=name)
+        if number > 0:
+            one.rep("self_review", perspective=f"WORDS-OF-{rep_id}")
+        if number > 1:
+            one.manager("feedback", stance="strength", kpi="win_rate", text="You listen first.")
+            one.manager(
+                "goal", statement="Close €600,000", kpi="revenue", baseline=589370.0, target=600000.0, due=dt.date(2026, 12, 31)
+            )
+        if number > 2:
+            one.manager("release", snapshot=talk.SNAPSHOT)
+        members[rep_id] = one.entries
+    own = talk.Talk(subject="North", name="North", kind="team")
+    own.manager("concern", text="Two territories have nobody.", owner="manager")
+    own.manager("feedback", stance="strength", kpi="win_rate", text="You helped each other in August.")
+    taken = {
+        rep_id: take(entries, About("rep", rep_id, "2026-Q3"), audience=audience, fiscal=FiscalYear())
+        for rep_id, entries in members.items()
+    }
+    return opened(team_slice(audience), own.minutes(audience, members=taken))
+
+
+def _renamed(rep_id: str, *talks: talk.Talk) -> list[Entry]:
+    """Let another rep have said all of this."""
+    return [
+        replace(entry, about=replace(entry.about, subject=rep_id), on_behalf_of=rep_id if entry.on_behalf_of else None)
+        for one in talks
+        for entry in one.entries
+    ]
 
 
 def _values() -> dict[str, Cells]:
@@ -406,16 +456,28 @@ def notebook(review: Review) -> Any:
 
 def index(**changes: Any) -> Any:
     """An index of two teams with one failure."""
-    import datetime as dt
-
     from reviewlib.pages import index as pages
 
     rows = (
         pages.Row(
-            "Amara Okafor", 398220.0, 375000.0, "strength", manager="north/manager/amara.html", rep="north/rep/amara.html"
+            "Amara Okafor",
+            398220.0,
+            375000.0,
+            "strength",
+            manager="north/manager/amara.html",
+            rep="north/rep/amara.html",
+            talk="Signed by both",
+            signed=True,
         ),
         pages.Row(
-            "Jonas Lindqvist", 300510.0, 330000.0, "watch", manager="north/manager/jonas.html", rep="north/rep/jonas.html"
+            "Jonas Lindqvist",
+            300510.0,
+            330000.0,
+            "watch",
+            manager="north/manager/jonas.html",
+            rep="north/rep/jonas.html",
+            talk="Released",
+            waits="Jonas",
         ),
         pages.Row("Grace O’Neill", None, None, "not_available", note="no page"),
     )

@@ -31,7 +31,23 @@ FLOORS = (
     ("review",),
     ("press",),
     ("pages",),
-    ("starter", "manifest", "overview", "runs", "terminal", "cli"),
+    (
+        "starter",
+        "demo_talk",
+        "manifest",
+        "standing",
+        "sealed",
+        "overview",
+        "beside",
+        "runs",
+        "handout",
+        "conduct",
+        "terminal",
+        "cli_options",
+        "cli_talk",
+        "cli",
+        "__main__",
+    ),
 )
 #: What the press may know of the rest.
 PRESS_KNOWS = {"errors", "files"}
@@ -71,23 +87,39 @@ CONVERSATION = (
     "entries",
     "chain",
     "table",
-    "store",
+    "database",
     "security",
-    "upkeep",
     "people",
     "process",
     "minutes",
+    "scene",
+    "references",
+    "rights",
+    "wording",
+    "admission",
+    "store",
+    "upkeep",
+    "copies",
     "records",
     "cadence",
     "calendar",
+    "track",
     "progress",
+    "lookback",
     "goals",
+    "goalrows",
     "goalfile",
     "plans",
+    "marks",
     "forms_text",
+    "mails",
+    "surroundings",
     "responses",
+    "wishes",
+    "importing",
     "keeping",
 )
+WINGS = {"evidence": EVIDENCE, "conversation": CONVERSATION}
 
 
 def modules() -> list[Path]:
@@ -145,19 +177,28 @@ def test_the_press_knows_nothing_of_sales() -> None:
     assert known <= PRESS_KNOWS | {"press"}
 
 
-def test_evidence_is_ordered_from_sources_to_snapshot() -> None:
-    """Inside the wing of evidence a module imports only what stands below it."""
-    order = {name: place for place, name in enumerate(EVIDENCE)}
+@pytest.mark.parametrize("wing", WINGS)
+def test_a_wing_is_ordered(wing: str) -> None:
+    """Inside a wing a module imports only what stands below it."""
+    order = {name: place for place, name in enumerate(WINGS[wing])}
     for name, place in order.items():
-        own = {other[1] for other in imports_of(PACKAGE / "evidence" / f"{name}.py") if other[:1] == ("evidence",)}
+        own = {other[1] for other in imports_of(PACKAGE / wing / f"{name}.py") if other[:1] == (wing,) and len(other) > 1}
         assert {other for other in own if order[other] >= place} == set(), name
 
 
-def test_every_module_of_evidence_is_placed() -> None:
-    """A new module of the wing stands in the order, or beside it as one of the starting aids."""
-    names = {path.stem for path in (PACKAGE / "evidence").glob("*.py")} - {"__init__"}
-    beside = {name for name in names if name.startswith("sample")} | {"proposal", "mapping", "neighbours", "sniffing"}
-    assert names == set(EVIDENCE) | beside
+def test_every_module_of_a_wing_is_placed() -> None:
+    """A new module stands in its wing's order, or beside it as one of the starting aids."""
+    aids = {"proposal", "mapping", "neighbours", "sniffing"}
+    for wing, order in WINGS.items():
+        names = {path.stem for path in (PACKAGE / wing).glob("*.py")} - {"__init__"}
+        assert {name for name in names if not name.startswith("sample")} - aids == set(order)
+
+
+def test_the_conversation_knows_little_of_the_evidence() -> None:
+    """People's words take names and slices from the evidence, and nothing that reads the CRM."""
+    files = (PACKAGE / "conversation").glob("*.py")
+    known = {".".join(other) for path in files for other in imports_of(path) if other[:1] == ("evidence",)}
+    assert known <= {"evidence.slicefile", "evidence.subjects"}
 
 
 def test_public_names_are_those_of_all() -> None:

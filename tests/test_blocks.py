@@ -132,12 +132,6 @@ def test_incomplete_period_is_said(empty: Review, review: Review) -> None:
     assert "Incomplete" not in blocks.header(review).html
 
 
-def test_nothing_recorded_yet(review: Review) -> None:
-    """The sections that people write say that nothing is recorded, and what will stand there."""
-    for name in ("agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff"):
-        assert "Nothing recorded yet." in getattr(blocks, name)(review).html
-
-
 def test_next_period_has_its_target(review: Review, empty: Review) -> None:
     """The revenue target of the next period is the one that coverage is measured against; without one that is said."""
     assert "The revenue target of 2026-Q4 is €400,000." in _text(blocks.next_period(review).html)

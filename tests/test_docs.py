@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 import typer
+from ruamel.yaml import YAML
 
 from reviewlib import params_file, runs, starter
 from reviewlib.cli import app, main
+from reviewlib.conversation.goalfile import Known, read_goals
 from reviewlib.evidence import kpis, sample, sources
 from reviewlib.evidence.dossier import compile_dossier
 from reviewlib.evidence.kpis import KPIS, MAIN
@@ -93,6 +95,22 @@ def test_adding_a_kpi_is_one_entry(demo_params: Params, monkeypatch: pytest.Monk
     assert figure.verdict in ("strength", "on_track", "watch")
     assert "Share of the largest deal" in sections.scorecard(review).html
     assert f"€{won.max():,.0f}" in sections.figures(review).html
+
+
+def test_the_conversation_s_blocks_run(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docs/conversation.md shows of Python, params and goals files is taken as it stands."""
+    text = (ROOT / "docs" / "conversation.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(demo)
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(block, "conversation.md", "exec"), {})
+    plain = YAML(typ="safe").load((demo / "params" / "demo.yaml").read_text(encoding="utf-8"))
+    for block in re.findall(r"```yaml\n(.*?)```", f"{text}\n{README}", flags=re.DOTALL):
+        Params.model_validate(plain | YAML(typ="safe").load(block))
+    (goals,) = re.findall(r"```\n(rep,.*?)```", text, flags=re.DOTALL)
+    (demo / "goals.csv").write_text(goals, encoding="utf-8")
+    known = Known(teams={"R-014": "North"}, units={"win_rate": "percent"})
+    (given,) = read_goals(demo / "goals.csv", known=known)
+    assert (given.goal["target"], len(given.milestones)) == (0.45, 1)
 
 
 def test_papermill_alone_runs_the_notebook(demo: Path) -> None:

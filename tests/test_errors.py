@@ -48,6 +48,6 @@ def test_exit_codes() -> None:
 
 def test_drawn_tree_is_the_tree_of_classes() -> None:
     """The tree at the top of the module names every error class, and no other."""
-    drawn = set(re.findall(r"^    [├└─ ]*(\w+Error)\b", errors.__doc__ or "", flags=re.MULTILINE))
+    drawn = set(re.findall(r"^    [├└│─ ]*(\w+Error)\b", errors.__doc__ or "", flags=re.MULTILINE))
     assert drawn == {name for name in tree(ReviewError) if hasattr(errors, name)}
     assert drawn == {name for name in vars(errors) if name.endswith("Error")}

@@ -2,94 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import browser
 import nbformat
 import pytest
+from lab import ROOT, Lab, assert_ran, lay_workbook, reviewlib, run_all, serving
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Page
 
 from reviewlib.press import clean
-
-ROOT = Path(__file__).parents[1]
-TOKEN = "for-this-test"
-SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
-}
-CELLS = """
-async () => {
-  const widget = window.jupyterapp.shell.currentWidget;
-  await widget.context.ready;
-  await widget.sessionContext.ready;
-  await widget.sessionContext.session.kernel.info;
-  await window.jupyterapp.commands.execute('notebook:run-all-cells');
-  return widget.content.model.toJSON().cells;
-}
-"""
-
-
-@dataclass(frozen=True)
-class Lab:
-    """A JupyterLab that serves one folder."""
-
-    url: str
-    folder: Path
-
-    def address(self, notebook: Path) -> str:
-        """Return where a notebook of the folder opens."""
-        return f"{self.url}/lab/tree/{notebook.relative_to(self.folder).as_posix()}?token={TOKEN}&reset"
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with browser.launch() as running:
         yield running
-
-
-def _environment(private: Path) -> dict[str, str]:
-    names = (
-        "JUPYTER_CONFIG_DIR",
-        "JUPYTER_DATA_DIR",
-        "JUPYTER_RUNTIME_DIR",
-        "JUPYTERLAB_SETTINGS_DIR",
-        "JUPYTERLAB_WORKSPACES_DIR",
-    )
-    folders = {name: str(private / name.lower()) for name in (*names, "IPYTHONDIR")}
-    config = private / "jupyter_config_dir" / "labconfig"
-    config.mkdir(parents=True)
-    (config / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
-    return {**os.environ, **folders}
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        if server.poll() is not None:
-            break
-        try:
-            urllib.request.urlopen(f"{url}/api?token={TOKEN}", timeout=5)
-            return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start: {log.read_text()[-2000:]}")
 
 
 @pytest.fixture(scope="module")
@@ -99,40 +29,8 @@ def workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, workbook: Path) -> Iterator[Lab]:
-    private = tmp_path_factory.mktemp("jupyter")
-    url = f"http://127.0.0.1:{_free_port()}"
-    options = [
-        "--no-browser",
-        "--allow-root",
-        "--ip=127.0.0.1",
-        f"--port={url.rsplit(':', 1)[1]}",
-        f"--ServerApp.root_dir={workbook}",
-    ]
-    options += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"]
-    options += ["--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True"]
-    with (private / "log").open("wb") as log:
-        command = [sys.executable, "-m", "jupyterlab", *options]
-        server = subprocess.Popen(command, env=_environment(private), stdout=log, stderr=log, cwd=private)
-        try:
-            _wait(url, server, private / "log")
-            yield Lab(url=url, folder=workbook)
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def run_all(page: Page) -> list[dict[str, Any]]:
-    """Run every cell of the open notebook and return them with their outputs."""
-    page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell.currentWidget?.context")
-    cells: list[dict[str, Any]] = page.evaluate(CELLS)
-    return [cell for cell in cells if cell["cell_type"] == "code"]
-
-
-def assert_ran(cells: list[dict[str, Any]]) -> None:
-    """Check that every cell ran, in order, and none left an error or a warning."""
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
-    noise = [output for cell in cells for output in cell["outputs"] if output["output_type"] in ("error", "stream")]
-    assert noise == []
+    with serving(workbook, tmp_path_factory.mktemp("jupyter")) as running:
+        yield running
 
 
 def assert_no_code(page: Page) -> None:
@@ -194,18 +92,15 @@ def test_a_cleaned_notebook_is_collapsed(chromium: Browser, lab: Lab) -> None:
 @pytest.fixture(scope="module")
 def sample(workbook: Path) -> Path:
     """Copy the sample company into the served folder and run one rep's and one team's reviews."""
-    shutil.copytree(ROOT / "params", workbook / "params")
-    shutil.copytree(ROOT / "notebooks", workbook / "notebooks")
-    command = [sys.executable, "-c", "from reviewlib.cli import main; main()"]
-    arguments = ["run", "params/demo.yaml", "--period", "2026-Q3", "--rep", "R-014"]
-    done = subprocess.run([*command, *arguments], cwd=workbook, capture_output=True, text=True, timeout=250)
-    assert done.returncode == 0, done.stderr
+    lay_workbook(workbook)
+    reviewlib(workbook, "run", "params/demo.yaml", "--period", "2026-Q3", "--rep", "R-014")
     return workbook
 
 
 def _sections(name: str) -> int:
     notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
-    return sum("\nrl.blocks." in cell.source for cell in notebook.cells) - 1  # the header is no section
+    calls = [cell.source for cell in notebook.cells if "\nrl.blocks." in cell.source or "\nrl.forms." in cell.source]
+    return len(calls) - 1  # the header is no section
 
 
 def _look(chromium: Browser, lab: Lab, notebook: Path, sections: int) -> None:

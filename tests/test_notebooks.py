@@ -41,11 +41,12 @@ SECTIONS = {
             "reps",
             "distribution",
             "achievements",
+            "agreed",
+            "feedback",
+            "goals",
             "team_goals",
-            "skills",
-            "reviews",
         ],
-        *["figures"],
+        *["skills", "development", "recognition", "reviews", "signoff", "figures"],
     ],
 }
 
@@ -107,10 +108,10 @@ def test_the_second_cell_opens_the_review(notebook: nbformat.NotebookNode, name:
 
 
 def test_every_other_cell_is_one_call(notebook: nbformat.NotebookNode) -> None:
-    """A cell is one call of a block or chart: the review first, then literals by name; no loop, no branch, no assignment."""
+    """A cell is one call of a block, chart or form: the review first, then literals by name; no loop, no assignment."""
     for cell in notebook.cells[2:]:
         call = _call(cell.source)
-        assert ast.unparse(call.func).startswith(("rl.blocks.", "rl.charts."))
+        assert ast.unparse(call.func).startswith(("rl.blocks.", "rl.charts.", "rl.forms."))
         assert [ast.unparse(argument) for argument in call.args] == ["review"]
         assert all(keyword.arg and isinstance(keyword.value, ast.Constant) for keyword in call.keywords)
 
@@ -127,4 +128,4 @@ def test_every_name_that_is_called_exists(notebook: nbformat.NotebookNode) -> No
 def test_the_sections_stand_in_the_order_of_the_meeting(notebook: nbformat.NotebookNode, name: str) -> None:
     """The blocks come in the order in which a review is talked through, figures last."""
     calls = [ast.unparse(_call(cell.source).func) for cell in notebook.cells[2:]]
-    assert [call.removeprefix("rl.blocks.") for call in calls if call.startswith("rl.blocks.")] == SECTIONS[name]
+    assert [call.rpartition(".")[2] for call in calls if call.startswith(("rl.blocks.", "rl.forms."))] == SECTIONS[name]

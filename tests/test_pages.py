@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import re
 import subprocess
@@ -14,12 +15,14 @@ from typing import Any
 import nbformat
 import pages_fixture as made
 import pytest
+import talk
 from browser import axe, launch, overflow, view
 from playwright.sync_api import Browser
 
 from reviewlib.pages import index
 from reviewlib.pages.exporter import ReviewExporter, page
 from reviewlib.press.export import inspect_page
+from reviewlib.review import Review
 
 WIDTHS = (320, 390, 640, 768, 1019, 1020, 1280, 1600)
 LONG = "Wolfgang-Amadeus Theophilus von und zu Hohenzollern-Sigmaringen"
@@ -33,6 +36,36 @@ def _swiss() -> dict[str, Any]:
     return data
 
 
+def _endless() -> Review:
+    """A review in which everybody writes one word of five hundred letters into every field."""
+    word = "Donaudampfschifffahrt" * 24
+    one = talk.Talk()
+    goal = one.manager("goal", statement=word, deliverable=word, scope=word, relevance="gap", because=word)
+    one.manager("milestone", of=goal.id, text=word, due=dt.date(2026, 11, 1))
+    one.manager("update", of=goal.id, status="open", note=word)
+    one.rep("agreement", of=goal.id, agrees=False, text=word)
+    one.rep("self_review", perspective=word, insights=f"- {word}", challenges=f"1. {word}")
+    said = one.manager("feedback", stance="improve", behaviour=word, text=word, example=word)
+    one.rep("reply", of=said.id, text=word)
+    dispute = one.rep("dispute", kpi="win_rate", deal=word[:300], reason=word)
+    one.manager("resolution", of=dispute.id, outcome="partly", text=word, snapshot_before=word[:300])
+    one.manager("concern", text=word, doing=word, visibility="manager_only")
+    one.manager("action", decision="dismissed", recommended=word, reason=word)
+    one.manager("development", way="coaching", skill=word, text=word, owner=word, kpi="win_rate")
+    one.manager("recognition", title=word, text=word, reward="bonus", reward_text=word)
+    one.manager("rating", value=1, label=word, out_of=5, comment=word)
+    one.manager("release", snapshot=talk.SNAPSHOT)
+    one.manager("signoff", side="manager", how="disagree", name=word, comment=word, head="x")
+    one.manager("amendment", text=word, of=goal.id)
+    later = talk.Talk(period="2026-Q3", start=dt.datetime(2026, 10, 13, tzinfo=dt.UTC))
+    before = talk.Talk(period="2026-Q2", start=dt.datetime(2026, 7, 13, tzinfo=dt.UTC))
+    old = before.manager("action", decision="added", text=word)
+    before.manager("release", snapshot="x")
+    later.entries += one.entries
+    later.manager("update", of=old.id, status="done", note=word)
+    return made.talked(made.rep_slice("manager"), [before, later])
+
+
 def _pages() -> dict[str, str]:
     slices = {
         "rep": made.rep_slice(),
@@ -43,10 +76,18 @@ def _pages() -> dict[str, str]:
         "swiss": _swiss(),
     }
     pages = {name: page(made.notebook(made.opened(data))) for name, data in slices.items()}
+    talked = {
+        "talk_rep": made.talked(made.rep_slice(), talk.closed()),
+        "talk_manager": made.talked(made.rep_slice("manager"), talk.released()),
+        "talk_team": made.team_talked(),
+        "endless": _endless(),
+    }
+    pages |= {name: page(made.notebook(review)) for name, review in talked.items()}
     return pages | {"index": index.index_page(made.index()), "problem": index.problem_page(made.problem())}
 
 
 PAGES = ("rep", "manager", "team", "team_rep", "empty", "swiss", "index", "problem")
+PAGES += ("talk_rep", "talk_manager", "talk_team", "endless")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +108,7 @@ def chrome() -> Iterator[Browser]:
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_quiet_and_accessible(chrome: Browser, pages: dict[str, Path], name: str) -> None:
     """A page asks for nothing, logs nothing and has no axe violation, light and dark, with evidence unfolded."""
-    for scheme in ("light", "dark") if name in ("rep", "index") else ("light",):
+    for scheme in ("light", "dark") if name in ("rep", "index", "talk_rep", "talk_manager") else ("light",):
         with view(chrome, pages[name], scheme=scheme) as seen:  # type: ignore[arg-type]
             # The longest lists stay folded: axe takes seconds for each and they are made like the others.
             seen.page.evaluate(

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from workbooks import workbook
 
+from reviewlib import runs
 from reviewlib.errors import PeriodError, ReviewError, SnapshotError
 from reviewlib.evidence import snapshot, sources
 from reviewlib.evidence.dossier import compile_dossier
@@ -40,7 +41,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
     params = workbook(
         tmp_path_factory.mktemp("book"), deals=deals, reps=reps, as_of="2026-10-15", crm={"history_from": "2026-01-01"}
     )
-    snapshot.use(params, snapshot.freeze(params, PERIOD))
+    runs.freeze(params, [PERIOD])
     return params
 
 

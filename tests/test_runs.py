@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from workbooks import workbook
 
-from reviewlib import manifest, overview, runs
+from reviewlib import manifest, overview, runs, standing
+from reviewlib.conversation.entries import About, Head
 from reviewlib.errors import ParamsError, ReviewError
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.manifest import Entry
@@ -65,18 +66,20 @@ def rows(found: index.Index) -> dict[str, index.Row]:
 def test_the_index_says_how_each_review_stands(book: Params, frozen: Snapshot) -> None:
     """Made, failed, made from older figures, not made yet: each has its word, its link, and its place in the sentence."""
     entries = [entry(frozen, "R1"), entry(frozen, "R2", state="failed"), entry(frozen, "R3", snapshot="older")]
-    found = overview.index_of(book, frozen, entries)
+    found = overview.index_of(book, frozen, standing.of(book, frozen), entries)
     states = {name: row.state for name, row in rows(found).items()}
     assert states == {"Ada (R1)": "Open", "Ada (R2)": "Failed", "Cem": "Outdated"}
     assert [failure.page for failure in found.failures] == ["problems/R2.html"]
     page = index.index_page(found)
-    assert "1 of 3 reviews are made and open; 1 could not be made, 1 made from older figures." in page
-    assert {row.state for row in rows(overview.index_of(book, frozen, [])).values()} == {"Not made yet"}
+    assert "1 of 3 reviews are made, none is signed yet; 1 could not be made, 1 made from older figures." in page
+    assert {row.state for row in rows(overview.index_of(book, frozen, standing.of(book, frozen), [])).values()} == {
+        "Not made yet"
+    }
 
 
 def test_reps_without_a_team_stand_together(book: Params, frozen: Snapshot) -> None:
     """The index lists reps without a team under a heading of their own; their revenue is in the sum."""
-    teams = {team.name: team for team in overview.index_of(book, frozen, []).teams}
+    teams = {team.name: team for team in overview.index_of(book, frozen, standing.of(book, frozen), []).teams}
     assert set(teams) == {"North", "No team"}
     assert teams["No team"].revenue == 70
     assert teams["North"].revenue == 150
@@ -86,7 +89,7 @@ def test_a_partial_run_keeps_what_others_made(frozen: Snapshot) -> None:
     """The manifest keeps earlier reviews, replaces those made again, and drops who has no review any more."""
     before = {one.key: one for one in (entry(frozen, "R1", snapshot="older"), entry(frozen, "R2"), entry(frozen, "R9"))}
     again = entry(frozen, "R1")
-    merged = {one.key: one for one in manifest.merged(before, {again.key: again}, frozen)}
+    merged = {one.key: one for one in manifest.merged(before, {again.key: again}, frozen.subjects)}
     assert set(merged) == {"rep:R1:manager", "rep:R2:manager"}
     assert merged["rep:R1:manager"].snapshot == frozen.hash
 
@@ -94,8 +97,11 @@ def test_a_partial_run_keeps_what_others_made(frozen: Snapshot) -> None:
 def test_the_manifest_reads_back(frozen: Snapshot, tmp_path: Path) -> None:
     """What is written is read again, entry by entry."""
     entries = [entry(frozen, "R1"), entry(frozen, "R2", state="failed")]
-    (tmp_path / "manifest.json").write_text(manifest.text("book", frozen, entries), encoding="utf-8")
+    (tmp_path / "manifest.json").write_text(
+        manifest.text("book", frozen, entries, {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}), encoding="utf-8"
+    )
     assert list(manifest.read(tmp_path).values()) == entries
+    assert manifest.heads(tmp_path) == {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}
 
 
 def test_a_failure_page_holds_no_figures_and_the_command(book: Params, frozen: Snapshot, tmp_path: Path) -> None:
@@ -113,7 +119,9 @@ def test_a_failure_page_holds_no_figures_and_the_command(book: Params, frozen: S
     assert "reviewlib run params/book.yaml --period 2026-Q3 --rep &#39;R 1&#39;" in page
     assert "no luck" in page
     assert "Cem" not in page
-    assert manifest.entry_of(Outcome(job, Failure(None, None, "E", "m"), 1.0), folder=tmp_path, snapshot="s").error == "E: m"
+    failed = Outcome(job, Failure(None, None, "E", "m"), 1.0)
+    made = manifest.entry_of(failed, folder=tmp_path, snapshot="s", head=Head(2, "a"), closed=True)
+    assert (made.error, made.sequence, made.head, made.sealed) == ("E: m", 2, "a", False)
 
 
 def test_a_playbook_with_an_unknown_cell_is_refused(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_odd_ids_and_names(tmp_path: Path) -> None:
     assert all(len(path.name.encode()) <= 100 and path.name.isascii() for path in new)
     assert len({one.folder.casefold() for one in found.subjects}) == len(ODD)
     for rep_id, name in ODD:
-        review = open_review(params.path, rep=rep_id, period="2026-Q3", audience="rep")
+        review = open_review(params.path, rep=rep_id, period="2026-Q3")
         assert (review.subject.id, review.subject.name, review.figure("revenue").value) == (rep_id, name, 60)
         assert open_team_review(params.path, team=name, period="2026-Q3").subject.name == name
 

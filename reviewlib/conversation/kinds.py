@@ -126,6 +126,7 @@ class Dispute(Payload):
     kpi: Key = Field(title="Figure")
     deal: Key | None = Field(None, title="Deal", description="The deal's id, where one deal is the reason.")
     reason: Said = Field(title="Why")
+    snapshot: Key | None = Field(None, title="Figures", description="The snapshot that the figure stands in; filled in.")
 
 
 class Resolution(Payload):
@@ -134,7 +135,7 @@ class Resolution(Payload):
     of: Key = Field(title="Dispute")
     outcome: Literal["accepted", "partly", "rejected"] = Field(title="Outcome")
     text: Said = Field(title="What was found and done")
-    snapshot_before: Key | None = Field(None, title="Figures before", description="The snapshot that was disputed.")
+    snapshot_before: Key | None = Field(None, title="Figures before", description="The snapshot that was disputed; filled in.")
 
 
 class Action(Payload):
@@ -168,6 +169,9 @@ class Goal(Payload):
     scope: Words = Field("", title="Scope", description="Whose deals, which customers, which product.")
     baseline: float | None = Field(None, title="Baseline", description="In the figure's unit; a percentage as a fraction.")
     target: float | None = Field(None, title="Target", description="In the figure's unit; a percentage as a fraction.")
+    over: Key | None = Field(
+        None, title="Over", description="The period that the target covers, as FY2026; else each review’s own."
+    )
     due: dt.date | None = Field(None, title="Due")
     relevance: Relevance | None = Field(None, title="Why it matters")
     because: Words = Field("", title="Because", description="The gap, strength, aspiration or objective it serves.")

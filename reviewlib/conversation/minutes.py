@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reviewlib.conversation.entries import About, Entry, Head, current, edits, origins
-from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds import KINDS, Agreement, Payload, Recognition
 from reviewlib.conversation.process import Audience, State, StateName, state_of, visible
 from reviewlib.periods import FiscalYear, Period
 
@@ -23,13 +23,15 @@ class Minutes:
     Attributes:
         about: The review.
         audience: For whom.
-        state: Where the review stands. For the rep's copy before release, the manager's entries are not in it.
+        state: Where the review stands; entries that the audience may not read are not in it. Whether an answer is in tells its
+            name, also where the answer itself cannot be read yet.
         entries: Current entries of this review that the audience may read, oldest first.
         earlier: Current entries of the subject's earlier reviews that are looked back at: what carries over, and its updates.
         versions: How many times an entry was edited, by its current id; entries that never were are not in it.
         roots: The id of the first version of every entry here, by its id: replies may name any version.
         withheld: Kinds of which there are entries that this audience may not read yet.
-        members: A team's manager copy: the minutes of each of its reps, by id.
+        members: A team's manager copy: the minutes of each of its reps, by id. A team's copy for the reps: of each rep what the
+            rep agreed to show on the team's board.
     """
 
     about: About
@@ -69,8 +71,8 @@ class Minutes:
             "audience": self.audience,
             "state": {
                 "name": state.name,
-                "answer": state.answer.as_data() if state.answer in self.entries and state.answer else None,
-                "feedback": state.feedback.as_data() if state.feedback in self.entries and state.feedback else None,
+                "answer": state.answer.as_data() if state.answer else None,
+                "feedback": state.feedback.as_data() if state.feedback else None,
                 "release": state.release.as_data() if state.release else None,
                 "signatures": [entry.as_data() for entry in state.signatures.values()],
                 "head": [head.sequence, head.hash] if head else None,
@@ -131,51 +133,106 @@ def take(
     Args:
         entries: Every entry of the subject, of all periods, each review's in the order of its chain.
         about: The review.
-        audience: For whom; what they may not read is not in the result.
+        audience: For whom; what they may not read is not in the result, not even its id.
         fiscal: How period names are read.
-        members: For a team's manager copy, the minutes of its reps.
+        members: For a team, the minutes of its reps.
     """
-    own = [entry for entry in entries if entry.about == about]
-    state = state_of(own)
-    shown = visible(current(own), audience=audience, state=state)
-    looked_back_at = _earlier(entries, about, audience=audience, fiscal=fiscal)
-    known = [entry for entry in entries if entry in own or entry in looked_back_at]
+    chains = _chains(entries, about, fiscal)
+    known = _readable(chains, entries, audience)
+    standing = {entry.id for chain in chains.values() for entry in current(chain)}
+    shown = [entry for entry in known if entry.about == about and entry.id in standing]
+    looked_back_at = [
+        entry for entry in known if entry.about != about and entry.id in standing and entry.kind in LOOKED_BACK_AT
+    ]
     counts, roots = edits(known), origins(known)
-    together = [*shown, *looked_back_at]
-    hidden = [entry.kind for entry in current(own) if entry not in shown and entry.visibility == "shared"]
+    told = {roots[entry.id] for entry in (*shown, *looked_back_at)}
+    own = chains.get(about, [])
     return Minutes(
         about=about,
         audience=audience,
-        state=state if audience == "manager" else _for_rep(state, shown),
+        state=_state_for(audience, state_of(own), shown),
         entries=tuple(shown),
         earlier=tuple(looked_back_at),
-        versions={entry.id: counts[roots[entry.id]] for entry in together if counts[roots[entry.id]]},
-        roots={entry.id: roots[entry.id] for entry in known if _told(entry, together, roots)},
-        withheld=tuple(dict.fromkeys(hidden)) if audience == "manager" else (),
+        versions={entry.id: counts[roots[entry.id]] for entry in (*shown, *looked_back_at) if counts[roots[entry.id]]},
+        roots={entry.id: roots[entry.id] for entry in known if roots[entry.id] in told},
+        withheld=_withheld(own, shown) if audience == "manager" else (),
         members=members or {},
     )
 
 
-def _earlier(entries: Sequence[Entry], about: About, *, audience: Audience, fiscal: FiscalYear) -> list[Entry]:
-    """What the audience may read of the subject's earlier reviews; the rep only of those that were released."""
+def for_board(minutes: Minutes) -> Minutes:
+    """Leave of a rep's own copy only what the rep agreed to show to the team: recognitions, without what was paid for them.
+
+    Args:
+        minutes: Taken for the audience ``rep``, so that nothing is here before it was released.
+    """
+    shown = [
+        entry
+        for entry in minutes.of_kind("recognition")
+        if isinstance(entry.payload, Recognition) and entry.payload.for_board and _agreed(minutes, entry)
+    ]
+    entries = tuple(replace(entry, payload=_without_reward(entry.payload), supersedes=None) for entry in shown)
+    return Minutes(minutes.about, minutes.audience, state_of([]), entries, roots={entry.id: entry.id for entry in entries})
+
+
+def _chains(entries: Sequence[Entry], about: About, fiscal: FiscalYear) -> dict[About, list[Entry]]:
+    """The entries of earlier reviews and of this one, each by itself, oldest review first."""
     start = Period.parse(about.period, fiscal).start
-    reviews = dict.fromkeys(entry.about for entry in entries if entry.about != about)
+    chains: dict[About, list[Entry]] = {}
+    for entry in entries:
+        chains.setdefault(entry.about, []).append(entry)
+    ends = {review: Period.parse(review.period, fiscal).end for review in chains}
+    earlier = sorted((review for review in chains if review != about and ends[review] <= start), key=ends.__getitem__)
+    return {review: chains[review] for review in (*earlier, about) if review in chains}
+
+
+def _readable(chains: Mapping[About, Sequence[Entry]], entries: Sequence[Entry], audience: Audience) -> list[Entry]:
+    """Every version that the audience may read; what is about something that they may not read goes with it.
+
+    Entries come after those that they are about, so one walk finds those that hang on something hidden over several steps.
+    """
+    hidden = {entry.id for entry in entries}
     found: list[Entry] = []
-    for review in sorted(reviews, key=lambda one: Period.parse(one.period, fiscal).end):
-        if Period.parse(review.period, fiscal).end > start:
-            continue
-        own = [entry for entry in entries if entry.about == review]
-        found += visible(current(own), audience=audience, state=state_of(own))
-    return [entry for entry in found if entry.kind in LOOKED_BACK_AT]
+    for chain in chains.values():
+        for entry in visible(chain, audience=audience, state=state_of(chain)):
+            if entry.of not in hidden:
+                hidden.discard(entry.id)
+                # The id of a version that was kept from the reader says that there was one.
+                found.append(replace(entry, supersedes=None) if entry.supersedes in hidden else entry)
+    return found
 
 
-def _told(entry: Entry, shown: Sequence[Entry], roots: Mapping[str, str]) -> bool:
-    """Whether an id belongs to something that is shown, in any version; ids of hidden entries stay out."""
-    return any(roots[entry.id] == roots[one.id] for one in shown)
+def _withheld(own: Sequence[Entry], shown: Sequence[Entry]) -> tuple[str, ...]:
+    ids = {entry.id for entry in shown}
+    hidden = (entry.kind for entry in current(own) if entry.id not in ids and entry.visibility == "shared")
+    return tuple(dict.fromkeys(hidden))
 
 
-def _for_rep(state: State, shown: Sequence[Entry]) -> State:
-    """The state without what the rep may not read: before release even whether the manager has written."""
-    if state.released:
-        return state
-    return replace(state_of(shown), head=None)
+def _state_for(audience: Audience, state: State, shown: Sequence[Entry]) -> State:
+    """The state without what the reader may not read; before release the rep is not even told that the manager has written."""
+    if audience == "rep" and not state.released:
+        return replace(state_of(shown), head=None)
+    readable = {entry.id: entry for entry in shown}
+
+    def shown_of(entry: Entry | None) -> Entry | None:
+        return readable.get(entry.id) if entry else None
+
+    return replace(
+        state,
+        answer=shown_of(state.answer),
+        feedback=shown_of(state.feedback),
+        release=shown_of(state.release),
+        signatures={side: readable[entry.id] for side, entry in state.signatures.items() if entry.id in readable},
+    )
+
+
+def _agreed(minutes: Minutes, entry: Entry) -> bool:
+    word = minutes.agreed(entry)
+    return word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
+
+
+def _without_reward(payload: Payload) -> Payload:
+    """A public mention is public; a bonus or an incentive is between two people."""
+    if isinstance(payload, Recognition) and payload.reward != "mention":
+        return payload.model_copy(update={"reward": "none", "reward_text": ""})
+    return payload

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from reviewlib.conversation.entries import Entry, Head, current
 from reviewlib.conversation.kinds import Release, Side, Signoff
 
 Audience = Literal["manager", "rep"]
 StateName = Literal["open", "answer_in", "feedback_in", "released", "signed", "closed"]
-STATES: Final[Mapping[StateName, str]] = {
-    "open": "Open",
-    "answer_in": "The rep’s answer is in",
-    "feedback_in": "The manager’s part is in",
-    "released": "Released",
-    "signed": "Signed by one side",
-    "closed": "Signed by both",
-}
 
 
 @dataclass(frozen=True)

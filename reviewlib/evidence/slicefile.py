@@ -34,14 +34,7 @@ def read_slice(
         SnapshotError: Nothing is frozen for the period, or nothing for this subject and audience.
     """
     command = f"reviewlib freeze {params.path.name} --period {period}"
-    if audience not in AUDIENCES:
-        # Refused before a file is looked for: its name would hold what was asked for.
-        raise SnapshotError(
-            "There is no such audience.",
-            where="audience",
-            found=repr(audience),
-            do=f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both.",
-        )
+    check_audience(audience, command)
     folder = current_folder(params, period) if pinned is None else pinned_folder(params, pinned)
     if folder is None:
         raise SnapshotError(
@@ -62,9 +55,29 @@ def read_slice(
     return data
 
 
+def check_audience(audience: str, command: str) -> None:
+    """Refuse an audience that there is not, before a file is looked for: its name would hold what was asked for.
+
+    Raises:
+        SnapshotError: The message names the command that prepares both.
+    """
+    if audience not in AUDIENCES:
+        raise SnapshotError(
+            "There is no such audience.",
+            where="audience",
+            found=repr(audience),
+            do=f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both.",
+        )
+
+
 def slice_name(kind: str, subject: str, audience: str) -> str:
     """Name a slice's file by a hash: it holds no name and cannot leave its folder."""
     return f"{kind}-{hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}.{audience}.json"
+
+
+def exists(params: Params, snapshot: str) -> bool:
+    """Tell whether a snapshot's evidence is still there."""
+    return (params.reports / "snapshots" / snapshot / "snapshot.json").is_file()
 
 
 def pinned_folder(params: Params, snapshot: str) -> Path:

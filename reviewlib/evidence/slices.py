@@ -182,6 +182,7 @@ def _workbook(dossier: Dossier, snapshot: str, frozen_at: dt.datetime) -> dict[s
         "title": params.title or params.name,
         "currency": params.currency,
         "locale": params.locale,
+        "timezone": params.timezone,
         "as_of": setting.as_of.isoformat(),
         "as_of_declared": params.as_of is not None,
         "history_from": setting.history_from.isoformat(),

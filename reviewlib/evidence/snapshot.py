@@ -9,7 +9,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from reviewlib.errors import SubjectError
 from reviewlib.evidence import sources, tables
 from reviewlib.evidence.dossier import Dossier, compile_dossier, default_period
+from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, current_folder, slice_name
 from reviewlib.evidence.slices import Slicer
 from reviewlib.evidence.subjects import Subject, subjects_of
@@ -200,7 +201,14 @@ def _subjects(dossier: Dossier) -> list[Subject]:
         *(("team", team, team, team, ", ".join(sorted(managers[team])) or None) for team in dossier.teams()),
         *(("rep", post.rep_id, post.name, post.team, post.manager) for post in posts.values()),
     ]
-    return [_subject(*who, revenue.get((who[0], who[1]), {})) for who in everyone]
+    found = [_subject(*who, revenue.get((who[0], who[1]), {})) for who in everyone]
+    return [_with_post(one, posts[one.id]) if one.kind == "rep" else one for one in found]
+
+
+def _with_post(subject: Subject, post: Post) -> Subject:
+    """Add what the cadence goes by: the role, and the days in the company."""
+    first, last = (day.isoformat() if day else None for day in (post.started_on, post.left_on))
+    return replace(subject, role=post.role, started_on=first, left_on=last)
 
 
 def _subject(kind: str, subject: str, name: str, team: str | None, manager: str | None, revenue: Mapping[Any, Any]) -> Subject:

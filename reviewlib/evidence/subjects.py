@@ -9,7 +9,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Subject:
-    """A rep or a team that has a review in the period: where its files are, and the figures an index needs."""
+    """A rep or a team that has a review in the period: where its files are, the figures an index needs, a rep's role and days.
+
+    ``started_on`` and ``left_on`` are ISO dates, as JSON holds them.
+    """
 
     kind: str
     id: str
@@ -22,6 +25,9 @@ class Subject:
     target: float | None
     verdict: str
     reason: str | None
+    role: str | None = None
+    started_on: str | None = None
+    left_on: str | None = None
 
 
 def subjects_of(folder: Path) -> tuple[Subject, ...]:

@@ -1,30 +1,34 @@
 """The sections of a review: data to escaped HTML through the templates, one function a section.
 
-The same names serve reps and teams; the templates decide by ``review.kind``. What people write has its place here too, and says
-so as long as nothing is recorded.
+The same names serve reps and teams; the templates decide by ``review.kind``. What people write comes from ``talk``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-from reviewlib.pages import heading, labels, provenance, sentences, team_views, views
+from reviewlib.pages import heading, labels, plan_views, provenance, sentences, team_views, views
 from reviewlib.pages.components import things
 from reviewlib.pages.rendering import Display, lab_style, render
+from reviewlib.pages.section import section
+from reviewlib.pages.talk import (
+    agreed,
+    development,
+    feedback,
+    goals,
+    own_view,
+    recognition,
+    reviews,
+    signoff,
+    team_goals,
+)
 from reviewlib.review import Finding, Review
 
-#: What will stand in the sections that people write.
-_PEOPLE: Final = {
-    "agreed": ("What we agreed last time", "Each agreement of the last review stands here with what became of it, "
-        "the manager’s promises too."),
-    "feedback": ("Feedback and replies", "The manager’s feedback stands here, each point linked to a figure, with replies."),
-    "goals": ("Goals", "Goals agreed by both stand here, with their milestones and the progress that the figures show."),
-    "development": ("Development", "Coaching, training and mentoring stand here, with the figure each is meant to move."),
-    "recognition": ("Recognition", "Recognition confirmed by the manager stands here, and what may be shown to the team."),
-    "signoff": ("Sign-off", "Both sign here after the talk. A signature says that it took place and that "
-        "this page was read, not that every line is agreed with."),
-    "team_goals": ("Goals and development", "The goals of the team’s reps stand here: how many run, and which are behind."),
-}  # fmt: skip
+__all__ = [
+    "achievements", "agreed", "change", "customers", "development", "distribution", "feedback", "figures", "goals", "header",
+    "improve", "next_period", "own_view", "pipeline", "recognition", "reps", "reviews", "scorecard", "signoff", "skills",
+    "strengths", "summary", "team_goals",
+]  # fmt: skip
 
 
 def header(review: Review) -> Display:
@@ -39,7 +43,7 @@ def header(review: Review) -> Display:
         name=subject.name if review.kind == "rep" else heading.team_name(subject.name),
         when=f"{review.period.title()}, {labels.span(review.period)}",
         facts=heading.facts(review),
-        draft=review.audience == "rep",
+        draft=review.audience == "rep" and not review.minutes.state.released,
         manager=subject.manager,
         incomplete=heading.incomplete(review),
     )
@@ -57,12 +61,12 @@ def header(review: Review) -> Display:
 def summary(review: Review) -> Display:
     """The period in a few sentences."""
     told = [sentences.pieces(review, template) for template in review.summary]
-    return _section(review, "summary", "Summary", told=told, css_class="sum")
+    return section(review, "summary", "Summary", told=told, css_class="sum")
 
 
 def scorecard(review: Review) -> Display:
     """Every figure with target, trend, change, peers and verdict."""
-    return _section(
+    return section(
         review,
         "scorecard",
         "Scorecard" if review.kind == "rep" else "Team scorecard",
@@ -76,7 +80,7 @@ def scorecard(review: Review) -> Display:
 
 def change(review: Review) -> Display:
     """What changed since the previous period, and what explains it."""
-    return _section(
+    return section(
         review,
         "change",
         "What changed and why",
@@ -91,7 +95,7 @@ def change(review: Review) -> Display:
 def pipeline(review: Review) -> Display:
     """The open pipeline: how it moved, and at which stages it stands."""
     start = review.kpis.get("pipeline_start")
-    return _section(
+    return section(
         review,
         "pipeline",
         "Pipeline",
@@ -108,7 +112,7 @@ def customers(review: Review) -> Display:
     sheet, style = views.Sheet(review), sentences.style(review)
     base, kept, new = (sheet.value(key) for key in ("base_accounts", "kept_accounts", "new_customers"))
     words = f"{labels.value(kept, 'count', style=style)} of {things(base, 'accounts', style=style)} bought again"
-    return _section(
+    return section(
         review,
         "customers",
         "Customers won and kept",
@@ -134,39 +138,9 @@ def improve(review: Review) -> Display:
 
 
 def achievements(review: Review) -> Display:
-    """What the recognition rules found."""
-    return _section(review, "achievements", "Achievements", board=team_views.board(review))
-
-
-def agreed(review: Review) -> Display:
-    """What was agreed in the last review and what became of it."""
-    return _people(review, "agreed")
-
-
-def own_view(review: Review) -> Display:
-    """The rep's own view."""
-    title = f"{sentences.first_name(review.subject)}’s view"
-    return _section(review, "own_view", title, who=sentences.first_name(review.subject))
-
-
-def feedback(review: Review) -> Display:
-    """The manager's feedback and the replies to it."""
-    return _people(review, "feedback")
-
-
-def goals(review: Review) -> Display:
-    """The goals agreed, with their progress."""
-    return _people(review, "goals")
-
-
-def development(review: Review) -> Display:
-    """Coaching, training and mentoring."""
-    return _people(review, "development")
-
-
-def recognition(review: Review) -> Display:
-    """Recognition confirmed by the manager."""
-    return _people(review, "recognition")
+    """What the recognition rules found; on a team's page also its board, with what was confirmed and may be shown."""
+    shown = plan_views.board(review) if review.kind == "team" else []
+    return section(review, "achievements", "Achievements", board=team_views.board(review), shown=shown)
 
 
 def next_period(review: Review) -> Display:
@@ -179,7 +153,7 @@ def next_period(review: Review) -> Display:
         for figure in sheet.main()
         if figure.kpi.key != "attainment" and (figure.kpi.objective or figure.target is not None)
     ]
-    return _section(
+    return section(
         review,
         "next_period",
         f"What counts in {review.period.next}",
@@ -193,15 +167,10 @@ def next_period(review: Review) -> Display:
     )
 
 
-def signoff(review: Review) -> Display:
-    """The signatures."""
-    return _people(review, "signoff")
-
-
 def figures(review: Review) -> Display:
     """How the figures were made: what was read, and the evidence of each."""
     style = sentences.style(review)
-    return _section(
+    return section(
         review,
         "figures",
         "How the figures were made",
@@ -215,7 +184,7 @@ def figures(review: Review) -> Display:
 
 def reps(review: Review) -> Display:
     """The reps of a team side by side (manager's copy)."""
-    return _section(
+    return section(
         review,
         "reps",
         "Reps side by side",
@@ -228,7 +197,7 @@ def reps(review: Review) -> Display:
 def distribution(review: Review) -> Display:
     """Each rep's quota attainment on one line (manager's copy)."""
     dots, reach = team_views.dots(review)
-    return _section(
+    return section(
         review,
         "distribution",
         "Against targets",
@@ -239,48 +208,60 @@ def distribution(review: Review) -> Display:
     )
 
 
-def team_goals(review: Review) -> Display:
-    """The goals across the team."""
-    return _people(review, "team_goals")
-
-
 def skills(review: Review) -> Display:
     """Skills that open areas of the team call for."""
-    return _section(review, "skills", "Skills to build", skills=team_views.skills(review))
-
-
-def reviews(review: Review) -> Display:
-    """The state of each rep's review (manager's copy)."""
-    return _section(review, "reviews", "State of the reviews", names=[person.name for person in review.people.values()])
-
-
-def _section(review: Review, name: str, title: str, **values: Any) -> Display:
-    lead = review.leads.get(name)
-    filled = sentences.pieces(review, lead) if lead else []
-    given: dict[str, Any] = {"id": name, "title": title, "lead": filled, "review": review, **values}
-    html = render(f"blocks/{name}.html.j2", **given)
-    return Display(html, f"{title}: {review.subject.name}, {review.period}", {"section": name, "title": title})
-
-
-def _people(review: Review, name: str) -> Display:
-    title, what = _PEOPLE[name]
-    html = render("blocks/people.html.j2", id=name, title=title, lead=[], what=what)
-    return Display(html, f"{title}: nothing recorded yet", {"section": name, "title": title})
+    done = plan_views.done_about(review)
+    return section(review, "skills", "Skills to build", skills=team_views.skills(review, done), done=any(done.values()))
 
 
 def _findings(review: Review, name: str, title: str, kind: str) -> Display:
-    items = [_item(review, finding) for finding in review.findings if finding.kind == kind]
-    return _section(review, name, title, items=items)
+    decided = plan_views.decisions(review)
+    findings = [finding for finding in review.findings if finding.kind == kind]
+    items = [_item(review, finding, decided) for finding in findings]
+    shown = [decision for item in items for decision in item["shown"]]
+    # What was decided on a recommendation that the figures no longer give is still agreed.
+    rest = [one for one in decided if one not in shown and not _belongs_elsewhere(review, one, kind)]
+    return section(review, name, title, items=items, rest=rest)
 
 
-def _item(review: Review, finding: Finding) -> dict[str, Any]:
+def _belongs_elsewhere(review: Review, decision: plan_views.Decision, kind: str) -> bool:
+    """Decisions stand with the areas to improve, but for those on a strength."""
+    strengths = [finding for finding in review.findings if finding.kind == "strength"]
+    on_strength = any(_concerns(review, finding, decision) for finding in strengths)
+    return on_strength if kind == "improve" else not on_strength
+
+
+def _concerns(review: Review, finding: Finding, decision: plan_views.Decision) -> bool:
+    recommended = any(_same(review, act.text, decision) for act in finding.actions)
+    return recommended or (decision.kpi == finding.kpi and not decision.recommended)
+
+
+def _same(review: Review, text: str, decision: plan_views.Decision) -> bool:
+    """Whether a recommendation is the one decided on, written with its figures or before they were filled in."""
+    return any(plan_views.same(one, decision.recommended) for one in (text, sentences.fill(review, text)))
+
+
+def _item(review: Review, finding: Finding, decided: list[plan_views.Decision]) -> dict[str, Any]:
     first = sentences.first_name(review.subject)
     who = {"rep": first if review.kind == "rep" else "the rep", "manager": review.subject.manager or "the manager"}
+    own = [one for one in decided if one.kpi in (None, finding.kpi)]
+    actions = [
+        (
+            sentences.fill(review, act.text),
+            who.get(act.who, act.who),
+            act.offer,
+            [one for one in own if _same(review, act.text, one)],
+        )
+        for act in finding.actions
+    ]
+    added = [one for one in own if one.kpi and not one.recommended]
     return {
         "title": sentences.fill(review, finding.title),
         "text": sentences.pieces(review, finding.text),
         "evidence": " ".join(sentences.fill(review, line) for line in finding.evidence),
-        "actions": [(sentences.fill(review, act.text), who.get(act.who, act.who), act.offer) for act in finding.actions],
+        "actions": actions,
+        "added": added,
+        "shown": [*added, *(one for _, _, _, decisions in actions for one in decisions)],
         "key": finding.kpi,
     }
 

@@ -184,5 +184,13 @@ def things(number: float | None, noun: str, *, style: Style) -> str:
     return f"{labels.value(number, 'count', style=style)} {one}".strip()
 
 
+_NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def counted(number: int, noun: str, *, plural: str = "") -> str:
+    """Write a small number of things in words: "one new goal", "three goals"."""
+    return f"{_NUMBERS[number] if number < len(_NUMBERS) else number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def _clip(number: float) -> float:
     return min(100.0, max(0.0, number))

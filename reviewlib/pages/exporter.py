@@ -5,9 +5,10 @@ Imports are light: an exporter that cannot be loaded breaks every ``jupyter nbco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from nbconvert import HTMLExporter
@@ -15,6 +16,7 @@ from nbconvert import HTMLExporter
 _HERE = Path(__file__).parent
 _STYLE_END = "</style>"
 _SECTION_END = "</section>"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,31 @@ class ReviewExporter(HTMLExporter):
     def from_notebook_node(self, nb: Any, resources: Any = None, **_: Any) -> tuple[Any, dict[str, Any]]:
         """Render the page; code, widget state and whatever is no display of a review stay out.
 
+        What people wrote is taken from the journal as it is now, not from the notebook.
+
         Args:
             nb: The executed notebook.
             resources: nbconvert's own; the output's extension is put into it.
         """
+        from reviewlib.pages import refresh
+
         resources = self._init_resources(resources)  # type: ignore[no-untyped-call]
         resources["output_extension"] = self.file_extension
-        return page(nb), resources
+        folder = Path(resources["metadata"].get("path") or ".")
+        return page(nb, anew=refresh.anew(nb, folder)), resources
 
 
-def page(nb: Any) -> str:
-    """Render an executed notebook as one page."""
+def page(nb: Any, *, anew: Mapping[str, str] = _NOTHING) -> str:
+    """Render an executed notebook as one page.
+
+    Args:
+        nb: The executed notebook.
+        anew: Sections to show instead of the notebook's own, as HTML by their names.
+    """
     from reviewlib.pages.rendering import page_style, render
 
-    head, parts = parts_of(nb)
+    head, found = parts_of(nb)
+    parts = [replace(part, html=_body(anew[part.id])) if part.id in anew else part for part in found]
     title = str(head.get("title", "Review"))
     style = page_style(accent=str(head.get("accent", "")), accent_dark=str(head.get("accent_dark", "")), running=title)
     return render(
@@ -84,6 +97,11 @@ def page(nb: Any) -> str:
     )
 
 
+def _body(html: str) -> str:
+    """A section without the style that it carries for JupyterLab."""
+    return html.rpartition(_STYLE_END)[2]
+
+
 def parts_of(nb: Any) -> tuple[dict[str, Any], Sequence[Part]]:
     """Gather the displays of a notebook: the header's metadata, and the sections in order with their charts."""
     from reviewlib.press.export import fragments
@@ -94,7 +112,7 @@ def parts_of(nb: Any) -> tuple[dict[str, Any], Sequence[Part]]:
         name = str(fragment.metadata.get("section", ""))
         if name == "header":
             head = dict(fragment.metadata)
-            parts.insert(0, Part(name, "", fragment.html.rpartition(_STYLE_END)[2]))
+            parts.insert(0, Part(name, "", _body(fragment.html)))
         elif name:
             parts.append(Part(name, str(fragment.metadata.get("title", "")), fragment.html))
         elif parts and parts[-1].id != "header":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from reviewlib.pages import labels
+from reviewlib.pages import labels, signing
 from reviewlib.review import Review
 
 COPIES: Final = {"manager": "Manager’s copy", "rep": "Rep’s copy"}
@@ -25,7 +25,7 @@ def facts(review: Review) -> list[tuple[str, str]]:
         ("Left", labels.day(subject.left_on) if _inside(review, subject.left_on) else ""),
         ("Figures as of", labels.day(book.as_of)),
         ("Frozen", labels.day(book.frozen_at.date())),
-        ("State", "Open"),
+        ("State", signing.dated(review)),
         ("Copy", COPIES[review.audience]),
     ]
     return [(name, text) for name, text in found if text]
@@ -55,7 +55,8 @@ def foot(review: Review, kind: str) -> str:
         ("rep", "rep"): f"holds {name}’s figures and no other rep’s",
         ("rep", "manager"): f"holds {name}’s figures, for the manager’s use",
         ("team", "manager"): "holds the figures of named reps; not for passing on",
-        ("team", "rep"): "names no rep",
+        ("team", "rep"): "names reps only on the board, where they agreed to it" if review.minutes.members else "names no rep",
     }[review.kind, review.audience]
     made = f"Made from snapshot {review.workbook.snapshot}, figures as of {labels.day(review.workbook.as_of)}."
-    return f"{kind}, {review.period}. {COPIES[review.audience]}: {holds}. {made}"
+    head = signing.head(review.minutes)
+    return f"{kind}, {review.period}. {COPIES[review.audience]}: {holds}. {made}{f' {head}.' if head else ''}"

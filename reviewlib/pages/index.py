@@ -35,8 +35,9 @@ class Link:
 class Row:
     """One rep of the index.
 
-    ``manager`` and ``rep`` are paths to the two copies, relative to the index; None where a page was not made. ``note`` stands
-    in place of the bullet where there is no target.
+    ``state`` tells how the pages stand, ``talk`` how the review itself does, in words ("Released"), ``waits`` whom it waits for
+    ("Jonas"), ``signed`` whether it is closed. ``manager`` and ``rep`` are paths to the two copies, relative to the index; None
+    where a page was not made. ``note`` stands in place of the bullet where there is no target.
     """
 
     name: str
@@ -47,6 +48,9 @@ class Row:
     manager: str | None = None
     rep: str | None = None
     note: str = ""
+    talk: str = "Open"
+    waits: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ def index_page(index: Index) -> str:
         reps=reps,
         standing=_standing(index),
         verdict_of=_MARKS,
+        signed={team.name: sum(row.signed for row in team.rows) for team in index.teams},
         whole=_whole(index, style),
         teams=[_team(team, number, style) for number, team in enumerate(index.teams, 1)],
         tables=provenance.reconciliations(index.data, style=style),
@@ -168,9 +173,15 @@ def _standing(index: Index) -> str:
     states = Counter(row.state for team in index.teams for row in team.rows)
     whole = states.total()
     if states["Open"] == whole:
-        return f"All {whole} reviews are made and open."
+        return f"All {whole} reviews are made{_signed(index)}."
     rest = [f"{states[state]} {words}" for state, words in _REST.items() if states[state]]
-    return f"{states['Open']} of {whole} reviews are made and open; {', '.join(rest)}."
+    return f"{states['Open']} of {whole} reviews are made{_signed(index)}; {', '.join(rest)}."
+
+
+def _signed(index: Index) -> str:
+    """Say how many reviews are closed, as a part of a sentence."""
+    signed = sum(row.signed for team in index.teams for row in team.rows)
+    return f", {signed} of them signed" if signed else ", none is signed yet"
 
 
 def _whole(index: Index, style: Style) -> tuple[str, str]:

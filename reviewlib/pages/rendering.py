@@ -12,6 +12,8 @@ from typing import Any
 
 import jinja2
 
+from reviewlib.pages import words
+
 TEMPLATES = Path(__file__).parent / "templates"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -64,7 +66,7 @@ def colour(text: str, *, dark: bool = False) -> str:
 
 def _css_string(text: str) -> str:
     """Quote text for a style sheet: whatever is no plain character is escaped by its code."""
-    return '"' + re.sub(r"[^\w ,.:()’–-]", lambda found: f"\\{ord(found[0]):x} ", text) + '"'
+    return '"' + re.sub(r"[^\w ,.’–-]", lambda found: f"\\{ord(found[0]):x} ", text) + '"'
 
 
 def _percent(number: float) -> str:
@@ -75,4 +77,4 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-FILTERS = {"css_string": _css_string, "at": _percent, "base64": _base64}
+FILTERS = {"css_string": _css_string, "at": _percent, "base64": _base64, "blocks": words.blocks}

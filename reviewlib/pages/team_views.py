@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import Bullet, Spark
@@ -49,6 +51,7 @@ class Skill:
     count: str
     evidence: str
     offer: str
+    done: tuple[str, ...] = ()
 
 
 def members(review: Review) -> list[Member]:
@@ -153,8 +156,14 @@ def board(review: Review) -> list[tuple[str, list[tuple[str, str]]]]:
     return list(found.items())
 
 
-def skills(review: Review) -> list[Skill]:
-    """List the skills that open areas of the team call for, those of most reps first."""
+def skills(review: Review, done: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> list[Skill]:
+    """List the skills that open areas of the team call for, those of most reps first; then what else is being learned.
+
+    Args:
+        review: The team's review.
+        done: By skill, what is planned or was done about it.
+    """
+    by_skill = {_plain(name): told for name, told in done.items()}
     sheets = {person.name: Sheet(review, rep_id=rep_id) for rep_id, person in review.people.items()}
     rows = []
     for finding in review.findings:
@@ -164,15 +173,22 @@ def skills(review: Review) -> list[Skill]:
                 rows.append((len(short), action.skill, short, action.offer or "", finding.kpi))
     unique = {(skill, kpi): (number, skill, short, offer, kpi) for number, skill, short, offer, kpi in rows}
     ordered = sorted(unique.values(), key=lambda row: -row[0])
+    called_for = {_plain(skill) for _, skill, _, _, _ in ordered}
+    rest = [(name, told) for name, told in done.items() if told and _plain(name) not in called_for]
     return [
         Skill(
             name=skill,
             count=f"{number} of {len(sheets)} reps" if sheets else "",
             evidence=f"{review.kpis[kpi].label}: {', '.join(short) or Sheet(review).text(kpi)}.",
             offer=offer or "nothing offered yet",
+            done=by_skill.get(_plain(skill), ()),
         )
         for number, skill, short, offer, kpi in ordered
-    ]
+    ] + [Skill(name, "", "No open area of the team calls for it.", "", told) for name, told in rest]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _short_of(sheets: dict[str, Sheet], kpi: str) -> list[str]:

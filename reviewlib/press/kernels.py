@@ -88,7 +88,11 @@ def _manager_class(folder: Path, kernels: Kernels) -> type[AsyncKernelManager]:
             return KernelSpec(resource_dir="", **get_kernel_dict())
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-            await cast(Any, super().start_kernel)(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+            # Nobody looks on: a run that is started in a notebook must not pass on that it is one.
+            env = {
+                name: value for name, value in (options.pop("env", None) or os.environ).items() if name != "JPY_SESSION_NAME"
+            }
+            await cast(Any, super().start_kernel)(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env, **options)
             kernels.started(self)
 
         async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]

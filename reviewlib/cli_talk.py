@@ -1,0 +1,176 @@
+"""The commands of the conversation: hand out, import, release, look after the journal, see what is due."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reviewlib.cli_options import AsJson, ParamsPath, PeriodName, period_of, shown
+
+if TYPE_CHECKING:
+    from reviewlib.params import Params
+    from reviewlib.standing import Standing
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+Reps = Annotated[list[str] | None, typer.Option("--rep", metavar="R", help="This rep, by id; may be repeated.")]
+Teams = Annotated[list[str] | None, typer.Option("--team", metavar="T", help="This team and its reps; may be repeated.")]
+
+
+@app.command(epilog="Example: reviewlib release params/demo.yaml --period 2026-Q3 --rep R-014")
+def release(params: ParamsPath, period: PeriodName = None, rep: Reps = None, team: Teams = None) -> None:
+    """Release reviews: the reps may read what the manager wrote, and the figures stay as they are now."""
+    from reviewlib import conduct
+
+    book, stands = _standing(params, period)
+    subjects = conduct.chosen(stands, reps=rep or [], teams=team or [])
+    conduct.release(book, stands, subjects)
+    for subject in subjects:
+        typer.echo(f"{subject.name}: released on snapshot {stands.current}")
+    typer.echo(f"Next: {conduct.next_run(book, stands, subjects, path=shown(book.path))}")
+
+
+@app.command(epilog="Example: reviewlib handout params/demo.yaml --period 2026-Q3 --out handout")
+def handout(
+    params: ParamsPath,
+    period: PeriodName = None,
+    manager: Annotated[
+        list[str] | None, typer.Option("--manager", metavar="NAME", help="Only this manager's folder; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the managers' folders go.")] = None,
+) -> None:
+    """Give each manager one folder: their own pages, and per rep what goes to that rep."""
+    from reviewlib import handout as parcels
+
+    book, stands = _standing(params, period)
+    place = out or book.reports / stands.period.name / "handout"
+    for parcel in parcels.hand_out(book, stands, place, managers=manager or []):
+        typer.echo(f"{shown(parcel.folder)}: {parcel.manager}, {parcel.reps} reps, {parcel.released} released")
+
+
+@app.command(name="import-response", epilog="Example: reviewlib import-response params/demo.yaml answer.md")
+def import_response(
+    params: ParamsPath,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The rep's answer: the mail (.eml or its text) or the form.")],
+) -> None:
+    """Record what a rep sent: the mail's text or the response form."""
+    from reviewlib import conduct, params_file
+
+    book = params_file.load(params)
+    taken = conduct.import_response(book, file)
+    typer.echo(taken.plan.as_text())
+    typer.echo(f"{len(taken.entries)} recorded")
+
+
+@app.command(name="import-goals", epilog="Example: reviewlib import-goals params/demo.yaml goals.csv --period 2026-Q3")
+def import_goals(
+    params: ParamsPath,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Goals of many: YAML or CSV.")],
+    period: PeriodName = None,
+) -> None:
+    """Give goals to many reps at once; all are recorded, or none."""
+    from reviewlib import conduct
+
+    book, stands = _standing(params, period)
+    for name, count in conduct.import_goals(book, stands, file).items():
+        typer.echo(f"{name}: {count} recorded")
+
+
+@app.command(name="export-data", epilog="Example: reviewlib export-data params/demo.yaml --rep R-014 --out okafor")
+def export_data(
+    params: ParamsPath,
+    rep: Annotated[str, typer.Option("--rep", metavar="R", help="The rep's id.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder that is made.")],
+) -> None:
+    """Write everything that the journal holds about one rep, to be read and to be processed."""
+    from reviewlib import params_file
+    from reviewlib.conversation import keeping
+
+    for path in keeping.export_data(params_file.load(params), rep, out):
+        typer.echo(shown(path))
+
+
+@app.command(epilog="Example: reviewlib verify params/demo.yaml")
+def verify(params: ParamsPath, as_json: AsJson = False) -> None:
+    """Walk the journal's chains, and hold them against the manifests and the signed pages."""
+    from reviewlib import conduct, params_file
+
+    found = conduct.verify(params_file.load(params))
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
+    else:
+        for problem in found.problems:
+            typer.echo(problem)
+        state = f"{len(found.problems)} problems" if found.problems else "all is as it was written"
+        typer.echo(f"{found.entries} entries in {found.reviews} reviews, {found.pages} signed pages: {state}")
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: reviewlib backup params/demo.yaml")
+def backup(
+    params: ParamsPath,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The backup's file; beside the journal if not given.")
+    ] = None,
+) -> None:
+    """Copy the journal while it is in use, with the database's own means."""
+    from reviewlib import params_file
+    from reviewlib.conversation import upkeep
+
+    typer.echo(shown(upkeep.backup(params_file.load(params), out)))
+
+
+@app.command(epilog="Example: reviewlib restore params/demo.yaml reports/demo/backups/journal.jsonl")
+def restore(
+    params: ParamsPath,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
+) -> None:
+    """Put a backup back where no journal is; a journal that is there is never overwritten."""
+    from reviewlib import params_file
+    from reviewlib.conversation import upkeep
+
+    upkeep.restore(params_file.load(params), file)
+    typer.echo(f"Restored. Next: reviewlib verify {params}")
+
+
+@app.command(name="journal-init", epilog="Example: reviewlib journal-init params/acme.yaml")
+def journal_init(params: ParamsPath) -> None:
+    """Prepare the journal; on PostgreSQL with each login's rights, and again whenever people change."""
+    from reviewlib import conduct, params_file
+
+    for line in conduct.journal_init(params_file.load(params)):
+        typer.echo(line)
+
+
+@app.command(epilog="Example: reviewlib status params/demo.yaml --ics reviews.ics")
+def status(
+    params: ParamsPath,
+    period: PeriodName = None,
+    ics: Annotated[Path | None, typer.Option("--ics", metavar="FILE", help="Write what is due as a calendar.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is due, overdue and waiting for whom, released and signed."""
+    from reviewlib import conduct, files, terminal
+
+    book, stands = _standing(params, period)
+    found = conduct.status(book, stands)
+    if ics is not None:
+        files.write(ics, conduct.calendar(book, found))
+        typer.echo(f"{shown(ics)}: {len(found.rows)} reviews", err=True)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found), default=str, indent=1, ensure_ascii=False))
+    else:
+        terminal.print_status(found)
+
+
+def _standing(params: Path, period: str | None) -> tuple[Params, Standing]:
+    """Load a workbook and read how the reviews of a period stand."""
+    from reviewlib import conduct, params_file, standing
+
+    book = params_file.load(params)
+    return book, standing.of(book, conduct.frozen_period(book, period_of(book, period)))

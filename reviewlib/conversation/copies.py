@@ -1,0 +1,145 @@
+"""The minutes of each copy: the rep's as one file that holds nothing else, the manager's from the journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reviewlib import files
+from reviewlib.conversation import minutes as minutes_of
+from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation.minutes import Minutes
+from reviewlib.conversation.process import Audience
+from reviewlib.errors import SnapshotError
+from reviewlib.evidence import slicefile
+from reviewlib.evidence.subjects import Subject, subjects_of
+from reviewlib.params import Params
+from reviewlib.periods import Period
+
+if TYPE_CHECKING:
+    from reviewlib.conversation.store import Store
+
+
+def rep_minutes_path(params: Params, subject: Subject, period: Period) -> Path:
+    """Where the one file of what the rep may read lies."""
+    folder = params.reports / period.name / subject.folder / "minutes"
+    return folder / slicefile.slice_name(subject.kind, subject.id, "rep")
+
+
+def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject], store: Store | None) -> list[Path]:
+    """Write what each rep may read; a file whose content stays the same is not touched.
+
+    Returns:
+        The files that were written.
+    """
+    modes = files.Modes.shared(params.group) if params.group else files.PRIVATE
+    everyone = everyone_in(params, period)
+    said: dict[tuple[str, str], list[Entry]] = {}
+    for entry in store.entries() if store else ():
+        said.setdefault((entry.about.kind, entry.about.subject), []).append(entry)
+    written: list[Path] = []
+    for subject in subjects:
+        path = rep_minutes_path(params, subject, period)
+        text = json.dumps(_rep_minutes(params, subject, period, said, everyone).as_data(), ensure_ascii=False, sort_keys=True)
+        # Who changed team has a file in the old team's folder, which other people read.
+        for old in set(_rep_files(params, subject.kind, subject.id, period)) - {path}:
+            old.unlink(missing_ok=True)
+        if not path.is_file() or path.read_bytes() != text.encode():
+            files.write(path, text, modes=modes)
+            written.append(path)
+    return written
+
+
+def read_minutes(params: Params, about: About, audience: Audience) -> Minutes:
+    """Read a review's minutes: the rep's copy from its one prefiltered file, the manager's from the journal.
+
+    Raises:
+        SnapshotError: The rep's file, or for a team's manager copy the period's evidence, is not there.
+    """
+    period = Period.parse(about.period, params.fiscal)
+    if audience == "manager":
+        everyone = everyone_in(params, period) if about.kind == "team" else ()
+        with journal(params) as store:
+            return manager_minutes(params, about, store, members_of(about, everyone))
+    found = _rep_files(params, about.kind, about.subject, period)
+    if not found:
+        raise SnapshotError(
+            f"What the rep may read of {about} is not prepared.",
+            where=f"reports/{params.name}/{period}",
+            found="no minutes",
+            do=f"Run: {how_to_freeze(params, period)}",
+        )
+    try:
+        return Minutes.from_data(json.loads(found[0].read_bytes()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(
+            f"What the rep may read of {about} cannot be read.",
+            where=f"reports/{params.name}/{period}",
+            found=type(error).__name__,
+            do=f"Run: {how_to_freeze(params, period)}",
+        ) from None
+
+
+def _rep_files(params: Params, kind: str, subject: str, period: Period) -> list[Path]:
+    return sorted((params.reports / period.name).glob(f"*/minutes/{slicefile.slice_name(kind, subject, 'rep')}"))
+
+
+def _rep_minutes(
+    params: Params,
+    subject: Subject,
+    period: Period,
+    said: Mapping[tuple[str, str], Sequence[Entry]],
+    everyone: Sequence[Subject],
+) -> Minutes:
+    about = About("team" if subject.kind == "team" else "rep", subject.id, period.name)
+    shown = {one.id: minutes_of.for_board(_rep_minutes(params, one, period, said, ())) for one in members_of(about, everyone)}
+    entries = said.get((about.kind, about.subject), ())
+    return minutes_of.take(entries, about, audience="rep", fiscal=params.fiscal, members=shown)
+
+
+def manager_minutes(params: Params, about: About, store: Store | None, members: Sequence[Subject]) -> Minutes:
+    """Take the minutes of the manager's copy; a team's with those of its reps."""
+    if store is None:
+        none = {one.id: minutes_of.empty(About("rep", one.id, about.period), "manager") for one in members}
+        return replace(minutes_of.empty(about, "manager"), members=none)
+    taken = {one.id: manager_minutes(params, About("rep", one.id, about.period), store, ()) for one in members}
+    entries = store.entries(subject=(about.kind, about.subject))
+    return minutes_of.take(entries, about, audience="manager", fiscal=params.fiscal, members=taken)
+
+
+def journal(params: Params) -> AbstractContextManager[Store | None]:
+    """Open the journal for reading; None where there is none yet."""
+    from reviewlib.conversation.store import open_store
+
+    return open_store(params) or nullcontext(None)
+
+
+def everyone_in(params: Params, period: Period) -> tuple[Subject, ...]:
+    """List who has a review in a period.
+
+    Raises:
+        SnapshotError: Nothing is frozen for it.
+    """
+    folder = slicefile.current_folder(params, period)
+    if folder is None:
+        raise SnapshotError(
+            f"Nothing is frozen for {period}.",
+            where=f"reports/{params.name}/{period}",
+            found="no file named current",
+            do=f"Run: {how_to_freeze(params, period)}",
+        )
+    return subjects_of(folder)
+
+
+def how_to_freeze(params: Params, period: Period) -> str:
+    """The command that prepares a period."""
+    return f"reviewlib freeze {params.path.name} --period {period}"
+
+
+def members_of(about: About, everyone: Sequence[Subject]) -> list[Subject]:
+    """The reps of a team's review who have one themselves in the period; none for a rep's."""
+    return [one for one in everyone if one.kind == "rep" and one.team == about.subject] if about.kind == "team" else []

@@ -1,0 +1,347 @@
+"""The one way to the journal for forms, imported answers, the command line and notebooks: checked, and with rights.
+
+In a notebook::
+
+    rl.records.write(review, "feedback", stance="strength", kpi="win_rate", text="...")
+    rl.records.current(review, "feedback")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from reviewlib import params_file
+from reviewlib.conversation import copies, people, rights, wording
+from reviewlib.conversation.copies import read_minutes as read_minutes
+from reviewlib.conversation.copies import rep_minutes_path as rep_minutes_path
+from reviewlib.conversation.copies import write_rep_minutes as write_rep_minutes
+from reviewlib.conversation.entries import About, Author, Draft, Entry
+from reviewlib.conversation.entries import history as versions_of
+from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
+from reviewlib.conversation.minutes import Minutes
+from reviewlib.conversation.people import Person
+from reviewlib.conversation.process import visible
+from reviewlib.conversation.scene import Attempt, Scene, audience_of, provisional, side_of
+from reviewlib.errors import ConflictError, JournalError, NotAllowedError, SubjectError
+from reviewlib.evidence import slicefile
+from reviewlib.evidence.subjects import Subject
+from reviewlib.params import Params
+from reviewlib.periods import Period
+
+#: Fields that are filled in where nobody gives them.
+_FILLED: Final = ("side", "head", "label", "out_of", "snapshot", "snapshot_before")
+
+
+@dataclass(frozen=True)
+class New:
+    """Something to be written; the fields are those of the kind's model.
+
+    Attributes:
+        kind: A key of ``KINDS``.
+        fields: What is said. Left out, these are filled in: a signature's side and head, a rating's word and scale, and the
+            snapshot of a disputed figure.
+        id: The same id twice is one entry, so that a save can be tried again.
+        supersedes: The id of the entry that this is an edit of.
+        visibility: ``manager_only`` is set by itself on notes, and on what is about an entry that is kept from the rep.
+        on_behalf: The rep's word, written by somebody else.
+        source: The sha256 of the file that it comes from.
+    """
+
+    kind: str
+    fields: Mapping[str, Any]
+    id: str = ""
+    supersedes: str | None = None
+    visibility: Visibility = "shared"
+    on_behalf: bool = False
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Records:
+    """The entries of one review, for one person.
+
+    Attributes:
+        about: The review.
+        person: Who reads and writes.
+        subject: Whom the review is about.
+        params: The workbook.
+        everyone: Who else has a review in the period: a team's reps are among them.
+    """
+
+    about: About
+    person: Person
+    subject: Subject
+    params: Params
+    everyone: tuple[Subject, ...] = field(default=(), repr=False)
+
+    def minutes(self) -> Minutes:
+        """Read the manager's copy as the journal has it now; a team's with those of its reps.
+
+        Raises:
+            NotAllowedError: The person is a rep, or a manager of other people.
+        """
+        self._may_read()
+        with copies.journal(self.params) as store:
+            return copies.manager_minutes(self.params, self.about, store, copies.members_of(self.about, self.everyone))
+
+    def may(self, kind: str, *, on_behalf: bool = False, visibility: Visibility = "shared") -> str | None:
+        """Say why the person may not write a kind as the review stands; None where they may."""
+        rules = _kind(kind)
+        attempt = Attempt(rules, on_behalf=on_behalf, visibility=_visibility(rules, visibility, None))
+        refused = rights.refusal(self.person, self._scene(self._entries()), attempt)
+        return str(refused) if refused else None
+
+    def write(
+        self,
+        kind: str,
+        /,
+        *,
+        id: str = "",
+        supersedes: str | None = None,
+        visibility: Visibility = "shared",
+        on_behalf: bool = False,
+        source: str | None = None,
+        **fields: Any,
+    ) -> Entry:
+        """Write one entry; the arguments are those of ``New``.
+
+        Raises:
+            JournalError: A field is wrong; ``problems`` says which, and why.
+            NotAllowedError: The person may not write this, or not any more.
+            ConflictError: Somebody else saved first; it holds both texts.
+        """
+        return self.write_all([New(kind, fields, id, supersedes, visibility, on_behalf, source)])[0]
+
+    def write_all(self, items: Sequence[New]) -> list[Entry]:
+        """Write several entries, all or none; a later one may name an earlier one by its id. Raises as ``write`` does."""
+        return write_together([(self, items)])
+
+    def history(self, entry_id: str) -> list[Entry]:
+        """List every version of an entry, oldest first; empty where there is none that the person may read."""
+        if audience_of(self.person) == "manager":
+            self._may_read()
+        own = self._scene(self._entries()).own
+        state = self._scene(own).state
+        versions = versions_of(own, entry_id)
+        found = visible(versions, audience=audience_of(self.person), state=state)
+        return found if any(entry.id == entry_id for entry in found) else []
+
+    def _may_read(self) -> None:
+        if self.person.role == "rep":
+            raise NotAllowedError(
+                "The manager’s copy is not for the rep.", where=str(self.about), do="Read the rep’s page, or ask the manager."
+            )
+        if self.person.role == "manager" and not people.leads(self.person, self.subject):
+            raise NotAllowedError(
+                f"{self.person.name} is not the manager of {self.subject.name}.",
+                where=str(self.about),
+                found=f"manager in the reps table: {self.subject.manager or 'none'}",
+                do="Ask them; if the reps table is wrong, correct it there and run reviewlib freeze.",
+            )
+
+    def _entries(self) -> list[Entry]:
+        with copies.journal(self.params) as store:
+            return store.entries(subject=(self.about.kind, self.about.subject)) if store else []
+
+    def _scene(self, entries: Sequence[Entry]) -> Scene:
+        return Scene(self.about, self.subject, entries, self.params.fiscal, self.params.path.name)
+
+    def _checked(self, items: Sequence[New]) -> list[Draft]:
+        """Check every item as if those before it were written already."""
+        entries = self._entries()
+        head = entries_head(entries, self.about)
+        drafts: list[Draft] = []
+        for item in items:
+            scene = self._scene(entries)
+            before = scene.by_id.get(item.id) if item.id else None
+            if before is not None and before.about == self.about and before.author == self.person.login:
+                drafts.append(self._again(item, before))
+                continue
+            attempt, draft = self._drafted(item, scene, head)
+            rights.check_write(self.person, scene, attempt)
+            drafts.append(draft)
+            entries = [*entries, provisional(draft, scene)]
+        return drafts
+
+    def _again(self, item: New, before: Entry) -> Draft:
+        """The same save tried again: what was filled in then is filled in again, and the store compares the rest."""
+        own = [name for name in _FILLED if hasattr(before.payload, name)]
+        filled = {name: item.fields.get(name) or getattr(before.payload, name) for name in own}
+        payload = wording.validated(_kind(item.kind), dict(item.fields) | filled, where=str(self.about))
+        return self._draft(item, payload, before.visibility, before.supersedes)
+
+    def _drafted(self, item: New, scene: Scene, head: str) -> tuple[Attempt, Draft]:
+        kind = _kind(item.kind)
+        filled = self._filled(item, scene, head)
+        payload = wording.validated(kind, filled, where=str(self.about))
+        wording.check_scale(payload, self.params.rating.scale, where=str(self.about))
+        wording.check_source(item.source, where=str(self.about))
+        target = scene.by_id.get(str(getattr(payload, "of", None)))
+        visibility = _visibility(kind, item.visibility, target)
+        supersedes = item.supersedes or self._replaced_answer(item, scene)
+        attempt = Attempt(kind, item.on_behalf, visibility, item.source, supersedes, payload)
+        return attempt, self._draft(item, payload, visibility, supersedes)
+
+    def _filled(self, item: New, scene: Scene, head: str) -> dict[str, Any]:
+        fields = dict(item.fields)
+        if item.kind == "signoff":
+            return {"side": side_of(self.person, on_behalf=item.on_behalf), "head": head} | fields
+        if item.kind == "rating":
+            scale, value = self.params.rating.scale, fields.get("value")
+            word = {"label": scale[value - 1]} if isinstance(value, int) and 1 <= value <= len(scale) else {"label": "?"}
+            return word | {"out_of": len(scale)} | fields
+        if item.kind == "dispute":
+            return fields | {"snapshot": fields.get("snapshot") or self._snapshot(scene)}
+        if item.kind == "resolution":
+            disputed = scene.by_id.get(str(fields.get("of")))
+            then = getattr(disputed.payload, "snapshot", None) if disputed else None
+            return fields | {"snapshot_before": fields.get("snapshot_before") or then}
+        return fields
+
+    def _snapshot(self, scene: Scene) -> str | None:
+        """The snapshot that the review's figures stand in."""
+        folder = slicefile.current_folder(self.params, Period.parse(self.about.period, self.params.fiscal))
+        return scene.state.snapshot or (folder.name if folder else None)
+
+    def _replaced_answer(self, item: New, scene: Scene) -> str | None:
+        """A newer answer from the rep takes the place of the one before it, which the importer may not be able to name."""
+        answer = scene.state.answer
+        return answer.id if item.kind == "self_review" and item.source and answer else None
+
+    def _draft(self, item: New, payload: Payload, visibility: Visibility, supersedes: str | None) -> Draft:
+        person = self.person
+        return Draft(
+            about=self.about,
+            team=self.subject.team,
+            kind=item.kind,
+            payload=payload,
+            author=Author(person.login, person.name, person.role or "rep", person.rep_id),
+            on_behalf_of=self.about.subject if item.on_behalf else None,
+            visibility=visibility,
+            supersedes=supersedes,
+            source=item.source,
+            id=item.id,
+        )
+
+    def _hide_what_is_hidden(self, conflict: ConflictError) -> None:
+        """A conflict shows both texts; one that the person may not read yet is not shown that way either."""
+        theirs = conflict.theirs
+        if (
+            not isinstance(theirs, Entry)
+            or theirs.about != self.about
+            or self._scene(self._entries()).readable(theirs, audience_of(self.person))
+        ):
+            return
+        raise NotAllowedError(
+            f"{KINDS[theirs.kind].label}: there is one already, which you cannot read yet.",
+            where=str(self.about),
+            do=f"Write your own part first; then you read what {self.subject.name} wrote.",
+        ) from None
+
+
+def open_records(params: Params, about: About, *, person: Person | None = None) -> Records:
+    """Open the records of a review.
+
+    Args:
+        params: The workbook.
+        about: The review.
+        person: Who reads and writes; whoever is at the keyboard where not given.
+
+    Raises:
+        SnapshotError: Nothing is frozen for the period.
+        SubjectError: Nobody of that id has a review in the period.
+    """
+    period = Period.parse(about.period, params.fiscal)
+    everyone = copies.everyone_in(params, period)
+    subject = next((one for one in everyone if (one.kind, one.id) == (about.kind, about.subject)), None)
+    if subject is None:
+        raise SubjectError(
+            f"There is no {about.kind} {about.subject!r} in {about.period}.",
+            where=f"reports/{params.name}/{period}",
+            do=f"Check the id; for a {about.kind} that is new in the data run: {copies.how_to_freeze(params, period)}",
+        )
+    writer = people.known_as(person or people.at_keyboard(params), subject)
+    return Records(replace(about, period=period.name), writer, subject, params, everyone)
+
+
+def entries_head(entries: Sequence[Entry], about: About) -> str:
+    """The hash of the last entry of a review; ``-`` where there is none."""
+    return next((entry.hash for entry in reversed(entries) if entry.about == about), "-")
+
+
+def write_together(groups: Sequence[tuple[Records, Sequence[New]]]) -> list[Entry]:
+    """Write to several reviews of one workbook, all or none; raises as ``Records.write`` does."""
+    from reviewlib.conversation.store import open_store
+
+    drafts = [draft for own, items in groups for draft in own._checked(items)]
+    if not drafts:
+        return []
+    store = open_store(groups[0][0].params, create=True)
+    assert store is not None
+    with store:
+        try:
+            return store.append_all(drafts)
+        except ConflictError as conflict:
+            for own, _ in groups:
+                own._hide_what_is_hidden(conflict)
+            raise
+
+
+class Reviewed(Protocol):
+    """What is needed of a review to reach its records."""
+
+    @property
+    def about(self) -> About:
+        """Which review."""
+
+    @property
+    def params_path(self) -> Path:
+        """The workbook's params file."""
+
+    @property
+    def audience(self) -> str:
+        """Whose copy is open."""
+
+
+def write(review: Reviewed, kind: str, /, **fields: Any) -> Entry:
+    """Write one entry to a review; the arguments are those of ``Records.write``."""
+    if review.audience != "manager":
+        raise NotAllowedError(
+            "The rep’s copy is only read.", where=str(review.about), do='Open the review with audience="manager".'
+        )
+    return _opened(review).write(kind, **fields)
+
+
+def current(review: Reviewed, *kinds: str) -> list[Entry]:
+    """List the current entries of a review as the journal has them now, of these kinds or of all."""
+    if review.audience != "manager":
+        found = read_minutes(params_file.load(review.params_path), review.about, "rep")
+    else:
+        found = _opened(review).minutes()
+    return found.of_kind(*(kinds or KINDS))
+
+
+def history(review: Reviewed, entry_id: str) -> list[Entry]:
+    """List every version of an entry, oldest first."""
+    if review.audience != "manager":
+        raise NotAllowedError("The rep’s copy has no earlier versions.", where=str(review.about), do="Ask the manager.")
+    return _opened(review).history(entry_id)
+
+
+def _opened(review: Reviewed) -> Records:
+    return open_records(params_file.load(review.params_path), review.about)
+
+
+def _kind(name: str) -> Kind:
+    if name not in KINDS:
+        raise JournalError("There is no such kind of entry.", found=repr(name), do=f"Write one of: {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def _visibility(kind: Kind, asked: Visibility, target: Entry | None) -> Visibility:
+    """What must stay with the manager stays there, also where nobody said so."""
+    about_private = target is not None and target.visibility == "manager_only"
+    return "manager_only" if kind.private == "always" or about_private else asked

@@ -1,0 +1,168 @@
+"""Row-level security in PostgreSQL: a manager's login reads and writes its own teams, whatever program it uses.
+
+A table ``access`` says what each login may see; policies hold every row of the journal against it. What stands in it comes from
+params and the frozen names; only ``reviewlib journal-init`` changes it. The login that runs that owns the tables and sees all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import sqlalchemy as sa
+
+from reviewlib.conversation import database, table
+from reviewlib.errors import JournalError
+from reviewlib.evidence.subjects import Subject
+from reviewlib.params import Params
+
+Scope = Literal["all", "team", "subject"]
+
+
+@dataclass(frozen=True, order=True)
+class Right:
+    """What one login may see: everything, a team's entries, or what is shared of a rep, wherever the rep was before."""
+
+    login: str
+    scope: Scope
+    id: str = ""
+
+
+def rights_of(params: Params, subjects: Iterable[Subject]) -> list[Right]:
+    """Tell what params give each login.
+
+    Analysts get everything. Managers get the teams in which they are somebody's manager, and of the reps who are in them now
+    what is shared elsewhere, so that goals come along when a rep moves. Reps read pages and get nothing.
+    """
+    reps = [subject for subject in subjects if subject.kind == "rep"]
+    found: set[Right] = set()
+    for login, role in params.people.roles.items():
+        if role == "analyst":
+            found.add(Right(login, "all"))
+        if role == "manager":
+            name = params.people.logins.get(login)
+            led = [rep for rep in reps if name and rep.manager == name]
+            teams = {rep.team for rep in led if rep.team is not None}
+            found |= {Right(login, "team", team) for team in teams}
+            found |= {Right(login, "subject", rep.id) for rep in reps if rep in led or rep.team in teams}
+    return sorted(found)
+
+
+#: Whether a review goes on in a team: its last entry is of it; null where nothing is recorded. It sees every row.
+_GOES_ON: Final = """
+CREATE OR REPLACE FUNCTION review_goes_on(a_kind text, a_subject text, a_period text, a_team text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+  SELECT team IS NOT DISTINCT FROM a_team FROM entries
+  WHERE subject_kind = a_kind AND subject = a_subject AND period = a_period ORDER BY sequence DESC LIMIT 1
+$$"""
+_ALL: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'all')"
+_TEAM: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'team' AND access.id = entries.team)"
+_SUBJECT: Final = (
+    "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'subject' AND access.id = entries.subject)"
+)
+#: Own teams, and what is shared of reps who are in them now; of reps without a team also what one wrote oneself.
+_MAY_READ: Final = (
+    f"{_ALL} OR {_TEAM} OR "
+    f"(subject_kind = 'rep' AND (visibility = 'shared' OR (team IS NULL AND author = current_user)) AND {_SUBJECT})"
+)
+_OWN: Final = f"({_TEAM} OR (team IS NULL AND subject_kind = 'rep' AND {_SUBJECT}))"
+#: In one's own name; in own teams, and there in no review that is another team's.
+_MAY_WRITE: Final = (
+    f"author = current_user AND ({_ALL} OR ({_OWN} AND COALESCE(review_goes_on(subject_kind, subject, period, team), "
+    f"CASE subject_kind WHEN 'team' THEN subject = team ELSE {_SUBJECT} END)))"
+)
+_POLICIES: Final = (
+    ("entries", "entries_read", f"FOR SELECT USING ({_MAY_READ})"),
+    ("entries", "entries_write", f"FOR INSERT WITH CHECK ({_MAY_WRITE})"),
+    ("access", "access_own", "FOR SELECT USING (login = current_user)"),
+    ("access", "access_kept", "FOR ALL TO {owner} USING (true) WITH CHECK (true)"),
+)
+_TABLES: Final = ("entries", "journal", "access")
+
+
+def statements(*, owner: str, schema: str) -> list[str]:
+    """List what sets the policies up; each may run again. Names are quoted already."""
+    found = ["REVOKE ALL ON {} FROM PUBLIC".format(", ".join(_TABLES)), _GOES_ON.format(schema=schema)]
+    for name in ("entries", "access"):
+        found += [f"ALTER TABLE {name} {verb} ROW LEVEL SECURITY" for verb in ("ENABLE", "FORCE")]
+    for name, policy, rule in _POLICIES:
+        found += [
+            f"DROP POLICY IF EXISTS {policy} ON {name}",
+            f"CREATE POLICY {policy} ON {name} {rule.replace('{owner}', owner)}",
+        ]
+    return found
+
+
+def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
+    """Make the journal's tables in PostgreSQL and give each login what params give it, and no more.
+
+    It runs in one transaction and may run again: rights that params do not give any more are taken back.
+
+    Returns:
+        Logins of managers and analysts that the database does not know, so that nothing could be given to them.
+
+    Raises:
+        JournalError: The database does not let this login make tables, or does not answer.
+    """
+    place = database.place_of(params)
+    if place.file is not None:
+        raise JournalError(
+            "A journal in a file knows no logins.",
+            where=place.shown,
+            found="SQLite",
+            do="Who can read the file can read the journal; for rights of each login use PostgreSQL.",
+        )
+    rights = rights_of(params, subjects)
+    engine = database.engine_of(place)
+    try:
+        with database.writing(engine, place) as connection:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('reviewlib journal-init'))"))
+            table.create(connection)
+            table.access.create(connection, checkfirst=True)
+            return _secure(connection, rights)
+    finally:
+        engine.dispose()
+
+
+def _secure(connection: sa.Connection, rights: Sequence[Right]) -> list[str]:
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    owner, schema = _owner(connection)
+    for statement in statements(owner=quote(owner), schema=quote(schema)):
+        connection.execute(sa.text(statement))
+    given = sorted({*rights, Right(owner, "all")})
+    connection.execute(table.access.delete())
+    connection.execute(table.access.insert(), [{"login": each.login, "scope": each.scope, "id": each.id} for each in given])
+    wanted = {right.login for right in rights} - {owner}
+    known = set(connection.execute(sa.text("SELECT rolname FROM pg_roles")).scalars())
+    for login in sorted(_grantees(connection) - {owner}):
+        connection.execute(sa.text(f"REVOKE ALL ON {', '.join(_TABLES)} FROM {quote(login)}"))
+    for login in sorted(wanted & known):
+        connection.execute(sa.text(f"GRANT SELECT, INSERT ON entries TO {quote(login)}"))
+        connection.execute(sa.text(f"GRANT SELECT ON journal, access TO {quote(login)}"))
+    return sorted(wanted - known)
+
+
+def _owner(connection: sa.Connection) -> tuple[str, str]:
+    """The role that owns the entries, and the schema they are in."""
+    query = "SELECT pg_get_userbyid(relowner), nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+    row = connection.execute(sa.text(f"{query} WHERE pg_class.oid = 'entries'::regclass")).one()
+    return row[0], row[1]
+
+
+def _grantees(connection: sa.Connection) -> set[str]:
+    """Every role that was given anything on one of the tables."""
+    query = (
+        "SELECT DISTINCT pg_get_userbyid(acl.grantee) FROM pg_class, aclexplode(relacl) AS acl "
+        "WHERE pg_class.oid IN ('entries'::regclass, 'journal'::regclass, 'access'::regclass) AND acl.grantee <> 0"
+    )
+    return set(connection.execute(sa.text(query)).scalars())
+
+
+def sees_all(connection: sa.Connection) -> bool:
+    """Whether this login sees every entry; what it does not see, it cannot back up or verify."""
+    if connection.dialect.name != "postgresql":
+        return True
+    if not connection.execute(sa.text("SELECT row_security_active('entries')")).scalar():
+        return True
+    return bool(connection.execute(sa.text(f"SELECT {_ALL}")).scalar())

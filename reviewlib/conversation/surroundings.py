@@ -1,0 +1,116 @@
+"""What stands around a form in a mail: greetings, signatures, quoted mails, and text that has gone astray."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reviewlib.conversation.mails import Line
+
+#: The longest greeting: so many lines, and so many characters in all.
+GREETING: Final = (3, 120)
+#: The longest signature below a closing formula.
+SIGNATURE: Final = (15, 80)
+_SIGNED: Final = re.compile(r"\s*(?:--|—)\s*")
+_CLOSING: Final = re.compile(
+    r"\s*(?:(?:kind|best|warm|many)\s+)?(?:regards|wishes|cheers|best|sincerely|yours)\b.{0,25}"
+    r"|\s*(?:mit )?(?:freundlich|viel|lieb|best|herzlich|schön)e[nm]?\s+gr(?:ü|ue)(?:ß|ss)e?n?\b.{0,25}"
+    r"|\s*(?:mfg|vg|lg)\b[\s,.!]*",
+    re.IGNORECASE,
+)
+_PROGRAM: Final = re.compile(
+    r"\s*(?:sent from (?:my |outlook|mail|yahoo)|get outlook for|von meinem \w+ gesendet|gesendet (?:mit|von|aus)|"
+    r"holen sie sich outlook|outlook für|diese nachricht wurde von meinem|envoyé de mon).{0,80}",
+    re.IGNORECASE,
+)
+_QUOTES: Final = re.compile(
+    r"\s*(?:on\b.{4,200}\bwrote:|am\b.{4,200}\bschrieb\b.{0,120}:|le\b.{4,200}\ba écrit ?:"
+    r"|[-_]{3,}\s*(?:original message|ursprüngliche nachricht|forwarded message|weitergeleitete nachricht)?\s*[-_]*"
+    r"|begin forwarded message:|anfang der weitergeleiteten nachricht:)\s*",
+    re.IGNORECASE,
+)
+_HEADING: Final = re.compile(
+    r"\s*\*?(?:from|sent|date|to|cc|subject|reply-to|von|gesendet|datum|an|betreff|antwort an)\*?:.*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that cannot be understood: where, what, what was found there, what to do."""
+
+    line: Line
+    what: str
+    found: str
+    do: str
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.what} Found: {self.found}. {self.do}"
+
+
+@dataclass(frozen=True)
+class Around:
+    """What stands around a form."""
+
+    problems: tuple[Problem, ...]
+    left_out: tuple[Line, ...]
+
+
+def before(lines: Sequence[Line]) -> Around:
+    """Sort what stands before a form."""
+    return _sorted(lines)
+
+
+def after(lines: Sequence[Line]) -> Around:
+    """Sort what stands after a form."""
+    return _sorted(lines)
+
+
+def _sorted(lines: Sequence[Line]) -> Around:
+    left_out: list[Line] = []
+    astray: list[Line] = []
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        if _SIGNED.fullmatch(line.text) or (_CLOSING.fullmatch(line.text) and _is_signature(lines[place + 1 :])):
+            rest = _up_to_quotation(lines[place:])
+            left_out += [one for one in rest if one.text.strip(" >")]
+            place += len(rest)
+            continue
+        taken = _known(lines, place)
+        (left_out if taken else astray).extend(one for one in lines[place : place + (taken or 1)] if one.text.strip(" >"))
+        place += taken or 1
+    long = len(astray) > GREETING[0] or sum(len(line.text) for line in astray) > GREETING[1]
+    if not long:
+        return Around((), (*left_out, *astray))
+    do = "Move it into a field, or take it out."
+    return Around(tuple(Problem(line, "This text is in no field.", short(line.text), do) for line in astray), tuple(left_out))
+
+
+def _known(lines: Sequence[Line], place: int) -> int:
+    """How many lines from here on are blank, quoted or a mail program's own."""
+    line = lines[place]
+    if not line.text.strip() or line.depth or _PROGRAM.fullmatch(line.text) or _HEADING.fullmatch(line.text):
+        return 1
+    for count in (1, 2, 3):
+        if _QUOTES.fullmatch(" ".join(one.text.strip() for one in lines[place : place + count])):
+            return count
+    return 0
+
+
+def _up_to_quotation(lines: Sequence[Line]) -> Sequence[Line]:
+    end = next((place for place in range(1, len(lines)) if lines[place].text.strip() and _known(lines, place)), len(lines))
+    return lines[:end]
+
+
+def _is_signature(lines: Sequence[Line]) -> bool:
+    said = [line.text.strip() for line in _up_to_quotation(lines) if line.text.strip()]
+    short = len(said) <= SIGNATURE[0] and all(len(line) <= SIGNATURE[1] for line in said)
+    return short and not any(re.match(r"p\.?\s?s\b", line, re.IGNORECASE) for line in said)
+
+
+def short(text: str) -> str:
+    """Cut a text for a message."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:57]}..."

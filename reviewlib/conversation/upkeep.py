@@ -1,0 +1,300 @@
+"""Looking after the journal: set it up, back it up, restore it, bring it to a newer version, and verify it.
+
+A backup is what the engine itself makes of a file (SQLite's own backup call), or lines of JSON read in one transaction from a
+server (``pg_dump`` may not be installed, and only PostgreSQL reads what it writes). Either is restored into either engine: both
+hold the rows as they stand in the table, hashes included, and the chains are walked before a restore is done.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from reviewlib import files
+from reviewlib.conversation import chain, database, security, store, table
+from reviewlib.conversation.entries import About, Entry, Head
+from reviewlib.errors import JournalError
+from reviewlib.evidence.subjects import Subject
+from reviewlib.params import Params
+
+Step = Callable[[sa.Connection], None]
+_SQLITE: Final = b"SQLite format 3\0"
+_FORM: Final = "reviewlib journal backup"
+
+
+def prepare(params: Params, subjects: Sequence[Subject]) -> list[str]:
+    """Do what ``reviewlib journal-init`` does: make the journal, or bring it to this version, and set up who may see what.
+
+    Returns:
+        Logins that the database does not know, so that nothing could be given to them.
+    """
+    place = database.place_of(params)
+    migrate(params)
+    if place.file is None:
+        return security.initialise(params, subjects)
+    if place.file.exists():
+        with _engine(place) as engine, database.writing(engine, place) as connection:
+            table.create(connection)
+    opened = store.open_store(params, create=True)
+    if opened is not None:
+        opened.close()
+    return []
+
+
+def backup(params: Params, to: Path | None = None) -> Path:
+    """Make a backup while others go on writing.
+
+    Args:
+        params: The workbook.
+        to: A file that is not there yet, or a folder; ``backups`` beside the reports where it is not given.
+
+    Returns:
+        The file.
+
+    Raises:
+        JournalError: There is no journal, no room, or this login does not see all of it.
+    """
+    place = database.place_of(params)
+    if place.file is not None and not place.file.exists():
+        raise JournalError(
+            "There is no journal to back up.", where=place.shown, found="no file", do="Run: reviewlib journal-init"
+        )
+    file = _free(to or params.reports / "backups", "db" if place.file else "jsonl")
+    part = file.with_name(f".{secrets.token_hex(6)}.part")
+    try:
+        files.make_folder(file.parent)
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE.file))
+        if place.file is not None:
+            _copy(place, part)
+        else:
+            files.write(part, _dump(place))
+        if not store.move_in(part, file):
+            raise FileExistsError(errno.EEXIST, "there is a file of this name already")
+    except OSError as error:
+        raise JournalError(
+            "The backup cannot be written.", where=file.name, found=error.strerror, do="Name another place."
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)
+    return file
+
+
+def _free(to: Path, ending: str) -> Path:
+    """A file that is not there yet; in a folder it is named by the time."""
+    if to.is_dir() or not to.suffix:
+        return to / f"journal-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}.{ending}"
+    return to
+
+
+def _copy(place: database.Place, part: Path) -> None:
+    assert place.file is not None
+    with database.told(place), database.raw_file(place.file) as source, database.raw_file(part) as target:
+        source.backup(target)
+        # One file, with no log beside it.
+        target.execute("PRAGMA journal_mode = DELETE")
+        damage = [row[0] for row in target.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    if damage:
+        raise JournalError(
+            "The journal is damaged; no backup was made of it.",
+            where=place.shown,
+            found=damage[0],
+            do="Restore the last backup.",
+        )
+
+
+def _dump(place: database.Place) -> str:
+    """Every row as a line of JSON, between a line that says what it is and one that says how many there are."""
+    with _engine(place) as engine, database.reading(engine, place) as connection:
+        if not security.sees_all(connection):
+            raise JournalError(
+                "This login does not see the whole journal, so it cannot back it up.",
+                where=place.shown,
+                found="the rights of a manager",
+                do="Let an analyst, or who set the journal up, make the backup.",
+            )
+        version = _version(connection)
+        query = sa.text("SELECT * FROM entries ORDER BY subject_kind, subject, period, sequence")
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    lines: list[dict[str, Any]] = [{"form": _FORM, "version": version or 0}, *rows, {"entries": len(rows)}]
+    return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
+
+
+def restore(params: Params, backup_file: Path) -> int:
+    """Put a backup of either engine into a journal that is empty or not there.
+
+    Returns:
+        How many entries there are now.
+
+    Raises:
+        JournalError: The backup is no whole one, a chain in it is broken, or there are entries already. Nothing was changed.
+    """
+    entries = _read(backup_file)
+    if problems := verify(entries, {}):
+        raise _unfit(backup_file, problems[0])
+    opened = store.open_store(params, create=True)
+    assert opened is not None
+    with opened, database.writing(opened.engine, opened.place) as connection:
+        if there := connection.execute(sa.select(sa.func.count()).select_from(table.entries)).scalar():
+            raise JournalError(
+                "The journal is not empty, and nothing in it is ever overwritten.",
+                where=opened.place.shown,
+                found=f"{there} entries",
+                do="Move the journal away first, or restore into another database.",
+            )
+        _insert(connection, [table.row_of(entry) for entry in entries])
+    return len(entries)
+
+
+def _insert(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows as they were written; for this transaction the owner puts the policies aside, which refuse others' words."""
+    aside = connection.dialect.name == "postgresql"
+    if aside:
+        connection.execute(sa.text("ALTER TABLE entries NO FORCE ROW LEVEL SECURITY"))
+    if rows:
+        connection.execute(table.entries.insert(), list(rows))
+    if aside:
+        connection.execute(sa.text("ALTER TABLE entries FORCE ROW LEVEL SECURITY"))
+
+
+def _read(backup_file: Path) -> list[Entry]:
+    """Read a backup of either form; each review's entries in their order.
+
+    Raises:
+        JournalError: It is no backup, is not whole, or is of another version.
+    """
+    try:
+        with backup_file.open("rb") as file:
+            form = file.read(len(_SQLITE))
+        version, rows = _rows_of_copy(backup_file) if form == _SQLITE else _rows_of_dump(backup_file)
+        entries = [table.entry_of(row) for row in rows] if version == table.VERSION else []
+    except OSError as error:
+        raise _unfit(backup_file, error.strerror or "it cannot be read") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, sqlite3.Error):
+        raise _unfit(backup_file, "no whole backup of a journal") from None
+    if version != table.VERSION:
+        raise _unfit(backup_file, f"version {version}; this program reads version {table.VERSION}")
+    if len({entry.id for entry in entries}) < len(entries):
+        raise _unfit(backup_file, "an entry that is there twice")
+    return sorted(entries, key=lambda entry: (entry.about, entry.sequence))
+
+
+def _rows_of_copy(backup_file: Path) -> tuple[int, list[dict[str, Any]]]:
+    with database.raw_file(backup_file, mode="ro") as raw:
+        raw.row_factory = sqlite3.Row
+        rows = [dict(row) for row in raw.execute("SELECT * FROM entries ORDER BY sequence")]
+        return raw.execute("SELECT max(version) FROM journal").fetchone()[0], rows
+
+
+def _rows_of_dump(backup_file: Path) -> tuple[int, list[dict[str, Any]]]:
+    first, *rows, last = [json.loads(line) for line in backup_file.read_text(encoding="utf-8").splitlines()]
+    if first["form"] != _FORM or last["entries"] != len(rows):
+        raise ValueError("cut off")
+    return first["version"], rows
+
+
+def _unfit(backup_file: Path, found: str) -> JournalError:
+    return JournalError(
+        "This backup cannot be restored.", where=backup_file.name, found=found, do="Nothing was changed; take another."
+    )
+
+
+def _add_source(connection: sa.Connection) -> None:
+    connection.execute(sa.text("ALTER TABLE entries ADD COLUMN source TEXT"))
+
+
+#: What brings the tables from a version to the next one.
+STEPS: Final[Mapping[int, Step]] = MappingProxyType({0: _add_source})
+
+
+def migrate(params: Params, *, steps: Mapping[int, Step] = STEPS) -> Path | None:
+    """Bring an older journal to this version: a backup first, then everything in one transaction.
+
+    Returns:
+        The backup; None where there was nothing to do.
+
+    Raises:
+        JournalError: The journal is newer than this program, or a step failed; the journal is then as it was.
+    """
+    place = database.place_of(params)
+    if place.file is not None and not place.file.exists():
+        return None
+    with _engine(place) as engine:
+        with database.reading(engine, place) as connection:
+            version = _version(connection)
+        if version is None or version == table.VERSION:
+            return None
+        if version > table.VERSION:
+            raise store.other_version(version, place)
+        kept = backup(params)
+        try:
+            with database.writing(engine, place) as connection:
+                _migrate(connection, _version(connection) or 0, steps)
+        except JournalError as error:
+            raise JournalError(
+                error.what, where=error.where, found=error.found, do=f"{error.do} A backup is {kept.name}."
+            ) from None
+    return kept
+
+
+@contextmanager
+def _engine(place: database.Place) -> Iterator[sa.Engine]:
+    engine = database.engine_of(place)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _version(connection: sa.Connection) -> int | None:
+    """The version of the tables that are there; None where there are none."""
+    names = sa.inspect(connection).get_table_names()
+    if "entries" not in names:
+        return None
+    return (table.version_of(connection) if "journal" in names else None) or 0
+
+
+def _migrate(connection: sa.Connection, version: int, steps: Mapping[int, Step]) -> None:
+    for number in range(version, table.VERSION):
+        steps[number](connection)
+    table.create(connection)
+    connection.execute(table.journal.update().values(version=table.VERSION))
+
+
+def verify(entries: Sequence[Entry], remembered: Mapping[About, Head]) -> list[str]:
+    """Walk every chain, and hold the chains against heads that were remembered elsewhere.
+
+    Args:
+        entries: All of them, as a login sees them that sees everything.
+        remembered: Heads of a manifest or a signed page.
+
+    Returns:
+        What is wrong, in words; empty where all holds.
+    """
+    ordered = sorted(entries, key=lambda entry: (entry.about, entry.sequence))
+    chains = {about: list(own) for about, own in groupby(ordered, key=lambda entry: entry.about)}
+    found = [words for own in chains.values() for words in chain.broken(own)]
+    for about, head in sorted(remembered.items()):
+        found += _against(chains.get(about, []), about, head)
+    return found
+
+
+def _against(own: Sequence[Entry], about: About, head: Head) -> list[str]:
+    if not own:
+        return [f"{about}: the journal has no entries of this review, and {head.sequence} are remembered"]
+    if own[-1].sequence < head.sequence:
+        return [f"{about}: the journal ends with entry {own[-1].sequence}, and {head.sequence} are remembered"]
+    if not any(entry.sequence == head.sequence and entry.hash == head.hash for entry in own):
+        return [f"{about}: entry {head.sequence} is not the one that is remembered"]
+    return []

@@ -1,0 +1,164 @@
+"""The handout: one folder per manager with what is theirs to read and what is theirs to give to each rep."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reviewlib import files, manifest, review
+from reviewlib.errors import ReviewError
+from reviewlib.evidence import snapshot
+from reviewlib.evidence.subjects import Subject
+from reviewlib.manifest import Entry
+from reviewlib.params import Params
+from reviewlib.standing import Standing
+
+#: What tells a folder that an earlier handout made from any other, which is never touched.
+_MARK: Final = "handout.json"
+_NOBODY: Final = "no-manager"
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What one manager gets: the folder, and how many reps' pages are in it."""
+
+    manager: str
+    folder: Path
+    reps: int
+    released: int
+
+
+def hand_out(params: Params, stands: Standing, out: Path, *, managers: Sequence[str] = ()) -> list[Parcel]:
+    """Copy each manager's pages into a folder of their own.
+
+    ``OUT/<manager>/manager/`` holds the manager's copies and the team's page, ``OUT/<manager>/reps/<rep>/`` what goes to one
+    rep: the rep's copy, the form for the answer, and amendments. What an earlier handout left there is replaced as a whole.
+
+    Args:
+        params: The workbook.
+        stands: How the reviews of the period stand.
+        out: The folder of folders.
+        managers: Only these, by name; all where none is given.
+
+    Raises:
+        ReviewError: A manager is unknown, a page is missing or older than its figures or words, or the folder is no handout.
+    """
+    groups = _by_manager(stands.subjects)
+    chosen = {name: groups[name] for name in _known(managers, groups)}
+    folder = params.reports / stands.period.name
+    _check_pages(params, stands, [subject for group in chosen.values() for subject in group], folder)
+    places = {name: out / (files.slug(name, name) if name else _NOBODY) for name in chosen}
+    for place in places.values():
+        _check_place(place)
+    return [_hand_out(params, stands, name, group, places[name]) for name, group in chosen.items()]
+
+
+def _by_manager(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:
+    """Whose reviews are whose; a team with several managers is everybody's of them."""
+    groups: dict[str, list[Subject]] = {}
+    for subject in subjects:
+        names = [subject.manager or ""] if subject.kind == "rep" else (subject.manager or "").split(", ")
+        for name in names:
+            groups.setdefault(name, []).append(subject)
+    return {name: group for name, group in sorted(groups.items()) if any(one.kind == "rep" for one in group)}
+
+
+def _known(wanted: Sequence[str], groups: Mapping[str, object]) -> list[str]:
+    unknown = [name for name in wanted if name not in groups]
+    if unknown:
+        raise ReviewError(
+            "Nobody of this name has reviews in the period.",
+            where="--manager",
+            found=", ".join(map(repr, unknown)),
+            do=f"Write the name as in the reps table: {', '.join(filter(None, groups))}",
+        )
+    return list(wanted) or list(groups)
+
+
+def _check_pages(params: Params, stands: Standing, subjects: Sequence[Subject], folder: Path) -> None:
+    """Refuse pages that do not tell what the figures and the journal say now."""
+    entries = manifest.read(folder)
+    stale = [
+        subject.name
+        for subject in subjects
+        if any(
+            not _fresh(entries.get(f"{subject.kind}:{subject.id}:{who}"), stands, subject, folder)
+            for who in _audiences(subject)
+        )
+    ]
+    if stale:
+        names = ", ".join(sorted(set(stale))[:5])
+        raise ReviewError(
+            "Some pages are missing, failed, or older than what is recorded.",
+            where=f"reports/{params.name}/{stands.period}",
+            found=f"{len(set(stale))}: {names}{' ...' if len(set(stale)) > 5 else ''}",
+            do=f"Run: reviewlib run {params.path.name} --period {stands.period}",
+        )
+
+
+def _audiences(subject: Subject) -> tuple[str, ...]:
+    return ("manager", "rep") if subject.kind == "rep" else ("manager",)
+
+
+def _fresh(entry: Entry | None, stands: Standing, subject: Subject, folder: Path) -> bool:
+    """Tell whether a page is whole and up to date; what is sealed always is, but for its bytes."""
+    if entry is None or entry.state != "made" or not (folder / entry.page).is_file():
+        return False
+    whole = hashlib.sha256((folder / entry.page).read_bytes()).hexdigest() == entry.sha256
+    head = stands.state(subject).head
+    told = entry.head == (head.hash if head else None) and entry.snapshot == stands.snapshot(subject)
+    return whole and (entry.sealed or told)
+
+
+def _check_place(place: Path) -> None:
+    if place.exists() and not (place / _MARK).is_file():
+        raise ReviewError(
+            "This folder was not made by a handout.",
+            where=str(place.name),
+            do="Give another folder with --out, or move this one away; it is not touched.",
+        )
+
+
+def _hand_out(params: Params, stands: Standing, manager: str, group: Sequence[Subject], place: Path) -> Parcel:
+    """Lay a folder out beside its place, then put it there whole."""
+    modes = snapshot.modes_of(params)
+    source = params.reports / stands.period.name
+    contents = {target: path.read_bytes() for subject in group for target, path in _pages(source, subject)}
+    reps = [subject for subject in group if subject.kind == "rep"]
+    released = sum(stands.state(subject).released for subject in reps)
+    about = {"workbook": params.name, "period": stands.period.name, "manager": manager, "reps": len(reps), "released": released}
+    part = place.parent / f".part-{secrets.token_hex(6)}"
+    try:
+        files.write_all({part / _MARK: json.dumps(about, ensure_ascii=False)}, modes=modes)
+        files.write_all({part / target: content for target, content in contents.items()}, modes=modes)
+        old = place.rename(part.with_name(f"{part.name}-old")) if place.exists() else None
+        part.rename(place)
+        if old:
+            shutil.rmtree(old)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Parcel(manager or "no manager", place, len(reps), released)
+
+
+def _pages(source: Path, subject: Subject) -> Iterator[tuple[str, Path]]:
+    """Every file of a subject: where it goes, and where it is."""
+    own = source / subject.folder
+    if subject.kind == "team":
+        yield from ((f"manager/{path.name}", path) for path in [own / "team.html", *_amended(own / "team.html")])
+        return
+    page = own / "manager" / f"{subject.slug}.html"
+    yield from ((f"manager/{path.name}", path) for path in [page, *_amended(page)])
+    page = own / "rep" / f"{subject.slug}.html"
+    form = page.with_name(review.form_name(subject.name, subject.id))
+    for path in [page, *_amended(page), *([form] if form.is_file() else [])]:
+        yield f"reps/{subject.slug}/{path.name}", path
+
+
+def _amended(page: Path) -> list[Path]:
+    return sorted(page.parent.glob(f"{page.stem}-amendment-*.html"))

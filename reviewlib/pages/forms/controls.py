@@ -1,0 +1,168 @@
+"""A field on the screen: an ipywidget with its label, and below it the hint or what is wrong.
+
+No property of a text field is changed while somebody may be typing in it: its view then shows the kernel's older text again. So
+fields are filled when a form opens, and everything that is said later stands below them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+from reviewlib.pages.forms import reading
+from reviewlib.pages.forms.fields import Field, Options
+from reviewlib.pages.rendering import render
+
+
+class Control:
+    """One field's widget, its message, and the box around both."""
+
+    def __init__(self, field: Field, options: Options, *, disabled: bool):
+        self.field = field
+        self.widget = _MAKERS[field.form](field, options, disabled)
+        self.message = widgets.HTML(_hint(field.hint))
+        self.box = widgets.VBox([self.widget, self.message])
+        self.box.add_class("rl-field")
+        self._quiet = False
+
+    @property
+    def value(self) -> Any:
+        """What the widget holds."""
+        return self.widget.value
+
+    def fill(self, value: Any) -> None:
+        """Show another value without telling the listeners."""
+        if self.widget.value == value:
+            return
+        self._quiet = True
+        try:
+            self.widget.value = self._offered(value)
+        finally:
+            self._quiet = False
+
+    def read(self, *, locale: str) -> Any:
+        """What an entry would hold; None where the field is empty and may be.
+
+        Raises:
+            UnreadableError: It is no day, or no number.
+        """
+        if self.field.form == "day":
+            return reading.day(self.value)
+        if self.field.form == "number":
+            return reading.number(self.value, locale=locale)
+        return self.value
+
+    def listen(self, heard: Callable[[str, Any], None]) -> None:
+        """Call with the field's name and value when a person has changed it."""
+
+        def changed(change: Any) -> None:
+            if not self._quiet:
+                heard(self.field.name, change["new"])
+
+        self.widget.observe(changed, names="value")
+
+    def offer(self, options: Options) -> None:
+        """Offer other options; what was chosen stays chosen where it still can be."""
+        if list(self.widget.options) == options:
+            return
+        chosen, self._quiet = self.widget.value, True
+        try:
+            with self.widget.hold_sync():
+                self.widget.options = options
+                values = [value for _, value in options]
+                self.widget.value = chosen if chosen in values else values[0] if values else None
+        finally:
+            self._quiet = False
+
+    def say(self, problem: str) -> None:
+        """Say what is wrong with the field; nothing where the text is empty."""
+        self.message.value = (
+            render("forms/problem.html.j2", text=problem, hint=self.field.hint) if problem else _hint(self.field.hint)
+        )
+
+    def advise(self, hint: str) -> None:
+        """Say something helpful below the field."""
+        self.message.value = _hint(hint)
+
+    def _offered(self, value: Any) -> Any:
+        """The value, or the first of the list where it is not in it."""
+        if self.field.form != "choice":
+            return value
+        values = [each for _, each in self.widget.options]
+        return value if value in values else values[0] if values else None
+
+
+def html(template: str, **values: Any) -> widgets.HTML:
+    """A piece of text in a form."""
+    return widgets.HTML(render(f"forms/{template}.html.j2", **values))
+
+
+def button(label: str, *, primary: bool = False, clicked: Callable[[], None] | None = None) -> widgets.Button:
+    """A button that says what it does."""
+    made = widgets.Button(description=label, button_style="", tooltip="")
+    made.add_class("rl-primary" if primary else "rl-button")
+    if clicked is not None:
+        made.on_click(lambda _: clicked())
+    return made
+
+
+def opener(label: str, body: widgets.DOMWidget, *, opened: bool) -> widgets.ToggleButton:
+    """A button that opens and closes what stands below it."""
+    made = widgets.ToggleButton(value=opened, description=label)
+    made.add_class("rl-opener")
+    made.observe(lambda change: show(body, change["new"]), names="value")
+    show(body, opened)
+    return made
+
+
+def row(*children: widgets.Widget) -> widgets.Box:
+    """Widgets beside each other, below each other where there is no room."""
+    made = widgets.HBox(list(children))
+    made.add_class("rl-row")
+    return made
+
+
+def show(widget: widgets.DOMWidget, visible: bool) -> None:
+    """Show or hide a widget; hiding takes nothing typed away."""
+    widget.layout.display = "" if visible else "none"
+
+
+def _hint(text: str) -> str:
+    return render("forms/field_hint.html.j2", text=text) if text else ""
+
+
+def _line(field: Field, options: Options, disabled: bool) -> widgets.Text:
+    return widgets.Text(value=field.default, description=field.label, continuous_update=False, disabled=disabled)
+
+
+def _day(field: Field, options: Options, disabled: bool) -> widgets.Text:
+    # Not a date picker: it turns a day that is half typed into no day at all, and says nothing.
+    return widgets.Text(
+        value=field.default, description=field.label, placeholder="2026-12-31", continuous_update=False, disabled=disabled
+    )
+
+
+def _text(field: Field, options: Options, disabled: bool) -> widgets.Textarea:
+    return widgets.Textarea(value=field.default, description=field.label, continuous_update=False, disabled=disabled, rows=2)
+
+
+def _choice(field: Field, options: Options, disabled: bool) -> widgets.Dropdown:
+    values = [value for _, value in options]
+    first = field.default if field.default in values else values[0] if values else None
+    return widgets.Dropdown(options=options, value=first, description=field.label, disabled=disabled)
+
+
+def _check(field: Field, options: Options, disabled: bool) -> widgets.Checkbox:
+    return widgets.Checkbox(value=bool(field.default), description=field.label, disabled=disabled, indent=False)
+
+
+_MAKERS: dict[str, Callable[[Field, Options, bool], widgets.DOMWidget]] = {
+    "line": _line,
+    "number": _line,
+    "day": _day,
+    "text": _text,
+    "choice": _choice,
+    "check": _check,
+}

@@ -1,0 +1,105 @@
+"""The pages made again, from the notebook: the command line runs beside the kernel, which stays free."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import ipywidgets as widgets
+
+from reviewlib.pages.forms import controls
+from reviewlib.pages.forms.desk import SESSION
+from reviewlib.pages.rendering import render
+
+if TYPE_CHECKING:
+    from reviewlib.pages.forms.desk import Desk
+
+_AUDIENCES: Final = {"manager": "The manager’s copy", "rep": "The rep’s copy"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """One page of a run: for whom, where it lies, or why it is not there."""
+
+    words: str
+    path: str
+    error: str
+
+
+class Export:
+    """A button that makes the review's pages, and what came of it."""
+
+    def __init__(self, desk: Desk):
+        self.desk = desk
+        self.button = controls.button("Make the pages", primary=True, clicked=self._clicked)
+        self.status = widgets.HTML()
+        lead = controls.html("lead", text="The manager’s and the rep’s copy. The notebook stays usable meanwhile.")
+        body = widgets.VBox([lead, controls.row(self.button), self.status])
+        body.add_class("rl-form-body")
+        self.widget = widgets.VBox([controls.opener("Make the pages from what is saved", body, opened=False), body])
+        self.task: asyncio.Task[None] | None = None
+
+    def _clicked(self) -> None:
+        if self.button.disabled:
+            return
+        self.button.disabled = True
+        self.status.value = render("forms/exporting.html.j2")
+        self.task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        self.status.value = render("forms/export_failed.html.j2", lines=["It did not come to an end."])
+        try:
+            self.status.value = render("forms/exporting.html.j2")
+            process = await asyncio.create_subprocess_exec(
+                *command(self.desk),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self.desk.records.params.root,
+                env=environment(),
+            )
+            out, err = await process.communicate()
+            self.status.value = self._told(out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+        except OSError as error:
+            self.status.value = render("forms/export_failed.html.j2", lines=[error.strerror or "It could not be started."])
+        finally:
+            self.button.disabled = False
+
+    def _told(self, out: str, err: str) -> str:
+        try:
+            rows: list[dict[str, Any]] = json.loads(out)
+        except ValueError:
+            return render("forms/export_failed.html.j2", lines=err.strip().splitlines() or ["The run ended without a word."])
+        return render("forms/exported.html.j2", pages=pages_of(self.desk, rows))
+
+
+def command(desk: Desk) -> list[str]:
+    """The command that makes one review's pages."""
+    about = desk.review.about
+    asked = ["--rep" if about.kind == "rep" else "--team", about.subject]
+    return [sys.executable, "-m", "reviewlib", "run", str(desk.records.params.path), "--period", about.period, *asked, "--json"]
+
+
+def environment() -> dict[str, str]:
+    """This kernel's environment without the session's name: nobody sits at the kernels that the run starts."""
+    return {name: value for name, value in os.environ.items() if name != SESSION}
+
+
+def pages_of(desk: Desk, rows: list[dict[str, Any]]) -> list[Made]:
+    """The pages of this review among those of a run; paths from the workbook's folder."""
+    about, params = desk.review.about, desk.records.params
+    own = [row for row in rows if (row["kind"], row["subject"]) == (about.kind, about.subject)]
+    base = f"reports/{params.name}/{about.period}"
+    return [
+        Made(
+            _AUDIENCES.get(row["audience"], row["audience"]),
+            f"{base}/{row['page']}",
+            html.unescape(str(row.get("error") or "")),
+        )
+        for row in own
+    ]

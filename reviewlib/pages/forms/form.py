@@ -1,0 +1,334 @@
+"""A form: fields, a button that saves once, and what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import ipywidgets as widgets
+
+from reviewlib.conversation.entries import Entry
+from reviewlib.errors import ConflictError, NotAllowedError, ReviewError
+from reviewlib.pages.forms import controls
+from reviewlib.pages.forms.controls import Control
+from reviewlib.pages.forms.drafts import Draft
+from reviewlib.pages.forms.entry_values import in_words, of_entry, of_fields
+from reviewlib.pages.forms.fields import Field, Values
+from reviewlib.pages.forms.spec import ProblemsError, Spec, by_rep, nothing
+from reviewlib.pages.rendering import render
+
+if TYPE_CHECKING:
+    from reviewlib.pages.forms.desk import Desk
+
+_NEW: Final = "A new one"
+
+
+class Form:
+    """One form over the journal; its draft lives on the desk and outlives it."""
+
+    def __init__(self, desk: Desk, spec: Spec):
+        self.desk, self.spec = desk, spec
+        self.refused = self._refusal()
+        self.controls: dict[str, Control] = {}
+        for field in spec.all_fields:
+            self.controls[field.name] = self._control(field)
+        self.picker = self._picker()
+        self.advice = widgets.HTML()
+        self.reason = widgets.HTML(self._refused())
+        self.status = widgets.HTML()
+        self.save = controls.button(spec.save, primary=True, clicked=desk.alone(self._clicked))
+        self.again = controls.button("", clicked=desk.alone(self._begin_again))
+        self.theirs = controls.button("Keep theirs", clicked=desk.alone(self._keep_theirs))
+        self.mine = controls.button("Save mine instead", clicked=desk.alone(self._save_mine))
+        self.choice = controls.row(self.theirs, self.mine)
+        controls.show(self.choice, False)
+        self.conflict: ConflictError | None = None
+        self.key = self._first_key()
+        self.draft = self._draft(self.key)
+        self._show_draft(kept=self.draft.unsaved)
+        self.body = self._body()
+        self.opener = controls.opener(spec.title, self.body, opened=self.draft.unsaved)
+        self.widget = widgets.VBox([self.opener, self.body])
+        desk.forms[spec.name] = self
+
+    def refresh(self) -> None:
+        """Offer what there is to choose from now, and say whether writing is still allowed; text fields are not touched."""
+        self._offer()
+        if self.picker is not None:
+            self._fill_picker()
+        self.refused = self._refusal()
+        self.reason.value = self._refused()
+        self._set_fields()
+        self._set_buttons()
+        self._advise()
+
+    def _refused(self) -> str:
+        return render("forms/refused.html.j2", text=self.refused) if self.refused else ""
+
+    def _set_fields(self) -> None:
+        """Open the fields where writing is allowed now; close them where it is not and nobody can be typing in them."""
+        for control in [*self.controls.values(), *([self.picker] if self.picker is not None else [])]:
+            if not self.refused or not self.opener.value:
+                control.widget.disabled = bool(self.refused)
+
+    def _refusal(self) -> str:
+        """Why nothing can be written here now; empty where it can."""
+        entry = self.spec.one(self.desk) if self.spec.one is not None else None
+        if entry is not None and by_rep(entry) and entry.kind != "signoff":
+            return f"{self.desk.rep_name} wrote this; nobody else edits it. Write a reply."
+        return self.desk.records.may(self.spec.kind, on_behalf=self.spec.behalf == "always") or ""
+
+    def _offer(self) -> None:
+        for control in self.controls.values():
+            if control.field.options is not None:
+                control.offer(control.field.options(self.desk, self._raw()))
+
+    # --- what is on the screen -------------------------------------------------------------------------------------------
+
+    def _control(self, field: Field) -> Control:
+        options = field.options(self.desk, self.spec.defaults()) if field.options is not None else []
+        made = Control(field, options, disabled=bool(self.refused))
+        made.listen(self.desk.alone(self._changed))
+        return made
+
+    def _picker(self) -> Control | None:
+        if self.spec.existing is nothing:
+            return None
+        field = Field("_edit", "New, or a change", form="choice", options=self._editable)
+        made = Control(field, self._editable(self.desk, {}), disabled=bool(self.refused))
+        made.listen(self.desk.alone(lambda _, key: self._open(key)))
+        return made
+
+    def _editable(self, desk: Desk, _: Values) -> list[tuple[str, str]]:
+        return desk.named(self.spec.existing(desk), first=_NEW)
+
+    def _fill_picker(self) -> None:
+        if self.picker is not None:
+            self.picker.offer(self._editable(self.desk, {}))
+            self.picker.fill(self.key)
+
+    def _body(self) -> widgets.Widget:
+        lead = [controls.html("lead", text=self.spec.lead)] if self.spec.lead else []
+        picker = [self.picker.box] if self.picker is not None else []
+        fields = [control.box for control in self.controls.values()]
+        parts = [
+            *lead,
+            self.reason,
+            *picker,
+            *fields,
+            self.advice,
+            controls.row(self.save, self.again),
+            self.status,
+            self.choice,
+        ]
+        made = widgets.VBox(parts)
+        made.add_class("rl-form-body")
+        return made
+
+    def _set_buttons(self) -> None:
+        closed = bool(self.refused) or self.draft.busy
+        self.save.disabled = self.theirs.disabled = self.mine.disabled = closed
+        self.again.description = "Discard what is not saved" if self.draft.unsaved else "Write another"
+        useful = self.draft.unsaved or (self.draft.supersedes is not None and self.spec.one is None)
+        controls.show(self.again, useful)
+        self.again.disabled = self.draft.busy
+
+    def _say(self, template: str, **values: Any) -> None:
+        self.status.value = render(f"forms/{template}.html.j2", **values) if template else ""
+
+    def _advise(self) -> None:
+        values = self._raw()
+        if self.spec.advice is not None:
+            self.advice.value = self.spec.advice(self.desk, values)
+        if self.spec.hints is not None:
+            for name, hint in self.spec.hints(self.desk, values).items():
+                self.controls[name].advise(hint)
+
+    # --- drafts ----------------------------------------------------------------------------------------------------------
+
+    def _first_key(self) -> str:
+        """Which draft to show: one that was begun, else a new one."""
+        keys = [self.desk.root(entry) for entry in self.spec.existing(self.desk)]
+        return next((key for key in ("", *keys) if self.desk.drafts.begun(self.spec.name, key)), "")
+
+    def _draft(self, key: str) -> Draft:
+        """The draft for a key; what is saved already is read from the journal again."""
+        draft = self.desk.drafts.of(self.spec.name, key)
+        if not draft.unsaved and not draft.busy:
+            entry = self._entry(key)
+            values = of_entry(self.desk, self.spec, entry) if entry is not None else self.spec.defaults()
+            draft.start(values, supersedes=entry.id if entry is not None else None)
+        draft.watcher = self._elsewhere
+        return draft
+
+    def _entry(self, key: str) -> Entry | None:
+        """The entry that a draft edits."""
+        if self.spec.one is not None:
+            return self.spec.one(self.desk)
+        return self.desk.minutes.find(key) if key else None
+
+    def _open(self, key: str) -> None:
+        if self.draft.busy:
+            self._fill_picker()  # one thing after the other
+            return
+        self.key, self.draft = key, self._draft(key)
+        self._settle()
+        self._show_draft(kept=self.draft.unsaved)
+
+    def _show_draft(self, *, kept: bool) -> None:
+        for name, control in self.controls.items():
+            control.fill(self.draft.values.get(name, control.field.default))
+            if control.field.options is not None:
+                control.offer(control.field.options(self.desk, self.draft.values))
+                control.fill(self.draft.values.get(name, control.field.default))
+            control.say("")
+        if self.picker is not None:
+            self.picker.fill(self.key)
+        self._say("kept" if kept else "")
+        self._set_buttons()
+        self._advise()
+
+    def _changed(self, name: str, value: Any) -> None:
+        self.draft.put(name, value)
+        self.controls[name].say("")
+        if self.controls[name].field.options is not None:
+            self._offer()
+            self.draft.values = self._raw()
+        if not self.draft.busy:
+            self._say("unsaved" if self.draft.unsaved else "")
+        self._set_buttons()
+        self._advise()
+
+    def _elsewhere(self, name: str) -> None:
+        """Follow a form of an earlier run of the cell, whose last words may come late."""
+        if name in self.controls:
+            self.controls[name].fill(self.draft.values[name])
+        self._set_buttons()
+
+    def _begin_again(self) -> None:
+        if self.draft.busy:
+            return
+        self.desk.drafts.drop(self.spec.name, self.key)
+        self._open(self.key if self.draft.unsaved else "")
+
+    def _raw(self) -> Values:
+        return {name: control.value for name, control in self.controls.items()}
+
+    # --- saving ----------------------------------------------------------------------------------------------------------
+
+    def _clicked(self, *, over: str | None = None) -> None:
+        if self.draft.busy or self.refused:
+            return
+        draft = self.draft
+        draft.busy = True
+        self._set_buttons()
+        self._say("saving")
+        self.desk.fence.then(self.desk.alone(lambda: self._newest(draft)._save(draft, over)))
+
+    def _newest(self, draft: Draft) -> Form:
+        """The form that shows a draft now: the cell may have run again since the click."""
+        newest = self.desk.forms[self.spec.name]
+        return newest if newest.draft is draft else self
+
+    def _save(self, draft: Draft, over: str | None) -> None:
+        self._say("failed")  # what stays when something happens that nobody thought of
+        try:
+            self._attempt(draft, over)
+        except ProblemsError as error:
+            self._show_problems(error.problems, "")
+        except ConflictError as error:
+            self._show_conflict(error)
+        except NotAllowedError as error:
+            self._say("error", what=error.what, found=error.found, do=error.do)
+        except ReviewError as error:
+            self._show_problems(getattr(error, "problems", {}), str(error))
+        finally:
+            draft.busy = False
+            self._set_buttons()
+
+    def _attempt(self, draft: Draft, over: str | None) -> None:
+        sent = self._raw()
+        draft.values = dict(sent)
+        supersedes = over or draft.supersedes
+        if supersedes is not None and not draft.unsaved and over is None:
+            self._echo(self.desk.minutes.find(supersedes), again=True)
+            return
+        entry = self.desk.records.write(
+            self.spec.kind,
+            id=draft.id,
+            supersedes=supersedes,
+            visibility=self.spec.visibility(sent),
+            on_behalf=self.spec.on_behalf(sent),
+            **of_fields(self.desk, self.spec, self.controls),
+        )
+        draft.done(sent, entry.id)
+        self._settle()
+        self._echo(entry, again=False)
+        with contextlib.suppress(ReviewError):  # it is saved, whatever comes of showing it elsewhere
+            self._keep_as(entry)
+
+    def _keep_as(self, entry: Entry) -> None:
+        """From now on the draft is a change of what was saved, also when the cell runs again."""
+        self.desk.refresh()
+        if self.picker is not None:
+            self.desk.drafts.drop(self.spec.name, self.key)
+            self.key = self.desk.root(entry)
+            self.desk.drafts.kept[(self.spec.name, self.key)] = self.draft
+            self._fill_picker()
+
+    def _echo(self, entry: Entry | None, *, again: bool) -> None:
+        if entry is None:
+            return
+        self._say(
+            "echo",
+            rows=in_words(self.desk, entry),
+            when=self.desk.when(entry),
+            who=entry.author_name,
+            behalf=self.desk.rep_name if entry.on_behalf_of is not None else "",
+            private=entry.visibility == "manager_only",
+            again=again,
+        )
+
+    # --- what went wrong -------------------------------------------------------------------------------------------------
+
+    def _show_problems(self, problems: dict[str, str], otherwise: str) -> None:
+        known = {name: text for name, text in problems.items() if name in self.controls}
+        for name, text in known.items():
+            self.controls[name].say(text)
+        loose = [text for name, text in problems.items() if name not in known] or ([] if known else [otherwise])
+        self._say("problems", fields=[self.controls[name].field.label for name in known], loose=loose)
+
+    def _show_conflict(self, error: ConflictError) -> None:
+        theirs = error.theirs
+        if not isinstance(theirs, Entry):
+            self._say("error", what=error.what, found=error.found, do=error.do)
+            return
+        self.conflict = error
+        mine = [
+            (control.field.label, str(control.value)) for control in self.controls.values() if control.value not in ("", False)
+        ]
+        self._say(
+            "conflict",
+            theirs=in_words(self.desk, theirs),
+            who=theirs.author_name,
+            when=self.desk.when(theirs),
+            mine=mine,
+        )
+        controls.show(self.choice, True)
+
+    def _settle(self) -> None:
+        self.conflict = None
+        controls.show(self.choice, False)
+
+    def _keep_theirs(self) -> None:
+        if self.conflict is None or not isinstance(self.conflict.theirs, Entry):
+            return
+        theirs = self.conflict.theirs
+        self.desk.drafts.drop(self.spec.name, self.key)
+        self.desk.refresh()
+        self._open("" if self.picker is None else self.desk.root(theirs))
+
+    def _save_mine(self) -> None:
+        if self.conflict is None or not isinstance(self.conflict.theirs, Entry):
+            return
+        self._clicked(over=self.conflict.theirs.id)

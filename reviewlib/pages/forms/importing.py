@@ -1,0 +1,135 @@
+"""The rep's answer imported: pasted, or as a file; shown first, recorded then, all of it or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import ipywidgets as widgets
+
+from reviewlib.conversation import importing
+from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.importing import Plan
+from reviewlib.conversation.mails import Letter, letter_of
+from reviewlib.errors import ConflictError, ReviewError
+from reviewlib.pages.forms import controls
+from reviewlib.pages.forms.controls import Control
+from reviewlib.pages.forms.entry_values import in_words
+from reviewlib.pages.forms.fields import Field
+from reviewlib.pages.rendering import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reviewlib.pages.forms.desk import Desk
+
+_NAME: Final = "import"
+_TEXT: Final = Field("answer", "The answer’s text", hint="The whole mail or form, as it came. Or choose its file below.")
+
+
+class Import:
+    """A field and a file for the rep's answer, a button that shows what would be recorded, and one that records it."""
+
+    def __init__(self, desk: Desk):
+        self.desk = desk
+        self.draft = desk.drafts.of(_NAME)
+        self.text = Control(_TEXT, [], disabled=False)
+        self.text.fill(self.draft.values.get(_TEXT.name, ""))
+        self.text.listen(desk.alone(self._changed))
+        self.file = widgets.FileUpload(accept=".md,.txt,.eml", multiple=False, description="Choose the answer’s file")
+        self.file.observe(lambda _: self._forget(), names="value")
+        self.preview = controls.button("Show what would be recorded", clicked=desk.alone(lambda: self._start(self._preview)))
+        self.record = controls.button("Record the answer", primary=True, clicked=desk.alone(lambda: self._start(self._record)))
+        self.clear = controls.button("Discard", clicked=desk.alone(self._discard))
+        self.status = widgets.HTML(render("forms/kept.html.j2") if self.draft.unsaved else "")
+        lead = controls.html("lead", text="The rep’s answer as a mail or as the response form.")
+        buttons = controls.row(self.preview, self.record, self.clear)
+        self.body = widgets.VBox([lead, self.text.box, controls.row(self.file), buttons, self.status])
+        self.body.add_class("rl-form-body")
+        self.opener = controls.opener("Import the rep’s answer", self.body, opened=self.draft.unsaved)
+        self.widget = widgets.VBox([self.opener, self.body])
+
+    def _changed(self, name: str, value: object) -> None:
+        self.draft.put(name, value)
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was shown is of another text."""
+        self.status.value = ""
+
+    def _discard(self) -> None:
+        self.desk.drafts.drop(_NAME)
+        self.draft = self.desk.drafts.of(_NAME)
+        self.text.fill("")
+        self.file.value = ()
+        self._forget()
+
+    def _start(self, work: Callable[[], None]) -> None:
+        if self.draft.busy:
+            return
+        self.draft.busy = True
+        self._set_buttons(disabled=True)
+        self.status.value = render("forms/reading.html.j2")
+        self.desk.fence.then(self.desk.alone(lambda: self._work(work)))
+
+    def _work(self, work: Callable[[], None]) -> None:
+        self.status.value = render("forms/failed.html.j2")  # what stays when something happens that nobody thought of
+        try:
+            work()
+        except ConflictError as error:
+            self._show_conflict(error)
+        except ReviewError as error:
+            self.status.value = render("forms/problems.html.j2", fields=[], loose=[str(error)])
+        finally:
+            self.draft.busy = False
+            self._set_buttons(disabled=False)
+
+    def _set_buttons(self, *, disabled: bool) -> None:
+        self.preview.disabled = self.record.disabled = self.clear.disabled = disabled
+
+    def _source(self) -> str | Letter | None:
+        """The answer that was given; None, with the reason shown, where there is none or there are two."""
+        text = str(self.text.value)
+        files = self.file.value
+        if bool(text.strip()) == bool(files):
+            reason = "Paste the text or choose a file, not both." if files else "Paste the answer’s text, or choose its file."
+            self.status.value = render("forms/problems.html.j2", fields=[], loose=[reason])
+            return None
+        return letter_of(bytes(files[0]["content"]), name=str(files[0]["name"])) if files else text
+
+    def _preview(self) -> None:
+        source = self._source()
+        if source is not None:
+            self._show(importing.plan(self.desk.records, source), ())
+
+    def _record(self) -> None:
+        source = self._source()
+        if source is None:
+            return
+        made = importing.plan(self.desk.records, source)
+        if made.problems:
+            self._show(made, ())
+            return
+        done = importing.import_response(self.desk.records, source)
+        self.draft.saved = dict(self.draft.values)
+        self.desk.refresh()
+        self._show(done.plan, done.entries)
+
+    def _show(self, plan: Plan, recorded: tuple[Entry, ...]) -> None:
+        """Show a plan by its lines, or what of it is in the journal now."""
+        self.status.value = render(
+            "forms/import.html.j2",
+            problems=plan.problems,
+            lines=[] if recorded else plan.as_text().splitlines(),
+            notes=plan.notes,
+            recorded=[self.desk.words(entry) for entry in recorded if self.desk.minutes.find(entry.id) is not None],
+            count=len(recorded),
+            when=self.desk.when(recorded[0]) if recorded else "",
+            who=recorded[0].author_name if recorded else "",
+            rep=self.desk.rep_name,
+        )
+
+    def _show_conflict(self, error: ConflictError) -> None:
+        theirs = in_words(self.desk, error.theirs) if isinstance(error.theirs, Entry) else []
+        payload = getattr(error.mine, "payload", None)
+        mine = [(name, str(value)) for name, value in (payload.model_dump() if payload is not None else {}).items() if value]
+        self.status.value = render("forms/import_conflict.html.j2", what=error.what, do=error.do, theirs=theirs, mine=mine)

@@ -1,0 +1,1 @@
+"""The forms, by subject: what each is made of."""

@@ -1,0 +1,204 @@
+"""Goals as plain values for the templates: cards with their letters, steps and progress, and the count across a team."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from reviewlib.conversation import lookback
+from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.goals import Backing, Letter, Plan, Setting, smart
+from reviewlib.conversation.kinds import Agreement, Development, Goal, Milestone
+from reviewlib.conversation.lookback import Agreed
+from reviewlib.conversation.minutes import Minutes
+from reviewlib.conversation.progress import STATUSES, Progress, Status, Step, progress
+from reviewlib.conversation.track import Track
+from reviewlib.pages import labels, sentences, talk_views
+from reviewlib.pages.talk_views import By
+from reviewlib.pages.tracks import tracks
+from reviewlib.periods import Period
+from reviewlib.review import Review
+
+#: How a goal’s status is marked, by the verdict whose mark it takes.
+GOAL_MARKS: Final[Mapping[Status, str]] = {
+    "starts": "not_enough_data",
+    "on_track": "on_track",
+    "behind": "watch",
+    "met": "strength",
+    "missed": "gap",
+    "lapsed": "not_judged",
+    "dropped": "not_judged",
+    "open": "not_enough_data",
+}
+_STEP_WORDS: Final = {
+    "open": "",
+    "done": "done",
+    "done_late": "done late",
+    "missed": "missed",
+    "dropped": "dropped",
+    "overdue": "date passed",
+}
+#: How many coming reviews a due date may lie in before it is called far.
+_COMING: Final = 4
+
+
+@dataclass(frozen=True)
+class Card:
+    """A goal as a card: where it stands, its steps, its letters, its agreement, its history."""
+
+    statement: str
+    mark: str
+    word: str
+    width: float | None
+    pace: float | None
+    told: str
+    lines: tuple[str, ...]
+    steps: tuple[tuple[str, str, str, str, str], ...]
+    letters: tuple[Letter, ...]
+    agreement: str
+    comment: str
+    by: By
+    since: str
+    history: tuple[tuple[str, str], ...]
+
+
+def agreed(review: Review) -> list[Agreed]:
+    """List the agreements of earlier reviews with what became of them."""
+    return carried(review.minutes, review, tracks(review))
+
+
+def carried(minutes: Minutes, review: Review, known: Mapping[str, Track]) -> list[Agreed]:
+    """List the agreements of earlier reviews by the minutes of the review's subject or of one of a team's reps."""
+    return lookback.carried(minutes, period=review.period, as_of=review.workbook.as_of, tracks=known)
+
+
+def goals(review: Review) -> list[Card]:
+    """List the goals as cards: those of this review, then those that carry over."""
+    known = tracks(review)
+    new = [(entry, _progress(review.minutes, review, known, entry)) for entry in review.minutes.of_kind("goal")]
+    old = [(one.entry, one.progress) for one in carried(review.minutes, review, known) if one.runs and one.progress]
+    return [_card(review, entry, reached, known) for entry, reached in (*new, *old)]
+
+
+def _progress(minutes: Minutes, review: Review, known: Mapping[str, Track], entry: Entry) -> Progress:
+    return progress(entry, minutes, _track_of(entry, known), period=review.period, as_of=review.workbook.as_of)
+
+
+def _track_of(entry: Entry, known: Mapping[str, Track]) -> Track | None:
+    kpi = entry.payload.kpi if isinstance(entry.payload, Goal) else None
+    return known.get(kpi) if kpi else None
+
+
+def _card(review: Review, entry: Entry, reached: Progress, known: Mapping[str, Track]) -> Card:
+    goal = entry.payload
+    assert isinstance(goal, Goal)
+    agreement, comment = _agreement(review, entry)
+    track = _track_of(entry, known)
+    share = None if reached.share is None else min(1.0, reached.share)
+    return Card(
+        statement=goal.statement,
+        mark=GOAL_MARKS[reached.status],
+        word=STATUSES[reached.status],
+        width=None if goal.kpi is None else 100 * (share or 0.0),
+        pace=None if reached.pace is None else 100 * reached.pace,
+        told=_told(reached, share),
+        lines=(*reached.words, *((f"Who: {talk_views.side(review, goal.owner)}.",) if goal.owner == "manager" else ())),
+        steps=tuple(_step(review, step) for step in reached.steps),
+        letters=_letters(review, entry, goal, track),
+        agreement=agreement,
+        comment=comment,
+        by=talk_views.by(review, entry),
+        since="" if entry.about == review.about else entry.about.period,
+        history=tuple(talk_views.updates(review, entry)),
+    )
+
+
+def _told(reached: Progress, share: float | None) -> str:
+    done = "progress is not known" if share is None else f"{share:.0%} of the way to the target"
+    return f"{done}; an even pace would be {reached.pace:.0%}" if reached.pace is not None else done
+
+
+def _step(review: Review, step: Step) -> tuple[str, str, str, str, str]:
+    """A milestone's ISO date, its short date, its words, what became of it, and the last note on that."""
+    word = _STEP_WORDS[step.status]
+    if step.on is not None and step.status in ("done", "done_late"):
+        word = f"{word} on {talk_views.day(review, step.on)}"
+    owner = f" ({talk_views.side(review, step.owner)})" if step.owner == "manager" else ""
+    short = " ".join(labels.short_day(step.due).split()[:2]) if step.due else "no date"
+    notes = [text for _, text in talk_views.updates(review, step.entry)]
+    return (step.due.isoformat() if step.due else "", short, f"{step.text}{owner}", word, notes[-1] if notes else "")
+
+
+def _letters(review: Review, entry: Entry, goal: Goal, track: Track | None) -> tuple[Letter, ...]:
+    own = Period.parse(entry.about.period, review.period.fiscal)
+    steps = [one.payload for one in review.minutes.on(entry, "milestone") if isinstance(one.payload, Milestone)]
+    steps.sort(key=lambda step: step.due or dt.date.max)
+    setting = Setting(
+        period=own,
+        as_of=own.last_day,
+        coming=tuple(own.shift(number) for number in range(1, _COMING + 1)),
+        whose=f"{sentences.first_name(review.subject)}’s" if review.kind == "rep" else "the team’s",
+    )
+    return smart(Plan.of(goal, steps), track, setting=setting, backing=backing(review))
+
+
+def backing(review: Review) -> Backing:
+    """What a goal of this review may be linked to: what was found, the objectives, the aspirations."""
+    view = talk_views.own_view(review)
+    return Backing(
+        gaps={one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "improve"},
+        strengths={one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "strength"},
+        objectives={key: kpi.objective for key, kpi in review.kpis.items() if kpi.objective},
+        aspirations=getattr(view[0].payload, "aspirations", "") if view else "",
+    )
+
+
+def _agreement(review: Review, entry: Entry) -> tuple[str, str]:
+    """Say whether the rep agreed to a goal as it stands, with the comment."""
+    name = talk_views.side(review, "rep")
+    word = review.minutes.agreed(entry)
+    if word is not None and isinstance(word.payload, Agreement):
+        verb = "Agreed by" if word.payload.agrees else "Not agreed to by"
+        return f"{verb} {name} on {talk_views.day_of(review, word.at)}", word.payload.text
+    if entry.side == "rep":
+        return f"Set by {name}", ""
+    if review.minutes.on(entry, "agreement"):
+        return f"{name} agreed to an earlier wording; not to this one yet", ""
+    return f"Not agreed by {name} yet", ""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The goals and the development of one rep of a team, counted."""
+
+    name: str
+    goals: int
+    well: int
+    behind: int
+    ended: int
+    plans: int
+
+
+def tallies(review: Review) -> list[Tally]:
+    """Count the goals and development items of each of a team's reps (manager's copy)."""
+    return [_tally(review, rep_id, minutes) for rep_id, minutes in review.minutes.members.items() if rep_id in review.people]
+
+
+def _tally(review: Review, rep_id: str, minutes: Minutes) -> Tally:
+    known = tracks(review, rep_id=rep_id)
+    new = [_progress(minutes, review, known, entry) for entry in minutes.of_kind("goal")]
+    before = carried(minutes, review, known)
+    old = [one.progress for one in before if one.progress is not None]
+    found = Counter(one.status for one in (*new, *old))
+    running = [one for one in before if one.runs and isinstance(one.entry.payload, Development)]
+    return Tally(
+        name=review.people[rep_id].name,
+        goals=sum(found[status] for status in ("starts", "open", "on_track", "behind")),
+        well=sum(found[status] for status in ("starts", "open", "on_track")),
+        behind=found["behind"],
+        ended=found["met"] + found["missed"] + found["lapsed"] + found["dropped"],
+        plans=len(minutes.of_kind("development")) + len(running),
+    )

@@ -1,0 +1,264 @@
+"""What was agreed, as plain values for the templates: decisions, agreements of last time, development, recognition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from reviewlib.conversation import lookback, plans
+from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.kinds import Action, Agreement, Concern, Development, Recognition, Update
+from reviewlib.conversation.lookback import OUTCOMES, Agreed
+from reviewlib.conversation.progress import last_update, on_day, status_of
+from reviewlib.pages import sentences, talk_views
+from reviewlib.pages.talk_views import By
+from reviewlib.pages.tracks import tracks
+from reviewlib.review import Review
+
+_OUTCOME_MARKS: Final[Mapping[lookback.Outcome, str]] = {
+    "met": "strength",
+    "kept": "strength",
+    "resolved": "strength",
+    "kept_late": "watch",
+    "missed": "gap",
+    "not_kept": "gap",
+    "carried_over": "on_track",
+    "open": "watch",
+    "lapsed": "not_judged",
+    "dropped": "not_judged",
+}
+_DECISIONS: Final = {"accepted": "Accepted", "edited": "Taken up as", "dismissed": "Not taken up", "added": "Added"}
+_REWARDS: Final = {"none": "", "bonus": "Bonus", "incentive": "Incentive", "mention": "Public mention"}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided on a recommendation, or added beside it; ``words`` are people's own."""
+
+    word: str
+    who: str
+    words: str
+    by: By
+    status: str
+    done: bool
+    kpi: str | None
+    recommended: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table of agreements or of the development plan."""
+
+    what: str
+    sub: str
+    lines: tuple[str, ...]
+    notes: tuple[tuple[str, str], ...]
+    mark: str
+    word: str
+    who: str = ""
+    by: By | None = None
+
+
+@dataclass(frozen=True)
+class Praise:
+    """A recognition with its reward and whether the team may see it."""
+
+    title: str
+    text: str
+    reward: str
+    reward_text: str
+    figure: str
+    shown: str
+    how: str
+    by: By
+
+
+def decisions(review: Review) -> list[Decision]:
+    """List what was decided on recommendations, and what was added, in the order of the journal."""
+    return [
+        _decision(review, entry, entry.payload)
+        for entry in review.minutes.of_kind("action")
+        if isinstance(entry.payload, Action)
+    ]
+
+
+def _decision(review: Review, entry: Entry, action: Action) -> Decision:
+    said = talk_views.by(review, entry)
+    who = talk_views.side(review, action.owner) + (f", by {talk_views.day(review, action.due)}" if action.due else "")
+    update = last_update(entry, review.minutes)
+    status = ""
+    if update is not None and isinstance(update.payload, Update):
+        status = f"{update.payload.status} on {talk_views.day(review, on_day(update))}"
+    dismissed = action.decision == "dismissed"
+    words = (
+        action.reason
+        if dismissed
+        else ""
+        if action.decision == "accepted" and action.text == action.recommended
+        else action.text
+    )
+    return Decision(
+        word=_DECISIONS[action.decision],
+        who=f"{said.name}, {said.when}" if dismissed else who,
+        words=words,
+        by=said,
+        status=status,
+        done=not dismissed,
+        kpi=action.kpi,
+        recommended=action.recommended,
+    )
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two texts are the same but for blanks and case."""
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
+def agreed_rows(review: Review, found: Iterable[Agreed]) -> list[Row]:
+    """Lay the agreements out as rows."""
+    return [
+        Row(
+            what=one.what,
+            sub=" · ".join(_whose(review, one)),
+            lines=one.words,
+            notes=tuple(talk_views.updates(review, one.entry)),
+            mark=_OUTCOME_MARKS[one.outcome],
+            word=OUTCOMES[one.outcome],
+            by=talk_views.by(review, one.entry),
+        )
+        for one in found
+    ]
+
+
+def _whose(review: Review, one: Agreed) -> Iterator[str]:
+    """Say who was to do it, until when, and when it was agreed where that was not in the review before this one."""
+    if one.who:
+        yield talk_views.side(review, one.who)
+    if one.due:
+        yield talk_views.day(review, one.due)
+    before = lookback.previous_review(review.minutes, review.period)
+    if before is not None and before.name != one.since:
+        yield f"since {one.since}"
+
+
+def development(review: Review) -> list[Row]:
+    """List the development plan: earlier items that run or ended in this review, then its own."""
+    entries = plans.development(review.minutes)
+    return [_plan(review, entry, entry.payload) for entry in entries if isinstance(entry.payload, Development)]
+
+
+def moved(review: Review) -> list[tuple[str, str]]:
+    """Put the figure of each earlier item before and after it: what and since when, and the comparison."""
+    known, found = tracks(review), []
+    for entry in review.minutes.earlier:
+        item = entry.payload
+        track = known.get(item.kpi) if isinstance(item, Development) and item.kpi else None
+        seen = plans.moved(entry, review.minutes, track, period=review.period)
+        if seen is not None and isinstance(item, Development):
+            found.append((f"{item.way.capitalize()}: {item.text}, from {entry.about.period}.", " ".join(seen.words)))
+    return found
+
+
+def _plan(review: Review, entry: Entry, item: Development) -> Row:
+    update = last_update(entry, review.minutes)
+    status = update.payload.status if update is not None and isinstance(update.payload, Update) else "planned"
+    by_when = f"by {talk_views.day(review, item.due)}" if item.due else "no date yet"
+    sub = [item.skill] if item.skill else []
+    sub += [] if entry.about == review.about else [f"from {entry.about.period}"]
+    return Row(
+        what=f"{item.way.capitalize()}: {item.text}",
+        sub=" · ".join(sub),
+        lines=(f"{talk_views.figure(review, item.kpi)} now" if item.kpi else "No figure shows it; judged in the talk",),
+        notes=tuple(talk_views.updates(review, entry)),
+        mark={"done": "strength", "dropped": "not_judged"}.get(
+            status, "on_track" if status == "running" else "not_enough_data"
+        ),
+        word=status.capitalize(),
+        who=", ".join(part for part in (item.owner, by_when) if part),
+        by=talk_views.by(review, entry),
+    )
+
+
+def recognition(review: Review) -> list[Praise]:
+    """List what the manager recognises."""
+    entries = review.minutes.of_kind("recognition")
+    return [_praise(review, entry, entry.payload) for entry in entries if isinstance(entry.payload, Recognition)]
+
+
+def _praise(review: Review, entry: Entry, given: Recognition) -> Praise:
+    reward = _REWARDS[given.reward]
+    return Praise(
+        title=given.title,
+        text=given.text,
+        reward=reward,
+        reward_text=given.reward_text,
+        figure=talk_views.figure(review, given.kpi) if given.kpi else "",
+        shown=_shown(review, entry, given),
+        how="Confirmed" if given.rule else "Added",
+        by=talk_views.by(review, entry),
+    )
+
+
+def _shown(review: Review, entry: Entry, given: Recognition) -> str:
+    name = talk_views.side(review, "rep")
+    word = review.minutes.agreed(entry)
+    if word is not None and isinstance(word.payload, Agreement):
+        return (
+            "May be shown to the team." if word.payload.agrees else f"Not for the team’s board: {name} prefers to keep it here."
+        )
+    if given.for_board:
+        return f"Proposed for the team’s board; shown there once {name} agrees."
+    return "Not proposed for the team’s board."
+
+
+def open_concerns(review: Review) -> list[tuple[str, str, str, bool]]:
+    """List the open concerns of the team and its reps: whose, the words, who looks after it, whether it is private."""
+    whose = [("The team", "The team", review.minutes)]
+    for rep_id, minutes in review.minutes.members.items():
+        person = review.people.get(rep_id)
+        if person is not None:
+            whose.append((person.name, sentences.first_name(person), minutes))
+    return [
+        (
+            name,
+            entry.payload.text,
+            first if entry.payload.owner == "rep" else talk_views.side(review, "manager"),
+            _private(entry),
+        )
+        for name, first, minutes in whose
+        for entry in (*minutes.earlier, *minutes.entries)
+        if isinstance(entry.payload, Concern) and status_of(last_update(entry, minutes)) != "resolved"
+    ]
+
+
+def _private(entry: Entry) -> bool:
+    return entry.visibility == "manager_only"
+
+
+def board(review: Review) -> list[tuple[str, str, str]]:
+    """What the team's board shows: whose, for what, in words; only what the manager confirmed and the rep agreed to.
+
+    The copy for the reps holds nothing else of its members, and no list of them: ``data["names"]`` names those on the board.
+    """
+    members = review.minutes.members
+    if review.audience == "manager":
+        shown = [(one.rep_id, one.title, one.text) for one in plans.board(members)]
+    else:
+        said = [(rep_id, entry.payload) for rep_id, one in members.items() for entry in one.of_kind("recognition")]
+        shown = [(rep_id, given.title, given.text) for rep_id, given in said if isinstance(given, Recognition)]
+    names = dict(review.data.get("names") or {}) | {rep_id: person.name for rep_id, person in review.people.items()}
+    return [(names.get(rep_id, "A colleague"), title, text) for rep_id, title, text in shown]
+
+
+def done_about(review: Review) -> Mapping[str, tuple[str, ...]]:
+    """What is planned or was done about each skill in the team: by the skill's plain name, whose, what and how it stands."""
+    found = {}
+    for one in plans.skills({}, review.minutes.members):
+        told = [(item, item.entry.payload) for item in one.items]
+        found[one.skill] = tuple(
+            f"{review.people[item.rep_id].name}: {said.way}, {item.status}"
+            for item, said in told
+            if isinstance(said, Development) and item.rep_id in review.people
+        )
+    return found

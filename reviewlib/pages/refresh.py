@@ -1,0 +1,84 @@
+"""What people said since a notebook ran: at export, the sections that they write are rendered anew from the journal.
+
+A manager who saves in a form need not run the notebook again before it is exported, and an executed notebook that is exported
+later says what is recorded then. Figures and charts stay those of the notebook.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from nbformat import NotebookNode
+
+from reviewlib.errors import ReviewError
+
+#: The sections that hold people's words or depend on them, by the name of their block.
+WRITTEN: Final = (
+    "header",
+    "improve",
+    "agreed",
+    "own_view",
+    "feedback",
+    "goals",
+    "development",
+    "recognition",
+    "signoff",
+    "team_goals",
+    "skills",
+    "reviews",
+)
+_OPEN: Final = {"rep": "open_review", "team": "open_team_review"}
+
+
+def anew(nb: NotebookNode, folder: Path) -> dict[str, str]:
+    """Render the written sections of a notebook's review as the journal has them now.
+
+    Args:
+        nb: An executed review notebook; its parameters say which review it is.
+        folder: Where it lies; the params file is looked for from here upwards.
+
+    Returns:
+        HTML by the section's name; empty where the notebook is no review, or its review cannot be opened from here.
+    """
+    from reviewlib import params_file, review
+    from reviewlib.pages import blocks
+
+    given = parameters(nb)
+    kind = next((name for name in _OPEN if name in given), None)
+    if kind is None or not {"params", "period"} <= set(given):
+        return {}
+    try:
+        path = params_file.find(given["params"], folder)
+        opened = getattr(review, _OPEN[kind])(path, **{name: given[name] for name in given if name != "params"})
+    except ReviewError:
+        return {}
+    return {name: getattr(blocks, name)(opened).html for name in WRITTEN if name in _sections(nb)}
+
+
+def parameters(nb: NotebookNode) -> dict[str, str]:
+    """Read the texts that a notebook's parameter cells assign; the injected cell comes last and holds."""
+    cells = [cell.source for cell in nb.cells if set(cell.metadata.get("tags", [])) & {"parameters", "injected-parameters"}]
+    return {name: value for source in cells for name, value in _assigned(source).items()}
+
+
+def _assigned(source: str) -> Mapping[str, str]:
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return {}
+    plain = [line for line in body if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)]
+    return {
+        target.id: line.value.value
+        for line in plain
+        for target in line.targets
+        if isinstance(target, ast.Name) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+    }
+
+
+def _sections(nb: NotebookNode) -> set[Any]:
+    """The names of the sections that the notebook displays."""
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
+    return {output.get("metadata", {}).get("reviewlib", {}).get("section") for output in outputs}

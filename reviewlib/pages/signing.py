@@ -1,0 +1,162 @@
+"""Where a review stands, in words: its state, whom it waits for, the signatures, the head of its journal."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.kinds import Amendment, Rating, Side, Signoff
+from reviewlib.conversation.minutes import Minutes
+from reviewlib.conversation.process import State, StateName
+from reviewlib.pages import talk_views
+from reviewlib.pages.talk_views import By
+from reviewlib.review import Review
+
+#: How a state is marked, by the verdict whose mark it takes.
+MARKS: Final[dict[StateName, str]] = {
+    "open": "not_enough_data",
+    "answer_in": "on_track",
+    "feedback_in": "on_track",
+    "released": "on_track",
+    "signed": "on_track",
+    "closed": "strength",
+}
+_HOW: Final = {
+    "agree": "Read, agrees",
+    "disagree": "Read, does not agree",
+    "refused": "Did not sign",
+    "absent": "Was not there to sign",
+}
+_SIGNED: Final = ("agree", "disagree")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One side's signature: a name and how it was given, or why there is none."""
+
+    name: str
+    role: str
+    how: str = ""
+    when: str = ""
+    comment: str = ""
+    by: By | None = None
+    given: bool = False
+
+
+@dataclass(frozen=True)
+class Rated:
+    """The overall rating."""
+
+    words: str
+    comment: str
+    by: By
+
+
+def state_words(state: State) -> str:
+    """Say where a review stands, without a date."""
+    both = state.answer is not None and state.feedback is not None
+    if state.name == "closed":
+        signed = [one for one in state.signatures.values() if isinstance(one.payload, Signoff) and one.payload.how in _SIGNED]
+        return "Signed by both" if len(signed) == 2 else "Closed"
+    return {
+        "open": "Open",
+        "answer_in": "Self-review in",
+        "feedback_in": "Both parts in" if both else "Manager’s part in",
+        "released": "Released",
+        "signed": "Signed by one side",
+    }[state.name]
+
+
+def state_moment(state: State) -> dt.datetime | None:
+    """When a review came to stand where it stands; None where nothing happened yet."""
+    last = {
+        "answer_in": state.answer,
+        "feedback_in": state.feedback,
+        "released": state.release,
+        "signed": max(state.signatures.values(), key=lambda one: one.at, default=None),
+        "closed": max(state.signatures.values(), key=lambda one: one.at, default=None),
+    }.get(state.name)
+    return last.at if last is not None else None
+
+
+def dated(review: Review) -> str:
+    """Say where a review stands, and since when."""
+    state = review.minutes.state
+    moment = state_moment(state)
+    return state_words(state) + (f", {talk_views.day_of(review, moment)}" if moment else "")
+
+
+def waits_for(minutes: Minutes, *, rep: str, manager: str) -> str:
+    """Say whom a review waits for, and for what; empty where it is closed.
+
+    Args:
+        minutes: The manager's.
+        rep: What the rep is called.
+        manager: What the manager is called.
+    """
+    state = minutes.state
+    missing: list[Side] = [side for side in ("rep", "manager") if side not in state.signatures]
+    names = {"rep": rep, "manager": manager}
+    if state.closed:
+        return ""
+    if state.released:
+        return f"waits for {' and '.join(names[side] for side in missing)} to sign"
+    if state.answer is not None and state.feedback is not None:
+        return f"waits for {manager} to release it"
+    if state.name == "answer_in":
+        return f"waits for {manager}’s part"
+    if state.name == "feedback_in":
+        return f"waits for {rep}’s self-review"
+    return f"waits for {rep}’s self-review and {manager}’s part"
+
+
+def signatures(review: Review) -> list[Signature]:
+    """The two signatures, the rep's first; one that is missing says so."""
+    subject, state = review.subject, review.minutes.state
+    team = f"Manager, {subject.team}" if subject.team else "Manager"
+    people: tuple[tuple[Side, str, str], ...] = (
+        ("rep", talk_views.rep_name(review), subject.role or ("Rep" if review.kind == "rep" else "Team")),
+        ("manager", subject.manager or "The manager", team),
+    )
+    return [_signature(review, state.signatures.get(side), name, role) for side, name, role in people]
+
+
+def _signature(review: Review, entry: Entry | None, name: str, role: str) -> Signature:
+    if entry is None or not isinstance(entry.payload, Signoff):
+        return Signature(name, role)
+    signed = entry.payload
+    given = signed.how in _SIGNED
+    shown = (
+        signed.name if given and (review.kind == "rep" or signed.side == "manager" or review.audience == "manager") else name
+    )
+    zone = "" if review.workbook.timezone else " UTC"
+    when = f"{talk_views.day_of(review, entry.at)}, {review.workbook.local(entry.at):%H:%M}{zone}"
+    return Signature(shown, role, _HOW[signed.how], when, signed.comment, talk_views.by(review, entry), given)
+
+
+def rating(review: Review) -> Rated | None:
+    """The overall rating; None where there is none that this audience may read."""
+    for entry in reversed(review.minutes.of_kind("rating")):
+        if isinstance(entry.payload, Rating):
+            said = entry.payload
+            return Rated(f"{said.label}, {said.value} of {said.out_of}", said.comment, talk_views.by(review, entry))
+    return None
+
+
+def head(minutes: Minutes) -> str:
+    """Name the end of the journal that a page was made from: "Journal entry 41, 7c41e09b"; empty where there is none."""
+    end = minutes.state.head
+    return f"Journal entry {end.sequence}, {end.hash[:8]}" if end else ""
+
+
+def amendments(review: Review) -> list[tuple[By, str, str]]:
+    """List the amendments: by whom, to what, and the words."""
+    found = []
+    for entry in review.minutes.of_kind("amendment"):
+        if isinstance(entry.payload, Amendment):
+            to = review.minutes.find(entry.payload.of) if entry.payload.of else None
+            about = f"Amendment to: {talk_views.quoted(to)}" if to else "Amendment"
+            found.append((talk_views.by(review, entry), about, entry.payload.text))
+    return found

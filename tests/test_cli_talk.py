@@ -1,0 +1,191 @@
+"""The commands of the conversation: what they print, what they write, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from icalendar import Calendar
+from workbooks import workbook
+
+from reviewlib import conduct, params_file, review, runs, standing
+from reviewlib.cli import main
+from reviewlib.conversation import people, records
+from reviewlib.conversation.entries import About
+from reviewlib.periods import Period
+
+PERIOD = Period.parse("2026-Q3")
+DEALS = [
+    {"rep_id": rep, "account_id": "Acme", "amount": 100, "opened_on": "2026-05-01", "closed_on": closed}
+    for rep in ("R1", "R2")
+    for closed in ("2026-05-20", "2026-08-01")
+]
+REPS = [
+    {"rep_id": "R1", "rep_name": "Ada Berg", "team": "North", "manager": "Max Holm"},
+    {"rep_id": "R2", "rep_name": "Ben Dorn", "team": "South", "manager": "Mia Stern"},
+]
+PEOPLE = {"roles": {"max": "manager", "eve": "analyst"}, "logins": {"max": "Max Holm"}, "acting_as": "max"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], book: Path) -> Run:
+    """Run a command on the workbook, in this process."""
+
+    def call(command: str, *args: str) -> Said:
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr(sys, "argv", ["reviewlib", command, str(book), *args])
+        capfd.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        captured = capfd.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A workbook with two teams and frozen evidence."""
+    params = workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05", crm={"history_from": "2026-01-01"}, people=PEOPLE)
+    runs.freeze(params, [PERIOD])
+    return params.path
+
+
+def own(book: Path, rep: str = "R1", login: str = "max") -> records.Records:
+    params = params_file.load(book)
+    return records.open_records(params, About("rep", rep, PERIOD.name), person=people.person_of(params, login))
+
+
+def test_release_says_what_is_next(run: Run, book: Path) -> None:
+    """A release is one entry per review; the command that makes the pages anew is printed."""
+    said = run("release", "--rep", "R1")
+    assert said.returncode == 0, said.stderr
+    assert "Ada Berg: released on snapshot" in said.stdout
+    assert "--period 2026-Q3 --rep R1" in said.stdout
+    assert own(book).minutes().state.name == "released"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((), "Say whose reviews are meant"),
+        (("--rep", "R9"), "There is no review of them"),
+        (("--rep", "R1", "--rep", "R2"), "Ben Dorn was not released"),
+        (("--rep", "R1", "--period", "2027-Q1"), "Nothing is frozen for 2027-Q1"),
+    ],
+)
+def test_release_of_what_cannot_be_released(run: Run, book: Path, args: tuple[str, ...], words: str) -> None:
+    """Nobody, an unknown rep, another manager's rep and an unknown period: exit 2, and nobody's review is released."""
+    said = run("release", *args)
+    assert said.returncode == 2
+    assert words in said.stderr
+    assert not own(book).minutes().state.released
+
+
+def test_an_answer_is_imported_once(run: Run, book: Path, tmp_path: Path) -> None:
+    """The form beside the page comes back filled in; a second import records nothing, a broken one names its line."""
+    params = params_file.load(book)
+    form = review.form_of(params, About("rep", "R1", PERIOD.name))
+    mark = next(line for line in form.splitlines() if line.startswith("[[Perspective"))
+    answer = tmp_path / "answer.md"
+    answer.write_text(form.replace(mark, f"{mark}\nA good quarter, I think."), encoding="utf-8")
+    first = run("import-response", str(answer))
+    assert (first.returncode, first.stdout.splitlines()[-1]) == (0, "1 recorded"), first.stderr
+    assert run("import-response", str(answer)).stdout.splitlines()[-1] == "0 recorded"
+    stands = standing.of(params, conduct.frozen_period(params, PERIOD))
+    assert next(iter(stands.states.values())).name == "answer_in"
+    answer.write_text("Hello!\n", encoding="utf-8")
+    broken = run("import-response", str(answer))
+    assert broken.returncode == 2
+    assert "line 1" in broken.stderr
+    missing = run("import-response", str(tmp_path / "none.md"))
+    assert missing.returncode == 2
+    assert "none.md" in missing.stderr
+
+
+def test_goals_for_many(run: Run, book: Path, tmp_path: Path) -> None:
+    """A file gives goals, twice without harm; somebody else's rep in it stops all of it."""
+    goals = tmp_path / "goals.csv"
+    head = "rep,statement,kpi,scope,target,due,relevance,because,milestones\n"
+    row = "{rep},Win 120 a quarter,revenue,own deals,120,2026-12-31,gap,revenue,2026-11-30: half of it\n"
+    goals.write_text(head + row.format(rep="R1") + row.format(rep="R2"), encoding="utf-8")
+    refused = run("import-goals", str(goals))
+    assert refused.returncode == 2
+    assert "Ben Dorn was given no goal" in refused.stderr
+    assert own(book).minutes().entries == ()
+    goals.write_text(head + row.format(rep="R1"), encoding="utf-8")
+    assert "Ada Berg: 2 recorded" in run("import-goals", str(goals)).stdout
+    run("import-goals", str(goals))
+    goal, milestone = own(book).minutes().of_kind("goal", "milestone")
+    assert (goal.payload.baseline, goal.payload.target) == (None, 120)  # type: ignore[attr-defined]
+    assert milestone.of == goal.id
+
+
+def test_status_and_calendar(run: Run, book: Path, tmp_path: Path) -> None:
+    """Who is waited for stands in the table, and the calendar has every step."""
+    said = run("status", "--ics", str(tmp_path / "reviews.ics"))
+    assert said.returncode == 0, said.stderr
+    assert "Ada Berg" in said.stdout
+    assert "answer" in said.stdout
+    events = Calendar.from_ical((tmp_path / "reviews.ics").read_bytes()).walk("VEVENT")
+    assert any("Ada Berg" in str(event["summary"]) for event in events)
+    rows = json.loads(run("status", "--json").stdout)["rows"]
+    assert {row["subject"]["name"] for row in rows} >= {"Ada Berg", "Ben Dorn", "North"}
+
+
+def test_backup_restore_verify_export(run: Run, book: Path, tmp_path: Path) -> None:
+    """A backup made while the journal is in use verifies after the way back; everything about one rep can be written out."""
+    own(book).write("note", text="Ask again in spring.")
+    copy = tmp_path / "copy.db"
+    assert run("backup", "--out", str(copy)).returncode == 0
+    reports = params_file.load(book).reports
+    assert run("restore", str(copy)).returncode == 2
+    for path in reports.glob("journal.db*"):
+        path.unlink()
+    assert run("restore", str(copy)).returncode == 0
+    said = run("verify")
+    assert (said.returncode, said.stdout.strip()) == (0, "1 entries in 1 reviews, 0 signed pages: all is as it was written")
+    assert run("export-data", "--rep", "R1", "--out", str(tmp_path / "data")).returncode == 0
+    assert "Ask again in spring." in (tmp_path / "data" / "journal.md").read_text(encoding="utf-8")
+    assert run("export-data", "--rep", "R9", "--out", str(tmp_path / "none")).returncode == 2
+
+
+def test_verify_finds_a_changed_journal(run: Run, book: Path) -> None:
+    """A word changed in the file behind everybody's back is found, with exit code 1."""
+    import sqlite3
+
+    own(book).write("note", text="Ask again in spring.")
+    path = params_file.load(book).reports / "journal.db"
+    with sqlite3.connect(path) as raw:
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        raw.execute("UPDATE entries SET payload = replace(payload, 'spring', 'autumn')")
+    said = run("verify")
+    assert said.returncode == 1
+    assert "R1" in said.stdout
+
+
+def test_journal_init_says_what_it_did(run: Run) -> None:
+    """A journal in a file is made ready, twice without harm."""
+    for _ in range(2):
+        said = run("journal-init")
+        assert (said.returncode, said.stdout) == (0, "The journal of book is ready.\n"), said.stderr

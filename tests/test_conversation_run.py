@@ -1,0 +1,244 @@
+"""From journal to pages and back: what a run makes of what people said, with real notebooks."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from workbooks import changed, workbook
+
+from reviewlib import conduct, handout, manifest, runs, standing
+from reviewlib.conversation import people, records
+from reviewlib.conversation.entries import About, Entry
+from reviewlib.errors import JournalError, NotAllowedError, ReviewError
+from reviewlib.pages.exporter import ReviewExporter
+from reviewlib.params import Params
+from reviewlib.periods import Period
+
+PERIOD = Period.parse("2026-Q3")
+DEALS = [
+    {"rep_id": rep, "account_id": "Acme", "amount": amount, "opened_on": "2026-05-01", "closed_on": closed}
+    for rep, amount in (("R1", 100), ("R2", 70))
+    for closed in ("2026-05-20", "2026-08-01")
+]
+REPS = [
+    {"rep_id": "R1", "rep_name": "Ada Berg", "team": "North", "manager": "Max Holm"},
+    {"rep_id": "R2", "rep_name": "Ben Dorn", "team": "North", "manager": "Max Holm"},
+]
+PEOPLE = {
+    "roles": {"max": "manager", "eve": "analyst"},
+    "logins": {"max": "Max Holm"},
+    "addresses": {"max": "max@example.org"},
+    "acting_as": "max",
+}
+
+
+@dataclass
+class Book:
+    """A workbook in which people talk, with its pages."""
+
+    params: Params
+
+    def write(self, kind: str, rep: str = "R1", login: str = "max", **fields: object) -> Entry:
+        """Write an entry as somebody."""
+        about = About("rep", rep, PERIOD.name)
+        opened = records.open_records(self.params, about, person=people.person_of(self.params, login))
+        return opened.write(kind, **fields)  # type: ignore[arg-type]
+
+    def run(self, *reps: str) -> runs.Result:
+        """Freeze and run; every page must come out unless a test says otherwise."""
+        return runs.run(self.params, runs.freeze(self.params, [PERIOD])[0], reps=reps or ("R1",))
+
+    def page(self, audience: str, rep: str = "R1") -> str:
+        """The page of a rep's review."""
+        entry = manifest.read(self.folder)[f"rep:{rep}:{audience}"]
+        return (self.folder / entry.page).read_text(encoding="utf-8")
+
+    @property
+    def folder(self) -> Path:
+        """The period's folder."""
+        return self.params.reports / PERIOD.name
+
+    @property
+    def stands(self) -> standing.Standing:
+        """How the reviews stand."""
+        return standing.of(self.params, conduct.frozen_period(self.params, PERIOD))
+
+    def release(self) -> None:
+        """Release the first rep's review."""
+        subject = next(one for one in self.stands.subjects if one.id == "R1")
+        conduct.release(self.params, self.stands, [subject])
+
+    def sign(self) -> None:
+        """Both sides sign the first rep's review."""
+        self.write("signoff", on_behalf=True, how="disagree", name="Ada Berg", comment="The first month is not mine.")
+        self.write("signoff", how="agree", name="Max Holm")
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    params = workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05", crm={"history_from": "2026-01-01"}, people=PEOPLE)
+    runs.freeze(params, [PERIOD])
+    return Book(params)
+
+
+def test_the_manager_s_words_reach_the_rep_with_the_release(book: Book) -> None:
+    """Before release the rep's page has the figures and the way to answer; afterwards the words, and never the notes."""
+    book.write("feedback", stance="strength", behaviour="asks early", text="You ask about budget first.")
+    book.write("note", text="Think of R1 for key accounts.")
+    assert not book.run().failed
+    assert "You ask about budget first." in book.page("manager")
+    assert "Think of R1 for key accounts." in book.page("manager")
+    draft = book.page("rep")
+    assert "Draft." in draft
+    assert "You ask about budget" not in draft
+    assert "mailto:max@example.org?" in draft
+    form = next(book.folder.glob("*/rep/*-answer.md")).read_text(encoding="utf-8")
+    assert "You ask about budget" not in form
+    book.release()
+    assert not book.run().failed
+    page = book.page("rep")
+    assert "Draft." not in page
+    assert "You ask about budget first." in page
+    assert "key accounts" not in page
+    form = next(book.folder.glob("*/rep/*-answer.md")).read_text(encoding="utf-8")
+    assert "You ask about budget first." in form.replace("\n:: ", " ")
+    assert "key accounts" not in form
+
+
+def test_a_released_review_keeps_its_figures(book: Book) -> None:
+    """After a release a changed export changes the others' figures, not this one's; releasing anew takes the new ones."""
+    book.release()
+    book.run("R1", "R2")
+    first = book.page("rep")
+    assert "€100" in first
+    path = book.params.file(book.params.crm.deals)
+    path.write_text(path.read_text(encoding="utf-8").replace("100", "130").replace("70", "90"), encoding="utf-8")
+    book.run("R1", "R2")
+    assert "€100" in book.page("rep")
+    assert "€130" not in book.page("rep")
+    assert "€90" in book.page("rep", "R2")
+    entries = manifest.read(book.folder)
+    assert entries["rep:R1:rep"].snapshot != entries["rep:R2:rep"].snapshot
+    book.release()
+    book.run()
+    assert "€130" in book.page("rep")
+
+
+def test_what_both_sides_signed_is_never_made_again(book: Book) -> None:
+    """The signed page stays byte for byte; amendments come beside it, once each; a page that was changed is named."""
+    book.write("feedback", stance="strength", behaviour="asks early", text="You ask about budget first.")
+    book.release()
+    book.sign()
+    assert not book.run().failed
+    entry = manifest.read(book.folder)["rep:R1:rep"]
+    path = book.folder / entry.page
+    signed = path.read_bytes()
+    assert entry.sealed
+    assert f"Journal entry {entry.sequence}, {str(entry.head)[:8]}" in signed.decode()
+    assert "The first month is not mine." in signed.decode()
+    with pytest.raises(NotAllowedError):
+        book.write("feedback", stance="improve", behaviour="late", text="One more thing.")
+    book.write("amendment", text="The meeting was on the 22nd.")
+    assert not book.run().failed
+    assert path.read_bytes() == signed
+    amendment = path.with_name(f"{path.stem}-amendment-1.html")
+    assert "The meeting was on the 22nd." in amendment.read_text(encoding="utf-8")
+    assert conduct.verify(book.params).problems == ()
+    path.write_bytes(signed.replace(b"not mine", b"all mine"))
+    result = book.run()
+    assert [one.key for one in result.failed] == ["rep:R1:rep"]
+    assert "changed since" in str(result.failed[0].error)
+    assert any("changed since" in problem for problem in conduct.verify(book.params).problems)
+    assert path.read_bytes() != signed
+
+
+@pytest.mark.parametrize("loss", ["missing", "shorter"])
+def test_a_journal_that_lost_entries_stops_the_run(book: Book, loss: str) -> None:
+    """The manifest remembers where each chain ended; a journal that is missing or shorter ends the run before it starts."""
+    journal = book.params.reports / "journal.db"
+    book.write("note", text="first")
+    for beside in book.params.reports.glob("journal.db*"):
+        shutil.copy(beside, beside.with_name(f"old-{beside.name}"))
+    book.write("note", text="second")
+    book.run()
+    before = book.page("manager")
+    for beside in book.params.reports.glob("journal.db*"):
+        beside.unlink()
+    if loss == "shorter":
+        for old in book.params.reports.glob("old-journal.db*"):
+            shutil.copy(old, old.with_name(old.name.removeprefix("old-")))
+    with pytest.raises(JournalError, match="not what it was"):
+        book.run()
+    assert book.page("manager") == before
+    assert journal.exists() == (loss == "shorter")
+
+
+def test_handout_gives_each_manager_a_folder(book: Book, tmp_path: Path) -> None:
+    """The manager's copies and, per rep, what goes to the rep; nothing older than what is recorded goes out."""
+    book.run("R1", "R2")
+    runs.run(book.params, conduct.frozen_period(book.params, PERIOD), teams=["North"])
+    out = tmp_path / "out"
+    (parcel,) = handout.hand_out(book.params, book.stands, out)
+    assert (parcel.manager, parcel.reps, parcel.released) == ("Max Holm", 2, 0)
+    files = sorted(path.relative_to(parcel.folder).as_posix() for path in parcel.folder.rglob("*") if path.is_file())
+    names = [re.sub(r"-[0-9a-f]{8}", "", file) for file in files]
+    assert names == [
+        "handout.json",
+        "manager/ada-berg.html",
+        "manager/ben-dorn.html",
+        "manager/team.html",
+        "reps/ada-berg/ada-berg-answer.md",
+        "reps/ada-berg/ada-berg.html",
+        "reps/ben-dorn/ben-dorn-answer.md",
+        "reps/ben-dorn/ben-dorn.html",
+    ]
+    for_ada = [path.read_text(encoding="utf-8") for path in parcel.folder.glob("reps/ada*/*")]
+    assert not any("Dorn" in text for text in for_ada)
+    book.write("feedback", stance="strength", behaviour="asks early", text="You ask first.")
+    with pytest.raises(ReviewError, match="older than what is recorded") as caught:
+        handout.hand_out(book.params, book.stands, out)
+    assert "Ada Berg" in str(caught.value.found)
+    (tmp_path / "own" / parcel.folder.name).mkdir(parents=True)
+    book.run()
+    with pytest.raises(ReviewError, match="not made by a handout"):
+        handout.hand_out(book.params, book.stands, tmp_path / "own")
+    with pytest.raises(ReviewError, match="Nobody of this name"):
+        handout.hand_out(book.params, book.stands, out, managers=["Eve"])
+
+
+def test_the_team_s_manifest_remembers_every_chain(book: Book) -> None:
+    """Every review's chain is in the manifest, also of reviews that a run did not make."""
+    book.write("note", rep="R2", text="later")
+    book.run("R1")
+    journal = json.loads((book.folder / "manifest.json").read_text(encoding="utf-8"))["journal"]
+    assert [row["review"] for row in journal] == [["rep", "R2", "2026-Q3"]]
+
+
+def test_a_release_by_somebody_else_is_refused_as_a_whole(book: Book) -> None:
+    """An analyst releases nobody's review."""
+    params = changed(book.params, people={"acting_as": "eve"})
+    stands = standing.of(params, conduct.frozen_period(params, PERIOD))
+    reps = [one for one in stands.subjects if one.kind == "rep"]
+    with pytest.raises(NotAllowedError, match="was not released"):
+        conduct.release(params, stands, reps)
+    assert not stands.states
+
+
+def test_an_export_says_what_is_recorded_by_then(book: Book, tmp_path: Path) -> None:
+    """An executed notebook that is exported later shows what was said since, with the figures that it was made with."""
+    book.run()
+    (notebook,) = book.folder.glob("*/notebooks/ada*.ipynb")
+    book.write("feedback", stance="strength", behaviour="asks early", text="Said after the run.")
+    nb = nbformat.read(notebook, as_version=4)
+    html, _ = ReviewExporter().from_notebook_node(nb, {"metadata": {"path": str(notebook.parent)}})
+    assert "Said after the run." in html
+    assert html.count("<h1>") == 1
+    elsewhere, _ = ReviewExporter().from_notebook_node(nb, {"metadata": {"path": str(tmp_path.parent)}})
+    assert "Said after the run." not in elsewhere
+    assert "Ada Berg" in elsewhere

@@ -1,0 +1,365 @@
+"""Progress of goals: decisions, pace, sums over a longer period, words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spoken import Talk
+
+from reviewlib.conversation.progress import Progress, progress
+from reviewlib.conversation.track import Point, Track
+from reviewlib.periods import FiscalYear, Period
+
+NAMES = ("2025-Q4", "2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4")
+
+
+def track(*values: float | None, names: tuple[str, ...] = NAMES, **fields: Any) -> Track:
+    """A track that ends with the last of ``names``."""
+    periods = [Period.parse(name) for name in names[-len(values) :]]
+    points = tuple(
+        Point(period, value, None if value is not None else "no deals were closed")
+        for period, value in zip(periods, values, strict=True)
+    )
+    return Track(**({"kpi": "win_rate", "label": "Win rate", "points": points} | fields))
+
+
+def held(
+    goal: dict[str, Any],
+    figures: Track | None,
+    *,
+    agreed: str = "2026-Q2",
+    review: str = "2026-Q3",
+    as_of: str = "2026-10-15",
+    updates: tuple[dict[str, Any], ...] = (),
+) -> Progress:
+    """Hold a goal against figures in one review."""
+    talk = Talk()
+    entry = talk.say(agreed, "goal", **({"statement": "A goal"} | goal))
+    for update in updates:
+        talk.say(review, "update", of=entry.id, **update)
+    return progress(entry, talk.minutes(review), figures, period=Period.parse(review), as_of=dt.date.fromisoformat(as_of))
+
+
+RATE = {"kpi": "win_rate", "baseline": 0.4, "target": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "goal", "values", "update", "status"),
+    [
+        ("met exactly at due", RATE | {"due": "2026-09-30"}, (0.4, 0.5), None, "met"),
+        ("missed by a hair", RATE | {"due": "2026-09-30"}, (0.4, 0.4999), None, "missed"),
+        ("due inside the period: its figure decides", RATE | {"due": "2026-08-15"}, (0.4, 0.6), None, "met"),
+        ("due a day later is not due yet", RATE | {"due": "2026-10-01"}, (0.4, 0.45), None, "behind"),
+        ("half the way at half the time", RATE | {"due": "2026-12-31"}, (0.4, 0.45), None, "on_track"),
+        ("less than half the way", RATE | {"due": "2026-12-31"}, (0.4, 0.449), None, "behind"),
+        ("reached before it is due", RATE | {"due": "2026-12-31"}, (0.4, 0.6), None, "on_track"),
+        ("no figure at due", RATE | {"due": "2026-09-30"}, (0.4, None), None, "lapsed"),
+        ("no figure, not due", RATE | {"due": "2026-12-31"}, (0.4, None), None, "open"),
+        ("no due date", RATE, (0.4, 0.45), None, "open"),
+        ("no target, not due", {"kpi": "win_rate", "due": "2026-12-31"}, (0.4, 0.45), None, "open"),
+        ("no target, due", {"kpi": "win_rate", "due": "2026-09-30"}, (0.4, 0.45), None, "lapsed"),
+        ("the scorecard's baseline", {"kpi": "win_rate", "target": 0.5, "due": "2026-12-31"}, (0.4, 0.45), None, "on_track"),
+        ("no baseline anywhere", {"kpi": "win_rate", "target": 0.5, "due": "2026-12-31"}, (None, 0.45), None, "open"),
+        ("no baseline, reached", {"kpi": "win_rate", "target": 0.5, "due": "2026-12-31"}, (None, 0.5), None, "on_track"),
+        ("deliverable, not due", {"deliverable": "A guide", "due": "2026-12-31"}, (), None, "open"),
+        ("deliverable, due", {"deliverable": "A guide", "due": "2026-09-30"}, (), None, "lapsed"),
+        ("deliverable, done", {"deliverable": "A guide", "due": "2026-09-30"}, (), "met", "met"),
+        ("a person's end wins", RATE | {"due": "2026-09-30"}, (0.4, 0.6), "missed", "missed"),
+        ("dropped", RATE | {"due": "2026-12-31"}, (0.4, 0.45), "dropped", "dropped"),
+        ("an update that is no end leaves it to the figure", RATE | {"due": "2026-09-30"}, (0.4, 0.6), "open", "met"),
+        ("down is the way", RATE | {"baseline": 0.5, "target": 0.4, "due": "2026-09-30"}, (0.5, 0.4), None, "met"),
+        ("down, not there", RATE | {"baseline": 0.5, "target": 0.4, "due": "2026-09-30"}, (0.5, 0.41), None, "missed"),
+        ("hold what is there", RATE | {"target": 0.4, "due": "2026-12-31"}, (0.4, 0.41), None, "on_track"),
+        ("hold, and it fell", RATE | {"target": 0.4, "due": "2026-12-31"}, (0.4, 0.39), None, "behind"),
+    ],
+)
+def test_status_follows_the_table(
+    name: str, goal: dict[str, Any], values: tuple[float | None, ...], update: str | None, status: str
+) -> None:
+    """Each row of the decision table gives its status."""
+    figures = track(*values, names=("2026-Q2", "2026-Q3")) if values else None
+    updates = ({"status": update},) if update else ()
+    assert held(goal, figures, updates=updates).status == status, name
+
+
+def test_a_new_goal_starts() -> None:
+    """In its own review a goal has no progress yet, and the words say from where to where and when it is first computed."""
+    found = held(RATE | {"due": "2026-12-31"}, track(0.4, names=("2026-Q2",)), agreed="2026-Q2", review="2026-Q2")
+    assert found.status == "starts"
+    assert found.words == (
+        "From 0.4 in 2026-Q2 to 0.5 by 31 December 2026.",
+        "Progress is first computed with the 2026-Q3 figures.",
+    )
+
+
+def test_the_scorecard_without_the_figure_says_so() -> None:
+    """A KPI that was switched off since leaves no figure; the reason is in the words."""
+    found = held(RATE | {"due": "2026-09-30"}, None)
+    assert (found.status, found.value) == ("lapsed", None)
+    assert found.words == ("Due on 30 September 2026; n/a, the scorecard does not have this figure.",)
+
+
+def test_a_missing_figure_brings_its_reason() -> None:
+    """What is n/a says why."""
+    found = held(RATE | {"due": "2026-12-31"}, track(0.4, None, names=("2026-Q2", "2026-Q3")))
+    assert found.words == ("Due on 31 December 2026; n/a, no deals were closed.",)
+
+
+def test_the_figure_of_the_period_that_holds_the_due_date_decides() -> None:
+    """A later review does not decide anew with its own figure."""
+    figures = track(0.4, 0.5, 0.3, names=("2026-Q2", "2026-Q3", "2026-Q4"))
+    found = held(RATE | {"due": "2026-09-30"}, figures, review="2026-Q4", as_of="2027-01-15")
+    assert (found.status, found.value) == ("met", 0.5)
+
+
+def test_an_incomplete_period_decides_nothing_that_is_due_later() -> None:
+    """What the data do not reach is not over."""
+    found = held(RATE | {"due": "2026-09-30"}, track(0.4, 0.6, names=("2026-Q2", "2026-Q3")), as_of="2026-08-15")
+    assert found.status == "on_track"
+    assert found.pace == pytest.approx(46 / 92)
+
+
+def customers(*values: float | None, names: tuple[str, ...] = NAMES[1:4]) -> Track:
+    """New customers, which add up."""
+    return track(*values, names=names, kpi="new_customers", label="Customers acquired", adds=True)
+
+
+YEAR = {"kpi": "new_customers", "baseline": 39, "target": 44, "over": "FY2026", "due": "2026-12-31"}
+
+
+def test_a_sum_over_a_year_adds_the_periods_so_far() -> None:
+    """31 of 44 after three quarters; an even pace in days would be 33."""
+    found = held(YEAR, customers(8, 11, 12), agreed="2026-Q1")
+    assert (found.status, found.value) == ("behind", 31)
+    assert found.share == pytest.approx(31 / 44)
+    assert found.pace == pytest.approx(273 / 365)
+    assert found.expected == pytest.approx(44 * 273 / 365)
+    assert found.words[0] == "31 of 44 by 30 September 2026."
+    assert found.words[1].startswith("An even pace would be 32.9")
+    assert found.words[2] == "The baseline was 39."
+
+
+@pytest.mark.parametrize(
+    ("values", "target", "status"),
+    [
+        ((8, 11, 12, 13), 44, "met"),
+        ((8, 11, 12, 12), 44, "missed"),
+        ((None, 11, 12, 21), 44, "met"),
+        ((8, None, 30, 30), 44, "lapsed"),
+    ],
+)
+def test_a_sum_is_decided_at_the_end_of_its_period(values: tuple[float | None, ...], target: float, status: str) -> None:
+    """All periods of the year count; who started later is counted from then on; a gap leaves no sum."""
+    figures = customers(*values, names=NAMES[1:5])
+    found = held(YEAR | {"target": target}, figures, agreed="2026-Q1", review="2026-Q4", as_of="2027-01-10")
+    assert found.status == status
+
+
+def test_a_sum_takes_its_direction_from_the_figure() -> None:
+    """Last year's higher total does not turn a target around: fewer is not reached."""
+    found = held(
+        YEAR | {"baseline": 60},
+        customers(8, 11, 12, 12, names=NAMES[1:5]),
+        agreed="2026-Q1",
+        review="2026-Q4",
+        as_of="2027-01-10",
+    )
+    assert found.status == "missed"
+
+
+def test_a_sum_stops_at_the_reviews_own_period() -> None:
+    """Figures of later periods do not count in an earlier review."""
+    assert held(YEAR, customers(8, 11, 12, 13, names=NAMES[1:5]), agreed="2026-Q1").value == 31
+
+
+def test_a_due_date_before_the_goal_was_set_leaves_no_time() -> None:
+    """Nothing divides by no days or fewer: the even pace is at its end."""
+    for due in ("2026-05-01", "2026-06-30"):
+        assert held(RATE | {"due": due}, track(0.4, 0.45, names=("2026-Q2", "2026-Q3"))).pace == 1
+
+
+def test_a_sum_ends_with_the_period_it_covers() -> None:
+    """A due date after the period, or none, does not let later periods in."""
+    figures = customers(8, 11, 12, 13, 20, names=(*NAMES[1:5], "2027-Q1"))
+    for due in ("2027-03-31", None):
+        found = held(YEAR | {"due": due}, figures, agreed="2026-Q1", review="2027-Q1", as_of="2027-04-10")
+        assert (found.status, found.value, found.due) == ("met", 44, dt.date(2026, 12, 31))
+
+
+def test_what_may_not_be_exceeded_is_held_against_an_even_use() -> None:
+    """Where lower is better, a sum below the even pace is on track, above it behind."""
+    for values, status in (((2, 2, 3), "on_track"), ((3, 3, 3), "behind")):
+        figures = track(*values, names=NAMES[1:4], adds=True, better="lower")
+        assert held(YEAR | {"target": 10}, figures, agreed="2026-Q1").status == status
+
+
+def test_figures_that_do_not_add_up_are_not_added() -> None:
+    """A rate over a year stays each review's own figure."""
+    found = held(RATE | {"over": "FY2026"}, track(0.4, 0.45, names=("2026-Q2", "2026-Q3")))
+    assert (found.value, found.due) == (0.45, dt.date(2026, 12, 31))
+
+
+def test_a_period_that_is_none_is_left_aside() -> None:
+    """A mistyped period does not stop a review."""
+    assert held(YEAR | {"over": "2026"}, customers(8, 11, 12), agreed="2026-Q1").value == 12
+
+
+@pytest.mark.parametrize(
+    ("values", "goal", "first"),
+    [
+        ((0.444, 0.533), {"baseline": 0.444, "target": 0.45}, "53.3% in 2026-Q3, 8.3 points above the target of 45.0%."),
+        ((0.444, 0.44), {"baseline": 0.444, "target": 0.45}, "44.0% in 2026-Q3, 1.0 points below the target of 45.0%."),
+        ((0.444, 0.45), {"baseline": 0.444, "target": 0.45}, "45.0% in 2026-Q3, exactly the target of 45.0%."),
+    ],
+)
+def test_an_end_is_told_with_its_figure(values: tuple[float, ...], goal: dict[str, Any], first: str) -> None:
+    """The figure, the period and the distance from the target stand in one sentence, in the figure's unit."""
+    figures = track(
+        *values, names=("2026-Q2", "2026-Q3"), say=lambda value: f"{value:.1%}", apart=lambda value: f"{value * 100:.1f} points"
+    )
+    found = held({"kpi": "win_rate", "due": "2026-09-30"} | goal, figures)
+    assert found.words == (first, "The baseline was 44.4%.")
+
+
+def test_a_persons_end_is_told_beside_the_figure() -> None:
+    """Who recorded an end that the figure does not show finds both on the page."""
+    found = held(
+        RATE | {"due": "2026-09-30"},
+        track(0.4, 0.45, names=("2026-Q2", "2026-Q3")),
+        updates=({"status": "met", "on": "2026-09-01"},),
+    )
+    assert found.words[:2] == ("Recorded as met on 1 September 2026.", "0.45 in 2026-Q3, 0.05 below the target of 0.5.")
+
+
+def test_milestones_stand_by_date_with_what_became_of_them() -> None:
+    """Done, done late, overdue, open and dropped are told apart, those without a date last."""
+    talk = Talk()
+    goal = talk.say("2026-Q2", "goal", statement="A goal")
+    dues = {"undated": None, "open": "2026-11-30", "late": "2026-08-01", "done": "2026-08-15", "overdue": "2026-09-30"}
+    found = {name: talk.say("2026-Q2", "milestone", of=goal.id, text=name, due=due) for name, due in dues.items()}
+    talk.say("2026-Q3", "update", of=found["late"].id, status="done", on="2026-08-24")
+    talk.say("2026-Q3", "update", of=found["done"].id, status="done", on="2026-08-15")
+    talk.say("2026-Q3", "update", of=found["undated"].id, status="dropped")
+    steps = progress(goal, talk.minutes("2026-Q3"), None, period=Period.parse("2026-Q3"), as_of=dt.date(2026, 10, 15)).steps
+    assert [(step.text, step.status) for step in steps] == [
+        ("late", "done_late"), ("done", "done"), ("overdue", "overdue"), ("open", "open"), ("undated", "dropped"),
+    ]  # fmt: skip
+
+
+def test_an_edited_goal_keeps_its_updates() -> None:
+    """An update that names the first wording ends the goal in its new wording too."""
+    talk = Talk()
+    first = talk.say("2026-Q2", "goal", statement="A goal")
+    second = talk.say("2026-Q2", "goal", statement="The goal", supersedes=first)
+    talk.say("2026-Q3", "update", of=first.id, status="dropped")
+    minutes = talk.minutes("2026-Q3")
+    assert progress(second, minutes, None, period=Period.parse("2026-Q3"), as_of=dt.date(2026, 10, 15)).status == "dropped"
+
+
+values = st.floats(-1e9, 1e9, allow_nan=False)
+maybe = st.none() | values
+dates = st.none() | st.dates(dt.date(2025, 1, 1), dt.date(2028, 1, 1))
+
+
+@given(
+    baseline=maybe, target=maybe, figure=maybe, before=maybe, due=dates,
+    over=st.sampled_from([None, "FY2026", "2026-Q3", "rubbish"]),
+    better=st.sampled_from(["higher", "lower"]), adds=st.booleans(), as_of=st.dates(dt.date(2026, 7, 1), dt.date(2027, 1, 1)),
+)  # fmt: skip
+def test_anything_gives_a_status(**given_values: Any) -> None:
+    """Whatever stands in a goal, nothing divides by zero and every number is finite."""
+    goal = {name: given_values[name] for name in ("baseline", "target", "due", "over")} | {"kpi": "win_rate"}
+    figures = track(
+        given_values["before"], given_values["figure"], names=("2026-Q2", "2026-Q3"),
+        better=given_values["better"], adds=given_values["adds"],
+    )  # fmt: skip
+    found = held(goal, figures, as_of=given_values["as_of"].isoformat())
+    numbers = [number for number in (found.share, found.pace, found.expected) if number is not None]
+    assert all(math.isfinite(number) for number in numbers)
+    assert found.share is None or found.share >= 0
+    assert found.pace is None or 0 <= found.pace <= 1
+    assert found.words
+
+
+@given(
+    baseline=st.integers(-50, 50),
+    target=st.integers(-50, 50),
+    figure=st.integers(-99, 99),
+    better=st.sampled_from(["higher", "lower"]),
+)
+def test_met_is_reached_at_due(baseline: int, target: int, figure: int, better: Any) -> None:
+    """A goal is met exactly where the figure at its due date has come to the target from the baseline's side."""
+    up = target > baseline or (target == baseline and better == "higher")
+    reached = figure >= target if up else figure <= target
+    goal = {"kpi": "win_rate", "baseline": baseline, "target": target, "due": "2026-09-30"}
+    found = held(goal, track(baseline, figure, names=("2026-Q2", "2026-Q3"), better=better))
+    assert found.status == ("met" if reached else "missed")
+
+
+@given(ends=st.tuples(values, values).filter(lambda pair: abs(pair[0] - pair[1]) > 1e-3), pair=st.tuples(values, values))
+def test_nearer_to_the_target_is_never_less(ends: tuple[float, float], pair: tuple[float, float]) -> None:
+    """A figure further on the way has at least the share of one behind it, and is at least as much on track."""
+    baseline, target = ends
+    behind, ahead = sorted(pair, reverse=target < baseline)
+    goal = {"kpi": "win_rate", "baseline": baseline, "target": target, "due": "2026-12-31"}
+    first, second = (held(goal, track(baseline, figure, names=("2026-Q2", "2026-Q3"))) for figure in (behind, ahead))
+    assert first.share is not None
+    assert second.share is not None
+    assert first.share <= second.share
+    assert (first.status, second.status) != ("on_track", "behind")
+
+
+def naive(goal: dict[str, Any], figures: dict[str, float], *, agreed: str, review: str) -> str:
+    """Tell a quarterly goal's status by counting days one by one."""
+    end = Period.parse(review).last_day
+    start, due = Period.parse(agreed).end, goal["due"]
+    if due <= end:
+        quarter = Period.containing(due, "quarter").name
+        if quarter not in figures:
+            return "lapsed"
+        up = goal["target"] > goal["baseline"]
+        value = figures[quarter]
+        return "met" if (value >= goal["target"] if up else value <= goal["target"]) else "missed"
+    all_days = gone = 0
+    day = start
+    while day <= due:
+        all_days += 1
+        gone += day <= end
+        day += dt.timedelta(days=1)
+    even = goal["baseline"] + (goal["target"] - goal["baseline"]) * gone / all_days
+    value = figures[review]
+    ahead = value >= even - 1e-6 if goal["target"] > goal["baseline"] else value <= even + 1e-6
+    return "on_track" if ahead else "behind"
+
+
+@given(
+    baseline=st.integers(0, 100), way=st.integers(-60, 60).filter(bool),
+    figures=st.lists(st.integers(0, 160), min_size=5, max_size=5),
+    due=st.dates(dt.date(2026, 1, 1), dt.date(2027, 12, 31)), review=st.integers(1, 4),
+)  # fmt: skip
+def test_the_status_is_that_of_a_naive_count(baseline: int, way: int, figures: list[int], due: dt.date, review: int) -> None:
+    """A loop over the days gives the same status for every due date, figure and review."""
+    goal = {"kpi": "win_rate", "baseline": baseline, "target": baseline + way, "due": due}
+    known = dict(zip(NAMES, figures, strict=True))
+    found = held(goal, track(*figures), agreed="2025-Q4", review=NAMES[review], as_of="2027-02-01")
+    assert found.status == naive(goal, known, agreed="2025-Q4", review=NAMES[review])
+
+
+def test_periods_follow_the_fiscal_year() -> None:
+    """A sum over a fiscal year that starts in April adds April to March."""
+    april = FiscalYear(4)
+    names = ("2026-Q4", "2027-Q1", "2027-Q2")
+    talk = Talk(fiscal=april)
+    entry = talk.say("2026-Q4", "goal", statement="A goal", **(YEAR | {"over": "FY2027", "due": "2027-03-31"}))
+    points = tuple(Point(Period.parse(name, april), 10) for name in names)
+    figures = Track("new_customers", "Customers acquired", points=points, adds=True)
+    found = progress(
+        entry, talk.minutes("2027-Q2"), figures, period=Period.parse("2027-Q2", april), as_of=dt.date(2026, 10, 15)
+    )
+    assert found.value == 20
+    assert found.pace == pytest.approx(183 / 365)

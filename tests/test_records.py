@@ -1,0 +1,428 @@
+"""Tests of reviewlib.conversation.records, .copies and .wording: the one way to the journal."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from records_fixture import PEOPLE, REPS, as_login, freeze_names, talking
+from workbooks import changed
+
+from reviewlib.conversation import records
+from reviewlib.conversation.entries import About
+from reviewlib.conversation.records import New, Records
+from reviewlib.conversation.store import open_store
+from reviewlib.errors import ConflictError, JournalError, NotAllowedError, SnapshotError, SubjectError
+from reviewlib.params import Params
+from reviewlib.periods import Period
+
+SOURCE = "5f" * 32
+PERIOD = Period.parse("2026-Q3")
+GOOD = {"stance": "strength", "kpi": "win_rate", "text": "Good"}
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Params:
+    return talking(tmp_path)
+
+
+@pytest.fixture
+def dan(params: Params) -> Records:
+    return as_login(params, "dan")
+
+
+@pytest.fixture
+def ella(params: Params) -> Records:
+    return as_login(params, "ella")
+
+
+def journal(params: Params) -> list[Any]:
+    store = open_store(params)
+    if store is None:
+        return []
+    with store:
+        return store.entries()
+
+
+def lay_out(params: Params) -> list[Path]:
+    """Write what the reps may read, as a freeze does."""
+    everyone = as_login(params, "ana").everyone
+    store = open_store(params)
+    try:
+        return records.write_rep_minutes(params, PERIOD, everyone, store)
+    finally:
+        if store:
+            store.close()
+
+
+def test_what_is_written_is_read_back(params: Params, dan: Records) -> None:
+    """An entry carries who wrote it, in which role, for which team, and is in the minutes at once."""
+    entry = dan.write("feedback", **GOOD)
+    assert dan.minutes().entries == (entry,)
+    assert (entry.author, entry.author_name, entry.role, entry.team) == ("dan", "Daniel Brandt", "manager", "North")
+    assert (entry.side, entry.on_behalf_of) == ("manager", None)
+
+
+def test_the_reps_word_in_the_meeting_is_marked(dan: Records, ella: Records) -> None:
+    """What a manager writes on the rep's behalf names the rep; what the rep writes carries their name."""
+    entry = dan.write("concern", text="Load", on_behalf=True)
+    assert (entry.side, entry.on_behalf_of, entry.role) == ("rep", "R-1", "manager")
+    own = ella.write("concern", text="Load")
+    assert (own.author_name, own.side, own.on_behalf_of) == ("Ella Byrne", "rep", None)
+
+
+def test_before_anything_is_written_there_is_no_journal(params: Params, dan: Records) -> None:
+    """Reading and asking make no file; a refused entry makes none either."""
+    assert dan.minutes().entries == ()
+    assert dan.may("goal") is None
+    with pytest.raises(NotAllowedError):
+        as_login(params, "zoe").write("note", text="x")
+    with pytest.raises(JournalError):
+        dan.write("goal", statement="")
+    assert dan.write_all([]) == []
+    assert not (params.reports / "journal.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "problems"),
+    [
+        ("feedback", {"stance": "meh", "text": " ", "kpi": "x"}, {"stance", "text"}),
+        ("feedback", {"stance": "strength", "text": "x"}, {""}),
+        ("feedback", GOOD | {"colour": "red"}, {"colour"}),
+        ("feedback", {}, {"stance", "text"}),
+        ("goal", {"statement": "x" * 20_001}, {"statement"}),
+        ("goal", {"statement": "x", "due": "tomorrow"}, {"due"}),
+        ("goal", {"statement": "x", "target": float("nan")}, {"target"}),
+        ("goal", {"statement": "x", "target": "many"}, {"target"}),
+        ("goal", {"statement": 7}, {"statement"}),
+        ("goal", {"statement": "bell \a"}, {"statement"}),
+        ("rating", {"value": 6}, {"value"}),
+        ("rating", {"value": 0}, {"value"}),
+        ("rating", {}, {"value"}),
+        ("rating", {"value": 2, "label": "Outstanding"}, {"label"}),
+        ("rating", {"value": 2, "out_of": 7}, {"out_of"}),
+        ("update", {"of": "nothing", "status": "met"}, {"of"}),
+        ("self_review", {"perspective": ""}, {""}),
+    ],
+)
+def test_a_wrong_field_is_named_with_the_reason(dan: Records, kind: str, fields: dict[str, Any], problems: set[str]) -> None:
+    """Every field that is wrong has its reason, and none of the library's own words reaches the reader."""
+    with pytest.raises(JournalError) as caught:
+        dan.write(kind, on_behalf=kind == "self_review", **fields)
+    assert set(caught.value.problems) == problems
+    assert "pydantic" not in str(caught.value)
+    assert "Value error" not in str(caught.value)
+    assert "Input should" not in str(caught.value)
+
+
+def test_an_unknown_kind_lists_the_known_ones(dan: Records) -> None:
+    """A kind that does not exist is refused, not looked up."""
+    with pytest.raises(JournalError, match="no such kind") as caught:
+        dan.write("praise", text="x")
+    assert "recognition" in str(caught.value.do)
+
+
+@pytest.mark.parametrize("source", ["answer.md", "", "5F" * 32, "/home/x"])
+def test_a_source_is_a_hash(dan: Records, source: str) -> None:
+    """What is no sha256 is no source, and is not repeated in the message."""
+    with pytest.raises(JournalError) as caught:
+        dan.write("reply", of="x", text="x", on_behalf=True, source=source)
+    assert not source or source not in str(caught.value)
+
+
+def test_what_a_rating_and_a_signature_need_is_filled_in(dan: Records) -> None:
+    """The scale's own word and length, the side, and the head of the journal are taken from where they stand."""
+    rating = dan.write("rating", value=3).payload
+    assert (rating.label, rating.out_of) == ("Solid", 5)  # type: ignore[attr-defined]
+    release = dan.write("release", snapshot="abc")
+    signature = dan.write("signoff", how="agree", name="Daniel").payload
+    assert (signature.side, signature.head) == ("manager", release.hash)  # type: ignore[attr-defined]
+
+
+def test_notes_and_what_is_about_private_entries_stay_private_by_themselves(dan: Records) -> None:
+    """Nobody has to remember to keep a note, or the update of a private concern, from the rep."""
+    concern = dan.write("concern", text="Quiet", visibility="manager_only")
+    assert dan.write("note", text="Mine").visibility == "manager_only"
+    assert dan.write("update", of=concern.id, status="resolved").visibility == "manager_only"
+    assert dan.write("goal", statement="More").visibility == "shared"
+
+
+def test_two_people_saving_at_once_see_both_texts(dan: Records) -> None:
+    """The second edit of one version is refused with the first one and itself."""
+    first = dan.write("feedback", **GOOD)
+    theirs = dan.write("feedback", **GOOD | {"text": "Theirs"}, supersedes=first.id)
+    with pytest.raises(ConflictError) as caught:
+        dan.write("feedback", **GOOD | {"text": "Mine"}, supersedes=first.id)
+    assert caught.value.theirs == theirs
+    assert caught.value.mine.payload.text == "Mine"  # type: ignore[attr-defined]
+
+
+def test_a_conflict_does_not_show_what_is_hidden(dan: Records, ella: Records) -> None:
+    """The rep's self-review, not readable yet, is not shown to a manager who writes one for the rep."""
+    ella.write("self_review", perspective="canary")
+    with pytest.raises(NotAllowedError) as caught:
+        dan.write("self_review", perspective="Other", on_behalf=True)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_a_newer_answer_takes_the_place_of_the_one_before(dan: Records, ella: Records) -> None:
+    """An imported self-review replaces the rep's earlier one, which the importer may not be able to read."""
+    old = ella.write("self_review", perspective="First")
+    new = dan.write("self_review", perspective="Second", on_behalf=True, source=SOURCE)
+    assert new.supersedes == old.id
+    dan.write("feedback", **GOOD)
+    assert dan.minutes().of_kind("self_review") == [new]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("feedback", GOOD),
+        ("rating", {"value": 3}),
+        ("release", {"snapshot": "abc"}),
+        ("signoff", {"how": "agree", "name": "D"}),
+        ("note", {"text": "x"}),
+    ],
+)
+def test_a_save_that_is_tried_again_is_one_entry(dan: Records, kind: str, fields: dict[str, Any]) -> None:
+    """The same id with the same words gives the entry that is there, also when the review has moved on since."""
+    if kind == "signoff":
+        dan.write("release", snapshot="first")
+    first = dan.write(kind, id="save-1", **fields)
+    if kind == "signoff":
+        dan.write("signoff", how="absent", name="D", on_behalf=True)
+    else:
+        dan.write("concern", text="In between")
+    assert dan.write(kind, id="save-1", **fields) == first
+
+
+def test_an_import_that_is_tried_again_is_one_answer(dan: Records, ella: Records) -> None:
+    """Importing the same file twice writes nothing the second time, though it replaced an earlier answer."""
+    ella.write("self_review", perspective="First")
+    items = [
+        New("self_review", {"perspective": "Second"}, id="mail-1", on_behalf=True, source=SOURCE),
+        New("concern", {"text": "Load"}, id="mail-2", on_behalf=True, source=SOURCE),
+    ]
+    assert dan.write_all(items) == dan.write_all(items)
+
+
+def test_the_same_id_with_other_words_is_refused(dan: Records) -> None:
+    """An id stands for one text."""
+    dan.write("feedback", id="save-1", **GOOD)
+    with pytest.raises(JournalError):
+        dan.write("feedback", id="save-1", **GOOD | {"text": "Other"})
+
+
+def test_several_entries_are_written_all_or_none(params: Params, dan: Records) -> None:
+    """A goal and its milestones are one save; where one is wrong nothing is stored."""
+    goal = New("goal", {"statement": "More"}, id="goal-1")
+    step = New("milestone", {"of": "goal-1", "text": "First"})
+    with pytest.raises(JournalError):
+        dan.write_all([goal, step, replace(step, fields={"of": "goal-2", "text": "Second"})])
+    assert journal(params) == []
+    assert [entry.kind for entry in dan.write_all([goal, step])] == ["goal", "milestone"]
+
+
+def test_a_batch_is_checked_as_if_written_one_by_one(params: Params, dan: Records) -> None:
+    """Release and signature may come in one save; what a signature forbids may not follow it."""
+    batch = [New("release", {"snapshot": "abc"}), New("goal", {"statement": "More"})]
+    dan.write_all(batch)
+    sign = New("signoff", {"how": "agree", "name": "D"})
+    with pytest.raises(NotAllowedError, match="signed by the manager"):
+        dan.write_all([sign, New("goal", {"statement": "Too late"})])
+    assert len(journal(params)) == 2
+
+
+def test_an_imported_answer_with_a_signature_is_taken_whole(dan: Records, ella: Records) -> None:
+    """The rep's replies, agreement and signature come in one file, under the head that their page showed."""
+    goal = dan.write("goal", statement="More")
+    head = dan.write("release", snapshot="abc").hash
+    dan.write("signoff", how="agree", name="D")
+    answer = [
+        New("self_review", {"perspective": "Late"}, on_behalf=True, source=SOURCE),
+        New("agreement", {"of": goal.id, "agrees": True}, on_behalf=True, source=SOURCE),
+        New("dispute", {"kpi": "revenue", "reason": "Twice"}, on_behalf=True, source=SOURCE),
+        New("signoff", {"how": "disagree", "name": "E", "head": head}, on_behalf=True, source=SOURCE),
+    ]
+    as_login(dan.params, "ana").write_all(answer)
+    assert dan.minutes().state.closed
+    assert "amendment" in (dan.may("goal") or "")
+    assert dan.may("amendment") is None
+
+
+@pytest.mark.parametrize(
+    ("login", "words"),
+    [("lucia", "not the manager"), ("ella", "not for the rep"), ("dan", None), ("ana", None), ("zoe", None)],
+)
+def test_who_reads_the_managers_copy(params: Params, login: str, words: str | None) -> None:
+    """The rep's manager, analysts and accounts without a role read it; other managers and reps do not."""
+    if words is None:
+        as_login(params, login).minutes()
+        as_login(params, login).history("x")
+    else:
+        with pytest.raises(NotAllowedError, match=words):
+            as_login(params, login).minutes()
+
+
+def test_history_shows_every_version_that_may_be_read(dan: Records, ella: Records) -> None:
+    """Whichever version is asked for, all come, oldest first; of what is hidden none does."""
+    first = dan.write("feedback", **GOOD)
+    second = dan.write("feedback", **GOOD | {"text": "Better"}, supersedes=first.id)
+    assert dan.history(first.id) == dan.history(second.id) == [first, second]
+    assert dan.history("unknown") == []
+    assert ella.history(first.id) == []
+    dan.write("release", snapshot="abc")
+    assert ella.history(first.id) == [first, second]
+
+
+def test_history_of_a_hidden_self_review_is_empty(dan: Records, ella: Records) -> None:
+    """An id that leaked some other way opens nothing."""
+    hidden = ella.write("self_review", perspective="Mine")
+    assert dan.history(hidden.id) == []
+    assert ella.history(hidden.id) == [hidden]
+
+
+def test_a_teams_minutes_hold_those_of_its_reps(params: Params, dan: Records) -> None:
+    """The manager's copy of a team has the minutes of each of its reps, and of nobody else."""
+    entry = dan.write("goal", statement="More")
+    team = as_login(params, "dan", kind="team", subject="North")
+    for minutes in (team.minutes(), records.read_minutes(params, team.about, "manager")):
+        assert set(minutes.members) == {"R-1", "R-2"}
+        assert minutes.members["R-1"].entries == (entry,)
+    assert set(dan.minutes().members) == set()
+
+
+def test_subjects_are_those_of_the_frozen_names(params: Params) -> None:
+    """An unknown rep and a period that is not frozen say what to do; a rep is no team of the same id."""
+    with pytest.raises(SubjectError, match="no rep 'R-9'"):
+        as_login(params, "dan", subject="R-9")
+    with pytest.raises(SubjectError):
+        as_login(params, "dan", kind="team", subject="R-1")
+    with pytest.raises(SnapshotError, match="Nothing is frozen for 2026-Q1"):
+        as_login(params, "dan", period="2026-Q1")
+
+
+def test_a_rep_without_a_manager_is_written_to_by_nobody(params: Params) -> None:
+    """The refusal says that the reps table names none."""
+    refused = as_login(params, "dan", subject="R-4").may("feedback") or ""
+    assert "not the manager of Noa Levi" in refused
+
+
+def test_the_reps_file_holds_the_minutes(params: Params, dan: Records, ella: Records) -> None:
+    """What the rep may read is one file under the team's folder; without a journal it is empty, without a file an error."""
+    with pytest.raises(SnapshotError, match="not prepared") as caught:
+        records.read_minutes(params, dan.about, "rep")
+    assert "reviewlib freeze book.yaml --period 2026-Q3" in str(caught.value)
+    assert len(lay_out(params)) == 6
+    assert records.read_minutes(params, dan.about, "rep").entries == ()
+    own = ella.write("self_review", perspective="Mine")
+    dan.write("note", text="canary")
+    lay_out(params)
+    assert records.read_minutes(params, dan.about, "rep").entries == (own,)
+    path = records.rep_minutes_path(params, dan.subject, PERIOD)
+    assert path.parent == params.reports / "2026-Q3" / "north" / "minutes"
+    assert "canary" not in path.read_text(encoding="utf-8")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_only_what_changed_is_written_again(params: Params, dan: Records, ella: Records) -> None:
+    """A second time nothing is touched; one rep's new word touches one file."""
+    paths = lay_out(params)
+    for path in paths:
+        os.utime(path, (1, 1))
+    assert lay_out(params) == []
+    dan.write("note", text="Not for the rep")
+    assert lay_out(params) == []
+    ella.write("self_review", perspective="Mine")
+    assert lay_out(params) == [records.rep_minutes_path(params, dan.subject, PERIOD)]
+    assert sum(path.stat().st_mtime == 1 for path in paths) == 5
+
+
+def test_who_changes_team_leaves_no_file_behind(params: Params, dan: Records, ella: Records) -> None:
+    """The old team's folder, which other people read, does not keep the rep's words."""
+    ella.write("self_review", perspective="Mine")
+    lay_out(params)
+    old = records.rep_minutes_path(params, dan.subject, PERIOD)
+    freeze_names(params, "2026-Q3", reps=[("R-1", "Ella Byrne", "South", "Lucía Ferrer"), *REPS[1:]])
+    lay_out(params)
+    assert not old.exists()
+    assert len(records.read_minutes(params, dan.about, "rep").entries) == 1
+
+
+def test_a_damaged_file_is_an_error_in_words(params: Params, dan: Records) -> None:
+    """Half a file is refused with what to do."""
+    lay_out(params)
+    path = records.rep_minutes_path(params, dan.subject, PERIOD)
+    for text in ("", "{", "{}", "[]"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(SnapshotError, match="cannot be read"):
+            records.read_minutes(params, dan.about, "rep")
+
+
+def test_the_teams_copy_for_the_reps_holds_what_they_agreed_to_show(params: Params, dan: Records) -> None:
+    """The board gets released recognitions with a yes, and nothing else of a rep."""
+    shown = dan.write("recognition", title="Shown", for_board=True)
+    dan.write("recognition", title="canary", for_board=True)
+    dan.write("goal", statement="canary")
+    dan.write("agreement", of=shown.id, agrees=True, on_behalf=True)
+    about = About("team", "North", "2026-Q3")
+    lay_out(params)
+    assert records.read_minutes(params, about, "rep").members["R-1"].entries == ()
+    dan.write("release", snapshot="abc")
+    lay_out(params)
+    minutes = records.read_minutes(params, about, "rep")
+    assert [entry.id for entry in minutes.members["R-1"].entries] == [shown.id]
+    assert "canary" not in json.dumps(minutes.as_data())
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A review as a notebook has it."""
+
+    about: About
+    params_path: Path
+    audience: str = "manager"
+
+
+def test_notebooks_write_and_read_by_their_review(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``rl.records`` goes by the same rights as the forms, for who is at the keyboard."""
+    review = Opened(About("rep", "R-1", "2026-Q3"), params.path)
+    monkeypatch.setenv("JUPYTERHUB_USER", "dan")
+    entry = records.write(review, "feedback", **GOOD)
+    assert records.current(review) == records.current(review, "feedback") == [entry]
+    assert records.current(review, "goal") == []
+    assert records.history(review, entry.id) == [entry]
+    monkeypatch.setenv("JUPYTERHUB_USER", "lucia")
+    with pytest.raises(NotAllowedError):
+        records.write(review, "feedback", **GOOD)
+    with pytest.raises(NotAllowedError):
+        records.current(review)
+    with pytest.raises(NotAllowedError):
+        records.history(review, entry.id)
+
+
+def test_the_reps_copy_reads_its_file_and_writes_nothing(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook of the rep's copy the journal is not opened."""
+    monkeypatch.setenv("JUPYTERHUB_USER", "dan")
+    review = Opened(About("rep", "R-1", "2026-Q3"), params.path, "rep")
+    lay_out(params)
+    broken = changed(params, records={"database": "postgresql://nobody@localhost:1/none"})
+    broken.path.write_text(
+        json.dumps(json.loads(params.path.read_text()) | {"records": {"database": "postgresql://nowhere:1/x"}})
+    )
+    assert records.current(review) == []
+    for refused in (lambda: records.write(review, "feedback", **GOOD), lambda: records.history(review, "x")):
+        with pytest.raises(NotAllowedError):
+            refused()
+
+
+def test_acting_as_writes_for_a_single_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a hub the demo's login writes."""
+    monkeypatch.delenv("JUPYTERHUB_USER", raising=False)
+    params = talking(tmp_path, people=PEOPLE | {"acting_as": "dan"})
+    assert records.open_records(params, About("rep", "R-1", "2026-Q3")).write("note", text="x").author == "dan"
