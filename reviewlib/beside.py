@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -28,26 +28,33 @@ def lay(params: Params, stands: Standing, subject: Subject, *, pages: Mapping[st
         subject: Whose review.
         pages: The page of each audience.
     """
-    contents = _amendments(params, stands, subject, pages.values())
-    if "rep" in pages and not stands.state(subject).closed:
+    contents: dict[Path, str | bytes] = {
+        path: amendment.amendment_page(page)
+        for path, page in amendments(params, stands, subject, pages).items()
+        if not path.exists()
+    }
+    if subject.kind == "rep":
         form = pages["rep"].with_name(review.form_name(subject.name, subject.id))
-        contents[form] = review.form_of(params, stands.about(subject))
+        if stands.state(subject).closed:
+            form.unlink(missing_ok=True)
+        else:
+            contents[form] = review.form_of(params, stands.about(subject))
     files.write_all(contents, modes=snapshot.modes_of(params))
 
 
-def _amendments(params: Params, stands: Standing, subject: Subject, pages: Iterable[Path]) -> dict[Path, str | bytes]:
-    """The amendments that are not beside their pages yet."""
+def amendments(
+    params: Params, stands: Standing, subject: Subject, pages: Mapping[str, Path]
+) -> dict[Path, amendment.Amendment]:
+    """List the amendments that lie beside each page; what stays with the manager is not beside the rep's copy."""
     entries = stands.entries.get(stands.about(subject), ())
     added = [entry for entry in current(entries) if entry.kind == "amendment"]
-    missing = [
-        (page.with_name(f"{page.stem}-amendment-{number}.html"), entry, number, page.name)
-        for page in pages
-        for number, entry in enumerate(added, 1)
-    ]
     return {
-        path: amendment.amendment_page(_amendment(params, stands, subject, entry, number=number, signed=signed))
-        for path, entry, number, signed in missing
-        if not path.exists()
+        page.with_name(f"{page.stem}-amendment-{number}.html"): _amendment(
+            params, stands, subject, entry, number=number, signed=page.name
+        )
+        for audience, page in pages.items()
+        for number, entry in enumerate(added, 1)
+        if audience == "manager" or entry.visibility == "shared"
     }
 
 

@@ -23,14 +23,14 @@ Teams = Annotated[list[str] | None, typer.Option("--team", metavar="T", help="Th
 
 @app.command(epilog="Example: reviewlib release params/demo.yaml --period 2026-Q3 --rep R-014")
 def release(params: ParamsPath, period: PeriodName = None, rep: Reps = None, team: Teams = None) -> None:
-    """Release reviews: the reps may read what the manager wrote, and the figures stay as they are now."""
+    """Release reviews of the latest complete period: the reps may read what the manager wrote, and the figures stay."""
     from reviewlib import conduct
 
     book, stands = _standing(params, period)
     subjects = conduct.chosen(stands, reps=rep or [], teams=team or [])
     conduct.release(book, stands, subjects)
     for subject in subjects:
-        typer.echo(f"{subject.name}: released on snapshot {stands.current}")
+        typer.echo(f"{subject.name}, {stands.period}: released on snapshot {stands.current}")
     typer.echo(f"Next: {conduct.next_run(book, stands, subjects, path=shown(book.path))}")
 
 

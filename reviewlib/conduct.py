@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from reviewlib import manifest, sealed
-from reviewlib.conversation import cadence, goalfile, importing, records, responses, store, upkeep
+from reviewlib import manifest, sealed, standing
+from reviewlib.conversation import cadence, goalfile, importing, records, remembered, responses, store, upkeep
 from reviewlib.conversation.cadence import Row
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goalfile import Known
@@ -26,21 +26,26 @@ from reviewlib.standing import Standing
 
 
 def frozen_period(params: Params, period: Period | None) -> Snapshot:
-    """Find the evidence of a period, or of the latest one that is frozen; the CRM's export is not read.
+    """Find the evidence of a period, or of the latest complete one that is frozen; the CRM's export is not read.
 
     Raises:
         SnapshotError: Nothing is frozen.
     """
-    known = [Period.parse(path.parent.name, params.fiscal) for path in params.reports.glob("*/current")]
-    wanted = period or max(known, key=lambda one: (one.end, one.start), default=None)
-    found = snapshot.current(params, wanted) if wanted else None
+    names = [period.name] if period else [path.parent.name for path in params.reports.glob("*/current")]
+    known = [one for name in names if (one := snapshot.current(params, Period.parse(name, params.fiscal)))]
+    found = max(known, key=_completeness, default=None)
     if found is None:
         raise SnapshotError(
-            f"Nothing is frozen for {wanted}." if wanted else "Nothing is frozen yet.",
+            f"Nothing is frozen for {period}." if period else "Nothing is frozen yet.",
             where=f"reports/{params.name}",
-            do=f"Run: reviewlib run {params.path.name}" + (f" --period {wanted}" if wanted else ""),
+            do=f"Run: reviewlib run {params.path.name}" + (f" --period {period}" if period else ""),
         )
     return found
+
+
+def _completeness(frozen: Snapshot) -> tuple[bool, dt.date, dt.date]:
+    """What makes a period the usual one: it is complete, it ended last, it is the shortest of those."""
+    return (not frozen.info["workbook"]["incomplete"], frozen.period.end, frozen.period.start)
 
 
 def chosen(stands: Standing, *, reps: Sequence[str], teams: Sequence[str]) -> list[Subject]:
@@ -59,7 +64,9 @@ def chosen(stands: Standing, *, reps: Sequence[str], teams: Sequence[str]) -> li
             found=", ".join(unknown) or None,
             do=f"Write ids or teams as in the reps table, such as {', '.join(one.id for one in stands.subjects[:3])}",
         )
-    return [one for one in stands.subjects if (one.kind, one.id) in wanted or one.team in teams]
+    named = [one for one in stands.subjects if (one.kind, one.id) in wanted]
+    others = [one for one in stands.subjects if one.team in teams and one not in named]
+    return [*named, *(one for one in others if not stands.state(one).signatures)]
 
 
 def release(params: Params, stands: Standing, subjects: Sequence[Subject]) -> list[Entry]:
@@ -92,14 +99,23 @@ class Verified:
 
 
 def verify(params: Params) -> Verified:
-    """Walk every chain of the journal, and hold it against the manifests and the signed pages of all periods."""
+    """Walk every chain of the journal, and hold it against the manifests and the signed pages of all periods.
+
+    Raises:
+        NotAllowedError: This login sees a part of the journal only.
+    """
     opened = store.open_store(params)
     entries: list[Entry] = []
     if opened:
         with opened:
+            if not standing.sees_whole(opened):
+                raise NotAllowedError(
+                    "This login sees a part of the journal only, so it cannot verify it.",
+                    where=params.path.name,
+                    do="Let an analyst, or who set the journal up, run reviewlib verify.",
+                )
             entries = opened.entries()
     folders = sorted(path.parent for path in params.reports.glob("*/manifest.json"))
-    remembered = {review: head for folder in folders for review, head in manifest.heads(folder).items()}
     signed = [(folder, entry) for folder in folders for entry in manifest.read(folder).values() if entry.sealed]
     hashes = {entry.hash for entry in entries}
     wrong = [f"{folder.name}/{entry.page}: {problem}" for folder, entry in signed if (problem := sealed.problem(entry, folder))]
@@ -109,7 +125,7 @@ def verify(params: Params) -> Verified:
         if entry.head and entry.head not in hashes
     ]
     unprinted = [problem for folder, entry in signed if (problem := sealed.unprinted(entry, folder))]
-    problems = (*upkeep.verify(entries, remembered), *wrong, *unknown, *unprinted)
+    problems = (*upkeep.verify(entries, remembered.heads_of(params)), *wrong, *unknown, *unprinted)
     return Verified(len(entries), len({entry.about for entry in entries}), len(signed), problems)
 
 

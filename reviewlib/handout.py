@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reviewlib import files, manifest, review
+from reviewlib import beside, files, manifest, review
 from reviewlib.errors import ReviewError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.manifest import Entry
 from reviewlib.params import Params
+from reviewlib.places import pages_of
 from reviewlib.standing import Standing
 
 #: What tells a folder that an earlier handout made from any other, which is never touched.
@@ -37,8 +38,9 @@ class Parcel:
 def hand_out(params: Params, stands: Standing, out: Path, *, managers: Sequence[str] = ()) -> list[Parcel]:
     """Copy each manager's pages into a folder of their own.
 
-    ``OUT/<manager>/manager/`` holds the manager's copies and the team's page, ``OUT/<manager>/reps/<rep>/`` what goes to one
-    rep: the rep's copy, the form for the answer, and amendments. What an earlier handout left there is replaced as a whole.
+    ``OUT/<manager>/manager/`` holds the manager's copies, ``OUT/<manager>/reps/<rep>/`` what goes to one rep: the rep's copy,
+    the form for the answer, and amendments, and ``OUT/<manager>/team/`` the page for the whole team. What an earlier handout
+    left there is replaced as a whole.
 
     Args:
         params: The workbook.
@@ -63,8 +65,7 @@ def _by_manager(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:
     """Whose reviews are whose; a team with several managers is everybody's of them."""
     groups: dict[str, list[Subject]] = {}
     for subject in subjects:
-        names = [subject.manager or ""] if subject.kind == "rep" else (subject.manager or "").split(", ")
-        for name in names:
+        for name in subject.led_by or ("",):
             groups.setdefault(name, []).append(subject)
     return {name: group for name, group in sorted(groups.items()) if any(one.kind == "rep" for one in group)}
 
@@ -87,9 +88,10 @@ def _check_pages(params: Params, stands: Standing, subjects: Sequence[Subject], 
     stale = [
         subject.name
         for subject in subjects
-        if any(
-            not _fresh(entries.get(f"{subject.kind}:{subject.id}:{who}"), stands, subject, folder)
-            for who in _audiences(subject)
+        if not all(path.is_file() for path in beside.amendments(params, stands, subject, pages_of(subject, folder)))
+        or not all(
+            _fresh(entries.get(f"{subject.kind}:{subject.id}:{who}"), stands, subject, folder)
+            for who in pages_of(subject, folder)
         )
     ]
     if stale:
@@ -100,10 +102,6 @@ def _check_pages(params: Params, stands: Standing, subjects: Sequence[Subject], 
             found=f"{len(set(stale))}: {names}{' ...' if len(set(stale)) > 5 else ''}",
             do=f"Run: reviewlib run {params.path.name} --period {stands.period}",
         )
-
-
-def _audiences(subject: Subject) -> tuple[str, ...]:
-    return ("manager", "rep") if subject.kind == "rep" else ("manager",)
 
 
 def _fresh(entry: Entry | None, stands: Standing, subject: Subject, folder: Path) -> bool:
@@ -148,17 +146,14 @@ def _hand_out(params: Params, stands: Standing, manager: str, group: Sequence[Su
 
 def _pages(source: Path, subject: Subject) -> Iterator[tuple[str, Path]]:
     """Every file of a subject: where it goes, and where it is."""
-    own = source / subject.folder
-    if subject.kind == "team":
-        yield from ((f"manager/{path.name}", path) for path in [own / "team.html", *_amended(own / "team.html")])
-        return
-    page = own / "manager" / f"{subject.slug}.html"
-    yield from ((f"manager/{path.name}", path) for path in [page, *_amended(page)])
-    page = own / "rep" / f"{subject.slug}.html"
-    form = page.with_name(review.form_name(subject.name, subject.id))
-    for path in [page, *_amended(page), *([form] if form.is_file() else [])]:
-        yield f"reps/{subject.slug}/{path.name}", path
+    pages = pages_of(subject, source)
+    yield from ((f"manager/{path.name}", path) for path in _amended(pages["manager"]))
+    form = pages["rep"].with_name(review.form_name(subject.name, subject.id))
+    goes_to = f"reps/{subject.slug}" if subject.kind == "rep" else "team"
+    for path in [*_amended(pages["rep"]), *([form] if form.is_file() else [])]:
+        yield f"{goes_to}/{path.name}", path
 
 
 def _amended(page: Path) -> list[Path]:
-    return sorted(page.parent.glob(f"{page.stem}-amendment-*.html"))
+    """A page and its amendments."""
+    return [page, *sorted(page.parent.glob(f"{page.stem}-amendment-*.html"))]

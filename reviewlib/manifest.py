@@ -8,11 +8,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from reviewlib.conversation.entries import About, Head
+from reviewlib.errors import SnapshotError
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
-from reviewlib.press.batch import Outcome
+from reviewlib.press.batch import Failure, Job, Outcome
 
 
 @dataclass(frozen=True)
@@ -68,24 +70,51 @@ def entry_of(outcome: Outcome, *, folder: Path, snapshot: str, head: Head | None
     )
 
 
+_SIGNED: Final = "Signed"
+
+
+def knows(entries: Mapping[str, Entry], key: str) -> bool:
+    """Tell whether a manifest knows how a page came about; of one that it found there it only knows that it does not."""
+    return key in entries and not (entries[key].sha256 is None and str(entries[key].error).startswith(_SIGNED))
+
+
+def unknown_page(job: Job, *, folder: Path) -> Entry:
+    """Describe a review that both sides have signed and whose page the manifest does not know: it is left as it is."""
+    what = "a page is there that the manifest does not know; restore manifest.json from a backup, or move the page away"
+    failure = Failure(None, None, _SIGNED, what)
+    return entry_of(Outcome(job, failure, 0.0), folder=folder, snapshot="", head=None, closed=True)
+
+
 def read(folder: Path) -> dict[str, Entry]:
     """Read a period's manifest, by key; empty where nothing was made yet."""
+    return {row["key"]: Entry(**row) for row in _rows(folder, "reviews")}
+
+
+def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Read one list of a manifest.
+
+    Raises:
+        SnapshotError: It is damaged.
+    """
     path = folder / "manifest.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["reviews"] if path.is_file() else []
-    return {row["key"]: Entry(**row) for row in rows}
+    if not path.is_file():
+        return []
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return list(data[name])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SnapshotError(
+            "The manifest is damaged.",
+            where=f"{folder.parent.name}/{folder.name}/manifest.json",
+            found=f"{type(error).__name__}: {str(error)[:80]}",
+            do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
+        ) from None
 
 
-def heads(folder: Path) -> dict[About, Head]:
-    """Tell how long each review's chain was when a period's manifest was last written."""
-    path = folder / "manifest.json"
-    rows = json.loads(path.read_text(encoding="utf-8")).get("journal", []) if path.is_file() else []
-    return {About(*row["review"]): Head(row["sequence"], row["hash"]) for row in rows}
-
-
-def merged(before: Mapping[str, Entry], now: Mapping[str, Entry], subjects: Sequence[Subject]) -> list[Entry]:
-    """Keep what earlier runs made of whoever still has a review, and put this run's in."""
-    known = {(subject.kind, subject.id) for subject in subjects}
-    kept = {key: entry for key, entry in before.items() if (entry.kind, entry.subject) in known}
+def merged(before: Mapping[str, Entry], now: Mapping[str, Entry], subjects: Sequence[Subject] | None) -> list[Entry]:
+    """Put this run's entries in, and keep what earlier runs made of whoever still has a review (of everybody: None)."""
+    known = None if subjects is None else {(subject.kind, subject.id) for subject in subjects}
+    kept = {key: entry for key, entry in before.items() if known is None or (entry.kind, entry.subject) in known}
     return list({**kept, **now}.values())
 
 

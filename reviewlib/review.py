@@ -22,6 +22,7 @@ from reviewlib.conversation import forms_text, records
 from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.minutes import Minutes, empty
 from reviewlib.evidence import slicefile
+from reviewlib.evidence.subjects import subjects_of
 from reviewlib.files import slug
 from reviewlib.params import Params
 from reviewlib.periods import FiscalYear, Period
@@ -89,7 +90,13 @@ class Kpi:
     interval_of: str | None = None
     grain: str = "deals"
     bands: str = "share"
+    targets: str = "level"
     benchmark: float | None = None
+
+    @property
+    def adds(self) -> bool:
+        """Whether the figures of single periods add up to that of a longer one."""
+        return self.targets == "sum"
 
 
 @dataclass(frozen=True)
@@ -256,9 +263,18 @@ def _open(params: str | Path, *, kind: SubjectKind, subject: str, period: str, a
     book = params_file.load(params_file.find(str(params), Path.cwd()))
     about = About(kind, subject, Period.parse(period, book.fiscal).name)
     data, minutes = _read(book, about, audience)
-    known = data["data"] | {"before": _before(book, about, audience, minutes)}
+    known = data["data"] | {"before": _before(book, about, audience, minutes), "names": _names(book, about, minutes)}
     opened = from_slice(data | {"data": known}, book.fiscal, minutes=minutes)
     return replace(opened, params_path=book.path, answer=_answer(book, data, minutes))
+
+
+def _names(book: Params, about: About, minutes: Minutes) -> dict[str, str]:
+    """The names on a team's board, by id: the copy for the team knows no other."""
+    folder = slicefile.current_folder(book, Period.parse(about.period, book.fiscal))
+    if folder is None or about.kind != "team" or minutes.audience != "rep":
+        return {}
+    shown = {rep_id for rep_id, one in minutes.members.items() if one.entries}
+    return {one.id: one.name for one in subjects_of(folder) if one.kind == "rep" and one.id in shown}
 
 
 def _before(book: Params, about: About, audience: str, minutes: Minutes) -> dict[str, dict[str, float | None]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from reviewlib import beside, files, manifest, overview, sealed, standing, starter
+from reviewlib.conversation import remembered
 from reviewlib.errors import ParamsError, SubjectError
 from reviewlib.evidence import kpis, snapshot, sources
 from reviewlib.evidence.dossier import compile_dossier, default_period
@@ -19,17 +20,12 @@ from reviewlib.manifest import Entry
 from reviewlib.pages import exporter, index, sentences
 from reviewlib.params import Params
 from reviewlib.periods import Period
+from reviewlib.places import pages_of
 from reviewlib.press import batch
 from reviewlib.standing import Standing
 
 #: Seconds that one cell of a review may take.
 TIMEOUT: Final = 120.0
-#: Where each audience's copy lies below the team's folder.
-PAGES: Final[Mapping[tuple[str, str], str]] = {
-    ("rep", "manager"): "manager/{slug}.html",
-    ("rep", "rep"): "rep/{slug}.html",
-    ("team", "manager"): "team.html",
-}
 
 
 @dataclass(frozen=True)
@@ -65,8 +61,9 @@ def freeze(
     check_texts(params)
     frozen = [snapshot.freeze(params, period, reps=reps, teams=teams) for period in periods]
     for each in frozen:
+        stands = standing.of(params, each)
         snapshot.use(params, each)
-        standing.of(params, each)
+        standing.lay_minutes(params, stands)
     return frozen
 
 
@@ -168,10 +165,14 @@ def run(
     folder = params.reports / frozen.period.name
     modes = snapshot.modes_of(params)
     stands = standing.of(params, frozen)
+    standing.lay_minutes(params, stands)
     subjects = {stands.about(subject): subject for subject in stands.subjects if _chosen(subject, reps, teams)}
     jobs = {job.key: (job, subject) for subject in subjects.values() for job in _jobs(params, frozen.period, subject, folder)}
     before = manifest.read(folder)
     entries: dict[str, Entry] = sealed.kept([before[key] for key in jobs if key in before], folder)
+    for job, subject in jobs.values():
+        if stands.state(subject).closed and job.page.exists() and not manifest.knows(before, job.key):
+            entries[job.key] = manifest.unknown_page(job, folder=folder)
     on_plan(len(jobs) - len(entries))
 
     def done(outcome: batch.Outcome) -> None:
@@ -194,9 +195,9 @@ def run(
             modes=modes,
         )
         for subject in subjects.values():
-            beside.lay(params, stands, subject, pages=_pages(subject, folder))
+            beside.lay(params, stands, subject, pages=pages_of(subject, folder))
     finally:
-        _publish(params, frozen, stands, folder, manifest.merged(before, entries, stands.subjects), modes=modes)
+        _publish(params, frozen, stands, folder, entries, modes=modes)
     return Result(frozen.period, folder, frozen, tuple(entries[key] for key in jobs))
 
 
@@ -207,13 +208,7 @@ def _chosen(subject: Subject, reps: Sequence[str], teams: Sequence[str]) -> bool
 
 
 def _jobs(params: Params, period: Period, subject: Subject, folder: Path) -> list[batch.Job]:
-    return [_job(params, period, subject, audience, folder) for kind, audience in PAGES if kind == subject.kind]
-
-
-def _pages(subject: Subject, folder: Path) -> dict[str, Path]:
-    """Where each audience's copy of a subject's review is."""
-    own = folder / subject.folder
-    return {who: own / page.format(slug=subject.slug) for (kind, who), page in PAGES.items() if kind == subject.kind}
+    return [_job(params, period, subject, audience, folder) for audience in pages_of(subject, folder)]
 
 
 def _job(params: Params, period: Period, subject: Subject, audience: str, folder: Path) -> batch.Job:
@@ -231,7 +226,7 @@ def _job(params: Params, period: Period, subject: Subject, audience: str, folder
             "audience": audience,
         },
         notebook=executed,
-        page=_pages(subject, folder)[audience],
+        page=pages_of(subject, folder)[audience],
         problem=folder / "problems" / f"{stem}-{audience}.html",
         labels={"kind": subject.kind, "subject": subject.id, "audience": audience, "name": subject.name},
         folder=params.root,
@@ -239,16 +234,24 @@ def _job(params: Params, period: Period, subject: Subject, audience: str, folder
 
 
 def _publish(
-    params: Params, frozen: Snapshot, stands: Standing, folder: Path, entries: list[Entry], *, modes: files.Modes
+    params: Params, frozen: Snapshot, stands: Standing, folder: Path, made: Mapping[str, Entry], *, modes: files.Modes
 ) -> None:
-    """Write what stands over all reviews: scorecard, index, manifest."""
+    """Write what stands over all reviews: scorecard, index, manifest; read anew, because another run may have ended since.
+
+    A login that sees a part of the journal adds to the manifest only: the index would say wrong things of the others.
+    """
+    entries = manifest.merged(manifest.read(folder), made, stands.subjects if stands.whole else None)
+    heads = stands.heads if stands.whole else remembered.heads(folder) | stands.heads
+    if not stands.whole:
+        files.write(folder / "manifest.json", manifest.text(params.name, frozen, entries, heads), modes=modes)
+        return
     table = io.StringIO()
     frozen.scorecard().to_csv(table, index=False, lineterminator="\n")
     files.write_all(
         {
             folder / "scorecard.csv": table.getvalue(),
             folder / "index.html": index.index_page(overview.index_of(params, frozen, stands, entries)),
-            folder / "manifest.json": manifest.text(params.name, frozen, entries, stands.heads),
+            folder / "manifest.json": manifest.text(params.name, frozen, entries, heads),
         },
         modes=modes,
     )

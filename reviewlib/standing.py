@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 
-from reviewlib import manifest
-from reviewlib.conversation import records, store, upkeep
+from reviewlib.conversation import copies, people, records, remembered, security, store, upkeep
 from reviewlib.conversation.entries import About, Entry, Head
 from reviewlib.conversation.process import State, state_of
+from reviewlib.conversation.store import Store
 from reviewlib.errors import JournalError
-from reviewlib.evidence import slicefile
 from reviewlib.evidence.snapshot import Snapshot
-from reviewlib.evidence.subjects import Subject, subjects_of
+from reviewlib.evidence.subjects import Subject
 from reviewlib.params import Params
 from reviewlib.periods import Period
 
@@ -26,8 +26,9 @@ class Standing:
         period: The period.
         current: The hash of the snapshot that the period uses.
         subjects: Everyone who has a review, teams first; a released one as it was released.
-        entries: What was said in each review, all versions, in the order of its chain.
-        states: The state of each review that has entries.
+        entries: What was said in each review, of other periods too, all versions, in the order of its chain.
+        states: The state of each review of the period that has entries.
+        whole: Whether this login sees the whole journal; else ``subjects`` are those that it leads, and nobody else.
     """
 
     period: Period
@@ -35,6 +36,7 @@ class Standing:
     subjects: tuple[Subject, ...]
     entries: Mapping[About, Sequence[Entry]]
     states: Mapping[About, State]
+    whole: bool = True
 
     def about(self, subject: Subject) -> About:
         """Which review of the journal a subject's is."""
@@ -60,7 +62,7 @@ def about(subject: Subject, period: Period) -> About:
 
 
 def of(params: Params, frozen: Snapshot) -> Standing:
-    """Read how the reviews of a period stand, and lay out what the reps' copies may read of the journal.
+    """Read how the reviews of a period stand, and hold the journal against what the manifest remembers; nothing is written.
 
     Args:
         params: The workbook.
@@ -69,43 +71,48 @@ def of(params: Params, frozen: Snapshot) -> Standing:
     Raises:
         JournalError: The journal is damaged, or holds less than an earlier run saw.
     """
-    with_journal = store.open_store(params)
-    try:
-        everything = with_journal.entries() if with_journal else []
-        _check(params, frozen.period, everything)
-        found = {review: tuple(each) for review, each in groupby(everything, key=lambda entry: entry.about)}
-        own = {review: each for review, each in found.items() if review.period == frozen.period.name}
-        states = {review: state_of(each) for review, each in own.items()}
-        subjects = _subjects(params, frozen, states)
-        records.write_rep_minutes(params, frozen.period, subjects, with_journal)
-    finally:
-        if with_journal:
-            with_journal.close()
-    return Standing(frozen.period, frozen.hash, subjects, own, states)
+    with store.open_store(params) or nullcontext() as journal:
+        entries = journal.entries() if journal else []
+        whole = journal is None or sees_whole(journal)
+        found = {review: tuple(each) for review, each in groupby(entries, key=lambda entry: entry.about)}
+        states = {review: state_of(each) for review, each in found.items() if review.period == frozen.period.name}
+        pins = {review: state.snapshot for review, state in states.items() if state.snapshot}
+        subjects = copies.as_released(params, frozen.period, frozen.subjects, pins)
+        if not whole:
+            person = people.at_keyboard(params)
+            subjects = tuple(subject for subject in subjects if people.leads(person, subject))
+        stands = Standing(frozen.period, frozen.hash, subjects, found, states, whole)
+        _check(params, stands)
+    return stands
 
 
-def _check(params: Params, period: Period, entries: Sequence[Entry]) -> None:
+def lay_minutes(params: Params, stands: Standing) -> None:
+    """Lay out what the reps' copies may read of the journal, one file a review; what stays the same is not touched."""
+    with store.open_store(params) or nullcontext() as journal:
+        records.write_rep_minutes(params, stands.period, stands.subjects, journal)
+
+
+def sees_whole(journal: Store) -> bool:
+    """Whether this login sees every entry."""
+    with journal.engine.connect() as connection:
+        return security.sees_all(connection)
+
+
+def _check(params: Params, stands: Standing) -> None:
     """Hold the journal against what the period's manifest remembers of it.
 
     Raises:
         JournalError: A chain is broken, missing or shorter than it was.
     """
-    remembered = manifest.heads(params.reports / period.name)
-    problems = upkeep.verify([entry for entry in entries if entry.about.period == period.name], remembered)
+    seen = {stands.about(subject) for subject in stands.subjects}
+    heads = remembered.heads(params.reports / stands.period.name)
+    known = {review: head for review, head in heads.items() if stands.whole or review in seen}
+    own = [entry for review, each in stands.entries.items() if review.period == stands.period.name for entry in each]
+    problems = upkeep.verify(own, known)
     if problems:
         raise JournalError(
             "The journal is not what it was.",
-            where=f"the journal of {params.name}, {period}",
+            where=f"the journal of {params.name}, {stands.period}",
             found="; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else ""),
             do="Restore the journal from its latest backup; reviewlib verify lists everything. Nothing was made.",
         )
-
-
-def _subjects(params: Params, frozen: Snapshot, states: Mapping[About, State]) -> tuple[Subject, ...]:
-    """Everyone who has a review; whoever's is released as the snapshot of the release knows them, also if no other does."""
-    named = {about(subject, frozen.period): subject for subject in frozen.subjects}
-    for review, state in states.items():
-        if state.snapshot and state.snapshot != frozen.hash:
-            then = {about(one, frozen.period): one for one in subjects_of(slicefile.pinned_folder(params, state.snapshot))}
-            named[review] = then[review]
-    return tuple(sorted(named.values(), key=lambda subject: subject.kind != "team"))

@@ -118,13 +118,13 @@ def _coverage(report: Report) -> Table:
 
 def print_status(status: Status) -> None:
     """Print how the reviews of a period stand: what is overdue first, then what is due, then what is done."""
-    console = Console()
+    console = _wide()
     rows = sorted(
         status.rows, key=lambda row: (-row.days_overdue, row.due is None, row.due, row.subject.team or "", row.subject.name)
     )
     table = Table(title=f"{status.period}, on {status.today}", title_justify="left")
     for name in ("review", "team", "state", "next", "waiting for", "due", ""):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "due", min_width=10 if name == "due" else None, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in _standing(row)))
     console.print(table)
@@ -134,6 +134,12 @@ def print_status(status: Status) -> None:
     )
     if status.reminder:
         console.print(Text(status.reminder), soft_wrap=True)
+
+
+def _wide() -> Console:
+    """A console on which nothing is cut: as wide as the terminal, and wide enough where the output goes elsewhere."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
 
 
 def _urgency(row: Row) -> tuple[object, ...]:

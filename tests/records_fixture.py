@@ -35,15 +35,23 @@ def talking(folder: Path, *, periods: Sequence[str] = ("2026-Q3",), **overrides:
 
 
 def freeze_names(
-    params: Params, period: str, *, reps: Sequence[tuple[str, str, str | None, str | None]] = REPS, **more: Any
+    params: Params,
+    period: str,
+    *,
+    reps: Sequence[tuple[str, str, str | None, str | None]] = REPS,
+    into: str = "",
+    **more: Any,
 ) -> None:
-    """Write what ``subjects_of`` reads, as a freeze would; ``more`` stands in every subject."""
+    """Write what ``subjects_of`` reads, as a freeze would; ``into`` names the snapshot, ``more`` stands in every subject."""
     teams = dict.fromkeys(team for _, _, team, _ in reps if team)
     rows = [
-        *(_row("team", team, team, team, ", ".join(_managers(reps, team))) | more for team in teams),
+        *(
+            _row("team", team, team, team, ", ".join(_managers(reps, team))) | {"managers": _managers(reps, team)} | more
+            for team in teams
+        ),
         *(_row("rep", rep_id, name, team, manager) | more for rep_id, name, team, manager in reps),
     ]
-    folder = params.reports / "snapshots" / f"of-{period}"
+    folder = params.reports / "snapshots" / (into or f"of-{period}")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "people.json").write_text(json.dumps({"reps": {}, "subjects": rows}), encoding="utf-8")
     (folder / "snapshot.json").write_text("{}", encoding="utf-8")

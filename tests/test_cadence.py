@@ -209,6 +209,17 @@ def test_the_days_of_release_and_signatures(tmp_path: Path) -> None:
     row = one(talking(tmp_path), talk)
     assert row.released_on == talk.entries[0].at.date()
     assert row.signed_on == {"rep": talk.entries[1].at.date()}
+
+
+def test_days_are_those_of_the_workbooks_timezone(tmp_path: Path) -> None:
+    """Released and signed in the evening in Los Angeles, it was that day, though it is the next one in UTC."""
+    talk = Talk(subject="R-1", start=dt.datetime(2026, 10, 13, 19, 0, tzinfo=dt.UTC))
+    release(talk)
+    sign_rep(talk)
+    row = one(talking(tmp_path, timezone="America/Los_Angeles"), talk)
+    assert talk.entries[0].at.isoformat() == "2026-10-14T01:00:00+00:00"
+    assert row.released_on == dt.date(2026, 10, 13)
+    assert row.signed_on == {"rep": dt.date(2026, 10, 14)}
     assert row.state == "signed"
 
 

@@ -173,3 +173,11 @@ def _rep_data(book: Params, rep: str) -> list[Path]:
     subject = next(one for one in conduct.frozen_period(book, PERIOD).subjects if one.id == rep)
     slices = (book.reports / "snapshots").rglob(slice_name("rep", rep, "rep"))
     return [rep_minutes_path(book, subject, PERIOD), *slices]
+
+
+def test_the_team_s_own_page_names_only_who_agreed(book: Params) -> None:
+    """The page for the whole team holds no rep's name, figure or word, as nobody agreed to be on the board."""
+    page = _of(book.reports / PERIOD.name, "*/rep/team.html")
+    assert "Team performance review" in page
+    for word in ("Canary", "Unmistakable", "Distinctive", "Acme", "Bolt"):
+        assert not spoilt.holds(page, word), word

@@ -79,7 +79,7 @@ def test_release_says_what_is_next(run: Run, book: Path) -> None:
     """A release is one entry per review; the command that makes the pages anew is printed."""
     said = run("release", "--rep", "R1")
     assert said.returncode == 0, said.stderr
-    assert "Ada Berg: released on snapshot" in said.stdout
+    assert "Ada Berg, 2026-Q3: released on snapshot" in said.stdout
     assert "--period 2026-Q3 --rep R1" in said.stdout
     assert own(book).minutes().state.name == "released"
 

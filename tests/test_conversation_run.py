@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from postgres import Server
 from workbooks import changed, workbook
 
 from reviewlib import conduct, handout, manifest, runs, standing
@@ -197,6 +198,7 @@ def test_handout_gives_each_manager_a_folder(book: Book, tmp_path: Path) -> None
         "reps/ada-berg/ada-berg.html",
         "reps/ben-dorn/ben-dorn-answer.md",
         "reps/ben-dorn/ben-dorn.html",
+        "team/team.html",
     ]
     for_ada = [path.read_text(encoding="utf-8") for path in parcel.folder.glob("reps/ada*/*")]
     assert not any("Dorn" in text for text in for_ada)
@@ -242,3 +244,114 @@ def test_an_export_says_what_is_recorded_by_then(book: Book, tmp_path: Path) -> 
     elsewhere, _ = ReviewExporter().from_notebook_node(nb, {"metadata": {"path": str(tmp_path.parent)}})
     assert "Said after the run." not in elsewhere
     assert "Ada Berg" in elsewhere
+
+
+def test_a_signed_page_that_the_manifest_forgot_is_left_alone(book: Book) -> None:
+    """Without its manifest a run does not make signed pages again: it says so, also the second time."""
+    book.release()
+    book.sign()
+    book.run()
+    entry = manifest.read(book.folder)["rep:R1:rep"]
+    signed = (book.folder / entry.page).read_bytes()
+    (book.folder / "manifest.json").unlink()
+    for _ in range(2):
+        result = book.run()
+        assert {one.key for one in result.failed} == {"rep:R1:rep", "rep:R1:manager"}
+        assert "manifest does not know" in str(result.failed[0].error)
+        assert (book.folder / entry.page).read_bytes() == signed
+
+
+def test_an_amendment_that_stays_with_the_manager_stays_there(book: Book, tmp_path: Path) -> None:
+    """What is written after closing about a private entry lies beside the manager's copy only, and in no rep's handout."""
+    private = book.write("concern", text="Will he stay?", visibility="manager_only")
+    book.release()
+    book.sign()
+    book.write("amendment", text="CANARYAMENDED", of=private.id)
+    book.write("amendment", text="The meeting was on the 22nd.")
+    runs.run(book.params, conduct.frozen_period(book.params, PERIOD))
+    beside_rep = "".join(path.read_text(encoding="utf-8") for path in book.folder.glob("*/rep/ada*"))
+    assert "CANARYAMENDED" not in beside_rep
+    assert "The meeting was on the 22nd." in beside_rep
+    assert "CANARYAMENDED" in "".join(path.read_text(encoding="utf-8") for path in book.folder.glob("*/manager/ada*"))
+    (parcel,) = handout.hand_out(book.params, book.stands, tmp_path / "out")
+    for_rep = [path for path in parcel.folder.glob("reps/ada*/*") if "CANARYAMENDED" in path.read_text(encoding="utf-8")]
+    assert for_rep == []
+    assert not list(parcel.folder.glob("reps/ada*/*-answer.md"))
+    book.write("amendment", text="One more.")
+    with pytest.raises(ReviewError, match="older than what is recorded"):
+        handout.hand_out(book.params, book.stands, tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", "[]", '{"reviews": 3}'])
+def test_a_damaged_manifest_is_named(book: Book, content: str) -> None:
+    """A manifest that cannot be read ends the run with a message, and nothing was made."""
+    (book.folder / "manifest.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ReviewError, match="damaged"):
+        book.run()
+
+
+def test_a_damaged_journal_moves_no_period(book: Book) -> None:
+    """A freeze that cannot go on leaves the period on the figures that it had."""
+    book.write("note", text="first")
+    book.run()
+    before = (book.folder / "current").read_text(encoding="utf-8")
+    for path in book.params.reports.glob("journal.db*"):
+        path.unlink()
+    with pytest.raises(JournalError):
+        runs.freeze(changed(book.params, title="Other"), [PERIOD])
+    assert (book.folder / "current").read_text(encoding="utf-8") == before
+
+
+def test_a_manager_s_login_touches_its_own_reviews_only(tmp_path: Path, postgres_server: Server) -> None:
+    """With row-level security a manager's commands read and write their own reps' files, and leave the others' alone."""
+    database = postgres_server.new_database()
+    for login in ("max", "mia", "eve"):
+        postgres_server.new_role(login)
+    reps = [REPS[0], {**REPS[1], "team": "South", "manager": "Mia Stern"}]
+    roles = {"roles": {"max": "manager", "mia": "manager", "eve": "analyst"}, "logins": {"max": "Max Holm", "mia": "Mia Stern"}}
+    owner = workbook(
+        tmp_path, deals=DEALS, reps=reps, as_of="2026-10-05", crm={"history_from": "2026-01-01"}, people=roles,
+        records={"database": postgres_server.url(database)},
+    )  # fmt: skip
+    conduct.journal_init(owner)
+    frozen = runs.freeze(owner, [PERIOD])[0]
+    conduct.journal_init(owner)
+
+    def book_of(login: str) -> Book:
+        url = postgres_server.url(database, user=login)
+        return Book(changed(owner, records={"database": url}, people={"acting_as": login}))
+
+    book_of("mia").write("feedback", rep="R2", login="mia", stance="strength", behaviour="b", text="Words for Ben.")
+    book_of("max").write("feedback", login="max", stance="strength", behaviour="b", text="Words for Ada.")
+    mia = book_of("mia")
+    conduct.release(mia.params, mia.stands, [one for one in mia.stands.subjects if one.id == "R2"])
+    assert {one.id for one in mia.stands.subjects} == {"South", "R2"}
+    standing.lay_minutes(mia.params, mia.stands)
+    path = next(one for one in owner.reports.glob("*/*/minutes/*") if "Words for Ben." in one.read_text(encoding="utf-8"))
+    whole = book_of("eve").stands
+    (mia.folder / "manifest.json").write_text(manifest.text("book", frozen, [], whole.heads), encoding="utf-8")
+    assert {one.id for one in book_of("max").stands.subjects} == {"North", "R1"}
+    standing.lay_minutes(book_of("max").params, book_of("max").stands)
+    assert "Words for Ben." in path.read_text(encoding="utf-8")
+    with pytest.raises(NotAllowedError, match="part of the journal"):
+        conduct.verify(book_of("max").params)
+    assert conduct.verify(book_of("eve").params).problems == ()
+
+
+def test_the_team_s_board_shows_what_its_reps_agreed_to(book: Book) -> None:
+    """A recognition is on the page for the team once it is released, proposed and agreed to; what was paid is not."""
+    proposed: dict[str, object] = {"title": "Best quarter", "reward": "bonus", "reward_text": "2,400 in November"}
+    shown = book.write("recognition", **proposed, for_board=True)
+    book.write("recognition", title="Help to a colleague", for_board=True)
+    book.release()
+
+    def board() -> str:
+        runs.run(book.params, runs.freeze(book.params, [PERIOD])[0], teams=["North"])
+        return next(book.folder.glob("*/rep/team.html")).read_text(encoding="utf-8")
+
+    assert "Best quarter" not in board()
+    book.write("agreement", on_behalf=True, of=shown.id, agrees=True)
+    page = board()
+    assert "Best quarter" in page
+    assert "Ada Berg" in page
+    assert not any(word in page for word in ("2,400", "Help to a colleague", "Dorn"))

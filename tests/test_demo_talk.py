@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from conftest import DEMO
 
 from reviewlib import demo_talk, params_file, review, starter
 from reviewlib.conversation import chain, lookback, people, records, rights
@@ -24,7 +25,6 @@ from reviewlib.pages import sentences, tracks
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.review import Review
-from tests.conftest import DEMO
 
 PERIODS = ("2026-Q2", "2026-Q3")
 #: Where each review of the demo stands, in both periods.

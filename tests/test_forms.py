@@ -27,7 +27,7 @@ from reviewlib.pages.forms.form import Form
 from reviewlib.pages.forms.importing import Import
 from reviewlib.pages.forms.spec import PRIVATE, Spec
 from reviewlib.pages.forms.specs import actions, development, feedback, followup, goals, recognition, signoff
-from reviewlib.periods import FiscalYear
+from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Review, from_slice
 
 REPS = (("R-014", "Amara Okafor", "North", "Daniel Brandt"), ("R-3", "Ines Rey", "South", "Lucía Ferrer"))
@@ -72,9 +72,9 @@ class Table:
         return self.desk.records.minutes().of_kind(*(kinds or KINDS))
 
 
-def sit_down(folder: Path, login: str = "dan") -> Table:
-    params = workbook(folder, deals=[], people=PEOPLE)
-    freeze_names(params, "2026-Q3", reps=REPS)
+def sit_down(folder: Path, login: str = "dan", **overrides: Any) -> Table:
+    params = workbook(folder, deals=[], people=PEOPLE, **overrides)
+    freeze_names(params, "2026-Q3", reps=REPS, into="7c41e09bd2aa")
     records = as_login(params, login, subject="R-014")
     data = pages_fixture.rep_slice("manager")
     review = replace(from_slice(data, FiscalYear(), minutes=records.minutes()), params_path=params.path)
@@ -383,6 +383,22 @@ def test_a_goal_takes_its_baseline_from_the_scorecard(table: Table) -> None:
     assert entry.payload.baseline == table.desk.review.figure("win_rate").value  # type: ignore[attr-defined]
 
 
+def test_a_goal_covers_periods_of_the_workbooks_own_year(table: Table) -> None:
+    """The years on offer are those of the fiscal year in which the coming reviews lie, by its own name."""
+    july = FiscalYear(7)
+    period = Period.parse("2027-Q1", july)
+    table.desk.review = replace(table.desk.review, period=period)
+    names = [name for _, name in table.form(goals.GOAL).controls["over"].widget.options]
+    assert names == ["", "2027-Q2", "2027-Q3", "2027-Q4", "2028-Q1", "FY2027", "FY2028"]
+
+
+def test_coming_reviews_follow_the_cadence(tmp_path: Path) -> None:
+    """Who is reviewed by the half has the coming halves on offer, also in a review of a quarter."""
+    table = sit_down(tmp_path, cadence={"rep": "half"})
+    names = [name for _, name in table.form(goals.GOAL).controls["over"].widget.options]
+    assert names == ["", "2026-H2", "2027-H1", "2027-H2", "2028-H1", "FY2026", "FY2027", "FY2028"]
+
+
 def test_goals_get_steps_and_the_reps_word(table: Table) -> None:
     """A milestone names its goal, and the rep's word the goal's version that it was given on, in the rep's name."""
     table.save(goals.GOAL, statement="Win more", kpi="win_rate", target="60%", due="2026-12-31")
@@ -452,7 +468,7 @@ def _answer(table: Table, text: str) -> str:
 
 def test_an_answer_is_shown_and_recorded(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pasted, it is shown without being recorded; recorded, it is in the journal once, in the rep's name."""
-    monkeypatch.setattr("reviewlib.conversation.importing._kpis", lambda _: [("win_rate", "Win rate")])
+    monkeypatch.setattr("reviewlib.conversation.importing._kpis", lambda *_: [("win_rate", "Win rate")])
     form = Import(table.desk)
     form.text.widget.value = _answer(table, "A good quarter.")
     form.preview.click()

@@ -106,8 +106,8 @@ def changed(changes: dict[str, Any]) -> Plan:
     [
         ({"baseline": None}, True, "52 to 47 days"),
         ({"target": None}, False, "no target yet; the baseline is 52 days"),
-        ({"target": 52}, False, "the target equals the baseline, 52 days"),
-        ({"target": 60}, False, "52 to 60 days: the target lies above the baseline, and lower is the good direction"),
+        ({"target": 52}, True, "to keep at most 52 days, from 52 days"),
+        ({"target": 60}, True, "to keep at most 60 days, from 52 days"),
         ({"over": "2026"}, False, "52 to 47 days, but “2026” is no period; write FY2026, 2026-H2 or 2026-Q4"),
         (
             {"over": "FY2026"},
@@ -127,6 +127,7 @@ def test_measurable(changes: dict[str, Any], ok: bool, reason: str) -> None:
     [
         (changed({"baseline": None}), None, False, "to 47; no baseline, and the scorecard does not have this figure"),
         (changed({"baseline": None}), cycle(50, None), False, "to 47 days; no baseline, and 2026-Q3 is n/a: no won deals"),
+        (changed({"target": 52}), None, False, "the target equals the baseline, 52"),
         (Plan(deliverable="a guide"), None, True, "the deliverable is there on the day or not"),
         (Plan(deliverable="calls", target=60), None, False, "60 has no unit; name the figure"),
     ],
@@ -154,8 +155,8 @@ def test_measurable_without_figures(plan: Plan, track: Track | None, ok: bool, r
         (51, (), {"peer_q1": 45, "peer_median": 50, "peers": 12}, True,
          "no history to compare; not below the median of 12 peers"),
         (47, (), {"peer_median": 50, "peers": 6}, False, "no history to compare; below the median of 6 peers"),
-        (40, EIGHT, {"peer_q1": 42, "peer_median": 50, "peer_best": 41, "peers": 12}, False,
-         "8% below your best quarter, 43.5 days; beyond every peer"),
+        (40, EIGHT, {"peer_q1": 42, "peer_median": 50, "peers": 12}, False,
+         "8% below your best quarter, 43.5 days; below the lower quartile of 12 peers"),
         (42, EIGHT, {"peer_q1": 42, "peer_median": 50, "peers": 12}, True,
          "3% below your best quarter, 43.5 days; between the median and the lower quartile of 12 peers"),
         (0, (0, 4), {}, True, "would equal your best quarter, 0 days in 2026-Q2 (only two quarters to compare)"),
@@ -206,6 +207,28 @@ def test_achievable_over_a_year_looks_at_what_is_left(target: float, over: str, 
     )
     found = letters(changed({"kpi": "new_customers", "baseline": 39, "target": target, "over": over}), track)["A"]
     assert (found.ok, found.reason) == (ok, reason)
+
+
+@pytest.mark.parametrize(
+    ("target", "over", "ok", "reason"),
+    [
+        (40, "FY2026", True, "9 in the one quarter left; within your range: 7 to 13 in eight quarters"),
+        (31, "FY2026", False, "31 of at most 31 are used already"),
+        (40, "FY2024", False, "nothing to compare: the figures begin with 2024-Q4, after FY2024 began"),
+    ],
+)
+def test_achievable_within_a_limit_of_a_sum(target: float, over: str, ok: bool, reason: str) -> None:
+    """What may not be exceeded is used up, not reached; a sum that the figures do not cover is no ground for a comparison."""
+    track = cycle(7, 9, 9, 13, 10, 8, 11, 12, kpi="refunds", label="Refunds", adds=True, say=lambda value: f"{value:g}")
+    found = letters(changed({"kpi": "refunds", "baseline": 39, "target": target, "over": over}), track)["A"]
+    assert (found.ok, found.reason) == (ok, reason)
+
+
+def test_a_minimum_to_keep_is_measurable() -> None:
+    """Where higher is the good direction, a target below the baseline is a level to keep."""
+    track = cycle(*EIGHT, kpi="win_rate", label="Win rate", better="higher", say=percent)
+    found = letters(changed({"kpi": "win_rate", "baseline": 0.5, "target": 0.45}), track)["M"]
+    assert (found.ok, found.reason) == (True, "to keep at least 45.0%, from 50.0%")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from reviewlib.conversation import copies, importing, mails, responses
 from reviewlib.conversation.entries import About, Entry, current
 from reviewlib.conversation.importing import Imported, import_response, plan
 from reviewlib.conversation.kinds import LONGEST
-from reviewlib.conversation.records import Records
+from reviewlib.conversation.records import New, Records
 from reviewlib.errors import ConflictError, NotAllowedError, ResponseError
 
 #: Texts that run, format or break out where something shows them carelessly.
@@ -115,7 +115,7 @@ def test_every_field_becomes_an_entry_of_the_reps(records: Records) -> None:
     }
     by_kind = {entry.kind: entry.payload.model_dump() for entry in reversed(entries)}
     assert by_kind["self_review"]["perspective"] == letters.PERSPECTIVE
-    assert by_kind["dispute"] == {"kpi": "win_rate", "deal": "D-17", "reason": "It is won.", "snapshot": "7c41e09bd2aa"}
+    assert by_kind["dispute"] == {"kpi": "win_rate", "deal": "D-17", "reason": "It is won.", "snapshot": "of-2026-Q3"}
     assert by_kind["reply"] == {"of": said["feedback"].id, "text": "Thank you."}
     assert by_kind["agreement"] == {"of": said["goal"].id, "agrees": True, "text": "if D-17 counts"}
     assert by_kind["signoff"]["head"] == said["release"].hash
@@ -357,3 +357,23 @@ def test_hostile_text_stays_text(records: Records, text: str) -> None:
     entries = _import(records, filled).entries
     assert [entry.payload.model_dump() for entry in entries][1]["text"] == text.strip()
     assert plan(records, letters.form(records), kpis=letters.KPIS).wishes == ()
+
+
+def test_the_answer_to_a_released_review_is_addressed_by_the_evidence_of_its_release(records: Records) -> None:
+    """A rep who is gone from newer data can still answer, and the importer is the manager at release."""
+    letters.release(records)
+    answer = letters.fill(letters.form(records), Concern_1="Too many accounts.")
+    records_fixture.freeze_names(records.params, "2026-Q3", reps=records_fixture.REPS[1:], into="newer")
+    about = importing.addressed(records.params, responses.parse(answer))
+    assert about == About("rep", "R-1", "2026-Q3")
+    again = letters.as_manager(records.params)
+    assert [entry.kind for entry in _import(again, answer).entries] == ["concern"]
+
+
+def test_a_managers_entry_does_not_stand_for_an_import(records: Records) -> None:
+    """Only what is the rep's word says that a file was imported before."""
+    text = letters.fill(letters.form(records), Concern_1="Too many accounts.")
+    source = hashlib.sha256(text.encode()).hexdigest()
+    records.write_all([New("concern", {"text": "Mine"}, source=source)])
+    assert [entry.kind for entry in _import(records, text).entries] == ["concern"]
+    assert _import(records, text).entries == ()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from spoken import Talk
@@ -214,3 +216,21 @@ def test_the_lead_of_none_of_one_and_of_one_kind() -> None:
     assert lead(rows(talk)) == "The one agreement made on 16 July 2026 was missed."
     talk.say("2026-Q2", "action", on_day="2026-07-17", **deed())
     assert lead(rows(talk)) == "All two agreements made by 17 July 2026 were missed."
+
+
+def test_days_are_those_of_the_workbooks_clock() -> None:
+    """Done at half past five on the due date in Los Angeles is kept, though it is the next day in UTC."""
+    talk = Talk()
+    call = talk.say("2026-Q2", "action", **deed(due="2026-09-15"))
+    talk.entries[0] = replace(call, at=dt.datetime(2026, 7, 16, 1, 0, tzinfo=dt.UTC))
+    update = talk.say("2026-Q3", "update", of=call.id, status="done")
+    talk.entries[1] = replace(update, at=dt.datetime(2026, 9, 16, 0, 30, tzinfo=dt.UTC))
+    asked: dict[str, Any] = {"period": Period.parse("2026-Q3"), "as_of": AS_OF}
+
+    def west(moment: dt.datetime) -> dt.datetime:
+        return moment.astimezone(ZoneInfo("America/Los_Angeles"))
+
+    [row] = found = carried(talk.minutes("2026-Q3"), **asked, clock=west)
+    assert (row.outcome, row.words) == ("kept", ("Done on 15 September 2026.",))
+    assert lead(found, west) == "The one agreement made on 15 July 2026 was kept."
+    assert carried(talk.minutes("2026-Q3"), **asked)[0].outcome == "kept_late"

@@ -84,6 +84,41 @@ def test_what_was_shared_first_does_not_come_back_when_it_is_private() -> None:
     assert "canary" not in json.dumps(talk.minutes("rep").as_data())
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields"), [("concern", {"text": "canary-0"}), ("rating", {"value": 1, "label": "canary-0", "out_of": 5})]
+)
+@pytest.mark.parametrize("shared_between", [False, True])
+def test_what_is_made_private_takes_what_is_about_it_with_it(kind: str, fields: dict[str, Any], shared_between: bool) -> None:
+    """Updates, replies and replies to replies on any shared version go when what they are about is made private."""
+    before, talk = Talk(period="2026-Q2"), Talk()
+    first = before.manager(kind, **fields)
+    about = before.edit(first, **fields) if shared_between else first
+    said = [talk.behalf("reply", of=first.id, text="canary-1"), talk.manager("reply", of=about.id, text="canary-2")]
+    said += [talk.rep("reply", of=one.id, text="canary-3") for one in said]
+    if kind == "concern":
+        said.append(before.manager("update", of=about.id, status="open", note="canary-4"))
+        said.append(talk.manager("reply", of=said[-1].id, text="canary-5"))
+    for one in (before, talk):
+        one.manager("release", snapshot="abc")
+    assert "canary-2" in json.dumps(talk.minutes("rep", before).as_data())
+    before.manager(kind, **fields, visibility="manager_only", supersedes=about.id)
+    for minutes in (talk.minutes("rep", before), before.minutes("rep")):
+        assert "canary" not in json.dumps(minutes.as_data())
+        assert not any(entry.id in json.dumps(minutes.as_data()) for entry in (first, about, *said))
+    assert "canary-3" in json.dumps(talk.minutes("manager", before).as_data())
+
+
+def test_entries_that_are_about_each_other_are_read() -> None:
+    """A reply that was edited to answer the answer to it does not hang the minutes."""
+    talk = Talk()
+    concern = talk.manager("concern", text="one")
+    first = talk.manager("reply", of=concern.id, text="two")
+    other = talk.manager("reply", of=first.id, text="three")
+    talk.edit(first, of=other.id)
+    talk.manager("release", snapshot="abc")
+    assert [entry.kind for entry in talk.minutes("rep").entries] == ["concern", "reply", "reply", "release"]
+
+
 def test_minutes_survive_json() -> None:
     """What is written as JSON is read back the same, members included."""
     before, talk = Talk(period="2026-Q2"), Talk()
@@ -205,17 +240,29 @@ def canary(entry: Entry) -> str:
 
 
 def readable(entries: Sequence[Entry]) -> set[str]:
-    """The ids that the rep may ever see, told slowly: shared, the rep's own or released, and the same of what it is about."""
-    by_id = {entry.id: entry for entry in entries}
+    """The ids that the rep may ever see, told slowly: shared, the rep's own or released, and so is what it is about.
+
+    What something is about counts as it stands now: one version of it that is kept back now keeps back everything on it.
+    """
     gone = {entry.supersedes for entry in entries}
     released = {entry.about for entry in entries if entry.kind == "release" and entry.id not in gone}
+    first: dict[str, str] = {}
+    for entry in entries:
+        first[entry.id] = first[entry.supersedes] if entry.supersedes else entry.id
+    now: dict[str, set[str]] = {}
+    for entry in entries:
+        if entry.id not in gone:
+            now.setdefault(first[entry.id], set()).add(entry.id)
 
-    def may(entry: Entry) -> bool:
+    def here(entry: Entry) -> bool:
         own = entry.role == "rep" or entry.on_behalf_of is not None
-        here = entry.visibility == "shared" and (own or entry.about in released)
-        return here and (entry.of is None or may(by_id[entry.of]))
+        return entry.visibility == "shared" and (own or entry.about in released)
 
-    return {entry.id for entry in entries if may(entry)}
+    may = {entry.id for entry in entries if here(entry)}
+    for _ in range(3 * len(entries)):
+        may -= {entry.id for entry in entries if not now[first[entry.id]] <= may}
+        may -= {entry.id for entry in entries if entry.of and not now[first[entry.of]] | {entry.of} <= may}
+    return may
 
 
 @settings(max_examples=300)

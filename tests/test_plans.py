@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from spoken import Talk
@@ -89,6 +92,18 @@ def test_before_and_after_claim_no_cause(before: tuple[Any, ...], now: tuple[Any
     assert found.words[-1] == words
     said = " ".join(found.words).lower()
     assert not any(word in said for word in ("better", "worse", "thanks to", "because", "led to"))
+
+
+def test_the_day_is_that_of_the_workbooks_clock() -> None:
+    """Done in the evening in Los Angeles was done that day."""
+    talk = Talk()
+    item = talk.say("2026-Q1", "development", way="coaching", text="Discovery calls", kpi="win_rate")
+    update = talk.say("2026-Q2", "update", of=item.id, status="done")
+    talk.entries[-1] = replace(update, at=dt.datetime(2026, 7, 1, 0, 30, tzinfo=dt.UTC))
+    west = ZoneInfo("America/Los_Angeles")
+    found = moved(item, talk.minutes("2026-Q3"), rate((0.4,), (0.6,)), period=Q3, clock=lambda at: at.astimezone(west))
+    assert found is not None
+    assert found.words[0] == "Done on 30 June 2026."
 
 
 def test_both_figures_are_told_with_their_intervals() -> None:

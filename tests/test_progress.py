@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from reviewlib.conversation.progress import Progress, progress
 from reviewlib.conversation.track import Point, Track
 from reviewlib.periods import FiscalYear, Period
 
+WEST = "America/Los_Angeles"
 NAMES = ("2025-Q4", "2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4")
 
 
@@ -72,8 +75,8 @@ RATE = {"kpi": "win_rate", "baseline": 0.4, "target": 0.5}
         ("a person's end wins", RATE | {"due": "2026-09-30"}, (0.4, 0.6), "missed", "missed"),
         ("dropped", RATE | {"due": "2026-12-31"}, (0.4, 0.45), "dropped", "dropped"),
         ("an update that is no end leaves it to the figure", RATE | {"due": "2026-09-30"}, (0.4, 0.6), "open", "met"),
-        ("down is the way", RATE | {"baseline": 0.5, "target": 0.4, "due": "2026-09-30"}, (0.5, 0.4), None, "met"),
-        ("down, not there", RATE | {"baseline": 0.5, "target": 0.4, "due": "2026-09-30"}, (0.5, 0.41), None, "missed"),
+        ("kept above", RATE | {"baseline": 0.5, "target": 0.4, "due": "2026-09-30"}, (0.5, 0.41), None, "met"),
+        ("not kept above", RATE | {"baseline": 0.5, "target": 0.4, "due": "2026-09-30"}, (0.5, 0.39), None, "missed"),
         ("hold what is there", RATE | {"target": 0.4, "due": "2026-12-31"}, (0.4, 0.41), None, "on_track"),
         ("hold, and it fell", RATE | {"target": 0.4, "due": "2026-12-31"}, (0.4, 0.39), None, "behind"),
     ],
@@ -85,6 +88,76 @@ def test_status_follows_the_table(
     figures = track(*values, names=("2026-Q2", "2026-Q3")) if values else None
     updates = ({"status": update},) if update else ()
     assert held(goal, figures, updates=updates).status == status, name
+
+
+CYCLE = {"kpi": "cycle_days", "baseline": 45, "target": 50}
+
+
+def days(*values: float | None, names: tuple[str, ...] = ("2026-Q2", "2026-Q3")) -> Track:
+    """The sales cycle; lower is better."""
+    return track(*values, names=names, kpi="cycle_days", better="lower", say=lambda value: f"{value:g} days")
+
+
+@pytest.mark.parametrize(
+    ("goal", "figures", "status", "share", "first"),
+    [
+        ({"due": "2026-09-30"}, days(45, 48), "met", 1, "48 days in 2026-Q3, 2 below the limit of 50 days."),
+        ({"due": "2026-09-30"}, days(45, 55), "missed", 0, "55 days in 2026-Q3, 5 above the limit of 50 days."),
+        ({"due": "2026-12-31"}, days(45, 48), "on_track", 1,
+         "48 days in 2026-Q3; the limit is 50 days until 31 December 2026."),
+        ({"due": "2026-12-31"}, days(45, 55), "behind", 0,
+         "55 days in 2026-Q3; the limit is 50 days until 31 December 2026."),
+        ({"due": "2026-12-31", "baseline": None}, days(45, 48), "on_track", 1,
+         "48 days in 2026-Q3; the limit is 50 days until 31 December 2026."),
+        ({"due": "2026-09-30", "baseline": 60}, days(60, 48), "met", 1.2, "48 days in 2026-Q3, 2 below the target of 50 days."),
+        ({"due": "2026-09-30", "baseline": 100, "target": 90}, track(100, 120, names=NAMES[2:4]), "met", 1,
+         "120 in 2026-Q3, 30 above the minimum of 90."),
+        ({"due": "2026-09-30", "baseline": 100, "target": 90}, track(100, 85, names=NAMES[2:4]), "missed", 0,
+         "85 in 2026-Q3, 5 below the minimum of 90."),
+    ],
+)  # fmt: skip
+def test_a_target_that_the_baseline_has_reached_is_a_limit_to_keep(
+    goal: dict[str, Any], figures: Track, status: str, share: float, first: str
+) -> None:
+    """The good direction is the figure's own: on its side of the limit the goal is kept, on the other it is not."""
+    found = held(CYCLE | goal, figures)
+    assert (found.status, found.words[0]) == (status, first)
+    assert found.share == pytest.approx(share)
+
+
+def test_a_limit_has_no_pace() -> None:
+    """It is kept or not, at any time, and the words say which."""
+    for value, word in ((48, "kept"), (55, "not kept")):
+        found = held(CYCLE | {"due": "2026-12-31"}, days(45, value))
+        assert (found.pace, found.expected, found.words[1]) == (None, None, f"The limit is {word}.")
+    start = held(CYCLE | {"due": "2026-12-31"}, days(45, names=("2026-Q2",)), review="2026-Q2")
+    assert start.words[0] == "45 days in 2026-Q2, to stay at or below 50 days until 31 December 2026."
+
+
+def test_what_is_reached_is_never_behind() -> None:
+    """Whoever has come to the target is on pace, whatever the figure was before."""
+    found = held({"kpi": "win_rate", "target": 0.5, "due": "2026-12-31"}, track(None, 0.6, names=NAMES[2:4]))
+    assert (found.status, found.share) == ("on_track", 1)
+    assert "The target is reached already." in found.words
+
+
+@pytest.mark.parametrize(
+    ("as_of", "value", "status", "words"),
+    [
+        ("2026-11-20", 0.45, "behind", "2026-Q4 is not complete, so nothing is decided yet."),
+        ("2026-11-20", 0.5, "on_track", "2026-Q4 is not complete, so nothing is decided yet."),
+        ("2026-11-20", None, "open", None),
+        ("2026-11-15", 0.45, "missed", None),
+        ("2026-12-31", 0.45, "missed", None),
+        ("2026-12-31", None, "lapsed", None),
+    ],
+)
+def test_a_figure_decides_once_its_period_is_complete(as_of: str, value: float | None, status: str, words: str | None) -> None:
+    """Due in mid-quarter, a goal waits for the quarter's end, unless the figure is that of the due date itself."""
+    figures = track(0.4, value, names=("2026-Q3", "2026-Q4"))
+    found = held(RATE | {"due": "2026-11-15"}, figures, agreed="2026-Q3", review="2026-Q4", as_of=as_of)
+    assert found.status == status
+    assert words is None or found.words[1] == words
 
 
 def test_a_new_goal_starts() -> None:
@@ -149,15 +222,63 @@ def test_a_sum_over_a_year_adds_the_periods_so_far() -> None:
     [
         ((8, 11, 12, 13), 44, "met"),
         ((8, 11, 12, 12), 44, "missed"),
-        ((None, 11, 12, 21), 44, "met"),
+        ((None, 11, 12, 21), 44, "lapsed"),
         ((8, None, 30, 30), 44, "lapsed"),
     ],
 )
 def test_a_sum_is_decided_at_the_end_of_its_period(values: tuple[float | None, ...], target: float, status: str) -> None:
-    """All periods of the year count; who started later is counted from then on; a gap leaves no sum."""
+    """All periods of the year count; a gap leaves no sum."""
     figures = customers(*values, names=NAMES[1:5])
     found = held(YEAR | {"target": target}, figures, agreed="2026-Q1", review="2026-Q4", as_of="2027-01-10")
     assert found.status == status
+
+
+def test_who_started_later_is_counted_from_then_on() -> None:
+    """Before the first day nothing is missing."""
+    figures = track(None, 11, 12, 21, names=NAMES[1:5], kpi="new_customers", adds=True, started=dt.date(2026, 4, 1))
+    found = held(YEAR, figures, agreed="2026-Q1", review="2026-Q4", as_of="2027-01-10")
+    assert (found.status, found.value) == ("met", 44)
+
+
+@pytest.mark.parametrize(("started", "status", "value"), [(None, "lapsed", None), (dt.date(2026, 5, 4), "missed", 800)])
+def test_a_part_of_a_sum_is_not_judged_as_the_whole(started: dt.date | None, status: str, value: float | None) -> None:
+    """Monthly figures that begin within the year give no sum of it, and the words say why; a later start is no gap."""
+    months = tuple(Point(period, 100.0) for period in Period.parse("2026-12").trend())
+    figures = Track("new_customers", "Customers acquired", points=months, adds=True, started=started)
+    found = held(YEAR | {"target": 1200}, figures, agreed="2026-01", review="2026-12", as_of="2027-01-15")
+    assert (found.status, found.value) == (status, value)
+    if value is None:
+        assert found.words == ("Due on 31 December 2026; n/a, the figures begin with 2026-05, after FY2026 began.",)
+
+
+@pytest.mark.parametrize(
+    ("over", "reason"),
+    [
+        ("2025-H2", "the figures begin with 2026-H1, after 2025-H2 ended"),
+        ("2026-Q3", "2026-Q3 is shorter than a half, and the figures are those of whole halves"),
+        ("FY2027", "no period of FY2027 has a figure yet"),
+        ("FY2026", "2026-H1 has no figure: the history begins on 1 March 2026"),
+    ],
+)
+def test_why_there_is_no_sum(over: str, reason: str) -> None:
+    """Whatever keeps a sum from being whole is said."""
+    halves = Period.parse("2026-H1"), Period.parse("2026-H2")
+    points = Point(halves[0], None, "the history begins on 1 March 2026"), Point(halves[1], 5.0)
+    found = Track("new_customers", "Customers acquired", points=points, adds=True).sum_of(Period.parse(over), through=halves[1])
+    assert (found.value, found.reason) == (None, reason)
+
+
+def test_what_a_day_is_depends_on_the_clock() -> None:
+    """Done on the evening of the due date in Los Angeles is in time, though it is the next day in UTC."""
+    talk = Talk()
+    goal = talk.say("2026-Q2", "goal", statement="A goal")
+    step = talk.say("2026-Q2", "milestone", of=goal.id, text="A step", due="2026-09-15")
+    update = talk.say("2026-Q3", "update", of=step.id, status="done")
+    talk.entries[-1] = replace(update, at=dt.datetime(2026, 9, 16, 0, 30, tzinfo=dt.UTC))
+    asked: dict[str, Any] = {"period": Period.parse("2026-Q3"), "as_of": dt.date(2026, 10, 15)}
+    there = progress(goal, talk.minutes("2026-Q3"), None, **asked, clock=lambda at: at.astimezone(ZoneInfo(WEST))).steps
+    assert [(one.status, one.on) for one in there] == [("done", dt.date(2026, 9, 15))]
+    assert progress(goal, talk.minutes("2026-Q3"), None, **asked).steps[0].status == "done_late"
 
 
 def test_a_sum_takes_its_direction_from_the_figure() -> None:
@@ -195,13 +316,17 @@ def test_what_may_not_be_exceeded_is_held_against_an_even_use() -> None:
     """Where lower is better, a sum below the even pace is on track, above it behind."""
     for values, status in (((2, 2, 3), "on_track"), ((3, 3, 3), "behind")):
         figures = track(*values, names=NAMES[1:4], adds=True, better="lower")
-        assert held(YEAR | {"target": 10}, figures, agreed="2026-Q1").status == status
+        found = held(YEAR | {"target": 10}, figures, agreed="2026-Q1")
+        assert found.status == status
+        assert found.words[0] == f"{sum(values)} of at most 10 by 30 September 2026."
+        assert found.words[1].startswith("An even use would be 7.4")
 
 
 def test_figures_that_do_not_add_up_are_not_added() -> None:
     """A rate over a year stays each review's own figure."""
     found = held(RATE | {"over": "FY2026"}, track(0.4, 0.45, names=("2026-Q2", "2026-Q3")))
     assert (found.value, found.due) == (0.45, dt.date(2026, 12, 31))
+    assert "Figures of single periods are not added up over FY2026; each counts for itself." in found.words
 
 
 def test_a_period_that_is_none_is_left_aside() -> None:
@@ -293,36 +418,39 @@ def test_anything_gives_a_status(**given_values: Any) -> None:
     better=st.sampled_from(["higher", "lower"]),
 )
 def test_met_is_reached_at_due(baseline: int, target: int, figure: int, better: Any) -> None:
-    """A goal is met exactly where the figure at its due date has come to the target from the baseline's side."""
-    up = target > baseline or (target == baseline and better == "higher")
-    reached = figure >= target if up else figure <= target
+    """A goal is met exactly where the figure at its due date lies on the good side of the target."""
+    reached = figure >= target if better == "higher" else figure <= target
     goal = {"kpi": "win_rate", "baseline": baseline, "target": target, "due": "2026-09-30"}
     found = held(goal, track(baseline, figure, names=("2026-Q2", "2026-Q3"), better=better))
     assert found.status == ("met" if reached else "missed")
 
 
-@given(ends=st.tuples(values, values).filter(lambda pair: abs(pair[0] - pair[1]) > 1e-3), pair=st.tuples(values, values))
-def test_nearer_to_the_target_is_never_less(ends: tuple[float, float], pair: tuple[float, float]) -> None:
-    """A figure further on the way has at least the share of one behind it, and is at least as much on track."""
+@given(
+    ends=st.tuples(values, values).filter(lambda pair: abs(pair[0] - pair[1]) > 1e-3),
+    pair=st.tuples(values, values),
+    better=st.sampled_from(["higher", "lower"]),
+)
+def test_nearer_to_the_target_is_never_less(ends: tuple[float, float], pair: tuple[float, float], better: Any) -> None:
+    """A figure further in the good direction has at least the share of one behind it, and is at least as much on track."""
     baseline, target = ends
-    behind, ahead = sorted(pair, reverse=target < baseline)
+    behind, ahead = sorted(pair, reverse=better == "lower")
     goal = {"kpi": "win_rate", "baseline": baseline, "target": target, "due": "2026-12-31"}
-    first, second = (held(goal, track(baseline, figure, names=("2026-Q2", "2026-Q3"))) for figure in (behind, ahead))
+    names = ("2026-Q2", "2026-Q3")
+    first, second = (held(goal, track(baseline, figure, names=names, better=better)) for figure in (behind, ahead))
     assert first.share is not None
     assert second.share is not None
     assert first.share <= second.share
     assert (first.status, second.status) != ("on_track", "behind")
 
 
-def naive(goal: dict[str, Any], figures: dict[str, float], *, agreed: str, review: str) -> str:
-    """Tell a quarterly goal's status by counting days one by one."""
+def naive(goal: dict[str, Any], figures: dict[str, float], *, agreed: str, review: str, up: bool) -> str:
+    """Tell a quarterly goal's status by counting days one by one; what was reached from the start is to be kept."""
     end = Period.parse(review).last_day
     start, due = Period.parse(agreed).end, goal["due"]
     if due <= end:
         quarter = Period.containing(due, "quarter").name
         if quarter not in figures:
             return "lapsed"
-        up = goal["target"] > goal["baseline"]
         value = figures[quarter]
         return "met" if (value >= goal["target"] if up else value <= goal["target"]) else "missed"
     all_days = gone = 0
@@ -332,8 +460,10 @@ def naive(goal: dict[str, Any], figures: dict[str, float], *, agreed: str, revie
         gone += day <= end
         day += dt.timedelta(days=1)
     even = goal["baseline"] + (goal["target"] - goal["baseline"]) * gone / all_days
+    if up == (goal["target"] <= goal["baseline"]):
+        even = goal["target"]
     value = figures[review]
-    ahead = value >= even - 1e-6 if goal["target"] > goal["baseline"] else value <= even + 1e-6
+    ahead = value >= even - 1e-6 if up else value <= even + 1e-6
     return "on_track" if ahead else "behind"
 
 
@@ -341,13 +471,16 @@ def naive(goal: dict[str, Any], figures: dict[str, float], *, agreed: str, revie
     baseline=st.integers(0, 100), way=st.integers(-60, 60).filter(bool),
     figures=st.lists(st.integers(0, 160), min_size=5, max_size=5),
     due=st.dates(dt.date(2026, 1, 1), dt.date(2027, 12, 31)), review=st.integers(1, 4),
+    better=st.sampled_from(["higher", "lower"]),
 )  # fmt: skip
-def test_the_status_is_that_of_a_naive_count(baseline: int, way: int, figures: list[int], due: dt.date, review: int) -> None:
+def test_the_status_is_that_of_a_naive_count(
+    baseline: int, way: int, figures: list[int], due: dt.date, review: int, better: Any
+) -> None:
     """A loop over the days gives the same status for every due date, figure and review."""
     goal = {"kpi": "win_rate", "baseline": baseline, "target": baseline + way, "due": due}
     known = dict(zip(NAMES, figures, strict=True))
-    found = held(goal, track(*figures), agreed="2025-Q4", review=NAMES[review], as_of="2027-02-01")
-    assert found.status == naive(goal, known, agreed="2025-Q4", review=NAMES[review])
+    found = held(goal, track(*figures, better=better), agreed="2025-Q4", review=NAMES[review], as_of="2027-02-01")
+    assert found.status == naive(goal, known, agreed="2025-Q4", review=NAMES[review], up=better == "higher")
 
 
 def test_periods_follow_the_fiscal_year() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,12 @@ import pytest
 from records_fixture import PEOPLE, REPS, as_login, freeze_names, talking
 from workbooks import changed
 
-from reviewlib.conversation import records
-from reviewlib.conversation.entries import About
+from reviewlib.conversation import records, upkeep
+from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.records import New, Records
-from reviewlib.conversation.store import open_store
+from reviewlib.conversation.store import MovedError, Store, open_store
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError, SnapshotError, SubjectError
+from reviewlib.evidence import slicefile
 from reviewlib.params import Params
 from reviewlib.periods import Period
 
@@ -119,6 +123,252 @@ def test_a_wrong_field_is_named_with_the_reason(dan: Records, kind: str, fields:
     assert "Input should" not in str(caught.value)
 
 
+@pytest.mark.parametrize("field", ["value", "out_of"])
+def test_yes_is_no_rating(dan: Records, field: str) -> None:
+    """Python takes True for 1; a rating does not."""
+    with pytest.raises(JournalError) as caught:
+        dan.write("rating", **{"value": 2, field: True})
+    assert caught.value.problems == {field: "is not a number"}
+
+
+def test_too_long_a_text_is_said_in_characters(dan: Records) -> None:
+    """Nothing is said of items or of validation."""
+    with pytest.raises(JournalError) as caught:
+        dan.write("note", text="x" * 20_001)
+    assert caught.value.problems == {"text": "is too long: at most 20000 characters"}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"id": 5},
+        {"id": None},
+        {"id": ["x"]},
+        {"id": "x" * 301},
+        {"supersedes": 5},
+        {"visibility": "secret"},
+        {"visibility": []},
+    ],
+)
+def test_ids_and_readers_of_another_kind_are_refused_in_words(dan: Records, columns: dict[str, Any]) -> None:
+    """What cannot be an id, or says nothing of who may read, is an error that says what to write."""
+    with pytest.raises(JournalError) as caught:
+        dan.write("note", text="x", **columns)
+    assert caught.value.do
+
+
+@pytest.mark.parametrize("kind", [5, None, ["note"]])
+def test_a_kind_is_a_name(dan: Records, kind: Any) -> None:
+    """Whatever else stands there is no kind."""
+    with pytest.raises(JournalError, match="no such kind"):
+        dan.write(kind, text="x")
+
+
+def test_only_an_import_names_a_source(params: Params, dan: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manager cannot pass words of their own off as a file that the rep sent."""
+    monkeypatch.setenv("JUPYTERHUB_USER", "dan")
+    for write in (dan.write, partial(records.write, Opened(dan.about, params.path))):
+        with pytest.raises(JournalError) as caught:
+            write("self_review", on_behalf=True, perspective="Invented", source=SOURCE)
+        assert set(caught.value.problems) == {"source"}
+    assert journal(params) == []
+
+
+def slice_of(dan: Records, snapshot: str, *keys: str) -> None:
+    """Freeze the figures that a review has."""
+    path = dan.params.reports / "snapshots" / snapshot / "north" / slicefile.slice_name("rep", "R-1", "manager")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"kpis": [{"key": key} for key in keys]}), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("feedback", {"stance": "strength", "text": "x"}),
+        ("goal", {"statement": "x"}),
+        ("dispute", {"reason": "x"}),
+        ("action", {"decision": "added", "text": "x"}),
+        ("development", {"way": "coaching", "text": "x"}),
+    ],
+)
+def test_a_figure_is_one_that_the_review_has(dan: Records, kind: str, fields: dict[str, Any]) -> None:
+    """A key that the evidence does not know is named with those that come near; what stands may still be edited."""
+    behalf = kind == "dispute"
+    old = dan.write(kind, on_behalf=behalf, kpi="win_rates", **fields)
+    slice_of(dan, "of-2026-Q3", "win_rate", "revenue")
+    with pytest.raises(JournalError) as caught:
+        dan.write(kind, on_behalf=behalf, kpi="win_rat", **fields)
+    assert caught.value.problems == {"kpi": "is no figure of this review; such are win_rate"}
+    dan.write(kind, on_behalf=behalf, kpi="revenue", **fields)
+    dan.write(kind, on_behalf=behalf, kpi="win_rates", supersedes=old.id, **fields)
+
+
+@pytest.mark.parametrize("given", [{}, {"snapshot": None}, {"snapshot": "of-2026-Q3"}])
+def test_a_release_is_on_the_evidence_of_its_period(dan: Records, given: dict[str, Any]) -> None:
+    """The snapshot is filled in, or is the one that the period uses."""
+    assert dan.write("release", **given).payload.snapshot == "of-2026-Q3"  # type: ignore[attr-defined]
+
+
+def test_a_release_on_other_evidence_is_refused(params: Params, dan: Records) -> None:
+    """A made-up snapshot and that of another period leave the review open."""
+    freeze_names(params, "2026-Q2")
+    for snapshot in ("nonsense", "of-2026-Q2", 7):
+        with pytest.raises(JournalError) as caught:
+            dan.write("release", snapshot=snapshot)
+        assert "of-2026-Q3" in caught.value.problems["snapshot"]
+    assert journal(params) == []
+
+
+def between(monkeypatch: pytest.MonkeyPatch, *writes: Callable[[], object]) -> None:
+    """Let others write after the rules were asked and before what they let pass is stored."""
+    append, left = Store.append_all, list(writes)
+
+    def late(self: Store, drafts: Any, **more: Any) -> list[Entry]:
+        now, left[:] = left[:], []
+        for write in now:
+            write()
+        return append(self, drafts, **more)
+
+    monkeypatch.setattr(Store, "append_all", late)
+
+
+def test_nothing_comes_into_a_review_that_was_closed_meanwhile(dan: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feedback that was checked before both signatures and stored after them is refused."""
+    dan.write("release")
+    sign = partial(dan.write, "signoff", how="agree", name="x")
+    between(monkeypatch, partial(sign, on_behalf=True), sign)
+    with pytest.raises(NotAllowedError, match="signed by both"):
+        dan.write("feedback", **GOOD)
+    assert [entry.kind for entry in journal(dan.params)] == ["release", "signoff", "signoff"]
+
+
+def test_a_signature_is_not_for_what_came_after_it(dan: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feedback that is edited while the rep signs is not signed; what the signing side wrote itself does not matter."""
+    first = dan.write("feedback", **GOOD)
+    read = dan.write("release").hash
+    between(monkeypatch, partial(dan.write, "feedback", **GOOD | {"text": "Not read"}, supersedes=first.id))
+    with pytest.raises(JournalError, match="changed something since"):
+        dan.write("signoff", how="agree", name="Ella", on_behalf=True)
+    read = journal(dan.params)[-1].hash
+    between(monkeypatch, partial(dan.write, "concern", text="Load", on_behalf=True))
+    signed = dan.write("signoff", how="agree", name="Ella", on_behalf=True)
+    assert signed.payload.head == read  # type: ignore[attr-defined]
+    assert signed.sequence == 5
+
+
+def test_others_who_write_at_once_do_not_stop_a_save(dan: Records, ella: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the rules still let pass is stored after what came in between."""
+    between(monkeypatch, partial(ella.write, "concern", text="Mine"))
+    assert dan.write("feedback", **GOOD).sequence == 2
+
+
+def test_a_save_that_others_always_overtake_ends(dan: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried some times, then refused; nothing is stored."""
+    tried = []
+
+    def moved(self: Store, drafts: Any, **more: Any) -> list[Entry]:
+        tried.append(drafts)
+        raise MovedError("Somebody else wrote.")
+
+    monkeypatch.setattr(Store, "append_all", moved)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with pytest.raises(JournalError, match="Somebody else wrote"):
+        dan.write("feedback", **GOOD)
+    assert 1 < len(tried) < 100
+
+
+def remember(params: Params, period: str, *heads: tuple[str, int]) -> None:
+    """Write what a run remembers of the journal."""
+    rows = [{"review": ["rep", rep, period], "sequence": count, "hash": "a" * 64} for rep, count in heads]
+    (params.reports / period / "manifest.json").write_text(json.dumps({"journal": rows}), encoding="utf-8")
+
+
+def test_a_missing_journal_is_not_begun_anew(params: Params, dan: Records) -> None:
+    """Where a manifest remembers entries nothing is read as empty, written or laid out; a restored journal is read again."""
+    entry = dan.write("feedback", **GOOD)
+    lay_out(params)
+    page = records.rep_minutes_path(params, dan.subject, PERIOD)
+    said = page.read_bytes()
+    remember(params, "2026-Q3", ("R-1", 1))
+    kept = upkeep.backup(params, params.reports / "kept.db")
+    for file in params.reports.glob("journal.db*"):
+        file.unlink()
+    for do in (
+        lambda: dan.write("feedback", **GOOD),
+        dan.minutes,
+        lambda: as_login(params, "dan", subject="R-2"),
+        lambda: records.read_minutes(params, dan.about, "manager"),
+        lambda: records.write_rep_minutes(params, PERIOD, [dan.subject], None),
+    ):
+        with pytest.raises(JournalError, match="The journal is missing") as caught:
+            do()
+        assert "reviewlib restore book.yaml" in str(caught.value.do)
+    assert list(params.reports.glob("journal.db*")) == []
+    assert page.read_bytes() == said
+    upkeep.restore(params, kept)
+    assert dan.minutes().entries == (entry,)
+
+
+def test_a_journal_of_which_nothing_is_remembered_is_begun(params: Params, dan: Records) -> None:
+    """A run before anything was said remembers no entries."""
+    remember(params, "2026-Q3")
+    assert dan.write("feedback", **GOOD).sequence == 1
+
+
+MOVED = [("R-1", "Ella Byrne", "South", "Lucía Ferrer"), *REPS[1:]]
+
+
+@pytest.fixture
+def moved(params: Params, dan: Records) -> Params:
+    """Ella's review is released; newer data have her in another team, with another manager."""
+    dan.write("note", text="Between us: canary")
+    dan.write("release")
+    freeze_names(params, "2026-Q3", reps=MOVED, into="newer")
+    return params
+
+
+def test_a_released_review_stays_with_the_manager_who_released_it(moved: Params) -> None:
+    """After a change of team the manager at release signs; the new one neither reads nor writes in that review."""
+    assert as_login(moved, "dan").subject.team == "North"
+    assert as_login(moved, "dan").write("signoff", how="agree", name="Daniel").team == "North"
+    assert "not the manager" in (as_login(moved, "lucia").may("note") or "")
+    with pytest.raises(NotAllowedError):
+        as_login(moved, "lucia").minutes()
+    freeze_names(moved, "2026-Q4", reps=MOVED)
+    assert as_login(moved, "lucia", period="2026-Q4").may("note") is None
+
+
+def test_the_teams_copies_hold_a_released_review_where_it_was_released(moved: Params) -> None:
+    """The new team's manager does not find the former manager's notes in the copy of the team."""
+    for login, team, reps in (("lucia", "South", {"R-3"}), ("dan", "North", {"R-1", "R-2"})):
+        own = as_login(moved, login, kind="team", subject=team)
+        for minutes in (own.minutes(), records.read_minutes(moved, own.about, "manager")):
+            assert set(minutes.members) == reps
+            assert ("canary" in json.dumps(minutes.as_data())) == (team == "North")
+    lay_out(moved)
+    assert set(records.read_minutes(moved, About("team", "South", "2026-Q3"), "rep").members) == {"R-3"}
+
+
+def test_a_released_rep_who_is_gone_from_newer_data_is_still_reviewed(params: Params, dan: Records) -> None:
+    """Both sides sign; the review is not released again on evidence that does not know the rep."""
+    release = dan.write("release")
+    freeze_names(params, "2026-Q3", reps=REPS[1:], into="newer")
+    own = as_login(params, "dan")
+    with pytest.raises(JournalError, match="cannot be stored") as caught:
+        own.write("release", supersedes=release.id)
+    assert "nothing of Ella Byrne" in caught.value.problems["snapshot"]
+    own.write("signoff", how="absent", name="Ella", on_behalf=True)
+    own.write("signoff", how="agree", name="Daniel")
+    assert own.minutes().state.closed
+
+
+def test_evidence_of_a_release_that_is_gone_is_an_error(moved: Params) -> None:
+    """Nobody else is taken for the manager of the review."""
+    shutil.rmtree(moved.reports / "snapshots" / "of-2026-Q3")
+    with pytest.raises(SnapshotError, match="released review"):
+        as_login(moved, "lucia")
+
+
 def test_an_unknown_kind_lists_the_known_ones(dan: Records) -> None:
     """A kind that does not exist is refused, not looked up."""
     with pytest.raises(JournalError, match="no such kind") as caught:
@@ -130,7 +380,7 @@ def test_an_unknown_kind_lists_the_known_ones(dan: Records) -> None:
 def test_a_source_is_a_hash(dan: Records, source: str) -> None:
     """What is no sha256 is no source, and is not repeated in the message."""
     with pytest.raises(JournalError) as caught:
-        dan.write("reply", of="x", text="x", on_behalf=True, source=source)
+        dan.write_all([New("reply", {"of": "x", "text": "x"}, on_behalf=True, source=source)])
     assert not source or source not in str(caught.value)
 
 
@@ -138,7 +388,7 @@ def test_what_a_rating_and_a_signature_need_is_filled_in(dan: Records) -> None:
     """The scale's own word and length, the side, and the head of the journal are taken from where they stand."""
     rating = dan.write("rating", value=3).payload
     assert (rating.label, rating.out_of) == ("Solid", 5)  # type: ignore[attr-defined]
-    release = dan.write("release", snapshot="abc")
+    release = dan.write("release")
     signature = dan.write("signoff", how="agree", name="Daniel").payload
     assert (signature.side, signature.head) == ("manager", release.hash)  # type: ignore[attr-defined]
 
@@ -173,7 +423,7 @@ def test_a_conflict_does_not_show_what_is_hidden(dan: Records, ella: Records) ->
 def test_a_newer_answer_takes_the_place_of_the_one_before(dan: Records, ella: Records) -> None:
     """An imported self-review replaces the rep's earlier one, which the importer may not be able to read."""
     old = ella.write("self_review", perspective="First")
-    new = dan.write("self_review", perspective="Second", on_behalf=True, source=SOURCE)
+    new = dan.write_all([New("self_review", {"perspective": "Second"}, on_behalf=True, source=SOURCE)])[0]
     assert new.supersedes == old.id
     dan.write("feedback", **GOOD)
     assert dan.minutes().of_kind("self_review") == [new]
@@ -184,7 +434,7 @@ def test_a_newer_answer_takes_the_place_of_the_one_before(dan: Records, ella: Re
     [
         ("feedback", GOOD),
         ("rating", {"value": 3}),
-        ("release", {"snapshot": "abc"}),
+        ("release", {}),
         ("signoff", {"how": "agree", "name": "D"}),
         ("note", {"text": "x"}),
     ],
@@ -192,7 +442,7 @@ def test_a_newer_answer_takes_the_place_of_the_one_before(dan: Records, ella: Re
 def test_a_save_that_is_tried_again_is_one_entry(dan: Records, kind: str, fields: dict[str, Any]) -> None:
     """The same id with the same words gives the entry that is there, also when the review has moved on since."""
     if kind == "signoff":
-        dan.write("release", snapshot="first")
+        dan.write("release")
     first = dan.write(kind, id="save-1", **fields)
     if kind == "signoff":
         dan.write("signoff", how="absent", name="D", on_behalf=True)
@@ -230,7 +480,7 @@ def test_several_entries_are_written_all_or_none(params: Params, dan: Records) -
 
 def test_a_batch_is_checked_as_if_written_one_by_one(params: Params, dan: Records) -> None:
     """Release and signature may come in one save; what a signature forbids may not follow it."""
-    batch = [New("release", {"snapshot": "abc"}), New("goal", {"statement": "More"})]
+    batch = [New("release", {}), New("goal", {"statement": "More"})]
     dan.write_all(batch)
     sign = New("signoff", {"how": "agree", "name": "D"})
     with pytest.raises(NotAllowedError, match="signed by the manager"):
@@ -241,7 +491,7 @@ def test_a_batch_is_checked_as_if_written_one_by_one(params: Params, dan: Record
 def test_an_imported_answer_with_a_signature_is_taken_whole(dan: Records, ella: Records) -> None:
     """The rep's replies, agreement and signature come in one file, under the head that their page showed."""
     goal = dan.write("goal", statement="More")
-    head = dan.write("release", snapshot="abc").hash
+    head = dan.write("release").hash
     dan.write("signoff", how="agree", name="D")
     answer = [
         New("self_review", {"perspective": "Late"}, on_behalf=True, source=SOURCE),
@@ -276,8 +526,31 @@ def test_history_shows_every_version_that_may_be_read(dan: Records, ella: Record
     assert dan.history(first.id) == dan.history(second.id) == [first, second]
     assert dan.history("unknown") == []
     assert ella.history(first.id) == []
-    dan.write("release", snapshot="abc")
-    assert ella.history(first.id) == [first, second]
+    dan.write("release")
+    third = dan.write("feedback", **GOOD | {"text": "Best"}, supersedes=second.id)
+    assert [entry.payload for entry in ella.history(third.id)] == [second.payload, third.payload]
+    assert ella.history(first.id) == []
+    assert first.id not in repr(ella.history(third.id))
+
+
+def test_history_holds_nothing_that_was_made_private(dan: Records) -> None:
+    """A concern made private after release, and the update of it, have no version for the rep."""
+    ella = as_login(dan.params, "ella")
+    concern = dan.write("concern", text="canary")
+    update = dan.write("update", of=concern.id, status="open", note="canary")
+    dan.write("release")
+    assert ella.history(concern.id) == [concern]
+    dan.write("concern", text="canary", visibility="manager_only", supersedes=concern.id)
+    assert ella.history(concern.id) == ella.history(update.id) == []
+    assert len(dan.history(concern.id)) == 2
+
+
+def test_what_is_said_about_something_made_private_is_private(dan: Records) -> None:
+    """An amendment about the first, shared wording of a concern that is private now stays with the manager."""
+    concern = dan.write("concern", text="Quiet")
+    dan.write("concern", text="Quiet", visibility="manager_only", supersedes=concern.id)
+    assert dan.write("reply", of=concern.id, text="x").visibility == "manager_only"
+    assert dan.write("reply", of=concern.id, text="x", on_behalf=True).visibility == "shared"
 
 
 def test_history_of_a_hidden_self_review_is_empty(dan: Records, ella: Records) -> None:
@@ -373,7 +646,7 @@ def test_the_teams_copy_for_the_reps_holds_what_they_agreed_to_show(params: Para
     about = About("team", "North", "2026-Q3")
     lay_out(params)
     assert records.read_minutes(params, about, "rep").members["R-1"].entries == ()
-    dan.write("release", snapshot="abc")
+    dan.write("release")
     lay_out(params)
     minutes = records.read_minutes(params, about, "rep")
     assert [entry.id for entry in minutes.members["R-1"].entries] == [shown.id]

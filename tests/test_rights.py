@@ -23,7 +23,14 @@ STATES: Final = get_args(StateName)
 REP: Final = Subject(
     "rep", "R-014", "Amara Okafor", "North", "Daniel Brandt", "north", "amara", None, None, "not_available", None
 )
-TEAM: Final = replace(REP, kind="team", id="North", name="North", manager="Daniel Brandt, Lucía Ferrer")
+TEAM: Final = replace(
+    REP,
+    kind="team",
+    id="North",
+    name="North",
+    manager="Daniel Brandt, Lucía Ferrer",
+    managers=("Daniel Brandt", "Lucía Ferrer"),
+)
 DAN: Final = Person("dbrandt", "manager", "Daniel Brandt")
 LUCIA: Final = Person("lucia", "manager", "Lucía Ferrer")
 ANA: Final = Person("ana", "analyst", "ana")

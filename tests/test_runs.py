@@ -9,6 +9,7 @@ import pytest
 from workbooks import workbook
 
 from reviewlib import manifest, overview, runs, standing
+from reviewlib.conversation import remembered
 from reviewlib.conversation.entries import About, Head
 from reviewlib.errors import ParamsError, ReviewError
 from reviewlib.evidence.snapshot import Snapshot
@@ -101,7 +102,7 @@ def test_the_manifest_reads_back(frozen: Snapshot, tmp_path: Path) -> None:
         manifest.text("book", frozen, entries, {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}), encoding="utf-8"
     )
     assert list(manifest.read(tmp_path).values()) == entries
-    assert manifest.heads(tmp_path) == {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}
+    assert remembered.heads(tmp_path) == {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}
 
 
 def test_a_failure_page_holds_no_figures_and_the_command(book: Params, frozen: Snapshot, tmp_path: Path) -> None:

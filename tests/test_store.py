@@ -22,7 +22,7 @@ from journals import BEN, REVIEW, Desk, desk_of, draft
 from reviewlib.conversation.chain import broken
 from reviewlib.conversation.entries import About, Author, Draft, Entry, Head, current, history
 from reviewlib.conversation.kinds import Concern, Note
-from reviewlib.conversation.store import Store, open_store
+from reviewlib.conversation.store import MovedError, Store, open_store
 from reviewlib.errors import ConflictError, JournalError
 
 SIGN = {"side": "rep", "how": "agree", "name": "Rita", "head": "0"}
@@ -397,3 +397,19 @@ def test_the_journal_does_what_a_dictionary_does(tmp_path: Path) -> None:
         run_state_machine_as_test(
             Model, settings=settings(max_examples=20, stateful_step_count=12, deadline=None, derandomize=True)
         )
+
+
+def test_nothing_is_written_behind_what_was_expected(desk: Desk) -> None:
+    """Where a review does not end where it should, no draft of the transaction is stored, of any review."""
+    other = About("rep", "R1", "2026-Q4")
+    with desk.open() as store:
+        first = store.append_all([draft("One")], expecting={REVIEW: None})[0]
+        for expected in (None, Head(1, "0" * 64), Head(2, first.hash)):
+            with pytest.raises(MovedError):
+                store.append_all([draft("Two", about=other), draft("Three")], expecting={other: None, REVIEW: expected})
+        assert store.entries() == [first]
+        both = store.append_all([draft("Two"), draft("Three")], expecting={REVIEW: Head(1, first.hash)})
+        assert [entry.sequence for entry in both] == [2, 3]
+        assert both[1].previous == both[0].hash
+        assert store.entries(kind="concern") == [first, *both]
+        assert store.entries(kind="goal") == []

@@ -12,7 +12,7 @@ import talk
 from talk import Talk
 
 from reviewlib.conversation.process import Audience
-from reviewlib.pages import blocks, index, signing, talk_views, words
+from reviewlib.pages import blocks, index, plan_views, signing, talk_views, words
 from reviewlib.pages.exporter import page
 from reviewlib.press.export import inspect_page
 from reviewlib.review import Answer, Review
@@ -262,6 +262,33 @@ def test_agreement_to_an_earlier_wording_does_not_count() -> None:
     text = shown("goals", other)
     assert "Not agreed to by Amara on 13 October" in text
     assert "Out of reach." in text
+
+
+def test_a_goals_limit_is_told_as_one() -> None:
+    """The bar of a limit says whether it is kept, and has no pace."""
+    before, one = Talk(period="2026-Q2"), Talk()
+    before.manager("goal", statement="Keep it short", kpi="cycle_days", baseline=40.0, target=60.0, due=dt.date(2026, 12, 31))
+    html = blocks.goals(made.talked(made.rep_slice("manager"), [before, one])).html
+    assert 'aria-label="Kept"' in html
+    assert "the limit is 60 days until 31 December 2026. The limit is kept." in text_of(html)
+
+
+def test_days_on_the_page_are_those_of_the_workbook() -> None:
+    """What was done in the evening of the due date on the workbook's clock was in time."""
+    before, one = Talk(period="2026-Q2", start=dt.datetime(2026, 7, 15, 20, 0, tzinfo=dt.UTC)), Talk()
+    action = before.manager("action", decision="added", text="Call ten customers", owner="manager", due=dt.date(2026, 9, 15))
+    one.manager("update", of=action.id, status="done", at=dt.datetime(2026, 9, 16, 0, 30, tzinfo=dt.UTC))
+    data = made.rep_slice("manager", timezone="America/Los_Angeles")
+    text = text_of(blocks.agreed(made.talked(data, [before, one])).html)
+    assert "The one agreement made on 15 July 2026 was kept." in text
+    assert "Done on 15 September 2026." in text
+    concern = one.manager("concern", text="Legal takes weeks", owner="manager")
+    one.manager("update", of=concern.id, status="resolved", at=dt.datetime(2026, 10, 20, 0, 30, tzinfo=dt.UTC))
+    decided = one.manager("action", decision="added", text="Visit ten customers", owner="manager")
+    one.manager("update", of=decided.id, status="done", at=dt.datetime(2026, 10, 22, 0, 30, tzinfo=dt.UTC))
+    review = made.talked(data, [before, one])
+    assert "Resolved on 19 October" in text_of(blocks.feedback(review).html)
+    assert [row.status for row in plan_views.decisions(review)] == ["done on 21 October"]
 
 
 def test_agreed_last_time(manager: Review) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from reviewlib.conversation.entries import About, Entry, current, origins
 from reviewlib.conversation.kinds import ENDED, Role, Side, Update
@@ -163,11 +164,16 @@ def _row(params: Params, subject: Subject, entries: Sequence[Entry], period: Per
         due=due,
         days_overdue=max(0, (today - due).days) if due else 0,
         no_dates=excuse,
-        released_on=state.release.at.date() if state.release else None,
-        signed_on={side: entry.at.date() for side, entry in state.signatures.items()},
+        released_on=_day_of(params, state.release) if state.release else None,
+        signed_on={side: _day_of(params, entry) for side, entry in state.signatures.items()},
         disputes=_without(entries, "dispute", "resolution"),
         concerns=_without(entries, "concern", "update"),
     )
+
+
+def _day_of(params: Params, entry: Entry) -> dt.date:
+    """The day of an entry on the workbook's clock."""
+    return entry.at.astimezone(ZoneInfo(params.timezone or "UTC")).date()
 
 
 def no_dates(subject: Subject, period: Period) -> str | None:

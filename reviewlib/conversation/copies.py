@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from reviewlib import files
 from reviewlib.conversation import minutes as minutes_of
-from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation import remembered
+from reviewlib.conversation.entries import About, Entry, current
+from reviewlib.conversation.kinds import Release
 from reviewlib.conversation.minutes import Minutes
 from reviewlib.conversation.process import Audience
 from reviewlib.errors import SnapshotError
@@ -35,9 +37,14 @@ def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject
 
     Returns:
         The files that were written.
+
+    Raises:
+        JournalError: There is no journal, and the manifests remember one: nothing is overwritten with nothing.
     """
+    if store is None:
+        remembered.refuse_missing(params)
     modes = files.Modes.shared(params.group) if params.group else files.PRIVATE
-    everyone = everyone_in(params, period)
+    everyone = reviewed_in(params, period, store)
     said: dict[tuple[str, str], list[Entry]] = {}
     for entry in store.entries() if store else ():
         said.setdefault((entry.about.kind, entry.about.subject), []).append(entry)
@@ -59,11 +66,12 @@ def read_minutes(params: Params, about: About, audience: Audience) -> Minutes:
 
     Raises:
         SnapshotError: The rep's file, or for a team's manager copy the period's evidence, is not there.
+        JournalError: The manager's copy is asked for, and the journal is damaged or missing.
     """
     period = Period.parse(about.period, params.fiscal)
     if audience == "manager":
-        everyone = everyone_in(params, period) if about.kind == "team" else ()
         with journal(params) as store:
+            everyone = reviewed_in(params, period, store) if about.kind == "team" else ()
             return manager_minutes(params, about, store, members_of(about, everyone))
     found = _rep_files(params, about.kind, about.subject, period)
     if not found:
@@ -95,7 +103,7 @@ def _rep_minutes(
     said: Mapping[tuple[str, str], Sequence[Entry]],
     everyone: Sequence[Subject],
 ) -> Minutes:
-    about = About("team" if subject.kind == "team" else "rep", subject.id, period.name)
+    about = _about(subject, period)
     shown = {one.id: minutes_of.for_board(_rep_minutes(params, one, period, said, ())) for one in members_of(about, everyone)}
     entries = said.get((about.kind, about.subject), ())
     return minutes_of.take(entries, about, audience="rep", fiscal=params.fiscal, members=shown)
@@ -112,14 +120,21 @@ def manager_minutes(params: Params, about: About, store: Store | None, members: 
 
 
 def journal(params: Params) -> AbstractContextManager[Store | None]:
-    """Open the journal for reading; None where there is none yet."""
+    """Open the journal for reading; None where there is none yet.
+
+    Raises:
+        JournalError: It cannot be opened, or is missing although the manifests remember it.
+    """
     from reviewlib.conversation.store import open_store
 
-    return open_store(params) or nullcontext(None)
+    opened = open_store(params)
+    if opened is None:
+        remembered.refuse_missing(params)
+    return opened or nullcontext(None)
 
 
 def everyone_in(params: Params, period: Period) -> tuple[Subject, ...]:
-    """List who has a review in a period.
+    """List who has a review in a period by the evidence that it uses now.
 
     Raises:
         SnapshotError: Nothing is frozen for it.
@@ -133,6 +148,39 @@ def everyone_in(params: Params, period: Period) -> tuple[Subject, ...]:
             do=f"Run: {how_to_freeze(params, period)}",
         )
     return subjects_of(folder)
+
+
+def reviewed_in(params: Params, period: Period, store: Store | None) -> tuple[Subject, ...]:
+    """List who has a review in a period, teams first; whoever's is released as they were then, also if now gone.
+
+    So a review stays with the team and the manager that it was released with.
+
+    Raises:
+        SnapshotError: Nothing is frozen for the period, or the evidence of a released review is gone.
+    """
+    releases = current(store.entries(period=period.name, kind="release")) if store else []
+    pins = {entry.about: entry.payload.snapshot for entry in releases if isinstance(entry.payload, Release)}
+    return as_released(params, period, everyone_in(params, period), pins)
+
+
+def as_released(params: Params, period: Period, subjects: Sequence[Subject], pins: Mapping[About, str]) -> tuple[Subject, ...]:
+    """Put in place of current subjects those of the snapshots that released reviews stay on.
+
+    Args:
+        params: The workbook.
+        period: The period.
+        subjects: Who has a review by the evidence that the period uses now.
+        pins: The snapshot of each released review.
+    """
+    named = {_about(subject, period): subject for subject in subjects}
+    known = {pin: subjects_of(slicefile.pinned_folder(params, pin)) for pin in sorted(set(pins.values()))}
+    for review, pin in pins.items():
+        named |= {_about(one, period): one for one in known[pin] if _about(one, period) == review}
+    return tuple(sorted(named.values(), key=lambda subject: subject.kind != "team"))
+
+
+def _about(subject: Subject, period: Period) -> About:
+    return About("team" if subject.kind == "team" else "rep", subject.id, period.name)
 
 
 def how_to_freeze(params: Params, period: Period) -> str:

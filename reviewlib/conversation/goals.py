@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from reviewlib.conversation.kinds import Goal, Milestone, Relevance
-from reviewlib.conversation.progress import at_least, over_of
-from reviewlib.conversation.track import Track, counted, day, pair, plain
+from reviewlib.conversation.reckoning import over_of
+from reviewlib.conversation.track import Point, Track, aim_of, at_least, counted, day, pair, plain
 from reviewlib.periods import Period
 
 LetterName = Literal["S", "M", "A", "R", "T"]
@@ -157,11 +157,11 @@ def _measurable(plan: Plan, track: Track | None, setting: Setting) -> tuple[bool
     words = pair(plan.baseline, plan.target, say)
     if plan.over and over_of(plan.over, setting.period.fiscal) is None:
         return False, f"{words}, but “{plan.over}” is no period; write FY2026, 2026-H2 or 2026-Q4"
-    if plan.baseline == plan.target:
+    if track is None and plan.baseline == plan.target:
         return False, f"the target equals the baseline, {say(plan.target)}"
-    if track and (plan.target > plan.baseline) != (track.better == "higher"):
-        side = "above" if plan.target > plan.baseline else "below"
-        return False, f"{words}: the target lies {side} the baseline, and {track.better} is the good direction"
+    if track and aim_of(plan.baseline, plan.target, rises=track.rises, summed=False) == "keep":
+        side = "least" if track.rises else "most"
+        words = f"to keep at {side} {say(plan.target)}, from {say(plan.baseline)}"
     return True, words + _over_words(plan, track)
 
 
@@ -206,33 +206,36 @@ def _achievable(plan: Plan, track: Track | None, setting: Setting) -> tuple[bool
         return False, "no target to compare"
     if track is None:
         return False, "no history to compare"
-    wanted, before = _wanted(plan, plan.target, track, setting)
+    over = over_of(plan.over, setting.period.fiscal) if track.adds else None
+    wanted, before, held = _wanted(plan.target, over, track, setting)
     if wanted is None:
-        return "already" in before, before
-    rises = track.better == "higher"
-    near, own = _against_own(wanted, track, setting, rises=rises)
-    reachable, peers = _against_peers(wanted, track, rises=rises)
+        return held, before
+    near, own = _against_own(wanted, track, setting, rises=track.rises)
+    reachable, peers = _against_peers(wanted, track, rises=track.rises)
     return bool(near) or reachable, "; ".join(words for words in (before, own, peers) if words)
 
 
-def _wanted(plan: Plan, target: float, track: Track, setting: Setting) -> tuple[float | None, str]:
-    """What a single period must bring: the target itself; of a sum over a longer period, an even part of what is left."""
-    over = over_of(plan.over, setting.period.fiscal)
-    if over is None or not track.adds:
-        return target, ""
-    so_far = track.sum_of(over, through=setting.period).value or 0.0
+def _wanted(target: float, over: Period | None, track: Track, setting: Setting) -> tuple[float | None, str, bool]:
+    """What a single period must bring: the target itself; of a sum over a longer period, an even part of what is left.
+
+    Returns:
+        The figure, None where nothing is to be compared; the words before the comparison; whether the target holds without one.
+    """
+    if over is None:
+        return target, "", False
+    so_far = Point(over, 0.0) if over.start >= setting.period.end else track.sum_of(over, through=setting.period)
+    if so_far.value is None:
+        return None, f"nothing to compare: {so_far.reason}", False
+    of = f"{track.say(so_far.value)} of {'' if track.rises else 'at most '}{track.say(target)}"
     left = [period for period in _following(setting.period, over) if over.contains(period)]
-    more = target - so_far
     if not left:
-        return None, f"{over} is over; {track.say(so_far)} of {track.say(target)} were reached"
+        return None, f"{over} is over; {of} were reached", False
+    more = target - so_far.value
     if more <= 0:
-        return None, f"{track.say(so_far)} of {track.say(target)} are reached already"
-    each = more / len(left)
+        return None, f"{of} are {'reached' if track.rises else 'used'} already", track.rises
     kind = setting.period.kind
-    return (
-        each,
-        f"{track.say(each)} in {f'each of the {counted(len(left), kind)} left' if len(left) > 1 else f'the one {kind} left'}",
-    )
+    rest = f"each of the {counted(len(left), kind)} left" if len(left) > 1 else f"the one {kind} left"
+    return more / len(left), f"{track.say(more / len(left))} in {rest}", False
 
 
 def _following(period: Period, over: Period) -> list[Period]:
@@ -276,8 +279,6 @@ def _against_peers(wanted: float, track: Track, *, rises: bool) -> tuple[bool, s
     group = f"of {track.peers} peers" if track.peers else "of the peers"
     edge, name = (track.peer_q3, "upper quartile") if rises else (track.peer_q1, "lower quartile")
     beyond = "above" if rises else "below"
-    if track.peer_best is not None and not at_least(track.peer_best, wanted, rises=rises):
-        return False, "beyond every peer"
     if edge is not None and not at_least(edge, wanted, rises=rises):
         return False, f"{beyond} the {name} {group}"
     if track.peer_median is None:

@@ -104,7 +104,7 @@ def plan(records: Records, source: Path | str | Letter, *, kpis: Sequence[tuple[
     problems = [*answer.problems, *_another_review(records, answer)]
     if problems:
         return Plan(records.about, (), (), (), tuple(problems), answer)
-    if any(entry.source == answer.sha256 for entry in journal.own):
+    if any(entry.source == answer.sha256 and entry.side == "rep" for entry in journal.own):
         return Plan(records.about, (), (), ("This very file was imported before; nothing is recorded twice.",), (), answer)
     found = wishes.read(journal, answer, kpis=_kpis(records) if kpis is None else kpis)
     return Plan(
@@ -129,6 +129,7 @@ def addressed(params: Params, answer: Answer) -> About:
 
     Raises:
         ResponseError: It has no first line, or it is of another workbook, or of nobody in the period.
+        JournalError: The journal is damaged or missing.
     """
     if not answer.subject:
         raise refusal(answer.problems, where="the answer")
@@ -140,9 +141,11 @@ def addressed(params: Params, answer: Answer) -> About:
         )
     try:
         period = Period.parse(answer.period, params.fiscal)
-        everyone = copies.everyone_in(params, period)
+        copies.everyone_in(params, period)
     except ReviewError as error:
         raise ResponseError("This answer’s period is not known here.", found=answer.period, do=error.do) from None
+    with copies.journal(params) as store:
+        everyone = copies.reviewed_in(params, period, store)
     for one in everyone:
         if marks.subject_code(one.kind, one.id) == answer.subject.casefold():
             return About("rep" if one.kind == "rep" else "team", one.id, period.name)
@@ -158,9 +161,10 @@ def _journal(records: Records) -> Journal:
 
 
 def _kpis(records: Records) -> list[tuple[str, str]]:
-    about = records.about
+    about, pinned = records.about, _journal(records).state.snapshot
     period = Period.parse(about.period, records.params.fiscal)
-    data = slicefile.read_slice(records.params, kind=about.kind, subject=about.subject, period=period, audience="rep")
+    asked = {"kind": about.kind, "subject": about.subject, "audience": "rep"}
+    data = slicefile.read_slice(records.params, **asked, period=period, pinned=pinned)
     return [(kpi["key"], kpi["label"]) for kpi in data["kpis"]]
 
 

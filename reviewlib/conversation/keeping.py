@@ -124,10 +124,11 @@ def _check_right(params: Params, rep_id: str, person: Person, entries: Sequence[
 
 
 def _latest(params: Params, rep_id: str, entries: Sequence[Entry]) -> Subject | None:
-    """The rep as the newest frozen period of their reviews knows them."""
+    """The rep as the newest frozen period of their reviews knows them; a released review stays with its manager."""
     periods = sorted(
         {Period.parse(entry.about.period, params.fiscal) for entry in entries}, key=lambda one: one.end, reverse=True
     )
     frozen = (period for period in periods if slicefile.current_folder(params, period))
-    known = (one for period in frozen for one in copies.everyone_in(params, period))
-    return next((one for one in known if (one.kind, one.id) == ("rep", rep_id)), None)
+    with copies.journal(params) as store:
+        known = (one for period in frozen for one in copies.reviewed_in(params, period, store))
+        return next((one for one in known if (one.kind, one.id) == ("rep", rep_id)), None)

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import ENDED, Action, Agreement, Concern, Development, Goal
 from reviewlib.conversation.minutes import Minutes
-from reviewlib.conversation.progress import Progress, last_update, on_day, progress, status_of
+from reviewlib.conversation.progress import Clock, Progress, in_utc, last_update, on_day, progress, status_of
 from reviewlib.conversation.track import Track, day, number
 from reviewlib.periods import Period
 
@@ -86,7 +86,12 @@ class Agreed:
 
 
 def carried(
-    minutes: Minutes, *, period: Period, as_of: dt.date, tracks: Mapping[str, Track] = MappingProxyType({})
+    minutes: Minutes,
+    *,
+    period: Period,
+    as_of: dt.date,
+    tracks: Mapping[str, Track] = MappingProxyType({}),
+    clock: Clock = in_utc,
 ) -> list[Agreed]:
     """List what was agreed earlier, with what became of it.
 
@@ -98,6 +103,7 @@ def carried(
         period: The review's period.
         as_of: How far the data reach.
         tracks: The figures by KPI.
+        clock: The workbook's, by which entries have their days.
 
     Returns:
         In the order in which they were agreed.
@@ -105,7 +111,7 @@ def carried(
     before = previous_review(minutes, period)
     if before is None:
         return []
-    asked = _Asked(minutes, period, before, as_of, tracks)
+    asked = _Asked(minutes, period, before, as_of, tracks, clock)
     return [row for entry in minutes.earlier if (row := _row(entry, asked)) is not None and _belongs(row, asked)]
 
 
@@ -120,11 +126,11 @@ def counts(rows: Sequence[Agreed]) -> Counter[Outcome]:
     return Counter(row.outcome for row in rows)
 
 
-def lead(rows: Sequence[Agreed]) -> str:
+def lead(rows: Sequence[Agreed], clock: Clock = in_utc) -> str:
     """Say it in one sentence: "Of five agreements made on 16 July 2026, two were kept, one was missed and two run on."."""
     if not rows:
         return "Nothing was agreed in an earlier review."
-    days = {row.entry.at.date() for row in rows}
+    days = {clock(row.entry.at).date() for row in rows}
     made = f"made {'on' if len(days) == 1 else 'by'} {day(max(days))}"
     found = counts(rows)
     parts = []
@@ -148,10 +154,15 @@ class _Asked:
     before: Period
     as_of: dt.date
     tracks: Mapping[str, Track]
+    clock: Clock
 
     @property
     def today(self) -> dt.date:
         return min(self.as_of, self.period.last_day)
+
+    def day(self, update: Entry) -> dt.date:
+        """The day on which what an update tells happened."""
+        return on_day(update, self.clock)
 
 
 def _belongs(row: Agreed, asked: _Asked) -> bool:
@@ -179,7 +190,7 @@ def _row(entry: Entry, asked: _Asked) -> Agreed | None:
 
 def _goal(entry: Entry, goal: Goal, asked: _Asked) -> Agreed:
     track = asked.tracks.get(goal.kpi) if goal.kpi else None
-    now = progress(entry, asked.minutes, track, period=asked.period, as_of=asked.as_of)
+    now = progress(entry, asked.minutes, track, period=asked.period, as_of=asked.as_of, clock=asked.clock)
     ends: dict[str, Outcome] = {"met": "met", "missed": "missed", "lapsed": "lapsed", "dropped": "dropped"}
     word = asked.minutes.agreed(entry)
     agrees = word.payload.agrees if word is not None and isinstance(word.payload, Agreement) else None
@@ -200,40 +211,40 @@ def _goal(entry: Entry, goal: Goal, asked: _Asked) -> Agreed:
 def _deed(entry: Entry, asked: _Asked, *, what: str, who: str, due: dt.date | None) -> Agreed:
     """An action or a development item: kept, kept late, not kept, dropped, or still running."""
     update = last_update(entry, asked.minutes)
-    outcome = _deed_outcome(update, due, asked.today)
+    outcome = _deed_outcome(update, due, asked)
     return Agreed(
         entry=entry,
         what=what,
         who=who,
         due=due,
         outcome=outcome,
-        words=tuple(_deed_words(outcome, update, due)),
+        words=tuple(_deed_words(outcome, update, due, asked)),
         since=entry.about.period,
         updates=tuple(asked.minutes.on(entry, "update")),
     )
 
 
-def _deed_outcome(update: Entry | None, due: dt.date | None, today: dt.date) -> Outcome:
+def _deed_outcome(update: Entry | None, due: dt.date | None, asked: _Asked) -> Outcome:
     status = status_of(update)
     if update is not None and status == "done":
-        return "kept_late" if due is not None and on_day(update) > due else "kept"
+        return "kept_late" if due is not None and asked.day(update) > due else "kept"
     if status == "dropped":
         return "dropped"
-    return "not_kept" if due is not None and due <= today else "carried_over"
+    return "not_kept" if due is not None and due <= asked.today else "carried_over"
 
 
-def _deed_words(outcome: Outcome, update: Entry | None, due: dt.date | None) -> Iterator[str]:
+def _deed_words(outcome: Outcome, update: Entry | None, due: dt.date | None, asked: _Asked) -> Iterator[str]:
     status = status_of(update)
     if update is not None and outcome in ("kept", "kept_late"):
-        late = (on_day(update) - due).days if outcome == "kept_late" and due else 0
+        late = (asked.day(update) - due).days if outcome == "kept_late" and due else 0
         words = f", {late} day{'' if late == 1 else 's'} late" if late else ""
-        yield f"Done on {day(on_day(update))}{words}."
+        yield f"Done on {day(asked.day(update))}{words}."
     elif update is not None and outcome == "dropped":
-        yield f"Dropped on {day(on_day(update))}."
+        yield f"Dropped on {day(asked.day(update))}."
     elif outcome == "not_kept" and due is not None:
         yield f"Due on {day(due)}; not recorded as done."
     if update is not None and outcome in ("not_kept", "carried_over") and status not in ENDED:
-        yield f"{str(status).capitalize()} since {day(on_day(update))}."
+        yield f"{str(status).capitalize()} since {day(asked.day(update))}."
     if outcome == "carried_over":
         yield f"Due on {day(due)}." if due else "No due date."
 
@@ -241,7 +252,9 @@ def _deed_words(outcome: Outcome, update: Entry | None, due: dt.date | None) -> 
 def _concern(entry: Entry, concern: Concern, asked: _Asked) -> Agreed:
     update = last_update(entry, asked.minutes)
     resolved = update is not None and status_of(update) == "resolved"
-    said = f"Resolved on {day(on_day(update))}." if resolved and update else f"Open since the review of {entry.about.period}."
+    said = (
+        f"Resolved on {day(asked.day(update))}." if resolved and update else f"Open since the review of {entry.about.period}."
+    )
     return Agreed(
         entry=entry,
         what=concern.text,

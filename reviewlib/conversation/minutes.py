@@ -160,6 +160,28 @@ def take(
     )
 
 
+def worded(entries: Sequence[Entry], about: About, *, audience: Audience, fiscal: FiscalYear) -> list[Entry]:
+    """List every version of what an audience may read in a review and the earlier ones; the arguments are those of ``take``.
+
+    The rep reads the manager's words as they were released, and what became of them since.
+    """
+    chains = _chains(entries, about, fiscal)
+    found = _readable(chains, entries, audience)
+    if audience == "manager":
+        return found
+    drafts = {old for chain in chains.values() for old in _edited_before_release(chain)}
+    return [
+        replace(entry, supersedes=None) if entry.supersedes in drafts else entry for entry in found if entry.id not in drafts
+    ]
+
+
+def _edited_before_release(chain: Sequence[Entry]) -> list[str]:
+    """The ids of the manager's wordings that were edited before the rep read any."""
+    first = next((entry.sequence for entry in chain if entry.kind == "release"), None)
+    edits_before = [entry for entry in chain if entry.supersedes and (first is None or entry.sequence < first)]
+    return [str(entry.supersedes) for entry in edits_before if entry.side == "manager"]
+
+
 def for_board(minutes: Minutes) -> Minutes:
     """Leave of a rep's own copy only what the rep agreed to show to the team: recognitions, without what was paid for them.
 
@@ -187,19 +209,30 @@ def _chains(entries: Sequence[Entry], about: About, fiscal: FiscalYear) -> dict[
 
 
 def _readable(chains: Mapping[About, Sequence[Entry]], entries: Sequence[Entry], audience: Audience) -> list[Entry]:
-    """Every version that the audience may read; what is about something that they may not read goes with it.
+    """Every version that the audience may read; what is about something that they may not read goes with it."""
+    allowed = [entry for chain in chains.values() for entry in visible(chain, audience=audience, state=state_of(chain))]
+    gone = _hidden(entries, allowed)
+    found = [entry for entry in allowed if entry.of not in gone and entry.id not in gone]
+    ids = {entry.id for entry in found}
+    # The id of a version that was kept from the reader says that there was one.
+    return [replace(entry, supersedes=None) if entry.supersedes and entry.supersedes not in ids else entry for entry in found]
 
-    Entries come after those that they are about, so one walk finds those that hang on something hidden over several steps.
+
+def _hidden(entries: Sequence[Entry], allowed: Sequence[Entry]) -> set[str]:
+    """The ids of what may not be read, over any number of steps: what is about it, and what is about that.
+
+    What an entry says now decides: where its current version is hidden, everything about any version of it is. Of what can be
+    read now, an earlier version that was kept from the reader is hidden, and so is what is about that version.
     """
-    hidden = {entry.id for entry in entries}
-    found: list[Entry] = []
-    for chain in chains.values():
-        for entry in visible(chain, audience=audience, state=state_of(chain)):
-            if entry.of not in hidden:
-                hidden.discard(entry.id)
-                # The id of a version that was kept from the reader says that there was one.
-                found.append(replace(entry, supersedes=None) if entry.supersedes in hidden else entry)
-    return found
+    roots, ids = origins(entries), {entry.id for entry in allowed}
+    hidden = {entry.id for entry in entries if entry.id not in ids}
+    now = current(entries)
+    before = -1
+    while len(hidden) > before:
+        before = len(hidden)
+        closed = {roots[entry.id] for entry in now if entry.id in hidden or entry.of in hidden}
+        hidden |= {entry.id for entry in entries if roots[entry.id] in closed or entry.of in hidden}
+    return hidden
 
 
 def _withheld(own: Sequence[Entry], shown: Sequence[Entry]) -> tuple[str, ...]:

@@ -58,13 +58,8 @@ def known_as(person: Person, subject: Subject) -> Person:
 
 
 def leads(person: Person, subject: Subject) -> bool:
-    """Whether the person is the subject's manager; a team whose reps have several managers has all of them, "A, B"."""
-    if person.role != "manager" or not subject.manager:
-        return False
-    if subject.kind == "team":
-        # Looked for between separators, since "Brandt, Daniel" may be the name of one person.
-        return f", {person.name}, " in f", {subject.manager}, "
-    return person.name == subject.manager
+    """Whether the person is the subject's manager; a team whose reps have several managers has all of them."""
+    return person.role == "manager" and person.name in subject.led_by
 
 
 def lines_for(login: str) -> str:

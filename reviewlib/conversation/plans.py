@@ -10,7 +10,7 @@ from typing import Final
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import ENDED, Agreement, Development, Recognition, Way
 from reviewlib.conversation.minutes import Minutes
-from reviewlib.conversation.progress import last_update, on_day, status_of
+from reviewlib.conversation.progress import Clock, in_utc, last_update, on_day, status_of
 from reviewlib.conversation.track import Point, Track, counted, day, number, pair
 from reviewlib.periods import Period
 
@@ -139,7 +139,7 @@ def _status(entry: Entry, minutes: Minutes) -> str:
     return status_of(last_update(entry, minutes)) or "planned"
 
 
-def moved(entry: Entry, minutes: Minutes, track: Track | None, *, period: Period) -> Moved | None:
+def moved(entry: Entry, minutes: Minutes, track: Track | None, *, period: Period, clock: Clock = in_utc) -> Moved | None:
     """Show the KPI of an earlier review's development item, before it and now.
 
     Args:
@@ -147,6 +147,7 @@ def moved(entry: Entry, minutes: Minutes, track: Track | None, *, period: Period
         minutes: Where its updates are.
         track: The figures of its KPI.
         period: The review's period.
+        clock: The workbook's, by which entries have their days.
 
     Returns:
         None for an item of this review, one without a figure, and one that neither runs nor is done.
@@ -159,8 +160,8 @@ def moved(entry: Entry, minutes: Minutes, track: Track | None, *, period: Period
         return None
     before, now = track.at(then), track.at(period)
     update = last_update(entry, minutes)
-    since = f"{status.capitalize()} on {day(on_day(update))}." if update and status == "done" else f"{status.capitalize()}."
-    return Moved(entry, status, before, now, (since, *_comparison(before, now, track, payload.way)))
+    when = f" on {day(on_day(update, clock))}" if update and status == "done" else ""
+    return Moved(entry, status, before, now, (f"{status.capitalize()}{when}.", *_comparison(before, now, track, payload.way)))
 
 
 def _comparison(before: Point, now: Point, track: Track, way: Way) -> Iterator[str]:

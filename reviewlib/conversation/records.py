@@ -8,31 +8,29 @@ In a notebook::
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from reviewlib import params_file
-from reviewlib.conversation import copies, people, rights, wording
+from reviewlib.conversation import copies, filling, people, rights, wording
 from reviewlib.conversation.copies import read_minutes as read_minutes
 from reviewlib.conversation.copies import rep_minutes_path as rep_minutes_path
 from reviewlib.conversation.copies import write_rep_minutes as write_rep_minutes
-from reviewlib.conversation.entries import About, Author, Draft, Entry
+from reviewlib.conversation.entries import About, Author, Draft, Entry, Head
 from reviewlib.conversation.entries import history as versions_of
+from reviewlib.conversation.filling import Filler
 from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
-from reviewlib.conversation.minutes import Minutes
+from reviewlib.conversation.minutes import Minutes, worded
 from reviewlib.conversation.people import Person
-from reviewlib.conversation.process import visible
-from reviewlib.conversation.scene import Attempt, Scene, audience_of, provisional, side_of
+from reviewlib.conversation.scene import Attempt, Scene, audience_of, provisional
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError, SubjectError
-from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params import Params
 from reviewlib.periods import Period
-
-#: Fields that are filled in where nobody gives them.
-_FILLED: Final = ("side", "head", "label", "out_of", "snapshot", "snapshot_before")
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,13 @@ class New:
 
     Attributes:
         kind: A key of ``KINDS``.
-        fields: What is said. Left out, these are filled in: a signature's side and head, a rating's word and scale, and the
-            snapshot of a disputed figure.
+        fields: What is said. Left out, these are filled in: a signature's side and head, a rating's word and scale, the
+            snapshot of a release and of a disputed figure.
         id: The same id twice is one entry, so that a save can be tried again.
         supersedes: The id of the entry that this is an edit of.
         visibility: ``manager_only`` is set by itself on notes, and on what is about an entry that is kept from the rep.
         on_behalf: The rep's word, written by somebody else.
-        source: The sha256 of the file that it comes from.
+        source: The sha256 of the file that it comes from; what imports a file says so, and nobody else.
     """
 
     kind: str
@@ -66,7 +64,7 @@ class Records:
     Attributes:
         about: The review.
         person: Who reads and writes.
-        subject: Whom the review is about.
+        subject: Whom the review is about; as they were when it was released, where it is.
         params: The workbook.
         everyone: Who else has a review in the period: a team's reps are among them.
     """
@@ -83,7 +81,7 @@ class Records:
         Raises:
             NotAllowedError: The person is a rep, or a manager of other people.
         """
-        self._may_read()
+        rights.check_read(self.person, self.subject, where=str(self.about))
         with copies.journal(self.params) as store:
             return copies.manager_minutes(self.params, self.about, store, copies.members_of(self.about, self.everyone))
 
@@ -103,44 +101,31 @@ class Records:
         supersedes: str | None = None,
         visibility: Visibility = "shared",
         on_behalf: bool = False,
-        source: str | None = None,
         **fields: Any,
     ) -> Entry:
-        """Write one entry; the arguments are those of ``New``.
+        """Write one entry; the arguments are those of ``New``, without ``source``: what is written here comes from no file.
 
         Raises:
             JournalError: A field is wrong; ``problems`` says which, and why.
             NotAllowedError: The person may not write this, or not any more.
             ConflictError: Somebody else saved first; it holds both texts.
         """
-        return self.write_all([New(kind, fields, id, supersedes, visibility, on_behalf, source)])[0]
+        return self.write_all([New(kind, fields, id, supersedes, visibility, on_behalf)])[0]
 
     def write_all(self, items: Sequence[New]) -> list[Entry]:
         """Write several entries, all or none; a later one may name an earlier one by its id. Raises as ``write`` does."""
         return write_together([(self, items)])
 
     def history(self, entry_id: str) -> list[Entry]:
-        """List every version of an entry, oldest first; empty where there is none that the person may read."""
-        if audience_of(self.person) == "manager":
-            self._may_read()
-        own = self._scene(self._entries()).own
-        state = self._scene(own).state
-        versions = versions_of(own, entry_id)
-        found = visible(versions, audience=audience_of(self.person), state=state)
-        return found if any(entry.id == entry_id for entry in found) else []
+        """List every version of an entry, oldest first; empty where there is none that the person may read.
 
-    def _may_read(self) -> None:
-        if self.person.role == "rep":
-            raise NotAllowedError(
-                "The manager’s copy is not for the rep.", where=str(self.about), do="Read the rep’s page, or ask the manager."
-            )
-        if self.person.role == "manager" and not people.leads(self.person, self.subject):
-            raise NotAllowedError(
-                f"{self.person.name} is not the manager of {self.subject.name}.",
-                where=str(self.about),
-                found=f"manager in the reps table: {self.subject.manager or 'none'}",
-                do="Ask them; if the reps table is wrong, correct it there and run reviewlib freeze.",
-            )
+        A rep reads no wording of the manager's that was edited before release.
+        """
+        audience = audience_of(self.person)
+        if audience == "manager":
+            rights.check_read(self.person, self.subject, where=str(self.about))
+        found = worded(self._entries(), self.about, audience=audience, fiscal=self.params.fiscal)
+        return versions_of([entry for entry in found if entry.about == self.about], entry_id)
 
     def _entries(self) -> list[Entry]:
         with copies.journal(self.params) as store:
@@ -149,18 +134,18 @@ class Records:
     def _scene(self, entries: Sequence[Entry]) -> Scene:
         return Scene(self.about, self.subject, entries, self.params.fiscal, self.params.path.name)
 
-    def _checked(self, items: Sequence[New]) -> list[Draft]:
-        """Check every item as if those before it were written already."""
-        entries = self._entries()
-        head = entries_head(entries, self.about)
+    def _checked(self, items: Sequence[New], entries: Sequence[Entry], read: str) -> list[Draft]:
+        """Check every item as if those before it were written already; ``read`` is the head that a signature is for."""
+        filler = Filler(self.params, self.person, read)
         drafts: list[Draft] = []
         for item in items:
+            wording.check_columns(item.id, item.supersedes, item.visibility, where=str(self.about))
             scene = self._scene(entries)
             before = scene.by_id.get(item.id) if item.id else None
             if before is not None and before.about == self.about and before.author == self.person.login:
                 drafts.append(self._again(item, before))
                 continue
-            attempt, draft = self._drafted(item, scene, head)
+            attempt, draft = self._drafted(item, scene, filler)
             rights.check_write(self.person, scene, attempt)
             drafts.append(draft)
             entries = [*entries, provisional(draft, scene)]
@@ -168,43 +153,25 @@ class Records:
 
     def _again(self, item: New, before: Entry) -> Draft:
         """The same save tried again: what was filled in then is filled in again, and the store compares the rest."""
-        own = [name for name in _FILLED if hasattr(before.payload, name)]
+        own = [name for name in filling.FIELDS if hasattr(before.payload, name)]
         filled = {name: item.fields.get(name) or getattr(before.payload, name) for name in own}
         payload = wording.validated(_kind(item.kind), dict(item.fields) | filled, where=str(self.about))
         return self._draft(item, payload, before.visibility, before.supersedes)
 
-    def _drafted(self, item: New, scene: Scene, head: str) -> tuple[Attempt, Draft]:
+    def _drafted(self, item: New, scene: Scene, filler: Filler) -> tuple[Attempt, Draft]:
         kind = _kind(item.kind)
-        filled = self._filled(item, scene, head)
+        filled = filler.fill(item.kind, item.fields, scene, on_behalf=item.on_behalf)
         payload = wording.validated(kind, filled, where=str(self.about))
         wording.check_scale(payload, self.params.rating.scale, where=str(self.about))
         wording.check_source(item.source, where=str(self.about))
+        filling.check_figure(self.params, kind, payload, scene, item.supersedes)
         target = scene.by_id.get(str(getattr(payload, "of", None)))
+        # What is said about something that was made private since is private too; the rep's own word never is.
+        target = scene.latest(target) if target and not item.on_behalf and self.person.role != "rep" else target
         visibility = _visibility(kind, item.visibility, target)
         supersedes = item.supersedes or self._replaced_answer(item, scene)
         attempt = Attempt(kind, item.on_behalf, visibility, item.source, supersedes, payload)
         return attempt, self._draft(item, payload, visibility, supersedes)
-
-    def _filled(self, item: New, scene: Scene, head: str) -> dict[str, Any]:
-        fields = dict(item.fields)
-        if item.kind == "signoff":
-            return {"side": side_of(self.person, on_behalf=item.on_behalf), "head": head} | fields
-        if item.kind == "rating":
-            scale, value = self.params.rating.scale, fields.get("value")
-            word = {"label": scale[value - 1]} if isinstance(value, int) and 1 <= value <= len(scale) else {"label": "?"}
-            return word | {"out_of": len(scale)} | fields
-        if item.kind == "dispute":
-            return fields | {"snapshot": fields.get("snapshot") or self._snapshot(scene)}
-        if item.kind == "resolution":
-            disputed = scene.by_id.get(str(fields.get("of")))
-            then = getattr(disputed.payload, "snapshot", None) if disputed else None
-            return fields | {"snapshot_before": fields.get("snapshot_before") or then}
-        return fields
-
-    def _snapshot(self, scene: Scene) -> str | None:
-        """The snapshot that the review's figures stand in."""
-        folder = slicefile.current_folder(self.params, Period.parse(self.about.period, self.params.fiscal))
-        return scene.state.snapshot or (folder.name if folder else None)
 
     def _replaced_answer(self, item: New, scene: Scene) -> str | None:
         """A newer answer from the rep takes the place of the one before it, which the importer may not be able to name."""
@@ -252,10 +219,12 @@ def open_records(params: Params, about: About, *, person: Person | None = None) 
 
     Raises:
         SnapshotError: Nothing is frozen for the period.
+        JournalError: The journal cannot be opened, or is missing.
         SubjectError: Nobody of that id has a review in the period.
     """
     period = Period.parse(about.period, params.fiscal)
-    everyone = copies.everyone_in(params, period)
+    with copies.journal(params) as store:
+        everyone = copies.reviewed_in(params, period, store)
     subject = next((one for one in everyone if (one.kind, one.id) == (about.kind, about.subject)), None)
     if subject is None:
         raise SubjectError(
@@ -273,17 +242,48 @@ def entries_head(entries: Sequence[Entry], about: About) -> str:
 
 
 def write_together(groups: Sequence[tuple[Records, Sequence[New]]]) -> list[Entry]:
-    """Write to several reviews of one workbook, all or none; raises as ``Records.write`` does."""
+    """Write to several reviews of one workbook, all or none; raises as ``Records.write`` does.
+
+    Where somebody else writes to one of them after the rules were asked, they are asked again about the review as it is then.
+    """
+    from reviewlib.conversation.store import PAUSE, TRIES, MovedError
+
+    read: dict[About, str] = {}
+    for turn in range(TRIES):
+        drafts, ends = _asked(groups, read)
+        try:
+            return _stored(groups, drafts, ends) if drafts else []
+        except MovedError:
+            if turn == TRIES - 1:
+                raise
+            time.sleep(random.uniform(0, PAUSE * min(turn + 1, 4)))  # noqa: S311
+    return []
+
+
+def _asked(
+    groups: Sequence[tuple[Records, Sequence[New]]], read: dict[About, str]
+) -> tuple[list[Draft], dict[About, Head | None]]:
+    """Ask the rules; ``read`` keeps what was there at first, since a signature is for that and not for what came after."""
+    drafts: list[Draft] = []
+    ends: dict[About, Head | None] = {}
+    for own, items in groups:
+        entries = own._entries()
+        read.setdefault(own.about, entries_head(entries, own.about))
+        ends |= {own.about: None} | {entry.about: Head(entry.sequence, entry.hash) for entry in entries}
+        drafts += own._checked(items, entries, read[own.about])
+    return drafts, ends
+
+
+def _stored(
+    groups: Sequence[tuple[Records, Sequence[New]]], drafts: Sequence[Draft], ends: Mapping[About, Head | None]
+) -> list[Entry]:
     from reviewlib.conversation.store import open_store
 
-    drafts = [draft for own, items in groups for draft in own._checked(items)]
-    if not drafts:
-        return []
     store = open_store(groups[0][0].params, create=True)
     assert store is not None
     with store:
         try:
-            return store.append_all(drafts)
+            return store.append_all(drafts, expecting=ends)
         except ConflictError as conflict:
             for own, _ in groups:
                 own._hide_what_is_hidden(conflict)
@@ -336,7 +336,7 @@ def _opened(review: Reviewed) -> Records:
 
 
 def _kind(name: str) -> Kind:
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         raise JournalError("There is no such kind of entry.", found=repr(name), do=f"Write one of: {', '.join(KINDS)}")
     return KINDS[name]
 

@@ -21,6 +21,8 @@ from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.people import Person
 from reviewlib.conversation.process import StateName
 from reviewlib.conversation.scene import Attempt, Refusal, Scene, side_of
+from reviewlib.errors import NotAllowedError
+from reviewlib.evidence.subjects import Subject
 
 _BEFORE_RELEASE: Final = frozenset(KINDS) - {"signoff", "amendment"}
 #: The kinds that a review takes in each state.
@@ -48,6 +50,25 @@ def check_write(person: Person, scene: Scene, attempt: Attempt) -> None:
     refused = refusal(person, scene, attempt)
     if refused is not None:
         raise refused.error(str(scene.about))
+
+
+def check_read(person: Person, subject: Subject, *, where: str) -> None:
+    """Let the manager's copy be read by the subject's manager, analysts, and who has no role but the rights to the files.
+
+    Raises:
+        NotAllowedError: The person is a rep, or a manager of other people.
+    """
+    if person.role == "rep":
+        raise NotAllowedError(
+            "The manager’s copy is not for the rep.", where=where, do="Read the rep’s page, or ask the manager."
+        )
+    if person.role == "manager" and not people.leads(person, subject):
+        raise NotAllowedError(
+            f"{person.name} is not the manager of {subject.name}.",
+            where=where,
+            found=f"manager in the reps table: {subject.manager or 'none'}",
+            do="Ask them; if the reps table is wrong, correct it there and run reviewlib freeze.",
+        )
 
 
 def refusal(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
@@ -115,6 +136,8 @@ def _of_an_analyst(scene: Scene, attempt: Attempt) -> Refusal | None:
 def _may_be_private(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
     """Nothing is kept from the rep but what may be, and what is about such an entry; that, in turn, is not shared."""
     target = scene.by_id.get(attempt.of or "")
+    if target is not None and side_of(person, on_behalf=attempt.on_behalf) == "manager":
+        target = scene.latest(target)
     about_private = target is not None and target.visibility == "manager_only"
     if attempt.visibility == "shared":
         if attempt.kind.private == "always" or about_private:

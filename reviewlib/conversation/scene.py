@@ -71,6 +71,11 @@ class Scene:
             return True
         return Period.parse(entry.about.period, self.fiscal).end <= Period.parse(self.about.period, self.fiscal).start
 
+    def latest(self, entry: Entry) -> Entry:
+        """The version of an entry that stands now."""
+        root = self.roots[entry.id]
+        return next((one for one in reversed(self.live) if self.roots[one.id] == root), entry)
+
     def earlier_on(self, entry: Entry, kind: str) -> list[Entry]:
         """What stands of a kind about an entry, in any version of it, oldest first."""
         root = self.roots[entry.id]

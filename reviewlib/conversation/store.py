@@ -7,10 +7,10 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final
 
 import sqlalchemy as sa
@@ -28,6 +28,11 @@ TRIES: Final = 25
 #: Seconds of the longest first pause between tries; later ones grow to four times that.
 PAUSE: Final = 0.02
 Clock = Callable[[], dt.datetime]
+_NOTHING: Final[Mapping[About, Head | None]] = MappingProxyType({})
+
+
+class MovedError(JournalError):
+    """A review does not end any more where the rules of writing saw its end; nothing was written."""
 
 
 def _now() -> dt.datetime:
@@ -159,21 +164,27 @@ class Store:
         """Write one entry; it is on disk when this returns. See ``append_all``."""
         return self.append_all([draft])[0]
 
-    def append_all(self, drafts: Sequence[Draft]) -> list[Entry]:
+    def append_all(self, drafts: Sequence[Draft], *, expecting: Mapping[About, Head | None] = _NOTHING) -> list[Entry]:
         """Write entries in one transaction: all of them, or none.
+
+        Args:
+            drafts: What to write.
+            expecting: Where reviews end by what the drafts were checked against; None where nothing is recorded yet.
 
         Returns:
             The entries, in the order of the drafts; for a draft whose id and content are there already, that entry.
 
         Raises:
             ConflictError: Somebody saved another text first; it holds both.
+            MovedError: Somebody else wrote to one of the reviews since the drafts were checked.
             JournalError: A draft contradicts the journal, or the database does not take it.
         """
         drafts = [admission.ready(draft) for draft in drafts]
         for turn in range(TRIES):
             try:
                 with database.writing(self.engine, self.place) as connection:
-                    return [self._append(connection, draft) for draft in drafts]
+                    ends = _ends(connection, expecting)
+                    return [self._append(connection, draft, ends) for draft in drafts]
             except DBAPIError:
                 # Only a lost race comes here: somebody took the next number. What they wrote decides what becomes of ours.
                 time.sleep(random.uniform(0, PAUSE * min(turn + 1, 4)))  # noqa: S311
@@ -184,12 +195,15 @@ class Store:
             do="Nothing was saved; try again, and if it stays so ask an analyst.",
         )
 
-    def entries(self, *, subject: tuple[SubjectKind, str] | None = None, period: str | None = None) -> list[Entry]:
+    def entries(
+        self, *, subject: tuple[SubjectKind, str] | None = None, period: str | None = None, kind: str | None = None
+    ) -> list[Entry]:
         """List entries, each review's in the order of its chain.
 
         Args:
             subject: Only of this rep or team.
             period: Only of this period.
+            kind: Only of this kind.
         """
         columns = table.entries.c
         wanted: list[sa.ColumnElement[bool]] = []
@@ -197,6 +211,8 @@ class Store:
             wanted += [columns.subject_kind == subject[0], columns.subject == subject[1]]
         if period is not None:
             wanted.append(columns.period == period)
+        if kind is not None:
+            wanted.append(columns.kind == kind)
         with database.reading(self.engine, self.place) as connection:
             found = admission.select(connection, *wanted)
         return sorted(found, key=lambda entry: (entry.about, entry.sequence))
@@ -219,11 +235,12 @@ class Store:
             found = connection.execute(query).all()
         return {About(row[0], row[1], row[2]): Head(row[3], row[4]) for row in sorted(tuple(row) for row in found)}
 
-    def _append(self, connection: sa.Connection, draft: Draft) -> Entry:
+    def _append(self, connection: sa.Connection, draft: Draft, ends: dict[About, Head | None]) -> Entry:
         if same := admission.find(connection, draft.id):
             return admission.once(same, draft)
         admission.refuse(connection, draft)
-        last = admission.last(connection, draft.about)
+        # The next number after the end that was checked: whoever takes it in between makes this transaction fail.
+        last = ends[draft.about] if draft.about in ends else admission.last(connection, draft.about)
         entry = sealed(
             Entry(
                 **{name: getattr(draft, name) for name in admission.SHARED},
@@ -239,4 +256,17 @@ class Store:
             )
         )
         connection.execute(table.entries.insert().values(table.row_of(entry)))
+        ends[draft.about] = Head(entry.sequence, entry.hash)
         return entry
+
+
+def _ends(connection: sa.Connection, expecting: Mapping[About, Head | None]) -> dict[About, Head | None]:
+    """Read where reviews end, and hold it against what is expected."""
+    found = {about: admission.last(connection, about) for about in expecting}
+    if moved := [about for about, head in expecting.items() if found[about] != head]:
+        raise MovedError(
+            "Somebody else wrote to this review at the same moment.",
+            where=str(moved[0]),
+            do="Nothing was saved; read the review as it is now, and save again.",
+        )
+    return found

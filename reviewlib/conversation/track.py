@@ -6,11 +6,36 @@ Whoever reads the evidence makes a ``Track``; nothing here opens a scorecard.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from reviewlib.periods import Period
+from reviewlib.periods import MONTHS, Period
+
+#: What a target asks for: to ``reach`` it; to ``keep`` it, where the baseline is there already, so that it is a limit; to
+#: ``use`` no more, where it is the limit of a sum.
+Aim = Literal["reach", "keep", "use"]
+
+
+def aim_of(baseline: float | None, target: float | None, *, rises: bool, summed: bool) -> Aim:
+    """Tell what a target asks for.
+
+    Args:
+        baseline: The figure before; of a sum it says nothing, which starts at nothing.
+        target: The target.
+        rises: Whether higher is the good direction.
+        summed: Whether the figures of single periods are added up and held against the target.
+    """
+    if summed:
+        return "reach" if rises else "use"
+    kept = baseline is not None and target is not None and at_least(baseline, target, rises=rises)
+    return "keep" if kept else "reach"
+
+
+def at_least(value: float, mark: float, *, rises: bool) -> bool:
+    """Tell whether a figure has come to a mark, from below or from above; the last digits of a float do not count."""
+    slack = 1e-9 * max(1.0, abs(mark))
+    return value >= mark - slack if rises else value <= mark + slack
 
 
 def plain(number: float) -> str:
@@ -53,8 +78,8 @@ class Track:
         points: The periods of the trend, oldest first.
         adds: Whether the figures of single periods add up to that of a longer one (revenue, customers acquired).
         peer_q1: The peers' lower quartile, where it is shown; so are the median and the upper quartile.
-        peer_best: The furthest peer on the good side, where it may be told.
         peers: How many peers there are.
+        started: Since when the subject is there, where that is known; what a sum lacks before that is not missing.
         say: Writes a figure with its unit.
         apart: Writes the distance between two figures ("8.8 points").
     """
@@ -68,10 +93,15 @@ class Track:
     peer_q1: float | None = None
     peer_median: float | None = None
     peer_q3: float | None = None
-    peer_best: float | None = None
     peers: int | None = None
+    started: dt.date | None = None
     say: Callable[[float], str] = plain
     apart: Callable[[float], str] = plain
+
+    @property
+    def rises(self) -> bool:
+        """Whether higher is the good direction."""
+        return self.better == "higher"
 
     def at(self, period: Period) -> Point:
         """The figure of a period; where the track does not reach, none with the reason."""
@@ -81,17 +111,29 @@ class Track:
     def sum_of(self, over: Period, *, through: Period) -> Point:
         """Add the periods inside ``over`` up to and with ``through``.
 
-        Periods before the first figure are left out (who started later has none); a gap after it leaves no sum.
+        Periods before the subject was there are left out. Any other that has no figure, or lies before the first point, leaves
+        no sum: a part of it would be judged as the whole.
         """
-        inside = [point for point in self.points if over.contains(point.period) and point.period.end <= through.end]
-        known = [at for at, point in enumerate(inside) if point.value is not None]
-        if not known:
-            return Point(over, None, f"no period of {over} has a figure yet")
-        counted = inside[known[0] :]
-        gap = next((point for point in counted if point.value is None), None)
+        since = max(over.start, self.started or over.start)
+        inside = [point for point in self.points if over.contains(point.period) and since < point.period.end <= through.end]
+        reason = self._no_sum(over, since, inside)
+        if reason is not None:
+            return Point(over, None, reason)
+        return Point(over, sum(point.value for point in inside if point.value is not None))
+
+    def _no_sum(self, over: Period, since: dt.date, inside: Sequence[Point]) -> str | None:
+        """Say why there is no sum; None where there is one."""
+        first = self.points[0].period if self.points else None
+        if first is not None and MONTHS[over.kind] < MONTHS[first.kind]:
+            return f"{over} is shorter than a {first.kind}, and the figures are those of whole {plural(first.kind)}"
+        if first is not None and over.end > first.start > since:
+            return f"the figures begin with {first}, after {over} began"
+        if first is not None and first.start >= over.end:
+            return f"the figures begin with {first}, after {over} ended"
+        gap = next((point for point in inside if point.value is None), None)
         if gap is not None:
-            return Point(over, None, f"{gap.period} has no figure" + (f": {gap.reason}" if gap.reason else ""))
-        return Point(over, sum(point.value for point in counted if point.value is not None))
+            return f"{gap.period} has no figure" + (f": {gap.reason}" if gap.reason else "")
+        return None if inside else f"no period of {over} has a figure yet"
 
 
 def number(count: int) -> str:
@@ -101,8 +143,12 @@ def number(count: int) -> str:
 
 def counted(count: int, noun: str) -> str:
     """Write a number of things: "one milestone", "eight quarters"."""
-    plural = {"half": "halves"}.get(noun, f"{noun}s")
-    return f"{number(count)} {noun if count == 1 else plural}"
+    return f"{number(count)} {noun if count == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Write several of a thing: "milestones", "halves"."""
+    return "halves" if noun == "half" else f"{noun}s"
 
 
 _WORDS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")

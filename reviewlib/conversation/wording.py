@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
-from reviewlib.conversation.kinds import Kind, Payload, Rating
+from reviewlib.conversation.kinds import Kind, Payload, Rating, Visibility
 from reviewlib.errors import JournalError
 
-#: What pydantic's mistakes are called; the others keep its own words.
+#: Longest id of an entry, in characters.
+LONGEST_ID: Final = 300
+#: What pydantic's mistakes are called; of the others only what the models say themselves is shown.
 _WORDS: Final[Mapping[str, str]] = {
     "missing": "is missing",
     "extra_forbidden": "is no field of this kind",
     "string_type": "is not text",
     "string_too_long": "is too long: at most {max_length} characters",
+    "too_long": "is too long: at most {max_length} characters",
     "string_too_short": "is empty",
+    "too_short": "is empty",
+    "string_unicode": "holds characters that cannot be stored",
     "literal_error": "is not one of {expected}",
     "bool_type": "is neither yes nor no",
     "bool_parsing": "is neither yes nor no",
@@ -27,9 +33,11 @@ _WORDS: Final[Mapping[str, str]] = {
     "int_type": "is not a whole number",
     "int_parsing": "is not a whole number",
     "int_from_float": "is not a whole number",
+    "int_parsing_size": "is too large a number",
     "date_type": "is not a date; write it as 2026-12-31",
     "date_parsing": "is not a date; write it as 2026-12-31",
     "date_from_datetime_parsing": "is not a date; write it as 2026-12-31",
+    "date_from_datetime_inexact": "is not a date; write it as 2026-12-31",
     "greater_than_equal": "must be at least {ge}",
 }
 
@@ -40,10 +48,46 @@ def validated(kind: Kind, fields: Mapping[str, Any], *, where: str) -> Payload:
     Raises:
         JournalError: Something is wrong; ``problems`` says of each field what, under "" what concerns the whole.
     """
+    # A yes is the number 1 to the library.
+    wrong = {name: "is not a number" for name, value in fields.items() if isinstance(value, bool) and _is_number(kind, name)}
+    if wrong:
+        raise refused(kind, wrong, where=where)
     try:
         return kind.model.model_validate(dict(fields))
     except ValidationError as error:
         raise refused(kind, _problems(error), where=where) from None
+
+
+def _is_number(kind: Kind, name: str) -> bool:
+    field = kind.model.model_fields.get(name)
+    return field is not None and field.annotation in (int, float, float | None)
+
+
+def check_columns(entry_id: object, supersedes: object, visibility: object, *, where: str) -> None:
+    """Let only texts that can be ids stand where an id does, and only what is known say who may read.
+
+    Raises:
+        JournalError: It is something else.
+    """
+    for name, value in (("id", entry_id), ("supersedes", supersedes)):
+        if not (value is None and name == "supersedes") and not (isinstance(value, str) and len(value) <= LONGEST_ID):
+            found = f"{len(value)} characters" if isinstance(value, str) else type(value).__name__
+            do = f"Give the id of an entry: a text of at most {LONGEST_ID} characters."
+            raise JournalError(f"This is no id of an entry: {name}.", where=where, found=found, do=do)
+    if visibility not in get_args(Visibility):
+        known = " or ".join(get_args(Visibility))
+        raise JournalError("Who may read this is not said.", where=where, found=repr(visibility)[:80], do=f"Write {known}.")
+
+
+def check_figure(kind: Kind, key: str, known: Collection[str], *, where: str) -> None:
+    """Hold the key of a figure against those that the review has; where none are known every key passes.
+
+    Raises:
+        JournalError: The review has no such figure.
+    """
+    if known and key not in known:
+        near = get_close_matches(key, known) or sorted(known)[:5]
+        raise refused(kind, {"kpi": f"is no figure of this review; such are {', '.join(near)}"}, where=where)
 
 
 def check_scale(payload: Payload, scale: Sequence[str], *, where: str) -> None:
@@ -104,5 +148,7 @@ def _problems(error: ValidationError) -> dict[str, str]:
 def _reason(kind: str, message: str, context: Mapping[str, Any]) -> str:
     if kind in _WORDS:
         return _WORDS[kind].format_map(context)
+    if kind != "value_error":
+        return "cannot be read"
     plain = message.removeprefix("Value error, ")
     return plain[:1].lower() + plain[1:]

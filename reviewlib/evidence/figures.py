@@ -113,4 +113,5 @@ _PRINTED: Final = (
     "interval_of",
     "grain",
     "bands",
+    "targets",
 )

@@ -202,7 +202,10 @@ def _subjects(dossier: Dossier) -> list[Subject]:
         *(("rep", post.rep_id, post.name, post.team, post.manager) for post in posts.values()),
     ]
     found = [_subject(*who, revenue.get((who[0], who[1]), {})) for who in everyone]
-    return [_with_post(one, posts[one.id]) if one.kind == "rep" else one for one in found]
+    return [
+        _with_post(one, posts[one.id]) if one.kind == "rep" else replace(one, managers=tuple(sorted(managers[one.id])))
+        for one in found
+    ]
 
 
 def _with_post(subject: Subject, post: Post) -> Subject:

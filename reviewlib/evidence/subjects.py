@@ -11,7 +11,8 @@ from pathlib import Path
 class Subject:
     """A rep or a team that has a review in the period: where its files are, the figures an index needs, a rep's role and days.
 
-    ``started_on`` and ``left_on`` are ISO dates, as JSON holds them.
+    ``started_on`` and ``left_on`` are ISO dates, as JSON holds them. ``manager`` is how pages name who leads; where the reps of
+    a team have several managers, ``managers`` lists them.
     """
 
     kind: str
@@ -28,9 +29,15 @@ class Subject:
     role: str | None = None
     started_on: str | None = None
     left_on: str | None = None
+    managers: tuple[str, ...] = ()
+
+    @property
+    def led_by(self) -> tuple[str, ...]:
+        """Everyone whose subject this is: a rep's manager, a team's managers."""
+        return self.managers or ((self.manager,) if self.manager else ())
 
 
 def subjects_of(folder: Path) -> tuple[Subject, ...]:
     """List everyone who has a review by a snapshot's folder, teams first, with names."""
     rows = json.loads((folder / "people.json").read_text(encoding="utf-8"))["subjects"]
-    return tuple(Subject(**row) for row in rows)
+    return tuple(Subject(**{**row, "managers": tuple(row.get("managers", ()))}) for row in rows)

@@ -72,7 +72,8 @@ def agreed(review: Review) -> list[Agreed]:
 
 def carried(minutes: Minutes, review: Review, known: Mapping[str, Track]) -> list[Agreed]:
     """List the agreements of earlier reviews by the minutes of the review's subject or of one of a team's reps."""
-    return lookback.carried(minutes, period=review.period, as_of=review.workbook.as_of, tracks=known)
+    book = review.workbook
+    return lookback.carried(minutes, period=review.period, as_of=book.as_of, tracks=known, clock=book.local)
 
 
 def goals(review: Review) -> list[Card]:
@@ -84,7 +85,8 @@ def goals(review: Review) -> list[Card]:
 
 
 def _progress(minutes: Minutes, review: Review, known: Mapping[str, Track], entry: Entry) -> Progress:
-    return progress(entry, minutes, _track_of(entry, known), period=review.period, as_of=review.workbook.as_of)
+    book = review.workbook
+    return progress(entry, minutes, _track_of(entry, known), period=review.period, as_of=book.as_of, clock=book.local)
 
 
 def _track_of(entry: Entry, known: Mapping[str, Track]) -> Track | None:
@@ -117,7 +119,11 @@ def _card(review: Review, entry: Entry, reached: Progress, known: Mapping[str, T
 
 
 def _told(reached: Progress, share: float | None) -> str:
-    done = "progress is not known" if share is None else f"{share:.0%} of the way to the target"
+    if share is None:
+        return "progress is not known"
+    if reached.aim == "keep":
+        return "kept" if share else "not kept"
+    done = f"{share:.0%} of {'the limit is used' if reached.aim == 'use' else 'the way to the target'}"
     return f"{done}; an even pace would be {reached.pace:.0%}" if reached.pace is not None else done
 
 

@@ -89,7 +89,7 @@ def _decision(review: Review, entry: Entry, action: Action) -> Decision:
     update = last_update(entry, review.minutes)
     status = ""
     if update is not None and isinstance(update.payload, Update):
-        status = f"{update.payload.status} on {talk_views.day(review, on_day(update))}"
+        status = f"{update.payload.status} on {talk_views.day(review, on_day(update, review.workbook.local))}"
     dismissed = action.decision == "dismissed"
     words = (
         action.reason
@@ -154,7 +154,7 @@ def moved(review: Review) -> list[tuple[str, str]]:
     for entry in review.minutes.earlier:
         item = entry.payload
         track = known.get(item.kpi) if isinstance(item, Development) and item.kpi else None
-        seen = plans.moved(entry, review.minutes, track, period=review.period)
+        seen = plans.moved(entry, review.minutes, track, period=review.period, clock=review.workbook.local)
         if seen is not None and isinstance(item, Development):
             found.append((f"{item.way.capitalize()}: {item.text}, from {entry.about.period}.", " ".join(seen.words)))
     return found

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from nbformat import NotebookNode
 
-from reviewlib.errors import ReviewError
+from reviewlib.errors import ParamsError
 
 #: The sections that hold people's words or depend on them, by the name of their block.
 WRITTEN: Final = (
@@ -41,7 +41,10 @@ def anew(nb: NotebookNode, folder: Path) -> dict[str, str]:
         folder: Where it lies; the params file is looked for from here upwards.
 
     Returns:
-        HTML by the section's name; empty where the notebook is no review, or its review cannot be opened from here.
+        HTML by the section's name; empty where the notebook is no review, or its params file is not found from here.
+
+    Raises:
+        ReviewError: The review cannot be opened: what the notebook holds may be old, and is not passed off as what is said now.
     """
     from reviewlib import params_file, review
     from reviewlib.pages import blocks
@@ -52,9 +55,9 @@ def anew(nb: NotebookNode, folder: Path) -> dict[str, str]:
         return {}
     try:
         path = params_file.find(given["params"], folder)
-        opened = getattr(review, _OPEN[kind])(path, **{name: given[name] for name in given if name != "params"})
-    except ReviewError:
+    except ParamsError:
         return {}
+    opened = getattr(review, _OPEN[kind])(path, **{name: given[name] for name in given if name != "params"})
     return {name: getattr(blocks, name)(opened).html for name in WRITTEN if name in _sections(nb)}
 
 

@@ -68,7 +68,7 @@ def agreed(review: Review) -> Display:
     """What was agreed in earlier reviews and what became of it."""
     found = goal_views.agreed(review)
     rows = plan_views.agreed_rows(review, found)
-    said = lookback.lead(found) if found else ""
+    said = lookback.lead(found, review.workbook.local) if found else ""
     return section(review, "agreed", "What we agreed last time", rows=rows, told=said, empty=_empty(review, "agreed"))
 
 

@@ -234,7 +234,11 @@ def concern(review: Review, entry: Entry) -> Item:
     assert isinstance(said, Concern)
     update = last_update(entry, review.minutes)
     resolved = status_of(update) == "resolved"
-    mark = ("strength", f"Resolved on {day(review, on_day(update))}") if resolved and update else ("watch", "Open")
+    mark = (
+        ("strength", f"Resolved on {day(review, on_day(update, review.workbook.local))}")
+        if resolved and update
+        else ("watch", "Open")
+    )
     more = [("What is done about it", said.doing)] if said.doing else []
     more += updates(review, entry)
     what = f"{side(review, said.owner)} looks after it"

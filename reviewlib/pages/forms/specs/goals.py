@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewlib.conversation.cadence import rhythm
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.goals import Backing, Plan, Setting, smart
-from reviewlib.conversation.kinds import Milestone, SelfReview
-from reviewlib.pages import tracks
+from reviewlib.conversation.goals import Plan, Setting, smart
+from reviewlib.conversation.kinds import Milestone
+from reviewlib.pages import goal_views, tracks
 from reviewlib.pages.forms import reading
 from reviewlib.pages.forms.fields import CHOOSE, Options, Values, of_kind
 from reviewlib.pages.forms.spec import Spec, written_here
 from reviewlib.pages.forms.specs.feedback import about
 from reviewlib.pages.forms.specs.recognition import agreement
 from reviewlib.pages.rendering import render
+from reviewlib.periods import Period
 from reviewlib.review import Figure
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def _advice(desk: Desk, values: Values) -> str:
     given: dict[str, Any] = {name: read.get(name) if read.get(name) != "" or name in _TEXTS else None for name in names}
     plan = Plan(**given, steps=_steps(desk, desk.forms["goal"].key if "goal" in desk.forms else ""))
     track = tracks.track(desk.review, plan.kpi) if plan.kpi else None
-    letters = smart(plan, track, setting=_setting(desk), backing=_backing(desk))
+    letters = smart(plan, track, setting=_setting(desk), backing=goal_views.backing(desk.review))
     return render("forms/smart.html.j2", letters=letters)
 
 
@@ -74,21 +76,9 @@ _TEXTS: Final = frozenset({"deliverable", "scope", "because"})
 
 
 def _setting(desk: Desk) -> Setting:
-    review = desk.review
-    coming = [review.period.next]
-    while len(coming) < _AHEAD:
-        coming.append(coming[-1].next)
-    return Setting(review.period, review.workbook.as_of, tuple(coming))
-
-
-def _backing(desk: Desk) -> Backing:
-    review = desk.review
-    titles: dict[str, dict[str, str]] = {"improve": {}, "strength": {}}
-    for finding in review.findings:
-        titles[finding.kind].setdefault(finding.kpi, finding.title)
-    own = [entry.payload.aspirations for entry in desk.minutes.of_kind("self_review") if isinstance(entry.payload, SelfReview)]
-    objectives = {key: kpi.objective for key, kpi in review.kpis.items() if kpi.objective}
-    return Backing(titles["improve"], titles["strength"], objectives, next(iter(own), ""))
+    period, kind = desk.review.period, rhythm(desk.records.params, desk.records.subject)
+    first = Period.containing(period.end, kind, period.fiscal)
+    return Setting(period, desk.review.workbook.as_of, tuple(first.shift(step) for step in range(_AHEAD)))
 
 
 def _steps(desk: Desk, goal: str) -> tuple[Any, ...]:
@@ -109,11 +99,9 @@ def _hints(desk: Desk, values: Values) -> dict[str, str]:
 
 
 def _periods(desk: Desk, _: Values) -> Options:
-    coming, names = _setting(desk).coming, []
-    for period in coming:
-        names.append(period.name)
-    years = dict.fromkeys(f"FY{period.end.year}" for period in coming)
-    return [("Each review’s own period", ""), *((name, name) for name in [*names, *years])]
+    coming = _setting(desk).coming
+    years = dict.fromkeys(Period.containing(period.last_day, "year", period.fiscal).name for period in coming)
+    return [("Each review’s own period", ""), *((name, name) for name in [*(period.name for period in coming), *years])]
 
 
 def known_goals(desk: Desk) -> list[Entry]:

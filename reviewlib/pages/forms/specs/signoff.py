@@ -18,17 +18,12 @@ if TYPE_CHECKING:
 
 
 def _snapshots(desk: Desk, _: Values) -> Options:
-    """The figures as they are shown, and newer ones where the period has been frozen again."""
+    """The figures that the period uses now: those shown here, or newer ones where it has been frozen again."""
     shown = desk.review.workbook.snapshot
-    current = slicefile.current_folder(desk.records.params, desk.review.period)
-    newer = [(f"Newer ones, frozen since (snapshot {current.name})", current.name)] if current is not None else []
-    listed = [(f"As shown here (snapshot {shown})", shown), *(one for one in newer if one[1] != shown)]
-    release = desk.minutes.state.snapshot
-    return [
-        ("Choose …", ""),
-        *listed,
-        *([(f"Snapshot {release}", release)] if release and release not in dict(listed).values() else []),
-    ]
+    folder = slicefile.current_folder(desk.records.params, desk.review.period)
+    current = folder.name if folder is not None else shown
+    words = "As shown here" if current == shown else "Newer ones, frozen since"
+    return [("Choose …", ""), (f"{words} (snapshot {current})", current)]
 
 
 def missing(desk: Desk) -> list[str]:

@@ -1,0 +1,51 @@
+"""What the manifests of a workbook remember of its journal, so that a journal which is gone is missed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from reviewlib.conversation.entries import About, Head
+from reviewlib.errors import JournalError
+from reviewlib.params import Params
+
+
+def heads(folder: Path) -> dict[About, Head]:
+    """Tell how long each review's chain was when a period's manifest was last written; empty where there is none.
+
+    Raises:
+        JournalError: The manifest is damaged.
+    """
+    path = folder / "manifest.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8")).get("journal", []) if path.is_file() else []
+        return {About(*row["review"]): Head(int(row["sequence"]), str(row["hash"])) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise JournalError(
+            "The manifest of a period is damaged, so the journal cannot be held against it.",
+            where=f"reports/{folder.parent.name}/{folder.name}/manifest.json",
+            found=type(error).__name__,
+            do="Restore this file from a backup, or move it away and run reviewlib run for the period.",
+        ) from None
+
+
+def heads_of(params: Params) -> dict[About, Head]:
+    """Tell the same of every period of a workbook; raises as ``heads`` does."""
+    folders = sorted(path.parent for path in params.reports.glob("*/manifest.json"))
+    return {review: head for folder in folders for review, head in heads(folder).items()}
+
+
+def refuse_missing(params: Params) -> None:
+    """Refuse to take a journal that is not there for one that was never begun.
+
+    Raises:
+        JournalError: Some manifest remembers entries.
+    """
+    if known := heads_of(params):
+        entries = sum(head.sequence for head in known.values())
+        raise JournalError(
+            "The journal is missing.",
+            where=f"the journal of {params.name}",
+            found=f"nothing, where the manifests remember {entries} entries of {len(known)} reviews",
+            do=f"Restore its latest backup: reviewlib restore {params.path.name} BACKUP",
+        )
