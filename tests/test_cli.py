@@ -177,10 +177,10 @@ def test_run_makes_everything_that_a_period_needs(tmp_path: Path, run: Run) -> N
     made_files = {path.relative_to(folder).parts[-2:] for path in folder.rglob("*") if path.is_file()}
     suffixes = sorted((parts[0] if len(parts) > 1 else "", Path(parts[-1]).suffix) for parts in made_files)
     assert suffixes.count(("manager", ".html")) == 2
-    assert suffixes.count(("rep", ".html")) == 2
+    assert suffixes.count(("rep", ".html")) == 3  # the team has a page for itself too
     assert suffixes.count(("notebooks", ".ipynb")) == 3
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert len(manifest["reviews"]) == len(rows) == 5
+    assert len(manifest["reviews"]) == len(rows) == 6
     assert (folder / "index.html").is_file()
     assert (folder / "scorecard.csv").read_text(encoding="utf-8").startswith("scope,scope_id,rep_id,rep_name,team,period,kpi,")
 
