@@ -119,9 +119,7 @@ def _coverage(report: Report) -> Table:
 def print_status(status: Status) -> None:
     """Print how the reviews of a period stand: what is overdue first, then what is due, then what is done."""
     console = _wide()
-    rows = sorted(
-        status.rows, key=lambda row: (-row.days_overdue, row.due is None, row.due, row.subject.team or "", row.subject.name)
-    )
+    rows = sorted(status.rows, key=_urgency)
     table = Table(title=f"{status.period}, on {status.today}", title_justify="left")
     for name in ("review", "team", "state", "next", "waiting for", "due", ""):
         table.add_column(name, no_wrap=name == "due", min_width=10 if name == "due" else None, overflow="fold")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from spoken import Talk
 
-from reviewlib.conversation.plans import Found, Need, board, moved, proposed, skills, unconfirmed, way_of
+from reviewlib.conversation.plans import Need, board, moved, proposed, skills, way_of
 from reviewlib.conversation.track import Point, Track
 from reviewlib.periods import Period
 
@@ -151,26 +151,6 @@ def test_the_team_sum_counts_reps_and_what_was_done() -> None:
         ("Time management", ("R-2",), "called for by the figures of one rep; nothing is planned"),
         ("Key accounts", (), "called for by no figure now; one planned"),
     ]
-
-
-BEST = Found("personal_best", "revenue", "Best quarter", "€398,220")
-STREAK = Found("streak", "revenue", "Three quarters at target", "")
-SHORT, LONG = Found("streak", "revenue", "Three in a row", ""), Found("streak", "revenue", "Five in a row", "")
-
-
-def test_confirmed_achievements_are_not_proposed_again() -> None:
-    """A recognition stands for the rule's finding, also under the manager's own title."""
-    talk = Talk()
-    talk.say("2026-Q3", "recognition", title="What a quarter", rule="personal_best", kpi="revenue")
-    talk.say("2026-Q3", "recognition", title="Three quarters at target")
-    assert unconfirmed([BEST, STREAK], talk.minutes("2026-Q3")) == [STREAK]
-
-
-def test_two_findings_of_one_rule_are_told_apart_by_their_titles() -> None:
-    """Confirming one leaves the other."""
-    talk = Talk()
-    talk.say("2026-Q3", "recognition", title="Five in a row", rule="streak", kpi="revenue")
-    assert unconfirmed([SHORT, LONG], talk.minutes("2026-Q3")) == [SHORT]
 
 
 @pytest.mark.parametrize(

@@ -82,16 +82,6 @@ class SkillSum:
 
 
 @dataclass(frozen=True)
-class Found:
-    """An achievement that a rule found; its texts are filled in."""
-
-    rule: str
-    kpi: str
-    title: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Shown:
     """What a team's board shows: for what, in words; never the reward."""
 
@@ -213,21 +203,6 @@ def skills(needs: Mapping[str, Sequence[Need]], members: Mapping[str, Minutes]) 
 def _items(members: Mapping[str, Minutes]) -> Iterator[Item]:
     for rep_id, minutes in members.items():
         yield from (Item(rep_id, entry, _status(entry, minutes)) for entry in development(minutes))
-
-
-def unconfirmed(found: Sequence[Found], minutes: Minutes) -> list[Found]:
-    """Leave out the achievements that the manager has confirmed in this review, also under a title of their own."""
-    said = [entry.payload for entry in minutes.of_kind("recognition")]
-    confirmed = [one for one in said if isinstance(one, Recognition)]
-    return [item for item in found if not any(_confirms(one, item, found) for one in confirmed)]
-
-
-def _confirms(said: Recognition, item: Found, found: Sequence[Found]) -> bool:
-    """Tell whether a recognition is this achievement; where a rule found several in one KPI, the title tells which."""
-    if (said.rule, said.kpi) != (item.rule, item.kpi):
-        return False
-    alike = [one for one in found if (one.rule, one.kpi) == (item.rule, item.kpi)]
-    return len(alike) == 1 or said.title == item.title
 
 
 def board(members: Mapping[str, Minutes]) -> list[Shown]:

@@ -87,11 +87,6 @@ def section(review: Review, show: Show, build: Build) -> Display:
     return Section(html, shown.text, shown.metadata, review=review, show=show, build=build)
 
 
-def nothing_to_show(title: str) -> Show:
-    """A record for what leaves none: buttons only."""
-    return lambda review: Display("", title, {})
-
-
 def _record(show: Show, desk: desks.Desk) -> Display:
     shown = show(desk.review)
     return replace(shown, metadata={**shown.metadata})
