@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import glob
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,49 +14,106 @@ from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.pages import amendment
 from reviewlib.params import Params
+from reviewlib.places import pages_of
 from reviewlib.standing import Standing
 
 
-def lay(params: Params, stands: Standing, subject: Subject, *, pages: Mapping[str, Path]) -> None:
-    """Write what lies beside a review's pages.
-
-    The form lies beside the rep's copy until both sides have signed. Amendments are written once, as
-    ``<stem>-amendment-N.html`` beside each copy.
+def form(params: Params, stands: Standing, rep: str, *, page: Path) -> dict[Path, str | bytes]:
+    """Write the form for a rep's answer, by its place beside the rep's copy; none once both sides have signed.
 
     Args:
         params: The workbook.
         stands: How the reviews of the period stand.
-        subject: Whose review.
-        pages: The page of each audience.
+        rep: The rep's id.
+        page: The rep's copy.
     """
+    subject = next(one for one in stands.subjects if (one.kind, one.id) == ("rep", rep))
+    if stands.state(subject).closed:
+        return {}
+    return {form_path(subject, page): review.form_of(params, stands.about(subject))}
+
+
+def form_path(subject: Subject, page: Path) -> Path:
+    """Where the form lies, beside the rep's copy."""
+    return page.with_name(review.form_name(subject.name, subject.id))
+
+
+def amend(params: Params, stands: Standing, subjects: Sequence[Subject], folder: Path) -> None:
+    """Lay amendments beside signed pages, each written once as ``<stem>-amendment-N.html``, and take their forms away.
+
+    Args:
+        params: The workbook.
+        stands: How the reviews of the period stand.
+        subjects: Whose reviews.
+        folder: The period's folder.
+
+    Raises:
+        OSError: Some could not be written; the others are.
+    """
+    failed: list[OSError] = []
+    for subject in subjects:
+        if stands.state(subject).closed:
+            try:
+                _amend(params, stands, subject, pages_of(subject, folder))
+            except OSError as error:
+                failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _amend(params: Params, stands: Standing, subject: Subject, pages: Mapping[str, Path]) -> None:
     contents: dict[Path, str | bytes] = {
         path: amendment.amendment_page(page)
         for path, page in amendments(params, stands, subject, pages).items()
         if not path.exists()
     }
-    if subject.kind == "rep":
-        form = pages["rep"].with_name(review.form_name(subject.name, subject.id))
-        if stands.state(subject).closed:
-            form.unlink(missing_ok=True)
-        else:
-            contents[form] = review.form_of(params, stands.about(subject))
     files.write_all(contents, modes=snapshot.modes_of(params))
+    if subject.kind == "rep":
+        form_path(subject, pages["rep"]).unlink(missing_ok=True)
+
+
+def problems(params: Params, stands: Standing, subject: Subject, folder: Path) -> list[str]:
+    """Say which amendments that lie beside a subject's pages are not as the journal has them: changed, or not from there.
+
+    Only what an amendment says is compared, not how it looks: a new design changes no amendment that was laid before.
+    """
+    pages = pages_of(subject, folder)
+    known = amendments(params, stands, subject, pages)
+    found = {path for page in pages.values() for path in page.parent.glob(f"{glob.escape(page.stem)}-amendment-*.html")}
+    wrong = {path: _wrong(path, said) for path, said in known.items() if path in found}
+    wrong |= dict.fromkeys(
+        found - known.keys(), "the journal has no such amendment; restore the journal, or move this page away"
+    )
+    return [f"{path.relative_to(folder).as_posix()}: {problem}" for path, problem in sorted(wrong.items()) if problem]
+
+
+def _wrong(path: Path, said: amendment.Amendment) -> str | None:
+    if _words(path.read_text(encoding="utf-8", errors="replace")) != _words(amendment.amendment_page(said)):
+        return "the amendment was changed since; move it away, and the next run lays it as the journal has it"
+    return None
+
+
+def _words(page: str) -> str:
+    """What a page of an amendment says, from the name on: the company's name above it and the style may change later."""
+    return " ".join(page[page.find("<h1>") :].split())
 
 
 def amendments(
     params: Params, stands: Standing, subject: Subject, pages: Mapping[str, Path]
 ) -> dict[Path, amendment.Amendment]:
-    """List the amendments that lie beside each page; what stays with the manager is not beside the rep's copy."""
+    """List the amendments that lie beside each page.
+
+    What stays with the manager is not beside the rep's copy, and not counted there: a gap would say that there is something.
+    """
     entries = stands.entries.get(stands.about(subject), ())
     added = [entry for entry in current(entries) if entry.kind == "amendment"]
-    return {
-        page.with_name(f"{page.stem}-amendment-{number}.html"): _amendment(
-            params, stands, subject, entry, number=number, signed=page.name
-        )
-        for audience, page in pages.items()
-        for number, entry in enumerate(added, 1)
-        if audience == "manager" or entry.visibility == "shared"
-    }
+    found: dict[Path, amendment.Amendment] = {}
+    for audience, page in pages.items():
+        read = [entry for entry in added if audience == "manager" or entry.visibility == "shared"]
+        for number, entry in enumerate(read, 1):
+            path = page.with_name(f"{page.stem}-amendment-{number}.html")
+            found[path] = _amendment(params, stands, subject, entry, number=number, signed=page.name)
+    return found
 
 
 def _amendment(

@@ -1,22 +1,28 @@
-"""The command line. Exit codes: 0 all good, 1 some review failed, 2 the input is invalid, 130 interrupted."""
+"""The command line.
+
+Exit codes: 0 all good, 1 some review failed, 2 the input is invalid, 3 another run holds the period, 130 interrupted.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import signal
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reviewlib import cli_talk
-from reviewlib.cli_options import AsJson, ParamsPath, PeriodName, period_of, shown
+from reviewlib.cli_options import AsJson, ParamsPath, PeriodName, period_of
 from reviewlib.errors import ReviewError
 
 if TYPE_CHECKING:
     from reviewlib.params import Params
-    from reviewlib.runs import Result
+    from reviewlib.runs import Options
 
 app = typer.Typer(
     name="reviewlib",
@@ -28,8 +34,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Workers = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="Notebooks at a time; one per core.")]
-Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="S", help="Seconds that one cell may take.")]
+Workers = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="Notebooks at a time; two per core.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="S", help="Seconds that one review may take.")]
+Force = Annotated[bool, typer.Option("--force", help="Make reviews again although nothing changed.")]
+Cold = Annotated[bool, typer.Option("--cold", help="Start every kernel from scratch instead of from a warm process.")]
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="URL", help="Make them on the Dask cluster whose scheduler is at tcp://HOST:PORT."),
+]
 
 
 @app.command(epilog="Example: reviewlib demo --into ~/reviews")
@@ -38,17 +51,17 @@ def demo(
     jobs: Workers = None,
 ) -> None:
     """Make the sample workbook of an invented company, with what some of its people said, and run it."""
-    from reviewlib import demo_talk, params_file, runs, starter
+    from reviewlib import demo_talk, freezing, params_file, runs, starter
 
     path = starter.make_demo(into)
     book = params_file.load(path)
     talked = demo_talk.read(book)
-    frozen = runs.freeze(book, [period_of(book, name) for name in talked.periods])
+    frozen = freezing.freeze(book, [period_of(book, name) for name in talked.periods])
     demo_talk.seed(book, {each.period.name: each.hash for each in frozen})
     *earlier, _ = talked.periods
     for name in earlier:
-        _run(path, periods=[name], reps=talked.reps(name), teams=[], jobs=jobs, timeout=120, as_json=False)
-    _run(path, periods=[], reps=[], teams=[], jobs=jobs, timeout=120, as_json=False)
+        _run(path, periods=[name], reps=talked.reps(name), options=runs.Options(workers=jobs))
+    _run(path, options=runs.Options(workers=jobs))
 
 
 @app.command(epilog="Example: reviewlib sample --reps 200 --deals 50000 --out big")
@@ -92,11 +105,11 @@ def init(
 @app.command(epilog="Example: reviewlib check params/demo.yaml")
 def check(params: ParamsPath, as_json: AsJson = False) -> None:
     """Check params and data, and print the data-quality report."""
-    from reviewlib import params_file, runs, terminal
+    from reviewlib import freezing, params_file, terminal
     from reviewlib.evidence import quality
 
     book = params_file.load(params)
-    report = quality.report(book, runs.check(book))
+    report = quality.report(book, freezing.check(book))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), default=str, indent=1, ensure_ascii=False))
     else:
@@ -106,13 +119,13 @@ def check(params: ParamsPath, as_json: AsJson = False) -> None:
 @app.command(epilog="Example: reviewlib freeze params/demo.yaml --period 2026-Q3")
 def freeze(params: ParamsPath, period: PeriodName = None) -> None:
     """Compute every figure of a period and freeze it."""
-    from reviewlib import params_file, runs
+    from reviewlib import freezing, params_file
 
     book = params_file.load(params)
     before = _current(book, period)
-    frozen = runs.freeze(book, [period_of(book, period)])[0]
+    frozen = freezing.freeze(book, [period_of(book, period)])[0]
     typer.echo(f"{frozen.period}: snapshot {frozen.hash}, {len(frozen.subjects)} reviews")
-    for line in runs.moved(before, frozen):
+    for line in freezing.moved(before, frozen):
         typer.echo(line)
 
 
@@ -129,10 +142,19 @@ def run(
     ] = None,
     jobs: Workers = None,
     timeout: Timeout = 120,
+    force: Force = False,
+    cold: Cold = False,
+    scheduler: Scheduler = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the reviews: a page per rep for manager and rep, a page per team, and the index."""
-    _run(params, periods=period or [], reps=rep or [], teams=team or [], jobs=jobs, timeout=timeout, as_json=as_json)
+    """Make the reviews: a page per rep for manager and rep, a page per team, and the index.
+
+    What is there already, whole and from the same figures and words, stays as it is.
+    """
+    from reviewlib import runs
+
+    options = runs.Options(workers=jobs, timeout=timeout, force=force, cold=cold, scheduler=scheduler)
+    _run(params, periods=period or [], reps=rep or [], teams=team or [], options=options, as_json=as_json)
 
 
 @app.command(name="open", epilog="Example: reviewlib open params/demo.yaml --rep R-014 --period 2026-Q3")
@@ -144,10 +166,10 @@ def open_notebook(
     """Open a rep's executed notebook in JupyterLab."""
     import subprocess
 
-    from reviewlib import params_file, runs
+    from reviewlib import freezing, params_file
 
     book = params_file.load(params)
-    path = runs.executed_notebook(book, rep=rep, period=period_of(book, period))
+    path = freezing.executed_notebook(book, rep=rep, period=period_of(book, period))
     raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(path)]))  # noqa: S603
 
 
@@ -167,50 +189,42 @@ def main() -> None:
 
 
 def _run(
-    path: Path, *, periods: list[str], reps: list[str], teams: list[str], jobs: int | None, timeout: float, as_json: bool
+    path: Path,
+    *,
+    periods: Sequence[str] = (),
+    reps: Sequence[str] = (),
+    teams: Sequence[str] = (),
+    options: Options,
+    as_json: bool = False,
 ) -> None:
     """Freeze every period first, so that bad input ends before any notebook starts; then run them."""
-    from reviewlib import params_file, runs, terminal
+    from reviewlib import freezing, params_file, runs, showing
 
     book = params_file.load(path)
     wanted = [period_of(book, name) for name in periods] or [None]
-    runs.check_templates(book)
-    frozen = runs.freeze(book, wanted, reps=reps, teams=teams)
+    freezing.check_templates(book)
     results = []
-    try:
-        for each in frozen:
-            with terminal.progress(str(each.period)) as told:
-                results.append(
-                    runs.run(
-                        book,
-                        each,
-                        reps=reps,
-                        teams=teams,
-                        workers=jobs,
-                        timeout=timeout,
-                        on_plan=told.plan,
-                        on_done=told.done,
-                    )
-                )
-    except KeyboardInterrupt:
-        typer.echo("reviewlib: interrupted; what was finished stays", err=True)
-        raise typer.Exit(130) from None
-    _say(results, as_json)
+    with _interruptible():
+        for each in freezing.freeze(book, wanted, reps=reps, teams=teams):
+            with showing.progress(str(each.period), as_json=as_json) as seen:
+                results.append(runs.run(book, each, reps=reps, teams=teams, options=options, watch=seen))
+            if not as_json:
+                showing.print_result(results[-1])
     if any(result.failed for result in results):
         raise typer.Exit(1)
 
 
-def _say(results: list[Result], as_json: bool) -> None:
-    if as_json:
-        rows = [dataclasses.asdict(entry) | {"period": result.period.name} for result in results for entry in result.entries]
-        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
-        return
-    for result in results:
-        made = len(result.entries) - len(result.failed)
-        typer.echo(f"{result.period}: {made} pages made, {len(result.failed)} failed, snapshot {result.snapshot.hash}")
-        for entry in result.failed:
-            typer.echo(f"  {entry.kind} {entry.subject}, {entry.audience}’s copy: {entry.error}")
-        typer.echo(f"Open {shown(result.folder / 'index.html')}")
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """End in good order when somebody interrupts, or ends the process with SIGTERM."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("reviewlib: interrupted; what was finished stays, and the next run goes on from there", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _current(book: Params, name: str | None) -> Any:

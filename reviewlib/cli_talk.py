@@ -77,7 +77,7 @@ def import_goals(
 
     book, stands = _standing(params, period)
     for name, count in conduct.import_goals(book, stands, file).items():
-        typer.echo(f"{name}: {count} recorded")
+        typer.echo(f"{name}: {f'{count} recorded' if count else 'nothing new'}")
 
 
 @app.command(name="export-data", epilog="Example: reviewlib export-data params/demo.yaml --rep R-014 --out okafor")
@@ -97,9 +97,9 @@ def export_data(
 @app.command(epilog="Example: reviewlib verify params/demo.yaml")
 def verify(params: ParamsPath, as_json: AsJson = False) -> None:
     """Walk the journal's chains, and hold them against the manifests and the signed pages."""
-    from reviewlib import conduct, params_file
+    from reviewlib import params_file, verifying
 
-    found = conduct.verify(params_file.load(params))
+    found = verifying.verify(params_file.load(params))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
     else:
@@ -155,12 +155,12 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say what is due, overdue and waiting for whom, released and signed."""
-    from reviewlib import conduct, files, terminal
+    from reviewlib import conduct, terminal
 
     book, stands = _standing(params, period)
     found = conduct.status(book, stands)
     if ics is not None:
-        files.write(ics, conduct.calendar(book, found))
+        conduct.write_calendar(book, found, ics)
         typer.echo(f"{shown(ics)}: {len(found.rows)} reviews", err=True)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found), default=str, indent=1, ensure_ascii=False))

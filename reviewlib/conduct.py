@@ -1,4 +1,4 @@
-"""What the command line does with the conversation: release, import, verify, status."""
+"""What the command line does with the conversation: release, import, status."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from reviewlib import manifest, sealed, standing
-from reviewlib.conversation import cadence, goalfile, importing, records, remembered, responses, store, upkeep
+from reviewlib import files
+from reviewlib.conversation import cadence, goalfile, importing, records, responses, upkeep
 from reviewlib.conversation.cadence import Row
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goalfile import Known
 from reviewlib.conversation.importing import Imported
 from reviewlib.conversation.records import New
-from reviewlib.errors import NotAllowedError, SnapshotError, SubjectError
+from reviewlib.errors import NotAllowedError, ReviewError, SnapshotError, SubjectError
 from reviewlib.evidence import kpis, snapshot
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
@@ -31,8 +31,8 @@ def frozen_period(params: Params, period: Period | None) -> Snapshot:
     Raises:
         SnapshotError: Nothing is frozen.
     """
-    names = [period.name] if period else [path.parent.name for path in params.reports.glob("*/current")]
-    known = [one for name in names if (one := snapshot.current(params, Period.parse(name, params.fiscal)))]
+    periods = [period] if period else snapshot.period_folders(params).values()
+    known = [one for each in periods if (one := snapshot.current(params, each))]
     found = max(known, key=_completeness, default=None)
     if found is None:
         raise SnapshotError(
@@ -88,47 +88,6 @@ def release(params: Params, stands: Standing, subjects: Sequence[Subject]) -> li
     )
 
 
-@dataclass(frozen=True)
-class Verified:
-    """What ``verify`` looked at, and what it found wrong."""
-
-    entries: int
-    reviews: int
-    pages: int
-    problems: tuple[str, ...]
-
-
-def verify(params: Params) -> Verified:
-    """Walk every chain of the journal, and hold it against the manifests and the signed pages of all periods.
-
-    Raises:
-        NotAllowedError: This login sees a part of the journal only.
-    """
-    opened = store.open_store(params)
-    entries: list[Entry] = []
-    if opened:
-        with opened:
-            if not standing.sees_whole(opened):
-                raise NotAllowedError(
-                    "This login sees a part of the journal only, so it cannot verify it.",
-                    where=params.path.name,
-                    do="Let an analyst, or who set the journal up, run reviewlib verify.",
-                )
-            entries = opened.entries()
-    folders = sorted(path.parent for path in params.reports.glob("*/manifest.json"))
-    signed = [(folder, entry) for folder in folders for entry in manifest.read(folder).values() if entry.sealed]
-    hashes = {entry.hash for entry in entries}
-    wrong = [f"{folder.name}/{entry.page}: {problem}" for folder, entry in signed if (problem := sealed.problem(entry, folder))]
-    unknown = [
-        f"{folder.name}/{entry.page}: the journal does not hold its last entry {entry.sequence}, {entry.head[:8]}"
-        for folder, entry in signed
-        if entry.head and entry.head not in hashes
-    ]
-    unprinted = [problem for folder, entry in signed if (problem := sealed.unprinted(entry, folder))]
-    problems = (*upkeep.verify(entries, remembered.heads_of(params)), *wrong, *unknown, *unprinted)
-    return Verified(len(entries), len({entry.about for entry in entries}), len(signed), problems)
-
-
 def import_response(params: Params, file: Path) -> Imported:
     """Record a rep's answer in the review that its first line names.
 
@@ -141,21 +100,28 @@ def import_response(params: Params, file: Path) -> Imported:
 
 
 def import_goals(params: Params, stands: Standing, file: Path) -> dict[str, int]:
-    """Give goals to many reps at once; every one is checked before the first is written.
+    """Give goals to many reps at once; every one is checked before the first is written, what was given before is passed over.
 
     Returns:
-        How many entries each rep got, by name.
+        How many entries each rep got, by name; goals and milestones count.
 
     Raises:
-        ReviewError: The file cannot be used, or the person at the keyboard may not write for one of the reps.
+        ReviewError: The file cannot be used, a rep has one of the goals in another form, or the person at the keyboard may not
+            write for one of the reps.
     """
     reps = {one.id: one for one in stands.subjects if one.kind == "rep"}
     units = {key: kpi.unit for key, kpi in kpis.KPIS.items()} | {
         key: str(kpi.unit) for key, kpi in params.kpis.items() if kpi.unit
     }
     known = Known(teams={one.id: one.team for one in reps.values()}, units=units, fiscal=params.fiscal)
-    given = goalfile.drafts(goalfile.read_goals(file, known=known), period=stands.period)
-    opened = [(records.open_records(params, about), [New(**item) for item in items]) for about, items in given]
+    found = goalfile.read_goals(file, known=known)
+    goalfile.refuse_given(file, found, period=stands.period, said=stands.entries)
+    given = goalfile.drafts(found, period=stands.period)
+    there = {entry.id for about, _ in given for entry in stands.entries.get(about, ())}
+    opened = [
+        (records.open_records(params, about), [New(**item) for item in items if item["id"] not in there])
+        for about, items in given
+    ]
     for own, _ in opened:
         if refused := own.may("goal"):
             raise NotAllowedError(f"{own.subject.name} was given no goal, and nobody else either.", found=refused)
@@ -192,11 +158,24 @@ def status(params: Params, stands: Standing, *, today: dt.date | None = None) ->
     return Status(stands.period.name, day, tuple(rows), cadence.retention_reminder(params, today=day))
 
 
-def calendar(params: Params, found: Status) -> bytes:
-    """Write what is due as an iCalendar file."""
+def write_calendar(params: Params, found: Status, file: Path) -> None:
+    """Write what is due as an iCalendar file.
+
+    Raises:
+        ReviewError: The file cannot be written, or a folder is there.
+    """
     from reviewlib.conversation.calendar import calendar_of
 
-    return calendar_of(params, found.rows, made=dt.datetime.now(dt.UTC))
+    content = calendar_of(params, found.rows, made=dt.datetime.now(dt.UTC))
+    try:
+        files.write(file, content)
+    except OSError as error:
+        raise ReviewError(
+            "The calendar cannot be written.",
+            where=str(file),
+            found=error.strerror,
+            do="Name a file that may be written, such as reviews.ics.",
+        ) from None
 
 
 def next_run(params: Params, stands: Standing, subjects: Sequence[Subject], *, path: str) -> str:
@@ -206,8 +185,7 @@ def next_run(params: Params, stands: Standing, subjects: Sequence[Subject], *, p
 
 
 def _latest_folder(params: Params) -> Path | None:
-    """The snapshot of the latest period that is frozen."""
-    try:
-        return frozen_period(params, None).folder
-    except SnapshotError:
-        return None
+    """The snapshot of the newest period that is frozen, complete or not: it knows best who leads whom now."""
+    known = [one for each in snapshot.period_folders(params).values() if (one := snapshot.current(params, each))]
+    newest = max(known, key=lambda frozen: (frozen.period.end, frozen.period.start), default=None)
+    return newest.folder if newest else None

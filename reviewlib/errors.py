@@ -10,7 +10,8 @@
     ├── JournalError            the journal: missing, damaged, or it does not take what was said
     │   └── ConflictError       somebody else saved another text first; both are in it
     ├── NotAllowedError         who is at the keyboard may not write or read this, or not any more
-    └── ResponseError           an answer that cannot be understood
+    ├── ResponseError           an answer that cannot be understood
+    └── BusyError               another run holds the period
 
 Every message says what is wrong, where, what was found, and what to do.
 """
@@ -104,6 +105,12 @@ class NotAllowedError(ReviewError):
 
 class ResponseError(ReviewError):
     """An answer cannot be understood."""
+
+
+class BusyError(ReviewError):
+    """Another run holds the period."""
+
+    exit_code: ClassVar[int] = 3
 
 
 def _rebuild(kind: type[ReviewError], what: str, where: str | None, found: str | None, do: str | None) -> ReviewError:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import secrets
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from reviewlib.errors import ReviewError
 
 SLUG_BYTES = 80
+#: How the names of files end that are not in their places yet.
+PART = ".part"
 
 
 @dataclass(frozen=True)
@@ -66,19 +69,82 @@ def write_all(contents: Mapping[Path, str | bytes], *, modes: Modes = PRIVATE) -
     Raises:
         OSError: No room, no permission; no old file was touched unless a rename itself failed.
     """
+    move_in(stage(contents, modes=modes))
+
+
+def stage(contents: Mapping[Path, str | bytes], *, modes: Modes = PRIVATE) -> dict[Path, Path]:
+    """Write files beside their places, whole and on disk, for ``move_in``; keys are the places, values where they are now.
+
+    Raises:
+        OSError: No room, no permission; nothing is left.
+    """
     staged: dict[Path, Path] = {}
     try:
         for path, content in contents.items():
             make_folder(path.parent, modes=modes)
-            staged[path] = path.parent / f".{secrets.token_hex(6)}.part"
+            staged[path] = path.parent / f".{secrets.token_hex(6)}{PART}"
             _write_through(staged[path], content.encode() if isinstance(content, str) else content, modes)
+    except BaseException:
+        discard(staged.values())
+        raise
+    return staged
+
+
+def move_in(staged: Mapping[Path, Path]) -> None:
+    """Put staged files in their places, each with one rename.
+
+    Raises:
+        OSError: A rename failed; what was not moved in is removed.
+    """
+    try:
         for path, part in staged.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "a folder is where a file belongs", str(path))
             part.replace(path)
     finally:
-        for part in staged.values():
-            part.unlink(missing_ok=True)
+        discard(staged.values())
     for folder in {path.parent for path in staged}:
         _sync_folder(folder)
+
+
+def discard(parts: Iterable[Path]) -> None:
+    """Remove staged files that nobody will move in; those that are in their places already are not touched."""
+    for part in parts:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left staged below a folder; only while nobody writes there."""
+    discard(folder.rglob(f".*{PART}"))
+
+
+def append_line(path: Path, line: str, *, modes: Modes = PRIVATE) -> None:
+    """Add one line to a file, on disk when this returns; the file is made where it is missing.
+
+    Raises:
+        OSError: No room, no permission; a reader may find a part of the line.
+    """
+    make_folder(path.parent, modes=modes)
+    new = not path.exists()
+    # A writer that was killed may have left half a line.
+    text = f"{line}\n" if new or _ends_in_a_line(path) else f"\n{line}\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+    with os.fdopen(descriptor, "ab") as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    if new:
+        _open_to(path, modes.file, modes.gid)
+        _sync_folder(path.parent)
+
+
+def _ends_in_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
 
 
 def make_folder(path: Path, *, modes: Modes = PRIVATE) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from reviewlib import beside, files, manifest, review
+from reviewlib import beside, files, locks, manifest, standing
 from reviewlib.errors import ReviewError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.manifest import Entry
+from reviewlib.origins import Origins
 from reviewlib.params import Params
 from reviewlib.places import pages_of
 from reviewlib.standing import Standing
@@ -39,8 +41,8 @@ def hand_out(params: Params, stands: Standing, out: Path, *, managers: Sequence[
     """Copy each manager's pages into a folder of their own.
 
     ``OUT/<manager>/manager/`` holds the manager's copies, ``OUT/<manager>/reps/<rep>/`` what goes to one rep: the rep's copy,
-    the form for the answer, and amendments, and ``OUT/<manager>/team/`` the page for the whole team. What an earlier handout
-    left there is replaced as a whole.
+    the form for the answer, and amendments, and ``OUT/<manager>/team/`` the page for the whole team. Who leads several teams
+    gets a folder for each of them. What an earlier handout left there is replaced as a whole.
 
     Args:
         params: The workbook.
@@ -49,16 +51,30 @@ def hand_out(params: Params, stands: Standing, out: Path, *, managers: Sequence[
         managers: Only these, by name; all where none is given.
 
     Raises:
-        ReviewError: A manager is unknown, a page is missing or older than its figures or words, or the folder is no handout.
+        ReviewError: A manager is unknown, a file is missing, changed, or older than its figures or words, or the folder is no
+            handout.
+        BusyError: A run holds the period.
     """
     groups = _by_manager(stands.subjects)
     chosen = {name: groups[name] for name in _known(managers, groups)}
-    folder = params.reports / stands.period.name
-    _check_pages(params, stands, [subject for group in chosen.values() for subject in group], folder)
     places = {name: out / (files.slug(name, name) if name else _NOBODY) for name in chosen}
     for place in places.values():
         _check_place(place)
-    return [_hand_out(params, stands, name, group, places[name]) for name, group in chosen.items()]
+    with _at_rest(params, stands):
+        _check_pages(params, stands, [subject for group in chosen.values() for subject in group])
+        return [_hand_out(params, stands, name, group, places[name]) for name, group in chosen.items()]
+
+
+@contextlib.contextmanager
+def _at_rest(params: Params, stands: Standing) -> Iterator[None]:
+    """Keep runs away, and lay out what the reps' copies are made from; who may only read takes what is there."""
+    folder = params.reports / stands.period.name
+    if not os.access(folder, os.W_OK):
+        yield
+        return
+    with locks.held(folder, modes=snapshot.modes_of(params)):
+        standing.lay_minutes(params, stands)
+        yield
 
 
 def _by_manager(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:
@@ -82,36 +98,42 @@ def _known(wanted: Sequence[str], groups: Mapping[str, object]) -> list[str]:
     return list(wanted) or list(groups)
 
 
-def _check_pages(params: Params, stands: Standing, subjects: Sequence[Subject], folder: Path) -> None:
-    """Refuse pages that do not tell what the figures and the journal say now."""
-    entries = manifest.read(folder)
+def _check_pages(params: Params, stands: Standing, subjects: Sequence[Subject]) -> None:
+    """Refuse pages that do not tell what the figures and the journal say now, and forms and amendments that do not."""
+    folder = params.reports / stands.period.name
+    entries, origins = manifest.read(folder), Origins(params, stands)
     stale = [
         subject.name
         for subject in subjects
         if not all(path.is_file() for path in beside.amendments(params, stands, subject, pages_of(subject, folder)))
+        or beside.problems(params, stands, subject, folder)
         or not all(
-            _fresh(entries.get(f"{subject.kind}:{subject.id}:{who}"), stands, subject, folder)
+            _fresh(entries.get(f"{subject.kind}:{subject.id}:{who}"), origins, subject, folder)
             for who in pages_of(subject, folder)
         )
     ]
     if stale:
         names = ", ".join(sorted(set(stale))[:5])
         raise ReviewError(
-            "Some pages are missing, failed, or older than what is recorded.",
+            "Some pages are missing, failed, changed, or older than what is recorded.",
             where=f"reports/{params.name}/{stands.period}",
             found=f"{len(set(stale))}: {names}{' ...' if len(set(stale)) > 5 else ''}",
-            do=f"Run: reviewlib run {params.path.name} --period {stands.period}",
+            do=f"Run: reviewlib run {params.path.name} --period {stands.period}; then reviewlib verify, if it is refused again",
         )
 
 
-def _fresh(entry: Entry | None, stands: Standing, subject: Subject, folder: Path) -> bool:
-    """Tell whether a page is whole and up to date; what is sealed always is, but for its bytes."""
-    if entry is None or entry.state != "made" or not (folder / entry.page).is_file():
+def _fresh(entry: Entry | None, origins: Origins, subject: Subject, folder: Path) -> bool:
+    """Tell whether a page and its form are whole and up to date; what is sealed always is, but for its bytes."""
+    if entry is None or entry.state != "made":
         return False
-    whole = hashlib.sha256((folder / entry.page).read_bytes()).hexdigest() == entry.sha256
-    head = stands.state(subject).head
-    told = entry.head == (head.hash if head else None) and entry.snapshot == stands.snapshot(subject)
-    return whole and (entry.sealed or told)
+    # The executed notebook is not handed out, and the manager may write into it.
+    given = {place: known for place, known in entry.files.items() if place != entry.notebook}
+    if not manifest.intact(replace(entry, files=given), folder):
+        return False
+    origin = origins.of(subject, entry.audience)
+    if origin.fingerprint is None:  # of older evidence that cannot be told; the journal can
+        return entry.sealed or (entry.snapshot, entry.head) == (origin.snapshot, origin.head.hash if origin.head else None)
+    return entry.sealed or entry.fingerprint == origin.fingerprint
 
 
 def _check_place(place: Path) -> None:
@@ -127,7 +149,12 @@ def _hand_out(params: Params, stands: Standing, manager: str, group: Sequence[Su
     """Lay a folder out beside its place, then put it there whole."""
     modes = snapshot.modes_of(params)
     source = params.reports / stands.period.name
-    contents = {target: path.read_bytes() for subject in group for target, path in _pages(source, subject)}
+    apart = sum(subject.kind == "team" for subject in group) > 1
+    contents = {
+        target: path.read_bytes()
+        for subject in group
+        for target, path in _pages(params, stands, subject, source, apart=apart and subject.kind == "team")
+    }
     reps = [subject for subject in group if subject.kind == "rep"]
     released = sum(stands.state(subject).released for subject in reps)
     about = {"workbook": params.name, "period": stands.period.name, "manager": manager, "reps": len(reps), "released": released}
@@ -144,16 +171,15 @@ def _hand_out(params: Params, stands: Standing, manager: str, group: Sequence[Su
     return Parcel(manager or "no manager", place, len(reps), released)
 
 
-def _pages(source: Path, subject: Subject) -> Iterator[tuple[str, Path]]:
-    """Every file of a subject: where it goes, and where it is."""
+def _pages(params: Params, stands: Standing, subject: Subject, source: Path, *, apart: bool) -> Iterator[tuple[str, Path]]:
+    """Every file of a subject: where it goes, and where it is; ``apart`` in a folder of its own, as the team's of several."""
     pages = pages_of(subject, source)
-    yield from ((f"manager/{path.name}", path) for path in _amended(pages["manager"]))
-    form = pages["rep"].with_name(review.form_name(subject.name, subject.id))
-    goes_to = f"reps/{subject.slug}" if subject.kind == "rep" else "team"
-    for path in [*_amended(pages["rep"]), *([form] if form.is_file() else [])]:
-        yield f"{goes_to}/{path.name}", path
-
-
-def _amended(page: Path) -> list[Path]:
-    """A page and its amendments."""
-    return [page, *sorted(page.parent.glob(f"{page.stem}-amendment-*.html"))]
+    amended = list(beside.amendments(params, stands, subject, pages))
+    form = beside.form_path(subject, pages["rep"])
+    open_form = [form] if subject.kind == "rep" and not stands.state(subject).closed else []
+    own = f"/{subject.slug}" if apart else ""
+    goes_to = f"reps/{subject.slug}" if subject.kind == "rep" else f"team{own}"
+    for audience, where, more in (("manager", f"manager{own}", []), ("rep", goes_to, open_form)):
+        page = pages[audience]
+        for path in [page, *(one for one in amended if one.parent == page.parent), *more]:
+            yield f"{where}/{path.name}", path

@@ -1,4 +1,8 @@
-"""The manifest of a period: what was made of whom, from which evidence, and how it went."""
+"""The manifest of a period: what was made of whom, from which evidence, and how it went.
+
+A run writes each outcome to ``log.jsonl`` as it comes, and the manifest at its end; ``read`` adds to the manifest what a run
+that was killed has left in the log. The log is never shortened: it tells who was given what, and when it was made.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,35 @@ from reviewlib.conversation.entries import About, Head
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
-from reviewlib.press.batch import Failure, Job, Outcome
+from reviewlib.files import Modes, append_line
+from reviewlib.press.jobs import Failure, Job, Outcome
+
+NAME: Final = "manifest.json"
+LOG: Final = "log.jsonl"
 
 
 @dataclass(frozen=True)
 class Entry:
     """One review of the manifest: what was made of whom, for whom, and how it went.
 
-    ``sequence`` and ``head`` say up to which entry of the journal the page tells; ``sealed`` that both sides have signed it, so
-    that it is never made again.
+    Attributes:
+        key: The review and its audience.
+        kind: ``rep`` or ``team``.
+        subject: The rep's id or the team's name.
+        audience: For whom.
+        snapshot: The evidence that it was made from.
+        state: ``made`` or ``failed``.
+        page: The page, below the period's folder; so are ``notebook`` and ``problem``.
+        notebook: The executed notebook; None where there is none.
+        problem: The page about a failure.
+        files: The sha256 of every file that was made, by its place below the period's folder; empty where it failed.
+        fingerprint: The hash of everything that it was made from; None where it failed.
+        seconds: How long it took.
+        error: Why it failed.
+        made_at: When, in UTC.
+        sequence: Up to which entry of the journal it tells.
+        head: The hash of that entry.
+        sealed: Both sides have signed it, so that it is never made again.
     """
 
     key: str
@@ -34,7 +58,8 @@ class Entry:
     page: str
     notebook: str | None
     problem: str
-    sha256: str | None
+    files: Mapping[str, str]
+    fingerprint: str | None
     seconds: float
     error: str | None
     made_at: str
@@ -43,31 +68,54 @@ class Entry:
     sealed: bool = False
 
 
-def entry_of(outcome: Outcome, *, folder: Path, snapshot: str, head: Head | None, closed: bool) -> Entry:
+@dataclass(frozen=True)
+class Origin:
+    """What a review is made from: its snapshot, the end of its chain in the journal, everything in one hash."""
+
+    snapshot: str
+    head: Head | None
+    closed: bool
+    fingerprint: str | None
+
+
+def entry_of(outcome: Outcome, origin: Origin, *, folder: Path) -> Entry:
     """Describe what became of a job; paths are relative to the period's folder."""
-    job, failure = outcome.job, outcome.failure
-    relative = {
-        name: None if path is None else path.relative_to(folder).as_posix()
-        for name, path in (("page", job.page), ("notebook", job.notebook), ("problem", job.problem))
-    }
+    job, failure, head = outcome.job, outcome.failure, origin.head
     return Entry(
         key=job.key,
         kind=job.labels["kind"],
         subject=job.labels["subject"],
         audience=job.labels["audience"],
-        snapshot=snapshot,
+        snapshot=origin.snapshot,
         state="made" if failure is None else "failed",
-        page=relative["page"] or "",
-        notebook=relative["notebook"],
-        problem=relative["problem"] or "",
-        sha256=hashlib.sha256(job.page.read_bytes()).hexdigest() if failure is None else None,
+        page=_below(folder, job.page),
+        notebook=_below(folder, job.notebook) if job.notebook else None,
+        problem=_below(folder, job.problem),
+        files={_below(folder, place): found for place, found in outcome.hashes.items()},
+        fingerprint=origin.fingerprint if failure is None else None,
         seconds=round(outcome.seconds, 3),
         error=None if failure is None else f"{failure.error}: {failure.message}",
         made_at=_now(),
         sequence=head.sequence if head else 0,
         head=head.hash if head else None,
-        sealed=closed and failure is None,
+        sealed=origin.closed and failure is None,
     )
+
+
+def _below(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def intact(entry: Entry, folder: Path) -> bool:
+    """Tell whether every file of a review is there as it was made."""
+    return bool(entry.files) and all(_is(folder / place, known) for place, known in entry.files.items())
+
+
+def _is(path: Path, sha256: str) -> bool:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    except OSError:
+        return False
 
 
 _SIGNED: Final = "Signed"
@@ -75,40 +123,84 @@ _SIGNED: Final = "Signed"
 
 def knows(entries: Mapping[str, Entry], key: str) -> bool:
     """Tell whether a manifest knows how a page came about; of one that it found there it only knows that it does not."""
-    return key in entries and not (entries[key].sha256 is None and str(entries[key].error).startswith(_SIGNED))
+    return key in entries and not (not entries[key].files and str(entries[key].error).startswith(_SIGNED))
 
 
 def unknown_page(job: Job, *, folder: Path) -> Entry:
     """Describe a review that both sides have signed and whose page the manifest does not know: it is left as it is."""
     what = "a page is there that the manifest does not know; restore manifest.json from a backup, or move the page away"
     failure = Failure(None, None, _SIGNED, what)
-    return entry_of(Outcome(job, failure, 0.0), folder=folder, snapshot="", head=None, closed=True)
+    return entry_of(Outcome(job, failure, 0.0), Origin("", None, closed=True, fingerprint=None), folder=folder)
 
 
 def read(folder: Path) -> dict[str, Entry]:
-    """Read a period's manifest, by key; empty where nothing was made yet."""
-    return {row["key"]: Entry(**row) for row in _rows(folder, "reviews")}
-
-
-def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
-    """Read one list of a manifest.
+    """Read a period's manifest, by key, with what a run that did not come to its end has logged since.
 
     Raises:
         SnapshotError: It is damaged.
     """
-    path = folder / "manifest.json"
+    data = _data(folder)
+    rows = [*data.get("reviews", []), *_logged(folder / LOG, data.get("log", 0))]
+    try:
+        return {row["key"]: Entry(**row) for row in rows}
+    except (TypeError, KeyError) as error:
+        raise _damaged(folder, error) from None
+
+
+def _data(folder: Path) -> dict[str, Any]:
+    path = folder / NAME
     if not path.is_file():
-        return []
+        return {}
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return list(data[name])
+        known = {name: data.get(name) for name in ("snapshot", "scorecard")}
+        return {"reviews": list(data["reviews"]), "log": int(data.get("log", 0)), **known}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SnapshotError(
-            "The manifest is damaged.",
-            where=f"{folder.parent.name}/{folder.name}/manifest.json",
-            found=f"{type(error).__name__}: {str(error)[:80]}",
-            do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
-        ) from None
+        raise _damaged(folder, error) from None
+
+
+def _damaged(folder: Path, error: Exception) -> SnapshotError:
+    return SnapshotError(
+        "The manifest is damaged.",
+        where=f"{folder.parent.name}/{folder.name}/manifest.json",
+        found=f"{type(error).__name__}: {str(error)[:80]}",
+        do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
+    )
+
+
+def _logged(path: Path, start: int) -> list[dict[str, Any]]:
+    """Read the lines of the log that the manifest does not hold yet; half a line was left by a run that was killed."""
+    if not path.is_file():
+        return []
+    with path.open("rb") as file:
+        file.seek(start)
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    return [row for row in map(_row, lines) if row is not None]
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def logged(folder: Path) -> int:
+    """How many bytes a period's log has."""
+    path = folder / LOG
+    return path.stat().st_size if path.is_file() else 0
+
+
+def scorecard(folder: Path, frozen: Snapshot) -> str | None:
+    """The sha256 of the scorecard that an earlier run wrote from this snapshot; None where there is none."""
+    data = _data(folder)
+    return data.get("scorecard") if data.get("snapshot") == frozen.hash else None
+
+
+def log(folder: Path, entry: Entry, *, modes: Modes) -> None:
+    """Write an outcome to the log; on disk when this returns."""
+    append_line(folder / LOG, json.dumps(asdict(entry), ensure_ascii=False), modes=modes)
 
 
 def merged(before: Mapping[str, Entry], now: Mapping[str, Entry], subjects: Sequence[Subject] | None) -> list[Entry]:
@@ -118,14 +210,33 @@ def merged(before: Mapping[str, Entry], now: Mapping[str, Entry], subjects: Sequ
     return list({**kept, **now}.values())
 
 
-def text(name: str, frozen: Snapshot, entries: list[Entry], chains: Mapping[About, Head]) -> str:
-    """Write the manifest of a workbook's period; ``chains`` is where each review's part of the journal ends."""
+def text(
+    name: str,
+    frozen: Snapshot,
+    entries: list[Entry],
+    chains: Mapping[About, Head],
+    *,
+    log: int = 0,
+    scorecard: str | None = None,
+) -> str:
+    """Write the manifest of a workbook's period.
+
+    Args:
+        name: The workbook.
+        frozen: The evidence that the period uses.
+        entries: The reviews.
+        chains: Where each review's part of the journal ends.
+        log: How many bytes of the log are in it.
+        scorecard: The sha256 of the scorecard that was written from this snapshot.
+    """
     data = {
         "workbook": name,
         "period": frozen.period.name,
         "snapshot": frozen.hash,
         "made_at": _now(),
         "versions": frozen.info["versions"],
+        "log": log,
+        "scorecard": scorecard,
         "journal": [
             {"review": [review.kind, review.subject, review.period], "sequence": head.sequence, "hash": head.hash}
             for review, head in sorted(chains.items())

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from zoneinfo import ZoneInfo
 
 from reviewlib.conversation import cadence
@@ -13,19 +14,22 @@ from reviewlib.evidence.roster import distinct_names
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.manifest import Entry
+from reviewlib.origins import Origins
 from reviewlib.pages import index, signing
 from reviewlib.params import Params
 from reviewlib.periods import Period
-from reviewlib.press import batch
+from reviewlib.press.jobs import Failure, Job
 from reviewlib.standing import Standing
 
 
-def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequence[Entry]) -> index.Index:
+def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequence[Entry], origins: Origins) -> index.Index:
     """Lay out the index: every team with its reps, what failed, and the account of the data."""
     book = frozen.info["workbook"]
     by_key = {entry.key: entry for entry in entries}
+    everyone = stands.subjects
     waits = _waits(params, stands)
-    names = {(subject.kind, subject.id): subject for subject in stands.subjects}
+    old = _outdated(stands, origins, by_key)
+    names = {(subject.kind, subject.id): subject for subject in everyone}
     failures = [
         index.Failure(
             name=f"{names[entry.kind, entry.subject].name}, {entry.audience}’s copy",
@@ -45,7 +49,9 @@ def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequen
         frozen_at=_local(params, dt.datetime.fromisoformat(book["frozen_at"])),
         as_of=dt.date.fromisoformat(book["as_of"]),
         snapshot=frozen.hash,
-        teams=tuple(_team_rows(stands, folder, by_key, waits) for folder in sorted({one.folder for one in stands.subjects})),
+        teams=tuple(
+            _team_rows(stands, folder, by_key, waits, old) for folder in sorted({one.folder for one in stands.subjects})
+        ),
         failures=tuple(failures),
         data=frozen.info["data"],
         files=(index.Link("scorecard.csv", "scorecard.csv"), index.Link("manifest.json", "manifest.json"), _quarantine(frozen)),
@@ -56,7 +62,9 @@ def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequen
     )
 
 
-def _team_rows(stands: Standing, folder: str, entries: Mapping[str, Entry], waits: Mapping[Subject, str]) -> index.TeamRows:
+def _team_rows(
+    stands: Standing, folder: str, entries: Mapping[str, Entry], waits: Mapping[Subject, str], old: AbstractSet[Subject]
+) -> index.TeamRows:
     """One team of the index; reps without a team stand together."""
     here = [subject for subject in stands.subjects if subject.folder == folder]
     team = next((subject for subject in here if subject.kind == "team"), None)
@@ -75,7 +83,7 @@ def _team_rows(stands: Standing, folder: str, entries: Mapping[str, Entry], wait
                 revenue=rep.revenue,
                 target=rep.target,
                 verdict=rep.verdict,
-                state=_state(entries, stands, rep),
+                state=_state(entries, rep, outdated=rep in old),
                 manager=_page(entries, rep, "manager"),
                 rep=_page(entries, rep, "rep"),
                 note=rep.reason or "",
@@ -100,14 +108,24 @@ def _waits(params: Params, stands: Standing) -> dict[Subject, str]:
     return {subject: name or "the manager" for subject, name in who.items()}
 
 
-def _state(entries: Mapping[str, Entry], stands: Standing, rep: Subject) -> index.State:
-    """Say how a rep's review stands; one that shows older figures, or not all that was said, is outdated."""
+def _outdated(stands: Standing, origins: Origins, entries: Mapping[str, Entry]) -> AbstractSet[Subject]:
+    """Find the reps whose pages were made from something else than there is now: figures, words, notebook or params."""
+    return {
+        subject
+        for subject in stands.subjects
+        for audience in ("manager", "rep")
+        if (entry := entries.get(f"{subject.kind}:{subject.id}:{audience}"))
+        and not entry.sealed
+        and entry.fingerprint != origins.of(subject, audience).fingerprint
+    }
+
+
+def _state(entries: Mapping[str, Entry], rep: Subject, *, outdated: bool) -> index.State:
+    """Say how a rep's review stands."""
     own = [entry for entry in entries.values() if entry.kind == "rep" and entry.subject == rep.id]
     if any(entry.state == "failed" for entry in own):
         return "Failed"
-    head = stands.state(rep).head
-    told = head.hash if head else None
-    if any(entry.snapshot != stands.snapshot(rep) or entry.head != told for entry in own if not entry.sealed):
+    if outdated:
         return "Outdated"
     return "Open" if own else "Not made yet"
 
@@ -132,7 +150,7 @@ def _local(params: Params, moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(ZoneInfo(params.timezone)) if params.timezone else moment
 
 
-def problem_of(params: Params, frozen: Snapshot, job: batch.Job, failure: batch.Failure) -> str:
+def problem_of(params: Params, frozen: Snapshot, job: Job, failure: Failure) -> str:
     """The page about a review that failed: for the analyst, without anybody's figures."""
     kind = job.labels["kind"]
     option = f"--{kind} {shlex.quote(job.labels['subject'])}"

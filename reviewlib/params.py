@@ -120,6 +120,17 @@ class Theme(Section):
         return self
 
 
+class Batch(Section):
+    """How notebooks are run."""
+
+    memory_gb: float = Field(4.0, ge=0.5, le=1024, description="Gibibytes that the process of one notebook may take.")
+
+    @property
+    def memory(self) -> int:
+        """The same in bytes."""
+        return int(self.memory_gb * 2**30)
+
+
 class Params(Section):
     """One workbook."""
 
@@ -160,6 +171,7 @@ class Params(Section):
     rating: Rating = Field(Rating(), description="The overall rating.")
     theme: Theme = Field(Theme(), description="The accent colour.")
     records: Records = Field(Records(), description="Where the journal is kept.")
+    batch: Batch = Field(Batch(), description="How notebooks are run.")
 
     _path: Path = PrivateAttr(default=Path("params.yaml"))
 

@@ -2,141 +2,123 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from reviewlib import beside, files, manifest, overview, sealed, standing, starter
-from reviewlib.conversation import remembered
-from reviewlib.errors import ParamsError, SubjectError
-from reviewlib.evidence import kpis, snapshot, sources
-from reviewlib.evidence.dossier import compile_dossier, default_period
+from reviewlib import annotated, beside, files, locks, manifest, overview, publishing, sealed, standing, starter
+from reviewlib.errors import ReviewError
+from reviewlib.evidence import snapshot
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
-from reviewlib.manifest import Entry
-from reviewlib.pages import exporter, index, sentences
+from reviewlib.manifest import Entry, Origin
+from reviewlib.origins import Origins
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.places import pages_of
-from reviewlib.press import batch
+from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings
 from reviewlib.standing import Standing
 
-#: Seconds that one cell of a review may take.
+if TYPE_CHECKING:
+    from reviewlib.press import batch
+
+#: Seconds that one review may take.
 TIMEOUT: Final = 120.0
 
 
 @dataclass(frozen=True)
+class Options:
+    """How a run is done.
+
+    Attributes:
+        workers: Notebooks at a time; a few per core where not given, because they wait for each other's messages.
+        timeout: Seconds that one review may take.
+        force: Make reviews again although nothing changed.
+        cold: Start every kernel from scratch.
+        scheduler: The Dask cluster that makes them, as ``tcp://HOST:PORT``; this process where not given.
+    """
+
+    workers: int | None = None
+    timeout: float = TIMEOUT
+    force: bool = False
+    cold: bool = False
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what nobody would heed."""
+        if self.scheduler is not None and self.workers is not None:
+            raise ReviewError(
+                "How many notebooks run at a time is up to a cluster's workers.",
+                where="--jobs",
+                found=str(self.workers),
+                do="Leave --jobs away, and start the workers with `dask worker --nthreads N`.",
+            )
+
+
+class Watch(Protocol):
+    """Who is told how a run goes."""
+
+    def plan(self, total: int) -> None:
+        """Be told how many reviews are to be made."""
+
+    def kept(self, entry: Entry) -> None:
+        """Be told of a review that stays as it is."""
+
+    def done(self, entry: Entry) -> None:
+        """Be told of a review that was made or failed."""
+
+    def note(self, text: str) -> None:
+        """Be told a remark."""
+
+
+class Nobody:
+    """Nobody watches."""
+
+    def plan(self, total: int) -> None:
+        """Ignore it."""
+
+    def kept(self, entry: Entry) -> None:
+        """Ignore it."""
+
+    def done(self, entry: Entry) -> None:
+        """Ignore it."""
+
+    def note(self, text: str) -> None:
+        """Ignore it."""
+
+
+@dataclass(frozen=True)
 class Result:
-    """What a run made."""
+    """What a run made; ``kept`` are the keys of the reviews that stayed as they were."""
 
     period: Period
     folder: Path
     snapshot: Snapshot
     entries: tuple[Entry, ...]
+    kept: frozenset[str]
 
     @property
     def failed(self) -> tuple[Entry, ...]:
         """The reviews that could not be made."""
         return tuple(entry for entry in self.entries if entry.state == "failed")
 
-
-def freeze(
-    params: Params, periods: Sequence[Period | None], *, reps: Sequence[str] = (), teams: Sequence[str] = ()
-) -> list[Snapshot]:
-    """Check everything that can be checked, freeze the evidence of the periods, and let each use it.
-
-    Args:
-        params: The workbook.
-        periods: The periods; None for the last complete one.
-        reps: Ids that must have a review in each period.
-        teams: Teams that must have one.
-
-    Raises:
-        ReviewError: Params, sources, targets, period or ids cannot be used; no period points to anything new.
-    """
-    snapshot.modes_of(params)
-    check_texts(params)
-    frozen = [snapshot.freeze(params, period, reps=reps, teams=teams) for period in periods]
-    for each in frozen:
-        stands = standing.of(params, each)
-        snapshot.use(params, each)
-        standing.lay_minutes(params, stands)
-    return frozen
+    @property
+    def made(self) -> tuple[Entry, ...]:
+        """The reviews that were made."""
+        return tuple(entry for entry in self.entries if entry.state == "made" and entry.key not in self.kept)
 
 
-def moved(before: Snapshot | None, now: Snapshot) -> list[str]:
-    """Say which figures of the reps a new snapshot changed, one line per KPI."""
-    if before is None or before.hash == now.hash:
-        return []
-    key = ["scope_id", "period", "kpi"]
-    columns = [frame[frame["scope"] == "rep"].set_index(key)["value"] for frame in (before.scorecard(), now.scorecard())]
-    old, new = columns[0].align(columns[1])
-    differs = ~((old == new) | (old.isna() & new.isna()))
-    counts = differs[differs].reset_index().groupby("kpi")["scope_id"].nunique()
-    names = {name: kpi.label for name, kpi in kpis.KPIS.items() if kpi.of is None}
-    lines = [
-        f"  {names[kpi]}: changed for {count} rep{'s' if count > 1 else ''}" for kpi, count in counts.items() if kpi in names
-    ]
-    return [f"Compared with snapshot {before.hash}:", *(lines or ["  no figure changed"])]
+@dataclass(frozen=True)
+class _Task:
+    """One copy of a review that is wanted: how it would be made, and from what."""
 
-
-def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Path:
-    """Find a rep's executed notebook.
-
-    Raises:
-        SubjectError: The period has no review of this rep yet.
-    """
-    found = period or sources_period(params)
-    frozen = snapshot.current(params, found)
-    subjects = frozen.subjects if frozen else ()
-    subject = next((one for one in subjects if one.kind == "rep" and one.id == rep), None)
-    path = params.reports / found.name / subject.folder / "notebooks" / f"{subject.slug}.ipynb" if subject else None
-    if path is None or not path.is_file():
-        raise SubjectError(
-            f"There is no executed notebook of rep {rep!r} in {found}.",
-            where=f"reports/{params.name}/{found}",
-            do=f"Run: reviewlib run {params.path.name} --period {found} --rep {rep}",
-        )
-    return path
-
-
-def sources_period(params: Params) -> Period:
-    """The period that a run without ``--period`` takes."""
-    return default_period(params, sources.read(params).deals)
-
-
-def check_templates(params: Params) -> None:
-    """Check that the notebooks are there and can be read.
-
-    Raises:
-        ReviewError: One is missing, or is no notebook.
-    """
-    for kind in starter.NOTEBOOKS:
-        batch.load_template(starter.notebook(params, kind))
-
-
-def check_texts(params: Params) -> None:
-    """Check that the playbook's placeholders are cells of the scorecard.
-
-    Raises:
-        ParamsError: Some are not; the message lists them.
-    """
-    keys = {*kpis.KPIS, *params.kpis}
-    wrong = [
-        f"playbook.{place}.action: {problem}"
-        for place, play in enumerate(params.playbook)
-        for problem in sentences.problems(play.action, keys)
-    ]
-    if wrong:
-        raise ParamsError(
-            "The playbook names figures that do not exist.",
-            where=params.path.name,
-            found="; ".join(wrong),
-            do="Write {key} or {key.column}, as in {win_rate.target}; docs/params.md lists them.",
-        )
+    job: Job
+    subject: Subject
+    origin: Origin
 
 
 def run(
@@ -145,60 +127,176 @@ def run(
     *,
     reps: Sequence[str] = (),
     teams: Sequence[str] = (),
-    workers: int | None = None,
-    timeout: float = TIMEOUT,
-    on_plan: Callable[[int], None] = lambda total: None,
-    on_done: Callable[[Entry], None] = lambda entry: None,
+    options: Options | None = None,
+    watch: Watch | None = None,
 ) -> Result:
-    """Make the reviews of a period; a failed one gets a problem page, the others complete.
+    """Make the reviews of a period that are not made yet, or not from what there is now.
+
+    A failed one gets a problem page, the others complete. What was finished is in the log at once, so that a run which is
+    killed is taken up by the next.
 
     Args:
         params: The workbook.
-        frozen: The evidence that the period uses.
+        frozen: The evidence that the period uses from now on.
         reps: Only these reps; all where neither reps nor teams are given.
         teams: Only these teams, each with its page and its reps.
-        workers: Notebooks at a time; one per core where not given.
-        timeout: Seconds that one cell may take.
-        on_plan: Told how many reviews there will be.
-        on_done: Told of each review as it is done.
+        options: How it is done.
+        watch: Who is told how it goes.
+
+    Raises:
+        BusyError: Another run holds the period.
+        ReviewError: A template, the journal or the manifest cannot be used; nothing was made.
     """
     folder = params.reports / frozen.period.name
-    modes = snapshot.modes_of(params)
-    stands = standing.of(params, frozen)
-    standing.lay_minutes(params, stands)
-    subjects = {stands.about(subject): subject for subject in stands.subjects if _chosen(subject, reps, teams)}
-    jobs = {job.key: (job, subject) for subject in subjects.values() for job in _jobs(params, frozen.period, subject, folder)}
-    before = manifest.read(folder)
-    entries: dict[str, Entry] = sealed.kept([before[key] for key in jobs if key in before], folder)
-    for job, subject in jobs.values():
-        if stands.state(subject).closed and job.page.exists() and not manifest.knows(before, job.key):
-            entries[job.key] = manifest.unknown_page(job, folder=folder)
-    on_plan(len(jobs) - len(entries))
+    with locks.held(folder, modes=snapshot.modes_of(params)):
+        files.sweep(folder)
+        snapshot.use(params, frozen)
+        stands = standing.of(params, frozen)
+        standing.lay_minutes(params, stands)
+        work = _Run(params, frozen, stands, folder, options or Options(), watch or Nobody())
+        return work.of(reps, teams)
 
-    def done(outcome: batch.Outcome) -> None:
-        subject = jobs[outcome.job.key][1]
-        state = stands.state(subject)
-        entry = manifest.entry_of(
-            outcome, folder=folder, snapshot=stands.snapshot(subject), head=state.head, closed=state.closed
-        )
-        entries[entry.key] = entry
-        on_done(entry)
 
-    try:
-        batch.run(
-            [job for key, (job, _) in jobs.items() if key not in entries],
-            workers=workers or os.cpu_count() or 1,
-            timeout=timeout,
-            render=lambda nb, job: exporter.page(nb),
-            on_done=done,
-            problem=lambda job, failure: overview.problem_of(params, frozen, job, failure),
-            modes=modes,
+@dataclass(frozen=True)
+class _Run:
+    """One run at work."""
+
+    params: Params
+    frozen: Snapshot
+    stands: Standing
+    folder: Path
+    options: Options
+    watch: Watch
+
+    def of(self, reps: Sequence[str], teams: Sequence[str]) -> Result:
+        origins = Origins(self.params, self.stands)
+        subjects = [subject for subject in self.stands.subjects if _chosen(subject, reps, teams)]
+        tasks = {task.job.key: task for subject in subjects for task in self._tasks(subject, origins)}
+        before = manifest.read(self.folder)
+        settled = self._settled(tasks, before)
+        kept = {key for key in tasks if key not in settled and self._fresh(tasks[key], before.get(key))}
+        entries = settled | {key: before[key] for key in kept}
+        for entry in entries.values():
+            self.watch.kept(entry)
+        wanted = {key: task for key, task in tasks.items() if key not in entries}
+        try:
+            self._make(wanted, before, entries)
+            beside.amend(self.params, self.stands, subjects, self.folder)
+        finally:
+            publishing.publish(self.params, self.frozen, self.stands, origins, entries)
+        found = tuple(entries[key] for key in tasks)
+        whole = frozenset(kept | {key for key, entry in settled.items() if entry.state == "made"})
+        return Result(self.frozen.period, self.folder, self.frozen, found, whole)
+
+    def _tasks(self, subject: Subject, origins: Origins) -> Iterator[_Task]:
+        for audience in pages_of(subject, self.folder):
+            yield _Task(self._job(subject, audience), subject, origins.of(subject, audience))
+
+    def _settled(self, tasks: Mapping[str, _Task], before: Mapping[str, Entry]) -> dict[str, Entry]:
+        """Find the reviews that are never made again, because both sides have signed them."""
+        found = sealed.kept([before[key] for key in tasks if key in before], self.folder)
+        for key, task in tasks.items():
+            if task.origin.closed and task.job.page.exists() and not manifest.knows(before, key):
+                found[key] = manifest.unknown_page(task.job, folder=self.folder)
+        return found
+
+    def _fresh(self, task: _Task, entry: Entry | None) -> bool:
+        """Tell whether a review is there, whole, and made from what there is now."""
+        if self.options.force or entry is None or entry.state != "made" or task.origin.fingerprint is None:
+            return False
+        return (
+            entry.page == self._place(task.job.page)
+            and entry.fingerprint == task.origin.fingerprint
+            and manifest.intact(entry, self.folder)
         )
-        for subject in subjects.values():
-            beside.lay(params, stands, subject, pages=pages_of(subject, folder))
-    finally:
-        _publish(params, frozen, stands, folder, entries, modes=modes)
-    return Result(frozen.period, folder, frozen, tuple(entries[key] for key in jobs))
+
+    def _make(self, tasks: Mapping[str, _Task], before: Mapping[str, Entry], entries: dict[str, Entry]) -> None:
+        """Make reviews; each outcome is put into ``entries`` and into the log as it comes."""
+        jobs = [task.job for task in tasks.values()]
+        if not jobs:
+            self.watch.plan(0)
+            return
+        from reviewlib.press import batch  # takes longer to import than a run in which nothing changed
+
+        batch.check(jobs)
+        self.watch.plan(len(jobs))
+
+        def done(outcome: Outcome) -> None:
+            entry = manifest.entry_of(outcome, tasks[outcome.job.key].origin, folder=self.folder)
+            entries[entry.key] = entry
+            # Where the disk is full the manifest, written last, may still find room.
+            with contextlib.suppress(OSError):
+                manifest.log(self.folder, entry, modes=self._modes)
+            if entry.state == "made":
+                _remove_moved(before.get(entry.key), entry, self.folder)
+            self.watch.done(entry)
+
+        def lay_beside(job: Job) -> Contents:
+            if job.notebook:
+                known = before[job.key].files.get(self._place(job.notebook)) if job.key in before else None
+                annotated.keep(job.notebook, known=known, template=job.template, modes=self._modes)
+            return self._form(job)
+
+        press = batch.Press(self._problem, lay_beside, done, self._modes)
+        with self._crew(jobs) as crew:
+            batch.run(jobs, crew, press)
+            if remark := crew.remark():
+                self.watch.note(remark)
+
+    def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[batch.Crew]:
+        """Who makes the reviews: threads of this process, or the workers of a cluster."""
+        settings = self._settings(jobs)
+        if self.options.scheduler is not None:
+            from reviewlib.press import cluster
+
+            return cluster.workers(settings, jobs=jobs, address=self.options.scheduler)
+        from reviewlib.press import batch
+
+        return batch.threads(settings, workers=self.options.workers or 2 * (os.cpu_count() or 1))
+
+    def _place(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+    @property
+    def _modes(self) -> files.Modes:
+        return snapshot.modes_of(self.params)
+
+    def _settings(self, jobs: Sequence[Job]) -> Settings:
+        from reviewlib.pages import exporter
+        from reviewlib.pages.warming import WARMTH
+        from reviewlib.press.work import scouts
+
+        warm = None if self.options.cold else replace(WARMTH, scouts=scouts(jobs))
+        return Settings(self.options.timeout, exporter.page, self._modes, warm, self.params.batch.memory)
+
+    def _problem(self, job: Job, failure: Failure) -> str:
+        return overview.problem_of(self.params, self.frozen, job, failure)
+
+    def _form(self, job: Job) -> Contents:
+        """The form for the rep's answer lies beside the rep's copy, and moves in with it."""
+        if (job.labels["kind"], job.labels["audience"]) != ("rep", "rep"):
+            return {}
+        return beside.form(self.params, self.stands, job.labels["subject"], page=job.page)
+
+    def _job(self, subject: Subject, audience: str) -> Job:
+        """Plan one notebook; only the manager gets the executed one."""
+        stem = subject.slug if subject.kind == "rep" else f"team-{subject.slug}"
+        executed = self.folder / subject.folder / "notebooks" / f"{stem}.ipynb" if audience == "manager" else None
+        return Job(
+            key=f"{subject.kind}:{subject.id}:{audience}",
+            template=starter.notebook(self.params, subject.kind),
+            parameters={
+                "params": self.params.path.relative_to(self.params.root).as_posix(),
+                subject.kind: subject.id,
+                "period": self.frozen.period.name,
+                "audience": audience,
+            },
+            notebook=executed,
+            page=pages_of(subject, self.folder)[audience],
+            problem=self.folder / "problems" / f"{stem}-{audience}.html",
+            labels={"kind": subject.kind, "subject": subject.id, "audience": audience, "name": subject.name},
+            folder=self.params.root,
+        )
 
 
 def _chosen(subject: Subject, reps: Sequence[str], teams: Sequence[str]) -> bool:
@@ -207,63 +305,9 @@ def _chosen(subject: Subject, reps: Sequence[str], teams: Sequence[str]) -> bool
     return subject.id in reps if subject.kind == "rep" and subject.team not in teams else subject.team in teams
 
 
-def _jobs(params: Params, period: Period, subject: Subject, folder: Path) -> list[batch.Job]:
-    return [_job(params, period, subject, audience, folder) for audience in pages_of(subject, folder)]
-
-
-def _job(params: Params, period: Period, subject: Subject, audience: str, folder: Path) -> batch.Job:
-    """Plan one notebook; only the manager gets the executed one."""
-    own = folder / subject.folder
-    stem = subject.slug if subject.kind == "rep" else f"team-{subject.slug}"
-    executed = own / "notebooks" / f"{stem}.ipynb" if audience == "manager" else None
-    return batch.Job(
-        key=f"{subject.kind}:{subject.id}:{audience}",
-        template=starter.notebook(params, subject.kind),
-        parameters={
-            "params": params.path.relative_to(params.root).as_posix(),
-            subject.kind: subject.id,
-            "period": period.name,
-            "audience": audience,
-        },
-        notebook=executed,
-        page=pages_of(subject, folder)[audience],
-        problem=folder / "problems" / f"{stem}-{audience}.html",
-        labels={"kind": subject.kind, "subject": subject.id, "audience": audience, "name": subject.name},
-        folder=params.root,
-    )
-
-
-def _publish(
-    params: Params, frozen: Snapshot, stands: Standing, folder: Path, made: Mapping[str, Entry], *, modes: files.Modes
-) -> None:
-    """Write what stands over all reviews: scorecard, index, manifest; read anew, because another run may have ended since.
-
-    A login that sees a part of the journal adds to the manifest only: the index would say wrong things of the others.
-    """
-    entries = manifest.merged(manifest.read(folder), made, stands.subjects if stands.whole else None)
-    heads = stands.heads if stands.whole else remembered.heads(folder) | stands.heads
-    if not stands.whole:
-        files.write(folder / "manifest.json", manifest.text(params.name, frozen, entries, heads), modes=modes)
-        return
-    table = io.StringIO()
-    frozen.scorecard().to_csv(table, index=False, lineterminator="\n")
-    files.write_all(
-        {
-            folder / "scorecard.csv": table.getvalue(),
-            folder / "index.html": index.index_page(overview.index_of(params, frozen, stands, entries)),
-            folder / "manifest.json": manifest.text(params.name, frozen, entries, heads),
-        },
-        modes=modes,
-    )
-
-
-def check(params: Params) -> sources.Tables:
-    """Read the sources for the data-quality report, and try the figures of the period that a run would take.
-
-    Raises:
-        ReviewError: Params, sources or targets cannot be used.
-    """
-    check_texts(params)
-    read = sources.read(params)
-    compile_dossier(params, read, default_period(params, read.deals))
-    return read
+def _remove_moved(old: Entry | None, new: Entry, folder: Path) -> None:
+    """Remove what an earlier run made at another place: whoever changed team is not read about in the old one."""
+    gone = (old.files.keys() if old else set()) - new.files.keys()
+    for place in gone:
+        with contextlib.suppress(OSError):
+            (folder / place).unlink(missing_ok=True)

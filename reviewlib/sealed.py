@@ -30,15 +30,6 @@ def problem(entry: Entry, folder: Path) -> str | None:
     path = folder / entry.page
     if not path.is_file():
         return "Signed: the signed page is gone; restore it from a backup, it is never made again"
-    if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != entry.files.get(entry.page):
         return "Signed: the signed page was changed since; restore it from a backup, it is never made again"
     return None
-
-
-def unprinted(entry: Entry, folder: Path) -> str | None:
-    """Say where a signed page does not print the end of the journal that the manifest remembers; None where it does."""
-    path = folder / entry.page
-    if entry.head is None or not path.is_file():
-        return None
-    printed = f"Journal entry {entry.sequence}, {entry.head[:8]}"
-    return None if printed in path.read_text(encoding="utf-8") else f"{folder.name}/{entry.page}: does not print “{printed}”"

@@ -1,14 +1,10 @@
-"""What the command line shows: progress on standard error, the data-quality report on standard output."""
+"""What the command line prints: the data-quality report, and how the reviews of a period stand."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -16,48 +12,6 @@ if TYPE_CHECKING:
     from reviewlib.conduct import Status
     from reviewlib.conversation.cadence import Row
     from reviewlib.evidence.quality import Report
-    from reviewlib.manifest import Entry
-
-
-@dataclass
-class Shown:
-    """Progress of one period: a bar on a terminal, a line per review elsewhere."""
-
-    console: Console
-    bar: Progress
-    title: str
-    total: int = 0
-    count: int = 0
-    failed: int = 0
-
-    def plan(self, total: int) -> None:
-        """Say how many reviews there will be."""
-        self.total = total
-        self.task = self.bar.add_task(self.title, total=total, failed=0)
-
-    def done(self, entry: Entry) -> None:
-        """Count a review that was made or failed."""
-        self.count += 1
-        self.failed += entry.state == "failed"
-        self.bar.update(self.task, advance=1, failed=self.failed)
-        if not self.console.is_terminal:
-            line = f"{self.title} {self.count}/{self.total} {entry.state}: {entry.kind} {entry.subject} ({entry.audience})"
-            self.console.print(Text(line), soft_wrap=True)
-
-
-@contextlib.contextmanager
-def progress(title: str) -> Iterator[Shown]:
-    """Show the progress of a run on standard error."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]} failed"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        yield Shown(console, bar, title)
 
 
 def print_report(report: Report) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import talk
 
 from reviewlib.conversation.entries import About, Entry
-from reviewlib.conversation.minutes import Minutes, take
+from reviewlib.conversation.minutes import Minutes, Reach, take
 from reviewlib.conversation.process import Audience
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.tables import SCORECARD
@@ -161,8 +161,13 @@ def talked(data: dict[str, Any], talks: Sequence[talk.Talk]) -> Review:
     return opened(data, talk.minutes_of(talks, data["audience"]))
 
 
-def team_talked(audience: Audience = "manager") -> Review:
-    """Open a team's slice, its reps at five different states, and a concern of the team's own."""
+def team_talked(audience: Audience = "manager", *, reach: Reach | None = None) -> Review:
+    """Open a team's slice, its reps at five different states, and a concern of the team's own.
+
+    Args:
+        audience: For whom.
+        reach: How far who reads it may read about the reps.
+    """
     before, closed = talk.closed()
     members = {"R-013": _renamed("R-013", before, closed)}
     for number, (rep_id, name) in enumerate(
@@ -183,7 +188,7 @@ def team_talked(audience: Audience = "manager") -> Review:
     own.manager("concern", text="Two territories have nobody.", owner="manager")
     own.manager("feedback", stance="strength", kpi="win_rate", text="You helped each other in August.")
     taken = {
-        rep_id: take(entries, About("rep", rep_id, "2026-Q3"), audience=audience, fiscal=FiscalYear())
+        rep_id: take(entries, About("rep", rep_id, "2026-Q3"), audience=audience, fiscal=FiscalYear(), reach=reach)
         for rep_id, entries in members.items()
     }
     return opened(team_slice(audience), own.minutes(audience, members=taken))

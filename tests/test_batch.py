@@ -19,10 +19,11 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from reviewlib.errors import ReviewError
 from reviewlib.press import batch, export
+from reviewlib.press.jobs import Failure, Job, Outcome, Render, Settings
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 SHOW = "from IPython.display import HTML\nHTML(f'<p>{rep} {period}</p>')"
-TIMEOUT = 3
+TIMEOUT = 8
 
 
 def template(folder: Path, name: str, *sources: str) -> Path:
@@ -32,8 +33,8 @@ def template(folder: Path, name: str, *sources: str) -> Path:
     return path
 
 
-def job(folder: Path, key: str, path: Path, *, notebook: bool = True, **parameters: str) -> batch.Job:
-    return batch.Job(
+def job(folder: Path, key: str, path: Path, *, notebook: bool = True, **parameters: str) -> Job:
+    return Job(
         key=key,
         template=path,
         parameters=parameters,
@@ -44,22 +45,25 @@ def job(folder: Path, key: str, path: Path, *, notebook: bool = True, **paramete
     )
 
 
-def render(nb: nbformat.NotebookNode, job: batch.Job) -> str:
+def render(nb: nbformat.NotebookNode) -> str:
     return "\n".join(section.html for section in export.sections(nb))
 
 
-def problem(job: batch.Job, failure: batch.Failure) -> str:
+def problem(job: Job, failure: Failure) -> str:
     return f"{failure.error}: {failure.message}"
 
 
 def run(
-    jobs: Sequence[batch.Job],
+    jobs: Sequence[Job],
     *,
     workers: int = 4,
-    render: batch.Render = render,
-    on_done: Callable[[batch.Outcome], None] = lambda outcome: None,
-) -> dict[str, batch.Outcome]:
-    outcomes = batch.run(jobs, workers=workers, timeout=TIMEOUT, render=render, on_done=on_done, problem=problem)
+    render: Render = render,
+    timeout: float = TIMEOUT,
+    on_done: Callable[[Outcome], None] = lambda outcome: None,
+) -> dict[str, Outcome]:
+    batch.check(jobs)
+    with batch.threads(Settings(timeout, render), workers=workers) as crew:
+        outcomes = batch.run(jobs, crew, batch.Press(problem, on_done=on_done))
     return {outcome.job.key: outcome for outcome in outcomes}
 
 
@@ -83,7 +87,7 @@ def told() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def outcomes(place: Path, told: list[tuple[str, str]]) -> dict[str, batch.Outcome]:
+def outcomes(place: Path, told: list[tuple[str, str]]) -> dict[str, Outcome]:
     good = template(place, "good", WARN, WIDGET, "import os; where = os.getcwd()", SHOW)
     templates = {
         "good": good,
@@ -104,25 +108,25 @@ def outcomes(place: Path, told: list[tuple[str, str]]) -> dict[str, batch.Outcom
     return run(jobs, on_done=lambda outcome: told.append((outcome.job.key, threading.current_thread().name)))
 
 
-def _failure(outcomes: dict[str, batch.Outcome], key: str) -> batch.Failure:
+def _failure(outcomes: dict[str, Outcome], key: str) -> Failure:
     failure = outcomes[key].failure
     assert failure is not None
     return failure
 
 
-def test_a_failed_job_does_not_stop_the_others(outcomes: dict[str, batch.Outcome]) -> None:
+def test_a_failed_job_does_not_stop_the_others(outcomes: dict[str, Outcome]) -> None:
     """Of several jobs, exactly the broken ones fail, and the outcomes come in the order of the jobs."""
     assert list(outcomes) == ["good", "quoted", "raises", "leaves", "dies", "hangs", "silent", "runs_script"]
     assert [key for key, outcome in outcomes.items() if outcome.failure is None] == ["good", "quoted"]
 
 
-def test_done_jobs_are_told_in_the_callers_thread(outcomes: dict[str, batch.Outcome], told: list[tuple[str, str]]) -> None:
+def test_done_jobs_are_told_in_the_callers_thread(outcomes: dict[str, Outcome], told: list[tuple[str, str]]) -> None:
     """Each job is reported once, from the thread that asked."""
     assert sorted(key for key, _ in told) == sorted(outcomes)
     assert {thread for _, thread in told} == {threading.current_thread().name}
 
 
-def test_pages_and_notebooks_are_in_place(outcomes: dict[str, batch.Outcome], place: Path) -> None:
+def test_pages_and_notebooks_are_in_place(outcomes: dict[str, Outcome], place: Path) -> None:
     """Only accepted jobs leave page and notebook, for the owner only; nothing half written stays."""
     files = {path.relative_to(place / "out").as_posix() for path in (place / "out").rglob("*") if path.is_file()}
     failed = {"raises", "leaves", "dies", "hangs", "silent", "runs_script"}
@@ -131,7 +135,7 @@ def test_pages_and_notebooks_are_in_place(outcomes: dict[str, batch.Outcome], pl
     assert stat.S_IMODE((place / "out" / "pages" / "good.html").stat().st_mode) == 0o600
 
 
-def test_a_failure_keeps_the_page_of_last_time(outcomes: dict[str, batch.Outcome], place: Path) -> None:
+def test_a_failure_keeps_the_page_of_last_time(outcomes: dict[str, Outcome], place: Path) -> None:
     """The page of an earlier run stays when this one fails."""
     assert outcomes["raises"].failure is not None
     assert (place / "out" / "pages" / "raises.html").read_text() == "of last time"
@@ -143,13 +147,13 @@ def test_a_failure_keeps_the_page_of_last_time(outcomes: dict[str, batch.Outcome
         ("raises", 3, "ValueError", "no file deals.csv"),
         ("leaves", 2, "SystemExit", "0"),
         ("dies", 3, "DeadKernel", "the Python process of the notebook ended"),
-        ("hangs", 2, "Timeout", f"the cell was not done after {TIMEOUT} seconds"),
+        ("hangs", 2, "Timeout", f"not done after {TIMEOUT} seconds"),
         ("silent", None, "Incomplete", "the last cell left no output"),
         ("runs_script", None, "PageError", "<script>"),
     ],
 )
 def test_a_failure_names_cell_and_error(
-    outcomes: dict[str, batch.Outcome], place: Path, key: str, cell: int | None, error: str, message: str
+    outcomes: dict[str, Outcome], place: Path, key: str, cell: int | None, error: str, message: str
 ) -> None:
     """A failure says which cell, which error and why, without folders, and its problem page says the same."""
     failure = _failure(outcomes, key)
@@ -159,14 +163,14 @@ def test_a_failure_names_cell_and_error(
     assert (place / "out" / "problems" / f"{key}.html").read_text() == f"{failure.error}: {failure.message}"
 
 
-def test_parameters_arrive_as_they_were_given(outcomes: dict[str, batch.Outcome], place: Path) -> None:
+def test_parameters_arrive_as_they_were_given(outcomes: dict[str, Outcome], place: Path) -> None:
     """Quotes, braces, line ends and any script reach the notebook as text and are never run."""
     assert outcomes["quoted"].failure is None
     page = (place / "out" / "pages" / "quoted.html").read_text()
     assert "'; import os; \" {period} \\ é\n 2026-Q3" in page.replace("&amp;", "&")
 
 
-def test_the_executed_notebook_tells_nothing_of_the_machine(outcomes: dict[str, batch.Outcome], place: Path) -> None:
+def test_the_executed_notebook_tells_nothing_of_the_machine(outcomes: dict[str, Outcome], place: Path) -> None:
     """No path, time, widget or warning of the run is in the executed notebook, its kernel is python3 and its code is hidden."""
     text = (place / "out" / "notebooks" / "good.ipynb").read_text()
     assert outcomes["good"].failure is None
@@ -184,7 +188,7 @@ def test_the_executed_notebook_tells_nothing_of_the_machine(outcomes: dict[str, 
     assert all("widget" not in kind for output in outputs[1:] for kind in output.data)
 
 
-def test_no_sockets_are_left(outcomes: dict[str, batch.Outcome]) -> None:
+def test_no_sockets_are_left(outcomes: dict[str, Outcome]) -> None:
     """The private folder of the kernels' sockets goes with the run."""
     assert outcomes
     assert list(Path(tempfile.gettempdir()).glob(f"review-{os.getpid()}-*")) == []
@@ -208,7 +212,7 @@ def test_the_kernel_works_in_the_folder_asked_for(tmp_path: Path) -> None:
     )
     (tmp_path / "elsewhere").mkdir()
     plain = job(tmp_path, "plain", path, notebook=False)
-    moved = batch.Job(**{**plain.__dict__, "page": tmp_path / "m.html", "key": "moved", "folder": tmp_path / "elsewhere"})
+    moved = Job(**{**plain.__dict__, "page": tmp_path / "m.html", "key": "moved", "folder": tmp_path / "elsewhere"})
     run([plain, moved])
     assert tmp_path.name in plain.page.read_text()
     assert "elsewhere" in moved.page.read_text()
@@ -219,11 +223,11 @@ def test_the_kernel_works_in_the_folder_asked_for(tmp_path: Path) -> None:
 def test_a_renderer_that_raises_is_a_failure(tmp_path: Path) -> None:
     """What the renderer raises is the job's failure, without the folders in it."""
 
-    def broken(nb: nbformat.NotebookNode, job: batch.Job) -> str:
+    def broken(nb: nbformat.NotebookNode) -> str:
         raise KeyError(str(tmp_path / "template.j2"))
 
     outcome = run([job(tmp_path, "one", template(tmp_path, "t", SHOW))], render=broken)["one"]
-    assert outcome.failure == batch.Failure(None, None, "KeyError", "'template.j2'")
+    assert outcome.failure == Failure(None, None, "KeyError", "'template.j2'")
 
 
 def test_interrupted_kernels_are_stopped_and_finished_jobs_stay(tmp_path: Path) -> None:
@@ -235,14 +239,14 @@ def test_interrupted_kernels_are_stopped_and_finished_jobs_stay(tmp_path: Path) 
     )
     jobs = [job(tmp_path, "quick", quick), *(job(tmp_path, f"slow{number}", slow) for number in range(3))]
 
-    def interrupt(outcome: batch.Outcome) -> None:
+    def interrupt(outcome: Outcome) -> None:
         while not pids.exists():
             time.sleep(0.02)
         raise KeyboardInterrupt
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        batch.run(jobs, workers=2, timeout=600, render=render, on_done=interrupt, problem=problem)
+        run(jobs, workers=2, timeout=600, on_done=interrupt)
     assert time.monotonic() - began < 20
     assert jobs[0].page.exists()
     assert not any(other.page.exists() or other.problem.exists() for other in jobs[1:])

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
+import nbformat
 import pytest
 import spoilt
+from nbformat.v4 import new_code_cell
 from workbooks import workbook
 
-from reviewlib import conduct, runs
+from reviewlib import conduct, freezing, runs, standing
 from reviewlib.conversation.entries import About, Author, Draft, Entry
 from reviewlib.conversation.kinds import KINDS, Payload
 from reviewlib.conversation.store import Store, open_store
+from reviewlib.handout import hand_out
 from reviewlib.params import Params
 from reviewlib.periods import Period
 
+ROOT = Path(__file__).parents[1]
 PERIOD = Period.parse("2026-Q3")
 DEALS = [
     {"rep_id": rep, "account_id": account, "amount": 100, "opened_on": "2026-05-01", "closed_on": closed}
-    for rep, account in (("R1", "Acme"), ("R2", "Bolt"))
+    for rep, account in (("R1", "Acme"), ("R2", "Bolt"), ("R3", "Coil"))
     for closed in ("2026-05-20", "2026-08-01")
 ]
 REPS = [
     {"rep_id": "R1", "rep_name": "Ada Unmistakable", "team": "North", "manager": "Max Holm"},
     {"rep_id": "R2", "rep_name": "Ben Distinctive", "team": "North", "manager": "Max Holm"},
+    # Somebody else's, because a handout takes no folder with a review that failed.
+    {"rep_id": "R3", "rep_name": "Cleo Peculiar", "team": "North", "manager": "Mia Stern"},
 ]
 MANAGER = Author("max", "Max Holm", "manager")
 #: In this order, because some are about others.
@@ -40,7 +48,7 @@ def _say(store: Store, params: Params, rep: str, kind: str, mark: str, **more: o
 
 
 def _talk(params: Params, frozen: str) -> None:
-    """R1's review is released, R2's is not; both hold private words, R1's also words that were edited since."""
+    """R1's review is released, R2's and R3's are not; all hold private words, R1's also words that were edited since."""
     with open_store(params, create=True) as store:  # type: ignore[union-attr]
         of_rep = {"on_behalf_of": "R1"}
         _say(store, params, "R1", "self_review", "Shared", **of_rep, source="a" * 64)
@@ -70,11 +78,24 @@ def _talk(params: Params, frozen: str) -> None:
             _say(store, params, "R2", kind, "Unreleased")
         _say(store, params, "R2", "note", "Private", visibility="manager_only")
         _say(store, params, "R2", "rating", "Private", visibility="manager_only")
+        _say(store, params, "R3", "self_review", "Hidden", on_behalf_of="R3", source="c" * 64)
+        _say(store, params, "R3", "concern", "Unreleased")
+        _say(store, params, "R3", "note", "Private", visibility="manager_only")
+
+
+def _stop_at_r3(root: Path) -> None:
+    """Give the workbook a notebook that stops once it has shown everything that R3's review holds."""
+    notebook = nbformat.read(ROOT / "notebooks" / "rep_review.ipynb", as_version=4)
+    # Not at the very end: the last cell of a whole page has an output.
+    notebook.cells.insert(-1, new_code_cell("minutes = review.minutes\nassert rep != 'R3', 'no luck'"))
+    path = root / "notebooks" / "rep_review.ipynb"
+    path.parent.mkdir()
+    nbformat.write(notebook, path)
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
-    """A workbook whose pages were all made, by real notebooks, from a journal full of canaries."""
+    """A workbook whose pages were made, by real notebooks, from a journal full of canaries; R3's stop at the end."""
     root = tmp_path_factory.mktemp("canaries")
     params = workbook(
         root,
@@ -84,9 +105,11 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
         crm={"history_from": "2026-01-01"},
         people={"roles": {"max": "manager"}, "logins": {"max": "Max Holm"}, "acting_as": "max"},
     )
-    frozen = runs.freeze(params, [PERIOD])[0]
+    frozen = freezing.freeze(params, [PERIOD])[0]
     _talk(params, frozen.hash)
-    assert not runs.run(params, runs.freeze(params, [PERIOD])[0]).failed
+    _stop_at_r3(root)
+    result = runs.run(params, freezing.freeze(params, [PERIOD])[0])
+    assert {entry.subject for entry in result.failed} == {"R3"}
     return params
 
 
@@ -116,7 +139,7 @@ def test_the_rep_s_files_hold_nothing_private(book: Params) -> None:
     forbidden = [
         *(spoilt.canary(mark, kind, field) for mark in ("Private", "Old", "Hidden", "Unreleased")
           for kind in KINDS for field in spoilt.free_text(kind)),
-        "Distinctive", "Bolt", str(book.root),
+        "Distinctive", "Peculiar", "Bolt", "Coil", str(book.root),
     ]  # fmt: skip
     for path in files:
         text = path.read_text(encoding="utf-8")
@@ -138,13 +161,86 @@ def test_an_unreleased_review_tells_the_rep_nothing_of_the_manager(book: Params)
 
 
 def test_what_stands_over_all_holds_no_words(book: Params) -> None:
-    """Index, scorecard, manifest, snapshot and every slice hold no word of the conversation at all."""
-    folder = book.reports / PERIOD.name
-    files = [path for name in ("index.html", "scorecard.csv", "manifest.json") for path in folder.glob(name)]
-    files += [path for path in (book.reports / "snapshots").rglob("*") if path.suffix in (".json", ".csv")]
-    assert len(files) > 6
+    """Whatever a run leaves beside the journal and the pages of a review, logs too, holds no word of the conversation."""
+    own = {"manager", "notebooks", "rep", "minutes"}
+    files = [
+        path
+        for path in book.reports.rglob("*")
+        if path.is_file() and not path.name.startswith(("journal.db", "team.html")) and path.parent.name not in own
+    ]
+    names = {path.name for path in files}
+    assert {"index.html", "scorecard.csv", "manifest.json", "snapshot.json", "people.json"} <= names
     for path in files:
-        assert not spoilt.holds(path.read_text(encoding="utf-8"), "Canary"), path.name
+        text = path.read_bytes().decode("utf-8", "replace")
+        assert [word for word in ("Canary", str(book.root)) if spoilt.holds(text, word)] == [], path.name
+
+
+def test_a_problem_page_tells_of_nobody_but_its_review(book: Params) -> None:
+    """The page about a review that failed names it and the error; no figure, no account, no word, nobody else, no path."""
+    pages = sorted((book.reports / PERIOD.name / "problems").iterdir())
+    assert len(pages) == 2
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "Cleo Peculiar" in text
+        assert "no luck" in text
+        forbidden = ("Canary", "Unmistakable", "Distinctive", "Acme", "Bolt", "Coil", str(book.root))
+        assert [word for word in forbidden if spoilt.holds(text, word)] == [], page.name
+
+
+@pytest.fixture(scope="module")
+def parcel(book: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Max Holm's folder of the handout: R1's review is released, R2's is not."""
+    out = tmp_path_factory.mktemp("handout")
+    (made,) = hand_out(book, _standing(book), out, managers=["Max Holm"])
+    assert (made.reps, made.released) == (2, 1)
+    return made.folder
+
+
+def _standing(book: Params) -> standing.Standing:
+    return standing.of(book, conduct.frozen_period(book, PERIOD))
+
+
+@pytest.mark.parametrize(
+    ("rep", "others", "marks"),
+    [
+        ("ada", ("Distinctive", "Peculiar", "Bolt", "Coil"), ("Private", "Old", "Hidden", "Unreleased")),
+        ("ben", ("Unmistakable", "Peculiar", "Acme", "Coil"), ("Private", "Old", "Shared", "Unreleased")),
+    ],
+)
+def test_what_is_handed_to_a_rep_holds_nothing_private(
+    book: Params, parcel: Path, rep: str, others: tuple[str, ...], marks: tuple[str, ...]
+) -> None:
+    """A rep's folder holds no private word, no other rep and no path, and before release no word of the manager."""
+    (folder,) = parcel.glob(f"reps/{rep}*")
+    files = sorted(folder.iterdir())
+    assert len(files) == 2
+    words = [word for mark in marks for word in _words(mark, *KINDS).values()]
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert [word for word in (*words, *others, str(book.root)) if spoilt.holds(text, word)] == [], path.name
+
+
+def test_a_handout_holds_what_is_the_manager_s_and_no_more(book: Params, parcel: Path) -> None:
+    """The manager's own copies have the private words; the team's page and the list have none, and no other manager's rep."""
+    shown = _of(parcel, "manager/ada*.html")
+    assert [word for word in _words("Private", "note", "reply").values() if word not in shown] == []
+    assert not list(parcel.rglob("cleo*"))
+    for path in (parcel / "handout.json", *(parcel / "team").iterdir()):
+        text = path.read_text(encoding="utf-8")
+        for word in ("Canary", "Unmistakable", "Distinctive", "Peculiar", str(book.root)):
+            assert not spoilt.holds(text, word), (path.name, word)
+
+
+def test_the_calendar_and_the_status_hold_no_words(book: Params, tmp_path: Path) -> None:
+    """Who has what to do by when is no word of the conversation, no account and no path."""
+    found = conduct.status(book, _standing(book))
+    conduct.write_calendar(book, found, tmp_path / "reviews.ics")
+    # Long lines of a calendar go on after a line end and a blank.
+    calendar = (tmp_path / "reviews.ics").read_bytes().decode("utf-8").replace("\r\n ", "")
+    assert "Ada Unmistakable" in calendar
+    for text in (calendar, json.dumps(dataclasses.asdict(found), default=str)):
+        for word in ("Canary", "Acme", "Bolt", "Coil", str(book.root)):
+            assert not spoilt.holds(text, word), word
 
 
 def test_the_manager_s_copy_shows_every_word(book: Params) -> None:
@@ -179,5 +275,5 @@ def test_the_team_s_own_page_names_only_who_agreed(book: Params) -> None:
     """The page for the whole team holds no rep's name, figure or word, as nobody agreed to be on the board."""
     page = _of(book.reports / PERIOD.name, "*/rep/team.html")
     assert "Team performance review" in page
-    for word in ("Canary", "Unmistakable", "Distinctive", "Acme", "Bolt"):
+    for word in ("Canary", "Unmistakable", "Distinctive", "Peculiar", "Acme", "Bolt", "Coil"):
         assert not spoilt.holds(page, word), word

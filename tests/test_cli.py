@@ -6,13 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import Run
 from workbooks import workbook
 
-from reviewlib.cli import app, main
+from reviewlib.cli import app
 from reviewlib.evidence.kpis import MAIN
 
 GOOD = {
@@ -27,39 +27,6 @@ GOOD = {
         {"scope": "rep", "scope_id": "R2", "kpi": "revenue", "period": "2026-Q3", "value": "90"},
     ],
 }
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line as a user does, in this process."""
-
-    def call(*args: str, cwd: Path | None = None) -> Said:
-        monkeypatch.setenv("COLUMNS", "200")
-        monkeypatch.setattr(sys, "argv", ["reviewlib", *args])
-        if cwd is not None:
-            monkeypatch.chdir(cwd)
-        capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
-        captured = capfd.readouterr()
-        return Said(code, captured.out, captured.err)
-
-    return call
 
 
 def made(folder: Path) -> Path:
@@ -168,11 +135,12 @@ def test_any_kpi_can_be_switched_off(key: str, tmp_path: Path, run: Run) -> None
 def test_run_makes_everything_that_a_period_needs(tmp_path: Path, run: Run) -> None:
     """A run leaves pages for both audiences, the team's page, notebooks, index, scorecard and manifest; it can be repeated."""
     path = made(tmp_path)
-    for _ in range(2):
+    for again in (False, True):
         result = run("run", str(path), "--period", "2026-Q3", "--json", cwd=tmp_path)
         assert result.returncode == 0, result.stderr
-        rows = json.loads(result.stdout)
-        assert {row["state"] for row in rows} == {"made"}
+        rows = [json.loads(line) for line in result.stdout.splitlines()]
+        assert {(row["state"], row["period"], row["kept"]) for row in rows} == {("made", "2026-Q3", again)}
+        assert ("0 to make, 6 unchanged" if again else "6 to make, 0 unchanged") in result.stderr
     folder = tmp_path / "reports" / "book" / "2026-Q3"
     made_files = {path.relative_to(folder).parts[-2:] for path in folder.rglob("*") if path.is_file()}
     suffixes = sorted((parts[0] if len(parts) > 1 else "", Path(parts[-1]).suffix) for parts in made_files)

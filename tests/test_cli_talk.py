@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import Run
 from icalendar import Calendar
 from workbooks import workbook
 
-from reviewlib import conduct, params_file, review, runs, standing
-from reviewlib.cli import main
+from reviewlib import conduct, freezing, params_file, review, standing
 from reviewlib.conversation import people, records
 from reviewlib.conversation.entries import About
 from reviewlib.periods import Period
@@ -31,42 +28,17 @@ REPS = [
 PEOPLE = {"roles": {"max": "manager", "eve": "analyst"}, "logins": {"max": "Max Holm"}, "acting_as": "max"}
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Said]
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], book: Path) -> Run:
+def run(run: Run, book: Path) -> Run:
     """Run a command on the workbook, in this process."""
-
-    def call(command: str, *args: str) -> Said:
-        monkeypatch.setenv("COLUMNS", "200")
-        monkeypatch.setattr(sys, "argv", ["reviewlib", command, str(book), *args])
-        capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
-        captured = capfd.readouterr()
-        return Said(code, captured.out, captured.err)
-
-    return call
+    return lambda command, *args: run(command, str(book), *args)
 
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """A workbook with two teams and frozen evidence."""
     params = workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05", crm={"history_from": "2026-01-01"}, people=PEOPLE)
-    runs.freeze(params, [PERIOD])
+    freezing.freeze(params, [PERIOD])
     return params.path
 
 
@@ -134,10 +106,28 @@ def test_goals_for_many(run: Run, book: Path, tmp_path: Path) -> None:
     assert own(book).minutes().entries == ()
     goals.write_text(head + row.format(rep="R1"), encoding="utf-8")
     assert "Ada Berg: 2 recorded" in run("import-goals", str(goals)).stdout
-    run("import-goals", str(goals))
+    assert "Ada Berg: nothing new" in run("import-goals", str(goals)).stdout
     goal, milestone = own(book).minutes().of_kind("goal", "milestone")
     assert (goal.payload.baseline, goal.payload.target) == (None, 120)  # type: ignore[attr-defined]
     assert milestone.of == goal.id
+
+
+def test_a_corrected_goals_file_doubles_no_goal(run: Run, book: Path, tmp_path: Path) -> None:
+    """A row that was changed since is refused with its line and what to do; a row more is given, once."""
+    head, row = "rep,statement,deliverable,due,milestones\n", "R1,Write the guide,Guide,2026-12-31,2026-11-{day}: draft\n"
+    goals = tmp_path / "goals.csv"
+    goals.write_text(head + row.format(day=30), encoding="utf-8")
+    run("import-goals", str(goals))
+    more = "R1,Visit ten customers,Visits,2026-12-31,\n"
+    goals.write_text(head + more + row.format(day=20).replace("Write the", "Write  THE"), encoding="utf-8")
+    refused = run("import-goals", str(goals))
+    assert refused.returncode == 2
+    assert "R1 has this goal already" in refused.stderr
+    assert "line 3" in refused.stderr
+    goals.write_text(head + row.format(day=30) + more, encoding="utf-8")
+    assert "Ada Berg: 1 recorded" in run("import-goals", str(goals)).stdout
+    statements = [entry.payload.statement for entry in own(book).minutes().of_kind("goal")]  # type: ignore[attr-defined]
+    assert statements == ["Write the guide", "Visit ten customers"]
 
 
 def test_status_and_calendar(run: Run, book: Path, tmp_path: Path) -> None:
@@ -150,6 +140,30 @@ def test_status_and_calendar(run: Run, book: Path, tmp_path: Path) -> None:
     assert any("Ada Berg" in str(event["summary"]) for event in events)
     rows = json.loads(run("status", "--json").stdout)["rows"]
     assert {row["subject"]["name"] for row in rows} >= {"Ada Berg", "Ben Dorn", "North"}
+
+
+@pytest.mark.parametrize(
+    ("place", "found"), [("", "a folder is where a file belongs"), ("a file/reviews.ics", "Not a directory")]
+)
+def test_a_calendar_that_cannot_be_written(run: Run, tmp_path: Path, place: str, found: str) -> None:
+    """Where a folder has the calendar's name, or a file its folder's, the message names it by that name; nothing is left."""
+    folder = tmp_path / "calendars"
+    folder.mkdir()
+    (folder / "a file").touch()
+    said = run("status", "--ics", str(folder / place))
+    assert (said.returncode, said.stdout) == (2, "")
+    assert f"The calendar cannot be written.\n  where: {folder / place}\n  found: {found}\n" in said.stderr
+    assert [path.name for path in folder.iterdir()] == ["a file"]
+    assert [path for path in tmp_path.iterdir() if path.suffix == ".part"] == []
+
+
+def test_a_journal_that_is_empty_has_no_backup(run: Run, book: Path) -> None:
+    """A journal of no bytes ends ``backup`` with exit 2 and what to do."""
+    (params_file.load(book).reports / "journal.db").touch()
+    said = run("backup")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "The journal is damaged; no backup was made of it." in said.stderr
+    assert "restore the last backup" in said.stderr
 
 
 def test_backup_restore_verify_export(run: Run, book: Path, tmp_path: Path) -> None:

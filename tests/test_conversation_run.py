@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell
 from postgres import Server
 from workbooks import changed, workbook
 
-from reviewlib import conduct, handout, manifest, runs, standing, starter
+from reviewlib import conduct, freezing, handout, manifest, runs, standing, starter, verifying
 from reviewlib.conversation import people, records
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.errors import JournalError, NotAllowedError, ReviewError
@@ -54,7 +54,7 @@ class Book:
 
     def run(self, *reps: str) -> runs.Result:
         """Freeze and run; every page must come out unless a test says otherwise."""
-        return runs.run(self.params, runs.freeze(self.params, [PERIOD])[0], reps=reps or ("R1",))
+        return runs.run(self.params, freezing.freeze(self.params, [PERIOD])[0], reps=reps or ("R1",))
 
     def page(self, audience: str, rep: str = "R1") -> str:
         """The page of a rep's review."""
@@ -100,7 +100,7 @@ def lay_notebooks(folder: Path) -> None:
 def book(tmp_path: Path) -> Book:
     lay_notebooks(tmp_path)
     params = workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05", crm={"history_from": "2026-01-01"}, people=PEOPLE)
-    runs.freeze(params, [PERIOD])
+    freezing.freeze(params, [PERIOD])
     return Book(params)
 
 
@@ -166,12 +166,12 @@ def test_what_both_sides_signed_is_never_made_again(book: Book) -> None:
     assert path.read_bytes() == signed
     amendment = path.with_name(f"{path.stem}-amendment-1.html")
     assert "The meeting was on the 22nd." in amendment.read_text(encoding="utf-8")
-    assert conduct.verify(book.params).problems == ()
+    assert verifying.verify(book.params).problems == ()
     path.write_bytes(signed.replace(b"not mine", b"all mine"))
     result = book.run()
     assert [one.key for one in result.failed] == ["rep:R1:rep"]
     assert "changed since" in str(result.failed[0].error)
-    assert any("changed since" in problem for problem in conduct.verify(book.params).problems)
+    assert any("changed since" in problem for problem in verifying.verify(book.params).problems)
     assert path.read_bytes() != signed
 
 
@@ -263,13 +263,14 @@ def test_an_export_says_what_is_recorded_by_then(book: Book, tmp_path: Path) -> 
 
 
 def test_a_signed_page_that_the_manifest_forgot_is_left_alone(book: Book) -> None:
-    """Without its manifest a run does not make signed pages again: it says so, also the second time."""
+    """Without manifest and log a run does not make signed pages again: it says so, also the second time."""
     book.release()
     book.sign()
     book.run()
     entry = manifest.read(book.folder)["rep:R1:rep"]
     signed = (book.folder / entry.page).read_bytes()
-    (book.folder / "manifest.json").unlink()
+    (book.folder / manifest.NAME).unlink()
+    (book.folder / manifest.LOG).unlink()
     for _ in range(2):
         result = book.run()
         assert {one.key for one in result.failed} == {"rep:R1:rep", "rep:R1:manager"}
@@ -314,7 +315,7 @@ def test_a_damaged_journal_moves_no_period(book: Book) -> None:
     for path in book.params.reports.glob("journal.db*"):
         path.unlink()
     with pytest.raises(JournalError):
-        runs.freeze(changed(book.params, title="Other"), [PERIOD])
+        freezing.freeze(changed(book.params, title="Other"), [PERIOD])
     assert (book.folder / "current").read_text(encoding="utf-8") == before
 
 
@@ -330,7 +331,7 @@ def test_a_manager_s_login_touches_its_own_reviews_only(tmp_path: Path, postgres
         records={"database": postgres_server.url(database)},
     )  # fmt: skip
     conduct.journal_init(owner)
-    frozen = runs.freeze(owner, [PERIOD])[0]
+    frozen = freezing.freeze(owner, [PERIOD])[0]
     conduct.journal_init(owner)
 
     def book_of(login: str) -> Book:
@@ -350,8 +351,8 @@ def test_a_manager_s_login_touches_its_own_reviews_only(tmp_path: Path, postgres
     standing.lay_minutes(book_of("max").params, book_of("max").stands)
     assert "Words for Ben." in path.read_text(encoding="utf-8")
     with pytest.raises(NotAllowedError, match="part of the journal"):
-        conduct.verify(book_of("max").params)
-    assert conduct.verify(book_of("eve").params).problems == ()
+        verifying.verify(book_of("max").params)
+    assert verifying.verify(book_of("eve").params).problems == ()
 
 
 def test_the_team_s_board_shows_what_its_reps_agreed_to(book: Book) -> None:
@@ -362,7 +363,7 @@ def test_the_team_s_board_shows_what_its_reps_agreed_to(book: Book) -> None:
     book.release()
 
     def board() -> str:
-        runs.run(book.params, runs.freeze(book.params, [PERIOD])[0], teams=["North"])
+        runs.run(book.params, freezing.freeze(book.params, [PERIOD])[0], teams=["North"])
         return next(book.folder.glob("*/rep/team.html")).read_text(encoding="utf-8")
 
     assert "Best quarter" not in board()

@@ -14,7 +14,7 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from reviewlib import params_file, runs, starter
+from reviewlib import freezing, params_file, starter
 from reviewlib.cli import app, main
 from reviewlib.conversation.goalfile import Known, read_goals
 from reviewlib.evidence import kpis, sample, sources
@@ -41,7 +41,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo workbook with frozen evidence, outside the checkout."""
     folder = tmp_path_factory.mktemp("demo")
     params = params_file.load(starter.make_demo(folder))
-    runs.freeze(params, [Period.parse("2026-Q3")])
+    freezing.freeze(params, [Period.parse("2026-Q3")])
     return folder
 
 

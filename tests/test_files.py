@@ -77,6 +77,41 @@ def test_files_are_on_disk_before_they_are_moved_in(tmp_path: Path, monkeypatch:
     assert steps == ["file", "file", "move", "move", "folder"]
 
 
+def test_staged_files_wait_to_be_moved_in(tmp_path: Path) -> None:
+    """Staged files are whole beside their places, and the old ones stay until they are moved in; what is swept is gone."""
+    path = tmp_path / "page.html"
+    files.write(path, "old")
+    staged = files.stage({path: "new"})
+    assert path.read_text() == "old"
+    assert staged[path].read_text() == "new"
+    files.move_in(staged)
+    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"page.html": "new"}
+    files.stage({tmp_path / "deep" / "other.html": "never"})
+    files.sweep(tmp_path)
+    assert [entry.name for entry in tmp_path.rglob("*") if entry.is_file()] == ["page.html"]
+
+
+def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
+    """Where a folder stands in a file's place, the error names the place, and nothing is left beside it."""
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        files.write(tmp_path / "page.html", "new")
+    assert caught.value.filename == str(tmp_path / "page.html")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_lines_are_added_whole(tmp_path: Path) -> None:
+    """A line goes on disk at once, for the owner only; after half a line that a killed writer left, it starts on its own."""
+    path = tmp_path / "deep" / "log.jsonl"
+    files.append_line(path, "one")
+    files.append_line(path, "zwei ü")
+    assert path.read_text(encoding="utf-8") == "one\nzwei ü\n"
+    assert _mode(path) == 0o600
+    path.write_text("one\nha", encoding="utf-8")
+    files.append_line(path, "two")
+    assert path.read_text(encoding="utf-8") == "one\nha\ntwo\n"
+
+
 def test_a_group_may_read(tmp_path: Path) -> None:
     """With a group, files are 0640 and folders 0750, and both belong to it."""
     group = grp.getgrgid(os.getgid()).gr_name

@@ -210,7 +210,7 @@ def test_an_error_stands_at_its_field(table: Table, spec: Spec, values: dict[str
 def test_an_error_of_the_whole_is_said_below(table: Table) -> None:
     """What is wrong with no single field stands at the button."""
     form = table.save(feedback.FEEDBACK, **POINT | {"kpi": ""})
-    assert "link it to a figure" in form.status.value
+    assert "Link it to a figure" in form.status.value
     assert table.entries() == []
 
 
@@ -233,6 +233,47 @@ def test_a_conflict_shows_both_texts(table: Table) -> None:
     assert "Mine." in form.status.value
     assert form.choice.layout.display == ""
     assert [entry.payload.text for entry in table.entries()] == ["Theirs."]  # type: ignore[attr-defined]
+
+
+def test_a_conflict_shows_both_texts_in_the_same_words(table: Table) -> None:
+    """What was chosen from a list stands on both sides as the list says it, not as the journal holds it."""
+    shown = _overtaken(table).status.value
+    figure = table.desk.review.kpis["win_rate"].label
+    for words in ("Strength", figure):
+        assert shown.count(f">{words}<") == 2, words
+    for value in ("strength", "win_rate"):
+        assert f">{value}<" not in shown
+
+
+def test_a_form_asks_what_to_change_once_there_is_something(table: Table) -> None:
+    """A list with nothing in it but a new one is not shown; the first save brings it."""
+    form = table.form(feedback.FEEDBACK, **POINT)
+    assert form.picker is not None
+    assert form.picker.box.layout.display == "none"
+    form.save.click()
+    assert form.picker.box.layout.display == ""
+    assert Form(table.desk, feedback.FEEDBACK).picker.box.layout.display == ""  # type: ignore[union-attr]
+
+
+def test_everything_that_is_to_be_chosen_is_named_at_once(table: Table) -> None:
+    """Neither what the rep's word is on nor the word itself is chosen: both fields say so after one click."""
+    form = table.save(recognition.BOARD)
+    for name in ("of", "agrees"):
+        assert "choose one" in form.controls[name].message.value
+    assert "To correct: On, Agrees." in form.status.value
+
+
+def test_what_is_wrong_with_a_form_as_a_whole_is_a_sentence(table: Table) -> None:
+    """Below the button it begins with a capital letter."""
+    assert "Every part is empty; write at least one" in table.save(feedback.SELF_REVIEW).status.value
+
+
+def test_what_is_filled_in_is_not_asked_for(table: Table) -> None:
+    """The snapshot of a disputed figure is no field of the form, and stands in the entry."""
+    form = table.save(feedback.DISPUTE, kpi="win_rate", reason="One deal was won in June.")
+    assert "snapshot" not in form.controls
+    (entry,) = table.entries("dispute")
+    assert entry.payload.snapshot  # type: ignore[attr-defined]
 
 
 def test_a_conflict_is_settled_with_mine(table: Table) -> None:

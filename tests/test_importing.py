@@ -173,6 +173,56 @@ def test_an_old_file_imported_after_a_newer_one_changes_nothing(records: Records
     assert [entry.payload.model_dump()["text"] for entry in _live(records, "concern")] == ["B"]
 
 
+def test_a_reply_of_the_meeting_is_not_doubled_by_the_form_that_shows_it(records: Records) -> None:
+    """A fresh form has it in its field, also after the manager edited what it is about; changed, it takes its place."""
+    said = letters.release(records)["feedback"]
+    records.write("reply", of=said.id, text="Thanks, I agree.", on_behalf=True)
+    records.write("feedback", supersedes=said.id, stance="strength", kpi="win_rate", text="You close early, v2.")
+    form = letters.form(records)
+    assert "Thanks, I agree." in form
+    assert _import(records, form).entries == ()
+    for text in ("Thanks, I agree. Often.", "Thanks!"):
+        _import(records, letters.fill(form, Reply_F1=text))
+        assert [entry.payload.model_dump()["text"] for entry in _live(records, "reply")] == [text]
+    assert _import(records, letters.form(records)).entries == ()
+
+
+def test_a_reply_of_a_form_that_did_not_show_the_other_comes_beside_it(records: Records) -> None:
+    """What the manager wrote down after the form was made is not replaced; edited since, both texts are shown."""
+    said = letters.release(records)["feedback"]
+    old = letters.form(records)
+    first = records.write("reply", of=said.id, text="In the meeting.", on_behalf=True)
+    fresh = letters.form(records)
+    _import(records, letters.fill(old, Reply_F1="By mail."))
+    assert [entry.payload.model_dump()["text"] for entry in _live(records, "reply")] == ["In the meeting.", "By mail."]
+    records.write("reply", of=said.id, text="In the meeting, edited.", on_behalf=True, supersedes=first.id)
+    assert _import(records, fresh).entries == ()
+    with pytest.raises(ConflictError):
+        _import(records, letters.fill(fresh, Reply_F1="In the meeting, by me."))
+
+
+def test_a_reply_that_a_signature_covers_stays_and_another_comes_beside_it(records: Records) -> None:
+    """After the manager has signed an answer is still taken whole."""
+    said = letters.release(records)["feedback"]
+    records.write("reply", of=said.id, text="In the meeting.", on_behalf=True)
+    form = letters.form(records)
+    records.write("signoff", how="agree", name="Daniel Brandt")
+    assert [entry.supersedes for entry in _import(records, letters.fill(form, Reply_F1="By mail.")).entries] == [None]
+
+
+def test_the_comment_of_a_withdrawn_signature_goes_with_it(records: Records) -> None:
+    """Who does not agree any more with their own refusal does not sign "agree" over its comment; the same word keeps it."""
+    letters.release(records)
+    form = letters.form(records)
+    refusal = {"Signature_name": "Ella Byrne", "Signature_word": "read, do not agree"}
+    _import(records, letters.fill(form, **refusal, Signature_comment="I refuse the figures."))
+    _import(records, letters.fill(form, **refusal | {"Signature_name": "E. Byrne"}))
+    assert [entry.payload.model_dump()["comment"] for entry in _live(records, "signoff")] == ["I refuse the figures."]
+    _import(records, letters.fill(form, **refusal | {"Signature_word": "agree"}))
+    signed = [entry.payload.model_dump() for entry in _live(records, "signoff")]
+    assert [(one["how"], one["comment"]) for one in signed] == [("agree", "")]
+
+
 def test_an_empty_field_leaves_what_is_recorded(records: Records) -> None:
     """A part that was answered before stays when a later answer leaves it empty."""
     empty = letters.form(records)

@@ -81,6 +81,21 @@ def test_the_manager_may_once_nothing_is_hidden(records: Records, tmp_path: Path
     assert "HIDDEN" in _export(records, tmp_path / "again", "dan")[0].read_text(encoding="utf-8")
 
 
+def test_a_new_manager_exports_nothing_that_the_former_one_kept(records: Records, tmp_path: Path) -> None:
+    """After a change of team the export of the new manager holds what was shared and says what is not in it."""
+    moved = [("R-1", "Ella Byrne", "South", "Lucía Ferrer"), *records_fixture.REPS[1:]]
+    records_fixture.freeze_names(records.params, "2026-Q3", reps=moved)
+    records_fixture.as_login(records.params, "lucia").write("note", text="MY-OWN-NOTE")
+    texts = {}
+    for login in ("lucia", "ana"):
+        data, page = (path.read_text(encoding="utf-8") for path in _export(records, tmp_path / login, login))
+        texts[login] = page
+        assert all(("KEPT-FROM-THE-REP" in text) == (login == "ana") and "MY-OWN-NOTE" in text for text in (data, page))
+        assert json.loads(data)["left_out"] == (1 if login == "lucia" else 0)
+    assert "Left out: 1 that managers of other teams kept from the rep" in texts["lucia"]
+    assert "Left out" not in texts["ana"]
+
+
 def test_an_unknown_rep_is_named(records: Records, tmp_path: Path) -> None:
     """An id that the journal does not know is said to be unknown."""
     with pytest.raises(SubjectError, match="R-9"):

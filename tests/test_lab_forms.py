@@ -20,7 +20,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from reviewlib import params_file
-from reviewlib.conversation.entries import Entry, current
+from reviewlib.conversation import people, records
+from reviewlib.conversation.entries import About, Entry, current
+from reviewlib.conversation.records import Records
 from reviewlib.conversation.store import open_store
 
 PERIOD = "2026-Q3"
@@ -451,6 +453,51 @@ def test_unsaved_words_survive_run_all(chromium: Browser, lab: Lab) -> None:
         assert entries(lab.folder, "R-012") == []
         form.save()
     assert [said(entry)["text"] for entry in entries(lab.folder, "R-012")] == ["Not lost."]
+
+
+def versions(workbook: Path, rep: str) -> list[str]:
+    """Every text that the journal holds of a rep's feedback, in the order of its chain."""
+    store = open_store(params_file.load(workbook / "params" / "demo.yaml"))
+    assert store is not None
+    with store:
+        return [said(entry)["text"] for entry in store.entries(subject=("rep", rep), period=PERIOD, kind="feedback")]
+
+
+def _overtaken(form: Form, beside: Records, *, theirs: str, mine: str) -> Locator:
+    """Change the one feedback entry in another window first, then here; return where both texts are shown."""
+    (entry,) = beside.minutes().of_kind("feedback")
+    beside.write("feedback", supersedes=entry.id, stance="improve", kpi="cycle_days", text=theirs)
+    form.fill({"Feedback": mine}).press()
+    panel = form.body.locator(".two")
+    expect(panel.locator("> div").nth(0)).to_contain_text(theirs)
+    expect(panel.locator("> div").nth(1)).to_contain_text(mine)
+    return panel
+
+
+def test_who_saves_second_is_shown_both_texts_and_chooses(chromium: Browser, lab: Lab) -> None:
+    """Saved meanwhile in another window: both texts stand there in the same words, either can be kept, every version stays."""
+    rep, params = "R-017", params_file.load(lab.folder / "params" / "demo.yaml")
+    beside = records.open_records(params, About("rep", rep, PERIOD), person=people.person_of(params, "daniel"))
+    with browser.view(chromium, lab.address(points_notebook(lab.folder, rep)), server=lab.url) as seen:
+        assert_ran(run_all(seen.page))
+        form = Manager(seen.page).open("Write feedback", "Save feedback")
+        form.fill({"Strength or area to improve": "Strength", "Figure": "Win rate", "Feedback": "First."}).save()
+        panel = _overtaken(form, beside, theirs="Theirs.", mine="Mine, not kept.")
+        expect(form.body.get_by_role("alert").first).to_contain_text("Not saved: somebody else saved first.")
+        expect(panel.locator("> div").nth(0)).to_contain_text(re.compile("Area to improve.*Sales cycle", re.DOTALL))
+        expect(panel.locator("> div").nth(1)).to_contain_text(re.compile("Strength.*Win rate", re.DOTALL))
+        assert _axe(seen.page, ".rl-forms") == []
+        assert versions(lab.folder, rep) == ["First.", "Theirs."]
+        form.body.get_by_role("button", name="Keep theirs").click()
+        expect(form.field("Feedback")).to_have_value("Theirs.")
+        expect(panel).to_have_count(0)
+        _overtaken(form, beside, theirs="Theirs again.", mine="Mine, after all.")
+        form.body.get_by_role("button", name="Save mine instead").click()
+        expect(form.body.locator(".echo")).to_contain_text("Mine, after all.", timeout=60_000)
+        expect(form.body.get_by_role("button", name="Save mine instead")).to_be_hidden()
+        expect(seen.page.locator("section#feedback")).to_contain_text("Mine, after all.")
+    assert versions(lab.folder, rep) == ["First.", "Theirs.", "Theirs again.", "Mine, after all."]
+    assert [said(entry)["text"] for entry in entries(lab.folder, rep)] == ["Mine, after all."]
 
 
 def _axe(page: Page, within: str) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from browser import axe, launch, overflow, view
 
-from reviewlib import params_file, runs
+from reviewlib import freezing, params_file, runs
 from reviewlib.pages.labels import Style, value
 from reviewlib.periods import Period
 from reviewlib.press.export import inspect_page
@@ -43,7 +43,7 @@ def run(folder: Path, period: str) -> runs.Result:
     path.parent.mkdir()
     path.write_text(text, encoding="utf-8")
     params = params_file.load(path)
-    (frozen,) = runs.freeze(params, [Period.parse(period)])
+    (frozen,) = freezing.freeze(params, [Period.parse(period)])
     return runs.run(params, frozen, workers=os.cpu_count())
 
 

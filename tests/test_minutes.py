@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from talk import Talk
 
 from reviewlib.conversation.entries import About, Entry
-from reviewlib.conversation.minutes import LOOKED_BACK_AT, Minutes, for_board, take
+from reviewlib.conversation.minutes import LOOKED_BACK_AT, Minutes, Reach, for_board, take
 from reviewlib.periods import FiscalYear
 
 PERIODS: Final = ("2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4")
@@ -140,6 +140,51 @@ def test_only_ids_of_what_is_shown_are_kept() -> None:
     goal = before.manager("goal", statement="More")
     assert now.minutes("manager", before).roots == {goal.id: goal.id}
     assert old.id not in json.dumps(now.minutes("manager", before).as_data())
+
+
+def reading(talk: Talk, reach: Reach | None, *earlier: Talk) -> Minutes:
+    """The manager's minutes, as far as who reads them may read."""
+    entries = [entry for one in (*earlier, talk) for entry in one.entries]
+    return take(entries, talk.about, audience="manager", fiscal=FiscalYear(), reach=reach)
+
+
+def test_managers_who_do_not_lead_a_rep_read_what_is_released_and_shared() -> None:
+    """Before release they are told which parts are in, and after it what the rep reads; nothing else leaves a trace."""
+    talk, others = Talk(), Reach(frozenset({"Daniel Brandt", "Lucía Ferrer"}), "North", leading=False)
+    talk.rep("self_review", perspective="canary")
+    concern = talk.manager("concern", text="canary", visibility="manager_only")
+    talk.manager("feedback", stance="strength", kpi="revenue", text="Good")
+    talk.manager("reply", of=concern.id, text="canary")
+    before = reading(talk, others)
+    assert (before.entries, before.state.name, before.withheld) == ((), "feedback_in", ("self_review", "feedback"))
+    assert before.state.head is before.state.answer is before.state.feedback is None
+    assert "Good" not in json.dumps(before.as_data())
+    assert "canary" not in json.dumps(before.as_data())
+    talk.manager("release", snapshot="abc")
+    after = reading(talk, others)
+    assert after.entries == talk.minutes("rep").entries
+    assert not any(entry.id in json.dumps(after.as_data()) for entry in talk.entries if entry.visibility == "manager_only")
+    assert after.partial
+    assert Minutes.from_data(json.loads(json.dumps(after.as_data()))) == after
+
+
+def test_what_was_kept_from_a_rep_in_another_team_is_not_read_in_the_next() -> None:
+    """Neither a private concern of the former team nor what is about it; what was shared there comes along."""
+    before, now = Talk(period="2026-Q2"), Talk()
+    private = before.manager("concern", text="canary", visibility="manager_only")
+    before.manager("update", of=private.id, status="open", note="canary", visibility="manager_only")
+    shared = before.manager("concern", text="Load")
+    for reach, seen in (
+        (None, 3),
+        (Reach(frozenset({"Eve"}), "North"), 3),
+        (Reach(frozenset({"Eve"}), "South"), 1),
+        (Reach(frozenset({"Eve"}), None), 1),
+        (Reach(frozenset({"Daniel Brandt"}), "South"), 3),
+    ):
+        minutes = reading(now, reach, before)
+        assert len(minutes.earlier) == seen
+        assert shared in minutes.earlier
+        assert ("canary" in json.dumps(minutes.as_data())) == (seen == 3)
 
 
 def board(talk: Talk) -> list[str]:

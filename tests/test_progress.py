@@ -147,13 +147,15 @@ def test_what_is_reached_is_never_behind() -> None:
         ("2026-11-20", 0.45, "behind", "2026-Q4 is not complete, so nothing is decided yet."),
         ("2026-11-20", 0.5, "on_track", "2026-Q4 is not complete, so nothing is decided yet."),
         ("2026-11-20", None, "open", None),
-        ("2026-11-15", 0.45, "missed", None),
+        ("2026-11-15", 0.45, "behind", "2026-Q4 is not complete, so nothing is decided yet."),
+        ("2026-11-15", 0.5, "on_track", "2026-Q4 is not complete, so nothing is decided yet."),
+        ("2026-12-30", 0.45, "behind", "2026-Q4 is not complete, so nothing is decided yet."),
         ("2026-12-31", 0.45, "missed", None),
         ("2026-12-31", None, "lapsed", None),
     ],
 )
 def test_a_figure_decides_once_its_period_is_complete(as_of: str, value: float | None, status: str, words: str | None) -> None:
-    """Due in mid-quarter, a goal waits for the quarter's end, unless the figure is that of the due date itself."""
+    """Due in mid-quarter, a goal waits for the quarter's end, also on the due date itself: what is decided does not change."""
     figures = track(0.4, value, names=("2026-Q3", "2026-Q4"))
     found = held(RATE | {"due": "2026-11-15"}, figures, agreed="2026-Q3", review="2026-Q4", as_of=as_of)
     assert found.status == status
@@ -238,6 +240,63 @@ def test_who_started_later_is_counted_from_then_on() -> None:
     figures = track(None, 11, 12, 21, names=NAMES[1:5], kpi="new_customers", adds=True, started=dt.date(2026, 4, 1))
     found = held(YEAR, figures, agreed="2026-Q1", review="2026-Q4", as_of="2027-01-10")
     assert (found.status, found.value) == ("met", 44)
+
+
+def test_the_pace_of_a_sum_begins_with_the_rep() -> None:
+    """Who came on the first of July has half of the year for the year's target, and is not behind for the other half."""
+    figures = track(None, None, 23, names=NAMES[1:4], kpi="new_customers", adds=True, started=dt.date(2026, 7, 1))
+    found = held(YEAR, figures)
+    assert found.pace == pytest.approx(92 / 184)
+    assert (found.status, found.value) == ("on_track", 23)
+    long_ago = replace(figures, points=customers(8, 11, 4).points, started=dt.date(2020, 1, 1))
+    assert held(YEAR, long_ago).pace == pytest.approx(273 / 365)
+
+
+@pytest.mark.parametrize(
+    ("due", "words"),
+    [
+        ("2026-09-30", ("45 by 30 September 2026, 5 above the target of 40.",)),
+        (
+            "2026-07-15",
+            (
+                "45 by 30 September 2026, 5 above the target of 40.",
+                "2026-Q3 counts as a whole, though the goal was due on 15 July 2026.",
+            ),
+        ),
+    ],
+)
+def test_a_sum_that_is_due_before_its_period_ends_says_until_when_it_counts(due: str, words: tuple[str, ...]) -> None:
+    """It is not the sum of the whole year, and the quarter that holds the due date counts to its end."""
+    goal = YEAR | {"target": 40, "due": due, "baseline": None}
+    found = held(goal, customers(10, 10, 25))
+    assert (found.status, found.words[: len(words)]) == ("met", words)
+    later = held(goal, customers(10, 10, 25, 30, names=NAMES[1:5]), review="2026-Q4", as_of="2027-01-10")
+    assert (later.status, later.value, later.words[: len(words)]) == ("met", 45, words)
+    whole = held(YEAR, customers(8, 11, 12, 13, names=NAMES[1:5]), review="2026-Q4", as_of="2027-01-10")
+    assert whole.words[0] == "44 in FY2026, exactly the target of 44."
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "better", "status"),
+    [
+        (120, 40, "higher", "open"),
+        (120, 125, "higher", "on_track"),
+        (90, 40, "higher", "open"),
+        (90, 95, "higher", "on_track"),
+        (120, 40, "lower", "open"),
+        (120, 130, "lower", "open"),
+    ],
+)
+def test_what_adds_up_has_no_pace_in_a_part_of_its_period(target: float, value: float, better: Any, status: str) -> None:
+    """Five weeks of a quarter are no quarter: no verdict, no share and no pace but where the target is reached for good."""
+    goal = {"kpi": "new_customers", "baseline": 100, "target": target, "due": "2026-12-31"}
+    figures = track(100, value, names=("2026-Q2", "2026-Q3"), adds=True, better=better)
+    part = held(goal, figures, as_of="2026-08-05")
+    assert part.status == status
+    if status == "open":
+        assert (part.share, part.pace, part.expected) == (None, None, None)
+        assert part.words[1] == "2026-Q3 is not complete, so there is no pace yet."
+    assert held(goal, figures, as_of="2026-09-30").status in ("on_track", "behind")
 
 
 @pytest.mark.parametrize(("started", "status", "value"), [(None, "lapsed", None), (dt.date(2026, 5, 4), "missed", 800)])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,8 @@ from records_fixture import PEOPLE, REPS, as_login, freeze_names, talking
 from workbooks import changed
 
 from reviewlib.conversation import records, upkeep
-from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation.entries import About, Entry, Head
+from reviewlib.conversation.minutes import Minutes
 from reviewlib.conversation.records import New, Records
 from reviewlib.conversation.store import MovedError, Store, open_store
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError, SnapshotError, SubjectError
@@ -309,6 +312,81 @@ def test_a_missing_journal_is_not_begun_anew(params: Params, dan: Records) -> No
     assert dan.minutes().entries == (entry,)
 
 
+def remember_all(params: Params) -> None:
+    """Write what a run remembers of the journal as it is."""
+    rows = [
+        {"review": [about.kind, about.subject, about.period], "sequence": head.sequence, "hash": head.hash}
+        for about, head in heads_of(params).items()
+    ]
+    (params.reports / "2026-Q3" / "manifest.json").write_text(json.dumps({"journal": rows}), encoding="utf-8")
+
+
+def heads_of(params: Params) -> dict[About, Head]:
+    store = open_store(params)
+    assert store is not None
+    with store:
+        return store.heads()
+
+
+def spoil(params: Params, statement: str) -> None:
+    """Change the journal's file past the program."""
+    with closing(sqlite3.connect(params.reports / "journal.db")) as raw:
+        for name in ("entries_no_update", "entries_no_delete"):
+            raw.execute(f"DROP TRIGGER IF EXISTS {name}")
+        raw.execute(statement)
+        raw.commit()
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("DELETE FROM entries WHERE sequence > 1", "the journal ends with entry 1, and 3 are remembered"),
+        ("DELETE FROM entries WHERE sequence = 2", "follows a gap"),
+        ("UPDATE entries SET payload = replace(payload, 'agree', 'refused')", "does not hold the words"),
+        ("DELETE FROM entries WHERE subject = 'R-1'", "has no entries of this review, and 3 are remembered"),
+    ],
+)
+def test_nothing_is_written_onto_a_journal_that_lost_something(
+    params: Params, dan: Records, statement: str, found: str
+) -> None:
+    """A signed review whose end was cut off is not opened again by the next word; other reviews are written on."""
+    other = as_login(params, "dan", subject="R-2")
+    other.write("note", text="Of another")
+    dan.write("feedback", **GOOD)
+    dan.write("release")
+    dan.write("signoff", how="agree", name="D")
+    remember_all(params)
+    spoil(params, statement)
+    before = heads_of(params)
+    with pytest.raises(JournalError, match="not what it was") as caught:
+        dan.write("concern", text="x")
+    assert found in str(caught.value.found)
+    assert "Restore the journal from its latest backup" in str(caught.value.do)
+    assert heads_of(params) == before
+    assert as_login(params, "dan", kind="team", subject="North").write("note", text="x").sequence == 1
+
+
+def test_an_emptied_journal_takes_nothing_for_any_review(params: Params, dan: Records) -> None:
+    """Where all rows are gone, or the file has no byte left, no review is begun, whether it was remembered or not."""
+    dan.write("feedback", **GOOD)
+    remember_all(params)
+    spoil(params, "DELETE FROM entries")
+    other = as_login(params, "dan", subject="R-2")
+    with pytest.raises(JournalError, match="The journal is missing"):
+        other.write("note", text="x")
+    assert heads_of(params) == {}
+    for file in params.reports.glob("journal.db*"):
+        file.unlink()
+    (params.reports / "journal.db").touch()
+    for do in (partial(other.write, "note", text="x"), dan.minutes):
+        with pytest.raises(JournalError, match="The journal is missing") as caught:
+            do()
+        assert "reviewlib restore book.yaml" in str(caught.value.do)
+    (params.reports / "2026-Q3" / "manifest.json").unlink()
+    with pytest.raises(JournalError, match="not set up"):
+        other.write("note", text="x")
+
+
 def test_a_journal_of_which_nothing_is_remembered_is_begun(params: Params, dan: Records) -> None:
     """A run before anything was said remembers no entries."""
     remember(params, "2026-Q3")
@@ -468,6 +546,45 @@ def test_the_same_id_with_other_words_is_refused(dan: Records) -> None:
         dan.write("feedback", id="save-1", **GOOD | {"text": "Other"})
 
 
+def test_a_save_that_is_tried_again_is_the_one_that_was_asked_for(dan: Records) -> None:
+    """The same id and words for other readers, or in place of another entry, is another save, and refused."""
+    first = dan.write("feedback", **GOOD)
+    dan.write("concern", id="shown", text="Worry")
+    kept = dan.write("concern", id="kept", text="Worry", visibility="manager_only")
+    dan.write("feedback", id="new", **GOOD | {"text": "Two"})
+    assert dan.write("concern", id="kept", text="Worry", visibility="manager_only") == kept
+    for again in (
+        partial(dan.write, "concern", id="shown", text="Worry", visibility="manager_only"),
+        partial(dan.write, "concern", id="kept", text="Worry"),
+        partial(dan.write, "feedback", id="new", **GOOD | {"text": "Two"}, supersedes=first.id),
+    ):
+        with pytest.raises(JournalError, match="belongs to another entry"):
+            again()
+
+
+def test_what_was_kept_by_itself_is_the_same_save(dan: Records) -> None:
+    """A reply on a private concern was private without being asked for, and is found again, also when that has changed."""
+    concern = dan.write("concern", text="Quiet", visibility="manager_only")
+    private = dan.write("reply", id="on-private", of=concern.id, text="x")
+    shared = dan.write("concern", text="Quiet", supersedes=concern.id)
+    public = dan.write("reply", id="on-shared", of=shared.id, text="y")
+    assert (private.visibility, public.visibility) == ("manager_only", "shared")
+    assert dan.write("reply", id="on-private", of=concern.id, text="x") == private
+    dan.write("concern", text="Quiet", visibility="manager_only", supersedes=shared.id)
+    assert dan.write("reply", id="on-shared", of=shared.id, text="y") == public
+
+
+def test_two_who_import_one_file_at_once_are_both_told_that_it_is_recorded(params: Params, dan: Records) -> None:
+    """The second gets the entries of the first; the same words from another file, or by hand, are a conflict of ids."""
+    items = [New("concern", {"text": "Load"}, id="mail-1", on_behalf=True, source=SOURCE)]
+    first = dan.write_all(items)
+    assert as_login(params, "ana").write_all(items) == first
+    assert first[0].author == "dan"
+    for other in (replace(items[0], source="6a" * 32), replace(items[0], fields={"text": "Other"})):
+        with pytest.raises(JournalError, match="belongs to another entry"):
+            as_login(params, "ana").write_all([other])
+
+
 def test_several_entries_are_written_all_or_none(params: Params, dan: Records) -> None:
     """A goal and its milestones are one save; where one is wrong nothing is stored."""
     goal = New("goal", {"statement": "More"}, id="goal-1")
@@ -534,13 +651,12 @@ def test_history_shows_every_version_that_may_be_read(dan: Records, ella: Record
 
 
 def test_history_holds_nothing_that_was_made_private(dan: Records) -> None:
-    """A concern made private after release, and the update of it, have no version for the rep."""
+    """A concern made private before release, and the update of it, have no version for the rep."""
     ella = as_login(dan.params, "ella")
     concern = dan.write("concern", text="canary")
     update = dan.write("update", of=concern.id, status="open", note="canary")
-    dan.write("release")
-    assert ella.history(concern.id) == [concern]
     dan.write("concern", text="canary", visibility="manager_only", supersedes=concern.id)
+    dan.write("release")
     assert ella.history(concern.id) == ella.history(update.id) == []
     assert len(dan.history(concern.id)) == 2
 
@@ -570,6 +686,79 @@ def test_a_teams_minutes_hold_those_of_its_reps(params: Params, dan: Records) ->
     assert set(dan.minutes().members) == set()
 
 
+TWO = (*REPS, ("R-5", "Kim Ode", "North", "Lucía Ferrer"))
+
+
+def texts(minutes: Minutes) -> list[str]:
+    return [getattr(entry.payload, "text", "") for entry in (*minutes.earlier, *minutes.entries) if entry.kind != "release"]
+
+
+def test_a_team_of_two_managers_has_one_copy_for_both(params: Params) -> None:
+    """It holds of each rep what was released and is shared; who opens it in a notebook reads more of their own reps only."""
+    freeze_names(params, "2026-Q3", reps=TWO)
+    kim = as_login(params, "lucia", subject="R-5")
+    for who in (kim, as_login(params, "dan")):
+        for kind, more in (("note", {}), ("concern", {"visibility": "manager_only"}), ("concern", {})):
+            who.write(kind, text=f"{who.person.login} {kind} {more.get('visibility', 'shared')}", **more)
+    as_login(params, "lucia", kind="team", subject="North").write("note", text="of the team")
+
+    def copies_of_north() -> dict[str, dict[str, list[str]]]:
+        opened = {login: as_login(params, login, kind="team", subject="North") for login in ("dan", "lucia", "ana")}
+        found = {login: each.minutes() for login, each in opened.items()}
+        found["page"] = records.read_minutes(params, opened["dan"].about, "manager")
+        assert {login: texts(each) for login, each in found.items()} == {key: ["of the team"] for key in found}
+        return {login: {rep: texts(found[login].members[rep]) for rep in ("R-1", "R-5")} for login in found}
+
+    whole = {
+        rep: [f"{login} note shared", f"{login} concern manager_only", f"{login} concern shared"]
+        for rep, login in (("R-1", "dan"), ("R-5", "lucia"))
+    }
+    nothing: dict[str, list[str]] = {"R-1": [], "R-5": []}
+    expected = {"dan": nothing | {"R-1": whole["R-1"]}, "lucia": nothing | {"R-5": whole["R-5"]}, "ana": whole, "page": nothing}
+    assert copies_of_north() == expected
+    kim.write("release")
+    shared = {"R-5": ["lucia concern shared"]}
+    assert copies_of_north() == expected | {"dan": expected["dan"] | shared, "page": nothing | shared}
+
+
+def test_a_team_of_one_manager_keeps_what_is_the_managers(params: Params, dan: Records) -> None:
+    """The copy of a team that one manager leads holds that manager's notes on the reps, and nobody else's."""
+    dan.write("note", text="Mine")
+    freeze_names(params, "2026-Q3", reps=(*REPS[:2], ("R-3", "Ines Rey", "North", None), REPS[3]))
+    as_login(params, "ana", subject="R-3").write("note", text="Of nobody's rep")
+    page = records.read_minutes(params, About("team", "North", "2026-Q3"), "manager")
+    assert {rep: texts(one) for rep, one in page.members.items()} == {"R-1": ["Mine"], "R-2": [], "R-3": []}
+
+
+def test_what_was_kept_from_a_rep_in_another_team_stays_there(params: Params, dan: Records) -> None:
+    """Who leads a rep after a change of team finds what was shared, and none of the former manager's private words."""
+    freeze_names(params, "2026-Q4")
+    later = as_login(params, "dan", period="2026-Q4")
+    dan.write("concern", text="old private", visibility="manager_only")
+    dan.write("concern", text="old shared")
+    begun = later.write("note", text="begun by Daniel")
+    freeze_names(params, "2026-Q4", reps=MOVED)
+    found = as_login(params, "lucia", period="2026-Q4")
+    found.write("note", text="of Lucía")
+    for minutes in (found.minutes(), records.read_minutes(params, found.about, "manager")):
+        assert texts(minutes) == ["old shared", "of Lucía"]
+        assert "private" not in repr(minutes)
+    assert found.history(begun.id) == []
+    assert texts(as_login(params, "ana", period="2026-Q4").minutes()) == [
+        "old private", "old shared", "begun by Daniel", "of Lucía",
+    ]  # fmt: skip
+
+
+def test_a_manager_who_changes_team_with_a_rep_keeps_the_own_words(params: Params, dan: Records) -> None:
+    """What the same manager wrote is theirs to read in whatever team; of who has no team, only that and analysts' notes are."""
+    dan.write("concern", text="mine", visibility="manager_only")
+    for team, manager, seen in (("West", "Daniel Brandt", ["mine"]), (None, "Daniel Brandt", ["mine"]), (None, "Eve", [])):
+        freeze_names(params, "2026-Q4", reps=(("R-1", "Ella Byrne", team, manager), *REPS[1:]))
+        assert texts(records.read_minutes(params, About("rep", "R-1", "2026-Q4"), "manager")) == seen
+    as_login(params, "ana", period="2026-Q4").write("note", text="of an analyst")
+    assert texts(records.read_minutes(params, About("rep", "R-1", "2026-Q4"), "manager")) == ["of an analyst"]
+
+
 def test_subjects_are_those_of_the_frozen_names(params: Params) -> None:
     """An unknown rep and a period that is not frozen say what to do; a rep is no team of the same id."""
     with pytest.raises(SubjectError, match="no rep 'R-9'"):
@@ -578,6 +767,8 @@ def test_subjects_are_those_of_the_frozen_names(params: Params) -> None:
         as_login(params, "dan", kind="team", subject="R-1")
     with pytest.raises(SnapshotError, match="Nothing is frozen for 2026-Q1"):
         as_login(params, "dan", period="2026-Q1")
+    with pytest.raises(SubjectError, match="no rep 'R-9'"):
+        records.read_minutes(params, About("rep", "R-9", "2026-Q3"), "manager")
 
 
 def test_a_rep_without_a_manager_is_written_to_by_nobody(params: Params) -> None:

@@ -57,3 +57,19 @@ def test_a_damaged_manifest_is_named(params: Params, text: str) -> None:
         remembered.heads_of(params)
     assert str(caught.value.where) == "reports/book/2026-Q3/manifest.json"
     assert str(params.reports) not in str(caught.value)
+
+
+def test_a_copy_of_a_period_s_folder_remembers_nothing(params: Params) -> None:
+    """An older copy beside it does not take the place of what the period's own manifest remembers."""
+    manifest(params, "2026-Q3", json.dumps({"journal": [ROW]}))
+    (params.reports / "2026-Q3 (copy)").mkdir()
+    manifest(params, "2026-Q3 (copy)", json.dumps({"journal": [ROW | {"sequence": 1, "hash": "cd"}]}))
+    assert remembered.heads_of(params) == {About("rep", "R-1", "2026-Q3"): Head(2, "ab")}
+
+
+def test_a_server_is_set_up_before_it_is_restored(params: Params) -> None:
+    """Where a database lost its tables both steps are named, in their order."""
+    manifest(params, "2026-Q3", json.dumps({"journal": [ROW]}))
+    with pytest.raises(JournalError) as caught:
+        remembered.refuse_missing(params, server=True)
+    assert "Run: reviewlib journal-init; then restore its latest backup" in str(caught.value.do)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import quopri
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +48,62 @@ def test_a_mail_is_known_by_its_name_or_by_its_first_line(program: Callable[[str
     """A saved mail is read as one under any name that its program gives it, if it begins as mails do."""
     content = b"Return-Path: <ella@example.com>\r\n" + program(_form(Insights="Yes"))
     assert _said(responses.parse(mails.letter_of(content, name="answer.txt"))) == {"Insights": "Yes"}
+
+
+SOURCE = (
+    "From: Ella <ella@example.com>\r\nTo: dan@example.com\r\nSubject: My answer,\r\n in two lines\r\n"
+    "Date: Mon, 5 Oct 2026 10:00:00 +0200\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+)
+ENCODED = "Spürbar besser, 40 % = gut, und das Jahr war insgesamt wirklich sehr erfolgreich, sagen alle."
+
+
+@pytest.mark.parametrize("head", [SOURCE, f"\r\n{SOURCE}", f"From ella@example.com Mon Oct  5\r\n{SOURCE}"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_mail_s_source_is_decoded_whatever_the_file_is_called(head: str, encoding: str) -> None:
+    """Saved as .txt or copied from the mail program's view of the source: the words come out as they were typed."""
+    body = quopri.encodestring(_form(Perspective=ENCODED).encode(), quotetabs=False).decode().replace("\n", "\r\n")
+    answer = responses.parse(mails.letter_of((head + body).encode(encoding), name="answer.txt"))
+    assert answer.problems == ()
+    assert _said(answer) == {"Perspective": ENCODED}
+
+
+def test_a_piece_of_a_mail_s_source_is_refused() -> None:
+    """What is encoded and does not say from the first line on how is not stored as it stands."""
+    body = quopri.encodestring(_form(Perspective=ENCODED).encode(), quotetabs=False).decode()
+    content = f"--=-boundary\nContent-Transfer-Encoding: quoted-printable\n\n{body}".encode()
+    with pytest.raises(ResponseError, match="words are encoded"):
+        mails.letter_of(content, name="answer.txt")
+    typed = _form(Perspective="Content-Transfer-Encoding: base64")
+    assert _said(responses.parse(mails.letter_of(typed.encode()))) == {"Perspective": "Content-Transfer-Encoding: base64"}
+
+
+def test_lines_above_a_form_that_people_type_are_no_mail_s_fields() -> None:
+    """A pasted heading of a mail is left out by name, not taken for fields whose text goes unseen."""
+    answer = responses.parse(mails.letter_of(f"From: Ella\nTo: Daniel\nSubject: Hi\n\n{_form(Insights='Yes')}".encode()))
+    assert [line.text for line in answer.left_out] == ["From: Ella", "To: Daniel", "Subject: Hi"]
+    assert _said(answer) == {"Insights": "Yes"}
+
+
+HIDDEN = (
+    '<div style="display:none">SECRET<p>SECRET</p><br></div>',
+    '<p style="color: red; DISPLAY : none">SECRET',
+    '<span style="visibility:hidden"><b>SECRET</b></span>',
+    "<div hidden>SECRET<img src=x></div>",
+    '<div><span style="display:none">SECRET</div>',
+    '<ul><li style="display:none">SECRET<li>seen</ul>',
+)
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_what_a_mail_hides_is_not_the_rep_s_words(hidden: str) -> None:
+    """Text that no mail program shows is not taken, and what follows it is."""
+    lines = _form(Insights="Yes").split("\n")
+    body = "".join(f"<div>{html.escape(line) or '<br>'}</div>" for line in lines)
+    mail = f"MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html><body>{hidden}{body}</body></html>"
+    answer = responses.parse(mails.letter_of(mail.encode()))
+    assert "SECRET" not in str(answer)
+    assert _said(answer) == {"Insights": "Yes"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -172,6 +230,27 @@ def test_text_outside_the_fields_is_a_problem_line_by_line(side: str) -> None:
     greeting = responses.parse(f"Hi Daniel,\n{_form()}\nThanks, Ella")
     assert greeting.problems == ()
     assert [line.text for line in greeting.left_out] == ["Hi Daniel,", "Thanks, Ella"]
+
+
+DISCLAIMERS = (
+    "This e-mail and any attachments are confidential and may be privileged.\nIf you are not the intended recipient, please "
+    "notify the sender and delete it.",
+    "Diese E-Mail enthält vertrauliche Informationen. Wenn Sie nicht der richtige Adressat sind, informieren Sie bitte sofort "
+    "den Absender und vernichten Sie diese Mail.",
+    "Beispiel GmbH, Hauptstraße 1, 10115 Berlin, Deutschland, www.beispiel.example, info@beispiel.example\n"
+    "Geschäftsführer: Max Muster, Erika Muster. Amtsgericht Charlottenburg, HRB 12345, USt-IdNr. DE123456789",
+)
+
+
+@pytest.mark.parametrize("disclaimer", DISCLAIMERS)
+def test_what_a_company_adds_to_every_mail_is_left_out_by_name(disclaimer: str) -> None:
+    """A disclaimer below the form is listed and refuses nothing; the same words before the form are asked about."""
+    answer = responses.parse(f"{_form(Insights='Yes')}\n\n{disclaimer}\n\nThanks, Ella")
+    assert answer.problems == ()
+    assert [line.text for line in answer.left_out] == [*disclaimer.split("\n"), "Thanks, Ella"]
+    assert responses.parse(f"{disclaimer}\n\n{_form(Insights='Yes')}").problems
+    said = "The deal with Hooli is confidential, and two more that I closed in September are missing from the page. " * 2
+    assert responses.parse(f"{_form(Insights='Yes')}\n\n{said}").problems
 
 
 def test_a_postscript_below_a_signature_is_a_problem() -> None:

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from workbooks import workbook
 
-from reviewlib import runs
-from reviewlib.errors import PeriodError, ReviewError, SnapshotError
+from reviewlib import freezing
+from reviewlib.errors import PeriodError, ReviewError, SnapshotError, SubjectError
 from reviewlib.evidence import snapshot, sources
 from reviewlib.evidence.dossier import compile_dossier
 from reviewlib.evidence.slicefile import read_slice
@@ -41,7 +41,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
     params = workbook(
         tmp_path_factory.mktemp("book"), deals=deals, reps=reps, as_of="2026-10-15", crm={"history_from": "2026-01-01"}
     )
-    runs.freeze(params, [PERIOD])
+    freezing.freeze(params, [PERIOD])
     return params
 
 
@@ -112,7 +112,7 @@ def test_unknown_audience(book: Params, audience: str) -> None:
 @pytest.mark.parametrize("audience", ["manager", "rep"])
 def test_unknown_rep(book: Params, rep: str, audience: str) -> None:
     """A rep without evidence is refused, and the message names the command that makes it."""
-    with pytest.raises(SnapshotError, match=r"reviewlib freeze book\.yaml --period 2026-Q3"):
+    with pytest.raises((SubjectError, SnapshotError), match=r"reviewlib freeze book\.yaml --period 2026-Q3"):
         open_review(book.path, rep=rep, period="2026-Q3", audience=audience)
 
 

@@ -214,6 +214,42 @@ def test_what_is_about_a_private_entry_is_private(visibility: str, allowed: bool
     assert said(DAN, scene_of(talk), "reply", {"of": concern.id, "text": "x"}, on_behalf=True) is not None
 
 
+PRIVATE_LATER: Final = [("concern", {"text": "I promise a hire"}), ("rating", {"value": 4, "label": "Strong", "out_of": 5})]
+
+
+@pytest.mark.parametrize(("kind", "fields"), PRIVATE_LATER)
+def test_what_the_rep_has_read_is_not_made_private(kind: str, fields: dict[str, Any]) -> None:
+    """Until release a shared entry may be kept from the rep; since then only what was kept from them before."""
+    talk = Talk()
+    shared = talk.manager(kind, **fields)
+    kept = talk.manager("concern", text="Quiet", visibility="manager_only")
+    hide = {"visibility": "manager_only"}
+    assert said(DAN, scene_of(talk), kind, fields, supersedes=shared.id, **hide) is None
+    talk.manager("release", snapshot="abc")
+    assert "reads this since the review was released" in (
+        said(DAN, scene_of(talk), kind, fields, supersedes=shared.id, **hide) or ""
+    )
+    assert said(DAN, scene_of(talk), kind, fields, supersedes=shared.id) is None
+    assert said(DAN, scene_of(talk), "concern", {"text": "Still"}, supersedes=kept.id, **hide) is None
+
+
+def test_what_the_rep_reads_does_not_vanish_behind_something_private() -> None:
+    """An update that the rep reads is not moved to a private concern; one that stands on such a concern is edited there."""
+    talk = Talk()
+    private = talk.manager("concern", text="Quiet", visibility="manager_only")
+    shared = talk.manager("concern", text="Load")
+    was_shared = talk.manager("concern", text="Was shared")
+    open_update = talk.manager("update", of=shared.id, status="open")
+    hidden_update = talk.manager("update", of=was_shared.id, status="open")
+    talk.manager("concern", text="Kept now", visibility="manager_only", supersedes=was_shared.id)
+    talk.manager("release", snapshot="abc")
+    cases = ((open_update, private, False), (hidden_update, was_shared, True))
+    for old, target, allowed in cases:
+        fields = {"of": target.id, "status": "open", "note": "x"}
+        found = said(DAN, scene_of(talk), "update", fields, supersedes=old.id, visibility="manager_only")
+        assert (found is None) == allowed, found
+
+
 def two_reviews() -> tuple[Talk, Talk, dict[str, Entry]]:
     """An earlier review and this one, with something of each kind that is followed up."""
     before, now = Talk(period="2026-Q2"), Talk()
@@ -378,6 +414,21 @@ def test_a_signature_is_under_what_was_read() -> None:
     assert signing(AMARA, talk, read, "rep") is None
     talk.manager("goal", statement="Slipped in")
     assert "has changed something" in (signing(AMARA, talk, read, "rep") or "")
+    assert signing(AMARA, talk, talk.entries[-1].hash, "rep") is None
+
+
+@pytest.mark.parametrize(("kind", "fields"), PRIVATE_LATER)
+def test_a_signature_is_not_for_what_was_taken_away(kind: str, fields: dict[str, Any]) -> None:
+    """Where a shared entry was made private since it was read, the rep’s signature is refused; private to private is none."""
+    talk = Talk()
+    shared = talk.manager(kind, **fields)
+    kept = talk.manager("concern", text="Quiet", visibility="manager_only")
+    read = talk.manager("release", snapshot="abc").hash
+    talk.manager("concern", text="Quieter", visibility="manager_only", supersedes=kept.id)
+    assert signing(AMARA, talk, read, "rep") is None
+    talk.manager(kind, **fields, visibility="manager_only", supersedes=shared.id)
+    assert "has changed something" in (signing(AMARA, talk, read, "rep") or "")
+    assert signing(DAN, talk, read, "manager") is None
     assert signing(AMARA, talk, talk.entries[-1].hash, "rep") is None
 
 

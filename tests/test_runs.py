@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 from workbooks import workbook
 
-from reviewlib import manifest, overview, runs, standing
+from reviewlib import freezing, manifest, overview, standing
 from reviewlib.conversation import remembered
 from reviewlib.conversation.entries import About, Head
 from reviewlib.errors import ParamsError, ReviewError
 from reviewlib.evidence.snapshot import Snapshot
-from reviewlib.manifest import Entry
+from reviewlib.manifest import Entry, Origin
+from reviewlib.origins import Origins
 from reviewlib.pages import index
 from reviewlib.params import Params
 from reviewlib.periods import Period
-from reviewlib.press.batch import Failure, Job, Outcome
+from reviewlib.press.jobs import Failure, Job, Outcome
 
 PERIOD = Period.parse("2026-Q3")
 DEALS = [
@@ -39,13 +40,15 @@ def book(tmp_path: Path) -> Params:
 
 @pytest.fixture
 def frozen(book: Params) -> Snapshot:
-    return runs.freeze(book, [PERIOD])[0]
+    return freezing.freeze(book, [PERIOD])[0]
 
 
-def entry(frozen: Snapshot, subject: str, *, state: str = "made", snapshot: str | None = None, kind: str = "rep") -> Entry:
+def entry(
+    frozen: Snapshot, subject: str, *, state: str = "made", snapshot: str | None = None, made_from: str | None = None
+) -> Entry:
     return Entry(
-        key=f"{kind}:{subject}:manager",
-        kind=kind,
+        key=f"rep:{subject}:manager",
+        kind="rep",
         subject=subject,
         audience="manager",
         snapshot=snapshot or frozen.hash,
@@ -53,7 +56,8 @@ def entry(frozen: Snapshot, subject: str, *, state: str = "made", snapshot: str 
         page=f"{subject}.html",
         notebook=None,
         problem=f"problems/{subject}.html",
-        sha256=None,
+        files={},
+        fingerprint=made_from,
         seconds=1,
         error="E: no luck" if state == "failed" else None,
         made_at="2026-10-05T00:00:00+00:00",
@@ -66,21 +70,27 @@ def rows(found: index.Index) -> dict[str, index.Row]:
 
 def test_the_index_says_how_each_review_stands(book: Params, frozen: Snapshot) -> None:
     """Made, failed, made from older figures, not made yet: each has its word, its link, and its place in the sentence."""
-    entries = [entry(frozen, "R1"), entry(frozen, "R2", state="failed"), entry(frozen, "R3", snapshot="older")]
-    found = overview.index_of(book, frozen, standing.of(book, frozen), entries)
+    stands = standing.of(book, frozen)
+    origins = Origins(book, stands)
+    one = next(subject for subject in stands.subjects if subject.id == "R1")
+    entries = [
+        entry(frozen, "R1", made_from=origins.of(one, "manager").fingerprint),
+        entry(frozen, "R2", state="failed"),
+        entry(frozen, "R3", made_from="something else"),
+    ]
+    found = overview.index_of(book, frozen, stands, entries, origins)
     states = {name: row.state for name, row in rows(found).items()}
     assert states == {"Ada (R1)": "Open", "Ada (R2)": "Failed", "Cem": "Outdated"}
     assert [failure.page for failure in found.failures] == ["problems/R2.html"]
     page = index.index_page(found)
     assert "1 of 3 reviews are made, none is signed yet; 1 could not be made, 1 made from older figures." in page
-    assert {row.state for row in rows(overview.index_of(book, frozen, standing.of(book, frozen), [])).values()} == {
-        "Not made yet"
-    }
+    assert {row.state for row in rows(overview.index_of(book, frozen, stands, [], origins)).values()} == {"Not made yet"}
 
 
 def test_reps_without_a_team_stand_together(book: Params, frozen: Snapshot) -> None:
     """The index lists reps without a team under a heading of their own; their revenue is in the sum."""
-    teams = {team.name: team for team in overview.index_of(book, frozen, standing.of(book, frozen), []).teams}
+    stands = standing.of(book, frozen)
+    teams = {team.name: team for team in overview.index_of(book, frozen, stands, [], Origins(book, stands)).teams}
     assert set(teams) == {"North", "No team"}
     assert teams["No team"].revenue == 70
     assert teams["North"].revenue == 150
@@ -121,7 +131,7 @@ def test_a_failure_page_holds_no_figures_and_the_command(book: Params, frozen: S
     assert "no luck" in page
     assert "Cem" not in page
     failed = Outcome(job, Failure(None, None, "E", "m"), 1.0)
-    made = manifest.entry_of(failed, folder=tmp_path, snapshot="s", head=Head(2, "a"), closed=True)
+    made = manifest.entry_of(failed, Origin("s", Head(2, "a"), closed=True, fingerprint="f"), folder=tmp_path)
     assert (made.error, made.sequence, made.head, made.sealed) == ("E: m", 2, "a", False)
 
 
@@ -129,7 +139,7 @@ def test_a_playbook_with_an_unknown_cell_is_refused(tmp_path: Path) -> None:
     """A placeholder that is no cell of the scorecard is named with its place before anything is read."""
     params = workbook(tmp_path, deals=DEALS, playbook=[{"kpi": "revenue", "action": "Reach {revenu.target}."}])
     with pytest.raises(ParamsError, match="figures that do not exist") as error:
-        runs.check_texts(params)
+        freezing.check_texts(params)
     assert "playbook.0.action" in str(error.value)
     assert "revenu" in str(error.value)
 
@@ -137,15 +147,15 @@ def test_a_playbook_with_an_unknown_cell_is_refused(tmp_path: Path) -> None:
 def test_several_periods_are_all_frozen_or_none_is_used(book: Params) -> None:
     """One bad period among several leaves no period pointing to anything."""
     with pytest.raises(ReviewError):
-        runs.freeze(book, [PERIOD, Period.parse("2027-Q1")])
+        freezing.freeze(book, [PERIOD, Period.parse("2027-Q1")])
     assert not (book.reports / "2026-Q3" / "current").exists()
 
 
 def test_moved_names_the_figures_that_changed(book: Params, frozen: Snapshot) -> None:
     """Between two snapshots the KPIs that changed are counted by rep; the same snapshot says nothing."""
-    assert runs.moved(frozen, frozen) == []
+    assert freezing.moved(frozen, frozen) == []
     path = book.file(book.crm.deals)
     path.write_text(path.read_text(encoding="utf-8").replace("100", "130"), encoding="utf-8")
-    later = runs.freeze(book, [PERIOD])[0]
-    assert "  Sales revenue: changed for 1 rep" in runs.moved(frozen, later)
+    later = freezing.freeze(book, [PERIOD])[0]
+    assert "  Sales revenue: changed for 1 rep" in freezing.moved(frozen, later)
     assert dt.datetime.fromisoformat(later.info["workbook"]["frozen_at"]) > dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -11,6 +11,7 @@ import pytest
 import talk
 from talk import Talk
 
+from reviewlib.conversation.minutes import Reach
 from reviewlib.conversation.process import Audience
 from reviewlib.pages import blocks, index, plan_views, signing, talk_views, words
 from reviewlib.pages.exporter import page
@@ -381,6 +382,19 @@ def test_states_in_words(kinds: tuple[str, ...], state: str, waits: str) -> None
     minutes = one.minutes()
     assert signing.state_words(minutes.state) == state
     assert signing.waits_for(minutes, rep="Amara", manager="Daniel") == waits
+
+
+def test_a_team_of_several_managers_says_that_its_page_holds_less() -> None:
+    """Nothing that is not released is counted or called missing, and whom a review waits for stays right."""
+    team = made.team_talked(reach=Reach(frozenset({"Daniel Brandt", "Lucía Ferrer"}), "North", leading=False))
+    goals, reviews = text_of(blocks.team_goals(team).html), text_of(blocks.reviews(team).html)
+    assert "of each rep it holds what is released and shared" in goals
+    assert "of each rep it holds" not in text_of(blocks.team_goals(made.team_talked()).html)
+    # Released and without goals of her own is nobody; the reviews of these two are not released.
+    assert "Kwame Mensah" not in goals
+    assert "Jonas Lindqvist" not in goals
+    assert "to release it" in reviews
+    assert "WORDS-OF" not in goals + reviews
 
 
 def test_team_page_sums_up_its_reps() -> None:

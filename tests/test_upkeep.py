@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +108,62 @@ def test_a_workbook_without_a_journal_has_no_backup(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="no journal to back up"):
         upkeep.backup(desk.params)
     assert not desk.params.reports.exists()
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "nothing in it": lambda content: b"",
+    "no database": lambda content: b"hello" * 1000,
+    "cut in half": lambda content: content[: len(content) // 2],
+    "cut at its end": lambda content: content[:-100],
+    "a page gone": lambda content: content[:8192] + bytes(4096) + content[12288:],
+    "a word changed": lambda content: content.replace(b"entry 17", b"entry 71"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_journal_has_no_backup(tmp_path: Path, damage: str) -> None:
+    """What could not be restored is not called a backup, whatever is wrong with the file; nothing of it is left."""
+    desk = desk_of("sqlite", tmp_path, None)
+    with desk.open() as store:
+        store.append_all([draft(f"{'-' * 400}entry {number}") for number in range(30)])
+    file = desk.params.reports / "journal.db"
+    file.write_bytes(DAMAGE[damage](file.read_bytes()))
+    with pytest.raises(JournalError, match="The journal is damaged") as caught:
+        upkeep.backup(desk.params)
+    assert caught.value.where == "reports/book/journal.db"
+    assert list((desk.params.reports / "backups").iterdir()) == []
+
+
+def test_a_backup_goes_back_where_the_journal_s_file_is_empty(tmp_path: Path) -> None:
+    """A file of no bytes is no journal: the backup is restored into it."""
+    desk = desk_of("sqlite", tmp_path, None)
+    entries = fill(desk)
+    file = upkeep.backup(desk.params)
+    (desk.params.reports / "journal.db").write_bytes(b"")
+    assert upkeep.restore(desk.params, file) == len(entries)
+    assert kept_in(desk) == entries
+
+
+@pytest.mark.parametrize("gone", ["missing", "empty"])
+def test_setting_up_does_not_hide_that_the_journal_is_gone(tmp_path: Path, gone: str) -> None:
+    """Where a manifest remembers entries no empty journal takes their place, until the backup is back."""
+    desk = desk_of("sqlite", tmp_path, None)
+    entries = fill(desk)
+    file = upkeep.backup(desk.params, tmp_path / "kept.db")
+    folder = desk.params.reports / REVIEW.period
+    folder.mkdir()
+    row = {"review": ["rep", "R1", REVIEW.period], "sequence": 3, "hash": entries[2].hash}
+    (folder / "manifest.json").write_text(json.dumps({"journal": [row]}), encoding="utf-8")
+    journal = desk.params.reports / "journal.db"
+    journal.unlink()
+    if gone == "empty":
+        journal.touch()
+    with pytest.raises(JournalError, match="The journal is missing"):
+        upkeep.prepare(desk.params, SUBJECTS)
+    assert journal.exists() == (gone == "empty")
+    upkeep.restore(desk.params, file)
+    upkeep.prepare(desk.params, SUBJECTS)
+    assert kept_in(desk) == entries
 
 
 def test_a_journal_with_entries_is_not_restored_into(desk: Desk) -> None:

@@ -71,9 +71,10 @@ def once(there: Entry, draft: Draft) -> Entry:
     Raises:
         JournalError: Under this id something else was saved.
     """
-    author = (there.author, there.role)
-    same = all(getattr(there, name) == getattr(draft, name) for name in SHARED)
-    if same and author == (draft.author.login, draft.author.role):
+    by_same = (there.author, there.role) == (draft.author.login, draft.author.role)
+    # Two people may import the same file; who was first is named in the entry.
+    from_same_file = there.source is not None and there.source == draft.source
+    if (by_same or from_same_file) and all(getattr(there, name) == getattr(draft, name) for name in SHARED):
         return there
     raise JournalError(
         "This id belongs to another entry.",

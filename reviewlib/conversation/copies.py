@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewlib import files
 from reviewlib.conversation import minutes as minutes_of
 from reviewlib.conversation import remembered
-from reviewlib.conversation.entries import About, Entry, current
+from reviewlib.conversation.entries import About, Entry, SubjectKind, current
 from reviewlib.conversation.kinds import Release
-from reviewlib.conversation.minutes import Minutes
-from reviewlib.conversation.process import Audience
-from reviewlib.errors import SnapshotError
+from reviewlib.conversation.minutes import Minutes, Reach
+from reviewlib.conversation.process import Audience, state_of
+from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject, subjects_of
 from reviewlib.params import Params
@@ -49,12 +48,16 @@ def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject
     for entry in store.entries() if store else ():
         said.setdefault((entry.about.kind, entry.about.subject), []).append(entry)
     written: list[Path] = []
+    there: dict[str, list[Path]] = {}
+    for old in (params.reports / period.name).glob("*/minutes/*.json"):
+        there.setdefault(old.name, []).append(old)
     for subject in subjects:
         path = rep_minutes_path(params, subject, period)
         text = json.dumps(_rep_minutes(params, subject, period, said, everyone).as_data(), ensure_ascii=False, sort_keys=True)
         # Who changed team has a file in the old team's folder, which other people read.
-        for old in set(_rep_files(params, subject.kind, subject.id, period)) - {path}:
-            old.unlink(missing_ok=True)
+        for old in there.get(path.name, ()):
+            if old != path:
+                old.unlink(missing_ok=True)
         if not path.is_file() or path.read_bytes() != text.encode():
             files.write(path, text, modes=modes)
             written.append(path)
@@ -65,14 +68,16 @@ def read_minutes(params: Params, about: About, audience: Audience) -> Minutes:
     """Read a review's minutes: the rep's copy from its one prefiltered file, the manager's from the journal.
 
     Raises:
-        SnapshotError: The rep's file, or for a team's manager copy the period's evidence, is not there.
+        SnapshotError: The rep's file, or for the manager's copy the period's evidence, is not there.
+        SubjectError: The manager's copy is asked for, of nobody who has a review in the period.
         JournalError: The manager's copy is asked for, and the journal is damaged or missing.
     """
     period = Period.parse(about.period, params.fiscal)
     if audience == "manager":
         with journal(params) as store:
-            everyone = reviewed_in(params, period, store) if about.kind == "team" else ()
-            return manager_minutes(params, about, store, members_of(about, everyone))
+            everyone = _reviewed_with(params, about, store)
+            said = said_of(about, everyone, store)
+        return manager_minutes(params, subject_in(params, about, everyone), period, said, everyone)
     found = _rep_files(params, about.kind, about.subject, period)
     if not found:
         raise SnapshotError(
@@ -109,14 +114,78 @@ def _rep_minutes(
     return minutes_of.take(entries, about, audience="rep", fiscal=params.fiscal, members=shown)
 
 
-def manager_minutes(params: Params, about: About, store: Store | None, members: Sequence[Subject]) -> Minutes:
-    """Take the minutes of the manager's copy; a team's with those of its reps."""
-    if store is None:
-        none = {one.id: minutes_of.empty(About("rep", one.id, about.period), "manager") for one in members}
-        return replace(minutes_of.empty(about, "manager"), members=none)
-    taken = {one.id: manager_minutes(params, About("rep", one.id, about.period), store, ()) for one in members}
-    entries = store.entries(subject=(about.kind, about.subject))
-    return minutes_of.take(entries, about, audience="manager", fiscal=params.fiscal, members=taken)
+def manager_minutes(
+    params: Params,
+    subject: Subject,
+    period: Period,
+    said: Mapping[tuple[str, str], Sequence[Entry]],
+    everyone: Sequence[Subject],
+    *,
+    readers: Collection[str] | None = None,
+) -> Minutes:
+    """Take the minutes of the manager's copy; a team's with those of its reps.
+
+    Args:
+        params: The workbook.
+        subject: Whom the review is about.
+        period: The period.
+        said: Every entry about the subject, and about a team's reps, by kind and id of whom it is about.
+        everyone: Who has a review in the period; a team's reps are among them.
+        readers: The managers who read it, by name; for nobody nothing is left out. A page has one copy for all who lead the
+            subject, so that these are meant where nothing is given: it holds what each of them may read.
+    """
+    about = _about(subject, period)
+    names = subject.led_by if readers is None else readers
+    members = {one.id: manager_minutes(params, one, period, said, (), readers=names) for one in members_of(about, everyone)}
+    return minutes_of.take(
+        said.get((about.kind, about.subject), ()),
+        about,
+        audience="manager",
+        fiscal=params.fiscal,
+        members=members,
+        reach=reach_of(subject, names),
+    )
+
+
+def reach_of(subject: Subject, readers: Collection[str]) -> Reach | None:
+    """Tell how far managers may read about a subject; None where nobody is named, and nothing is left out."""
+    if not readers:
+        return None
+    return Reach(frozenset(readers), subject.team, leading=all(name in subject.led_by for name in readers))
+
+
+def said_of(about: About, everyone: Sequence[Subject], store: Store | None) -> dict[tuple[str, str], Sequence[Entry]]:
+    """Read what a manager's copy is made from: every entry about the subject, and about a team's reps."""
+    whom: list[tuple[SubjectKind, str]] = [(about.kind, about.subject)]
+    whom += [("rep", one.id) for one in members_of(about, everyone)]
+    return {key: store.entries(subject=key) for key in whom} if store else {}
+
+
+def _reviewed_with(params: Params, about: About, store: Store | None) -> tuple[Subject, ...]:
+    """List who has a review in a period as ``reviewed_in`` does; for one rep only that rep is looked up."""
+    period = Period.parse(about.period, params.fiscal)
+    if about.kind == "team" or store is None:
+        return reviewed_in(params, period, store)
+    own = [entry for entry in store.entries(subject=(about.kind, about.subject)) if entry.about == about]
+    pinned = state_of(own).snapshot
+    return as_released(params, period, everyone_in(params, period), {about: pinned} if pinned else {})
+
+
+def subject_in(params: Params, about: About, everyone: Sequence[Subject]) -> Subject:
+    """Find whom a review is about.
+
+    Raises:
+        SubjectError: Nobody of that id has a review in the period.
+    """
+    found = next((one for one in everyone if (one.kind, one.id) == (about.kind, about.subject)), None)
+    if found is None:
+        period = Period.parse(about.period, params.fiscal)
+        raise SubjectError(
+            f"There is no {about.kind} {about.subject!r} in {about.period}.",
+            where=f"reports/{params.name}/{period}",
+            do=f"Check the id; for a {about.kind} that is new in the data run: {how_to_freeze(params, period)}",
+        )
+    return found
 
 
 def journal(params: Params) -> AbstractContextManager[Store | None]:

@@ -41,6 +41,10 @@ class Place:
     shown: str
 
 
+class NotSetUpError(JournalError):
+    """The database is there, and holds no tables of a journal."""
+
+
 def place_of(params: Params) -> Place:
     """Tell where the workbook's journal is kept.
 
@@ -217,9 +221,10 @@ def _said(error: BaseException, place: Place) -> JournalError:
     name, state = getattr(error, "sqlite_errorname", ""), _sqlstate(error)
     for code in (state, name, "_".join(name.split("_")[:2])):
         if code in _MEANINGS:
-            return _worded(_MEANINGS[code][0], place, found, _MEANINGS[code][1])
+            kind = NotSetUpError if _MEANINGS[code] is _NOT_MADE else JournalError
+            return _worded(_MEANINGS[code][0], place, found, _MEANINGS[code][1], kind=kind)
     if "no such table" in found:
-        return _worded(_NOT_MADE[0], place, found, _NOT_MADE[1])
+        return _worded(_NOT_MADE[0], place, found, _NOT_MADE[1], kind=NotSetUpError)
     if place.file is None and (not state or state[:2] in ("08", "57", "3D")):
         return _worded(_AWAY[0], place, found, _AWAY[1])
     return _worded(
@@ -227,12 +232,12 @@ def _said(error: BaseException, place: Place) -> JournalError:
     )
 
 
-def _worded(what: str, place: Place, found: str, do: str) -> JournalError:
+def _worded(what: str, place: Place, found: str, do: str, *, kind: type[JournalError] = JournalError) -> JournalError:
     secret = str(place.url.password or "")
     shown = found.replace(secret, "***") if secret else found
     if place.file is not None:
         shown = shown.replace(str(place.file.parent), "...")
-    return JournalError(what, where=place.shown, found=shown, do=do)
+    return kind(what, where=place.shown, found=shown, do=do)
 
 
 def refuse_network(file: Path, *, shown: str, mounts: Path = MOUNTS) -> None:

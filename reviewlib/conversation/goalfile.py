@@ -17,7 +17,7 @@ from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
-from reviewlib.conversation.entries import About
+from reviewlib.conversation.entries import About, Entry, current
 from reviewlib.conversation.goalrows import Cell, Problem, Row, complain, rows_of
 from reviewlib.conversation.kinds import Goal, Relevance, Side
 from reviewlib.errors import PeriodError
@@ -96,6 +96,34 @@ def drafts(given: Sequence[Given], *, period: Period) -> list[tuple[About, list[
             fields = {"of": goal_id, **step}
             items.append({"kind": "milestone", "fields": fields, "id": _id(one, period, f"milestone {at}")})
     return list(found.items())
+
+
+def refuse_given(path: Path, given: Sequence[Given], *, period: Period, said: Mapping[About, Sequence[Entry]]) -> None:
+    """Refuse goals that a rep has already and that the file has otherwise, so that no correction gives a goal twice.
+
+    Args:
+        path: The file.
+        given: What it holds.
+        period: Of the reviews.
+        said: What was said in each review, all versions.
+
+    Raises:
+        SourceError: There are some; each is named with its line.
+    """
+    problems: list[Problem] = []
+    for one in given:
+        entries = said.get(About("rep", one.rep_id, period.name), ())
+        has = {_folded(entry.payload.statement) for entry in current(entries) if isinstance(entry.payload, Goal)}
+        statement = str(one.goal["statement"])
+        if _folded(statement) in has and _id(one, period, "goal") not in {entry.id for entry in entries}:
+            do = "Change that goal in the review’s notebook and take this row out; a goal of its own needs words of its own."
+            what = f"{one.rep_id} has this goal already in {period}, with other fields or milestones"
+            problems.append(Problem(one.line, f"line {one.line}", what, statement, do))
+    complain(path.name, problems)
+
+
+def _folded(statement: str) -> str:
+    return " ".join(statement.casefold().split())
 
 
 def _id(given: Given, period: Period, part: str) -> str:

@@ -12,6 +12,7 @@ from reviewlib import files
 from reviewlib.conversation import copies, people
 from reviewlib.conversation.entries import Entry, current
 from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.minutes import Reach
 from reviewlib.conversation.people import Person
 from reviewlib.conversation.process import state_of, visible
 from reviewlib.errors import NotAllowedError, SubjectError
@@ -24,7 +25,8 @@ from reviewlib.periods import Period
 def export_data(params: Params, rep_id: str, folder: Path, *, person: Person | None = None) -> tuple[Path, Path]:
     """Write everything that the journal holds about one rep, for the owner's eyes only.
 
-    Names of who wrote are kept, they belong to the entries; entries about other reps and about teams are not in it.
+    Names of who wrote are kept, they belong to the entries; entries about other reps and about teams are not in it. What was
+    kept from the rep in a team of another manager is in an analyst's export only; a manager's says how much is left out.
 
     Args:
         params: The workbook.
@@ -42,29 +44,31 @@ def export_data(params: Params, rep_id: str, folder: Path, *, person: Person | N
     exporter = person or people.at_keyboard(params)
     with copies.journal(params) as store:
         entries = store.entries(subject=("rep", rep_id)) if store else []
-    _check_right(params, rep_id, exporter, entries)
+    subject = _check_right(params, rep_id, exporter, entries)
     if not entries:
         raise SubjectError(
             f"The journal holds nothing about {rep_id!r}.",
             where=params.name,
             do="Check the id; it is the one of the reps table.",
         )
-    data = gathered(params, rep_id, entries)
+    data = gathered(params, rep_id, entries, reach=copies.reach_of(subject, [exporter.name]) if subject else None)
     paths = (folder / "journal.json", folder / "journal.md")
     text = json.dumps(data, ensure_ascii=False, indent=2)
     files.write_all({paths[0]: f"{text}\n", paths[1]: readable(data)})
     return paths
 
 
-def gathered(params: Params, rep_id: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Put the entries about one rep into what JSON holds, each with whether it is current."""
+def gathered(params: Params, rep_id: str, entries: Sequence[Entry], *, reach: Reach | None = None) -> dict[str, Any]:
+    """Put the entries about one rep into what JSON holds, each with whether it is current, as far as who exports may read."""
     now = {entry.id for entry in current(entries)}
     own = [entry for entry in entries if (entry.about.kind, entry.about.subject) == ("rep", rep_id)]
-    ordered = sorted(own, key=lambda entry: (entry.at, entry.sequence))
+    held = [entry for entry in own if reach is None or reach.holds(entry)]
+    ordered = sorted(held, key=lambda entry: (entry.at, entry.sequence))
     return {
         "workbook": params.name,
         "rep": rep_id,
         "written_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "left_out": len(own) - len(held),
         "entries": [entry.as_data() | {"current": entry.id in now} for entry in ordered],
     }
 
@@ -73,12 +77,14 @@ def readable(data: dict[str, Any]) -> str:
     """Write the same for people; what somebody typed stands indented, so that it stays text wherever it is shown."""
     entries = data["entries"]
     current_ones = sum(entry["current"] for entry in entries)
+    left_out = f"Left out: {data['left_out']} that managers of other teams kept from the rep; an analyst’s export holds them."
     head = [
         f"# What the journal of {data['workbook']} holds about one rep",
         "",
         *_indented("Rep", data["rep"]),
         f"Written {data['written_at']}. {len(entries)} entries, {current_ones} of them current; the others were edited since.",
         "",
+        *([left_out, ""] if data["left_out"] else []),
     ]
     return "\n".join([*head, *(line for number, entry in enumerate(entries, start=1) for line in _entry(number, entry))])
 
@@ -101,10 +107,10 @@ def _indented(title: str, value: object) -> list[str]:
     return [f"{title}:", "", *(f"    {line}" for line in str(value).split("\n")), ""]
 
 
-def _check_right(params: Params, rep_id: str, person: Person, entries: Sequence[Entry]) -> None:
-    """An analyst may; the rep's manager may once nothing of it is hidden from them."""
+def _check_right(params: Params, rep_id: str, person: Person, entries: Sequence[Entry]) -> Subject | None:
+    """An analyst may; the rep's manager may once nothing of it is hidden from them, as far as they lead the rep: the answer."""
     if person.role == "analyst":
-        return
+        return None
     subject = _latest(params, rep_id, entries)
     if person.role != "manager" or subject is None or not people.leads(person, subject):
         raise NotAllowedError(
@@ -121,6 +127,7 @@ def _check_right(params: Params, rep_id: str, person: Person, entries: Sequence[
                 where=str(about),
                 do="Write your part first, or ask an analyst to export.",
             )
+    return subject
 
 
 def _latest(params: Params, rep_id: str, entries: Sequence[Entry]) -> Subject | None:

@@ -27,10 +27,14 @@ _MARKED: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: A mail begins with fields, one of which only mail programs write: what a person types above a form is none.
 _HEADER: Final = re.compile(
-    rb"(?:Return-Path|Received|Delivered-To|MIME-Version|Message-ID|X-[\w-]+|DKIM-Signature|ARC-[\w-]+): ?[^\r\n]*\r?\n",
+    rb"(?:\xef\xbb\xbf)?\s*(?:From [^\r\n]*\r?\n)?(?:[a-z][\w-]*:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*)*?"
+    rb"(?:Return-Path|Received|Delivered-To|MIME-Version|Message-ID|X-[\w-]+|DKIM-Signature|ARC-[\w-]+"
+    rb"|Content-Type|Content-Transfer-Encoding): ?[^\r\n]*\r?\n",
     re.IGNORECASE,
 )
+_ENCODED: Final = re.compile(r"\s*Content-Transfer-Encoding:\s*(?:quoted-printable|base64)\s*", re.IGNORECASE)
 # What mail programs call Latin-1 is in practice the Windows code page; the WHATWG encoding standard says so too.
 _CALLED: Final = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "us-ascii": "utf-8", "ascii": "utf-8", "ansi_x3.4-1968": "utf-8"}
 _LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
@@ -87,8 +91,27 @@ def letter_of(content: bytes, *, name: str = "the answer") -> Letter:
     """Read an answer from the bytes of its file; ``name`` is what messages call it."""
     digest = hashlib.sha256(content).hexdigest()
     if name.lower().endswith(".eml") or _HEADER.match(content):
-        return Letter(tuple(_lines_of_mail(content, name)), digest)
-    return Letter(tuple(numbered(_decoded(content, name))), digest)
+        return Letter(tuple(_lines_of_mail(content.removeprefix(codecs.BOM_UTF8).lstrip(), name)), digest)
+    text = _decoded(content, name)
+    if _HEADER.match(text.encode()):  # a mail's source in UTF-16, as an editor saved it
+        return Letter(tuple(_lines_of_mail(text.lstrip().encode(), name)), digest)
+    lines = tuple(numbered(text))
+    _refuse_encoded(lines, name)
+    return Letter(lines, digest)
+
+
+def _refuse_encoded(lines: Sequence[Line], name: str) -> None:
+    """Refuse a piece of a mail's source: its words are not the ones that were typed."""
+    for line in lines:
+        if marks.starts(quotation(line.text, 99)[1]):
+            return
+        if _ENCODED.fullmatch(line.text):
+            raise ResponseError(
+                "This is a piece of a mail’s source, in which the words are encoded.",
+                where=f"{name}, {line}",
+                found=line.text.strip(),
+                do="Save the whole mail as .eml, or copy its text as the mail program shows it.",
+            )
 
 
 def numbered(text: str, place: str = "") -> Iterator[Line]:
@@ -219,16 +242,26 @@ class _Reader(HTMLParser):
         {"div", "p", "li", "tr", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr", "pre"}
     )
     _UNSEEN: Final = frozenset({"style", "script", "head", "title"})
+    _EMPTY: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
+    _HIDES: Final = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._lines: list[str] = [""]
+        self._hidden: list[str] = []  # the element that is not shown, and what is open inside it
         self._quoted = 0
         self._unseen = 0
         self._pre = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a line where a block begins."""
+        if self._hidden and self._hidden[0] in ("p", "li") and tag in (self._BREAKS if self._hidden[0] == "p" else {"li"}):
+            self._hidden = []  # a paragraph ends where the next block begins
+        style = next((value or "" for name, value in attrs if name == "style"), "")
+        if tag not in self._EMPTY and (self._hidden or self._HIDES.search(style) or any(name == "hidden" for name, _ in attrs)):
+            self._hidden.append(tag)
+        if self._hidden:
+            return
         self._unseen += tag in self._UNSEEN
         if tag == "br":
             self._break()
@@ -243,15 +276,26 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """End a line where a block ends."""
+        if self._hidden:
+            self._end_hidden(tag)
+            return
         self._unseen -= tag in self._UNSEEN and self._unseen > 0
         self._quoted -= tag == "blockquote" and self._quoted > 0
         if tag in self._BREAKS:
             self._fresh()
         self._pre -= tag == "pre" and self._pre > 0
 
+    def _end_hidden(self, tag: str) -> None:
+        while self._hidden and tag in self._hidden:
+            if self._hidden.pop() == tag:
+                return
+        if tag not in self._EMPTY:  # the end of what holds the hidden element ends that too
+            self._hidden = []
+            self.handle_endtag(tag)
+
     def handle_data(self, data: str) -> None:
         """Take text as a browser shows it: runs of blanks are one."""
-        if self._unseen:
+        if self._unseen or self._hidden:
             return
         if self._pre:
             first, *others = _LINE_ENDS.split(data)

@@ -14,6 +14,29 @@ from reviewlib.periods import FiscalYear, Period
 
 #: Kinds of earlier reviews that later ones look back at: what carries over, and what became of it.
 LOOKED_BACK_AT = frozenset({name for name, kind in KINDS.items() if kind.carries} | {"update", "agreement", "recognition"})
+#: What a review waits for: that it is in is told also to those who do not read it.
+_PARTS = frozenset({"self_review", "feedback"})
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the managers who read a copy may read in what is recorded about one subject.
+
+    Attributes:
+        readers: Their names, as in the reps table.
+        team: The team that the subject is in now. What was kept from the rep in another team stays with who wrote it.
+        leading: Whether each of them leads the subject; else they read what is released and shared.
+    """
+
+    readers: frozenset[str]
+    team: str | None
+    leading: bool = True
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether they may read an entry about somebody they lead; of who has no team, only analysts' and their own notes."""
+        if entry.visibility == "shared" or entry.author_name in self.readers:
+            return True
+        return entry.team == self.team and (self.team is not None or entry.role == "analyst")
 
 
 @dataclass(frozen=True)
@@ -32,6 +55,7 @@ class Minutes:
         withheld: Kinds of which there are entries that this audience may not read yet.
         members: A team's manager copy: the minutes of each of its reps, by id. A team's copy for the reps: of each rep what the
             rep agreed to show on the team's board.
+        partial: Whether not everybody who reads it leads the subject, so that only what is released and shared is here.
     """
 
     about: About
@@ -43,6 +67,7 @@ class Minutes:
     roots: Mapping[str, str] = field(default_factory=dict)
     withheld: tuple[str, ...] = ()
     members: Mapping[str, Minutes] = field(default_factory=dict)
+    partial: bool = False
 
     def of_kind(self, *kinds: str) -> list[Entry]:
         """Current entries of this review of these kinds, oldest first."""
@@ -62,6 +87,21 @@ class Minutes:
     def agreed(self, entry: Entry) -> Entry | None:
         """The rep's latest word on an entry as it stands now; a word on an earlier wording does not count."""
         return next((one for one in reversed(self.on(entry, "agreement")) if one.of == entry.id), None)
+
+    @property
+    def identity(self) -> list[Any]:
+        """What tells these minutes from others, as JSON holds it: the hashes of their entries, and how they stand."""
+        head = self.state.head
+        return [
+            self.state.name,
+            [head.sequence, head.hash] if head else None,
+            [entry.hash for entry in self.entries],
+            [entry.hash for entry in self.earlier],
+            sorted(self.versions.items()),
+            list(self.withheld),
+            self.partial,
+            sorted((rep_id, each.identity) for rep_id, each in self.members.items()),
+        ]
 
     def as_data(self) -> dict[str, Any]:
         """Turn the minutes into what JSON holds."""
@@ -83,6 +123,7 @@ class Minutes:
             "roots": dict(self.roots),
             "withheld": list(self.withheld),
             "members": {rep_id: minutes.as_data() for rep_id, minutes in self.members.items()},
+            "partial": self.partial,
         }
 
     @classmethod
@@ -98,6 +139,7 @@ class Minutes:
             roots=MappingProxyType(data["roots"]),
             withheld=tuple(data["withheld"]),
             members=MappingProxyType({rep_id: cls.from_data(each) for rep_id, each in data["members"].items()}),
+            partial=data.get("partial", False),
         )
 
 
@@ -127,6 +169,7 @@ def take(
     audience: Audience,
     fiscal: FiscalYear,
     members: Mapping[str, Minutes] | None = None,
+    reach: Reach | None = None,
 ) -> Minutes:
     """Take the minutes of a review for one audience.
 
@@ -136,9 +179,10 @@ def take(
         audience: For whom; what they may not read is not in the result, not even its id.
         fiscal: How period names are read.
         members: For a team, the minutes of its reps.
+        reach: How far who reads a manager's copy may read; to the end where not given.
     """
     chains = _chains(entries, about, fiscal)
-    known = _readable(chains, entries, audience)
+    known = _readable(chains, entries, audience, reach)
     standing = {entry.id for chain in chains.values() for entry in current(chain)}
     shown = [entry for entry in known if entry.about == about and entry.id in standing]
     looked_back_at = [
@@ -147,26 +191,32 @@ def take(
     counts, roots = edits(known), origins(known)
     told = {roots[entry.id] for entry in (*shown, *looked_back_at)}
     own = chains.get(about, [])
+    leading = reach is None or reach.leading
+    state = _state_for(audience, state_of(own), shown)
+    withheld = _withheld(own, shown) if audience == "manager" else ()
     return Minutes(
         about=about,
         audience=audience,
-        state=_state_for(audience, state_of(own), shown),
+        state=state if leading else replace(state, head=None),
         entries=tuple(shown),
         earlier=tuple(looked_back_at),
         versions={entry.id: counts[roots[entry.id]] for entry in (*shown, *looked_back_at) if counts[roots[entry.id]]},
         roots={entry.id: roots[entry.id] for entry in known if roots[entry.id] in told},
-        withheld=_withheld(own, shown) if audience == "manager" else (),
+        withheld=withheld if leading else tuple(kind for kind in withheld if kind in _PARTS),
         members=members or {},
+        partial=not leading,
     )
 
 
-def worded(entries: Sequence[Entry], about: About, *, audience: Audience, fiscal: FiscalYear) -> list[Entry]:
+def worded(
+    entries: Sequence[Entry], about: About, *, audience: Audience, fiscal: FiscalYear, reach: Reach | None = None
+) -> list[Entry]:
     """List every version of what an audience may read in a review and the earlier ones; the arguments are those of ``take``.
 
     The rep reads the manager's words as they were released, and what became of them since.
     """
     chains = _chains(entries, about, fiscal)
-    found = _readable(chains, entries, audience)
+    found = _readable(chains, entries, audience, reach)
     if audience == "manager":
         return found
     drafts = {old for chain in chains.values() for old in _edited_before_release(chain)}
@@ -208,14 +258,25 @@ def _chains(entries: Sequence[Entry], about: About, fiscal: FiscalYear) -> dict[
     return {review: chains[review] for review in (*earlier, about) if review in chains}
 
 
-def _readable(chains: Mapping[About, Sequence[Entry]], entries: Sequence[Entry], audience: Audience) -> list[Entry]:
+def _readable(
+    chains: Mapping[About, Sequence[Entry]], entries: Sequence[Entry], audience: Audience, reach: Reach | None
+) -> list[Entry]:
     """Every version that the audience may read; what is about something that they may not read goes with it."""
-    allowed = [entry for chain in chains.values() for entry in visible(chain, audience=audience, state=state_of(chain))]
+    allowed = [entry for chain in chains.values() for entry in _within(chain, audience, reach)]
     gone = _hidden(entries, allowed)
     found = [entry for entry in allowed if entry.of not in gone and entry.id not in gone]
     ids = {entry.id for entry in found}
     # The id of a version that was kept from the reader says that there was one.
     return [replace(entry, supersedes=None) if entry.supersedes and entry.supersedes not in ids else entry for entry in found]
+
+
+def _within(chain: Sequence[Entry], audience: Audience, reach: Reach | None) -> list[Entry]:
+    """What of one review an audience may read, as far as who reads the copy may."""
+    state = state_of(chain)
+    if reach is None or reach.leading:
+        found = visible(chain, audience=audience, state=state)
+        return found if reach is None else [entry for entry in found if reach.holds(entry)]
+    return visible(chain, audience="rep", state=state) if state.released else []
 
 
 def _hidden(entries: Sequence[Entry], allowed: Sequence[Entry]) -> set[str]:

@@ -208,7 +208,8 @@ def _with_figure(reading: Reading, value: float, track: Track) -> Iterator[str]:
         yield f"{track.say(value)} in {where}; the goal names no target."
         return
     if reading.passed:
-        yield f"{track.say(value)} in {where}, {_beside(reading, value, target, track)}."
+        when = f"by {day(reading.through.last_day)}" if _ends_early(reading) else f"in {where}"
+        yield f"{track.say(value)} {when}, {_beside(reading, value, target, track)}."
     elif reading.over:
         of = "of at most" if reading.aim == "use" else "of"
         yield f"{track.say(value)} {of} {track.say(target)} by {day(reading.today)}."
@@ -221,11 +222,20 @@ def _with_figure(reading: Reading, value: float, track: Track) -> Iterator[str]:
         yield f"The baseline was {track.say(reading.baseline)}."
 
 
+def _ends_early(reading: Reading) -> bool:
+    """Whether a sum is decided before the period that its target covers is over."""
+    return reading.over is not None and reading.through.last_day < reading.over.last_day
+
+
 def _pace_words(reading: Reading, track: Track) -> Iterator[str]:
+    if reading.over and reading.come and reading.due is not None and reading.due < reading.through.last_day:
+        yield f"{reading.through} counts as a whole, though the goal was due on {day(reading.due)}."
     if reading.passed:
         return
     if reading.come:
         yield f"{reading.through} is not complete, so nothing is decided yet."
+    elif reading.growing:
+        yield f"{reading.through} is not complete, so there is no pace yet."
     elif reading.aim == "keep":
         yield f"The {reading.noun} is {'kept' if reading.reached else 'not kept'}."
     elif reading.reached:

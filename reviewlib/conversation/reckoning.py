@@ -50,8 +50,14 @@ class Reading:
 
     @property
     def settled(self) -> bool:
-        """Whether the figure stays as it is: its period is over, or it is that of the due date itself."""
-        return self.through.last_day <= self.today or self.due == self.today
+        """Whether the figure stays as it is: its period is over."""
+        return self.through.last_day <= self.today
+
+    @property
+    def growing(self) -> bool:
+        """Whether the figure is the sum of a part of its period, and so says nothing yet; what it has reached it keeps."""
+        part = self.track is not None and self.track.adds and self.over is None and not self.settled
+        return part and not (self.rises and self.reached)
 
     @property
     def come(self) -> bool:
@@ -98,7 +104,7 @@ class Reading:
     def share(self) -> float | None:
         """How much of the way is done; see ``Progress``."""
         value, target = self.point.value, self.goal.target
-        if value is None or target is None:
+        if value is None or target is None or self.growing:
             return None
         if self.aim == "keep":
             return float(self.reached)
@@ -113,7 +119,7 @@ class Reading:
     @property
     def pace(self) -> float | None:
         """The share that an even pace would have reached; a limit is kept or not, at any time."""
-        return None if self.aim == "keep" else self.days
+        return None if self.aim == "keep" or self.growing else self.days
 
     @property
     def expected(self) -> float | None:
@@ -125,7 +131,7 @@ class Reading:
     @property
     def on_pace(self) -> bool | None:
         """Whether the figure is where an even pace would be; None where that cannot be told."""
-        if self.point.value is None or self.goal.target is None:
+        if self.point.value is None or self.goal.target is None or self.growing:
             return None
         if self.reached:
             return True
@@ -156,6 +162,9 @@ def read(goal: Entry, payload: Goal, track: Track | None, *, period: Period, tod
     due = due_of(payload, fiscal)
     own = Period.parse(goal.about.period, fiscal)
     passed = due is not None and due <= today
+    begins = over.start if over else own.end
+    if over and track is not None and track.started:  # nobody is behind for the time before they were there
+        begins = max(begins, track.started)
     through = min(Period.containing(due, period.kind, fiscal), period) if due and passed else period
     baseline = payload.baseline
     if baseline is None and track is not None and payload.kpi:
@@ -167,7 +176,7 @@ def read(goal: Entry, payload: Goal, track: Track | None, *, period: Period, tod
         covers=covers,
         due=due,
         baseline=baseline,
-        days=_pace(over.start if over else own.end, due, today),
+        days=_pace(begins, due, today),
         today=today,
         through=through,
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reviewlib import params_file
-from reviewlib.conversation import copies, filling, people, rights, wording
+from reviewlib.conversation import copies, filling, guard, people, repeated, rights, wording
 from reviewlib.conversation.copies import read_minutes as read_minutes
 from reviewlib.conversation.copies import rep_minutes_path as rep_minutes_path
 from reviewlib.conversation.copies import write_rep_minutes as write_rep_minutes
@@ -27,7 +27,7 @@ from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
 from reviewlib.conversation.minutes import Minutes, worded
 from reviewlib.conversation.people import Person
 from reviewlib.conversation.scene import Attempt, Scene, audience_of, provisional
-from reviewlib.errors import ConflictError, JournalError, NotAllowedError, SubjectError
+from reviewlib.errors import ConflictError, JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params import Params
 from reviewlib.periods import Period
@@ -83,7 +83,9 @@ class Records:
         """
         rights.check_read(self.person, self.subject, where=str(self.about))
         with copies.journal(self.params) as store:
-            return copies.manager_minutes(self.params, self.about, store, copies.members_of(self.about, self.everyone))
+            said = copies.said_of(self.about, self.everyone, store)
+        period = Period.parse(self.about.period, self.params.fiscal)
+        return copies.manager_minutes(self.params, self.subject, period, said, self.everyone, readers=self._readers())
 
     def may(self, kind: str, *, on_behalf: bool = False, visibility: Visibility = "shared") -> str | None:
         """Say why the person may not write a kind as the review stands; None where they may."""
@@ -124,8 +126,13 @@ class Records:
         audience = audience_of(self.person)
         if audience == "manager":
             rights.check_read(self.person, self.subject, where=str(self.about))
-        found = worded(self._entries(), self.about, audience=audience, fiscal=self.params.fiscal)
+        reach = copies.reach_of(self.subject, self._readers()) if audience == "manager" else None
+        found = worded(self._entries(), self.about, audience=audience, fiscal=self.params.fiscal, reach=reach)
         return versions_of([entry for entry in found if entry.about == self.about], entry_id)
+
+    def _readers(self) -> list[str]:
+        """Whose right to read counts: a manager's; who else reads the manager's copy reads all of it."""
+        return [self.person.name] if self.person.role == "manager" else []
 
     def _entries(self) -> list[Entry]:
         with copies.journal(self.params) as store:
@@ -142,8 +149,8 @@ class Records:
             wording.check_columns(item.id, item.supersedes, item.visibility, where=str(self.about))
             scene = self._scene(entries)
             before = scene.by_id.get(item.id) if item.id else None
-            if before is not None and before.about == self.about and before.author == self.person.login:
-                drafts.append(self._again(item, before))
+            if before and repeated.is_same_save(before, self.about, author=self.person.login, source=item.source):
+                drafts.append(self._again(item, before, scene))
                 continue
             attempt, draft = self._drafted(item, scene, filler)
             rights.check_write(self.person, scene, attempt)
@@ -151,12 +158,11 @@ class Records:
             entries = [*entries, provisional(draft, scene)]
         return drafts
 
-    def _again(self, item: New, before: Entry) -> Draft:
+    def _again(self, item: New, before: Entry, scene: Scene) -> Draft:
         """The same save tried again: what was filled in then is filled in again, and the store compares the rest."""
-        own = [name for name in filling.FIELDS if hasattr(before.payload, name)]
-        filled = {name: item.fields.get(name) or getattr(before.payload, name) for name in own}
-        payload = wording.validated(_kind(item.kind), dict(item.fields) | filled, where=str(self.about))
-        return self._draft(item, payload, before.visibility, before.supersedes)
+        payload = wording.validated(_kind(item.kind), repeated.fields(item.fields, before), where=str(self.about))
+        seen = repeated.visibility(item.visibility, before, scene)
+        return self._draft(item, payload, seen, repeated.supersedes(item.supersedes, before, source=item.source))
 
     def _drafted(self, item: New, scene: Scene, filler: Filler) -> tuple[Attempt, Draft]:
         kind = _kind(item.kind)
@@ -225,13 +231,7 @@ def open_records(params: Params, about: About, *, person: Person | None = None) 
     period = Period.parse(about.period, params.fiscal)
     with copies.journal(params) as store:
         everyone = copies.reviewed_in(params, period, store)
-    subject = next((one for one in everyone if (one.kind, one.id) == (about.kind, about.subject)), None)
-    if subject is None:
-        raise SubjectError(
-            f"There is no {about.kind} {about.subject!r} in {about.period}.",
-            where=f"reports/{params.name}/{period}",
-            do=f"Check the id; for a {about.kind} that is new in the data run: {copies.how_to_freeze(params, period)}",
-        )
+    subject = copies.subject_in(params, about, everyone)
     writer = people.known_as(person or people.at_keyboard(params), subject)
     return Records(replace(about, period=period.name), writer, subject, params, everyone)
 
@@ -268,6 +268,7 @@ def _asked(
     ends: dict[About, Head | None] = {}
     for own, items in groups:
         entries = own._entries()
+        guard.refuse_shortened(own.params, own.about, entries)
         read.setdefault(own.about, entries_head(entries, own.about))
         ends |= {own.about: None} | {entry.about: Head(entry.sequence, entry.hash) for entry in entries}
         drafts += own._checked(items, entries, read[own.about])

@@ -40,7 +40,7 @@ def signs_what_was_read(person: Person, scene: Scene, attempt: Attempt) -> Refus
         return Refusal(
             "What was signed is not this review as it was released.", "Read it as it is now, and sign that.", field="head"
         )
-    changed = [entry for entry in scene.own if entry.sequence > read.sequence and _changes(entry, side)]
+    changed = [entry for entry in scene.own if entry.sequence > read.sequence and _changes(entry, side, scene)]
     if changed:
         words = ", ".join(dict.fromkeys(KINDS[entry.kind].label for entry in changed))
         return Refusal(
@@ -52,11 +52,21 @@ def signs_what_was_read(person: Person, scene: Scene, attempt: Attempt) -> Refus
     return None
 
 
-def _changes(entry: Entry, side: Side) -> bool:
+def _changes(entry: Entry, side: Side, scene: Scene) -> bool:
     """Whether an entry changes what the side had read; what may be added after a signature does not."""
-    if entry.side == side or entry.visibility == "manager_only" or entry.kind == "signoff":
+    if entry.side == side or entry.kind == "signoff":
         return False
+    if entry.visibility == "manager_only":
+        # What takes the place of something that the rep read takes it away.
+        replaced = scene.by_id.get(entry.supersedes or "")
+        return replaced is not None and read_by_rep(scene, replaced)
     return entry.kind not in ADDED or entry.supersedes is not None
+
+
+def read_by_rep(scene: Scene, entry: Entry) -> bool:
+    """Whether the rep reads an entry of a review, or did while it stood; what is about something private is not read."""
+    about = scene.by_id.get(entry.of or "")
+    return scene.readable(entry, "rep") and (about is None or scene.latest(about).visibility == "shared")
 
 
 def refers_to_what_is_there(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:

@@ -30,22 +30,27 @@ def heads(folder: Path) -> dict[About, Head]:
 
 
 def heads_of(params: Params) -> dict[About, Head]:
-    """Tell the same of every period of a workbook; raises as ``heads`` does."""
+    """Tell the same of every period of a workbook; raises as ``heads`` does. A folder of another name is no period's."""
     folders = sorted(path.parent for path in params.reports.glob("*/manifest.json"))
-    return {review: head for folder in folders for review, head in heads(folder).items()}
+    return {review: head for folder in folders for review, head in heads(folder).items() if review.period == folder.name}
 
 
-def refuse_missing(params: Params) -> None:
+def refuse_missing(params: Params, *, server: bool = False) -> None:
     """Refuse to take a journal that is not there for one that was never begun.
+
+    Args:
+        params: The workbook.
+        server: It is a database on a server, which is set up before a backup can be put into it.
 
     Raises:
         JournalError: Some manifest remembers entries.
     """
+    setup = "Run: reviewlib journal-init; then restore" if server else "Restore"
     if known := heads_of(params):
         entries = sum(head.sequence for head in known.values())
         raise JournalError(
             "The journal is missing.",
             where=f"the journal of {params.name}",
             found=f"nothing, where the manifests remember {entries} entries of {len(known)} reviews",
-            do=f"Restore its latest backup: reviewlib restore {params.path.name} BACKUP",
+            do=f"{setup} its latest backup: reviewlib restore {params.path.name} BACKUP",
         )

@@ -147,7 +147,18 @@ def _may_be_private(person: Person, scene: Scene, attempt: Attempt) -> Refusal |
         return Refusal("The rep’s word is never kept from the rep.", "Write it as shared.")
     if attempt.kind.private == "never" and not about_private:
         return Refusal(f"{attempt.kind.label}: this cannot be kept from the rep.", "Write it as shared, or write a note.")
-    return None
+    return _takes_nothing_away(scene, attempt)
+
+
+def _takes_nothing_away(scene: Scene, attempt: Attempt) -> Refusal | None:
+    """What the rep has read since the release is not taken out of what the rep signs."""
+    old = scene.by_id.get(attempt.supersedes or "")
+    if old is None or not scene.state.released or not references.read_by_rep(scene, old):
+        return None
+    return Refusal(
+        f"{attempt.kind.label}: {scene.subject.name} reads this since the review was released, so it stays shared.",
+        "Edit it as shared; what is only for managers goes into a note.",
+    )
 
 
 def _is_time_for_it(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from reviewlib import files
-from reviewlib.conversation import admission, database, table
+from reviewlib.conversation import admission, database, remembered, security, table
 from reviewlib.conversation.chain import sealed
 from reviewlib.conversation.entries import About, Draft, Entry, Head, SubjectKind
 from reviewlib.errors import JournalError
@@ -52,7 +52,8 @@ def open_store(params: Params, *, create: bool = False, clock: Clock = _now, mou
         The store; None where no journal exists yet and it should not be made.
 
     Raises:
-        JournalError: It cannot be opened, lies where it is not safe, or is of another version.
+        JournalError: It cannot be opened, lies where it is not safe, is of another version, or holds nothing at all, not even
+            tables, where the manifests remember entries.
     """
     place = database.place_of(params)
     if place.file is not None:
@@ -64,8 +65,11 @@ def open_store(params: Params, *, create: bool = False, clock: Clock = _now, mou
     store = Store(database.engine_of(place), place, clock=clock)
     try:
         _check_version(store)
-    except BaseException:
+    except BaseException as error:
         store.close()
+        if isinstance(error, database.NotSetUpError):
+            # What is set up anew hides that what was there is gone.
+            remembered.refuse_missing(params, server=place.file is None)
         raise
     return store
 
@@ -221,6 +225,16 @@ class Store:
         """Find one entry by its id."""
         with database.reading(self.engine, self.place) as connection:
             return admission.find(connection, entry_id)
+
+    def is_empty(self) -> bool:
+        """Whether nothing is recorded at all; a login that sees a part only is told of no more than that."""
+        with database.reading(self.engine, self.place) as connection:
+            return connection.execute(sa.select(table.entries.c.id).limit(1)).first() is None
+
+    def sees_all(self) -> bool:
+        """Whether this login sees every entry."""
+        with database.told(self.place), self.engine.connect() as connection:
+            return security.sees_all(connection)
 
     def heads(self, *, period: str | None = None) -> dict[About, Head]:
         """Tell the last entry of each review."""

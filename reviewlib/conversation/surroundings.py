@@ -31,6 +31,15 @@ _QUOTES: Final = re.compile(
     r"|begin forwarded message:|anfang der weitergeleiteten nachricht:)\s*",
     re.IGNORECASE,
 )
+#: So many different ones of these words make a disclaimer; one alone may be anybody's.
+ADDED_WORDS: Final = 2
+_ADDED: Final = re.compile(
+    r"\b(?:confidential|privileged|intended recipient|intended solely|disclaimer|notify the sender|delete it|unauthori[sz]ed"
+    r"|vertraulich|richtige[rn]? (?:adressat|empfänger)|irrtümlich|den absender|vernichten sie|unbefugt"
+    r"|geschäftsführer|vorstand|amtsgericht|registergericht|handelsregister|hrb|sitz der gesellschaft|ust-id"
+    r"|registered (?:office|in)|company (?:registration|number|no)|vat (?:number|no|id))",
+    re.IGNORECASE,
+)
 _HEADING: Final = re.compile(
     r"\s*\*?(?:from|sent|date|to|cc|subject|reply-to|von|gesendet|datum|an|betreff|antwort an)\*?:.*", re.IGNORECASE
 )
@@ -63,8 +72,28 @@ def before(lines: Sequence[Line]) -> Around:
 
 
 def after(lines: Sequence[Line]) -> Around:
-    """Sort what stands after a form."""
-    return _sorted(lines)
+    """Sort what stands after a form; what a company's server adds to every mail is left out too."""
+    added = {place for paragraph in _paragraphs(lines) if _is_added([lines[at] for at in paragraph]) for place in paragraph}
+    found = _sorted([line for place, line in enumerate(lines) if place not in added])
+    kept = {line: place for place, line in enumerate(lines)}
+    left_out = sorted((*found.left_out, *(lines[place] for place in added)), key=kept.__getitem__)
+    return Around(found.problems, tuple(left_out))
+
+
+def _paragraphs(lines: Sequence[Line]) -> list[list[int]]:
+    found: list[list[int]] = [[]]
+    for place, line in enumerate(lines):
+        if line.text.strip(" >"):
+            found[-1].append(place)
+        elif found[-1]:
+            found.append([])
+    return [paragraph for paragraph in found if paragraph]
+
+
+def _is_added(paragraph: Sequence[Line]) -> bool:
+    """Whether a paragraph is a disclaimer or a company's particulars."""
+    words = {word.casefold() for word in _ADDED.findall(" ".join(line.text for line in paragraph))}
+    return len(words) >= ADDED_WORDS
 
 
 def _sorted(lines: Sequence[Line]) -> Around:

@@ -23,7 +23,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from reviewlib import files
-from reviewlib.conversation import chain, database, security, store, table
+from reviewlib.conversation import chain, database, remembered, security, store, table
 from reviewlib.conversation.entries import About, Entry, Head
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
@@ -39,14 +39,19 @@ def prepare(params: Params, subjects: Sequence[Subject]) -> list[str]:
 
     Returns:
         Logins that the database does not know, so that nothing could be given to them.
+
+    Raises:
+        JournalError: The file is missing or empty although a manifest remembers entries, or is what ``migrate`` refuses.
     """
     place = database.place_of(params)
+    # A new server is set up before a backup is restored into it; a new file would hide that the old one is gone.
+    if place.file is not None and not _has_tables(place):
+        remembered.refuse_missing(params)
     migrate(params)
     if place.file is None:
         return security.initialise(params, subjects)
     if place.file.exists():
-        with _engine(place) as engine, database.writing(engine, place) as connection:
-            table.create(connection)
+        _make_tables(place)
     opened = store.open_store(params, create=True)
     if opened is not None:
         opened.close()
@@ -64,7 +69,7 @@ def backup(params: Params, to: Path | None = None) -> Path:
         The file.
 
     Raises:
-        JournalError: There is no journal, no room, or this login does not see all of it.
+        JournalError: There is no journal, it is damaged, there is no room, or this login does not see all of it.
     """
     place = database.place_of(params)
     if place.file is not None and not place.file.exists():
@@ -80,6 +85,7 @@ def backup(params: Params, to: Path | None = None) -> Path:
             _copy(place, part)
         else:
             files.write(part, _dump(place))
+        _check_copy(part, place)
         if not store.move_in(part, file):
             raise FileExistsError(errno.EEXIST, "there is a file of this name already")
     except OSError as error:
@@ -106,12 +112,32 @@ def _copy(place: database.Place, part: Path) -> None:
         target.execute("PRAGMA journal_mode = DELETE")
         damage = [row[0] for row in target.execute("PRAGMA integrity_check") if row[0] != "ok"]
     if damage:
-        raise JournalError(
-            "The journal is damaged; no backup was made of it.",
-            where=place.shown,
-            found=damage[0],
-            do="Restore the last backup.",
-        )
+        raise _damaged(place, damage[0])
+
+
+def _check_copy(part: Path, place: database.Place) -> None:
+    """Refuse a copy that ``restore`` would refuse; of another version only the tables can be looked at.
+
+    Raises:
+        JournalError: There are no tables, a row cannot be read, or a chain is broken.
+    """
+    try:
+        version, rows = _rows(part)
+    except sqlite3.Error as error:
+        raise _damaged(place, str(error)) from None
+    if version != table.VERSION:
+        return
+    if problems := verify([table.entry_of(row) for row in rows], {}):
+        raise _damaged(place, problems[0])
+
+
+def _damaged(place: database.Place, found: str) -> JournalError:
+    return JournalError(
+        "The journal is damaged; no backup was made of it.",
+        where=place.shown,
+        found=found,
+        do="Move the journal away, and restore the last backup.",
+    )
 
 
 def _dump(place: database.Place) -> str:
@@ -143,6 +169,9 @@ def restore(params: Params, backup_file: Path) -> int:
     entries = _read(backup_file)
     if problems := verify(entries, {}):
         raise _unfit(backup_file, problems[0])
+    place = database.place_of(params)
+    if place.file is not None and place.file.exists() and not _has_tables(place):
+        _make_tables(place)
     opened = store.open_store(params, create=True)
     assert opened is not None
     with opened, database.writing(opened.engine, opened.place) as connection:
@@ -175,9 +204,7 @@ def _read(backup_file: Path) -> list[Entry]:
         JournalError: It is no backup, is not whole, or is of another version.
     """
     try:
-        with backup_file.open("rb") as file:
-            form = file.read(len(_SQLITE))
-        version, rows = _rows_of_copy(backup_file) if form == _SQLITE else _rows_of_dump(backup_file)
+        version, rows = _rows(backup_file)
         entries = [table.entry_of(row) for row in rows] if version == table.VERSION else []
     except OSError as error:
         raise _unfit(backup_file, error.strerror or "it cannot be read") from None
@@ -190,11 +217,20 @@ def _read(backup_file: Path) -> list[Entry]:
     return sorted(entries, key=lambda entry: (entry.about, entry.sequence))
 
 
+def _rows(backup_file: Path) -> tuple[int, list[dict[str, Any]]]:
+    """Read a backup's version and its rows as they stand in it."""
+    with backup_file.open("rb") as file:
+        form = file.read(len(_SQLITE))
+    return _rows_of_copy(backup_file) if form == _SQLITE else _rows_of_dump(backup_file)
+
+
 def _rows_of_copy(backup_file: Path) -> tuple[int, list[dict[str, Any]]]:
     with database.raw_file(backup_file, mode="ro") as raw:
         raw.row_factory = sqlite3.Row
         rows = [dict(row) for row in raw.execute("SELECT * FROM entries ORDER BY sequence")]
-        return raw.execute("SELECT max(version) FROM journal").fetchone()[0], rows
+        # The first version had no table to write its number into.
+        known = raw.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone()
+        return (raw.execute("SELECT max(version) FROM journal").fetchone()[0] if known else None) or 0, rows
 
 
 def _rows_of_dump(backup_file: Path) -> tuple[int, list[dict[str, Any]]]:
@@ -255,6 +291,19 @@ def _engine(place: database.Place) -> Iterator[sa.Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def _has_tables(place: database.Place) -> bool:
+    """Whether a file holds a journal of any version; a missing or empty one does not."""
+    if place.file is None or not place.file.exists():
+        return False
+    with _engine(place) as engine, database.reading(engine, place) as connection:
+        return _version(connection) is not None
+
+
+def _make_tables(place: database.Place) -> None:
+    with _engine(place) as engine, database.writing(engine, place) as connection:
+        table.create(connection)
 
 
 def _version(connection: sa.Connection) -> int | None:

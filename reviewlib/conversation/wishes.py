@@ -67,6 +67,16 @@ class Journal:
                 return entry
         return None
 
+    def replied(self, root: str, *, by: str) -> Entry | None:
+        """The rep's reply that a form made at this head of the chain had in its field, if an answer may still replace it."""
+        read = next((entry.sequence for entry in self.own if entry.hash == by), 0)
+        signed = min((entry.sequence for entry in self.state.signatures.values()), default=None)
+        known = current(entry for entry in self.own if entry.sequence <= read)
+        shown = [one for one in known if one.kind == "reply" and one.side == "rep" and self.roots.get(str(one.of)) == root]
+        # What a signature covers is not changed any more; another reply may come beside it.
+        covered = bool(shown) and signed is not None and history(self.own, shown[-1].id)[0].sequence < signed
+        return shown[-1] if shown and not covered else None
+
     def _made(self, entry: Entry, key: str) -> bool:
         return entry.id == entry_id(self.about, key, entry.payload, entry.supersedes)
 
@@ -175,6 +185,10 @@ class _Reader:
         if wish.conflict and wish.basis is not None:  # somebody else wrote on; the rep left the form's text as it was
             return all(_plain(getattr(wish.basis.payload, name)) == _plain(value) for name, value in wish.fields.items())
         same = [entry for entry in self.journal.live if entry.kind == wish.kind and entry.side == "rep"]
+        if wish.kind == "reply":  # whichever wording of the entry each is about
+            about = self.journal.roots.get(str(wish.fields["of"]))
+            texts = [_plain(getattr(one.payload, "text", "")) for one in same if self.journal.roots.get(str(one.of)) == about]
+            return _plain(wish.fields["text"]) in texts
         if wish.kind == "agreement":  # the last word counts
             same = [entry for entry in same if entry.of == wish.fields["of"]][-1:]
         return wish.kind != "self_review" and any(said(entry.payload) == said(payload) for entry in same)
@@ -212,11 +226,13 @@ class _Reader:
             target = self._target(one)
             if target is not None:
                 root = self.journal.roots[target.id]
-                fields = {"of": target.id, "text": one.text}
-                before = self.journal.imported("reply", f"reply:{root}")
+                wish = Wish("reply", one.mark.words, one.line, f"reply:{root}", {"of": target.id, "text": one.text})
+                shown = self.journal.replied(root, by=self.answer.head)
+                before = self.journal.newest(shown) if shown else self.journal.imported("reply", wish.key)
                 if before is not None:
-                    fields["of"] = before.of or target.id
-                yield Wish("reply", one.mark.words, one.line, f"reply:{root}", fields, before=before)
+                    wish = replace(wish, fields={"of": before.of or target.id, "text": one.text})
+                changed = before is not shown and shown is not None and _by_somebody_else(before)
+                yield replace(wish, before=before, basis=shown, conflict=changed)
 
     def _agreements(self) -> Iterator[Wish]:
         for one in self.answer.of("agreement"):
@@ -240,9 +256,12 @@ class _Reader:
             do = "Ask the rep to sign the form that was made after release."
             self._problem(line, "This form was made before the review was released; it cannot sign.", parts["name"].text, do)
             return
-        comment = {"comment": parts["comment"].text} if "comment" in parts else {}
-        fields = {"side": "rep", "how": how, "name": parts["name"].text, "head": self.answer.head} | comment
         given = self.journal.state.signatures.get("rep")
+        fields = {"side": "rep", "how": how, "name": parts["name"].text, "head": self.answer.head}
+        if "comment" in parts:
+            fields["comment"] = parts["comment"].text
+        elif given is not None and getattr(given.payload, "how", None) != how:
+            fields["comment"] = ""  # the comment was on the word that is taken back
         yield Wish("signoff", "Signature", line, "signoff", fields, before=given, conflict=_by_somebody_else(given))
 
     def _with_basis(self, one: Said, key: str, fields: Mapping[str, Any], *, words: str = "") -> Iterator[Wish]:

@@ -15,6 +15,8 @@ from reviewlib.params import Params
 from reviewlib.periods import Period
 
 AUDIENCES: Final = ("manager", "rep")
+#: The file of a snapshot that tells what distinguishes each slice, by the slice's name.
+IDENTITIES: Final = "slices.json"
 
 
 def read_slice(

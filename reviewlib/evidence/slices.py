@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from decimal import Decimal
 from typing import Any, Final
-
-import numpy as np
-import pandas as pd
 
 from reviewlib.evidence.dossier import Dossier
 from reviewlib.evidence.facts import FLAGS
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.insights import Card, Insights, insights, plain
+from reviewlib.evidence.insights import Card, Insights, insights
+from reviewlib.evidence.insights import plain as achieved
 from reviewlib.evidence.kpis import CORE, missing
 from reviewlib.evidence.peers import two_digits
+from reviewlib.evidence.plain import Rows, plain, records, rows_by, table
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.tables import SCORECARD
 
@@ -35,12 +35,16 @@ _DEAL_COLUMNS: Final = (
     "source_line",
     *FLAGS,
 )
+_KPI: Final = SCORECARD.index("kpi")
 _ACCOUNT_COLUMNS: Final = ("account_id", "base_revenue", "revenue", "kept", "open_deal")
 _PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
 #: Supporting figures of the reps that a team's page and its achievements board name.
 _BESIDE: Final = ("won_deals", "closed_deals", "stale_deals", "largest_deal", "deal_size_median")
 #: The stage of deals that were open at the end of the period and have closed by the export's date.
 CLOSED_SINCE: Final = "Closed since"
+#: What every slice of a snapshot holds of the snapshot as a whole.
+_OF_SNAPSHOT: Final = {"snapshot", "frozen_at"}
+_OF_WHOLE: Final = {"tables", "quarantine", "exclusions", "unassigned"}
 _EMPTY: Final[dict[str, Any]] = {"columns": [], "data": []}
 
 
@@ -59,9 +63,9 @@ class Slicer:
         self.trend = [period.name for period in dossier.trend]
         frame = dossier.scorecard[dossier.scorecard["period"].isin(self.trend)].copy()
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
-        self.rows = dict(tuple(frame.groupby(["scope", "scope_id"], sort=False)))
-        self.deals = dict(tuple(dossier.deals.groupby("rep_id", sort=False)))
-        self.accounts = dict(tuple(dossier.accounts.groupby("scope_id", sort=False)))
+        self.rows = rows_by(frame, SCORECARD, by=("scope", "scope_id"))
+        self.deals = rows_by(dossier.deals, _DEAL_COLUMNS, by=("rep_id",))
+        self.accounts = rows_by(dossier.accounts, _ACCOUNT_COLUMNS, by=("scope_id",))
         self.common = {
             "period": dossier.period.name,
             "trend": self.trend,
@@ -71,28 +75,34 @@ class Slicer:
         }
         self.data = _data(dossier)
         self._insights: dict[str, Insights] = {}
+        self._reps: dict[str, dict[str, Any]] = {}
 
     def rep(self, rep_id: str, audience: str) -> dict[str, Any]:
         """Cut one rep's slice: the rep's own figures, deals and accounts, and no other rep's."""
+        if rep_id not in self._reps:
+            self._reps = {rep_id: self._rep(rep_id)}
+        return self._reps[rep_id] | {"audience": audience}
+
+    def _rep(self, rep_id: str) -> dict[str, Any]:
+        """What both copies of a rep's review hold."""
         dossier = self.dossier
-        deals = self.deals.get(rep_id, dossier.deals.iloc[:0])
+        deals = self.deals.get(rep_id, [])
         said = self._said(rep_id)
         subject = _subject(dossier.roster.posts[rep_id, dossier.period.name])
         own = dossier.tables.quarantine
         return self.common | {
             "kind": "rep",
-            "audience": audience,
             "subject": subject,
             "people": [],
-            "history": _frame(self.rows["rep", rep_id], SCORECARD),
+            "history": table(SCORECARD, self.rows["rep", rep_id]),
             "members": _EMPTY,
-            "deals": _frame(deals, _DEAL_COLUMNS),
-            "accounts": _frame(self.accounts.get(rep_id, dossier.accounts.iloc[:0]), _ACCOUNT_COLUMNS),
-            "stages": _frame(*_stages(deals, dossier.params.crm.deals.stages.open)),
+            "deals": table(_DEAL_COLUMNS, deals),
+            "accounts": table(_ACCOUNT_COLUMNS, self.accounts.get(rep_id, [])),
+            "stages": _stages(deals, dossier.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": said.leads,
             "findings": said.findings,
-            "achievements": [plain(item, subject) for item in said.achievements],
+            "achievements": [achieved(item, subject) for item in said.achievements],
             "data": self.data | {"mine": {"quarantined": int((own["rep_id"] == rep_id).fillna(False).sum())}},
         }
 
@@ -103,24 +113,23 @@ class Slicer:
         posts = self._posts(reps)
         managers = sorted({post.manager for post in posts if post.manager})
         history = self.rows["team", name]
-        deals = dossier.deals[dossier.deals["rep_id"].isin(reps)]
+        deals = [deal for rep_id in reps for deal in self.deals.get(rep_id, [])]
         said = insights(self._card(history), dossier.params, team_met=self._met("team", name))
         subject = _subject(Post(name, name, name, ", ".join(managers) or None, None, None, started_on=None, left_on=None))
         shown = reps if audience == "manager" else ()
-        members = [self.rows["rep", rep_id] for rep_id in shown]
-        main = [kpi.key for kpi in dossier.setting.kpis.values() if kpi.of is None]
-        frame = pd.concat(members) if members else history.iloc[:0]
+        main = {kpi.key for kpi in dossier.setting.kpis.values() if kpi.of is None} | {*_BESIDE}
+        members = [row for rep_id in shown for row in self.rows["rep", rep_id] if row[_KPI] in main]
         board = self._board(name, said.achievements, shown)
         return self.common | {
             "kind": "team",
             "audience": audience,
             "subject": subject,
             "people": [_subject(post) for post in posts if post.rep_id in shown],
-            "history": _frame(history, SCORECARD),
-            "members": _frame(frame[frame["kpi"].isin([*main, *_BESIDE])], SCORECARD),
+            "history": table(SCORECARD, history),
+            "members": table(SCORECARD, members),
             "deals": _EMPTY,
             "accounts": _EMPTY,
-            "stages": _frame(*_stages(deals, dossier.params.crm.deals.stages.open)),
+            "stages": _stages(deals, dossier.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": {section: lead for section, lead in said.leads.items() if section != "achievements" or not board},
             "findings": said.findings,
@@ -135,10 +144,10 @@ class Slicer:
 
     def _board(self, team: str, own: list[Any], reps: tuple[str, ...]) -> list[dict[str, Any]]:
         """The team's achievements, then each rep's own."""
-        board = [plain(item, {"id": team, "name": team}) for item in own]
+        board = [achieved(item, {"id": team, "name": team}) for item in own]
         for post in self._posts(reps):
             board += [
-                plain(item, _subject(post)) for item in self._said(post.rep_id).achievements if item.rule != "team_target"
+                achieved(item, _subject(post)) for item in self._said(post.rep_id).achievements if item.rule != "team_target"
             ]
         return board
 
@@ -153,26 +162,33 @@ class Slicer:
         if rep_id not in self._insights:
             dossier = self.dossier
             team = dossier.roster.posts[rep_id, dossier.period.name].team
-            deals = self.deals.get(rep_id, dossier.deals.iloc[:0])
+            deals = records(_DEAL_COLUMNS, self.deals.get(rep_id, []))
             self._insights[rep_id] = insights(
                 self._card(self.rows["rep", rep_id]),
                 dossier.params,
-                deals=deals[deals["sale"]].to_dict("records"),
+                deals=[deal for deal in deals if deal["sale"]],
                 team_met=self._met("team", team) if team else False,
             )
         return self._insights[rep_id]
 
-    def _card(self, history: pd.DataFrame) -> Card:
+    def _card(self, history: Rows) -> Card:
         dossier = self.dossier
-        return Card.of(history, kpis=dossier.setting.kpis, period=dossier.period, trend=dossier.trend)
+        rows = {(str(row["kpi"]), str(row["period"])): row for row in records(SCORECARD, history)}
+        return Card(rows, kpis=dossier.setting.kpis, period=dossier.period, trend=dossier.trend)
 
     def _met(self, scope: str, name: str) -> bool:
         """Tell whether a scope reached its revenue target."""
-        rows = self.rows.get((scope, name))
-        if rows is None:
-            return False
-        own = rows[(rows["kpi"] == "revenue") & (rows["period"] == self.dossier.period.name)]["attainment"]
-        return bool((own.round(9) >= 1).any())
+        wanted = ("revenue", self.dossier.period.name)
+        rows = (row for row in records(SCORECARD, self.rows.get((scope, name), [])) if (row["kpi"], row["period"]) == wanted)
+        return any(row["attainment"] is not None and round(row["attainment"], 9) >= 1 for row in rows)
+
+
+def identity(data: Mapping[str, Any]) -> str:
+    """Hash what a slice says of its subject; when it was frozen, and how many rows the others have, do not count."""
+    book = {name: value for name, value in data["workbook"].items() if name not in _OF_SNAPSHOT}
+    account = {name: value for name, value in data["data"].items() if name not in _OF_WHOLE}
+    own = {**data, "workbook": book, "data": account}
+    return hashlib.sha256(json.dumps(own, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _workbook(dossier: Dossier, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:
@@ -219,10 +235,10 @@ def _data(dossier: Dossier) -> dict[str, Any]:
         (dossier.scorecard["scope"] == UNASSIGNED) & (dossier.scorecard["period"] == dossier.period.name)
     ].set_index("kpi")["value"]
     return {
-        "tables": [{name: _plain(value) for name, value in asdict(item).items()} for item in tables.reconciliation],
-        "quarantine": [{name: _plain(value) for name, value in row.items()} for row in grouped.to_dict("records")],
-        "exclusions": [{name: _plain(value) for name, value in asdict(item).items()} for item in tables.exclusions],
-        "unassigned": {"deals": _plain(whole.get("closed_deals")), "revenue": _plain(whole.get("revenue"))},
+        "tables": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.reconciliation],
+        "quarantine": [{name: plain(value) for name, value in row.items()} for row in grouped.to_dict("records")],
+        "exclusions": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.exclusions],
+        "unassigned": {"deals": plain(whole.get("closed_deals")), "revenue": plain(whole.get("revenue"))},
         "notes": [*tables.notes, *_notes(dossier)],
         "closed_column": dossier.params.crm.deals.columns.closed_on,
         "versions": {},
@@ -242,16 +258,18 @@ def _notes(dossier: Dossier) -> list[str]:
     return notes
 
 
-def _stages(deals: pd.DataFrame, order: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _stages(deals: Rows, order: Sequence[str]) -> dict[str, Any]:
     """Count the deals open at the end of the period by stage, in the order of params; some are closed by now."""
-    opened = deals[deals["open_end"]].assign(stage=lambda rows: rows["stage"].where(rows["is_open"], CLOSED_SINCE))
-    grouped = opened.groupby("stage").agg(deals=("deal_id", "count"), amount=("expected_amount", _sum))
-    known = [stage for stage in (*order, CLOSED_SINCE) if stage in grouped.index]
-    return grouped.loc[known].reset_index(), ("stage", "deals", "amount")
+    opened: dict[str, list[float | None]] = {}
+    for deal in records(_DEAL_COLUMNS, deals):
+        if deal["open_end"]:
+            opened.setdefault(deal["stage"] if deal["outcome"] == "open" else CLOSED_SINCE, []).append(deal["expected_amount"])
+    known = [stage for stage in (*order, CLOSED_SINCE) if stage in opened]
+    return table(("stage", "deals", "amount"), [[stage, len(opened[stage]), _sum(opened[stage])] for stage in known])
 
 
-def _sum(amounts: pd.Series) -> float | None:
-    known = [float(amount) for amount in amounts if not pd.isna(amount)]
+def _sum(amounts: Sequence[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
     return sum(known) if known else None
 
 
@@ -259,24 +277,3 @@ def _subject(post: Post) -> dict[str, Any]:
     fields = asdict(post)
     fields["id"] = fields.pop("rep_id")
     return {name: value.isoformat() if isinstance(value, dt.date) else value for name, value in fields.items()}
-
-
-def _frame(frame: pd.DataFrame, columns: tuple[str, ...]) -> dict[str, Any]:
-    """Turn a frame into columns and rows of plain values."""
-    rows = frame[[*columns]].itertuples(index=False, name=None)
-    return {"columns": list(columns), "data": [[_plain(value) for value in row] for row in rows]}
-
-
-def _plain(value: Any) -> Any:
-    """Turn one value into what JSON holds; missing is None, a decimal a number, a date its ISO text."""
-    if value is None or value is pd.NaT or (not isinstance(value, str) and pd.isna(value)):
-        return None
-    if isinstance(value, Decimal | np.floating):
-        return float(value)
-    if isinstance(value, np.integer):
-        return int(value)
-    if isinstance(value, np.bool_):
-        return bool(value)
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat()
-    return value.isoformat() if isinstance(value, dt.date) else value

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import difflib
+import functools
 import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,21 +20,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reviewlib.errors import SubjectError
+from reviewlib.errors import PeriodError, SubjectError
 from reviewlib.evidence import sources, tables
 from reviewlib.evidence.dossier import Dossier, compile_dossier, default_period
 from reviewlib.evidence.roster import Post
-from reviewlib.evidence.slicefile import AUDIENCES, current_folder, slice_name
-from reviewlib.evidence.slices import Slicer
+from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, current_folder, slice_name
+from reviewlib.evidence.slices import Slicer, identity
+from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.subjects import Subject, subjects_of
-from reviewlib.files import PRIVATE, Modes, make_folder, slug, write
+from reviewlib.files import PRIVATE, Modes, make_folder, slug, write, write_all
 from reviewlib.params import Params
-from reviewlib.periods import Period
+from reviewlib.periods import Period, last_complete
 
 #: The folder of reps without a team.
 NO_TEAM: Final = "no-team"
 #: Sections of params that no figure depends on.
-_OF_PEOPLE: Final = {"people", "rating", "records"}
+_OF_PEOPLE: Final = {"people", "rating", "records", "batch"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,14 @@ def fingerprint(params: Params, period: Period) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def freeze(params: Params, period: Period | None = None, *, reps: Sequence[str] = (), teams: Sequence[str] = ()) -> Snapshot:
+def freeze(
+    params: Params,
+    period: Period | None = None,
+    *,
+    reps: Sequence[str] = (),
+    teams: Sequence[str] = (),
+    read: Callable[[], Tables] | None = None,
+) -> Snapshot:
     """Read the CRM once, compute every KPI and write the evidence; what is already frozen is taken as it is.
 
     Args:
@@ -88,23 +98,41 @@ def freeze(params: Params, period: Period | None = None, *, reps: Sequence[str] 
         period: The review period; the last complete one of the reps' cadence where it is not given.
         reps: Ids that must have a review in the period.
         teams: Teams that must have one.
+        read: Reads the sources; for several periods, once for all.
 
     Raises:
         ReviewError: Whatever is wrong with sources, targets, period or ids, before anything is written.
     """
-    read = None
-    if period is None:
-        read = sources.read(params)
-        period = default_period(params, read.deals)
+    read = read or functools.cache(lambda: sources.read(params))
+    period = period or _known_default(params) or default_period(params, read().deals)
     if found := _frozen(params, period):
         _check_subjects(found.subjects, period, reps=reps, teams=teams)
         return found
-    dossier = compile_dossier(params, read or sources.read(params), period)
+    dossier = compile_dossier(params, read(), period)
     subjects = _subjects(dossier)
     _check_subjects(subjects, period, reps=reps, teams=teams)
     folder = params.reports / "snapshots" / fingerprint(params, period)[:12]
     write_snapshot(dossier, subjects, folder)
     return open_snapshot(folder, params)
+
+
+def _known_default(params: Params) -> Period | None:
+    """The last complete period by a snapshot of the same inputs; None where there is none, and the export must be read."""
+    for folder, period in period_folders(params).items():
+        if (folder / "current").is_file() and (found := _frozen(params, period)):
+            as_of = dt.date.fromisoformat(found.info["as_of"])
+            return last_complete(params.review_kind("rep"), as_of=as_of, fiscal=params.fiscal)
+    return None
+
+
+def period_folders(params: Params) -> dict[Path, Period]:
+    """Find the folders of periods, by name; one that is called anything else, such as a copy, is none of them."""
+    found: dict[Path, Period] = {}
+    for folder in sorted(path for path in params.reports.glob("*") if path.is_dir()):
+        with contextlib.suppress(PeriodError):
+            period = Period.parse(folder.name, params.fiscal)
+            found |= {folder: period} if period.name == folder.name else {}
+    return found
 
 
 def _frozen(params: Params, period: Period) -> Snapshot | None:
@@ -166,11 +194,12 @@ def write_snapshot(dossier: Dossier, subjects: Sequence[Subject], folder: Path) 
     try:
         _write_tables(dossier, part, modes)
         slicer = Slicer(dossier, snapshot=folder.name, frozen_at=dt.datetime.now(dt.UTC))
-        for subject in subjects:
-            cut = slicer.rep if subject.kind == "rep" else slicer.team
-            for audience in AUDIENCES:
-                name = slice_name(subject.kind, subject.id, audience)
-                _json(part / subject.folder / name, cut(subject.id, audience), modes)
+        identities: dict[str, str] = {}
+        for name in dict.fromkeys(subject.folder for subject in subjects):
+            cut = _cut(slicer, [subject for subject in subjects if subject.folder == name])
+            identities |= {file: identity(data) for file, data in cut.items()}
+            write_all({part / name / file: _text(data) for file, data in cut.items()}, modes=modes)
+        _json(part / IDENTITIES, identities, modes)
         names = {rep_id: dossier.roster.posts[rep_id, dossier.period.name].name for rep_id in dossier.roster.rep_ids}
         _json(part / "people.json", {"reps": names, "subjects": [asdict(subject) for subject in subjects]}, modes)
         _json(part / "snapshot.json", _info(dossier) | {"workbook": slicer.common["workbook"], "data": slicer.data}, modes)
@@ -264,8 +293,8 @@ def _info(dossier: Dossier) -> dict[str, Any]:
         "as_of_declared": dossier.params.as_of is not None,
         "history_from": setting.history_from.isoformat(),
         "inputs": dict(dossier.tables.inputs),
-        "reconciliation": [{key: _text(value) for key, value in asdict(item).items()} for item in read.reconciliation],
-        "exclusions": [{key: _text(value) for key, value in asdict(item).items()} for item in read.exclusions],
+        "reconciliation": [{key: _plain(value) for key, value in asdict(item).items()} for item in read.reconciliation],
+        "exclusions": [{key: _plain(value) for key, value in asdict(item).items()} for item in read.exclusions],
         "quarantine": read.quarantine["reason"].value_counts().to_dict(),
         "revenue": {row["period"]: _number(row["value"]) for row in everything.to_dict("records")},
         "notes": list(read.notes),
@@ -279,12 +308,26 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("reviewlib", "ibis-framework", "duckdb", "pandas", "numpy", "pyarrow")}
 
 
-def _text(value: object) -> object:
+def _plain(value: object) -> object:
     return value if value is None or isinstance(value, int | str) else str(value)
 
 
+def _cut(slicer: Slicer, subjects: Sequence[Subject]) -> dict[str, dict[str, Any]]:
+    """Cut the slices of both audiences, by the names of their files."""
+    cuts = {"rep": slicer.rep, "team": slicer.team}
+    return {
+        slice_name(subject.kind, subject.id, audience): cuts[subject.kind](subject.id, audience)
+        for subject in subjects
+        for audience in AUDIENCES
+    }
+
+
 def _json(path: Path, data: Mapping[str, Any], modes: Modes) -> None:
-    write(path, json.dumps(data, ensure_ascii=False, allow_nan=False), modes=modes)
+    write(path, _text(data), modes=modes)
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False)
 
 
 def _code() -> str:

@@ -212,6 +212,17 @@ def _shown(review: Review, entry: Entry, given: Recognition) -> str:
     return "Not proposed for the team’s board."
 
 
+def partial(review: Review) -> bool:
+    """Whether a team's copy is read by managers who do not lead every rep, so that it holds less of some of them."""
+    return any(one.partial for one in review.minutes.members.values())
+
+
+def untold(review: Review) -> set[str]:
+    """The names of the reps of whose review nothing is told yet to the managers who read the team's copy together."""
+    found = (rep_id for rep_id, one in review.minutes.members.items() if one.partial and not one.state.released)
+    return {review.people[rep_id].name for rep_id in found if rep_id in review.people}
+
+
 def open_concerns(review: Review) -> list[tuple[str, str, str, bool]]:
     """List the open concerns of the team and its reps: whose, the words, who looks after it, whether it is private."""
     whose = [("The team", "The team", review.minutes)]

@@ -103,13 +103,18 @@ def waits_for(minutes: Minutes, *, rep: str, manager: str) -> str:
         return ""
     if state.released:
         return f"waits for {' and '.join(names[side] for side in missing)} to sign"
-    if state.answer is not None and state.feedback is not None:
+    # Other managers of a team are told that a part is in, and do not read it.
+    if {"self_review", "feedback"} <= {*minutes.withheld, *_parts(state)}:
         return f"waits for {manager} to release it"
     if state.name == "answer_in":
         return f"waits for {manager}’s part"
     if state.name == "feedback_in":
         return f"waits for {rep}’s self-review"
     return f"waits for {rep}’s self-review and {manager}’s part"
+
+
+def _parts(state: State) -> list[str]:
+    return [entry.kind for entry in (state.answer, state.feedback) if entry is not None]
 
 
 def signatures(review: Review) -> list[Signature]:

@@ -145,7 +145,7 @@ def signoff(review: Review) -> Display:
 
 def team_goals(review: Review) -> Display:
     """The goals across the team, and its open concerns."""
-    tallies = goal_views.tallies(review)
+    tallies, untold = goal_views.tallies(review), plan_views.untold(review)
     running, behind = sum(one.goals for one in tallies), sum(one.behind for one in tallies)
     said = (
         f"{running} goal{'s run' if running != 1 else ' runs'}: {running - behind} on track or just started, {behind} behind."
@@ -155,7 +155,8 @@ def team_goals(review: Review) -> Display:
         "team_goals",
         "Goals, development and concerns",
         tallies=[one for one in tallies if one.goals or one.ended or one.plans],
-        quiet=[one.name for one in tallies if not (one.goals or one.ended or one.plans)],
+        quiet=[one.name for one in tallies if not (one.goals or one.ended or one.plans or one.name in untold)],
+        partial=plan_views.partial(review),
         told=said if running else "",
         concerns=plan_views.open_concerns(review),
         empty=_empty(review, "team_goals"),

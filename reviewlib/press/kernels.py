@@ -5,6 +5,7 @@ TCP ports collide when several kernels start together, and kernels that share a 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,14 +13,19 @@ import sys
 import tempfile
 import threading
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
 from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from traitlets import default
+from traitlets import DottedObjectName, Type, default
+
+from reviewlib.press.client import RunClient
+from reviewlib.press.warm import PROVISIONER, Forge, Scout, Warmth, unsupported
 
 _SOCKET_PATH_BYTES = 100  # the kernel of Linux allows 107, of macOS 103
 _SOCKET_NAME_BYTES = 68
@@ -29,28 +35,55 @@ class Kernels:
     """The kernels of one run; leaving the ``with`` block stops them and removes their sockets.
 
     ``manager_class`` is what nbclient starts kernels with.
+
+    Args:
+        warm: What a warm process imports and prepares, from which the kernels are forked; ordinary kernels where None.
+        memory: Bytes of data that one kernel may have, what it imports included; where the platform can limit that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, warm: Warmth | None = None, memory: int | None = None) -> None:
+        self.stopped = False
+        self._warm = warm
+        self._memory = memory
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._running: set[AsyncKernelManager] = set()
         self._lock = threading.Lock()
-        self.stopped = False
+        self._forge: Forge | None = None
+        self._cold_because: str | None = None
+
+    @property
+    def cold_because(self) -> str | None:
+        """Why kernels start the ordinary way although warm ones were asked for; None where they do not."""
+        return self._cold_because or (self._forge.cold_because if self._forge is not None else None)
 
     def __enter__(self) -> Kernels:
         self._folder = tempfile.TemporaryDirectory(
             prefix=f"review-{os.getpid()}-", dir=_short_folder(), ignore_cleanup_errors=True
         )
-        self.manager_class = _manager_class(Path(self._folder.name), self)
+        # Nobody looks on: a run that is started in a notebook must not pass on that it is one.
+        env = {name: value for name, value in os.environ.items() if name != "JPY_SESSION_NAME"}
+        spec = get_kernel_dict()
+        if self._warm is not None:
+            self._cold_because = unsupported()
+            if self._cold_because is None:
+                command = spec["argv"][: spec["argv"].index("-f")]
+                self._forge = Forge(self._warm, command=command, env=env)
+                self._forge.begin()
+                spec["metadata"]["kernel_provisioner"] = {"provisioner_name": PROVISIONER, "config": {"forge": self._forge}}
+        self.manager_class = _manager_class(Path(self._folder.name), self, spec=spec, env=env, memory=self._memory)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
+        if self._forge is not None:
+            self._forge.close()
         if self._folder is not None:
             self._folder.cleanup()
 
     def stop(self) -> None:
         """Kill every kernel that runs and let none start any more; callable from any thread."""
+        if self._forge is not None:
+            self._forge.give_up()
         with self._lock:
             self.stopped = True
             for manager in self._running:
@@ -69,9 +102,14 @@ class Kernels:
             self._running.discard(manager)
 
 
-def _manager_class(folder: Path, kernels: Kernels) -> type[AsyncKernelManager]:
+def _manager_class(
+    folder: Path, kernels: Kernels, *, spec: Mapping[str, Any], env: Mapping[str, str], memory: int | None
+) -> type[AsyncKernelManager]:
     class PrivateKernelManager(AsyncKernelManager):
         """Start this Python's kernel behind sockets that no other kernel can have."""
+
+        client_class = DottedObjectName(f"{RunClient.__module__}.{RunClient.__qualname__}")
+        client_factory = Type(klass=AsyncKernelClient, default_value=RunClient)
 
         @default("transport")
         def _private_transport(self) -> str:
@@ -85,14 +123,15 @@ def _manager_class(folder: Path, kernels: Kernels) -> type[AsyncKernelManager]:
         @property
         def kernel_spec(self) -> KernelSpec:
             # A kernel named python3 of somebody's home folder may be another Python without our packages.
-            return KernelSpec(resource_dir="", **get_kernel_dict())
+            return KernelSpec(resource_dir="", **spec)
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-            # Nobody looks on: a run that is started in a notebook must not pass on that it is one.
-            env = {
-                name: value for name, value in (options.pop("env", None) or os.environ).items() if name != "JPY_SESSION_NAME"
-            }
-            await cast(Any, super().start_kernel)(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env, **options)
+            options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": dict(env), **options}
+            # Nothing is ever typed in, so nothing is to be remembered.
+            arguments = [*options.pop("extra_arguments", []), "--HistoryManager.enabled=False"]
+            await cast(Any, super().start_kernel)(extra_arguments=arguments, **options)
+            if memory is not None:
+                _limit(self, memory)
             kernels.started(self)
 
         async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]
@@ -101,6 +140,18 @@ def _manager_class(folder: Path, kernels: Kernels) -> type[AsyncKernelManager]:
                 kernels.ended(self)
 
     return PrivateKernelManager
+
+
+def _limit(manager: AsyncKernelManager, memory: int) -> None:
+    """Limit the data of a kernel that has not run a cell yet; it may have ended already."""
+    try:
+        from resource import RLIMIT_DATA, prlimit
+    except ImportError:
+        return
+    process = getattr(manager.provisioner, "process", None)
+    if process is not None:
+        with contextlib.suppress(ProcessLookupError):
+            prlimit(process.pid, RLIMIT_DATA, (memory, memory))
 
 
 def _kill(manager: AsyncKernelManager) -> None:
@@ -114,3 +165,6 @@ def _short_folder() -> str | None:
     if len(tempfile.gettempdir()) + _SOCKET_NAME_BYTES <= _SOCKET_PATH_BYTES or sys.platform == "win32":
         return None
     return "/tmp"  # noqa: S108 - the folder made in it is private
+
+
+__all__ = ["Kernels", "Scout", "Warmth"]

@@ -32,6 +32,13 @@ class Control:
         """What the widget holds."""
         return self.widget.value
 
+    @property
+    def in_words(self) -> str:
+        """What the widget shows."""
+        if self.field.form == "choice":
+            return str(self.widget.label)
+        return "Yes" if self.value is True else str(self.value)
+
     def fill(self, value: Any) -> None:
         """Show another value without telling the listeners."""
         if self.widget.value == value:
@@ -140,7 +147,11 @@ def _line(field: Field, options: Options, disabled: bool) -> widgets.Text:
 def _day(field: Field, options: Options, disabled: bool) -> widgets.Text:
     # Not a date picker: it turns a day that is half typed into no day at all, and says nothing.
     return widgets.Text(
-        value=field.default, description=field.label, placeholder="2026-12-31", continuous_update=False, disabled=disabled
+        value=field.default,
+        description=field.label,
+        placeholder="such as 2026-12-31",
+        continuous_update=False,
+        disabled=disabled,
     )
 
 

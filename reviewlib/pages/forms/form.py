@@ -106,6 +106,12 @@ class Form:
         if self.picker is not None:
             self.picker.offer(self._editable(self.desk, {}))
             self.picker.fill(self.key)
+            self._set_picker()
+
+    def _set_picker(self) -> None:
+        """Show the picker once there is something to change."""
+        if self.picker is not None:
+            controls.show(self.picker.box, len(self.picker.widget.options) > 1)
 
     def _body(self) -> widgets.Widget:
         lead = [controls.html("lead", text=self.spec.lead)] if self.spec.lead else []
@@ -184,6 +190,7 @@ class Form:
             control.say("")
         if self.picker is not None:
             self.picker.fill(self.key)
+            self._set_picker()
         self._say("kept" if kept else "")
         self._set_buttons()
         self._advise()
@@ -304,9 +311,7 @@ class Form:
             self._say("error", what=error.what, found=error.found, do=error.do)
             return
         self.conflict = error
-        mine = [
-            (control.field.label, str(control.value)) for control in self.controls.values() if control.value not in ("", False)
-        ]
+        mine = [(one.field.label, one.in_words) for one in self.controls.values() if one.value not in ("", False)]
         self._say(
             "conflict",
             theirs=in_words(self.desk, theirs),

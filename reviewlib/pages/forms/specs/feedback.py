@@ -125,7 +125,7 @@ DISPUTE: Final = Spec(
     "dispute",
     "Write down a figure that the rep disputes",
     "dispute",
-    of_kind("dispute"),
+    of_kind("dispute", "kpi", "deal", "reason", kpi={"hint": "As it stands in the figures of this review."}),
     save="Save dispute",
     existing=written_here("dispute"),
     behalf="always",

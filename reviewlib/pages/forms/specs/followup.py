@@ -47,6 +47,7 @@ UPDATE: Final = Spec(
         "update",
         of=about("update", wanted=_reachable),
         status={"form": "choice", "options": _statuses, "default": ""},
+        on={"hint": "The day it happened; today where it is empty."},
     ),
     lead="What is over is not shown again in later reviews; what runs is.",
     save="Save update",

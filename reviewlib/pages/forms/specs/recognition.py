@@ -119,8 +119,8 @@ def _agrees(desk: Desk, _: Values) -> Options:
 
 
 def _agreed(desk: Desk, values: Values) -> Values:
-    if not values["agrees"]:
-        raise ProblemsError({"agrees": "choose one"})
+    if missing := {name: "choose one" for name in ("of", "agrees") if not values[name]}:
+        raise ProblemsError(missing)
     target = desk.minutes.find(str(values["of"]))
     # A word holds for the wording that it was given on, so it names the version and not the first one.
     return values | {"agrees": values["agrees"] == "yes", "of": target.id if target is not None else values["of"]}

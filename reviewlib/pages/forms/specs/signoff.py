@@ -44,7 +44,7 @@ def missing(desk: Desk) -> list[str]:
 def _release_advice(desk: Desk, _: Values) -> str:
     released = desk.minutes.state.release
     when = desk.when(released) if released is not None else ""
-    return render("forms/release.html.j2", missing=missing(desk), when=when, rep=desk.rep_name)
+    return render("forms/release.html.j2", missing=missing(desk), when=when, rep=desk.rep_name, team=desk.review.kind == "team")
 
 
 def _released(desk: Desk, values: Values) -> Values:
@@ -105,7 +105,7 @@ AMENDMENT: Final = Spec(
     "Write an amendment",
     "amendment",
     of_kind("amendment", of=about("amendment", first="The review as a whole")),
-    lead="Both sides have signed; what is written now stands beside the signed page and changes nothing on it.",
+    lead="For after both sides have signed: it stands beside the signed page and changes nothing on it.",
     save="Save amendment",
     behalf="choose",
 )

@@ -1,0 +1,58 @@
+"""Notebooks that a manager wrote into: a new run puts them aside before it lays its own in their place."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from pathlib import Path
+from typing import Any
+
+from reviewlib import files
+from reviewlib.files import Modes
+
+
+def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes) -> Path | None:
+    """Copy a notebook that will be overwritten to ``<name>-annotated-<n>.ipynb``, where somebody wrote cells of their own.
+
+    A notebook that was only run and saved holds nothing that is not in the journal; it is not kept.
+
+    Args:
+        notebook: The notebook that an earlier run made.
+        known: Its sha256 as it was made.
+        template: The notebook that it was made from.
+        modes: Who may read the copy.
+
+    Returns:
+        The copy; None where there was nothing to keep.
+
+    Raises:
+        OSError: It cannot be read or copied.
+    """
+    if not notebook.is_file():
+        return None
+    content = notebook.read_bytes()
+    if hashlib.sha256(content).hexdigest() == known or not _written_in(content, template):
+        return None
+    places = (notebook.with_name(f"{notebook.stem}-annotated-{number}.ipynb") for number in itertools.count(1))
+    place = next(place for place in places if not place.exists())
+    files.write(place, content, modes=modes)
+    return place
+
+
+def _written_in(content: bytes, template: Path) -> bool:
+    """Tell whether a notebook has cells that its template has not; one that cannot be read may have."""
+    import nbformat
+
+    try:
+        ours = {cell.source.strip() for cell in _cells(template.read_text(encoding="utf-8"))}
+        cells = _cells(content.decode())
+    except (ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError):
+        return True
+    made = [cell for cell in cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    return any(cell.source.strip() not in ours for cell in made if cell.source.strip())
+
+
+def _cells(text: str) -> list[Any]:
+    import nbformat
+
+    return list(nbformat.reads(text, as_version=4).cells)  # type: ignore[no-untyped-call]

@@ -1,0 +1,122 @@
+"""What each review of a period is made from, in one hash: a review is made again where it changed, and only there."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from reviewlib import starter
+from reviewlib.conversation import copies
+from reviewlib.conversation.entries import Entry
+from reviewlib.evidence import slicefile
+from reviewlib.evidence.subjects import Subject
+from reviewlib.manifest import Origin
+from reviewlib.params import Params
+from reviewlib.standing import Standing
+
+#: What draws a chart, renders a page or runs a notebook.
+_MAKERS: Final = (
+    *("babel", "ipykernel", "ipython", "ipywidgets", "jinja2", "markdown-it-py", "matplotlib", "nbclient", "nbconvert"),
+    *("nbformat", "nh3", "numpy", "pandas", "papermill", "pydantic", "seaborn", "sqlalchemy"),
+)
+#: Sections of params whose part in a review is in its slice, and those that only say how to run.
+_IN_SLICES: Final = {"crm", "as_of", "batch"}
+
+
+class Origins:
+    """Works out what reviews are made from; what is the same for all is worked out once."""
+
+    def __init__(self, params: Params, stands: Standing):
+        """Prepare the common parts.
+
+        Args:
+            params: The workbook.
+            stands: How the reviews of the period stand; the reps' minutes are laid out already.
+        """
+        self.params = params
+        self.stands = stands
+        book = params.model_dump(mode="json", by_alias=True, exclude=_IN_SLICES)
+        self._common = _hash([book, makers(), _code()])
+        self._templates = {kind: _hash_file(starter.notebook(params, kind)) for kind in starter.NOTEBOOKS}
+        self._said: dict[tuple[str, str], list[Entry]] = {}
+        for review, entries in stands.entries.items():
+            self._said.setdefault((review.kind, review.subject), []).extend(entries)
+        self._slices: dict[str, Mapping[str, str]] = {}
+        self._known: dict[tuple[Subject, str], Origin] = {}
+
+    def of(self, subject: Subject, audience: str) -> Origin:
+        """Tell what one copy of a review is made from; without a fingerprint where that cannot be told."""
+        if (subject, audience) not in self._known:
+            self._known[subject, audience] = self._of(subject, audience)
+        return self._known[subject, audience]
+
+    def _of(self, subject: Subject, audience: str) -> Origin:
+        state = self.stands.state(subject)
+        snapshot = self.stands.snapshot(subject)
+        cut = self._slices_of(snapshot).get(slicefile.slice_name(subject.kind, subject.id, audience))
+        parts = [
+            self._common,
+            self._templates[subject.kind],
+            [subject.kind, subject.id, self.stands.period.name, audience],
+            cut,
+            self._words_for(subject, audience),
+            self._names(subject),
+        ]
+        return Origin(snapshot, state.head, state.closed, None if cut is None else _hash(parts))
+
+    def _words_for(self, subject: Subject, audience: str) -> Any:
+        """What of the journal a copy reads: the rep's its one file, the manager's whatever a manager may read."""
+        if audience == "rep":
+            return _hash_file(copies.rep_minutes_path(self.params, subject, self.stands.period))
+        stands = self.stands
+        return copies.manager_minutes(self.params, subject, stands.period, self._said, stands.subjects).identity
+
+    def _names(self, subject: Subject) -> list[list[str]]:
+        """The names on a team's board, which are not in its slice."""
+        about = self.stands.about(subject)
+        return [[one.id, one.name] for one in copies.members_of(about, self.stands.subjects)]
+
+    def _slices_of(self, snapshot: str) -> Mapping[str, str]:
+        if snapshot not in self._slices:
+            path = self.params.reports / "snapshots" / snapshot / slicefile.IDENTITIES
+            found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            self._slices[snapshot] = found
+        return self._slices[snapshot]
+
+
+@functools.cache
+def makers() -> dict[str, str]:
+    """The versions of what makes a page of a review."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in _MAKERS}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@functools.cache
+def _code() -> str:
+    """Hash this package, templates and styles included, so that a corrected page is never taken for made."""
+    home = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for path in home.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        digest.update(path.relative_to(home).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _hash_file(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _hash(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

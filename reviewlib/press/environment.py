@@ -1,0 +1,55 @@
+"""What code makes pages in this process: versions and one hash, to be compared with another machine's."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).parents[1]
+#: What others bring along and what yet shows in a page, or stands between two machines.
+_BESIDES: Final = ("dask", "distributed", "ipython")
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """Name the Python, this package, what it requires, and the hash of its code."""
+    names = {_PACKAGE.name, *_BESIDES, *_required()}
+    return {"python": platform.python_version(), "code": code()[:12]} | {name: _version(name) for name in sorted(names)}
+
+
+@functools.cache
+def code() -> str:
+    """Hash this package, templates and styles included."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in _PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def differences(mine: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+    """Say where two environments differ, seen from the first one."""
+    names = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+    return [f"{name} {theirs.get(name, 'missing')}, here {mine.get(name, 'missing')}" for name in names]
+
+
+def _required() -> set[str]:
+    """The packages that this one cannot do without; none where it was not installed."""
+    try:
+        lines = requires(_PACKAGE.name) or []
+    except PackageNotFoundError:
+        return set()
+    return {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"

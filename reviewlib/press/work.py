@@ -1,0 +1,239 @@
+"""One job, from template to files that are whole and wait to be moved in: what a worker does, here or on another machine."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import gc
+import hashlib
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from reviewlib import files
+from reviewlib.errors import ReviewError
+from reviewlib.press.clean import clean, without_folders
+from reviewlib.press.inspection import inspect_page
+from reviewlib.press.jobs import Failure, Job, Made, Settings
+from reviewlib.press.kernels import Kernels, Scout
+
+_LOGGERS = ("papermill", "papermill.translators", "traitlets", "asyncio")
+#: How often a job whose kernel died is begun.
+_TRIES: Final = 2
+#: How the client's messages begin where a kernel died while it started, for which it has no error of its own.
+_NOT_STARTED: Final = ("Kernel died", "Kernel didn't respond")
+#: Seconds below which no cell is asked to be done.
+_SHORTEST: Final = 0.1
+
+
+class NotAcceptedError(Exception):
+    """A notebook did not come out whole."""
+
+    def __init__(self, failure: Failure):
+        """Keep what is wrong with it."""
+        self.failure = failure
+        super().__init__(failure.message)
+
+
+class Station:
+    """Where jobs are done: the parsed templates and the kernels of one process; to be used in a ``with`` block."""
+
+    def __init__(self, settings: Settings):
+        """Prepare for jobs that are done in this way."""
+        self.settings = settings
+        self.kernels = Kernels(warm=settings.warm, memory=settings.memory)
+        self._templates: dict[Path, NotebookNode] = {}
+        self._quiet = contextlib.ExitStack()
+
+    def __enter__(self) -> Station:
+        self._quiet.enter_context(_quiet())
+        self.kernels.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.kernels.__exit__(kind, error, trace)
+        self._quiet.close()
+
+    def stop(self) -> None:
+        """Kill what runs and begin nothing more; callable from any thread."""
+        self.kernels.stop()
+
+    def make(self, job: Job) -> Made:
+        """Do one job; whatever goes wrong is in what comes back. Callable from several threads at a time."""
+        began = time.monotonic()
+        failure: Failure | None = None
+        try:
+            contents = self._produce(job, began)
+            staged = files.stage(contents, modes=self.settings.modes)
+            hashes = {path: sha256(content) for path, content in contents.items()}
+            return Made(staged, hashes, None, time.monotonic() - began)
+        except NotAcceptedError as error:
+            failure = replace(error.failure, cell=_number(error.failure.cell, job, self._template(job.template)))
+        except Exception as error:  # noqa: BLE001 - whatever one job runs into must not stop the others
+            failure = Failure(cell=None, source=None, error=type(error).__name__, message=without_folders(str(error)))
+        return Made({}, {}, failure, time.monotonic() - began)
+
+    def _produce(self, job: Job, began: float) -> dict[Path, str]:
+        nb = self._run(job, began)
+        accept(nb)
+        page = self.settings.render(nb)
+        violations = inspect_page(page)
+        if violations:
+            raise NotAcceptedError(Failure(None, None, "PageError", "the page may not be shared: " + "; ".join(violations)))
+        return ({} if job.notebook is None else {job.notebook: _text(nb)}) | {job.page: page}
+
+    def _run(self, job: Job, began: float) -> NotebookNode:
+        """Run the notebook; once more where its process died, which may have been none of its doing."""
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._execute(job, began)
+            except NotAcceptedError as error:
+                if error.failure.error != "DeadKernel" or not left or self.kernels.stopped:
+                    raise
+        raise AssertionError
+
+    def _execute(self, job: Job, began: float) -> NotebookNode:
+        """Run a copy of the template; the cell that runs is remembered, because a kernel that dies does not say where."""
+        last: list[tuple[int | None, str | None]] = [(None, None)]
+        until = began + self.settings.timeout
+        try:
+            nb = papermill.execute_notebook(
+                copy.deepcopy(self._template(job.template)),
+                None,
+                parameters=dict(job.parameters),
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                autosave_cell_every=0,
+                timeout_func=lambda cell: max(_SHORTEST, until - time.monotonic()),
+                store_widget_state=False,
+                shutdown_kernel="immediate",  # it has nothing to save
+                kernel_manager_class=self.kernels.manager_class,
+                # Not papermill's cwd, which changes the folder of the whole process and so of every thread.
+                resources={"metadata": {"path": str((job.folder or job.template.parent).resolve())}},
+                on_cell_execute=lambda cell, cell_index: last.append((cell_index, cell.source)),
+            )
+        except PapermillExecutionError as error:
+            raise NotAcceptedError(_failure(error.cell_index, error.source, error.ename, error.evalue)) from error
+        except CellTimeoutError as error:
+            message = f"not done after {self.settings.timeout:g} seconds"
+            raise NotAcceptedError(_failure(*last[-1], "Timeout", message)) from error
+        except DeadKernelError as error:
+            message = "the Python process of the notebook ended while the cell ran; was there enough memory?"
+            raise NotAcceptedError(_failure(*last[-1], "DeadKernel", message)) from error
+        except RuntimeError as error:
+            if not str(error).startswith(_NOT_STARTED):
+                raise
+            message = "the Python process of the notebook ended before the first cell"
+            raise NotAcceptedError(_failure(None, None, "DeadKernel", message)) from error
+        return clean(nb)
+
+    def _template(self, path: Path) -> NotebookNode:
+        """The parsed template, read once."""
+        if path not in self._templates:
+            self._templates[path] = load_template(path)
+        return self._templates[path]
+
+
+def accept(nb: NotebookNode) -> None:
+    """Refuse a run that only looks complete: papermill marks cells as completed whose kernel was gone.
+
+    Raises:
+        NotAcceptedError: A cell raised, did not run, or the last one left no output.
+    """
+    code = [(index, cell) for index, cell in enumerate(nb.cells) if cell.cell_type == "code" and cell.source.strip()]
+    for index, cell in code:
+        for output in cell.outputs:
+            if output.output_type == "error":
+                raise NotAcceptedError(_failure(index, cell.source, output.ename, output.evalue))
+        if cell.execution_count is None:
+            raise NotAcceptedError(_failure(index, cell.source, "NotRun", "the cell did not run"))
+    if not code or not code[-1][1].outputs:
+        raise NotAcceptedError(Failure(None, None, "Incomplete", "the last cell left no output, so the run was cut short"))
+
+
+def sha256(content: str | bytes) -> str:
+    """Hash what a file holds."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def load_template(path: Path) -> NotebookNode:
+    """Read a notebook.
+
+    Raises:
+        ReviewError: It is not there, or is no notebook.
+    """
+    try:
+        nb: NotebookNode = papermill.iorw.load_notebook_node(str(path))
+    except FileNotFoundError:
+        raise ReviewError(
+            "the notebook is not there", where=str(path), do="correct the path, or restore the notebook"
+        ) from None
+    except (ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        raise ReviewError(
+            "this is not a notebook", where=str(path), found=str(error)[:200], do="restore the notebook"
+        ) from error
+    return nb
+
+
+def scouts(jobs: Iterable[Job]) -> tuple[Scout, ...]:
+    """Choose one job of each template, from which a warm process learns what the others will import."""
+    first = {job.template: job for job in reversed([*jobs])}
+    return tuple(_scout(job) for job in first.values())
+
+
+def _scout(job: Job) -> Scout:
+    nb = papermill.parameterize.parameterize_notebook(
+        load_template(job.template), dict(job.parameters), kernel_name="python3", language="python"
+    )
+    cells = tuple(cell.source for cell in nb.cells if cell.cell_type == "code")
+    return Scout(cells, str((job.folder or job.template.parent).resolve()))
+
+
+def parameters_of(nb: NotebookNode) -> set[str]:
+    """The names that the cell tagged ``parameters`` declares."""
+    cells = [cell for cell in nb.cells if "parameters" in cell.metadata.get("tags", [])]
+    lines = [line.split("=")[0].strip() for cell in cells for line in cell.source.splitlines() if "=" in line]
+    return {name for name in lines if name.isidentifier()}
+
+
+def _failure(index: int | None, source: str | None, error: str, message: str) -> Failure:
+    return Failure(cell=index, source=source and without_folders(source), error=error, message=without_folders(message))
+
+
+def _number(index: int | None, job: Job, template: NotebookNode) -> int | None:
+    """Count a cell of the executed notebook as the template has it: from 1, without the parameters that were injected."""
+    if index is None or not job.parameters:
+        return None if index is None else index + 1
+    declared = next(place for place, cell in enumerate(template.cells) if "parameters" in cell.metadata.get("tags", []))
+    return index + 1 if index <= declared else index
+
+
+def _text(nb: NotebookNode) -> str:
+    return str(nbformat.writes(nb))  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep papermill and nbclient from logging what the outcomes say."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        yield
+    finally:
+        gc.collect()  # what nbclient leaves pending when a kernel dies complains when it is collected
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,181 @@
+"""What a worker of a cluster does: it shows what it has, and does jobs at one warm station per run.
+
+A worker outlives runs and serves several at a time, so whoever comes with a new run closes the stations of those that left
+without a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from reviewlib import files
+from reviewlib.errors import ReviewError
+from reviewlib.press.environment import differences, versions
+from reviewlib.press.jobs import Failure, Job, Made, Settings
+from reviewlib.press.work import Station, sha256
+
+#: Seconds in which a job whose kernel was killed comes to its end.
+_END_SECONDS: Final = 10.0
+#: What to do about a worker that is not fit.
+SAME: Final = "Install the same environment everywhere, and start the workers again."
+SHARED: Final = "Share the workbook's folder with every worker, at the same path and under the same account."
+
+
+@dataclass(frozen=True)
+class Order:
+    """One run, as its workers know it: how jobs are done, and by which code."""
+
+    run: str
+    settings: Settings
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a worker must find: templates with their sha256, folders, and a letter of the driver's, which it answers."""
+
+    templates: Mapping[Path, str]
+    folders: Sequence[Path]
+    letter: Path
+    text: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a worker found: what it lacks and what to do about it, and its answer to the letter."""
+
+    lacks: str | None = None
+    do: str | None = None
+    answer: Path | None = None
+
+
+def make(order: Order, job: Job) -> Made:
+    """Do a job at this worker's station."""
+    began = time.monotonic()
+    try:
+        with _stations().at(order) as station:
+            return station.make(job)
+    except ReviewError as error:
+        failure = Failure(None, None, "Worker", f"{error.what} {error.found or ''}".strip())
+        return Made({}, {}, failure, time.monotonic() - began)
+
+
+async def look(order: Order, needs: Needs) -> Look:
+    """Compare this worker with what the run needs; off the loop, which has to go on telling that the worker lives."""
+    return await asyncio.to_thread(_look, order, needs)
+
+
+async def cold_because(run: str) -> str | None:
+    """Say why the kernels of a run start the ordinary way here although warm ones were asked for; None where they do not."""
+    return _stations().cold_because(run)
+
+
+async def end(run: str) -> None:
+    """Kill what runs for a run, and do nothing more for it."""
+    await asyncio.to_thread(_stations().end, run)
+
+
+def _look(order: Order, needs: Needs) -> Look:
+    others = differences(order.versions, versions())
+    if others:
+        return Look("; ".join(others), SAME)
+    for path, digest in needs.templates.items():
+        if not path.is_file():
+            return Look(f"it does not see {path}", SHARED)
+        if sha256(path.read_bytes()) != digest:
+            return Look(f"it sees another {path}", SHARED)
+    for folder in needs.folders:
+        if not folder.is_dir():
+            return Look(f"it does not see {folder}", SHARED)
+    return _answer(order, needs)
+
+
+def _answer(order: Order, needs: Needs) -> Look:
+    try:
+        if needs.letter.read_text(encoding="utf-8") != needs.text:
+            return Look(f"it sees another {needs.letter.parent}", SHARED)
+        place = needs.letter.parent / "answer"
+        return Look(answer=files.stage({place: needs.text}, modes=order.settings.modes)[place])
+    except OSError as error:
+        return Look(f"it cannot use {needs.letter.parent}: {error.strerror or error}", SHARED)
+
+
+@dataclass
+class _Bench:
+    """A station, and how many are at it."""
+
+    station: Station
+    users: int = 0
+    closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+
+class Stations:
+    """The stations of one worker process, by run; for several threads."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._benches: dict[str, _Bench] = {}
+        self._ended: set[str] = set()
+
+    @contextlib.contextmanager
+    def at(self, order: Order) -> Iterator[Station]:
+        """Use the station of a run, which is opened where there is none.
+
+        Raises:
+            ReviewError: The run is over, or this worker came later and has other code than the run.
+        """
+        with self._change:
+            bench = self._benches.get(order.run) or self._open(order)
+            bench.users += 1
+        try:
+            yield bench.station
+        finally:
+            with self._change:
+                bench.users -= 1
+                self._change.notify_all()
+
+    def cold_because(self, run: str) -> str | None:
+        """Say why a run's kernels are ordinary ones, where they should not be."""
+        bench = self._benches.get(run)
+        return bench.station.kernels.cold_because if bench else None
+
+    def end(self, run: str) -> None:
+        """Close the station of a run for good; its jobs end first, because their kernels do."""
+        with self._change:
+            self._ended.add(run)
+            bench = self._benches.pop(run, None)
+            if bench is None:
+                return
+            bench.station.stop()
+            self._change.wait_for(lambda: not bench.users, timeout=_END_SECONDS)
+        bench.closing.close()
+
+    def _open(self, order: Order) -> _Bench:
+        if order.run in self._ended:
+            raise ReviewError("the run is over")
+        others = differences(order.versions, versions())
+        if others:
+            raise ReviewError("the worker has another environment than the run:", found="; ".join(others), do=SAME)
+        for run in [run for run, bench in self._benches.items() if not bench.users]:
+            self._benches.pop(run).closing.close()
+        bench = _Bench(Station(order.settings))
+        bench.closing.enter_context(bench.station)
+        self._benches[order.run] = bench
+        return bench
+
+
+@functools.cache
+def _stations() -> Stations:
+    """The stations of this process."""
+    return Stations()
+
+
+_stations()  # while the module is imported, because the first two to ask may come at once

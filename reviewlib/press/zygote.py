@@ -1,0 +1,197 @@
+"""The warm process: it has imported what notebooks need, and forks a kernel for each request. Linux only.
+
+``python -m reviewlib.press.zygote DESCRIPTOR`` reads its orders as JSON from its standard input, warms up, and then answers
+the requests that come over the socket of that number: one packet each way. It has one thread, so that a fork copies all of
+it. Whoever asked hands over the descriptors of the kernel's standard streams and of a pipe, to which the kernel's exit code
+is written. When the other end of the socket is closed or its process is gone, this process ends, and every kernel with it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import importlib.util
+import json
+import os
+import random
+import select
+import signal
+import socket
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reviewlib.press.warmup import Warm, warm_up
+
+#: Bytes of one packet, and descriptors that come with a request: standard input, output, error and the pipe for the exit code.
+PACKET = 1 << 18
+DESCRIPTORS = 4
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+_C = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A kernel to start: its arguments after ``python``'s own, its environment and its folder."""
+
+    command: Sequence[str]
+    arguments: Sequence[str]
+    env: dict[str, str]
+    folder: str
+
+
+def main() -> None:
+    """Warm up as ordered, say so, and serve until nobody listens."""
+    # What `python -m` put in front is the folder of whoever started this, and none of the kernel's.
+    del sys.path[0]
+    line = socket.socket(fileno=int(sys.argv[1]))
+    line.set_inheritable(False)
+    try:
+        warm = warm_up(json.load(sys.stdin), fork=in_child)
+        _require_one_thread()
+    except BaseException as error:
+        _send(line, {"failed": f"{type(error).__name__}: {error}"})
+        raise SystemExit(1) from error
+    _send(line, {"ready": os.getpid()})
+    _serve(line, warm)
+
+
+def _require_one_thread() -> None:
+    if threading.active_count() > 1:
+        raise RuntimeError(f"{threading.active_count() - 1} threads were left running by what was imported")
+
+
+def _serve(line: socket.socket, warm: Warm) -> None:
+    """Fork on request and pass exit codes on, until the other side is gone."""
+    parent = os.pidfd_open(os.getppid())
+    children: dict[int, tuple[int, int]] = {}
+    poll = select.poll()
+    for descriptor in (line.fileno(), parent):
+        poll.register(descriptor, select.POLLIN)
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor in children:
+                poll.unregister(descriptor)
+                _bury(descriptor, *children.pop(descriptor))
+            elif descriptor == parent:
+                return
+            else:
+                packet, descriptors, _, _ = socket.recv_fds(line, PACKET, DESCRIPTORS)
+                if not packet:
+                    return
+                _answer(line, Request(**json.loads(packet)), descriptors, warm, children, poll)
+
+
+def _answer(
+    line: socket.socket,
+    request: Request,
+    descriptors: list[int],
+    warm: Warm,
+    children: dict[int, tuple[int, int]],
+    poll: select.poll,
+) -> None:
+    try:
+        pid = in_child(lambda: _be_kernel(request, descriptors, warm))
+    except OSError as error:
+        _send(line, {"failed": f"no process could be forked: {error.strerror}"})
+        _close(descriptors)
+        return
+    ended = os.pidfd_open(pid)
+    children[ended] = (pid, descriptors[-1])
+    poll.register(ended, select.POLLIN)
+    _close(descriptors[:-1])
+    _send(line, {"pid": pid})
+
+
+def _bury(ended: int, pid: int, told: int) -> None:
+    """Collect a kernel that has ended, and tell its exit code."""
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(OSError):  # nobody reads any more
+        os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
+    _close([ended, told])
+
+
+def _send(line: socket.socket, message: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the other side is gone, and the next read will say so
+        line.send(json.dumps(message).encode())
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Fork a process that dies with this one, does the work and exits; return its id.
+
+    Raises:
+        OSError: No process can be forked.
+    """
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python warns of threads, and those of the linear algebra libraries survive forks
+        pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        _C.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() == parent:
+            work()
+            code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:  # noqa: BLE001 - nothing of this process may run on in the copy
+        traceback.print_exc(file=sys.__stderr__)
+    finally:
+        os._exit(code)
+
+
+def _be_kernel(request: Request, descriptors: Sequence[int], warm: Warm) -> None:
+    """Become the kernel that the command would have started, with nothing of this process but what it imported."""
+    os.setsid()
+    for number, descriptor in enumerate(descriptors[:-1]):
+        os.dup2(descriptor, number)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.environ.clear()
+    os.environ.update(request.env | dict(warm.env), JPY_PARENT_PID=str(os.getppid()))
+    os.chdir(request.folder)
+    _draw_anew()
+    spec = importlib.util.find_spec("ipykernel_launcher")
+    sys.argv = [str(spec.origin if spec else "ipykernel_launcher"), *request.arguments]
+    sys.orig_argv = list(request.command)
+    _run_kernel(request.arguments, warm)
+
+
+def _draw_anew() -> None:
+    """Let no two kernels draw the same random numbers."""
+    random.seed()
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None:
+        process.current_process().authkey = os.urandom(32)
+
+
+def _run_kernel(arguments: Sequence[str], warm: Warm) -> None:
+    from ipykernel.kernelapp import IPKernelApp
+
+    # Its default was taken from the environment when the class was made, and that was in the warm process.
+    app: Any = IPKernelApp.instance(parent_handle=os.getppid())
+    app.initialize(list(arguments))
+    warm.meet_shell()
+    app.start()
+    atexit._run_exitfuncs()
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
+
+
+if __name__ == "__main__":
+    main()

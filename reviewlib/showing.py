@@ -1,0 +1,99 @@
+"""A run as it is seen: a bar on a terminal, plain lines elsewhere, the manifest's rows for machines."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from reviewlib.cli_options import shown
+
+if TYPE_CHECKING:
+    from reviewlib.manifest import Entry
+    from reviewlib.runs import Result
+
+
+class _Rate(ProgressColumn):
+    """Reviews per second."""
+
+    def render(self, task: Task) -> Text:
+        """Show the rate; nothing before there is one."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+@dataclass
+class Shown:
+    """The progress of one period, on standard error; with ``as_json`` also the rows, on standard output as they come."""
+
+    console: Console
+    bar: Progress
+    title: str
+    as_json: bool
+    total: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: {"made": 0, "failed": 0, "kept": 0})
+
+    def plan(self, total: int) -> None:
+        """Say how many reviews are to be made."""
+        self.total = total
+        self.task = self.bar.add_task(self.title, total=total, failed=self.counts["failed"], kept=self.counts["kept"])
+        if not self.console.is_terminal:
+            self._line(f"{self.title}: {total} to make, {self.counts['kept']} unchanged")
+
+    def kept(self, entry: Entry) -> None:
+        """Count a review that stays as it is; a signed one whose page is gone has failed."""
+        self.counts["kept" if entry.state == "made" else entry.state] += 1
+        self._row(entry, kept=True)
+
+    def done(self, entry: Entry) -> None:
+        """Count a review that was made or failed."""
+        self.counts[entry.state] += 1
+        self.bar.update(self.task, advance=1, failed=self.counts["failed"])
+        if not self.console.is_terminal:
+            what = f"{entry.state}: {entry.kind} {entry.subject} ({entry.audience})"
+            self._line(f"{self.title} {self.bar.tasks[0].completed:.0f}/{self.total} {what}")
+        self._row(entry, kept=False)
+
+    def note(self, text: str) -> None:
+        """Say something once."""
+        self._line(f"{self.title}: {text}")
+
+    def _line(self, text: str) -> None:
+        self.console.print(Text(text), soft_wrap=True)
+
+    def _row(self, entry: Entry, *, kept: bool) -> None:
+        if self.as_json:
+            row = {"period": self.title, "kept": kept} | dataclasses.asdict(entry)
+            typer.echo(json.dumps(row, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def progress(title: str, *, as_json: bool) -> Iterator[Shown]:
+    """Show the progress of a run."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]} failed, {task.fields[kept]} unchanged"),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        yield Shown(console, bar, title, as_json)
+
+
+def print_result(result: Result) -> None:
+    """Print what a run made, what failed and where to look."""
+    counts = f"{len(result.made)} pages made, {len(result.kept)} unchanged, {len(result.failed)} failed"
+    typer.echo(f"{result.period}: {counts}, snapshot {result.snapshot.hash}")
+    for entry in result.failed:
+        typer.echo(f"  {entry.kind} {entry.subject}, {entry.audience}’s copy: {entry.error}")
+    typer.echo(f"Open {shown(result.folder / 'index.html')}")

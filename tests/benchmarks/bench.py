@@ -1,0 +1,206 @@
+"""How fast a run is, beside the public tools on the same notebook and the same data; prints one table.
+
+    python tests/benchmarks/bench.py --reps 200 --rounds 3
+
+The ways take turns, so that all see the same machine; medians are printed. Wall time per execution is marginal: what an
+execution more costs (a long run less a short one); what is left is the start-up. CPU is that of the whole process tree.
+An execution is one notebook for one audience with its page; every one has a process of its own, and nothing is taken from an
+earlier run. It is no test: a slow machine fails nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PERIOD = "2026-Q3"
+OURS = "reviewlib run"
+#: Environment of every command: the same for all, and no progress bars.
+ENV = {**os.environ, "PYTHONWARNINGS": "ignore", "TQDM_DISABLE": "1"}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall and CPU seconds, the latter of the process tree."""
+
+    wall: float
+    cpu: float
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.wall - other.wall, self.cpu - other.cpu)
+
+    def over(self, count: int) -> Cost:
+        """The cost of one of so many."""
+        return Cost(self.wall / count, self.cpu / count)
+
+
+@dataclass(frozen=True)
+class Company:
+    """A generated company whose evidence is frozen."""
+
+    folder: Path
+    reps: tuple[str, ...]
+
+    def jobs(self, reps: Sequence[str]) -> list[dict[str, str]]:
+        """The parameters of both copies of each rep's review."""
+        return [
+            {"params": "params/sample.yaml", "rep": rep, "period": PERIOD, "audience": audience}
+            for rep in reps
+            for audience in ("manager", "rep")
+        ]
+
+
+def company(folder: Path, *, reps: int, deals: int) -> Company:
+    """Make a company and freeze its evidence."""
+    reviewlib("sample", "--reps", str(reps), "--deals", str(deals), "--out", str(folder), cwd=folder.parent)
+    reviewlib("freeze", "params/sample.yaml", "--period", PERIOD, cwd=folder)
+    people = next((folder / "reports" / "sample" / "snapshots").glob("*/people.json"))
+    subjects = json.loads(people.read_text(encoding="utf-8"))["subjects"]
+    return Company(folder, tuple(one["id"] for one in subjects if one["kind"] == "rep"))
+
+
+def spend(command: Sequence[str], *, cwd: Path, given: str = "") -> Cost:
+    """Run a command to its end and tell what it cost, with all processes that it started."""
+    with tempfile.TemporaryFile("w+") as said:
+        began = time.monotonic()
+        process = subprocess.Popen(command, cwd=cwd, env=ENV, stdin=subprocess.PIPE, stdout=said, stderr=said, text=True)
+        assert process.stdin
+        process.stdin.write(given)
+        process.stdin.close()
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            said.seek(0)
+            sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{said.read()[-3000:]}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime)
+
+
+def reviewlib(*arguments: str, cwd: Path) -> Cost:
+    """Run our command line."""
+    return spend([sys.executable, "-m", "reviewlib", *arguments], cwd=cwd)
+
+
+def ours(made: Company, reps: Sequence[str], *more: str) -> Cost:
+    """Both copies of each rep's review by ``reviewlib run``."""
+    chosen = [word for rep in reps for word in ("--rep", rep)]
+    return reviewlib("run", "params/sample.yaml", "--period", PERIOD, *chosen, *more, cwd=made.folder)
+
+
+def peer(made: Company, reps: Sequence[str]) -> Cost:
+    """The same by papermill and nbconvert in one process with three threads."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, str(HERE / "peer.py"), "notebooks/rep_review.ipynb", out, "3"]
+        return spend(command, cwd=made.folder, given=json.dumps(made.jobs(reps)))
+
+
+def commands(made: Company, reps: Sequence[str]) -> Cost:
+    """The same by a loop over the commands papermill and jupyter nbconvert."""
+    total = Cost(0, 0)
+    with tempfile.TemporaryDirectory() as out:
+        for job in made.jobs(reps):
+            notebook = f"{out}/out.ipynb"
+            given = [word for name, value in job.items() for word in ("-p", name, value)]
+            run = [sys.executable, "-m", "papermill", "--no-progress-bar", "notebooks/rep_review.ipynb", notebook, *given]
+            export = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "html", "--no-input", notebook]
+            for command in (run, export):
+                cost = spend(command, cwd=made.folder)
+                total = Cost(total.wall + cost.wall, total.cpu + cost.cpu)
+    return total
+
+
+def floor(made: Company, reps: Sequence[str]) -> float:
+    """CPU seconds of the notebook's code and one export in a warm process."""
+    command = [sys.executable, str(HERE / "floor.py"), "notebooks/rep_review.ipynb"]
+    done = subprocess.run(command, cwd=made.folder, env=ENV, input=json.dumps(made.jobs(reps)), capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stderr[-3000:])
+    return float(done.stdout)
+
+
+def marginal(way: Callable[[Sequence[str]], Cost], reps: Sequence[str], *, few: int) -> tuple[Cost, float]:
+    """What one execution more costs, and the wall seconds of the start-up."""
+    short, long = way(reps[:few]), way(reps)
+    each = (long - short).over(2 * (len(reps) - few))
+    return each, short.wall - 2 * few * each.wall
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """The median of wall and of CPU."""
+    return Cost(statistics.median(cost.wall for cost in costs), statistics.median(cost.cpu for cost in costs))
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows as a Markdown table."""
+    head, *body = rows
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body))
+
+
+def speed(made: Company, *, rounds: int, peers: int) -> str:
+    """Measure the ways in turn."""
+    costs: dict[str, list[Cost]] = {}
+    starts: dict[str, list[float]] = {}
+    floors: list[float] = []
+    alone: list[float] = []
+    unchanged: list[float] = []
+    full = Cost(0, 0)
+    for _ in range(rounds):
+        for name, way, reps, few in (
+            (OURS, lambda reps: ours(made, reps, "--force"), made.reps, 4),
+            ("reviewlib run --cold", lambda reps: ours(made, reps, "--force", "--cold"), made.reps[:peers], 2),
+            ("papermill and nbconvert, one process, 3 threads", lambda reps: peer(made, reps), made.reps[:peers], 2),
+        ):
+            each, start = marginal(way, reps, few=few)
+            costs.setdefault(name, []).append(each)
+            starts.setdefault(name, []).append(start)
+        looped = commands(made, made.reps[:1])
+        costs.setdefault("papermill and jupyter nbconvert, a loop of commands", []).append(looped.over(2))
+        alone.append(ours(made, made.reps[:1], "--force").wall / looped.wall)
+        floors.append(floor(made, made.reps[:12]))
+        full = ours(made, made.reps, "--force")
+        unchanged.append(ours(made, made.reps).wall / full.wall)
+    best, ground = middle(costs[OURS]), statistics.median(floors)
+    rows = [["way", "wall s per execution", "times ours", "CPU s per execution", "start-up s"]]
+    for name, found in costs.items():
+        cost = middle(found)
+        begun = f"{statistics.median(starts[name]):.1f}" if name in starts else ""
+        rows.append([name, f"{cost.wall:.3f}", f"{cost.wall / best.wall:.1f}", f"{cost.cpu:.3f}", begun])
+    rows.append(["the notebook's code and one export, warm", "", "", f"{ground:.3f}", ""])
+    return "\n".join(
+        [
+            table(rows),
+            "",
+            f"- CPU per execution against code and export in a warm process: {best.cpu / ground:.2f}",
+            f"- both copies of one rep from a cold start, against the commands: {statistics.median(alone):.2f}",
+            f"- a run in which nothing changed, against the full one of {2 * len(made.reps)} executions "
+            f"({full.wall:.0f} s): {statistics.median(unchanged):.1%}",
+        ]
+    )
+
+
+def main() -> None:
+    """Make a company, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reps", type=int, default=200, help="reps of the company; each has two executions")
+    parser.add_argument("--deals", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3, help="how often the ways take turns; the median counts")
+    parser.add_argument("--peers", type=int, default=12, help="reps of the slower ways, whose cost per execution is constant")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        made = company(Path(folder) / "company", reps=given.reps, deals=given.deals)
+        print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {len(made.reps)} reps, {given.deals:,} deals\n")
+        print(speed(made, rounds=given.rounds, peers=given.peers))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""A workbook of three reps and two teams, and templates that are done in little time, for tests that run much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+from workbooks import workbook
+
+from reviewlib.params import Params
+from reviewlib.periods import Period
+
+PERIOD = Period.parse("2026-Q3")
+DEALS = [
+    {"rep_id": "R1", "amount": "100", "opened_on": "2026-07-02", "closed_on": "2026-08-03"},
+    {"rep_id": "R2", "amount": "50", "opened_on": "2026-04-02", "closed_on": "2026-07-03"},
+    {"rep_id": "R3", "amount": "70", "opened_on": "2026-04-02", "closed_on": "2026-07-04"},
+]
+REPS = [
+    {"rep_id": "R1", "rep_name": "Ada", "team": "North", "manager": "Max Holm"},
+    {"rep_id": "R2", "rep_name": "Ben", "team": "North", "manager": "Max Holm"},
+    {"rep_id": "R3", "rep_name": "Cem", "team": "South", "manager": "Mia Stern"},
+]
+PEOPLE = {
+    "roles": {"max": "manager", "mia": "manager"},
+    "logins": {"max": "Max Holm", "mia": "Mia Stern"},
+    "acting_as": "max",
+}
+ALL = {f"rep:R{number}:{who}" for number in (1, 2, 3) for who in ("manager", "rep")} | {
+    f"team:{team}:{who}" for team in ("North", "South") for who in ("manager", "rep")
+}
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+#: What a bare notebook shows; before that it does what ``fault.py`` in the workbook's folder says, if there is one.
+_SHOW = """from pathlib import Path
+from IPython.display import HTML
+fault = Path("fault.py")
+if fault.is_file():
+    exec(fault.read_text())
+HTML(f"<p>{SUBJECT}, {period}, {audience}: edition EDITION</p>" + "<p>Kept promises.</p>" * 400)"""
+
+
+def light_workbook(folder: Path) -> Params:
+    """Write the workbook; its templates are laid apart."""
+    return workbook(folder, deals=DEALS, reps=REPS, as_of="2026-10-05", people=PEOPLE)
+
+
+def small_template(kind: str, *more: str) -> nbformat.NotebookNode:
+    """A notebook that opens the review and shows one figure, for many runs in little time."""
+    opener = "open_review" if kind == "rep" else "open_team_review"
+    cells = [
+        _parameters(kind),
+        new_code_cell(
+            f"import reviewlib as rl\nreview = rl.{opener}(params, {kind}={kind}, period=period, audience=audience)", id="open"
+        ),
+        *(new_code_cell(source, id=f"more-{place}") for place, source in enumerate(more)),
+        new_code_cell("rl.blocks.header(review)", id="header"),
+    ]
+    return new_notebook(cells=cells, metadata=KERNEL)
+
+
+def bare_template(kind: str, *, edition: int) -> nbformat.NotebookNode:
+    """A notebook that imports nothing of ours, shows its parameters and its edition, and fails where ``fault.py`` says so."""
+    show = _SHOW.replace("SUBJECT", kind).replace("EDITION", str(edition))
+    return new_notebook(cells=[_parameters(kind), new_code_cell(show, id="show")], metadata=KERNEL)
+
+
+def lay_templates(folder: Path, *more: str) -> None:
+    """Lay the small templates."""
+    (folder / "notebooks").mkdir(exist_ok=True)
+    for kind in ("rep", "team"):
+        nbformat.write(small_template(kind, *more), folder / "notebooks" / f"{kind}_review.ipynb")
+
+
+def lay_edition(folder: Path, edition: int) -> None:
+    """Lay the bare templates of an edition: another one makes every review anew, and no evidence."""
+    (folder / "notebooks").mkdir(exist_ok=True)
+    for kind in ("rep", "team"):
+        nbformat.write(bare_template(kind, edition=edition), folder / "notebooks" / f"{kind}_review.ipynb")
+
+
+def _parameters(kind: str) -> nbformat.NotebookNode:
+    source = f'params = "params/book.yaml"\n{kind} = ""\nperiod = ""\naudience = "manager"'
+    return new_code_cell(source, id="parameters", metadata={"tags": ["parameters"]})

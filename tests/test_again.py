@@ -1,0 +1,235 @@
+"""What a second run makes again, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from workbooks import changed, workbook
+
+from reviewlib import freezing, locks, manifest, params_file, runs
+from reviewlib.conversation import records
+from reviewlib.conversation.entries import About
+from reviewlib.errors import BusyError
+from reviewlib.files import PRIVATE
+from reviewlib.params import Params
+from reviewlib.periods import Period
+from reviewlib.runs import Options, Result
+
+PERIOD = Period.parse("2026-Q3")
+DEALS = [
+    {"rep_id": "R1", "amount": "100", "opened_on": "2026-07-02", "closed_on": "2026-08-03"},
+    {"rep_id": "R2", "amount": "50", "opened_on": "2026-04-02", "closed_on": "2026-07-03"},
+    {"rep_id": "R3", "amount": "70", "opened_on": "2026-04-02", "closed_on": "2026-07-04"},
+]
+REPS = [
+    {"rep_id": "R1", "rep_name": "Ada", "team": "North", "manager": "Max Holm"},
+    {"rep_id": "R2", "rep_name": "Ben", "team": "North", "manager": "Max Holm"},
+    {"rep_id": "R3", "rep_name": "Cem", "team": "South", "manager": "Mia Stern"},
+]
+PEOPLE = {
+    "roles": {"max": "manager", "mia": "manager"},
+    "logins": {"max": "Max Holm", "mia": "Mia Stern"},
+    "acting_as": "max",
+}
+ALL = {f"rep:R{number}:{who}" for number in (1, 2, 3) for who in ("manager", "rep")} | {
+    f"team:{team}:{who}" for team in ("North", "South") for who in ("manager", "rep")
+}
+
+
+def small_template(kind: str, *more: str) -> nbformat.NotebookNode:
+    """A notebook that opens the review and shows one figure, for many runs in little time."""
+    opener = "open_review" if kind == "rep" else "open_team_review"
+    parameters = f'params = "params/book.yaml"\n{kind} = ""\nperiod = ""\naudience = "manager"'
+    cells = [
+        new_code_cell(parameters, id="parameters", metadata={"tags": ["parameters"]}),
+        new_code_cell(
+            f"import reviewlib as rl\nreview = rl.{opener}(params, {kind}={kind}, period=period, audience=audience)", id="open"
+        ),
+        *(new_code_cell(source, id=f"more-{place}") for place, source in enumerate(more)),
+        new_code_cell("rl.blocks.header(review)", id="header"),
+    ]
+    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+
+
+def lay_templates(folder: Path, *more: str) -> None:
+    (folder / "notebooks").mkdir(exist_ok=True)
+    for kind in ("rep", "team"):
+        nbformat.write(small_template(kind, *more), folder / "notebooks" / f"{kind}_review.ipynb")
+
+
+def run(params: Params, *, reps: tuple[str, ...] = (), **options: Any) -> Result:
+    (frozen,) = freezing.freeze(params, [PERIOD])
+    return runs.run(params, frozen, reps=reps, options=Options(**options))
+
+
+def made(result: Result) -> set[str]:
+    assert not result.failed
+    return {entry.key for entry in result.made}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workbook whose period was run once."""
+    folder = tmp_path_factory.mktemp("again")
+    params = workbook(folder, deals=DEALS, reps=REPS, as_of="2026-10-05", people=PEOPLE)
+    lay_templates(folder)
+    assert made(run(params)) == ALL
+    return folder
+
+
+@pytest.fixture
+def book(first: Path, tmp_path: Path) -> Params:
+    """The same workbook in a folder of its own."""
+    shutil.copytree(first, tmp_path / "book")
+    return params_file.load(tmp_path / "book" / "params" / "book.yaml")
+
+
+@pytest.fixture
+def folder(book: Params) -> Path:
+    return book.reports / PERIOD.name
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    """When each page and notebook was last written."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix in (".html", ".ipynb", ".md")}
+
+
+def test_nothing_changed_nothing_is_made(book: Params, folder: Path) -> None:
+    """A second run starts no kernel, writes no page, and reports what it left."""
+    before = stamps(folder)
+    result = run(book)
+    assert made(result) == set()
+    assert result.kept == ALL
+    after = stamps(folder)
+    assert {name for name in before if before[name] != after[name]} == {"index.html"}
+
+
+def test_what_changed_in_the_crm_is_made_again(book: Params) -> None:
+    """Of one rep's figures that changed, the copies of the rep and of the team are made again, and nobody else's."""
+    path = book.file(book.crm.deals)
+    path.write_text(path.read_text(encoding="utf-8").replace(",100,", ",130,"), encoding="utf-8")
+    assert made(run(book)) == {"rep:R1:manager", "rep:R1:rep", "team:North:manager", "team:North:rep"}
+
+
+def test_what_was_said_is_printed_by_those_who_may_read_it(book: Params) -> None:
+    """An entry of the manager's remakes the manager's copies; after release the rep's copy too."""
+    own = records.open_records(book, About("rep", "R1", PERIOD.name))
+    own.write("feedback", stance="strength", behaviour="Listens.", text="Keeps promises.", example="The Tor deal.")
+    assert made(run(book)) == {"rep:R1:manager", "team:North:manager"}
+    (frozen,) = freezing.freeze(book, [PERIOD])
+    own.write("release", snapshot=frozen.hash)
+    assert made(run(book)) == {"rep:R1:manager", "rep:R1:rep", "team:North:manager"}
+    assert made(run(book)) == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        (lambda folder: next(folder.glob("*/rep/ada*.html")).write_text("torn"), {"rep:R1:rep"}),
+        (lambda folder: next(folder.glob("*/manager/ada*.html")).unlink(), {"rep:R1:manager"}),
+        (lambda folder: next(folder.glob("*/notebooks/ben*.ipynb")).write_text(""), {"rep:R2:manager"}),
+        (lambda folder: next(folder.glob("*/rep/cem*-answer.md")).unlink(), {"rep:R3:rep"}),
+        (lambda folder: next(folder.glob("north*/team.html")).unlink(), {"team:North:manager"}),
+    ],
+    ids=["torn page", "lost page", "empty notebook", "lost form", "lost team page"],
+)
+def test_what_is_not_whole_is_made_again(book: Params, folder: Path, change: Callable[[Path], None], again: set[str]) -> None:
+    """A file that is gone or not as it was made brings its review back, and no other."""
+    change(folder)
+    assert made(run(book)) == again
+    assert made(run(book)) == set()
+
+
+def test_templates_and_params_count(book: Params) -> None:
+    """Another template makes its reviews again, another title all of them, and so does ``force``."""
+    nbformat.write(small_template("team", "1 + 1"), book.root / "notebooks" / "team_review.ipynb")
+    assert made(run(book)) == {key for key in ALL if key.startswith("team")}
+    assert made(run(changed(book, title="Another title"))) == ALL
+    assert made(run(changed(book, title="Another title"), force=True)) == ALL
+    assert made(run(changed(book, title="Another title", batch={"memory_gb": 3}))) == set()
+
+
+def test_a_failure_is_tried_again(book: Params, folder: Path) -> None:
+    """What failed is never taken for made, its problem page goes with success, and the good page stays meanwhile."""
+    page = next(folder.glob("*/rep/ada*.html"))
+    good = page.read_bytes()
+    lay_templates(book.root, "assert rep != 'R1' or audience != 'rep'")
+    nbformat.write(small_template("team"), book.root / "notebooks" / "team_review.ipynb")
+    for _ in range(2):
+        result = run(book)
+        assert [entry.key for entry in result.failed] == ["rep:R1:rep"]
+        assert page.read_bytes() == good
+    assert result.made == ()
+    assert len(list((folder / "problems").iterdir())) == 1
+    lay_templates(book.root)
+    assert "rep:R1:rep" in made(run(book))
+    assert not list((folder / "problems").iterdir())
+
+
+def test_a_run_that_was_killed_is_taken_up(book: Params, folder: Path) -> None:
+    """What the log holds counts as made although the manifest was never written; half a line at its end is passed over."""
+    path = folder / manifest.LOG
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == len(ALL)
+    (folder / manifest.NAME).unlink()
+    lost = json.loads(lines[-1])["key"]
+    path.write_text("\n".join([*lines[:-1], lines[-1][: len(lines[-1]) // 2]]), encoding="utf-8")
+    (folder / f".0123{'ab' * 4}.part").write_text("half a page")
+    assert made(run(book)) == {lost}
+    assert not list(folder.rglob("*.part"))
+    assert manifest.read(folder).keys() == ALL
+    assert json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["key"] == lost
+
+
+def test_only_what_is_asked_for_is_made(book: Params) -> None:
+    """A run of one rep leaves the others, and says of them that they are outdated."""
+    other = changed(book, title="Another title")
+    assert made(run(other, reps=("R1",))) == {"rep:R1:manager", "rep:R1:rep"}
+    index = (other.reports / PERIOD.name / "index.html").read_text(encoding="utf-8")
+    assert "2 made from older figures" in index
+
+
+def test_whoever_changes_team_is_not_read_about_in_the_old_one(book: Params, folder: Path) -> None:
+    """Pages, form and notebook of a rep who moved lie in the new team's folder, and nowhere else."""
+    path = book.root / "params" / "book" / "reps.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("Ben,North,Max Holm", "Ben,South,Mia Stern"), encoding="utf-8")
+    assert {"rep:R2:manager", "rep:R2:rep"} <= made(run(book))
+    found = {path.relative_to(folder).parts[0].split("-")[0] for path in folder.rglob("ben*") if "snapshots" not in path.parts}
+    assert found == {"south"}
+
+
+def test_a_notebook_that_somebody_wrote_in_is_put_aside(book: Params, folder: Path) -> None:
+    """A manager’s own cells survive the next run beside the new notebook; what was only run and saved does not pile up."""
+    notebook = next(folder.glob("*/notebooks/ada*.ipynb"))
+    nb = nbformat.read(notebook, as_version=4)
+    nb.cells[-1].outputs = []
+    nbformat.write(nb, notebook)
+    assert made(run(book)) == {"rep:R1:manager"}
+    assert not list(notebook.parent.glob("*-annotated-*"))
+    nb.cells.append(new_code_cell("# Ask about the Tor deal.", id="mine"))
+    nbformat.write(nb, notebook)
+    assert made(run(book)) == {"rep:R1:manager"}
+    (aside,) = notebook.parent.glob("*-annotated-1.ipynb")
+    assert "Ask about the Tor deal." in aside.read_text(encoding="utf-8")
+    assert "Tor deal" not in notebook.read_text(encoding="utf-8")
+    assert made(run(book, force=True)) == ALL
+    assert aside.is_file()
+
+
+def test_a_period_is_held_by_one_run(book: Params, folder: Path) -> None:
+    """Who comes second is told who holds the period and since when, and nothing is touched."""
+    before = stamps(folder)
+    with locks.held(folder, modes=PRIVATE), pytest.raises(BusyError) as caught:
+        run(changed(book, title="Another title"))
+    assert caught.value.exit_code == 3
+    assert f"process {os.getpid()}, since 20" in str(caught.value.found)
+    assert stamps(folder) == before
+    assert made(run(book)) == set()

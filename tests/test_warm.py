@@ -1,0 +1,152 @@
+"""Kernels forked from a warm process: equal to ordinary ones in everything but their start."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from running import execute, notebook
+
+from reviewlib import freezing
+from reviewlib.pages import warming
+from reviewlib.params import Params
+from reviewlib.periods import Period
+from reviewlib.press.kernels import Kernels, Warmth
+
+TEMPLATES = Path(__file__).parents[1] / "notebooks"
+#: One cell each: what a cell can see of its process, as text that must be the same in every kernel.
+CANARY = {
+    "imports": "import importlib; [importlib.import_module(name) for name in PRELOAD][:0]",
+    "names of them": "import numpy as np, pandas as pd, matplotlib, os, random, sys, warnings",
+    "seeded": "random.seed(1); np.random.seed(2); print(random.random(), np.random.rand(), np.random.default_rng(3).random())",
+    "environment": "print(sorted(os.environ.items()))",
+    "folder": "print(os.getcwd(), os.path.realpath('.'))",
+    "python": "print(sys.argv, sys.orig_argv, sys.flags, sys._xoptions, sys.executable, sys.getrecursionlimit())",
+    "path": "print(sys.path, sys.meta_path, sys.path_hooks)",
+    "settings": "print(dict(matplotlib.rcParams), matplotlib.get_backend())",
+    "filters": "print(*warnings.filters, sep='\\n')",
+    "warning": "def old():\n    warnings.warn('careful')\n    warnings.warn('old', DeprecationWarning)\nold(); old()",
+    "deprecated": "pd.DataFrame({'a': ['x']}).astype('category'); np.bool_(True) + 1; print(np.array([1]) / 0)",
+    "names": "import __main__; print(sorted(vars(__main__))); print(__name__, sorted(globals()) == sorted(vars(__main__)))",
+    "locale": "import locale; print(locale.setlocale(locale.LC_ALL), locale.getlocale(), sys.stdout.encoding, f'{1.5:n}')",
+    "signals": "import signal as s; print([str(s.getsignal(n)) for n in s.valid_signals()], s.pthread_sigmask(0, ()))",
+    "process": "print(os.umask(0o77), os.getpid() == os.getsid(0) == os.getpgid(0), os.nice(0), os.sched_getaffinity(0))",
+    "limits": "import resource as r; print([(n, r.getrlimit(getattr(r, n))) for n in dir(r) if n.startswith('RLIMIT_')])",
+    "descriptors": (
+        "def kind(number):\n"
+        "    try:\n"
+        "        return re.sub(r'\\d+', '#', os.readlink(f'/proc/self/fd/{number}'))\n"
+        "    except OSError:\n"
+        "        return ''\n"
+        "import re; print([kind(n) for n in range(3)], sorted(map(kind, os.listdir('/proc/self/fd'))))"
+    ),
+    "logging": (
+        "import logging; log = logging.getLogger()\n"
+        "known = {n: x for n, x in log.manager.loggerDict.items() if getattr(x, 'handlers', 0) or getattr(x, 'level', 0)}\n"
+        "print(log, log.handlers, sorted(f'{n} {x} {x.handlers}' for n, x in known.items()), logging.lastResort)"
+    ),
+    "logged": "logging.warning('careful'); logging.getLogger('x').error('wrong')",
+    "numbers": "import decimal; print(decimal.getcontext(), np.geterr(), np.get_printoptions())",
+    "options": "print(pd._config.config._global_config)",
+    "collector": "import gc; print(gc.isenabled(), gc.get_threshold(), sys.getswitchinterval())",
+    "hooks": "print(sys.excepthook, sys.displayhook, type(sys.stdout), sys.stdin, sys.breakpointhook)",
+    "threads": "import threading; print([t.name for t in threading.enumerate()], threading.main_thread().name)",
+    "shell": (
+        "ip = get_ipython(); print(type(ip), ip.config, sorted(ip.kernel.comm_manager.targets), ip.history_manager.enabled)\n"
+        "print(sorted(e for e, c in ip.events.callbacks.items() if c), sorted(ip.magics_manager.lsmagic()['line']))"
+    ),
+    "streams": "_ = os.system('echo from a shell'), os.write(1, b'low level')",
+    "chart": "import matplotlib.pyplot as plt; plt.plot([1, 3, 2]); plt.title('A chart')",
+    "drawing": "print(dict(matplotlib.rcParams), matplotlib.get_backend(), plt.get_fignums())",
+    "frame": "pd.DataFrame({'a': [1.23456789, None], 'b': ['x', 'é']})",
+    "error": "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    traceback.print_exc()",
+    "parallel": "import multiprocessing as m; print(m.get_start_method(), m.current_process(), m.parent_process())",
+}
+#: What no two kernels may draw alike.
+UNSEEDED = """import random, numpy as np, uuid, secrets, tempfile, os
+from multiprocessing import current_process
+print(random.random(), np.random.rand(), np.random.default_rng().random(), uuid.uuid4(), secrets.token_hex(4))
+print(next(tempfile._get_candidate_names()), uuid.uuid1(), hash(bytes(current_process().authkey)))"""
+PRELOAD = ("matplotlib.pyplot", "ipywidgets", "multiprocessing.process", *warming.WARMTH.preload)
+
+
+def shown(nb: NotebookNode) -> list[str]:
+    """What the cells displayed, with the ids of processes, kernels and memory masked."""
+    return [
+        _masked(json.dumps([_streams(cell.outputs), [one for one in cell.outputs if "text" not in one]])) for cell in nb.cells
+    ]
+
+
+def _streams(outputs: list[NotebookNode]) -> dict[str, str]:
+    """What went to each stream: how many pieces it came in, the clock decides."""
+    names = sorted({one.name for one in outputs if "text" in one})
+    return {name: "".join(one.text for one in outputs if one.get("name") == name) for name in names}
+
+
+def _masked(text: str) -> str:
+    text = re.sub(r"review-\d+-\w+/[0-9a-f]{32}", "CONNECTION", text)
+    text = re.sub(r"('JPY_PARENT_PID', ')\d+", r"\1PID", text)
+    text = re.sub(r"ipykernel_\d+", "ipykernel_PID", text)
+    text = re.sub(r"Thread-\d+|<StreamHandler \d+", "NUMBERED", text)
+    return re.sub(r"0x[0-9a-f]{6,}", "ADDRESS", text)
+
+
+@dataclass(frozen=True)
+class Both:
+    """Each notebook's outputs from an ordinary kernel and from a warm one."""
+
+    cold: dict[str, list[str]]
+    warm: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def both(demo_params: Params) -> Both:
+    freezing.freeze(demo_params, [Period.parse("2026-Q3")])
+    given = {"params": "params/demo.yaml", "period": "2026-Q3"}
+    asked: dict[str, tuple[NotebookNode, dict[str, str]]] = {
+        f"{kind} {who}": (nbformat.read(TEMPLATES / f"{kind}_review.ipynb", 4), {**given, kind: subject, "audience": who})
+        for kind, subject in (("rep", "R-014"), ("team", "North"))
+        for who in ("manager", "rep")
+    }
+    asked |= {
+        "canary": (notebook(f"PRELOAD = {PRELOAD}", *CANARY.values()), {}),
+        "unseeded": (notebook(UNSEEDED), {}),
+        "again": (notebook(UNSEEDED), {}),
+    }
+
+    def all_of(warm: Warmth | None) -> dict[str, list[str]]:
+        with Kernels(warm=warm) as kernels, ThreadPoolExecutor(4) as pool:
+            made = pool.map(lambda one: shown(execute(one[0], kernels, folder=demo_params.root, **one[1])), asked.values())
+            done = dict(zip(asked, made, strict=True))
+            assert kernels.cold_because is None
+            return done
+
+    return Both(all_of(None), all_of(Warmth(preload=PRELOAD, prepare=warming.WARMTH.prepare)))
+
+
+@pytest.mark.parametrize("name", ["rep manager", "rep rep", "team manager", "team rep"])
+def test_a_warm_kernel_shows_what_an_ordinary_one_shows(both: Both, name: str) -> None:
+    """Every output of our templates is the same, byte by byte, before anything is cleaned."""
+    assert sum('"data"' in shown for shown in both.cold[name]) > 10
+    assert both.warm[name] == both.cold[name]
+
+
+@pytest.mark.parametrize("cell", CANARY)
+def test_a_cell_finds_its_process_as_in_an_ordinary_kernel(both: Both, cell: str) -> None:
+    """What a cell can see of its process, settings and surroundings is the same."""
+    place = 1 + list(CANARY).index(cell)
+    assert both.warm["canary"][place] == both.cold["canary"][place]
+
+
+def test_no_two_kernels_draw_alike(both: Both) -> None:
+    """Random numbers that nobody seeded, ids, secrets and temporary names are each kernel's own."""
+    texts = [made[name][0] for made in (both.cold, both.warm) for name in ("unseeded", "again")]
+    drawn = [json.loads(text)[0]["stdout"].split() for text in texts]
+    assert len(drawn[0]) == 8
+    assert all(len(set(values)) == 4 for values in zip(*drawn, strict=True))
