@@ -8,17 +8,22 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from reviewlib.errors import ReviewError
 
 SLUG_BYTES = 80
 #: How the names of files end that are not in their places yet.
 PART = ".part"
+_CLAIM = ".claim"
 
 
 @dataclass(frozen=True)
@@ -122,29 +127,60 @@ def sweep(folder: Path) -> None:
 def append_line(path: Path, line: str, *, modes: Modes = PRIVATE) -> None:
     """Add one line to a file, on disk when this returns; the file is made where it is missing.
 
+    What a writer that was killed left of a line is cut off. One process writes at a time.
+
     Raises:
-        OSError: No room, no permission; a reader may find a part of the line.
+        OSError: No room, no permission; the file is as it was.
     """
     make_folder(path.parent, modes=modes)
     new = not path.exists()
-    # A writer that was killed may have left half a line.
-    text = f"{line}\n" if new or _ends_in_a_line(path) else f"\n{line}\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
-    with os.fdopen(descriptor, "ab") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        end = _end_of_lines(file)
+        try:
+            file.truncate(end)
+            file.seek(end)
+            file.write(f"{line}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            os.ftruncate(file.fileno(), end)
+            raise
     if new:
         _open_to(path, modes.file, modes.gid)
         _sync_folder(path.parent)
 
 
-def _ends_in_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return True
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+def _end_of_lines(file: BinaryIO) -> int:
+    """Where the last whole line of a file ends."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 1))
+    if file.read(1) in (b"", b"\n"):
+        return size
+    file.seek(0)
+    return file.read().rfind(b"\n") + 1
+
+
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold a folder that shall not outlive this process, so that ``sweep_unclaimed`` leaves it alone meanwhile."""
+    lock = FileLock(folder / _CLAIM, thread_local=False)
+    lock.acquire(timeout=0)
+    try:
+        yield
+    finally:
+        lock.release()
+        (folder / _CLAIM).unlink(missing_ok=True)
+
+
+def sweep_unclaimed(folders: Iterable[Path]) -> None:
+    """Remove folders that processes claimed which have been killed since; those of others are left alone."""
+    for folder in folders:
+        claim = folder / _CLAIM
+        with contextlib.suppress(OSError, Timeout):
+            if claim.is_file() and claim.stat().st_uid == os.getuid():
+                with FileLock(claim, thread_local=False).acquire(timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_folder(path: Path, *, modes: Modes = PRIVATE) -> None:

@@ -39,7 +39,8 @@ class Entry:
         page: The page, below the period's folder; so are ``notebook`` and ``problem``.
         notebook: The executed notebook; None where there is none.
         problem: The page about a failure.
-        files: The sha256 of every file that was made, by its place below the period's folder; empty where it failed.
+        files: The sha256 of every file that was made, by its place below the period's folder; where it failed, those of the
+            last success.
         fingerprint: The hash of everything that it was made from; None where it failed.
         seconds: How long it took.
         error: Why it failed.

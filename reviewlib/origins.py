@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,13 +15,9 @@ from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject
 from reviewlib.manifest import Origin
 from reviewlib.params import Params
+from reviewlib.press import environment
 from reviewlib.standing import Standing
 
-#: What draws a chart, renders a page or runs a notebook.
-_MAKERS: Final = (
-    *("babel", "ipykernel", "ipython", "ipywidgets", "jinja2", "markdown-it-py", "matplotlib", "nbclient", "nbconvert"),
-    *("nbformat", "nh3", "numpy", "pandas", "papermill", "pydantic", "seaborn", "sqlalchemy"),
-)
 #: Sections of params whose part in a review is in its slice, and those that only say how to run.
 _IN_SLICES: Final = {"crm", "as_of", "batch"}
 
@@ -42,7 +35,7 @@ class Origins:
         self.params = params
         self.stands = stands
         book = params.model_dump(mode="json", by_alias=True, exclude=_IN_SLICES)
-        self._common = _hash([book, makers(), _code()])
+        self._common = _hash([book, dict(environment.versions()), environment.code()])
         self._templates = {kind: _hash_file(starter.notebook(params, kind)) for kind in starter.NOTEBOOKS}
         self._said: dict[tuple[str, str], list[Entry]] = {}
         for review, entries in stands.entries.items():
@@ -88,30 +81,6 @@ class Origins:
             found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             self._slices[snapshot] = found
         return self._slices[snapshot]
-
-
-@functools.cache
-def makers() -> dict[str, str]:
-    """The versions of what makes a page of a review."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in _MAKERS}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-@functools.cache
-def _code() -> str:
-    """Hash this package, templates and styles included, so that a corrected page is never taken for made."""
-    home = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(path for path in home.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-        digest.update(path.relative_to(home).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _hash_file(path: Path) -> str | None:

@@ -17,6 +17,7 @@ from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.manifest import Entry, Origin
 from reviewlib.origins import Origins
+from reviewlib.pages import printing
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.places import pages_of
@@ -24,7 +25,7 @@ from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings
 from reviewlib.standing import Standing
 
 if TYPE_CHECKING:
-    from reviewlib.press import batch
+    from reviewlib.press.crews import Crew
 
 #: Seconds that one review may take.
 TIMEOUT: Final = 120.0
@@ -213,22 +214,21 @@ class _Run:
     def _make(self, tasks: Mapping[str, _Task], before: Mapping[str, Entry], entries: dict[str, Entry]) -> None:
         """Make reviews; each outcome is put into ``entries`` and into the log as it comes."""
         jobs = [task.job for task in tasks.values()]
-        if not jobs:
-            self.watch.plan(0)
-            return
-        from reviewlib.press import batch  # takes longer to import than a run in which nothing changed
-
-        batch.check(jobs)
         self.watch.plan(len(jobs))
+        if not jobs:
+            return
 
         def done(outcome: Outcome) -> None:
+            old = before.get(outcome.job.key)
             entry = manifest.entry_of(outcome, tasks[outcome.job.key].origin, folder=self.folder)
+            if entry.state == "failed" and old:
+                entry = replace(entry, files=old.files)  # of the last success; they are still there
             entries[entry.key] = entry
             # Where the disk is full the manifest, written last, may still find room.
             with contextlib.suppress(OSError):
                 manifest.log(self.folder, entry, modes=self._modes)
             if entry.state == "made":
-                _remove_moved(before.get(entry.key), entry, self.folder)
+                _remove_moved(old, entry, self.folder)
             self.watch.done(entry)
 
         def lay_beside(job: Job) -> Contents:
@@ -237,22 +237,24 @@ class _Run:
                 annotated.keep(job.notebook, known=known, template=job.template, modes=self._modes)
             return self._form(job)
 
-        press = batch.Press(self._problem, lay_beside, done, self._modes)
         with self._crew(jobs) as crew:
-            batch.run(jobs, crew, press)
+            from reviewlib.press import batch  # takes longer to import than a run in which nothing changed
+
+            batch.check(jobs)
+            batch.run(jobs, crew, batch.Press(self._problem, lay_beside, done, self._modes))
             if remark := crew.remark():
                 self.watch.note(remark)
 
-    def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[batch.Crew]:
+    def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[Crew]:
         """Who makes the reviews: threads of this process, or the workers of a cluster."""
-        settings = self._settings(jobs)
+        from reviewlib.press import crews
+
+        settings = self._settings
         if self.options.scheduler is not None:
             from reviewlib.press import cluster
 
             return cluster.workers(settings, jobs=jobs, address=self.options.scheduler)
-        from reviewlib.press import batch
-
-        return batch.threads(settings, workers=self.options.workers or 2 * (os.cpu_count() or 1))
+        return crews.threads(settings, workers=self.options.workers or 2 * (os.cpu_count() or 1))
 
     def _place(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
@@ -261,13 +263,12 @@ class _Run:
     def _modes(self) -> files.Modes:
         return snapshot.modes_of(self.params)
 
-    def _settings(self, jobs: Sequence[Job]) -> Settings:
-        from reviewlib.pages import exporter
+    @property
+    def _settings(self) -> Settings:
         from reviewlib.pages.warming import WARMTH
-        from reviewlib.press.work import scouts
 
-        warm = None if self.options.cold else replace(WARMTH, scouts=scouts(jobs))
-        return Settings(self.options.timeout, exporter.page, self._modes, warm, self.params.batch.memory)
+        warm = None if self.options.cold else WARMTH
+        return Settings(self.options.timeout, printing.page, self._modes, warm, self.params.batch.memory)
 
     def _problem(self, job: Job, failure: Failure) -> str:
         return overview.problem_of(self.params, self.frozen, job, failure)

@@ -11,8 +11,9 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
-from workbooks import changed, workbook
+from lightbook import ALL, PERIOD, lay_templates, light_workbook, small_template
+from nbformat.v4 import new_code_cell
+from workbooks import changed
 
 from reviewlib import freezing, locks, manifest, params_file, runs
 from reviewlib.conversation import records
@@ -20,49 +21,7 @@ from reviewlib.conversation.entries import About
 from reviewlib.errors import BusyError
 from reviewlib.files import PRIVATE
 from reviewlib.params import Params
-from reviewlib.periods import Period
 from reviewlib.runs import Options, Result
-
-PERIOD = Period.parse("2026-Q3")
-DEALS = [
-    {"rep_id": "R1", "amount": "100", "opened_on": "2026-07-02", "closed_on": "2026-08-03"},
-    {"rep_id": "R2", "amount": "50", "opened_on": "2026-04-02", "closed_on": "2026-07-03"},
-    {"rep_id": "R3", "amount": "70", "opened_on": "2026-04-02", "closed_on": "2026-07-04"},
-]
-REPS = [
-    {"rep_id": "R1", "rep_name": "Ada", "team": "North", "manager": "Max Holm"},
-    {"rep_id": "R2", "rep_name": "Ben", "team": "North", "manager": "Max Holm"},
-    {"rep_id": "R3", "rep_name": "Cem", "team": "South", "manager": "Mia Stern"},
-]
-PEOPLE = {
-    "roles": {"max": "manager", "mia": "manager"},
-    "logins": {"max": "Max Holm", "mia": "Mia Stern"},
-    "acting_as": "max",
-}
-ALL = {f"rep:R{number}:{who}" for number in (1, 2, 3) for who in ("manager", "rep")} | {
-    f"team:{team}:{who}" for team in ("North", "South") for who in ("manager", "rep")
-}
-
-
-def small_template(kind: str, *more: str) -> nbformat.NotebookNode:
-    """A notebook that opens the review and shows one figure, for many runs in little time."""
-    opener = "open_review" if kind == "rep" else "open_team_review"
-    parameters = f'params = "params/book.yaml"\n{kind} = ""\nperiod = ""\naudience = "manager"'
-    cells = [
-        new_code_cell(parameters, id="parameters", metadata={"tags": ["parameters"]}),
-        new_code_cell(
-            f"import reviewlib as rl\nreview = rl.{opener}(params, {kind}={kind}, period=period, audience=audience)", id="open"
-        ),
-        *(new_code_cell(source, id=f"more-{place}") for place, source in enumerate(more)),
-        new_code_cell("rl.blocks.header(review)", id="header"),
-    ]
-    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
-
-
-def lay_templates(folder: Path, *more: str) -> None:
-    (folder / "notebooks").mkdir(exist_ok=True)
-    for kind in ("rep", "team"):
-        nbformat.write(small_template(kind, *more), folder / "notebooks" / f"{kind}_review.ipynb")
 
 
 def run(params: Params, *, reps: tuple[str, ...] = (), **options: Any) -> Result:
@@ -79,7 +38,7 @@ def made(result: Result) -> set[str]:
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workbook whose period was run once."""
     folder = tmp_path_factory.mktemp("again")
-    params = workbook(folder, deals=DEALS, reps=REPS, as_of="2026-10-05", people=PEOPLE)
+    params = light_workbook(folder)
     lay_templates(folder)
     assert made(run(params)) == ALL
     return folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import stat
 import sys
 import tempfile
@@ -18,7 +19,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from reviewlib.errors import ReviewError
-from reviewlib.press import batch, export
+from reviewlib.press import batch, crews, export
 from reviewlib.press.jobs import Failure, Job, Outcome, Render, Settings
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -62,7 +63,7 @@ def run(
     on_done: Callable[[Outcome], None] = lambda outcome: None,
 ) -> dict[str, Outcome]:
     batch.check(jobs)
-    with batch.threads(Settings(timeout, render), workers=workers) as crew:
+    with crews.threads(Settings(timeout, render), workers=workers) as crew:
         outcomes = batch.run(jobs, crew, batch.Press(problem, on_done=on_done))
     return {outcome.job.key: outcome for outcome in outcomes}
 
@@ -252,6 +253,22 @@ def test_interrupted_kernels_are_stopped_and_finished_jobs_stay(tmp_path: Path) 
     assert not any(other.page.exists() or other.problem.exists() for other in jobs[1:])
     for pid in map(int, pids.read_text().split()):
         assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def test_an_interrupt_waits_until_a_job_is_settled(tmp_path: Path) -> None:
+    """An interrupt in the middle of publishing is raised when the job is published and told, and spoils nothing."""
+    one = job(tmp_path, "one", template(tmp_path, "quick", SHOW))
+    told: list[Outcome] = []
+
+    def interrupted(job: Job) -> dict[Path, str | bytes]:
+        signal.raise_signal(signal.SIGINT)
+        return {}
+
+    with crews.threads(Settings(60, render), workers=1) as crew, pytest.raises(KeyboardInterrupt):
+        batch.run([one], crew, batch.Press(problem, interrupted, told.append))
+    assert [outcome.failure for outcome in told] == [None]
+    assert one.page.exists()
+    assert not one.problem.exists()
 
 
 def test_kernels_side_by_side_do_not_mix(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from workbooks import workbook
 from reviewlib import freezing, manifest, runs
 from reviewlib.errors import ReviewError
 from reviewlib.manifest import Entry
-from reviewlib.pages import exporter
+from reviewlib.pages import printing
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.press import batch, cluster, environment, worker
@@ -45,7 +45,7 @@ if get_ipython().kernel is not None:
     with open('ran.txt', 'a') as file:
         file.write(f'{rep}{team} {audience} {os.getpid()}\\n')"""
 SHOW = "from IPython.display import HTML\nHTML(f'<p>{rep}{team} {audience}</p>')"
-WAIT = "import time\ntime.sleep(0.3)"
+WAIT = "import time\ntime.sleep(1)"
 HANG = "import time\ntime.sleep(600)"
 #: Kills the worker of an ordinary kernel.
 KILL = "import signal\nif rep == 'R3':\n    os.kill(os.getppid(), signal.SIGKILL)"
@@ -132,7 +132,7 @@ def lay(folder: Path, *cells: str) -> None:
 @pytest.fixture
 def book(tmp_path: Path) -> Params:
     (tmp_path / "book").mkdir()
-    lay(tmp_path / "book", WAIT)
+    lay(tmp_path / "book")
     return workbook(tmp_path / "book", deals=DEALS, reps=REPS, as_of="2026-10-05")
 
 
@@ -159,6 +159,12 @@ def ran(book: Params) -> list[str]:
     return [line.rsplit(" ", 1)[0] for line in (book.root / "ran.txt").read_text().splitlines()]
 
 
+def kernels(book: Params) -> set[int]:
+    """The processes in which notebooks were run."""
+    path = book.root / "ran.txt"
+    return {int(line.rsplit(" ", 1)[1]) for line in path.read_text().splitlines()} if path.exists() else set()
+
+
 def children(pid: int) -> set[int]:
     """The processes below one, and theirs."""
     found = set()
@@ -171,7 +177,7 @@ def children(pid: int) -> set[int]:
 
 
 def settings(**others: Any) -> Settings:
-    return Settings(20, exporter.page, **others)
+    return Settings(20, printing.page, **others)
 
 
 def a_job(folder: Path, rep: str = "R1") -> Job:
@@ -196,11 +202,21 @@ def test_a_cluster_makes_what_threads_make(pair: Cluster, book: Params) -> None:
 
 def test_a_worker_that_is_killed_loses_nothing(own: Cluster, book: Params) -> None:
     """With one of two workers killed in the middle, every review is made, published and told once; none is lost."""
+    lay(book.root, WAIT)
     own.start()
     victim = own.add()
     own.add()
     until(lambda: own.registered() == 2)
-    seen = Seen(victim.kill)
+    below: set[int] = set()
+
+    def kill() -> None:
+        """Kill the worker as soon as one of its kernels is at a cell that takes a second."""
+        before = kernels(book)
+        until(lambda: (kernels(book) - before) & children(victim.pid))
+        below.update(children(victim.pid))
+        victim.kill()
+
+    seen = Seen(kill)
     result = run(book, own.address, watch=seen)
     assert victim.poll() == -signal.SIGKILL
     assert {entry.key for entry in result.made} == ALL
@@ -211,6 +227,7 @@ def test_a_worker_that_is_killed_loses_nothing(own: Cluster, book: Params) -> No
     assert sorted(row["key"] for row in rows) == sorted(ALL)
     assert all(manifest.intact(Entry(**row), folder) for row in rows)
     assert not list(folder.rglob("*.part"))
+    assert not any(Path(f"/proc/{pid}").exists() for pid in below)
     assert len(ran(book)) > len(ALL)  # what the worker was at was made again
 
 

@@ -6,6 +6,8 @@ import getpass
 import grp
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,7 +103,7 @@ def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
 
 
 def test_lines_are_added_whole(tmp_path: Path) -> None:
-    """A line goes on disk at once, for the owner only; after half a line that a killed writer left, it starts on its own."""
+    """A line goes on disk at once, for the owner only; half a line that a killed writer left is cut off."""
     path = tmp_path / "deep" / "log.jsonl"
     files.append_line(path, "one")
     files.append_line(path, "zwei ü")
@@ -109,7 +111,41 @@ def test_lines_are_added_whole(tmp_path: Path) -> None:
     assert _mode(path) == 0o600
     path.write_text("one\nha", encoding="utf-8")
     files.append_line(path, "two")
-    assert path.read_text(encoding="utf-8") == "one\nha\ntwo\n"
+    assert path.read_text(encoding="utf-8") == "one\ntwo\n"
+
+
+def test_a_line_that_does_not_fit_leaves_no_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a line cannot be written whole, the file is as it was."""
+    path = tmp_path / "log.jsonl"
+    files.append_line(path, "one")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files.os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            files.append_line(path, "two")
+    assert path.read_text() == "one\n"
+
+
+def test_only_what_nobody_holds_is_swept(tmp_path: Path) -> None:
+    """A folder whose process is gone is removed, one that is held is left alone, and so is one that nobody ever claimed."""
+    held, gone, other = (tmp_path / name for name in ("held", "gone", "other"))
+    for folder in (held, gone, other):
+        folder.mkdir()
+        (folder / "secret").write_text("x")
+    code = """
+import os, pathlib
+from reviewlib import files
+held = files.claimed(pathlib.Path("gone"))
+held.__enter__()
+os._exit(9)"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 9
+    with files.claimed(held):
+        files.sweep_unclaimed(tmp_path.iterdir())
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["held", "other"]
+    assert [path.name for path in held.iterdir()] == ["secret"]
 
 
 def test_a_group_may_read(tmp_path: Path) -> None:

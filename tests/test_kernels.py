@@ -24,7 +24,7 @@ from papermill.exceptions import PapermillExecutionError
 from running import execute, notebook, text
 
 from reviewlib.press import warm
-from reviewlib.press.kernels import Kernels, Scout, Warmth
+from reviewlib.press.kernels import Kernels, Warmth
 
 MEBIBYTE = 1 << 20
 WAIT = """import time
@@ -243,16 +243,6 @@ def test_the_provisioner_alone_is_the_ordinary_one(tmp_path: Path) -> None:
     pid, kind = asyncio.run(run())
     assert kind is subprocess.Popen
     assert ended(pid)
-
-
-def test_a_scout_teaches_what_to_import(tmp_path: Path) -> None:
-    """What a scout's cells import, later kernels have; what they showed, changed or defined, nobody has."""
-    cells = ("import colorsys", "import os; os.environ['LEFT'] = '1'; seen = 1\nprint('hello')", "1 / 0", "import chunk")
-    found = "'colorsys' in sys.modules, 'chunk' in sys.modules, 'LEFT' in os.environ, 'seen' in globals()"
-    look = f"import os, sys; print({found})"
-    with Kernels(warm=Warmth(scouts=(Scout(cells, str(tmp_path)),))) as kernels:
-        assert text(execute(notebook(look), kernels, folder=tmp_path)) == "True False False False\n"
-        assert kernels.cold_because is None
 
 
 DRIVER = """

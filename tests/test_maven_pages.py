@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import html
 import json
-import os
 import re
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def run(folder: Path, period: str) -> runs.Result:
     path.write_text(text, encoding="utf-8")
     params = params_file.load(path)
     (frozen,) = freezing.freeze(params, [Period.parse(period)])
-    return runs.run(params, frozen, workers=os.cpu_count())
+    return runs.run(params, frozen)
 
 
 def scorecard_values(page: str) -> dict[str, str]:

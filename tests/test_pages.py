@@ -20,7 +20,8 @@ from browser import axe, launch, overflow, view
 from playwright.sync_api import Browser
 
 from reviewlib.pages import index
-from reviewlib.pages.exporter import ReviewExporter, page
+from reviewlib.pages.exporter import ReviewExporter
+from reviewlib.pages.printing import page
 from reviewlib.press.export import inspect_page
 from reviewlib.review import Review
 

@@ -14,7 +14,7 @@ from talk import Talk
 from reviewlib.conversation.minutes import Reach
 from reviewlib.conversation.process import Audience
 from reviewlib.pages import blocks, index, plan_views, signing, talk_views, words
-from reviewlib.pages.exporter import page
+from reviewlib.pages.printing import page
 from reviewlib.press.export import inspect_page
 from reviewlib.review import Answer, Review
 

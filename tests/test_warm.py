@@ -150,3 +150,17 @@ def test_no_two_kernels_draw_alike(both: Both) -> None:
     drawn = [json.loads(text)[0]["stdout"].split() for text in texts]
     assert len(drawn[0]) == 8
     assert all(len(set(values)) == 4 for values in zip(*drawn, strict=True))
+
+
+@pytest.mark.parametrize(("kind", "subject"), [("rep", "R-014"), ("team", "North")])
+def test_our_notebooks_import_nothing_more(both: Both, demo_params: Params, kind: str, subject: str) -> None:
+    """All that our templates import, the warm process has imported already: each review would pay for what is missing."""
+    assert both
+    nb = nbformat.read(TEMPLATES / f"{kind}_review.ipynb", 4)
+    nb.cells.insert(0, notebook("import sys; known = set(sys.modules)").cells[0])
+    nb.cells.append(notebook("print(sorted(set(sys.modules) - known))").cells[0])
+    given = {"params": "params/demo.yaml", "period": "2026-Q3", kind: subject, "audience": "manager"}
+    with Kernels(warm=warming.WARMTH) as kernels:
+        done = execute(nb, kernels, folder=demo_params.root, **given)
+        assert kernels.cold_because is None
+    assert done.cells[-1].outputs[0].text == "[]\n"

@@ -28,7 +28,7 @@ from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, current_folder, 
 from reviewlib.evidence.slices import Slicer, identity
 from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.subjects import Subject, subjects_of
-from reviewlib.files import PRIVATE, Modes, make_folder, slug, write, write_all
+from reviewlib.files import PRIVATE, Modes, claimed, make_folder, slug, sweep_unclaimed, write, write_all
 from reviewlib.params import Params
 from reviewlib.periods import Period, last_complete
 
@@ -189,23 +189,29 @@ def team_folder(team: str | None) -> str:
 def write_snapshot(dossier: Dossier, subjects: Sequence[Subject], folder: Path) -> None:
     """Write everything beside its place and move it in with one rename."""
     modes = modes_of(dossier.params)
+    sweep_unclaimed(folder.parent.glob(".part-*"))
     part = folder.parent / f".part-{secrets.token_hex(6)}"
     make_folder(part, modes=modes)
     try:
-        _write_tables(dossier, part, modes)
-        slicer = Slicer(dossier, snapshot=folder.name, frozen_at=dt.datetime.now(dt.UTC))
-        identities: dict[str, str] = {}
-        for name in dict.fromkeys(subject.folder for subject in subjects):
-            cut = _cut(slicer, [subject for subject in subjects if subject.folder == name])
-            identities |= {file: identity(data) for file, data in cut.items()}
-            write_all({part / name / file: _text(data) for file, data in cut.items()}, modes=modes)
-        _json(part / IDENTITIES, identities, modes)
-        names = {rep_id: dossier.roster.posts[rep_id, dossier.period.name].name for rep_id in dossier.roster.rep_ids}
-        _json(part / "people.json", {"reps": names, "subjects": [asdict(subject) for subject in subjects]}, modes)
-        _json(part / "snapshot.json", _info(dossier) | {"workbook": slicer.common["workbook"], "data": slicer.data}, modes)
+        with claimed(part):
+            _write_snapshot(dossier, subjects, folder.name, part, modes)
         _move_in(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _write_snapshot(dossier: Dossier, subjects: Sequence[Subject], hash: str, part: Path, modes: Modes) -> None:
+    _write_tables(dossier, part, modes)
+    slicer = Slicer(dossier, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC))
+    identities: dict[str, str] = {}
+    for name in dict.fromkeys(subject.folder for subject in subjects):
+        cut = _cut(slicer, [subject for subject in subjects if subject.folder == name])
+        identities |= {file: identity(data) for file, data in cut.items()}
+        write_all({part / name / file: _text(data) for file, data in cut.items()}, modes=modes)
+    _json(part / IDENTITIES, identities, modes)
+    names = {rep_id: dossier.roster.posts[rep_id, dossier.period.name].name for rep_id in dossier.roster.rep_ids}
+    _json(part / "people.json", {"reps": names, "subjects": [asdict(subject) for subject in subjects]}, modes)
+    _json(part / "snapshot.json", _info(dossier) | {"workbook": slicer.common["workbook"], "data": slicer.data}, modes)
 
 
 def _move_in(part: Path, folder: Path) -> None:

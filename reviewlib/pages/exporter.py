@@ -5,46 +5,14 @@ Imports are light: an exporter that cannot be loaded breaks every ``jupyter nbco
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from nbconvert import HTMLExporter
 
+from reviewlib.pages.printing import page
+
 _HERE = Path(__file__).parent
-_STYLE_END = "</style>"
-_SECTION_END = "</section>"
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Part:
-    """One section of a page: trusted HTML, with the charts and the notes that belong into it."""
-
-    id: str
-    title: str
-    html: str
-    charts: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def adding(self, html: str, *, note: bool) -> Part:
-        """The section with one more chart, or one more note."""
-        if note:
-            return replace(self, notes=(*self.notes, html))
-        return replace(self, charts=(*self.charts, html))
-
-    @property
-    def whole(self) -> str:
-        """The section with its charts and notes inside, before its end."""
-        if not self.charts and not self.notes:
-            return self.html
-        from reviewlib.pages.rendering import render
-
-        inside = render("review/inside.html.j2", charts=self.charts, notes=self.notes)
-        before, end, after = self.html.rpartition(_SECTION_END)
-        return f"{before}{inside}{end}{after}" if end else f"{self.html}{inside}"
 
 
 class ReviewExporter(HTMLExporter):
@@ -72,51 +40,3 @@ class ReviewExporter(HTMLExporter):
         resources["output_extension"] = self.file_extension
         folder = Path(resources["metadata"].get("path") or ".")
         return page(nb, anew=refresh.anew(nb, folder)), resources
-
-
-def page(nb: Any, *, anew: Mapping[str, str] = _NOTHING) -> str:
-    """Render an executed notebook as one page.
-
-    Args:
-        nb: The executed notebook.
-        anew: Sections to show instead of the notebook's own, as HTML by their names.
-    """
-    from reviewlib.pages.rendering import page_style, render
-
-    head, found = parts_of(nb)
-    parts = [replace(part, html=_body(anew[part.id])) if part.id in anew else part for part in found]
-    title = str(head.get("title", "Review"))
-    style = page_style(accent=str(head.get("accent", "")), accent_dark=str(head.get("accent_dark", "")), running=title)
-    return render(
-        "review/index.html.j2",
-        css=style,
-        title=title,
-        top=[part for part in parts if part.id == "header"],
-        parts=[part for part in parts if part.id != "header"],
-        foot=str(head.get("foot", "")),
-    )
-
-
-def _body(html: str) -> str:
-    """A section without the style that it carries for JupyterLab."""
-    return html.rpartition(_STYLE_END)[2]
-
-
-def parts_of(nb: Any) -> tuple[dict[str, Any], Sequence[Part]]:
-    """Gather the displays of a notebook: the header's metadata, and the sections in order with their charts."""
-    from reviewlib.press.export import fragments
-
-    head: dict[str, Any] = {}
-    parts: list[Part] = []
-    for fragment in fragments(nb):
-        name = str(fragment.metadata.get("section", ""))
-        if name == "header":
-            head = dict(fragment.metadata)
-            parts.insert(0, Part(name, "", _body(fragment.html)))
-        elif name:
-            parts.append(Part(name, str(fragment.metadata.get("title", "")), fragment.html))
-        elif parts and parts[-1].id != "header":
-            parts[-1] = parts[-1].adding(fragment.html, note=fragment.note)
-        else:
-            parts.append(Part("", "", fragment.html))
-    return head, parts

@@ -6,8 +6,10 @@ Workers stage files beside their places; moving them in is left to the one proce
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,32 +18,11 @@ from nbformat import NotebookNode
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.clean import without_folders
-from reviewlib.press.jobs import Contents, Failure, Job, Made, Outcome, Settings
-from reviewlib.press.work import Station, load_template, parameters_of, sha256
+from reviewlib.press.crews import Crew
+from reviewlib.press.jobs import Contents, Failure, Job, Made, Outcome
+from reviewlib.press.work import load_template, parameters_of, sha256
 
-
-def blame(error: Exception) -> Failure:
-    """Make a failure of what a worker was lost with."""
-    return Failure(None, None, type(error).__name__, without_folders(str(error)))
-
-
-@dataclass(frozen=True)
-class Crew:
-    """Who does the jobs.
-
-    Args:
-        executor: Where they are done.
-        make: Does one; called through the executor.
-        stop: Ends what runs; callable from any thread.
-        remark: What should be known of how they were done; None where all went as asked.
-        blame: Says why a job came back without a result; raises where the run cannot go on.
-    """
-
-    executor: Executor
-    make: Callable[[Job], Made]
-    stop: Callable[[], None]
-    remark: Callable[[], str | None]
-    blame: Callable[[Exception], Failure] = blame
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _nothing(job: Job) -> Contents:
@@ -65,16 +46,6 @@ class Press:
     modes: files.Modes = files.PRIVATE
 
 
-@contextlib.contextmanager
-def threads(settings: Settings, *, workers: int) -> Iterator[Crew]:
-    """Do jobs in this process, so many at a time."""
-    with Station(settings) as station, ThreadPoolExecutor(max_workers=workers, thread_name_prefix="press") as pool:
-        try:
-            yield Crew(pool, station.make, station.stop, lambda: station.kernels.cold_because)
-        finally:
-            station.stop()
-
-
 def run(jobs: Sequence[Job], crew: Crew, press: Press) -> tuple[Outcome, ...]:
     """Run jobs that passed ``check`` and return their outcomes in the jobs' order.
 
@@ -85,8 +56,9 @@ def run(jobs: Sequence[Job], crew: Crew, press: Press) -> tuple[Outcome, ...]:
     futures = {crew.executor.submit(crew.make, job): job for job in jobs}
     try:
         for future in as_completed(futures):
-            done[future] = _settle(futures[future], _made(future, crew), press)
-            press.on_done(done[future])
+            with _undisturbed():
+                done[future] = _settle(futures[future], _made(future, crew), press)
+                press.on_done(done[future])
     except BaseException:
         for future in futures:
             future.cancel()
@@ -94,6 +66,23 @@ def run(jobs: Sequence[Job], crew: Crew, press: Press) -> tuple[Outcome, ...]:
         _settle_finished(futures, done, crew, press)
         raise
     return tuple(done[future] for future in futures)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off an interrupt until what was begun is finished, so that a job is settled wholly or not at all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, frame: arrived.append(number)) for number in _INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+    for number in arrived[:1]:
+        signal.raise_signal(number)
 
 
 def _settle_finished(

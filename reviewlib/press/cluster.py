@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press import worker
-from reviewlib.press.batch import Crew, blame
+from reviewlib.press.crews import Crew, blame
 from reviewlib.press.environment import versions
 from reviewlib.press.jobs import Failure, Job, Settings
 from reviewlib.press.work import sha256
@@ -148,6 +148,8 @@ def _first_workers(client: Client, address: str, patience: float) -> set[str]:
 def _known(client: Client) -> set[str]:
     """The addresses of the workers that the scheduler has now."""
     with contextlib.suppress(Exception):  # a scheduler that is gone has none
+        if client.status != "running":
+            return set()
         return set(client.scheduler_info(n_workers=-1)["workers"])
     return set()
 
@@ -223,4 +225,4 @@ def _watched(client: Client, alone: float) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join()
+        thread.join(_LOOK)  # it may be asking a scheduler that has just gone

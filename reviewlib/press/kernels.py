@@ -24,11 +24,13 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import DottedObjectName, Type, default
 
+from reviewlib import files
 from reviewlib.press.client import RunClient
-from reviewlib.press.warm import PROVISIONER, Forge, Scout, Warmth, unsupported
+from reviewlib.press.warm import PROVISIONER, Forge, Warmth, unsupported
 
 _SOCKET_PATH_BYTES = 100  # the kernel of Linux allows 107, of macOS 103
 _SOCKET_NAME_BYTES = 68
+_PREFIX = "review-"
 
 
 class Kernels:
@@ -46,6 +48,7 @@ class Kernels:
         self._warm = warm
         self._memory = memory
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._claim = contextlib.ExitStack()
         self._running: set[AsyncKernelManager] = set()
         self._lock = threading.Lock()
         self._forge: Forge | None = None
@@ -57,9 +60,10 @@ class Kernels:
         return self._cold_because or (self._forge.cold_because if self._forge is not None else None)
 
     def __enter__(self) -> Kernels:
-        self._folder = tempfile.TemporaryDirectory(
-            prefix=f"review-{os.getpid()}-", dir=_short_folder(), ignore_cleanup_errors=True
-        )
+        place = _short_folder() or tempfile.gettempdir()
+        files.sweep_unclaimed(Path(place).glob(f"{_PREFIX}*"))
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=place, ignore_cleanup_errors=True)
+        self._claim.enter_context(files.claimed(Path(self._folder.name)))
         # Nobody looks on: a run that is started in a notebook must not pass on that it is one.
         env = {name: value for name, value in os.environ.items() if name != "JPY_SESSION_NAME"}
         spec = get_kernel_dict()
@@ -77,6 +81,7 @@ class Kernels:
         self.stop()
         if self._forge is not None:
             self._forge.close()
+        self._claim.close()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -167,4 +172,4 @@ def _short_folder() -> str | None:
     return "/tmp"  # noqa: S108 - the folder made in it is private
 
 
-__all__ = ["Kernels", "Scout", "Warmth"]
+__all__ = ["Kernels", "Warmth"]

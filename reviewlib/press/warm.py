@@ -31,17 +31,6 @@ _PACKET = 1 << 18
 
 
 @dataclass(frozen=True)
-class Scout:
-    """Cells that the warm process lets a forked copy run once, to learn what they import; what they show is dropped.
-
-    They run for real: only pass what may run once more.
-    """
-
-    cells: tuple[str, ...]
-    folder: str
-
-
-@dataclass(frozen=True)
 class Warmth:
     """What the warm process does before it forks.
 
@@ -49,12 +38,10 @@ class Warmth:
         preload: Modules that it imports.
         prepare: ``module:function``, called once after the imports; what it leaves in matplotlib's settings, in the
             environment and among the warnings is put back, anything else must be as before.
-        scouts: Cells that show what else to import.
     """
 
     preload: tuple[str, ...] = ()
     prepare: str = ""
-    scouts: tuple[Scout, ...] = ()
 
 
 class ForgeError(Exception):

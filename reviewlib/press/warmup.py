@@ -1,4 +1,4 @@
-"""What the warm process does before it forks: import, look on at scouts, draw for nothing, and put everything back."""
+"""What the warm process does before it forks: import, draw for nothing, and put everything back."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType, SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 #: What a kernel that was started the ordinary way has imported before its first cell, or imports with it.
 KERNEL = (
@@ -35,14 +35,9 @@ KERNEL = (
     "faulthandler",
     "tornado.platform.asyncio",
 )
-#: Modules with threads of their own, which do not survive a fork, or which join the shell that they find: each kernel's own.
-APART = ("duckdb", "polars", "matplotlib_inline.backend_inline")
 #: Modules that look for the shell when they are imported, and their function that makes up for it once there is one.
 MEETING = {"ipywidgets": "register_comm_target"}
 _BACKEND = "module://matplotlib_inline.backend_inline"  # the one that ipykernel asks for
-_SCOUT_SECONDS = 120
-
-Fork = Callable[[Callable[[], None]], int]
 
 
 @dataclass(frozen=True)
@@ -73,12 +68,11 @@ def _pattern(compiled: Any) -> str:
     return str(getattr(compiled, "pattern", compiled or ""))
 
 
-def warm_up(orders: Mapping[str, Any], *, fork: Fork) -> Warm:
-    """Import what is ordered and what the scouts had to import, prepare, put the state back, and freeze.
+def warm_up(orders: Mapping[str, Any]) -> Warm:
+    """Import what is ordered, prepare, put the state back, and freeze.
 
     Args:
-        orders: ``preload``: names of modules; ``scouts``: cells and a folder each; ``prepare``: ``module:function``.
-        fork: Does work in a forked process and returns its id.
+        orders: ``preload``: names of modules; ``prepare``: ``module:function``.
 
     Raises:
         Exception: Whatever importing and preparing raise.
@@ -90,8 +84,6 @@ def warm_up(orders: Mapping[str, Any], *, fork: Fork) -> Warm:
         ours = list(warnings.filters)
         with _like_a_kernel():
             _import(orders["preload"])
-            for scout in orders["scouts"]:
-                _import(_seen(scout["cells"], scout["folder"], fork=fork), optional=True)
         added = [entry for entry in warnings.filters if entry not in ours]
         changed = {name: value for name, value in os.environ.items() if env.get(name) != value}
         if orders["prepare"]:
@@ -103,13 +95,9 @@ def warm_up(orders: Mapping[str, Any], *, fork: Fork) -> Warm:
     return Warm(changed, added)
 
 
-def _import(names: Sequence[str], *, optional: bool = False) -> None:
+def _import(names: Sequence[str]) -> None:
     for name in names:
-        try:
-            importlib.import_module(name)
-        except Exception:
-            if not optional:
-                raise
+        importlib.import_module(name)
 
 
 @contextlib.contextmanager
@@ -190,34 +178,3 @@ def _prepare(module: str, function: str) -> None:
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close("all")
-
-
-def _seen(cells: Sequence[str], folder: str, *, fork: Fork) -> list[str]:
-    """Run cells in a forked process and return the modules that it had to import, in order; what they show is dropped."""
-    reader, writer = os.pipe()
-    known = set(sys.modules)
-    pid = fork(lambda: _scout(cells, folder, writer=writer))
-    os.close(writer)
-    with open(reader, encoding="utf-8") as lines:  # noqa: PTH123 - a descriptor
-        names = lines.read().split()
-    os.waitpid(pid, 0)
-    return [name for name in names if name not in known]
-
-
-def _scout(cells: Sequence[str], folder: str, *, writer: int) -> None:
-    """Run the cells until one fails, and write down what is imported then and may be imported before a fork."""
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
-
-    signal.alarm(_SCOUT_SECONDS)
-    os.chdir(folder)
-    sys.path.insert(0, "")
-    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    looking: set[str] = set()
-    with _noting(looking):
-        for cell in cells:
-            if not cast(Any, shell).run_cell(cell).success:
-                break
-    apart = {*APART, *(looking - set(MEETING))}
-    names = [name for name in sys.modules if not any(name == one or name.startswith(f"{one}.") for one in apart)]
-    os.write(writer, "\n".join(name for name in names if name != "__main__").encode())

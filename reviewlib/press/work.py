@@ -8,7 +8,7 @@ import gc
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from reviewlib.errors import ReviewError
 from reviewlib.press.clean import clean, without_folders
 from reviewlib.press.inspection import inspect_page
 from reviewlib.press.jobs import Failure, Job, Made, Settings
-from reviewlib.press.kernels import Kernels, Scout
+from reviewlib.press.kernels import Kernels
 
 _LOGGERS = ("papermill", "papermill.translators", "traitlets", "asyncio")
 #: How often a job whose kernel died is begun.
@@ -46,22 +46,24 @@ class NotAcceptedError(Exception):
 
 
 class Station:
-    """Where jobs are done: the parsed templates and the kernels of one process; to be used in a ``with`` block."""
+    """Where jobs are done: the parsed templates and the kernels of one process; to be used in a ``with`` block.
 
-    def __init__(self, settings: Settings):
-        """Prepare for jobs that are done in this way."""
+    Args:
+        settings: How they are done.
+        kernels: What runs them; ready for use, and closed by whoever opened them.
+    """
+
+    def __init__(self, settings: Settings, kernels: Kernels):
         self.settings = settings
-        self.kernels = Kernels(warm=settings.warm, memory=settings.memory)
+        self.kernels = kernels
         self._templates: dict[Path, NotebookNode] = {}
         self._quiet = contextlib.ExitStack()
 
     def __enter__(self) -> Station:
         self._quiet.enter_context(_quiet())
-        self.kernels.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.kernels.__exit__(kind, error, trace)
         self._quiet.close()
 
     def stop(self) -> None:
@@ -73,7 +75,7 @@ class Station:
         began = time.monotonic()
         failure: Failure | None = None
         try:
-            contents = self._produce(job, began)
+            contents = self._produce(job)
             staged = files.stage(contents, modes=self.settings.modes)
             hashes = {path: sha256(content) for path, content in contents.items()}
             return Made(staged, hashes, None, time.monotonic() - began)
@@ -83,8 +85,8 @@ class Station:
             failure = Failure(cell=None, source=None, error=type(error).__name__, message=without_folders(str(error)))
         return Made({}, {}, failure, time.monotonic() - began)
 
-    def _produce(self, job: Job, began: float) -> dict[Path, str]:
-        nb = self._run(job, began)
+    def _produce(self, job: Job) -> dict[Path, str]:
+        nb = self._run(job)
         accept(nb)
         page = self.settings.render(nb)
         violations = inspect_page(page)
@@ -92,20 +94,26 @@ class Station:
             raise NotAcceptedError(Failure(None, None, "PageError", "the page may not be shared: " + "; ".join(violations)))
         return ({} if job.notebook is None else {job.notebook: _text(nb)}) | {job.page: page}
 
-    def _run(self, job: Job, began: float) -> NotebookNode:
+    def _run(self, job: Job) -> NotebookNode:
         """Run the notebook; once more where its process died, which may have been none of its doing."""
         for left in reversed(range(_TRIES)):
             try:
-                return self._execute(job, began)
+                return self._execute(job)
             except NotAcceptedError as error:
                 if error.failure.error != "DeadKernel" or not left or self.kernels.stopped:
                     raise
         raise AssertionError
 
-    def _execute(self, job: Job, began: float) -> NotebookNode:
+    def _execute(self, job: Job) -> NotebookNode:
         """Run a copy of the template; the cell that runs is remembered, because a kernel that dies does not say where."""
         last: list[tuple[int | None, str | None]] = [(None, None)]
-        until = began + self.settings.timeout
+        until: list[float] = []
+
+        def left(cell: NotebookNode) -> float:
+            # From the first cell on: nobody is charged for waiting until a process could be had.
+            until.append(time.monotonic() + self.settings.timeout)
+            return max(_SHORTEST, until[0] - time.monotonic())
+
         try:
             nb = papermill.execute_notebook(
                 copy.deepcopy(self._template(job.template)),
@@ -116,7 +124,7 @@ class Station:
                 progress_bar=False,
                 request_save_on_cell_execute=False,
                 autosave_cell_every=0,
-                timeout_func=lambda cell: max(_SHORTEST, until - time.monotonic()),
+                timeout_func=left,
                 store_widget_state=False,
                 shutdown_kernel="immediate",  # it has nothing to save
                 kernel_manager_class=self.kernels.manager_class,
@@ -185,20 +193,6 @@ def load_template(path: Path) -> NotebookNode:
             "this is not a notebook", where=str(path), found=str(error)[:200], do="restore the notebook"
         ) from error
     return nb
-
-
-def scouts(jobs: Iterable[Job]) -> tuple[Scout, ...]:
-    """Choose one job of each template, from which a warm process learns what the others will import."""
-    first = {job.template: job for job in reversed([*jobs])}
-    return tuple(_scout(job) for job in first.values())
-
-
-def _scout(job: Job) -> Scout:
-    nb = papermill.parameterize.parameterize_notebook(
-        load_template(job.template), dict(job.parameters), kernel_name="python3", language="python"
-    )
-    cells = tuple(cell.source for cell in nb.cells if cell.cell_type == "code")
-    return Scout(cells, str((job.folder or job.template.parent).resolve()))
 
 
 def parameters_of(nb: NotebookNode) -> set[str]:

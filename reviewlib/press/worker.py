@@ -12,7 +12,7 @@ import functools
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.environment import differences, versions
 from reviewlib.press.jobs import Failure, Job, Made, Settings
+from reviewlib.press.kernels import Kernels
 from reviewlib.press.work import Station, sha256
 
 #: Seconds in which a job whose kernel was killed comes to its end.
@@ -113,8 +114,8 @@ class _Bench:
     """A station, and how many are at it."""
 
     station: Station
+    closing: contextlib.ExitStack
     users: int = 0
-    closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
 
 class Stations:
@@ -166,8 +167,9 @@ class Stations:
             raise ReviewError("the worker has another environment than the run:", found="; ".join(others), do=SAME)
         for run in [run for run, bench in self._benches.items() if not bench.users]:
             self._benches.pop(run).closing.close()
-        bench = _Bench(Station(order.settings))
-        bench.closing.enter_context(bench.station)
+        closing = contextlib.ExitStack()
+        kernels = closing.enter_context(Kernels(warm=order.settings.warm, memory=order.settings.memory))
+        bench = _Bench(closing.enter_context(Station(order.settings, kernels)), closing)
         self._benches[order.run] = bench
         return bench
 

@@ -52,7 +52,7 @@ def main() -> None:
     line = socket.socket(fileno=int(sys.argv[1]))
     line.set_inheritable(False)
     try:
-        warm = warm_up(json.load(sys.stdin), fork=in_child)
+        warm = warm_up(json.load(sys.stdin))
         _require_one_thread()
     except BaseException as error:
         _send(line, {"failed": f"{type(error).__name__}: {error}"})

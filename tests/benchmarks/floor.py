@@ -16,7 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from nbformat.v4 import new_output
 
-from reviewlib.pages import exporter
+from reviewlib.pages import printing
 from reviewlib.press.clean import clean
 
 WARM_UPS = 4
@@ -41,7 +41,7 @@ def _cpu(shell: InteractiveShell, nb: Any, parameters: dict[str, str]) -> float:
         with capture_output() as shown:
             shell.run_cell(source).raise_error()
         cell.outputs = [new_output("display_data", data=each.data, metadata=each.metadata) for each in shown.outputs]
-    exporter.page(clean(nb))
+    printing.page(clean(nb))
     return time.process_time() - began
 
 
