@@ -1,0 +1,380 @@
+"""Runs that are killed, starved, hindered or doubled: nothing is torn, nothing lost, and the next run makes up for the rest."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from faultbench import PATIENCE, Bench, Book, Run, Said, kernels_of, warm_process_of
+from lightbook import ALL
+
+pytestmark = pytest.mark.timeout(600)
+soak = pytest.mark.soak
+SLOWLY = "import time; time.sleep(0.4)"
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with Bench(tmp_path_factory.mktemp("faults")) as made:
+        yield made
+
+
+@pytest.fixture
+def book(bench: Bench, tmp_path: Path) -> Book:
+    """A workbook whose reviews were all made, and whose templates have changed since."""
+    return bench.book(tmp_path / "book", of="done")
+
+
+def require_unfinished(said: Said, code: int) -> None:
+    """The run ended like this, without a traceback, before everything was made."""
+    assert said.code == code, said
+    assert "Traceback" not in said.stderr
+    assert said.keys(kept=False) < ALL
+
+
+# Killed.
+
+
+def kill(run: Run, chance: random.Random) -> Said:
+    """Kill a run between some review and the next, wherever it stands then."""
+    run.reach(chance.randrange(10))
+    time.sleep(chance.uniform(0, 0.4))
+    run.signal(signal.SIGKILL)
+    return run.wait()
+
+
+def check_killed(bench: Bench, folder: Path, seed: int, *, real: bool = False) -> bool:
+    """Kill one run and run again; tell whether the first was still at work."""
+    chance = random.Random(seed)
+    book = bench.book(folder, of=chance.choice(["done", "fresh"]))
+    said = kill(book.start(real=real), chance)
+    assert said.code in (-signal.SIGKILL, 0)
+    book.require_healed(said)
+    return said.code != 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_that_is_killed_is_taken_up(bench: Bench, tmp_path: Path, seed: int) -> None:
+    """A run that is killed at any moment leaves whole files alone, and the next one makes exactly what was unfinished."""
+    check_killed(bench, tmp_path / "book", seed)
+
+
+def test_the_command_itself_is_killed_and_taken_up(bench: Bench, tmp_path: Path) -> None:
+    """The same of ``python -m reviewlib``, as users start it."""
+    check_killed(bench, tmp_path / "book", 99, real=True)
+
+
+@soak
+@pytest.mark.timeout(7200)
+def test_two_hundred_runs_are_killed(bench: Bench, tmp_path: Path) -> None:
+    """The same for 200 moments."""
+    killed = sum(check_killed(bench, tmp_path / f"book-{seed}", seed) for seed in range(1000, 1200))
+    print(f"{killed} of 200 runs were still at work when they were killed")
+    assert killed > 150
+
+
+def operations(bench: Bench, folder: Path, *, of: str) -> int:
+    """How often a run changes something on the disk."""
+    book = bench.book(folder, of=of)
+    run = book.start("--jobs", "1", replay=True, faults={"disk": {"below": str(book.folder / "reports"), "at": 0}})
+    assert run.wait().code == 0
+    return int((run.out / "operations").read_text())
+
+
+def chosen(bench: Bench, folder: Path, *, few: int | None, seed: int, of: str = "done") -> list[int]:
+    """The operations at which something happens: all of them, or a few by chance, the first and the last among them."""
+    count = operations(bench, folder, of=of)
+    assert count > 80
+    return [*range(1, count + 1)] if few is None else [1, *random.Random(seed).sample(range(2, count), few), count]
+
+
+def at_each(points: list[int], check: Callable[[int], None]) -> None:
+    """Check at each point, and tell of all where something is wrong."""
+    wrong: dict[int, str] = {}
+    for at in points:
+        try:
+            check(at)
+        except (AssertionError, ValueError) as error:
+            wrong[at] = str(error)[:500]
+    print(f"{len(points)} points, {len(wrong)} of them wrong", *wrong.items(), sep="\n")
+    assert wrong == {}
+
+
+def check_killed_writing(bench: Bench, folder: Path, at: int, *, of: str) -> None:
+    """Kill a run at an operation on the disk, and run again."""
+    book = bench.book(folder / f"book-{at}", of=of)
+    disk = {"below": str(book.folder / "reports"), "at": at, "signal": "SIGKILL"}
+    said = book.start("--jobs", "1", replay=True, faults={"disk": disk}).wait()
+    assert said.code in (-signal.SIGKILL, 0)
+    book.require_healed(said, replay=True)
+    shutil.rmtree(book.folder)
+
+
+@pytest.mark.parametrize("few", [8, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
+def test_a_run_that_is_killed_while_it_writes_is_taken_up(bench: Bench, tmp_path: Path, few: int | None) -> None:
+    """Killed at any single operation on the disk, in the middle of a write too, a run leaves no file that is torn."""
+    points = chosen(bench, tmp_path / "count", few=few, seed=1)
+    at_each(points, lambda at: check_killed_writing(bench, tmp_path, at, of="done" if at % 4 else "fresh"))
+
+
+@pytest.mark.parametrize("few", [3, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
+def test_a_first_run_that_is_killed_while_it_writes_is_taken_up(bench: Bench, tmp_path: Path, few: int | None) -> None:
+    """The same where nothing was there, not even evidence: that is whole too, or not there, and no part of it stays."""
+    points = chosen(bench, tmp_path / "count", few=few, seed=7, of="bare")
+    at_each(points, lambda at: check_killed_writing(bench, tmp_path, at, of="bare"))
+
+
+def test_the_sockets_of_a_killed_run_go_with_the_next(book: Book) -> None:
+    """Sockets and their keys that a killed run has left in the temporary folder are removed by the next run."""
+    run = book.start()
+    run.reach(2)
+    run.signal(signal.SIGKILL)
+    run.wait()
+    book.run()
+    assert run.sockets() == []
+
+
+# Processes beside the run.
+
+
+def kill_kernels(run: Run, chance: random.Random, *, count: int) -> int:
+    """Kill so many kernels of a run, one after the other; tell how many there were to kill."""
+    killed: set[int] = set()
+    until = time.monotonic() + PATIENCE
+    while run.code() is None and len(killed) < count and time.monotonic() < until:
+        found = [pid for pid in kernels_of(run) if pid not in killed]
+        if found and run.rows():
+            victim = chance.choice(found)
+            time.sleep(chance.uniform(0, 0.3))
+            if victim in kernels_of(run):
+                killed |= {victim}
+                run.kill(victim)
+        time.sleep(0.02)
+    return len(killed)
+
+
+def check_kernels_killed(bench: Bench, folder: Path, seed: int) -> int:
+    book = bench.book(folder, of="done")
+    book.fault(SLOWLY)
+    run = book.start()
+    killed = kill_kernels(run, random.Random(seed), count=3)
+    said = run.wait()
+    # Whoever met it twice has failed and says so; the others were begun once more and know nothing of it.
+    assert said.code == int(bool(said.failed))
+    assert all(error.startswith("DeadKernel") for error in said.failed.values())
+    assert len(said.failed) <= killed // 2
+    assert said.keys(kept=False) | said.failed.keys() == ALL
+    book.fault(None)
+    book.require_healed(said)
+    return killed
+
+
+def test_kernels_that_are_killed_are_replaced(bench: Bench, tmp_path: Path) -> None:
+    """A review whose kernel was killed is begun once more."""
+    assert check_kernels_killed(bench, tmp_path / "book", 1) == 3
+
+
+@soak
+@pytest.mark.timeout(3600)
+def test_fifty_kernels_are_killed(bench: Bench, tmp_path: Path) -> None:
+    """The same for 50 kernels."""
+    killed = seed = 0
+    while killed < 50:
+        seed += 1
+        killed += check_kernels_killed(bench, tmp_path / f"book-{seed}", seed)
+    print(f"{killed} kernels of {seed} runs were killed")
+
+
+def test_the_warm_process_is_killed(book: Book) -> None:
+    """Killed in the middle with every kernel of it, the warm process is started anew, and every review is made."""
+    book.fault(SLOWLY)
+    run = book.start()
+    run.reach(3)
+    victim = warm_process_of(run)
+    assert victim is not None
+    run.kill(victim)
+    said = run.wait()
+    assert (said.code, said.keys(kept=False)) == (0, ALL), said
+    book.require_clean()
+
+
+HANG = ("import time; time.sleep(600)", "Timeout: not done after 6 seconds")
+# Two gigabytes at most, for the sake of the machine.
+HOARD = ("hoard = []\nwhile len(hoard) < 2000: hoard.append('x' * (1 << 20) + str(len(hoard)))", "MemoryError")
+END = ("import os; os._exit(9)", "DeadKernel")
+
+
+@pytest.mark.parametrize(
+    ("who", "fault", "error"),
+    [
+        pytest.param("R2", *HANG, id="hangs"),
+        pytest.param("R2", *HOARD, id="eats memory"),
+        pytest.param("R2", *END, id="ends"),
+        # From R1's the warm process learns what to import.
+        pytest.param("R1", *HANG, id="the scout hangs"),
+        pytest.param("R1", *HOARD, id="the scout eats memory"),
+    ],
+)
+def test_one_kernel_misbehaves(book: Book, who: str, fault: str, error: str) -> None:
+    """A review whose kernel hangs, eats memory or ends has failed; its old pages stay, the others are made."""
+    book.limit_memory(0.5)
+    lines = fault.replace("\n", "\n    ")
+    book.fault(f"if globals().get('rep') == '{who}' and audience == 'manager':\n    {lines}")
+    began = time.monotonic()
+    said = book.run("--timeout", "6" if "Timeout" in error else "100")
+    assert time.monotonic() - began < 90, "a time limit that does not hold"
+    assert said.code == 1
+    assert said.failed.keys() == {f"rep:{who}:manager"}, said.failed
+    assert said.failed[f"rep:{who}:manager"].startswith(error)
+    assert said.keys(kept=False) == ALL - said.failed.keys()
+    book.fault(None)
+    book.require_healed(said)
+
+
+# The disk.
+
+
+def check_disk(bench: Bench, folder: Path, at: int, *, error: str, stays: bool) -> None:
+    """Let an operation fail, or all from there on: what was made is whole, what was not is made by the next run."""
+    book = bench.book(folder / f"book-{at}", of="done" if at % 4 else "fresh")
+    disk = {"below": str(book.folder / "reports"), "at": at, "error": error, "stays": stays}
+    run = book.start("--jobs", "1", replay=True, faults={"disk": disk})
+    said = run.wait()
+    assert said.code in (0, 1, 2), said
+    assert "Traceback" not in said.stderr, said.stderr
+    assert run.sockets() == []
+    # With the log and the manifest on a full disk nobody remembers what was made.
+    book.require_healed(said, exact=False, replay=True)
+    shutil.rmtree(book.folder)
+
+
+@pytest.mark.parametrize("stays", [True, False], ids=["stays full", "full for once"])
+@pytest.mark.parametrize("few", [5, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
+def test_the_disk_is_full(bench: Bench, tmp_path: Path, stays: bool, few: int | None) -> None:
+    """Where the disk is full, at any write, nothing is torn or lost, the run says so, and the next one makes up for it."""
+    points = chosen(bench, tmp_path / "count", few=few, seed=2 + stays)
+    at_each(points, lambda at: check_disk(bench, tmp_path, at, error="ENOSPC", stays=stays))
+
+
+def test_a_folder_that_may_not_be_written(book: Book) -> None:
+    """On a file system that is read-only the run ends at once, names the place, and has changed nothing."""
+    disk = {"below": str(book.folder / "reports"), "at": 1, "error": "EROFS", "stays": True}
+    said = book.start(replay=True, faults={"disk": disk}).wait()
+    require_unfinished(said, 2)
+    assert "Read-only file system" in said.stderr
+    assert str(book.folder / "reports") in said.stderr
+    assert book.reviews() == book.had
+    book.require_healed(said, replay=True)
+
+
+@pytest.mark.parametrize("few", [2, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
+def test_a_folder_that_becomes_read_only(bench: Bench, tmp_path: Path, few: int | None) -> None:
+    """The same where a file system is made read-only in the middle, as after a fault of the disk."""
+    points = chosen(bench, tmp_path / "count", few=few, seed=4)
+    at_each(points, lambda at: check_disk(bench, tmp_path, at, error="EROFS", stays=True))
+
+
+# Others, and the clock.
+
+
+@pytest.mark.parametrize("times", [2, pytest.param(20, marks=[soak, pytest.mark.timeout(3600)])])
+def test_two_runs_at_once(bench: Bench, tmp_path: Path, times: int) -> None:
+    """Of two runs one makes the reviews; the other is told who is at work, or comes after it and finds nothing to do."""
+    chance, told = random.Random(times), 0
+    for time_ in range(times):
+        book = bench.book(tmp_path / f"book-{time_}", of=chance.choice(["done", "fresh"]))
+        first = book.start(replay=bool(time_ % 2))
+        time.sleep(chance.uniform(0, 0.5))
+        second = book.start(replay=bool(time_ % 2))
+        both = [first.wait(), second.wait()]
+        assert sorted(said.code for said in both) in ([0, 0], [0, 3]), both
+        for said in both:
+            assert "Traceback" not in said.stderr
+            if said.code == 3:
+                told += 1
+                assert "Another run is at work on 2026-Q3" in said.stderr
+                assert said.rows == []
+        made = [key for said in both for key in said.keys(kept=False)]
+        assert sorted(made) == sorted(ALL)
+        book.require_clean()
+    print(f"{told} of {times} were told to wait")
+
+
+@pytest.mark.parametrize("days", [-400, 400], ids=["set back", "set forward"])
+def test_the_clock_is_set(book: Book, days: int) -> None:
+    """A clock that was set, back or forward and right again, makes nothing anew and hides nothing."""
+    said = book.run(replay=True, faults={"clock": days * 86400.0})
+    assert (said.code, said.keys(kept=False)) == (0, ALL)
+    year = {row["made_at"][:4] for row in said.rows}
+    book.require_healed(said, replay=True)
+    again = book.run("--force", replay=True)
+    assert again.keys(kept=False) == ALL
+    assert {row["made_at"][:4] for row in again.rows} != year
+    assert book.run(replay=True).keys(kept=True) == ALL
+
+
+# Asked to end, and failing.
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_end(book: Book, number: signal.Signals) -> None:
+    """Interrupted or terminated, a run ends its kernels, keeps what is finished, and exits with 130."""
+    book.fault("import time; time.sleep(0 if globals().get('rep') in (None, 'R1') else 600)")
+    run = book.start("--jobs", "3")
+    run.reach(2)
+    asked = time.monotonic()
+    run.signal(number)
+    said = run.wait()
+    assert time.monotonic() - asked < 60, "nobody waits for a kernel that sleeps"
+    require_unfinished(said, 130)
+    assert "the next run goes on" in said.stderr
+    assert said.failed == {}
+    assert len(said.keys(kept=False)) >= 2
+    assert run.sockets() == []
+    book.fault(None)
+    book.require_healed(said)
+
+
+def check_interrupted(bench: Bench, folder: Path, at: int) -> None:
+    """Interrupt a run at an operation on the disk, and run again."""
+    book = bench.book(folder / f"book-{at}", of="done" if at % 4 else "fresh")
+    disk = {"below": str(book.folder / "reports"), "at": at, "signal": "SIGINT"}
+    said = book.run("--jobs", "1", replay=True, faults={"disk": disk})
+    assert said.code in (0, 130), said
+    assert said.failed == {}
+    book.require_healed(said, replay=True)
+    shutil.rmtree(book.folder)
+
+
+@pytest.mark.parametrize("few", [6, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
+def test_a_run_that_is_interrupted_while_it_writes(bench: Bench, tmp_path: Path, few: int | None) -> None:
+    """Interrupted at any single operation on the disk, a run takes nothing for failed that is made."""
+    points = chosen(bench, tmp_path / "count", few=few, seed=11)
+    at_each(points, lambda at: check_interrupted(bench, tmp_path, at))
+
+
+def test_a_review_fails(book: Book) -> None:
+    """A failed review has a problem page that tells of nobody else, a row in the index and a line in the log."""
+    book.fault("if globals().get('rep') == 'R1' and audience == 'rep':\n    raise ValueError('no such month')")
+    said = book.run()
+    assert said.code == 1
+    (row,) = [row for row in said.rows if row["state"] == "failed"]
+    assert (row["key"], row["error"]) == ("rep:R1:rep", "ValueError: no such month")
+    (page,) = (book.period / "problems").iterdir()
+    text = page.read_text(encoding="utf-8")
+    assert page == book.period / row["problem"]
+    assert "ValueError" in text
+    assert "no such month" in text
+    assert "run params/book.yaml --period 2026-Q3 --rep R1" in text
+    assert not [word for word in ("Ben", "Cem", "R2", "R3", "Max Holm", "Mia Stern", str(book.folder)) if word in text]
+    assert row["problem"] in (book.period / "index.html").read_text(encoding="utf-8")
+    logged = [json.loads(line) for line in (book.period / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(line["key"], line["error"]) for line in logged if line["state"] == "failed"] == [("rep:R1:rep", row["error"])]
+    book.fault(None)
+    book.require_healed(said)
