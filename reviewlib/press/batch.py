@@ -79,8 +79,8 @@ def _undisturbed() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+        for which, handler in handlers.items():
+            signal.signal(which, handler or signal.SIG_DFL)
     for number in arrived[:1]:
         signal.raise_signal(number)
 

@@ -25,6 +25,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PERIOD = "2026-Q3"
 OURS = "reviewlib run"
+PEER = "papermill and nbconvert, one process, 3 threads"
+LOOP = "papermill and jupyter nbconvert, a loop of commands"
 #: Environment of every command: the same for all, and no progress bars.
 ENV = {**os.environ, "PYTHONWARNINGS": "ignore", "TQDM_DISABLE": "1"}
 
@@ -128,11 +130,20 @@ def floor(made: Company, reps: Sequence[str]) -> float:
     return float(done.stdout)
 
 
-def marginal(way: Callable[[Sequence[str]], Cost], reps: Sequence[str], *, few: int) -> tuple[Cost, float]:
-    """What one execution more costs, and the wall seconds of the start-up."""
+@dataclass(frozen=True)
+class Measured:
+    """What one execution more costs, the wall seconds of the start-up, and a whole run."""
+
+    each: Cost
+    start: float
+    whole: Cost
+
+
+def marginal(way: Callable[[Sequence[str]], Cost], reps: Sequence[str], *, few: int) -> Measured:
+    """Measure a way by a short run and a long one."""
     short, long = way(reps[:few]), way(reps)
     each = (long - short).over(2 * (len(reps) - few))
-    return each, short.wall - 2 * few * each.wall
+    return Measured(each, short.wall - 2 * few * each.wall, long)
 
 
 def middle(costs: Sequence[Cost]) -> Cost:
@@ -148,34 +159,32 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def speed(made: Company, *, rounds: int, peers: int) -> str:
     """Measure the ways in turn."""
-    costs: dict[str, list[Cost]] = {}
-    starts: dict[str, list[float]] = {}
+    found: dict[str, list[Measured]] = {}
+    looped: list[Cost] = []
     floors: list[float] = []
     alone: list[float] = []
     unchanged: list[float] = []
-    full = Cost(0, 0)
     for _ in range(rounds):
-        for name, way, reps, few in (
-            (OURS, lambda reps: ours(made, reps, "--force"), made.reps, 4),
-            ("reviewlib run --cold", lambda reps: ours(made, reps, "--force", "--cold"), made.reps[:peers], 2),
-            ("papermill and nbconvert, one process, 3 threads", lambda reps: peer(made, reps), made.reps[:peers], 2),
-        ):
-            each, start = marginal(way, reps, few=few)
-            costs.setdefault(name, []).append(each)
-            starts.setdefault(name, []).append(start)
-        looped = commands(made, made.reps[:1])
-        costs.setdefault("papermill and jupyter nbconvert, a loop of commands", []).append(looped.over(2))
-        alone.append(ours(made, made.reps[:1], "--force").wall / looped.wall)
+        ways: list[tuple[str, Callable[[Sequence[str]], Cost], int, int]] = [
+            ("reviewlib run --cold", lambda reps: ours(made, reps, "--force", "--cold"), peers, 2),
+            (PEER, lambda reps: peer(made, reps), peers, 2),
+            (OURS, lambda reps: ours(made, reps, "--force"), len(made.reps), 4),
+        ]
+        for name, way, count, few in ways:
+            found.setdefault(name, []).append(marginal(way, made.reps[:count], few=few))
+        unchanged.append(ours(made, made.reps).wall / found[OURS][-1].whole.wall)
+        looped.append(commands(made, made.reps[:1]))
+        alone.append(ours(made, made.reps[:1], "--force").wall / looped[-1].wall)
         floors.append(floor(made, made.reps[:12]))
-        full = ours(made, made.reps, "--force")
-        unchanged.append(ours(made, made.reps).wall / full.wall)
-    best, ground = middle(costs[OURS]), statistics.median(floors)
+    each = {name: middle([one.each for one in every]) for name, every in found.items()} | {LOOP: middle(looped).over(2)}
+    start = {name: f"{statistics.median(one.start for one in every):.1f}" for name, every in found.items()}
+    best, ground = each[OURS], statistics.median(floors)
     rows = [["way", "wall s per execution", "times ours", "CPU s per execution", "start-up s"]]
-    for name, found in costs.items():
-        cost = middle(found)
-        begun = f"{statistics.median(starts[name]):.1f}" if name in starts else ""
-        rows.append([name, f"{cost.wall:.3f}", f"{cost.wall / best.wall:.1f}", f"{cost.cpu:.3f}", begun])
+    for name in (OURS, "reviewlib run --cold", PEER, LOOP):
+        cost = each[name]
+        rows.append([name, f"{cost.wall:.3f}", f"{cost.wall / best.wall:.1f}", f"{cost.cpu:.3f}", start.get(name, "")])
     rows.append(["the notebook's code and one export, warm", "", "", f"{ground:.3f}", ""])
+    whole = statistics.median(one.whole.wall for one in found[OURS])
     return "\n".join(
         [
             table(rows),
@@ -183,7 +192,7 @@ def speed(made: Company, *, rounds: int, peers: int) -> str:
             f"- CPU per execution against code and export in a warm process: {best.cpu / ground:.2f}",
             f"- both copies of one rep from a cold start, against the commands: {statistics.median(alone):.2f}",
             f"- a run in which nothing changed, against the full one of {2 * len(made.reps)} executions "
-            f"({full.wall:.0f} s): {statistics.median(unchanged):.1%}",
+            f"({whole:.0f} s): {statistics.median(unchanged):.1%}",
         ]
     )
 
