@@ -264,8 +264,12 @@ def test_an_interrupt_waits_until_a_job_is_settled(tmp_path: Path) -> None:
         signal.raise_signal(signal.SIGINT)
         return {}
 
-    with crews.threads(Settings(60, render), workers=1) as crew, pytest.raises(KeyboardInterrupt):
-        batch.run([one], crew, batch.Press(problem, interrupted, told.append))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins with none
+    try:
+        with crews.threads(Settings(60, render), workers=1) as crew, pytest.raises(KeyboardInterrupt):
+            batch.run([one], crew, batch.Press(problem, interrupted, told.append))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [outcome.failure for outcome in told] == [None]
     assert one.page.exists()
     assert not one.problem.exists()

@@ -72,8 +72,10 @@ class Export:
 
     def _told(self, out: str, err: str) -> str:
         try:
-            rows: list[dict[str, Any]] = json.loads(out)
+            rows: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
         except ValueError:
+            rows = []
+        if not rows:
             return render("forms/export_failed.html.j2", lines=err.strip().splitlines() or ["The run ended without a word."])
         return render("forms/exported.html.j2", pages=pages_of(self.desk, rows))
 
