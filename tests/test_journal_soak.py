@@ -57,6 +57,8 @@ def start(desk: Desk, writer: Writer) -> None:
             os.close(reading)
             write_all(desk, writer, writing)
             code = 0
+        except Exception as error:  # noqa: BLE001 - it is told to whoever watches
+            os.write(writing, f"failed {' '.join(f'{type(error).__name__}: {error}'.split())}\n".encode())
         finally:
             os._exit(code)
     os.close(writing)
@@ -108,6 +110,7 @@ def take(writer: Writer) -> str | None:
     """Log acknowledgements; tell which doomed edit is inside its transaction."""
     inside = None
     for word, entry_id, *rest in messages(writer):
+        assert word != "failed", f"a writer ended by itself: {' '.join([entry_id, *rest])}"
         if word == "saved":
             writer.acknowledged[entry_id] = rest[0]
         else:
