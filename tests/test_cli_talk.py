@@ -7,25 +7,18 @@ from pathlib import Path
 
 import pytest
 from commands import Run
+from handmade import DEALS, PEOPLE, PERIOD
 from icalendar import Calendar
 from workbooks import workbook
 
 from reviewlib import conduct, freezing, params_file, review, standing
 from reviewlib.conversation import people, records
 from reviewlib.conversation.entries import About
-from reviewlib.periods import Period
 
-PERIOD = Period.parse("2026-Q3")
-DEALS = [
-    {"rep_id": rep, "account_id": "Acme", "amount": 100, "opened_on": "2026-05-01", "closed_on": closed}
-    for rep in ("R1", "R2")
-    for closed in ("2026-05-20", "2026-08-01")
-]
 REPS = [
     {"rep_id": "R1", "rep_name": "Ada Berg", "team": "North", "manager": "Max Holm"},
     {"rep_id": "R2", "rep_name": "Ben Dorn", "team": "South", "manager": "Mia Stern"},
 ]
-PEOPLE = {"roles": {"max": "manager", "eve": "analyst"}, "logins": {"max": "Max Holm"}, "acting_as": "max"}
 
 
 @pytest.fixture
