@@ -5,14 +5,31 @@ from __future__ import annotations
 import hashlib
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from reviewlib import files
 from reviewlib.files import Modes
 
+#: The folder of a period for what was written about whoever changed team since: it is no team's, and nobody is handed it.
+_MOVED: Final = "moved"
 
-def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes) -> Path | None:
-    """Copy a notebook that will be overwritten to ``<name>-annotated-<n>.ipynb``, where somebody wrote cells of their own.
+
+def aside(old: Path, new: Path, *, folder: Path) -> Path:
+    """Say beside which notebook one that lies at an old place is to be kept, now that its review lies elsewhere.
+
+    Within a team that is the new one. What the manager of another team wrote is neither for the new team's manager, nor is
+    anybody read about in a team that they left.
+
+    Args:
+        old: The notebook at its old place.
+        new: The notebook of the same review at its new place.
+        folder: The period's folder.
+    """
+    return new if old.parent == new.parent else folder / _MOVED / new.name
+
+
+def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes, to: Path | None = None) -> Path | None:
+    """Copy a notebook that will be gone to ``<name>-annotated-<n>.ipynb``, where somebody wrote cells of their own.
 
     A notebook that was only run and saved holds nothing that is not in the journal; it is not kept.
 
@@ -21,6 +38,7 @@ def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes) -> 
         known: Its sha256 as it was made.
         template: The notebook that it was made from.
         modes: Who may read the copy.
+        to: The notebook beside which the copy is laid; this one where not given.
 
     Returns:
         The copy; None where there was nothing to keep.
@@ -33,7 +51,8 @@ def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes) -> 
     content = notebook.read_bytes()
     if hashlib.sha256(content).hexdigest() == known or not _written_in(content, template):
         return None
-    places = (notebook.with_name(f"{notebook.stem}-annotated-{number}.ipynb") for number in itertools.count(1))
+    beside = to or notebook
+    places = (beside.with_name(f"{beside.stem}-annotated-{number}.ipynb") for number in itertools.count(1))
     place = next(place for place in places if not place.exists())
     files.write(place, content, modes=modes)
     return place

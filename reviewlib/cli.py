@@ -203,6 +203,7 @@ def _run(
     book = params_file.load(path)
     wanted = [period_of(book, name) for name in periods] or [None]
     freezing.check_templates(book)
+    runs.check(book)
     results = []
     with _interruptible():
         for each in freezing.freeze(book, wanted, reps=reps, teams=teams):
@@ -216,12 +217,15 @@ def _run(
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """End in good order when somebody interrupts, or ends the process with SIGTERM."""
+    """End in good order when somebody interrupts, ends the process with SIGTERM, or closes what its output goes to."""
+    from reviewlib.showing import ReaderGoneError
+
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
-    except KeyboardInterrupt:
-        typer.echo("reviewlib: interrupted; what was finished stays, and the next run goes on from there", err=True)
+    except (KeyboardInterrupt, ReaderGoneError) as error:
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else "interrupted, because nobody reads the output any more"
+        typer.echo(f"reviewlib: {why}; what was finished stays, and the next run goes on from there", err=True)
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -135,13 +136,15 @@ def append_line(path: Path, line: str, *, modes: Modes = PRIVATE) -> None:
     make_folder(path.parent, modes=modes)
     new = not path.exists()
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
-    with os.fdopen(descriptor, "r+b") as file:
+    # Without a buffer: what is left in one is written when the file is closed, also behind what was cut off.
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
         end = _end_of_lines(file)
         try:
             file.truncate(end)
             file.seek(end)
-            file.write(f"{line}\n".encode())
-            file.flush()
+            rest = memoryview(f"{line}\n".encode())
+            while rest:
+                rest = rest[file.write(rest) :]
             os.fsync(file.fileno())
         except OSError:
             os.ftruncate(file.fileno(), end)
@@ -178,9 +181,15 @@ def sweep_unclaimed(folders: Iterable[Path]) -> None:
     for folder in folders:
         claim = folder / _CLAIM
         with contextlib.suppress(OSError, Timeout):
-            if claim.is_file() and claim.stat().st_uid == os.getuid():
+            if _is_mine(claim):
                 with FileLock(claim, thread_local=False).acquire(timeout=0):
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_mine(file: Path) -> bool:
+    """Whether a file is one of this account's and no link: others may have laid one into a folder that all share."""
+    found = file.lstat()
+    return stat.S_ISREG(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
 
 
 def make_folder(path: Path, *, modes: Modes = PRIVATE) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import getpass
 import json
 import os
 import platform
@@ -15,6 +14,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from reviewlib import files
+from reviewlib.conversation import people
 from reviewlib.errors import BusyError
 from reviewlib.files import Modes
 
@@ -50,7 +50,7 @@ def held(folder: Path, *, modes: Modes) -> Iterator[None]:
 
 def _me() -> dict[str, str | int]:
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return {"who": getpass.getuser(), "machine": platform.node(), "process": os.getpid(), "since": now}
+    return {"who": people.system_login(), "machine": platform.node(), "process": os.getpid(), "since": now}
 
 
 def _busy(folder: Path) -> BusyError:

@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import UnionType
 from typing import Any, Final
 
 from reviewlib.conversation.entries import About, Head
@@ -23,6 +24,7 @@ from reviewlib.press.jobs import Failure, Job, Outcome
 
 NAME: Final = "manifest.json"
 LOG: Final = "log.jsonl"
+_STATES: Final = ("made", "failed")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,18 @@ class Entry:
     sequence: int = 0
     head: str | None = None
     sealed: bool = False
+
+
+_TEXTS: Final = ("key", "kind", "subject", "audience", "snapshot", "state", "page", "problem", "made_at")
+#: What stands in each column; a file may have been written by another program, or by hand.
+_KINDS: Final[Mapping[str, type | UnionType]] = {
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(("notebook", "fingerprint", "error", "head"), str | None),
+    "files": dict,
+    "seconds": int | float,
+    "sequence": int,
+    "sealed": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -138,14 +152,33 @@ def read(folder: Path) -> dict[str, Entry]:
     """Read a period's manifest, by key, with what a run that did not come to its end has logged since.
 
     Raises:
-        SnapshotError: It is damaged.
+        SnapshotError: It is damaged, or its log.
     """
     data = _data(folder)
-    rows = [*data.get("reviews", []), *_logged(folder / LOG, data.get("log", 0))]
     try:
-        return {row["key"]: Entry(**row) for row in rows}
-    except (TypeError, KeyError) as error:
+        entries = {entry.key: entry for entry in map(_entry, data.get("reviews", []))}
+    except (TypeError, ValueError) as error:
         raise _damaged(folder, error) from None
+    return entries | _logged(folder, data.get("log", 0))
+
+
+def _entry(row: Any) -> Entry:
+    """Take a row for what it says.
+
+    Raises:
+        TypeError: It has not the columns of a review, or something else stands in one.
+        ValueError: It names a place that is not below the period's folder, or a state that there is not.
+    """
+    entry = Entry(**row)
+    wrong = [name for name, kinds in _KINDS.items() if not isinstance(getattr(entry, name), kinds)]
+    if wrong or not all(isinstance(text, str) for pair in entry.files.items() for text in pair):
+        raise TypeError(f"{', '.join(wrong) or 'files'}: not what belongs there")
+    places = [entry.page, entry.notebook or "", entry.problem, *entry.files]
+    if outside := [place for place in places if PurePosixPath(place).is_absolute() or ".." in PurePosixPath(place).parts]:
+        raise ValueError(f"{outside[0]} is not below the folder of the period")
+    if entry.state not in _STATES:
+        raise ValueError(f"state: {entry.state}")
+    return entry
 
 
 def _data(folder: Path) -> dict[str, Any]:
@@ -155,7 +188,10 @@ def _data(folder: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         known = {name: data.get(name) for name in ("snapshot", "scorecard")}
-        return {"reviews": list(data["reviews"]), "log": int(data.get("log", 0)), **known}
+        log = data.get("log", 0)
+        if not isinstance(log, int) or log < 0:
+            raise ValueError(f"log: {log}")
+        return {"reviews": list(data["reviews"]), "log": log, **known}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(folder, error) from None
 
@@ -163,28 +199,40 @@ def _data(folder: Path) -> dict[str, Any]:
 def _damaged(folder: Path, error: Exception) -> SnapshotError:
     return SnapshotError(
         "The manifest is damaged.",
-        where=f"{folder.parent.name}/{folder.name}/manifest.json",
+        where=f"{folder.parent.name}/{folder.name}/{NAME}",
         found=f"{type(error).__name__}: {str(error)[:80]}",
         do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
     )
 
 
-def _logged(path: Path, start: int) -> list[dict[str, Any]]:
+def _logged(folder: Path, start: int) -> dict[str, Entry]:
     """Read the lines of the log that the manifest does not hold yet; half a line was left by a run that was killed."""
+    path = folder / LOG
     if not path.is_file():
-        return []
-    with path.open("rb") as file:
-        file.seek(start)
-        lines = file.read().decode("utf-8", "replace").splitlines()
-    return [row for row in map(_row, lines) if row is not None]
+        return {}
+    content = path.read_bytes()
+    found: dict[str, Entry] = {}
+    # Only at line feeds: other ends of lines may stand in names and messages.
+    for place, line in enumerate(content[start:].split(b"\n"), start=1):
+        try:
+            row = json.loads(line.decode("utf-8", "replace"))
+        except ValueError:
+            continue
+        try:
+            entry = _entry(row)
+        except (TypeError, ValueError) as error:
+            raise _damaged_line(folder, content[:start].count(b"\n") + place, error) from None
+        found[entry.key] = entry
+    return found
 
 
-def _row(line: str) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) else None
+def _damaged_line(folder: Path, number: int, error: Exception) -> SnapshotError:
+    return SnapshotError(
+        "The log of a period is damaged.",
+        where=f"{folder.parent.name}/{folder.name}/{LOG}, line {number}",
+        found=f"{type(error).__name__}: {str(error)[:80]}",
+        do="Take this line out and run again: the review that it tells of is made again, unless it is signed.",
+    )
 
 
 def logged(folder: Path) -> int:

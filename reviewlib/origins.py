@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reviewlib import starter
-from reviewlib.conversation import copies
+from reviewlib.conversation import copies, forms_text
 from reviewlib.conversation.entries import Entry
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject
@@ -18,8 +18,9 @@ from reviewlib.params import Params
 from reviewlib.press import environment
 from reviewlib.standing import Standing
 
-#: Sections of params whose part in a review is in its slice, and those that only say how to run.
-_IN_SLICES: Final = {"crm", "as_of", "batch"}
+#: Sections of params that no page is made from itself: their part in a review is in its slice or in the words of the journal,
+#: or they say how to run, who may read, and when what is due. Of ``people`` there is one address in a rep's copy.
+_ELSEWHERE: Final = {"crm", "as_of", "batch", "group", "cadence", "people", "rating", "records"}
 
 
 class Origins:
@@ -34,8 +35,8 @@ class Origins:
         """
         self.params = params
         self.stands = stands
-        book = params.model_dump(mode="json", by_alias=True, exclude=_IN_SLICES)
-        self._common = _hash([book, dict(environment.versions()), environment.code()])
+        book = params.model_dump(mode="json", by_alias=True, exclude=_ELSEWHERE)
+        self._common = _hash([book, dict(environment.drawing()), environment.code()])
         self._templates = {kind: _hash_file(starter.notebook(params, kind)) for kind in starter.NOTEBOOKS}
         self._said: dict[tuple[str, str], list[Entry]] = {}
         for review, entries in stands.entries.items():
@@ -60,6 +61,7 @@ class Origins:
             cut,
             self._words_for(subject, audience),
             self._names(subject),
+            self._address(subject, audience),
         ]
         return Origin(snapshot, state.head, state.closed, None if cut is None else _hash(parts))
 
@@ -74,6 +76,10 @@ class Origins:
         """The names on a team's board, which are not in its slice."""
         about = self.stands.about(subject)
         return [[one.id, one.name] for one in copies.members_of(about, self.stands.subjects)]
+
+    def _address(self, subject: Subject, audience: str) -> str | None:
+        """Where a rep's answer is sent, which stands in the rep's copy."""
+        return forms_text.address_of(self.params, subject.manager) if (subject.kind, audience) == ("rep", "rep") else None
 
     def _slices_of(self, snapshot: str) -> Mapping[str, str]:
         if snapshot not in self._slices:

@@ -7,7 +7,7 @@ tabular is a pandas DataFrame.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -221,22 +221,32 @@ class Review:
         return self._look_up(rep_id, self.kpis[kpi], period or self.period)
 
     @cached_property
-    def _rows(self) -> Mapping[tuple[str, str, str], dict[str, Any]]:
-        """Every row of the scorecard by scope id, figure and period; missing cells are None."""
-        rows = [row for frame in (self.history, self.members) for row in frame.to_dict("records")]
-        return {
-            (row["scope_id"], row["kpi"], row["period"]): {name: None if pd.isna(row[name]) else row[name] for name in _CELLS}
-            for row in rows
-        }
+    def cells(self) -> Mapping[tuple[str, str, str], Mapping[str, Any]]:
+        """The columns of the scorecard that a ``Figure`` has, by scope id, figure and period; missing ones are None."""
+        frames = (frame for frame in (self.history, self.members) if len(frame))  # an empty one has no columns
+        return {key: cells for frame in frames for key, cells in _cells(frame)}
 
     def _look_up(self, scope_id: str, kpi: Kpi, period: Period) -> Figure:
-        cells = self._rows.get((scope_id, kpi.key, period.name))
+        cells = self.cells.get((scope_id, kpi.key, period.name))
         if cells is None:
             raise KeyError(f"{kpi.key} of {scope_id} in {period}")
         return Figure(kpi=kpi, period=period, **cells)
 
 
-_CELLS = tuple(name for name in Figure.__dataclass_fields__ if name not in {"kpi", "period"})
+_KEY = ("scope_id", "kpi", "period")
+_CELLS = tuple(name for name in Figure.__dataclass_fields__ if name not in _KEY)
+
+
+def _cells(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], Mapping[str, Any]]]:
+    """Go through a frame by columns, which is many times faster than by rows."""
+    keys = zip(*(frame[name].tolist() for name in _KEY), strict=True)
+    rows = zip(*(map(_known, frame[name].tolist()) for name in _CELLS), strict=True)
+    return ((key, dict(zip(_CELLS, row, strict=True))) for key, row in zip(keys, rows, strict=True))
+
+
+def _known(cell: Any) -> Any:
+    """A cell, None where it is missing; only missing numbers differ from themselves."""
+    return None if cell is None or cell != cell else cell
 
 
 def open_review(params: str | Path, *, rep: str, period: str, audience: str = "manager") -> Review:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from reviewlib import annotated, beside, files, locks, manifest, overview, publishing, sealed, standing, starter
 from reviewlib.errors import ReviewError
@@ -21,7 +22,7 @@ from reviewlib.pages import printing
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.places import pages_of
-from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings
+from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_address, check_parameters, declared
 from reviewlib.standing import Standing
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Seconds that one review may take.
 TIMEOUT: Final = 120.0
+#: Seconds that it can be given.
+LONGEST: Final = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,16 @@ class Options:
     scheduler: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what nobody would heed."""
+        """Refuse what nobody would heed, or nobody could."""
+        if not 0 < self.timeout <= LONGEST:
+            raise ReviewError(
+                "No review may take so long.",
+                where="--timeout",
+                found=f"{self.timeout:g} seconds",
+                do=f"Give a number of seconds up to {LONGEST:g}, which is a day.",
+            )
+        if self.scheduler is not None:
+            check_address(self.scheduler)
         if self.scheduler is not None and self.workers is not None:
             raise ReviewError(
                 "How many notebooks run at a time is up to a cluster's workers.",
@@ -60,8 +72,8 @@ class Options:
             )
 
 
-class Watch(Protocol):
-    """Who is told how a run goes."""
+class Watch:
+    """Who is told how a run goes; does nothing with it."""
 
     def plan(self, total: int) -> None:
         """Be told how many reviews are to be made."""
@@ -74,22 +86,6 @@ class Watch(Protocol):
 
     def note(self, text: str) -> None:
         """Be told a remark."""
-
-
-class Nobody:
-    """Nobody watches."""
-
-    def plan(self, total: int) -> None:
-        """Ignore it."""
-
-    def kept(self, entry: Entry) -> None:
-        """Ignore it."""
-
-    def done(self, entry: Entry) -> None:
-        """Ignore it."""
-
-    def note(self, text: str) -> None:
-        """Ignore it."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +150,23 @@ def run(
         snapshot.use(params, frozen)
         stands = standing.of(params, frozen)
         standing.lay_minutes(params, stands)
-        work = _Run(params, frozen, stands, folder, options or Options(), watch or Nobody())
+        work = _Run(params, frozen, stands, folder, options or Options(), watch or Watch())
         return work.of(reps, teams)
+
+
+def check(params: Params) -> None:
+    """Look at the notebooks of a workbook before anything is written, as far as that takes no time.
+
+    Raises:
+        ReviewError: One cannot be given what a run gives it.
+    """
+    for kind in starter.NOTEBOOKS:
+        path = starter.notebook(params, kind)
+        try:
+            known = declared(json.loads(path.read_text(encoding="utf-8"))["cells"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ReviewError("this is not a notebook", where=str(path), do="restore the notebook") from None
+        check_parameters(dict.fromkeys(["params", kind, "period", "audience"], ""), known, where=str(path))
 
 
 @dataclass(frozen=True)
@@ -180,11 +191,12 @@ class _Run:
         for entry in entries.values():
             self.watch.kept(entry)
         wanted = {key: task for key, task in tasks.items() if key not in entries}
-        try:
-            self._make(wanted, before, entries)
-            beside.amend(self.params, self.stands, subjects, self.folder)
-        finally:
-            publishing.publish(self.params, self.frozen, self.stands, origins, entries)
+        with self._ready([task.job for task in wanted.values()]) as crew:  # what raises here has changed nothing yet
+            try:
+                self._make(crew, wanted, before, entries)
+                beside.amend(self.params, self.stands, subjects, self.folder)
+            finally:
+                publishing.publish(self.params, self.frozen, self.stands, origins, entries)
         found = tuple(entries[key] for key in tasks)
         whole = frozenset(kept | {key for key, entry in settled.items() if entry.state == "made"})
         return Result(self.frozen.period, self.folder, self.frozen, found, whole)
@@ -211,39 +223,67 @@ class _Run:
             and manifest.intact(entry, self.folder)
         )
 
-    def _make(self, tasks: Mapping[str, _Task], before: Mapping[str, Entry], entries: dict[str, Entry]) -> None:
-        """Make reviews; each outcome is put into ``entries`` and into the log as it comes."""
-        jobs = [task.job for task in tasks.values()]
+    @contextlib.contextmanager
+    def _ready(self, jobs: Sequence[Job]) -> Iterator[Crew | None]:
+        """Have a crew for jobs that can be begun; nobody where there are none."""
         self.watch.plan(len(jobs))
         if not jobs:
+            yield None
             return
-
-        def done(outcome: Outcome) -> None:
-            old = before.get(outcome.job.key)
-            entry = manifest.entry_of(outcome, tasks[outcome.job.key].origin, folder=self.folder)
-            if entry.state == "failed" and old:
-                entry = replace(entry, files=old.files)  # of the last success; they are still there
-            entries[entry.key] = entry
-            # Where the disk is full the manifest, written last, may still find room.
-            with contextlib.suppress(OSError):
-                manifest.log(self.folder, entry, modes=self._modes)
-            if entry.state == "made":
-                _remove_moved(old, entry, self.folder)
-            self.watch.done(entry)
-
-        def lay_beside(job: Job) -> Contents:
-            if job.notebook:
-                known = before[job.key].files.get(self._place(job.notebook)) if job.key in before else None
-                annotated.keep(job.notebook, known=known, template=job.template, modes=self._modes)
-            return self._form(job)
-
         with self._crew(jobs) as crew:
             from reviewlib.press import batch  # takes longer to import than a run in which nothing changed
 
             batch.check(jobs)
-            batch.run(jobs, crew, batch.Press(self._problem, lay_beside, done, self._modes))
-            if remark := crew.remark():
-                self.watch.note(remark)
+            yield crew
+
+    def _make(
+        self, crew: Crew | None, tasks: Mapping[str, _Task], before: Mapping[str, Entry], entries: dict[str, Entry]
+    ) -> None:
+        """Make reviews; each outcome is put into ``entries`` and into the log as it comes."""
+        if crew is None:
+            return
+        from reviewlib.press import batch
+
+        def done(outcome: Outcome) -> None:
+            self._done(tasks[outcome.job.key], outcome, before.get(outcome.job.key), entries)
+
+        def lay_beside(job: Job) -> Contents:
+            if job.notebook:
+                self._keep(job.notebook, before.get(job.key), job.template)
+            return self._form(job)
+
+        batch.run([task.job for task in tasks.values()], crew, batch.Press(self._problem, lay_beside, done, self._modes))
+        if remark := crew.remark():
+            self.watch.note(remark)
+
+    def _done(self, task: _Task, outcome: Outcome, old: Entry | None, entries: dict[str, Entry]) -> None:
+        entry = manifest.entry_of(outcome, task.origin, folder=self.folder)
+        if entry.state == "failed" and old:
+            entry = replace(entry, files=old.files)  # of the last success; they are still there
+        entries[entry.key] = entry
+        # Where the disk is full the manifest, written last, may still find room.
+        with contextlib.suppress(OSError):
+            manifest.log(self.folder, entry, modes=self._modes)
+        if entry.state == "made" and old:
+            self._remove_moved(old, entry, task.job)
+        self.watch.done(entry)
+
+    def _remove_moved(self, old: Entry, new: Entry, job: Job) -> None:
+        """Remove what an earlier run made at another place: whoever changed team is not read about in the old one."""
+        for place in old.files.keys() - new.files.keys():
+            path = self.folder / place
+            with contextlib.suppress(OSError):  # what cannot be put aside is not removed
+                if place == old.notebook and job.notebook:
+                    self._keep(path, old, job.template, moved_to=job.notebook)
+                path.unlink(missing_ok=True)
+
+    def _keep(self, notebook: Path, old: Entry | None, template: Path, *, moved_to: Path | None = None) -> None:
+        """Put a notebook aside that somebody wrote into; that of another team where neither team's manager is given it."""
+        aside = None if moved_to is None else annotated.aside(notebook, moved_to, folder=self.folder)
+        known = old.files.get(self._place(notebook)) if old else None
+        kept = annotated.keep(notebook, known=known, template=template, modes=self._modes, to=aside)
+        if kept and moved_to:
+            self.watch.note(f"cells that somebody wrote are in {self._place(kept)}")
 
     def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[Crew]:
         """Who makes the reviews: threads of this process, or the workers of a cluster."""
@@ -267,7 +307,7 @@ class _Run:
     def _settings(self) -> Settings:
         from reviewlib.pages.warming import WARMTH
 
-        warm = None if self.options.cold else WARMTH
+        warm = None if self.options.cold else replace(WARMTH, folder=str(self.params.root))
         return Settings(self.options.timeout, printing.page, self._modes, warm, self.params.batch.memory)
 
     def _problem(self, job: Job, failure: Failure) -> str:
@@ -304,11 +344,3 @@ def _chosen(subject: Subject, reps: Sequence[str], teams: Sequence[str]) -> bool
     if not reps and not teams:
         return True
     return subject.id in reps if subject.kind == "rep" and subject.team not in teams else subject.team in teams
-
-
-def _remove_moved(old: Entry | None, new: Entry, folder: Path) -> None:
-    """Remove what an earlier run made at another place: whoever changed team is not read about in the old one."""
-    gone = (old.files.keys() if old else set()) - new.files.keys()
-    for place in gone:
-        with contextlib.suppress(OSError):
-            (folder / place).unlink(missing_ok=True)

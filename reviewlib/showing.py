@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,10 +17,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from reviewlib.cli_options import shown
+from reviewlib.runs import Watch
 
 if TYPE_CHECKING:
     from reviewlib.manifest import Entry
     from reviewlib.runs import Result
+
+
+class ReaderGoneError(Exception):
+    """Whoever read the output reads no more of it."""
 
 
 class _Rate(ProgressColumn):
@@ -30,7 +37,7 @@ class _Rate(ProgressColumn):
 
 
 @dataclass
-class Shown:
+class Shown(Watch):
     """The progress of one period, on standard error; with ``as_json`` also the rows, on standard output as they come."""
 
     console: Console
@@ -71,7 +78,11 @@ class Shown:
     def _row(self, entry: Entry, *, kept: bool) -> None:
         if self.as_json:
             row = {"period": self.title, "kept": kept} | dataclasses.asdict(entry)
-            typer.echo(json.dumps(row, ensure_ascii=False))
+            try:
+                _say(json.dumps(row, ensure_ascii=False))
+            except ReaderGoneError:
+                self.as_json = False  # what still comes while the run is being stopped is told to nobody
+                raise
 
 
 @contextlib.contextmanager
@@ -93,7 +104,22 @@ def progress(title: str, *, as_json: bool) -> Iterator[Shown]:
 def print_result(result: Result) -> None:
     """Print what a run made, what failed and where to look."""
     counts = f"{len(result.made)} pages made, {len(result.kept)} unchanged, {len(result.failed)} failed"
-    typer.echo(f"{result.period}: {counts}, snapshot {result.snapshot.hash}")
+    _say(f"{result.period}: {counts}, snapshot {result.snapshot.hash}")
     for entry in result.failed:
-        typer.echo(f"  {entry.kind} {entry.subject}, {entry.audience}’s copy: {entry.error}")
-    typer.echo(f"Open {shown(result.folder / 'index.html')}")
+        _say(f"  {entry.kind} {entry.subject}, {entry.audience}’s copy: {entry.error}")
+    _say(f"Open {shown(result.folder / 'index.html')}")
+
+
+def _say(text: str) -> None:
+    """Print to standard output.
+
+    Raises:
+        ReaderGoneError: It was closed at its other end.
+    """
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        # What could not be written would be tried again when the process ends.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ReaderGoneError from None

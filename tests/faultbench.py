@@ -2,134 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from faultruns import Run, Said
 from lightbook import ALL, PERIOD, lay_edition, light_workbook
 
-#: Seconds that anything may take on a slow machine.
-PATIENCE = 180.0
 _SERVER = Path(__file__).with_name("faulty.py")
 Contents = dict[str, bytes]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a run left behind: its exit code (a signal's negative number), its JSON rows, its standard error."""
-
-    code: int
-    rows: list[dict[str, Any]]
-    stderr: str
-
-    def keys(self, *, kept: bool) -> set[str]:
-        """The reviews that were made, or kept."""
-        return {row["key"] for row in self.rows if row["state"] == "made" and row["kept"] is kept}
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """The errors of the reviews that failed, by key."""
-        return {row["key"]: row["error"] for row in self.rows if row["state"] == "failed"}
-
-
-@dataclass
-class Run:
-    """A run that goes on."""
-
-    out: Path
-    mark: str
-    temp: Path
-    pid: int
-    process: subprocess.Popen[bytes] | None = None
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The whole rows that it has printed."""
-        text = (self.out / "stdout").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-    def code(self) -> int | None:
-        """Its exit code; None while it goes on."""
-        if self.process is not None:
-            return self.process.poll()
-        with contextlib.suppress(FileNotFoundError):
-            return int((self.out / "code").read_text())
-        return None
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, unless it has ended."""
-        if self.code() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-
-    def kill(self, pid: int) -> None:
-        """Kill a process that it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-    def reach(self, rows: int) -> None:
-        """Wait until it has printed so many rows of reviews that were made, or has ended."""
-        until = time.monotonic() + PATIENCE
-        while self.code() is None and sum(not row["kept"] for row in self.rows()) < rows:
-            assert time.monotonic() < until, "the run does not get on"
-            time.sleep(0.005)
-
-    def wait(self) -> Said:
-        """Wait for its end and for that of everything it started, and look at what it left behind."""
-        until = time.monotonic() + PATIENCE
-        while (code := self.code()) is None:
-            assert time.monotonic() < until, f"the run does not end\n{(self.out / 'stderr').read_text()}"
-            time.sleep(0.01)
-        self.require_nothing_running()
-        return Said(code, self.rows(), (self.out / "stderr").read_text())
-
-    def require_nothing_running(self) -> None:
-        """No kernel and no warm process may outlive it."""
-        until = time.monotonic() + 20
-        while found := marked(self.mark):
-            assert time.monotonic() < until, f"still there: {found}"
-            time.sleep(0.02)
-
-    def sockets(self) -> list[str]:
-        """The folders of sockets that it has left."""
-        return [path.name for path in self.temp.glob(f"review-{self.pid}-*")]
-
-
-def marked(mark: str) -> dict[int, str]:
-    """Find the processes that were started with a mark in their environment, with their commands."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if mark.encode() in (path / "environ").read_bytes():
-                found[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-    return found
-
-
-def warm_process_of(run: Run) -> int | None:
-    """The warm process of a run; None where there is none."""
-    return next((pid for pid in marked(run.mark) if _parent(pid) == run.pid), None)
-
-
-def kernels_of(run: Run) -> list[int]:
-    """The processes that were forked from a run's warm process."""
-    warm = warm_process_of(run)
-    return [] if warm is None else [pid for pid in marked(run.mark) if _parent(pid) == warm]
-
-
-def _parent(pid: int) -> int | None:
-    with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    return None
 
 
 @dataclass(frozen=True)
@@ -193,7 +82,7 @@ class Bench:
 class Book:
     """A workbook that is run.
 
-    ``had``: the files that were there when it was copied; ``frozen``: its evidence was there.
+    ``had``: the files that were there when it was copied; ``frozen``: its evidence was there; ``logged``: its log's length.
     """
 
     bench: Bench
@@ -201,6 +90,11 @@ class Book:
     edition: int
     had: Contents = field(default_factory=dict)
     frozen: bool = True
+    logged: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look at how long the log is before any run."""
+        self.logged = len(self.log())
 
     @property
     def period(self) -> Path:
@@ -272,6 +166,11 @@ class Book:
         ours = {place: path for place, path in found.items() if "/" in place and not place.startswith("problems/")}
         return {place: path.read_bytes() for place, path in ours.items()}
 
+    def log(self) -> str:
+        """The log; of its last line a writer that was killed may have left a part, which the next one cuts off."""
+        path = self.period / "log.jsonl"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
     def evidence(self) -> Contents:
         """The snapshots, by place."""
         folder = self.folder / "reports" / "book" / "snapshots"
@@ -291,7 +190,8 @@ class Book:
         for path in [*self.period.rglob("minutes/*"), *self.period.rglob("problems/*")]:
             if not path.name.endswith(".part"):
                 _require_readable(path)
-        _require_log(self.period / "log.jsonl")
+        log = self.log().splitlines(keepends=True)
+        _require_rows(log[:-1] if log and not log[-1].endswith("\n") else log)
 
     def _require_evidence(self) -> None:
         """Evidence never changes; where there was none it is there whole, or not at all."""
@@ -326,24 +226,27 @@ class Book:
         assert self.reviews() == self.bench.clean[self.edition].files, "other files than those of an undisturbed run"
         manifest = json.loads((self.period / "manifest.json").read_text(encoding="utf-8"))
         assert {row["key"]: row["state"] for row in manifest["reviews"]} == dict.fromkeys(ALL, "made")
-        reports = self.folder / "reports"
-        left = [
-            *reports.rglob("*.part"),
-            *reports.rglob(".part-*"),
-            *self.period.glob("problems/*"),
-            *self.period.glob(".lock.json"),
-        ]
+        _require_rows(self.log().splitlines())
+        left = [*self.parts(), *self.period.glob("problems/*")]
         assert left == [], f"left over: {left}"
 
+    def parts(self) -> list[Path]:
+        """What a run leaves only where it is killed: files and folders that are not in their places, and who is at work."""
+        reports = self.folder / "reports"
+        return [*reports.rglob("*.part"), *reports.rglob(".part-*"), *self.period.glob(".lock.json")]
 
-def _require_log(path: Path) -> None:
-    """Every line can be read but one, of which a writer that was killed may have left half; the next begins a new one."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    halves = [line for line in lines if not (line.startswith("{") and line.endswith("}"))]
-    assert len(halves) <= 1, halves
+
+def require_unfinished(said: Said, code: int) -> None:
+    """The run ended like this, without a traceback, before everything was made."""
+    assert said.code == code, said
+    assert "Traceback" not in said.stderr
+    assert said.keys(kept=False) < ALL
+
+
+def _require_rows(lines: list[str]) -> None:
+    """Every line is one whole row."""
     for line in lines:
-        if line not in halves:
-            json.loads(line)
+        assert isinstance(json.loads(line), dict), line
 
 
 def _require_readable(path: Path) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import copy
+import os
+import resource
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import papermill
@@ -18,8 +23,8 @@ def notebook(*cells: str) -> NotebookNode:
     return new_notebook(cells=[new_code_cell(cell) for cell in cells], metadata=KERNEL)
 
 
-def execute(nb: NotebookNode, kernels: Kernels, *, folder: Path, **parameters: str) -> NotebookNode:
-    """Run a notebook in a kernel of these, and return it as it came from there."""
+def execute(nb: NotebookNode, kernels: Kernels, *, folder: Path, seconds: float = 60, **parameters: str) -> NotebookNode:
+    """Run a notebook in a kernel of these, each cell so many seconds at most, and return it as it came from there."""
     return papermill.execute_notebook(
         copy.deepcopy(nb),
         None,
@@ -29,12 +34,34 @@ def execute(nb: NotebookNode, kernels: Kernels, *, folder: Path, **parameters: s
         progress_bar=False,
         request_save_on_cell_execute=False,
         autosave_cell_every=0,
-        execution_timeout=60,
+        execution_timeout=seconds,
         store_widget_state=False,
         shutdown_kernel="immediate",
         kernel_manager_class=kernels.manager_class,
         resources={"metadata": {"path": str(folder)}},
     )
+
+
+def driven(code: str, *, folder: Path, limits: dict[int, tuple[int, int]] | None = None, **env: str) -> str:
+    """Run Python code in a process of its own, under limits and with more in its environment; return what it printed.
+
+    The code finds what this module has. Raises where it fails or takes minutes.
+    """
+
+    def limit() -> None:
+        for kind, values in (limits or {}).items():
+            resource.setrlimit(kind, values)
+
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n{textwrap.dedent(code)}"],
+        cwd=folder,
+        env=os.environ | env,
+        preexec_fn=limit,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
 
 
 def text(nb: NotebookNode, cell: int = 0) -> str:

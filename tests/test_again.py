@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import shutil
@@ -15,12 +16,14 @@ from lightbook import ALL, PERIOD, lay_templates, light_workbook, small_template
 from nbformat.v4 import new_code_cell
 from workbooks import changed
 
-from reviewlib import freezing, locks, manifest, params_file, runs
+from reviewlib import freezing, locks, manifest, params_file, runs, standing
 from reviewlib.conversation import records
 from reviewlib.conversation.entries import About
 from reviewlib.errors import BusyError
 from reviewlib.files import PRIVATE
+from reviewlib.origins import Origins
 from reviewlib.params import Params
+from reviewlib.press import environment
 from reviewlib.runs import Options, Result
 
 
@@ -116,6 +119,57 @@ def test_templates_and_params_count(book: Params) -> None:
     assert made(run(changed(book, title="Another title", batch={"memory_gb": 3}))) == set()
 
 
+def origins(params: Params) -> dict[str, str | None]:
+    """The fingerprint of each copy, as a run would find it."""
+    (frozen,) = freezing.freeze(params, [PERIOD])
+    found = Origins(params, standing.of(params, frozen))
+    return {
+        f"{one.kind}:{one.id}:{who}": found.of(one, who).fingerprint
+        for one in found.stands.subjects
+        for who in ("manager", "rep")
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"people": {"roles": {"eve": "analyst"}}},
+        {"people": {"acting_as": "mia"}},
+        {"group": grp.getgrgid(os.getgid()).gr_name},
+        {"records": {"retention_date": "2030-01-01"}},
+        {"cadence": {"due": {"answer": 9}, "remind": 5}},
+        {"rating": {"scale": ["low", "high"]}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_params_that_no_page_is_made_from_do_not_count(book: Params, change: dict[str, Any]) -> None:
+    """Who may do what, who may read, where the journal lies and when reviews are due makes no page again."""
+    assert origins(changed(book, **change)) == origins(book)
+
+
+def test_an_address_counts_where_it_is_printed(book: Params) -> None:
+    """Another address of a manager makes the copies of that manager's reps again, which start a mail to it."""
+    now = origins(changed(book, people={"addresses": {"max": "max@example.com"}}))
+    before = origins(book)
+    assert {key for key in ALL if now[key] != before[key]} == {"rep:R1:rep", "rep:R2:rep"}
+
+
+@pytest.mark.parametrize(("package", "counts"), [("dask", False), ("typer", False), ("pandas", True), ("nbconvert", True)])
+def test_what_draws_and_exports_counts(book: Params, monkeypatch: pytest.MonkeyPatch, package: str, counts: bool) -> None:
+    """Another version of what draws or exports makes every page again, that of another package none."""
+    before = origins(book)
+    known = environment._version
+    monkeypatch.setattr(environment, "_version", lambda name: "another" if name == package else known(name))
+    for cached in (environment.drawing, environment.versions):
+        cached.cache_clear()
+    try:
+        now = origins(book)
+    finally:
+        for cached in (environment.drawing, environment.versions):
+            cached.cache_clear()
+    assert {key for key in ALL if now[key] != before[key]} == (ALL if counts else set())
+
+
 def test_a_failure_is_tried_again(book: Params, folder: Path) -> None:
     """What failed is never taken for made, its problem page goes with success, and the good page stays meanwhile."""
     page = next(folder.glob("*/rep/ada*.html"))
@@ -163,6 +217,34 @@ def test_whoever_changes_team_is_not_read_about_in_the_old_one(book: Params, fol
     assert {"rep:R2:manager", "rep:R2:rep"} <= made(run(book))
     found = {path.relative_to(folder).parts[0].split("-")[0] for path in folder.rglob("ben*") if "snapshots" not in path.parts}
     assert found == {"south"}
+
+
+def write_in(notebook: Path, words: str) -> None:
+    """Add a cell, as a manager does."""
+    nb = nbformat.read(notebook, as_version=4)
+    nb.cells.append(new_code_cell(words, id="mine"))
+    nbformat.write(nb, notebook)
+
+
+@pytest.mark.parametrize(
+    ("now", "kept"),
+    [
+        ("Benno,North,Max Holm", "north-*/notebooks/benno-*-annotated-1.ipynb"),
+        ("Ben,South,Mia Stern", "moved/ben-*-annotated-1.ipynb"),
+    ],
+    ids=["renamed", "another team"],
+)
+def test_what_was_written_in_is_kept_when_its_place_changes(book: Params, folder: Path, now: str, kept: str) -> None:
+    """A manager’s own cells outlive another name of the rep beside the new notebook, and another team where neither reads."""
+    write_in(next(folder.glob("*/notebooks/ben*.ipynb")), "# Ask about the Tor deal.")
+    path = book.root / "params" / "book" / "reps.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("Ben,North,Max Holm", now), encoding="utf-8")
+    assert "rep:R2:manager" in made(run(book))
+    (aside,) = folder.glob(kept)
+    assert "Ask about the Tor deal." in aside.read_text(encoding="utf-8")
+    assert [path for path in folder.rglob("*.ipynb") if "Tor deal" in path.read_text(encoding="utf-8")] == [aside]
+    assert aside.stat().st_mode & 0o077 == 0
+    assert made(run(book)) == set()
 
 
 def test_a_notebook_that_somebody_wrote_in_is_put_aside(book: Params, folder: Path) -> None:

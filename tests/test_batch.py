@@ -97,6 +97,7 @@ def outcomes(place: Path, told: list[tuple[str, str]]) -> dict[str, Outcome]:
         "leaves": template(place, "leaves", "import sys; sys.exit(0)", SHOW),
         "dies": template(place, "dies", "'before'", "import os; os._exit(3)", SHOW),
         "hangs": template(place, "hangs", "import time; time.sleep(600)", SHOW),
+        "pours": template(place, "pours", "print('z' * 60_000_000)", SHOW),
         "silent": template(place, "silent", SHOW, "None"),
         "runs_script": template(place, "script", SCRIPT),
     }
@@ -117,7 +118,7 @@ def _failure(outcomes: dict[str, Outcome], key: str) -> Failure:
 
 def test_a_failed_job_does_not_stop_the_others(outcomes: dict[str, Outcome]) -> None:
     """Of several jobs, exactly the broken ones fail, and the outcomes come in the order of the jobs."""
-    assert list(outcomes) == ["good", "quoted", "raises", "leaves", "dies", "hangs", "silent", "runs_script"]
+    assert list(outcomes) == ["good", "quoted", "raises", "leaves", "dies", "hangs", "pours", "silent", "runs_script"]
     assert [key for key, outcome in outcomes.items() if outcome.failure is None] == ["good", "quoted"]
 
 
@@ -130,7 +131,7 @@ def test_done_jobs_are_told_in_the_callers_thread(outcomes: dict[str, Outcome], 
 def test_pages_and_notebooks_are_in_place(outcomes: dict[str, Outcome], place: Path) -> None:
     """Only accepted jobs leave page and notebook, for the owner only; nothing half written stays."""
     files = {path.relative_to(place / "out").as_posix() for path in (place / "out").rglob("*") if path.is_file()}
-    failed = {"raises", "leaves", "dies", "hangs", "silent", "runs_script"}
+    failed = {"raises", "leaves", "dies", "hangs", "pours", "silent", "runs_script"}
     done = {f"pages/{key}.html" for key in ("good", "quoted")} | {f"notebooks/{key}.ipynb" for key in ("good", "quoted")}
     assert files == done | {f"problems/{key}.html" for key in failed} | {"pages/raises.html"}
     assert stat.S_IMODE((place / "out" / "pages" / "good.html").stat().st_mode) == 0o600
@@ -149,6 +150,7 @@ def test_a_failure_keeps_the_page_of_last_time(outcomes: dict[str, Outcome], pla
         ("leaves", 2, "SystemExit", "0"),
         ("dies", 3, "DeadKernel", "the Python process of the notebook ended"),
         ("hangs", 2, "Timeout", f"not done after {TIMEOUT} seconds"),
+        ("pours", 2, "OutputLimit", "the notebook gave more than 50 MB of output"),
         ("silent", None, "Incomplete", "the last cell left no output"),
         ("runs_script", None, "PageError", "<script>"),
     ],
@@ -229,6 +231,60 @@ def test_a_renderer_that_raises_is_a_failure(tmp_path: Path) -> None:
 
     outcome = run([job(tmp_path, "one", template(tmp_path, "t", SHOW))], render=broken)["one"]
     assert outcome.failure == Failure(None, None, "KeyError", "'template.j2'")
+
+
+def test_what_is_told_of_a_failure_has_an_end(tmp_path: Path) -> None:
+    """Megabytes that a notebook raises, and letters that no file can hold, are cut and replaced before they are told."""
+
+    def broken(nb: nbformat.NotebookNode) -> str:
+        raise ValueError("\udc80")
+
+    long = job(tmp_path, "long", template(tmp_path, "long", "raise ValueError('y' * 3_000_000)", SHOW))
+    assert len(_failure(run([long]), "long").message) < 2100
+    odd = job(tmp_path, "odd", template(tmp_path, "odd", SHOW))
+    assert _failure(run([odd], render=broken), "odd").message == r"\udc80"
+    assert odd.problem.read_text(encoding="utf-8") == r"ValueError: \udc80"
+
+
+def test_a_problem_page_that_cannot_be_made_does_not_stop_the_others(tmp_path: Path) -> None:
+    """Where the page about a failure fails itself, the outcome still names the failure."""
+
+    def broken(job: Job, failure: Failure) -> str:
+        raise UnicodeEncodeError("utf-8", "\udc80", 0, 1, "surrogates not allowed")
+
+    jobs = [
+        job(tmp_path, "bad", template(tmp_path, "bad", "1 / 0", SHOW)),
+        job(tmp_path, "good", template(tmp_path, "t", SHOW)),
+    ]
+    with crews.threads(Settings(TIMEOUT, render), workers=2) as crew:
+        bad, good = batch.run(jobs, crew, batch.Press(broken))
+    assert bad.failure is not None
+    assert bad.failure.error == "ZeroDivisionError"
+    assert good.failure is None
+
+
+def test_folders_with_blanks_are_not_told(tmp_path: Path) -> None:
+    """The folder of the workbook goes from every message, blanks and letters of any language in its name or not."""
+    place = tmp_path / "Ümlaut dir"
+    place.mkdir()
+    path = template(place, "open", "open('secret folder/x.csv' if rep == 'relative' else rep)", SHOW)
+    whole = f"{place}/secret folder/x.csv"
+    jobs = [job(place, "relative", path, rep="relative"), job(place, "whole", path, rep=whole)]
+    found = run(jobs)
+    assert "Ümlaut" not in _failure(found, "whole").message
+    assert "secret" not in _failure(found, "whole").message
+    assert "'x.csv'" in _failure(found, "whole").message
+    plain = template(place, "plain", "raise ValueError('see ' + rep + ' there')", SHOW)
+    message = _failure(run([job(place, "plain", plain, rep=whole)]), "plain").message
+    assert "Ümlaut" not in message
+
+
+def test_a_refused_page_is_told_without_folders(tmp_path: Path) -> None:
+    """What the inspection quotes of a page has no folders either."""
+    found = run([job(tmp_path, "one", template(tmp_path, "t", SHOW))], render=lambda nb: f"<p>{tmp_path}/deals.csv</p>")
+    failure = _failure(found, "one")
+    assert failure.error == "PageError"
+    assert failure.message == "the page may not be shared: a path of this machine: deals.csv"
 
 
 def test_interrupted_kernels_are_stopped_and_finished_jobs_stay(tmp_path: Path) -> None:

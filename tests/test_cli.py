@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from commands import Run
+from lightbook import lay_edition, light_workbook
 from workbooks import workbook
 
 from reviewlib.cli import app
@@ -65,6 +66,14 @@ def latin(folder: Path) -> None:
     path.write_bytes(path.read_text(encoding="utf-8").replace("Ada", "Adé").encode("cp1252"))
 
 
+def untagged(folder: Path) -> None:
+    """Lay the notebooks, one of them without its tag."""
+    (folder / "notebooks").mkdir()
+    for name in ("rep_review.ipynb", "team_review.ipynb"):
+        text = (Path(__file__).parent.parent / "notebooks" / name).read_text(encoding="utf-8")
+        (folder / "notebooks" / name).write_text(text.replace('"parameters"', '"other"') if "team" in name else text)
+
+
 ALL_OFF = {key: {"off": True} for key in MAIN}
 #: What is wrong, how it comes about, further arguments, and words that the message must hold.
 BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] = {
@@ -89,6 +98,13 @@ BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] 
     "a notebook that is none": (
         lambda d: (d / "notebooks").mkdir() or ((d / "notebooks/rep_review.ipynb").write_text("{broken") and None),
         (), ("not a notebook", "rep_review.ipynb")),
+    "a notebook without parameters": (untagged, (), ("parameters", "team_review.ipynb")),
+    "a notebook of odd cells": (
+        lambda d: (d / "notebooks").mkdir() or ((d / "notebooks/rep_review.ipynb").write_text('{"cells": [1]}') and None),
+        (), ("not a notebook", "rep_review.ipynb")),
+    "no scheduler's address": (lambda d: None, ("--scheduler", "nonsense"), ("nonsense", "tcp://HOST:PORT")),
+    "time without end": (lambda d: None, ("--timeout", "inf"), ("inf seconds", "--timeout", "86400")),
+    "more than a day": (lambda d: None, ("--timeout", "1e300"), ("--timeout", "86400")),
     "every KPI off": (
         lambda d: edit(d, '"currency": "EUR",', f'"currency": "EUR", "kpis": {json.dumps(ALL_OFF)},'),
         (), ("Every KPI is switched off", "kpis")),
@@ -109,6 +125,38 @@ def test_bad_input_ends_before_anything_is_touched(case: str, tmp_path: Path, ru
     assert "Traceback" not in result.stderr
     assert all(word in result.stderr for word in words), result.stderr
     assert list((tmp_path / "reports").iterdir()) == []
+
+
+def test_a_cluster_that_is_not_there_leaves_the_period_as_it_was(tmp_path: Path, run: Run) -> None:
+    """Where no review can be begun, neither index nor manifest nor scorecard is written."""
+    path = made(tmp_path)
+    result = run("run", str(path), "--scheduler", "tcp://127.0.0.1:1")
+    assert result.returncode == 2, result.stderr
+    assert "No scheduler answers there." in result.stderr
+    names = {path.name for path in (tmp_path / "reports" / "book" / "2026-Q3").iterdir()}
+    assert not names & {"index.html", "manifest.json", "scorecard.csv"}
+
+
+def test_rows_that_nobody_reads_end_the_run(tmp_path: Path) -> None:
+    """Who closes the pipe of ``--json`` is told on standard error, with exit code 130, and the next run goes on from there."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    path = tmp_path / "params" / "book.yaml"
+    command = [sys.executable, "-m", "reviewlib", "run", str(path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 130, said
+    assert "nobody reads the output any more" in said
+    assert "Traceback" not in said
+    assert "Exception" not in said
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 0, result.stderr
+    kept = [json.loads(line)["kept"] for line in result.stdout.splitlines()]
+    assert len(kept) == 10
+    assert any(kept)
 
 
 def test_reports_that_cannot_be_written_is_a_message(tmp_path: Path, run: Run) -> None:

@@ -136,7 +136,7 @@ def book(tmp_path: Path) -> Params:
     return workbook(tmp_path / "book", deals=DEALS, reps=REPS, as_of="2026-10-05")
 
 
-class Seen(runs.Nobody):
+class Seen(runs.Watch):
     """Remember what was told, and act on the first review that is done."""
 
     def __init__(self, act: Callable[[], None] = lambda: None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,19 @@ def test_a_page_that_could_do_harm_is_refused(bad: str, said: str) -> None:
     """Whatever runs, loads, leads elsewhere, names this machine or does not parse is found."""
     found = export.inspect_page(f"<main>\n{bad}\n</main>")
     assert any(said in violation for violation in found), found
+
+
+@pytest.mark.parametrize("words", ["see /tmp/report.xlsx", f"in {tempfile.gettempdir()}/x", "on /data/sales.csv"])
+def test_folders_of_no_run_may_be_written_of(words: str) -> None:
+    """What somebody writes of a file in a common folder keeps no page from being shared."""
+    assert export.inspect_page(f"<p>{words}</p>") == []
+
+
+def test_the_folder_of_the_notebook_and_of_its_kernel_may_not(tmp_path: Path) -> None:
+    """The workbook's folder, the kernels' own and the cells' names are of this machine wherever they are."""
+    for path in (tmp_path / "deals.csv", f"{tempfile.gettempdir()}/review-17-abc/k-ipc-1", "/tmp/ipykernel_17/42.py"):
+        (violation,) = export.inspect_page(f"<p>see {path} there</p>", folder=tmp_path)
+        assert violation == f"a path of this machine: {path}"
 
 
 def test_paths_inside_charts_are_found() -> None:

@@ -1,17 +1,17 @@
-"""Runs that are killed, starved, hindered or doubled: nothing is torn, nothing lost, and the next run makes up for the rest."""
+"""Runs that are killed, hindered, doubled or asked to end: nothing is torn or lost, and the next run makes up for the rest."""
 
 from __future__ import annotations
 
 import json
 import random
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faultbench import PATIENCE, Bench, Book, Run, Said, kernels_of, warm_process_of
+from faultbench import Bench, Book, require_unfinished
+from faultruns import PATIENCE, Run, Said, kernels_of, warm_process_of
 from lightbook import ALL
 
 pytestmark = pytest.mark.timeout(600)
@@ -29,13 +29,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def book(bench: Bench, tmp_path: Path) -> Book:
     """A workbook whose reviews were all made, and whose templates have changed since."""
     return bench.book(tmp_path / "book", of="done")
-
-
-def require_unfinished(said: Said, code: int) -> None:
-    """The run ended like this, without a traceback, before everything was made."""
-    assert said.code == code, said
-    assert "Traceback" not in said.stderr
-    assert said.keys(kept=False) < ALL
 
 
 # Killed.
@@ -77,57 +70,6 @@ def test_two_hundred_runs_are_killed(bench: Bench, tmp_path: Path) -> None:
     killed = sum(check_killed(bench, tmp_path / f"book-{seed}", seed) for seed in range(1000, 1200))
     print(f"{killed} of 200 runs were still at work when they were killed")
     assert killed > 150
-
-
-def operations(bench: Bench, folder: Path, *, of: str) -> int:
-    """How often a run changes something on the disk."""
-    book = bench.book(folder, of=of)
-    run = book.start("--jobs", "1", replay=True, faults={"disk": {"below": str(book.folder / "reports"), "at": 0}})
-    assert run.wait().code == 0
-    return int((run.out / "operations").read_text())
-
-
-def chosen(bench: Bench, folder: Path, *, few: int | None, seed: int, of: str = "done") -> list[int]:
-    """The operations at which something happens: all of them, or a few by chance, the first and the last among them."""
-    count = operations(bench, folder, of=of)
-    assert count > 80
-    return [*range(1, count + 1)] if few is None else [1, *random.Random(seed).sample(range(2, count), few), count]
-
-
-def at_each(points: list[int], check: Callable[[int], None]) -> None:
-    """Check at each point, and tell of all where something is wrong."""
-    wrong: dict[int, str] = {}
-    for at in points:
-        try:
-            check(at)
-        except (AssertionError, ValueError) as error:
-            wrong[at] = str(error)[:500]
-    print(f"{len(points)} points, {len(wrong)} of them wrong", *wrong.items(), sep="\n")
-    assert wrong == {}
-
-
-def check_killed_writing(bench: Bench, folder: Path, at: int, *, of: str) -> None:
-    """Kill a run at an operation on the disk, and run again."""
-    book = bench.book(folder / f"book-{at}", of=of)
-    disk = {"below": str(book.folder / "reports"), "at": at, "signal": "SIGKILL"}
-    said = book.start("--jobs", "1", replay=True, faults={"disk": disk}).wait()
-    assert said.code in (-signal.SIGKILL, 0)
-    book.require_healed(said, replay=True)
-    shutil.rmtree(book.folder)
-
-
-@pytest.mark.parametrize("few", [4, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
-def test_a_run_that_is_killed_while_it_writes_is_taken_up(bench: Bench, tmp_path: Path, few: int | None) -> None:
-    """Killed at any single operation on the disk, in the middle of a write too, a run leaves no file that is torn."""
-    points = chosen(bench, tmp_path / "count", few=few, seed=1)
-    at_each(points, lambda at: check_killed_writing(bench, tmp_path, at, of="done" if at % 4 else "fresh"))
-
-
-@pytest.mark.parametrize("few", [1, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
-def test_a_first_run_that_is_killed_while_it_writes_is_taken_up(bench: Bench, tmp_path: Path, few: int | None) -> None:
-    """The same where nothing was there, not even evidence: that is whole too, or not there, and no part of it stays."""
-    points = chosen(bench, tmp_path / "count", few=few, seed=7, of="bare")
-    at_each(points, lambda at: check_killed_writing(bench, tmp_path, at, of="bare"))
 
 
 def test_the_sockets_of_a_killed_run_go_with_the_next(book: Book) -> None:
@@ -237,49 +179,6 @@ def test_one_kernel_misbehaves(book: Book, who: str, fault: str, error: str) -> 
     book.require_healed(said)
 
 
-# The disk.
-
-
-def check_disk(bench: Bench, folder: Path, at: int, *, error: str, stays: bool) -> None:
-    """Let an operation fail, or all from there on: what was made is whole, what was not is made by the next run."""
-    book = bench.book(folder / f"book-{at}", of="done" if at % 4 else "fresh")
-    disk = {"below": str(book.folder / "reports"), "at": at, "error": error, "stays": stays}
-    run = book.start("--jobs", "1", replay=True, faults={"disk": disk})
-    said = run.wait()
-    assert said.code in (0, 1, 2), said
-    assert "Traceback" not in said.stderr, said.stderr
-    assert run.sockets() == []
-    # With the log and the manifest on a full disk nobody remembers what was made.
-    book.require_healed(said, exact=False, replay=True)
-    shutil.rmtree(book.folder)
-
-
-@pytest.mark.parametrize("stays", [True, False], ids=["stays full", "full for once"])
-@pytest.mark.parametrize("few", [3, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
-def test_the_disk_is_full(bench: Bench, tmp_path: Path, stays: bool, few: int | None) -> None:
-    """Where the disk is full, at any write, nothing is torn or lost, the run says so, and the next one makes up for it."""
-    points = chosen(bench, tmp_path / "count", few=few, seed=2 + stays)
-    at_each(points, lambda at: check_disk(bench, tmp_path, at, error="ENOSPC", stays=stays))
-
-
-def test_a_folder_that_may_not_be_written(book: Book) -> None:
-    """On a file system that is read-only the run ends at once, names the place, and has changed nothing."""
-    disk = {"below": str(book.folder / "reports"), "at": 1, "error": "EROFS", "stays": True}
-    said = book.start(replay=True, faults={"disk": disk}).wait()
-    require_unfinished(said, 2)
-    assert "Read-only file system" in said.stderr
-    assert str(book.folder / "reports") in said.stderr
-    assert book.reviews() == book.had
-    book.require_healed(said, replay=True)
-
-
-@pytest.mark.parametrize("few", [1, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
-def test_a_folder_that_becomes_read_only(bench: Bench, tmp_path: Path, few: int | None) -> None:
-    """The same where a file system is made read-only in the middle, as after a fault of the disk."""
-    points = chosen(bench, tmp_path / "count", few=few, seed=4)
-    at_each(points, lambda at: check_disk(bench, tmp_path, at, error="EROFS", stays=True))
-
-
 # Others, and the clock.
 
 
@@ -339,24 +238,6 @@ def test_a_run_that_is_asked_to_end(book: Book, number: signal.Signals) -> None:
     assert run.sockets() == []
     book.fault(None)
     book.require_healed(said)
-
-
-def check_interrupted(bench: Bench, folder: Path, at: int) -> None:
-    """Interrupt a run at an operation on the disk, and run again."""
-    book = bench.book(folder / f"book-{at}", of="done" if at % 4 else "fresh")
-    disk = {"below": str(book.folder / "reports"), "at": at, "signal": "SIGINT"}
-    said = book.run("--jobs", "1", replay=True, faults={"disk": disk})
-    assert said.code in (0, 130), said
-    assert said.failed == {}
-    book.require_healed(said, replay=True)
-    shutil.rmtree(book.folder)
-
-
-@pytest.mark.parametrize("few", [3, pytest.param(None, marks=[soak, pytest.mark.timeout(7200)])])
-def test_a_run_that_is_interrupted_while_it_writes(bench: Bench, tmp_path: Path, few: int | None) -> None:
-    """Interrupted at any single operation on the disk, a run takes nothing for failed that is made."""
-    points = chosen(bench, tmp_path / "count", few=few, seed=11)
-    at_each(points, lambda at: check_interrupted(bench, tmp_path, at))
 
 
 def test_a_review_fails(book: Book) -> None:

@@ -39,6 +39,12 @@ new.write_text(f'{{os.getpid()}} {{os.getppid()}}')
 new.rename({marker!r})
 time.sleep(600)"""
 PID = "import os; print(os.getpid(), os.getppid())"
+CHILD = """import os, pathlib, subprocess, time
+child = subprocess.Popen(['sleep', '600'])
+new = pathlib.Path('child.new')
+_ = new.write_text(str(child.pid))
+_ = new.rename('child')
+"""
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +122,9 @@ def test_a_polite_end_runs_what_was_registered(kernels: Kernels, tmp_path: Path)
         async with started(kernels, tmp_path) as (manager, client):
             process = manager.provisioner.process  # type: ignore[union-attr]
             client.execute("import atexit, pathlib; _ = atexit.register(pathlib.Path('done').touch)")
-            await client.get_shell_msg(timeout=20)
+            # Once it is idle: until then the interrupt that comes before a shutdown raises in it.
+            while (await client.get_iopub_msg(timeout=20))["content"].get("execution_state") != "idle":
+                pass
             manager.shutdown_wait_time = 60.0
             await manager.shutdown_kernel()
             return int(process.wait(timeout=20))
@@ -162,6 +170,43 @@ def test_a_cell_gets_no_more_memory_than_allowed(tmp_path: Path, made: Warmth | 
         with pytest.raises((PapermillExecutionError, DeadKernelError), match=r"MemoryError|died"):
             hungry.result()
         assert text(execute(fine, kernels, folder=tmp_path)) == "100\n"
+
+
+@pytest.mark.parametrize("made", [Warmth(), None], ids=["warm", "ordinary"])
+@pytest.mark.parametrize(
+    ("then", "stop"),
+    [("os._exit(3)", False), ("time.sleep(600)", True), ("os.kill(os.getppid(), 9); time.sleep(600)", False), ("1 / 0", False)],
+    ids=["dies", "is stopped", "loses the warm process", "raises"],
+)
+def test_what_a_cell_started_ends_with_its_kernel(tmp_path: Path, made: Warmth | None, then: str, stop: bool) -> None:
+    """No process of a notebook runs on when its kernel has ended, however that came."""
+    if made is None and "getppid" in then:
+        pytest.skip("its parent is this process")
+    with Kernels(warm=made) as kernels, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(execute, notebook(CHILD + then), kernels, folder=tmp_path)
+        while stop and not (tmp_path / "child").exists():
+            time.sleep(0.02)
+        if stop:
+            kernels.stop()
+        assert isinstance(running.exception(timeout=60), DeadKernelError | PapermillExecutionError)
+        assert ended(int((tmp_path / "child").read_text()))
+
+
+def test_a_kernel_that_is_not_forked_is_told_of(tmp_path: Path) -> None:
+    """Where one kernel has to start the ordinary way, that is said, and the others are warm as before."""
+
+    async def run(kernels: Kernels) -> int:
+        manager = kernels.manager_class()
+        await manager.start_kernel(cwd=str(tmp_path), env=os.environ | {"OTHER": "1"})
+        await manager.shutdown_kernel(now=True)
+        return manager.provisioner.pid or 0  # type: ignore[union-attr]
+
+    with Kernels(warm=Warmth()) as kernels:
+        _, zygote = text(execute(notebook(PID), kernels, folder=tmp_path)).split()
+        assert kernels.cold_because is None
+        assert asyncio.run(run(kernels))
+        assert kernels.cold_because == "its environment is another one than the warm process has"
+        assert text(execute(notebook(PID), kernels, folder=tmp_path)).split()[1] == zygote
 
 
 def test_a_warm_process_that_is_killed_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,7 @@ def check_copies(result: runs.Result) -> None:
         page = (result.folder / entry.page).read_text(encoding="utf-8")
         assert inspect_page(page) == [], entry.key
         assert "rl.blocks" not in page
+        assert len(page.encode()) <= 200_000, entry.key
         if entry.audience == "rep":
             assert [name for name in reps - {entry.subject} if name in html.unescape(page)] == [], entry.key
 

@@ -26,6 +26,8 @@ from reviewlib.press.export import inspect_page
 from reviewlib.review import Review
 
 WIDTHS = (320, 390, 640, 768, 1019, 1020, 1280, 1600)
+#: Bytes of a page.
+LARGEST = 200_000
 LONG = "Wolfgang-Amadeus Theophilus von und zu Hohenzollern-Sigmaringen"
 
 
@@ -65,6 +67,15 @@ def _endless() -> Review:
     later.entries += one.entries
     later.manager("update", of=old.id, status="done", note=word)
     return made.talked(made.rep_slice("manager"), [before, later])
+
+
+def _busy(count: int) -> dict[str, Any]:
+    """A slice with so many deals and as many accounts."""
+    data = made.rep_slice("manager")
+    for table in ("deals", "accounts"):
+        few = data[table]["data"]
+        data[table] = {**data[table], "data": [few[place % len(few)] for place in range(count)]}
+    return data
 
 
 def _pages() -> dict[str, str]:
@@ -142,6 +153,18 @@ def test_page_may_be_shared(pages: dict[str, Path], name: str) -> None:
     assert "default-src 'none'" in html
     assert html.count("<style>") == 1
     assert html.count("<main") == 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_small(pages: dict[str, Path], name: str) -> None:
+    """A page is at most 200 KB, also one of the longest words in every field."""
+    assert pages[name].stat().st_size <= LARGEST
+
+
+def test_page_of_a_busy_rep_is_small() -> None:
+    """A page does not grow with its deals: with thousands of them and all that can be said it is at most 200 KB."""
+    size = len(page(made.notebook(made.talked(_busy(5000), talk.closed()))).encode())
+    assert size <= LARGEST
 
 
 def test_charts_stand_in_their_section(chrome: Browser, pages: dict[str, Path]) -> None:

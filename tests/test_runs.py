@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,9 @@ from workbooks import workbook
 from reviewlib import freezing, manifest, overview, standing
 from reviewlib.conversation import remembered
 from reviewlib.conversation.entries import About, Head
-from reviewlib.errors import ParamsError, ReviewError
+from reviewlib.errors import ParamsError, ReviewError, SnapshotError
 from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.files import PRIVATE, append_line
 from reviewlib.manifest import Entry, Origin
 from reviewlib.origins import Origins
 from reviewlib.pages import index
@@ -113,6 +116,62 @@ def test_the_manifest_reads_back(frozen: Snapshot, tmp_path: Path) -> None:
     )
     assert list(manifest.read(tmp_path).values()) == entries
     assert remembered.heads(tmp_path) == {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}
+
+
+def laid(frozen: Snapshot, folder: Path) -> Path:
+    """A period's folder whose manifest holds two reviews."""
+    text = manifest.text("book", frozen, [entry(frozen, "R1"), entry(frozen, "R2")], {})
+    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("files", None),
+        ("files", {"a.html": None}),
+        ("files", {"../../a.html": "f"}),
+        ("page", "/srv/a.html"),
+        ("page", None),
+        ("seconds", "long"),
+        ("sealed", "yes"),
+        ("state", "lost"),
+        ("head", 5),
+        ("more", 1),
+    ],
+)
+def test_a_damaged_row_is_told_by_its_file(frozen: Snapshot, tmp_path: Path, column: str, value: object) -> None:
+    """Something else where a column of the manifest belongs is one message that names the manifest; in the log, its line."""
+    path = laid(frozen, tmp_path) / "manifest.json"
+    whole = path.read_text(encoding="utf-8")
+    row = json.loads(whole)["reviews"][0] | {column: value}
+    path.write_text(json.dumps(json.loads(whole) | {"reviews": [row]}), encoding="utf-8")
+    with pytest.raises(SnapshotError, match="The manifest is damaged") as caught:
+        manifest.read(tmp_path)
+    assert str(caught.value.where).endswith("/manifest.json")
+    path.write_text(whole, encoding="utf-8")
+    manifest.log(tmp_path, entry(frozen, "R1"), modes=PRIVATE)
+    append_line(tmp_path / "log.jsonl", json.dumps(row))
+    with pytest.raises(SnapshotError, match="The log of a period is damaged") as caught:
+        manifest.read(tmp_path)
+    assert str(caught.value.where).endswith("/log.jsonl, line 2")
+
+
+@pytest.mark.parametrize("log", [-5, "5", 1.5, None])
+def test_a_place_in_the_log_that_there_cannot_be_is_a_damaged_manifest(frozen: Snapshot, tmp_path: Path, log: object) -> None:
+    """Up to where the log is in the manifest is a number of bytes."""
+    path = laid(frozen, tmp_path) / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"log": log}), encoding="utf-8")
+    (tmp_path / "log.jsonl").write_text("", encoding="utf-8")
+    with pytest.raises(SnapshotError, match="The manifest is damaged"):
+        manifest.read(tmp_path)
+
+
+def test_only_line_feeds_end_a_line_of_the_log(frozen: Snapshot, tmp_path: Path) -> None:
+    """Names and messages may hold what other programs take for ends of lines."""
+    odd = replace(entry(frozen, "R1", state="failed"), error="E: one\u2028two\u0085three\x0bfour")
+    manifest.log(tmp_path, odd, modes=PRIVATE)
+    assert manifest.read(tmp_path) == {odd.key: odd}
 
 
 def test_a_failure_page_holds_no_figures_and_the_command(book: Params, frozen: Snapshot, tmp_path: Path) -> None:

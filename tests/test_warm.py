@@ -164,3 +164,40 @@ def test_our_notebooks_import_nothing_more(both: Both, demo_params: Params, kind
         done = execute(nb, kernels, folder=demo_params.root, **given)
         assert kernels.cold_because is None
     assert done.cells[-1].outputs[0].text == "[]\n"
+
+
+SETTING = "import matplotlib, sys; print(matplotlib.rcParams['lines.linewidth'], sys.path)"
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["starts there", "starts elsewhere"])
+def test_settings_in_the_folder_hold_for_warm_kernels(tmp_path: Path, told: bool) -> None:
+    """A matplotlibrc where the notebooks work holds in every kernel; one that cannot be warm for it is told of."""
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7.5\n")
+    with Kernels(warm=Warmth(preload=("matplotlib",), folder=str(tmp_path) if told else "")) as kernels:
+        assert execute(notebook(SETTING), kernels, folder=tmp_path).cells[0].outputs[0].text.startswith("7.5 ")
+        assert (kernels.cold_because is None) == told
+        assert told or "matplotlibrc" in str(kernels.cold_because)
+
+
+@pytest.mark.parametrize("safe", ["1", ""], ids=["safe path", "usual path"])
+def test_modules_are_looked_for_in_the_same_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, safe: str) -> None:
+    """The places of modules are an ordinary kernel's, also where Python leaves the folder it starts in out of them."""
+    monkeypatch.setenv("PYTHONSAFEPATH", safe)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+
+    def places(warm: Warmth | None) -> str:
+        with Kernels(warm=warm) as kernels:
+            made = execute(notebook(SETTING), kernels, folder=tmp_path)
+            assert kernels.cold_because is None
+            return str(made.cells[0].outputs[0].text)
+
+    assert places(Warmth()) == places(None)
+
+
+def test_folders_on_the_path_that_depend_on_the_start_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel starts the ordinary way where the warm process would look for modules in another folder."""
+    monkeypatch.setenv("PYTHONPATH", "modules")
+    with Kernels(warm=Warmth()) as kernels:
+        shown = execute(notebook(SETTING), kernels, folder=tmp_path).cells[0].outputs[0].text
+        assert str(tmp_path.resolve() / "modules") in shown
+        assert "PYTHONPATH" in str(kernels.cold_because)

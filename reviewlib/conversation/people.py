@@ -40,7 +40,7 @@ def at_keyboard(params: Params) -> Person:
     On JupyterHub it is who logged in there: ``acting_as`` is for a single user and makes nobody somebody else on a hub.
     Elsewhere it is ``acting_as``, or the login of the operating system.
     """
-    return person_of(params, os.environ.get("JUPYTERHUB_USER") or params.people.acting_as or _system_login())
+    return person_of(params, os.environ.get("JUPYTERHUB_USER") or params.people.acting_as or system_login())
 
 
 def person_of(params: Params, login: str) -> Person:
@@ -73,7 +73,8 @@ def lines_for(login: str) -> str:
     return "\n".join(f"    {line}" for line in lines)
 
 
-def _system_login() -> str:
+def system_login() -> str:
+    """The login of the operating system; ``NOBODY`` where it has none, as for a user id without a name."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # no such user, or no such notion

@@ -25,7 +25,7 @@ def heads(folder: Path) -> dict[About, Head]:
             "The manifest of a period is damaged, so the journal cannot be held against it.",
             where=f"reports/{folder.parent.name}/{folder.name}/manifest.json",
             found=type(error).__name__,
-            do="Restore this file from a backup, or move it away and run reviewlib run for the period.",
+            do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
         ) from None
 
 

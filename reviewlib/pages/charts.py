@@ -107,7 +107,6 @@ def _bars(axes: Axes, series: Series, style: Style) -> None:
     places, values = series.known, series.values
     numbers = [values[place] or 0.0 for place in places]
     last = len(values) - 1
-    axes.set_axis_off()
     sns.barplot(x=places, y=numbers, color=BAND, native_scale=True, width=0.58, saturation=1, errorbar=None, ax=axes)
     if places[-1] == last:
         axes.patches[-1].set_facecolor(NOW)  # a colour for each bar would make seaborn take five times as long
@@ -132,7 +131,6 @@ def _bars(axes: Axes, series: Series, style: Style) -> None:
 def _line(axes: Axes, series: Series, style: Style) -> None:
     import seaborn as sns
 
-    axes.set_axis_off()
     places, values, last = series.known, series.values, len(series.values) - 1
     bounds = [(place, figure.low, figure.high) for place in places if (figure := _whiskers(series, place)) is not None]
     for place, low, high in bounds:
@@ -198,7 +196,10 @@ def _svg(review: Review, draw: Any, *, height: int) -> str:
     with rc_context(_STYLE):
         canvas = _canvas(WIDTH, height)
         margin = 0 if height == TALL else 78  # the end of a line needs room for its words
-        draw(canvas.add_axes((1 / WIDTH, 24 / height, (WIDTH - 2 - margin) / WIDTH, (height - 28) / height)))
+        axes = canvas.add_axes((1 / WIDTH, 24 / height, (WIDTH - 2 - margin) / WIDTH, (height - 28) / height))
+        axes.set_axis_off()
+        axes.set(xticks=[], yticks=[])  # seaborn looks at their labels, and each would be made for that
+        draw(axes)
         return _written(canvas, review)
 
 

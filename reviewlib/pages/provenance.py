@@ -14,8 +14,8 @@ from reviewlib.pages.labels import Style
 from reviewlib.pages.views import Sheet, target_words
 from reviewlib.review import Figure, Review
 
-#: Deals listed below one KPI at the most.
-MOST_DEALS: Final = 200
+#: Deals listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
+MOST_DEALS: Final = 150
 _TIMES: Final = "\N{DIVISION SIGN}"
 _METHODS: Final = {"wilson": "Wilson", "order": "order statistics of the median"}
 _CAPTIONS: Final = {
@@ -156,17 +156,18 @@ def _mine(review: Review) -> str:
 def evidence(review: Review) -> list[Evidence]:
     """Collect what is behind each KPI; a deal list that another one holds already is named, not repeated."""
     sheet, listed, found = Sheet(review), dict[str, frozenset[str]](), []
-    order = sorted(sheet.main(), key=lambda figure: -len(_chosen(review, figure)))
+    chosen = {figure.kpi.key: _chosen(review, figure) for figure in sheet.main()}
     owners: dict[str, str] = {}
-    for figure in order:
-        ids = frozenset(_chosen(review, figure)["deal_id"]) if len(_chosen(review, figure)) else frozenset()
+    for figure in sorted(sheet.main(), key=lambda figure: -len(chosen[figure.kpi.key])):
+        deals = chosen[figure.kpi.key]
+        ids = frozenset(deals["deal_id"]) if len(deals) else frozenset()
         owner = next((label for label, other in listed.items() if ids <= other), None)
         if ids and owner:
             owners[figure.kpi.key] = owner
         elif ids:
             listed[figure.kpi.label] = ids
     for figure in sheet.main():
-        found.append(_evidence(sheet, figure, owners.get(figure.kpi.key)))
+        found.append(_evidence(sheet, figure, chosen[figure.kpi.key], owners.get(figure.kpi.key)))
     return found
 
 
@@ -177,9 +178,8 @@ def _chosen(review: Review, figure: Figure) -> pd.DataFrame:
     return review.deals[review.deals[flag].astype(bool)]
 
 
-def _evidence(sheet: Sheet, figure: Figure, owner: str | None) -> Evidence:
-    review, kpi = sheet.review, figure.kpi
-    chosen = _chosen(review, figure)
+def _evidence(sheet: Sheet, figure: Figure, chosen: pd.DataFrame, owner: str | None) -> Evidence:
+    kpi = figure.kpi
     caption = _CAPTIONS.get(kpi.evidence or "", "Deals") if len(chosen) else ""
     accounts = _accounts(sheet) if kpi.evidence == "accounts" and kpi.unit == "percent" and kpi.top == "count" else ()
     rows = () if owner else tuple(_deal(sheet, row) for row in _sorted(chosen).head(MOST_DEALS).to_dict("records"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -22,30 +22,21 @@ class Sheet:
     """The scorecard of one subject by figure and period, missing values as None."""
 
     def __init__(self, review: Review, *, rep_id: str | None = None):
-        """Read the rows of the review's subject, or of one of a team's reps."""
-        frame = review.history if rep_id is None else review.members[review.members["scope_id"] == rep_id]
+        """Show the rows of the review's subject, or of one of a team's reps."""
         self.review = review
         self.style = sentences.style(review)
-        names = list(frame.columns)
-        rows = (
-            dict(zip(names, map(_known, row), strict=True))
-            for row in zip(*(frame[name].tolist() for name in names), strict=True)
-        )
-        self._rows: dict[tuple[str, str], dict[str, Any]] = {(row["kpi"], row["period"]): row for row in rows}
+        self._scope = review.subject.id if rep_id is None else rep_id
 
     def figure(self, key: str, period: Period | None = None) -> Figure | None:
         """Look a figure up; None where the scorecard has no such row."""
         at = period or self.review.period
-        row = self._rows.get((key, at.name))
-        if row is None or key not in self.review.kpis:
-            return None
-        cells = {name: row[name] for name in Figure.__dataclass_fields__ if name not in ("kpi", "period")}
-        return Figure(kpi=self.review.kpis[key], period=at, **cells)
+        cells = self.review.cells.get((self._scope, key, at.name))
+        return None if cells is None or key not in self.review.kpis else Figure(kpi=self.review.kpis[key], period=at, **cells)
 
     def value(self, key: str, period: Period | None = None) -> float | None:
         """Look a value up; None where it is missing."""
-        found = self._rows.get((key, (period or self.review.period).name))
-        return None if found is None else found["value"]
+        cells = self.review.cells.get((self._scope, key, (period or self.review.period).name))
+        return None if cells is None else cells["value"]
 
     def text(self, key: str, period: Period | None = None) -> str:
         """Write a value with its unit."""
@@ -56,11 +47,6 @@ class Sheet:
         """Go through the KPIs proper of this period, in order."""
         found = (self.figure(key) for key, kpi in self.review.kpis.items() if kpi.of is None)
         return (figure for figure in found if figure is not None)
-
-
-def _known(cell: Any) -> Any:
-    """A cell, None where it is missing; only missing numbers differ from themselves."""
-    return None if cell is None or cell != cell else cell
 
 
 @dataclass(frozen=True)

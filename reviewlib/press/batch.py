@@ -13,14 +13,12 @@ from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbformat import NotebookNode
-
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.clean import without_folders
 from reviewlib.press.crews import Crew
-from reviewlib.press.jobs import Contents, Failure, Job, Made, Outcome
-from reviewlib.press.work import load_template, parameters_of, sha256
+from reviewlib.press.jobs import Contents, Failure, Job, Made, Outcome, check_parameters, declared
+from reviewlib.press.work import load_template, sha256
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
@@ -114,8 +112,8 @@ def _settle(job: Job, made: Made, press: Press) -> Outcome:
             files.discard(made.staged.values())
             failure = Failure(None, None, type(error).__name__, without_folders(str(error)))
     if failure is not None:
-        # The outcome names the failure in any case, also where the disk is full.
-        with contextlib.suppress(OSError):
+        # The outcome names the failure in any case, also where the disk is full or the page cannot be made.
+        with contextlib.suppress(Exception):
             files.write(job.problem, press.problem(job, failure), modes=press.modes)
         return Outcome(job, failure, made.seconds)
     return Outcome(job, None, made.seconds, hashes)
@@ -138,25 +136,12 @@ def check(jobs: Sequence[Job]) -> None:
     Raises:
         ReviewError: A template, a parameter or a path is wrong.
     """
-    templates = {path: load_template(path) for path in dict.fromkeys(job.template for job in jobs)}
+    templates = {path: declared(load_template(path).cells) for path in dict.fromkeys(job.template for job in jobs)}
     places: dict[str, str] = {}
     for job in jobs:
-        _check_parameters(job, templates[job.template])
+        check_parameters(job.parameters, templates[job.template], where=f"{job.key}: {job.template.name}")
         for path in (job.notebook, job.page):
             if path is not None and places.setdefault(str(path).casefold(), job.key) != job.key:
                 raise ReviewError(
                     "two jobs would write one file", where=path.name, found=f"{places[str(path).casefold()]}, {job.key}"
                 )
-
-
-def _check_parameters(job: Job, template: NotebookNode) -> None:
-    known = parameters_of(template)
-    for name, value in job.parameters.items():
-        # Anything but text would have to be written as code, and some of it would then run.
-        if name not in known or not isinstance(value, str):
-            raise ReviewError(
-                "this parameter cannot be passed to the notebook",
-                where=f"{job.key}: {job.template.name}",
-                found=f"{name} ({type(value).__name__})",
-                do=f"pass text for {', '.join(sorted(known)) or 'nothing: no cell is tagged parameters'}",
-            )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
 from queue import Empty
-from typing import Any
+from typing import Any, Final
 
 import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
@@ -13,21 +15,94 @@ from traitlets import Type
 
 _REPLY_SECONDS = 1.0  # after which a kernel is asked again, and looked at
 _QUIET_SECONDS = 0.2  # after which no status came, because the kernel's broadcasts were not subscribed to in time
+_BRIEF_SECONDS = 0.05  # for which the event loop may stand still
+_TURN_SECONDS = 0.1  # after which the loop gets a turn although messages pour in: it keeps the time limits
+_LOOK_SECONDS = 0.5  # after which who waits at one socket looks whether the other was given too much
+#: What a kernel may send for one notebook; all of it stays in the memory of whoever runs it.
+OUTPUT_MEGABYTES: Final = 50
+
+
+class OutputLimitError(Exception):
+    """A notebook gave more output than it may."""
+
+
+class Meter:
+    """How much a kernel has sent, over all of its sockets.
+
+    Args:
+        megabytes: How much it may send.
+    """
+
+    def __init__(self, megabytes: int = OUTPUT_MEGABYTES):
+        self._megabytes = megabytes
+        self._left = megabytes * 1_000_000
+
+    def add(self, parts: Sequence[bytes]) -> None:
+        """Count a message.
+
+        Raises:
+            OutputLimitError: It is more than the kernel may send.
+        """
+        self._left -= sum(map(len, parts))
+        self.check()
+
+    def check(self) -> None:
+        """Look whether there was too much.
+
+        Raises:
+            OutputLimitError: There was.
+        """
+        if self._left < 0:
+            raise OutputLimitError(f"the notebook gave more than {self._megabytes} MB of output")
 
 
 class ReadyFirst(AsyncZMQSocketChannel):
-    """A socket whose messages are taken at once where they have arrived: each wait is several turns of the event loop."""
+    """A socket that is waited for a moment before the event loop is asked to, because that takes several turns of it.
+
+    The loop has nothing else to do but to keep time limits: it is one thread's, which runs one kernel. ``meter`` counts what
+    comes; sockets of one kernel share it, because output comes over one while the notebook's end is awaited at the other.
+    """
+
+    def __init__(self, socket: Any, session: Any, loop: Any = None):
+        super().__init__(socket, session, loop)
+        self.meter = Meter()
+        self._plain = zmq.Socket(shadow=socket)
+        self._turned = time.monotonic()
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
         """Return the next message.
 
         Raises:
             Empty: None came in so many seconds.
+            OutputLimitError: The kernel has sent more than it may.
         """
-        try:
+        if time.monotonic() - self._turned > _TURN_SECONDS:
+            await asyncio.sleep(0)
+            self._turned = time.monotonic()
+        brief = _BRIEF_SECONDS if timeout is None else min(timeout, _BRIEF_SECONDS)
+        if self._plain.poll(int(1000 * brief)):
             return await self._recv(flags=zmq.DONTWAIT)
-        except zmq.Again:
-            return await super().get_msg(timeout)
+        return await self._wait(None if timeout is None else timeout - brief)
+
+    async def _wait(self, timeout: float | None) -> dict[str, Any]:
+        """Let the loop wait for the next message, and look meanwhile at what comes over the other sockets."""
+        until = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            self.meter.check()
+            left = max(0.0, until - time.monotonic())
+            try:
+                return await super().get_msg(min(left, _LOOK_SECONDS))
+            except Empty:
+                if left <= _LOOK_SECONDS:
+                    raise
+            finally:
+                self._turned = time.monotonic()
+
+    async def _recv(self, **options: Any) -> dict[str, Any]:  # type: ignore[override]
+        parts = await self.socket.recv_multipart(**options)
+        self.meter.add(parts)
+        message: dict[str, Any] = self.session.deserialize(self.session.feed_identities(parts)[1])
+        return message
 
 
 class RunClient(AsyncKernelClient):
@@ -39,8 +114,20 @@ class RunClient(AsyncKernelClient):
     def start_channels(
         self, shell: bool = True, iopub: bool = True, stdin: bool = False, hb: bool = False, control: bool = False
     ) -> None:
-        """Open the sockets; those for input, heartbeat and control have no use here, and each costs something."""
-        super().start_channels(shell=shell, iopub=iopub, stdin=stdin, hb=hb, control=control)
+        """Open the sockets; those for input, heartbeat and control have no use here, and each costs something.
+
+        Raises:
+            zmq.ZMQError: One cannot be connected; then none stays open.
+        """
+        try:
+            super().start_channels(shell=shell, iopub=iopub, stdin=stdin, hb=hb, control=control)
+        except BaseException:
+            self.stop_channels()
+            raise
+        meter = Meter()
+        for channel in (self._shell_channel, self._iopub_channel):
+            if channel is not None:
+                channel.meter = meter
 
     def stop_channels(self) -> None:
         """Close the sockets that were opened; the inherited way opens the others first."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,13 +21,12 @@ from reviewlib.errors import ReviewError
 from reviewlib.press import worker
 from reviewlib.press.crews import Crew, blame
 from reviewlib.press.environment import versions
-from reviewlib.press.jobs import Failure, Job, Settings
+from reviewlib.press.jobs import Failure, Job, Settings, check_address
 from reviewlib.press.work import sha256
 
 if TYPE_CHECKING:
     from distributed import Client
 
-_ADDRESS: Final = re.compile(r"(tcp|tls|ws|wss)://\S+:\d+")
 #: Seconds that a scheduler has to answer, and a first worker to come.
 PATIENCE: Final = 15.0
 #: Seconds without any worker after which a run is given up; a cluster that grows on demand may take a while.
@@ -109,8 +107,7 @@ def _lost(address: str) -> ReviewError:
 
 @contextlib.contextmanager
 def _client(address: str, patience: float) -> Iterator[Client]:
-    if not _ADDRESS.fullmatch(address):
-        raise ReviewError("This is no scheduler's address.", where="--scheduler", found=address, do="Write tcp://HOST:PORT.")
+    check_address(address)
     try:
         from distributed import Client
     except ImportError:

@@ -38,8 +38,12 @@ class Crew:
 
 @contextlib.contextmanager
 def threads(settings: Settings, *, workers: int) -> Iterator[Crew]:
-    """Do jobs in this process, so many at a time."""
-    with Kernels(warm=settings.warm, memory=settings.memory) as kernels:
+    """Do jobs in this process, so many at a time.
+
+    Raises:
+        ReviewError: The system does not let so many run.
+    """
+    with Kernels(warm=settings.warm, memory=settings.memory, at_once=workers) as kernels:
         from reviewlib.press.work import Station  # takes long, and the warm process gets ready meanwhile
 
         with Station(settings, kernels) as station, ThreadPoolExecutor(workers, thread_name_prefix="press") as pool:

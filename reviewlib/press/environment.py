@@ -14,6 +14,18 @@ from typing import Final
 _PACKAGE: Final = Path(__file__).parents[1]
 #: What others bring along and what yet shows in a page, or stands between two machines.
 _BESIDES: Final = ("dask", "distributed", "ipython")
+#: What a kernel and the page that is made of its notebook are drawn, written and exported with; whatever else is installed or
+#: brought up to date changes no page.
+_DRAWS: Final = (
+    *("babel", "ipykernel", "ipython", "ipywidgets", "jinja2", "markdown-it-py", "matplotlib", "nbclient", "nbconvert"),
+    *("nbformat", "nh3", "numpy", "pandas", "papermill", "pyarrow", "seaborn", "tzdata"),
+)
+
+
+@functools.cache
+def drawing() -> Mapping[str, str]:
+    """Name the Python, and what draws and exports."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in _DRAWS}
 
 
 @functools.cache

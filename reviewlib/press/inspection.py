@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import html as html_text
+import os
 import re
-import sys
 import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
+
+from reviewlib.press.clean import folders
 
 _RUNS = frozenset({"script", "iframe", "frame", "frameset", "object", "embed", "applet", "base", "portal"})
 _VOID = frozenset(
@@ -29,18 +31,24 @@ _CSS_URL = re.compile(r"url\(\s*['\"]?([^'\")]*)|@import\s+['\"]([^'\"]*)", re.I
 _IGNORED_IN_URLS = re.compile(r"[\x00-\x20\x7f]+")
 _DATA = re.compile(r"data:[a-z0-9.+-]+/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]*")
 _CANDIDATES = re.compile(r",\s+|(?<=\d[wx]),")  # a comma also stands inside a data URI
+#: How the names of our kernels' folders begin among the temporary ones, of which a page may speak else.
+_OURS = ("review-", "ipykernel_")
 _SVG = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=\s]+)")
 
 
-def inspect_page(html: str) -> list[str]:
+def inspect_page(html: str, *, folder: Path | None = None) -> list[str]:
     """List what keeps a page from being shared, with line numbers; an empty list means that it may be.
 
     Allowed as targets: ``mailto:``, fragments, relative paths, and ``data:`` images.
+
+    Args:
+        html: The page.
+        folder: Where its notebook ran, which it may not name.
     """
     page = _Page()
     page.feed(html)
     page.close()
-    return [*page.violations, *page.unclosed(), *_machine_paths(html)]
+    return [*page.violations, *page.unclosed(), *_machine_paths(html, folder)]
 
 
 class _Page(HTMLParser):
@@ -107,19 +115,18 @@ class _Page(HTMLParser):
                 self._say(f"style loads {url[:60]}")
 
 
-def _machine_paths(html: str) -> list[str]:
+def _machine_paths(html: str, folder: Path | None) -> list[str]:
     """Look for folders of this machine in the page and in the charts inside it."""
     # Without the images' own letters, where a short path turns up by chance.
     texts = [html_text.unescape(_DATA.sub("", html)), *(_decoded(match[1]) for match in _SVG.finditer(html))]
-    folders = "|".join(re.escape(folder) for folder in sorted(_folders(), key=len, reverse=True))
-    pattern = re.compile(rf"(?<![\w.])(?:{folders})[/\\][^\s\"'<>]*|site-packages[/\\][^\s\"'<>]*")
-    found = dict.fromkeys(match[0] for text in texts for match in pattern.finditer(text))
-    return [f"a path of this machine: {path[:80]}" for path in found]
-
-
-def _folders() -> set[str]:
-    known = (Path.home(), Path.cwd(), Path(sys.prefix), Path(tempfile.gettempdir()), Path(__file__).parents[2])
-    return {str(folder) for folder in known if folder != Path(folder.anchor)}
+    known = sorted(folders(folder), key=len, reverse=True)
+    ours = [f"{place}{os.sep}{name}" for place in {tempfile.gettempdir(), "/tmp"} for name in _OURS]  # noqa: S108 - only read
+    # The pattern is tried at every letter, so it is kept from texts where it cannot match.
+    suspects = [text for text in texts if any(word in text for word in (*known, *ours, "site-packages"))]
+    named = "|".join([*(rf"{re.escape(name)}[/\\]" for name in known), *map(re.escape, ours)])
+    pattern = re.compile(rf"(?<![\w.])(?:{named})[^\s\"'<>]*|site-packages[/\\][^\s\"'<>]*")
+    found = dict.fromkeys(match[0] for text in suspects for match in pattern.finditer(text))
+    return [f"a path of this machine: {path[:400]}" for path in found]
 
 
 def _decoded(image: str) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib import files
+from reviewlib.errors import ReviewError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from reviewlib.press.kernels import Warmth
+
+_ADDRESS: Final = re.compile(r"(tcp|tls|ws|wss)://\S+:\d+")
+#: How many characters of a failure are told.
+_MOST: Final = {"source": 20_000, "error": 200, "message": 2_000}
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,14 @@ class Failure:
     source: str | None
     error: str
     message: str
+
+    def __post_init__(self) -> None:
+        """Keep what a reader has use for and every file can hold: a notebook may raise megabytes, or what is no text."""
+        for name, most in _MOST.items():
+            text = getattr(self, name)
+            if text is not None:
+                cut = text if len(text) <= most else f"{text[:most]} …"
+                object.__setattr__(self, name, cut.encode("utf-8", "backslashreplace").decode())
 
 
 #: What to write, by place.
@@ -99,3 +113,42 @@ class Outcome:
     failure: Failure | None
     seconds: float
     hashes: Mapping[Path, str] = field(default_factory=dict)
+
+
+def check_address(address: str) -> None:
+    """Refuse what cannot be a scheduler's address, before anybody is asked there.
+
+    Raises:
+        ReviewError: It is none.
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise ReviewError("This is no scheduler's address.", where="--scheduler", found=address, do="Write tcp://HOST:PORT.")
+
+
+def declared(cells: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The names that the cell tagged ``parameters`` declares; the cells are those of a notebook's JSON, or parsed."""
+    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    lines = [line.split("=")[0].strip() for cell in tagged for line in "".join(cell["source"]).splitlines() if "=" in line]
+    return {name for name in lines if name.isidentifier()}
+
+
+def check_parameters(names: Mapping[str, object], known: set[str], *, where: str) -> None:
+    """Refuse values that a notebook cannot be given.
+
+    Args:
+        names: The values by the names of the notebook's parameters.
+        known: The names that it declares.
+        where: Which notebook, for whom.
+
+    Raises:
+        ReviewError: One is not declared, or is no text.
+    """
+    for name, value in names.items():
+        # Anything but text would have to be written as code, and some of it would then run.
+        if name not in known or not isinstance(value, str):
+            raise ReviewError(
+                "this parameter cannot be passed to the notebook",
+                where=where,
+                found=f"{name} ({type(value).__name__})",
+                do=f"pass text for {', '.join(sorted(known)) or 'nothing: no cell is tagged parameters'}",
+            )

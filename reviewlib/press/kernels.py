@@ -26,6 +26,7 @@ from traitlets import DottedObjectName, Type, default
 
 from reviewlib import files
 from reviewlib.press.client import RunClient
+from reviewlib.press.limits import allow_files, limit_memory
 from reviewlib.press.warm import PROVISIONER, Forge, Warmth, unsupported
 
 _SOCKET_PATH_BYTES = 100  # the kernel of Linux allows 107, of macOS 103
@@ -41,12 +42,17 @@ class Kernels:
     Args:
         warm: What a warm process imports and prepares, from which the kernels are forked; ordinary kernels where None.
         memory: Bytes of data that one kernel may have, what it imports included; where the platform can limit that.
+        at_once: How many run at a time.
+
+    Raises:
+        ReviewError: On entering the block: the system allows too few open files for so many.
     """
 
-    def __init__(self, *, warm: Warmth | None = None, memory: int | None = None) -> None:
+    def __init__(self, *, warm: Warmth | None = None, memory: int | None = None, at_once: int = 1) -> None:
         self.stopped = False
         self._warm = warm
         self._memory = memory
+        self._at_once = at_once
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._claim = contextlib.ExitStack()
         self._running: set[AsyncKernelManager] = set()
@@ -56,10 +62,11 @@ class Kernels:
 
     @property
     def cold_because(self) -> str | None:
-        """Why kernels start the ordinary way although warm ones were asked for; None where they do not."""
-        return self._cold_because or (self._forge.cold_because if self._forge is not None else None)
+        """Why kernels, or some of them, start the ordinary way although warm ones were asked for; None where none does."""
+        return self._cold_because or (self._forge.cold_because or self._forge.remark if self._forge is not None else None)
 
     def __enter__(self) -> Kernels:
+        allow_files(self._at_once)
         place = _short_folder() or tempfile.gettempdir()
         files.sweep_unclaimed(Path(place).glob(f"{_PREFIX}*"))
         self._folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=place, ignore_cleanup_errors=True)
@@ -134,12 +141,19 @@ def _manager_class(
             options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": dict(env), **options}
             # Nothing is ever typed in, so nothing is to be remembered.
             arguments = [*options.pop("extra_arguments", []), "--HistoryManager.enabled=False"]
-            await cast(Any, super().start_kernel)(extra_arguments=arguments, **options)
-            if memory is not None:
-                _limit(self, memory)
+            try:
+                await cast(Any, super().start_kernel)(extra_arguments=arguments, **options)
+                process = getattr(self.provisioner, "process", None)
+                if memory is not None and process is not None:
+                    limit_memory(process.pid, memory)
+            except BaseException:
+                # Nobody cleans up after a kernel that did not start, and a socket that stays open is waited for without end.
+                await self.cleanup_resources()
+                raise
             kernels.started(self)
 
         async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]
+            _kill(self)  # the kernel itself has ended, unless it did not start properly
             await cast(Any, super().cleanup_resources)(restart=restart)
             if not restart:
                 kernels.ended(self)
@@ -147,27 +161,20 @@ def _manager_class(
     return PrivateKernelManager
 
 
-def _limit(manager: AsyncKernelManager, memory: int) -> None:
-    """Limit the data of a kernel that has not run a cell yet; it may have ended already."""
-    try:
-        from resource import RLIMIT_DATA, prlimit
-    except ImportError:
-        return
-    process = getattr(manager.provisioner, "process", None)
-    if process is not None:
-        with contextlib.suppress(ProcessLookupError):
-            prlimit(process.pid, RLIMIT_DATA, (memory, memory))
-
-
 def _kill(manager: AsyncKernelManager) -> None:
+    """Kill a kernel, which may have ended, and what it started and left running."""
     process = getattr(manager.provisioner, "process", None)
+    group = getattr(manager.provisioner, "pgid", None)
+    if group is not None and group == getattr(manager.provisioner, "pid", None):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
     if process is not None and process.poll() is None:
         process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def _short_folder() -> str | None:
     """Name a folder where socket paths fit; None is the system's temporary folder."""
-    if len(tempfile.gettempdir()) + _SOCKET_NAME_BYTES <= _SOCKET_PATH_BYTES or sys.platform == "win32":
+    if len(os.fsencode(tempfile.gettempdir())) + _SOCKET_NAME_BYTES <= _SOCKET_PATH_BYTES or sys.platform == "win32":
         return None
     return "/tmp"  # noqa: S108 - the folder made in it is private
 

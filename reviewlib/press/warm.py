@@ -23,6 +23,8 @@ from typing import IO, Any, cast
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Instance
 
+from reviewlib.press.surroundings import difference
+
 PROVISIONER = "reviewlib-warm"
 LIVES = 4  # of the warm process in one run
 _START_SECONDS = 300.0
@@ -38,10 +40,13 @@ class Warmth:
         preload: Modules that it imports.
         prepare: ``module:function``, called once after the imports; what it leaves in matplotlib's settings, in the
             environment and among the warnings is put back, anything else must be as before.
+        folder: Where it starts: the folder the kernels are to work in, because modules look there for settings when they
+            are imported. The folder of whoever starts it where empty.
     """
 
     preload: tuple[str, ...] = ()
     prepare: str = ""
+    folder: str = ""
 
 
 class ForgeError(Exception):
@@ -101,12 +106,14 @@ class WarmProcess:
 class Forge:
     """Keeps a warm process for one run and starts kernels with it; for several threads.
 
-    ``cold_because`` says why it no longer can, in a sentence.
+    ``cold_because`` says why it no longer can, in a sentence; ``remark`` why it could not for some kernel.
     """
 
     def __init__(self, warmth: Warmth, *, command: Sequence[str], env: Mapping[str, str]):
         self.cold_because: str | None = None
+        self.remark: str | None = None
         self._warmth = warmth
+        self._folder = warmth.folder or str(Path.cwd())
         self._command = tuple(command)
         self._env = dict(env)
         self._lock = threading.Lock()
@@ -147,6 +154,8 @@ class Forge:
             raise ForgeError("its environment is another one than the warm process has")
         if not self._starts(command):
             raise ForgeError("its command is another one than the warm process stands for")
+        if other := difference(folder, self._folder, env=self._env):
+            raise ForgeError(other)
         request = {
             "command": command,
             "arguments": command[len(self._command) :],
@@ -176,7 +185,7 @@ class Forge:
             return
         self._lives -= 1
         try:
-            self._zygote = _Zygote(self._warmth, python=self._command, env=self._env)
+            self._zygote = _Zygote(self._warmth, python=self._command, env=self._env, folder=self._folder)
         except OSError as error:
             self.cold_because = f"the warm process could not be started ({error})"
 
@@ -197,7 +206,7 @@ class _UnfitError(Exception):
 class _Zygote:
     """One warm process, from the other end of its socket."""
 
-    def __init__(self, warmth: Warmth, *, python: Sequence[str], env: Mapping[str, str]):
+    def __init__(self, warmth: Warmth, *, python: Sequence[str], env: Mapping[str, str], folder: str):
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ready = False
         with theirs:
@@ -207,6 +216,7 @@ class _Zygote:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=dict(env),
+                cwd=folder,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
@@ -274,7 +284,9 @@ class WarmProvisioner(LocalProvisioner):
             streams = [options.get(name) for name in ("stdin", "stdout", "stderr")]
             folder = str(options.get("cwd") or Path.cwd())
             process = self.forge.start(cmd, env=options["env"], folder=folder, streams=streams)
-        except ForgeError:
+        except ForgeError as error:
+            if self.forge is not None:
+                self.forge.remark = self.forge.remark or str(error)
             return await super().launch_kernel(cmd, **options)
         self.process = cast(Any, process)
         self.pid = self.pgid = process.pid  # it leads a session of its own

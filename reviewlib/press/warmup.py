@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import decimal
 import gc
 import importlib
 import os
@@ -167,11 +168,12 @@ def _importing(frame: FrameType | None) -> Iterator[str]:
 
 
 def _prepare(module: str, function: str) -> None:
-    """Call the function, and leave matplotlib's settings and figures as they were."""
+    """Call the function, and leave matplotlib's settings and figures and the flags of decimal numbers as they were."""
     ready = getattr(importlib.import_module(module), function)
     matplotlib = sys.modules.get("matplotlib")
     settings = dict.copy(matplotlib.rcParams) if matplotlib else {}
-    ready()
+    with decimal.localcontext():
+        ready()
     if matplotlib:
         dict.clear(matplotlib.rcParams)
         dict.update(matplotlib.rcParams, settings)

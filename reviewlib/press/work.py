@@ -23,6 +23,7 @@ from papermill.exceptions import PapermillExecutionError
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.clean import clean, without_folders
+from reviewlib.press.client import OutputLimitError
 from reviewlib.press.inspection import inspect_page
 from reviewlib.press.jobs import Failure, Job, Made, Settings
 from reviewlib.press.kernels import Kernels
@@ -82,16 +83,17 @@ class Station:
         except NotAcceptedError as error:
             failure = replace(error.failure, cell=_number(error.failure.cell, job, self._template(job.template)))
         except Exception as error:  # noqa: BLE001 - whatever one job runs into must not stop the others
-            failure = Failure(cell=None, source=None, error=type(error).__name__, message=without_folders(str(error)))
+            failure = _failure(None, None, type(error).__name__, str(error), folder=_folder(job))
         return Made({}, {}, failure, time.monotonic() - began)
 
     def _produce(self, job: Job) -> dict[Path, str]:
         nb = self._run(job)
         accept(nb)
         page = self.settings.render(nb)
-        violations = inspect_page(page)
+        violations = inspect_page(page, folder=_folder(job))
         if violations:
-            raise NotAcceptedError(Failure(None, None, "PageError", "the page may not be shared: " + "; ".join(violations)))
+            message = "the page may not be shared: " + "; ".join(violations)
+            raise NotAcceptedError(_failure(None, None, "PageError", message, folder=_folder(job)))
         return ({} if job.notebook is None else {job.notebook: _text(nb)}) | {job.page: page}
 
     def _run(self, job: Job) -> NotebookNode:
@@ -129,14 +131,17 @@ class Station:
                 shutdown_kernel="immediate",  # it has nothing to save
                 kernel_manager_class=self.kernels.manager_class,
                 # Not papermill's cwd, which changes the folder of the whole process and so of every thread.
-                resources={"metadata": {"path": str((job.folder or job.template.parent).resolve())}},
+                resources={"metadata": {"path": str(_folder(job))}},
                 on_cell_execute=lambda cell, cell_index: last.append((cell_index, cell.source)),
             )
         except PapermillExecutionError as error:
-            raise NotAcceptedError(_failure(error.cell_index, error.source, error.ename, error.evalue)) from error
+            failure = _failure(error.cell_index, error.source, error.ename, error.evalue, folder=_folder(job))
+            raise NotAcceptedError(failure) from error
         except CellTimeoutError as error:
             message = f"not done after {self.settings.timeout:g} seconds"
             raise NotAcceptedError(_failure(*last[-1], "Timeout", message)) from error
+        except OutputLimitError as error:
+            raise NotAcceptedError(_failure(*last[-1], "OutputLimit", str(error))) from error
         except DeadKernelError as error:
             message = "the Python process of the notebook ended while the cell ran; was there enough memory?"
             raise NotAcceptedError(_failure(*last[-1], "DeadKernel", message)) from error
@@ -145,7 +150,7 @@ class Station:
                 raise
             message = "the Python process of the notebook ended before the first cell"
             raise NotAcceptedError(_failure(None, None, "DeadKernel", message)) from error
-        return clean(nb)
+        return clean(nb, _folder(job))
 
     def _template(self, path: Path) -> NotebookNode:
         """The parsed template, read once."""
@@ -195,15 +200,14 @@ def load_template(path: Path) -> NotebookNode:
     return nb
 
 
-def parameters_of(nb: NotebookNode) -> set[str]:
-    """The names that the cell tagged ``parameters`` declares."""
-    cells = [cell for cell in nb.cells if "parameters" in cell.metadata.get("tags", [])]
-    lines = [line.split("=")[0].strip() for cell in cells for line in cell.source.splitlines() if "=" in line]
-    return {name for name in lines if name.isidentifier()}
+def _folder(job: Job) -> Path:
+    """The folder that a job's kernel works in."""
+    return (job.folder or job.template.parent).resolve()
 
 
-def _failure(index: int | None, source: str | None, error: str, message: str) -> Failure:
-    return Failure(cell=index, source=source and without_folders(source), error=error, message=without_folders(message))
+def _failure(index: int | None, source: str | None, error: str, message: str, *, folder: Path | None = None) -> Failure:
+    told = [text and without_folders(text, folder) for text in (source, message)]
+    return Failure(cell=index, source=told[0], error=error, message=told[1] or "")
 
 
 def _number(index: int | None, job: Job, template: NotebookNode) -> int | None:

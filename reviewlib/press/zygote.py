@@ -24,6 +24,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from reviewlib.press.warmup import Warm, warm_up
@@ -47,8 +48,9 @@ class Request:
 
 def main() -> None:
     """Warm up as ordered, say so, and serve until nobody listens."""
-    # What `python -m` put in front is the folder of whoever started this, and none of the kernel's.
-    del sys.path[0]
+    # What `python -m` put in front, unless it was told not to; ipykernel's launcher does the same.
+    if sys.path[0] == "" or Path(sys.path[0]) == Path.cwd():
+        del sys.path[0]
     line = socket.socket(fileno=int(sys.argv[1]))
     line.set_inheritable(False)
     try:

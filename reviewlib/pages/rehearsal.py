@@ -1,0 +1,120 @@
+"""An invented review, shown before there is a real one.
+
+What has run once runs faster: caches are filled and code is specialised, which a kernel that is forked afterwards inherits.
+Nothing here is anybody's.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from reviewlib import params_file
+from reviewlib.evidence.kpis import KPIS
+from reviewlib.pages import blocks, charts, forms
+from reviewlib.pages.rendering import Display
+from reviewlib.periods import FiscalYear, Period
+from reviewlib.review import Figure, Review, from_slice
+
+_TREND: Final = tuple(period.name for period in Period.parse("2026-Q3").trend(8))
+_PARAMS: Final = """\
+name: rehearsal  # invented
+currency: EUR
+crm:
+  deals:
+    file: deals.csv
+    columns: {deal_id: id, rep_id: owner, stage: stage, amount: amount, opened_on: opened, closed_on: closed}
+    stages: {won: [Won], lost: [Lost]}
+  targets: {file: targets.csv}
+"""
+_BLOCKS: Final = (
+    "header",
+    "summary",
+    "scorecard",
+    "change",
+    "pipeline",
+    "customers",
+    "strengths",
+    "achievements",
+    "next_period",
+)
+_FORMS: Final = ("improve", "agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff")
+_TRENDS: Final = ("win_rate", "deal_size", "cycle_days")
+
+
+def rehearse() -> None:
+    """Open the invented review and show all its sections."""
+    with tempfile.TemporaryDirectory() as folder:
+        params = Path(folder) / "rehearsal.yaml"
+        params.write_text(_PARAMS, encoding="utf-8")
+        params_file.load(params)
+    for show in sections(review()):
+        show()._repr_mimebundle_()
+
+
+def sections(shown: Review) -> Iterator[Callable[[], Display]]:
+    """Go through the sections of a rep's review, each to be made by a call."""
+    yield from (partial(getattr(blocks, name), shown) for name in (*_BLOCKS, "figures"))
+    yield partial(charts.revenue, shown)
+    yield from (partial(charts.trend, shown, kpi=kpi) for kpi in _TRENDS)
+    yield from (partial(getattr(forms, name), shown) for name in _FORMS)
+
+
+def review() -> Review:
+    """Invent a rep's review with every figure, as it comes from a slice."""
+    person = {"id": "R-1", "name": "Nobody Here", "team": "North", "manager": "No One", "role": "rep", "region": None}
+    subject = {**person, "started_on": None, "left_on": None}
+    data = {
+        "kind": "rep", "audience": "rep", "subject": subject, "period": _TREND[-1], "trend": _TREND, "workbook": _workbook(),
+        "kpis": [kpi.card(objective=None, benchmark=None) for kpi in KPIS.values()], "off": {}, "people": [],
+        "history": _history(), "members": _table([]), "deals": _table(list(_deals())), "accounts": _table([]),
+        "stages": _table([{"stage": "Proposal", "deals": 3, "amount": 4000.0}]),
+        "summary": ["{subject} closed {revenue}, {revenue.attainment} of the target.", "{win_rate} after {win_rate.previous}."],
+        "leads": {"change": "Revenue rose by {revenue.change|abs}."}, "findings": [_finding("strength"), _finding("improve")],
+        "achievements": [], "data": {"tables": [], "mine": {"quarantined": 0}},
+    }  # fmt: skip
+    return from_slice(data, FiscalYear())
+
+
+def _workbook() -> dict[str, Any]:
+    words = {"name": "rehearsal", "title": None, "currency": "EUR", "locale": "en", "snapshot": "0" * 12, "peer_group": "role"}
+    days = {"as_of": "2026-10-15", "history_from": "2024-01-01", "frozen_at": "2026-10-15T08:40:00+00:00"}
+    rest = {"as_of_declared": True, "incomplete": False, "retention_window": "2026-Q2", "timezone": None}
+    return {**words, **days, **rest, "accent": "#174f96", "accent_dark": "#8fb9f2"}
+
+
+def _history() -> dict[str, Any]:
+    numbers = [name for name in Figure.__dataclass_fields__ if name not in {"kpi", "period", "standing", "verdict", "reason"}]
+    words = {"standing": None, "verdict": "on_track", "reason": None}
+    return _table(
+        [
+            {"scope_id": "R-1", "kpi": key, "period": period, **dict.fromkeys(numbers, place + 1.5), **words}
+            for place, period in enumerate(_TREND)
+            for key in KPIS
+        ]
+    )
+
+
+def _deals() -> Iterator[dict[str, Any]]:
+    flags = dict.fromkeys(sorted({kpi.evidence for kpi in KPIS.values() if kpi.evidence} | {"won", "lost", "refund"}), False)
+    for number in range(24):
+        won = number % 2 == 0
+        yield {
+            "deal_id": f"D-{number}", "account_id": f"A-{number % 9}", "stage": "Won" if won else "Proposal",
+            "outcome": "won" if won else "open", "amount": 900.0 + number if won else None, "expected_amount": 1000.0 + number,
+            "opened_on": "2026-05-04", "closed_on": "2026-08-03" if won else None, "expected_close_on": "2026-11-03",
+            **flags, **dict.fromkeys(flags, won), "lost": False, "refund": False,
+        }  # fmt: skip
+
+
+def _finding(kind: str) -> dict[str, Any]:
+    action = {"text": "Review {cycle_days.n} deals together.", "who": "rep", "skill": None, "offer": None}
+    words = {"title": "Win rate", "text": "{won_deals} of {closed_deals}: {win_rate}.", "evidence": ["{win_rate.low}."]}
+    return {"kind": kind, "kpi": "win_rate", "verdict": "on_track", **words, "actions": [action]}
+
+
+def _table(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"columns": list(rows[0]) if rows else [], "data": [list(row.values()) for row in rows]}

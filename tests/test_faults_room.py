@@ -1,0 +1,92 @@
+"""Runs on a real disk that is too small: what fits is whole, what does not is told, and with room the next makes the rest."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import smalldisk
+from faultbench import Bench, Book
+from faultruns import Said
+from lightbook import ALL
+
+pytestmark = pytest.mark.timeout(600)
+soak = pytest.mark.soak
+FULL = "No space left on device"
+#: Pages of disk that are enough beside what lies there for a run to get on, one review after the other.
+BESIDE = 40
+
+
+def sizes(bench: Bench, *, of: str, count: int, chance: random.Random) -> list[int]:
+    """Sizes of a disk in pages, between that of what is there and that of all; of several the first and the last too."""
+    done, fresh = (smalldisk.pages_of(bench.folder / name / "reports") for name in ("done", "fresh"))
+    least = {"done": done, "fresh": fresh, "bare": 1}[of]
+    between = sorted(chance.sample(range(least + 1, done + BESIDE), max(1, count - 2)))
+    return between if count == 1 else [least, *between, 2 * done - fresh + BESIDE]
+
+
+def require_told(book: Book, said: Said) -> None:
+    """Whether all was made is told, in words and by the exit code, and nothing lies about that is not in its place."""
+    assert said.code in (0, 1, 2), said
+    assert "Traceback" not in said.stderr, said.stderr
+    assert said.code == 0 or FULL in said.stderr + " ".join(said.failed.values()), said
+    assert said.code != 0 or said.keys(kept=False) == ALL, said
+    assert book.parts() == []
+
+
+def check_room(bench: Bench, folder: Path, pages: int, *, of: str) -> Said:
+    """Run the command on a disk of so many pages; give it room, and run again."""
+    book = bench.book(folder, of=of)
+    with smalldisk.over(book.folder / "reports", pages=pages) as disk:
+        said = book.start(real=True).wait()
+        require_told(book, said)
+        logged = {json.loads(line)["key"] for line in book.log()[book.logged :].splitlines()}
+        disk.resize(10 * pages + 1000)
+        # What found no room in the log and in the manifest either is remembered by nobody.
+        book.require_healed(said, exact=said.keys(kept=False) <= logged)
+    shutil.rmtree(folder)
+    return said
+
+
+def require_elsewhere(request: pytest.FixtureRequest, before: tuple[str, ...]) -> None:
+    """Let this test pass in a process of its own that is started with something before it."""
+    command = [*before, sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-m", "soak or not soak"]
+    done = subprocess.run(
+        [*command, request.node.nodeid], cwd=request.config.rootpath, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.parametrize(
+    ("of", "count"),
+    [
+        ("done", 1),
+        ("fresh", 1),
+        *(pytest.param(of, 7, marks=[soak, pytest.mark.timeout(3600)]) for of in ("done", "fresh", "bare")),
+    ],
+)
+def test_a_disk_that_is_too_small(request: pytest.FixtureRequest, tmp_path: Path, of: str, count: int) -> None:
+    """Where not all finds room no file is torn, the run says so, and with room the next makes exactly what is missing.
+
+    ``done``: reviews of another edition are there before the run; ``fresh``: evidence alone; ``bare``: nothing.
+    """
+    before = smalldisk.way(tmp_path)
+    if before is None:
+        pytest.skip("this account may not mount a tmpfs here, nor have a name space in which it may")
+    if before:
+        require_elsewhere(request, before)
+        return
+    with Bench(tmp_path / "bench") as bench:
+        tried = sizes(bench, of=of, count=count, chance=random.Random(f"{of} {count}"))
+        said = [check_room(bench, tmp_path / f"book-{pages}", pages, of=of) for pages in tried]
+    print(*((pages, one.code, len(one.keys(kept=False))) for pages, one in zip(tried, said, strict=True)))
+    if count > 1:
+        assert said[0].keys(kept=False) == set()
+        assert said[-1].code == 0
+    else:
+        assert said[0].code != 0
