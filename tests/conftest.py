@@ -44,20 +44,12 @@ LONGEST = (
     "test_canaries",
     "test_docs",
 )
-#: Modules that share what is dear to make: all of each runs in one process, so that it is made once.
-TOGETHER = frozenset(
-    {"test_faults", "test_faults_disk", "test_faults_room", "test_cluster", "test_again", "test_warm", "test_batch"}
-    | {"test_kernels", "test_client"}
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest modules first; the order within a module stays, and some are kept together."""
+    """Put the longest modules first; the order within a module stays."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
-    for item in items:
-        if item.path.stem in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,8 @@ new.write_text(f'{{os.getpid()}} {{os.getppid()}}')
 new.rename({marker!r})
 time.sleep(600)"""
 PID = "import os; print(os.getpid(), os.getppid())"
+#: How a cell ends its kernel, and whether it is stopped from outside.
+ENDS = (("os._exit(3)", False), ("time.sleep(600)", True), ("1 / 0", False))
 CHILD = """import os, pathlib, subprocess, time
 child = subprocess.Popen(['sleep', '600'])
 new = pathlib.Path('child.new')
@@ -172,16 +174,15 @@ def test_a_cell_gets_no_more_memory_than_allowed(tmp_path: Path, made: Warmth | 
         assert text(execute(fine, kernels, folder=tmp_path)) == "100\n"
 
 
-@pytest.mark.parametrize("made", [Warmth(), None], ids=["warm", "ordinary"])
 @pytest.mark.parametrize(
-    ("then", "stop"),
-    [("os._exit(3)", False), ("time.sleep(600)", True), ("os.kill(os.getppid(), 9); time.sleep(600)", False), ("1 / 0", False)],
-    ids=["dies", "is stopped", "loses the warm process", "raises"],
+    ("made", "then", "stop"),
+    [
+        *((made, then, stop) for made in (Warmth(), None) for then, stop in ENDS),
+        (Warmth(), "os.kill(os.getppid(), 9); time.sleep(600)", False),  # the warm process is its parent
+    ],
 )
 def test_what_a_cell_started_ends_with_its_kernel(tmp_path: Path, made: Warmth | None, then: str, stop: bool) -> None:
     """No process of a notebook runs on when its kernel has ended, however that came."""
-    if made is None and "getppid" in then:
-        pytest.skip("its parent is this process")
     with Kernels(warm=made) as kernels, ThreadPoolExecutor(1) as pool:
         running = pool.submit(execute, notebook(CHILD + then), kernels, folder=tmp_path)
         while stop and not (tmp_path / "child").exists():
