@@ -83,6 +83,14 @@ def test_much_output_is_whole(kernels: Kernels, tmp_path: Path) -> None:
     assert [line.split()[0] for line in text(made).splitlines()] == [str(number) for number in range(300)]
 
 
+def test_what_a_cell_says_of_dates_is_whole(kernels: Kernels, tmp_path: Path) -> None:
+    """The dates of messages are not read, but those in them stay as they are."""
+    said = {"msg_id": "mine", "date": "2026-11-23T10:00:00Z"}
+    nb = execute(notebook(f"display({{'application/json': {said}}}, metadata={said}, raw=True)"), kernels, folder=tmp_path)
+    assert nb.cells[0].outputs[0].data["application/json"] == said
+    assert nb.cells[0].outputs[0].metadata == said
+
+
 @pytest.mark.parametrize("warm", ["Warmth()", None], ids=["warm", "ordinary"])
 def test_sockets_that_cannot_be_connected_are_an_error(tmp_path: Path, warm: str | None) -> None:
     """A kernel that cannot be reached fails its notebook, and nothing waits for it."""

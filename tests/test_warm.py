@@ -66,6 +66,7 @@ CANARY = {
     "drawing": "print(dict(matplotlib.rcParams), matplotlib.get_backend(), plt.get_fignums())",
     "frame": "pd.DataFrame({'a': [1.23456789, None], 'b': ['x', 'é']})",
     "error": "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    traceback.print_exc()",
+    "kernel": "import sys; from ipykernel import ipkernel; print(ipkernel.sys is sys, sys.modules['ipykernel.ipkernel'])",
     "parallel": "import multiprocessing as m; print(m.get_start_method(), m.current_process(), m.parent_process())",
 }
 #: What no two kernels may draw alike.

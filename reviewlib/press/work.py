@@ -18,7 +18,10 @@ import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.execute import raise_for_execution_errors
+from papermill.parameterize import parameterize_notebook
 
 from reviewlib import files
 from reviewlib.errors import ReviewError
@@ -116,17 +119,19 @@ class Station:
             until.append(time.monotonic() + self.settings.timeout)
             return max(_SHORTEST, until[0] - time.monotonic())
 
+        nb = copy.deepcopy(self._template(job.template))
+        if job.parameters:
+            nb = parameterize_notebook(nb, dict(job.parameters), kernel_name="python3", language="python")
         try:
-            nb = papermill.execute_notebook(
-                copy.deepcopy(self._template(job.template)),
+            # What papermill.execute_notebook does beside this is to read, check and write the notebook once more.
+            nb = papermill_engines.execute_notebook_with_engine(
                 None,
-                parameters=dict(job.parameters),
+                nb,
                 kernel_name="python3",
-                language="python",
                 progress_bar=False,
-                request_save_on_cell_execute=False,
                 autosave_cell_every=0,
                 timeout_func=left,
+                record_timing=False,
                 store_widget_state=False,
                 shutdown_kernel="immediate",  # it has nothing to save
                 kernel_manager_class=self.kernels.manager_class,
@@ -134,6 +139,7 @@ class Station:
                 resources={"metadata": {"path": str(_folder(job))}},
                 on_cell_execute=lambda cell, cell_index: last.append((cell_index, cell.source)),
             )
+            raise_for_execution_errors(nb, None)
         except PapermillExecutionError as error:
             failure = _failure(error.cell_index, error.source, error.ename, error.evalue, folder=_folder(job))
             raise NotAcceptedError(failure) from error

@@ -22,10 +22,11 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 from reviewlib.press.warmup import Warm, warm_up
 
@@ -186,13 +187,36 @@ def _run_kernel(arguments: Sequence[str], warm: Warm) -> None:
 
     # Its default was taken from the environment when the class was made, and that was in the warm process.
     app: Any = IPKernelApp.instance(parent_handle=os.getppid())
-    app.initialize(list(arguments))
+    with _no_list_of_modules():
+        app.initialize(list(arguments))
     warm.meet_shell()
     app.start()
     atexit._run_exitfuncs()
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:
             stream.flush()
+
+
+@contextlib.contextmanager
+def _no_list_of_modules() -> Iterator[None]:
+    """Keep ipykernel from listing the files of all modules for its debugger: looking at a module copies its page."""
+    from ipykernel import ipkernel
+
+    theirs: Any = ipkernel
+    theirs.sys = _NoModules()
+    try:
+        yield
+    finally:
+        theirs.sys = sys
+
+
+class _NoModules:
+    """The module ``sys``, but for its list of modules."""
+
+    modules: ClassVar[dict[str, ModuleType]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
 
 
 if __name__ == "__main__":
