@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from faultruns import Run, Said
 from lightbook import ALL, PERIOD, lay_edition, light_workbook
 
@@ -257,3 +258,16 @@ def _require_readable(path: Path) -> None:
         json.loads(content)
     else:
         assert content.endswith("\n"), path
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """What the fault tests of one module start their runs from."""
+    with Bench(tmp_path_factory.mktemp("faults")) as made:
+        yield made
+
+
+@pytest.fixture
+def book(bench: Bench, tmp_path: Path) -> Book:
+    """A workbook whose reviews were all made, and whose templates have changed since."""
+    return bench.book(tmp_path / "book", of="done")

@@ -89,7 +89,7 @@ class Cluster:
             process.send_signal(signal.SIGTERM)
         for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
             try:
-                process.wait(10)
+                process.wait(2)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -6,7 +6,6 @@ import json
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,6 @@ from lightbook import ALL
 pytestmark = pytest.mark.timeout(600)
 soak = pytest.mark.soak
 SLOWLY = "import time; time.sleep(0.4)"
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with Bench(tmp_path_factory.mktemp("faults")) as made:
-        yield made
-
-
-@pytest.fixture
-def book(bench: Bench, tmp_path: Path) -> Book:
-    """A workbook whose reviews were all made, and whose templates have changed since."""
-    return bench.book(tmp_path / "book", of="done")
 
 
 # Killed.

@@ -6,7 +6,7 @@ import json
 import random
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,18 +17,6 @@ from lightbook import ALL
 pytestmark = pytest.mark.timeout(600)
 soak = pytest.mark.soak
 LOGGED = "write log.jsonl"
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with Bench(tmp_path_factory.mktemp("faults")) as made:
-        yield made
-
-
-@pytest.fixture
-def book(bench: Bench, tmp_path: Path) -> Book:
-    """A workbook whose reviews were all made, and whose templates have changed since."""
-    return bench.book(tmp_path / "book", of="done")
 
 
 def operations(bench: Bench, folder: Path, *, of: str) -> list[str]:

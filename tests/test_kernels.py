@@ -210,6 +210,21 @@ def test_a_kernel_that_is_not_forked_is_told_of(tmp_path: Path) -> None:
         assert text(execute(notebook(PID), kernels, folder=tmp_path)).split()[1] == zygote
 
 
+def test_a_kernel_that_cannot_be_forked_starts_the_ordinary_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives the warm process no other process, the notebook runs all the same, and that is said."""
+    (tmp_path / "forks_twice.py").write_text(
+        "import os\nfork, results = os.fork, [True, False, True]\n"
+        "def few():\n    if results.pop(0):\n        return fork()\n    raise BlockingIOError(11, 'Try again')\n"
+        "os.fork = few\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Kernels(warm=Warmth(preload=("forks_twice",))) as kernels:
+        first, second, third = (int(text(execute(notebook(PID), kernels, folder=tmp_path)).split()[1]) for _ in range(3))
+        assert first == third != os.getpid()
+        assert second == os.getpid()
+        assert kernels.cold_because == "no process could be forked: Try again"
+
+
 def test_a_warm_process_that_is_killed_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its kernels end with it, notebooks after that run warm again, and after so many times the ordinary way."""
     monkeypatch.setattr(warm, "LIVES", 2)
