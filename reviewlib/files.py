@@ -165,6 +165,14 @@ def _end_of_lines(file: BinaryIO) -> int:
 
 
 @contextlib.contextmanager
+def alone(lock: Path, *, modes: Modes = PRIVATE) -> Iterator[None]:
+    """Wait until no other process holds the lock, and hold it; it goes with the process."""
+    make_folder(lock.parent, modes=modes)
+    with FileLock(lock, mode=modes.file, thread_local=False):
+        yield
+
+
+@contextlib.contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """Hold a folder that shall not outlive this process, so that ``sweep_unclaimed`` leaves it alone meanwhile."""
     lock = FileLock(folder / _CLAIM, thread_local=False)

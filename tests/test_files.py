@@ -8,6 +8,8 @@ import os
 import stat
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,24 @@ def test_a_line_that_does_not_fit_leaves_no_half(tmp_path: Path, monkeypatch: py
         with pytest.raises(OSError, match="No space"):
             files.append_line(path, "two")
     assert path.read_text() == "one\n"
+
+
+def test_one_after_the_other(tmp_path: Path) -> None:
+    """Who comes second waits until the first is done."""
+    lock, seen = tmp_path / "folder" / ".lock", []
+
+    def second() -> None:
+        with files.alone(lock):
+            seen.append("second")
+
+    with ThreadPoolExecutor(1) as pool:
+        with files.alone(lock):
+            waiting = pool.submit(second)
+            time.sleep(0.3)
+            seen.append("first")
+        waiting.result(timeout=30)
+    assert seen == ["first", "second"]
+    assert _mode(lock.parent) == 0o700
 
 
 def test_only_what_nobody_holds_is_swept(tmp_path: Path) -> None:

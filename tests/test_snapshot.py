@@ -176,6 +176,18 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (freeze(params, PERIOD).folder / "snapshot.json").is_file()
 
 
+@pytest.mark.parametrize("files", [(), ("deals.parquet",), ("deals.parquet", "snapshot.json")], ids=["nothing", "some", "all"])
+def test_what_a_killed_freeze_left_goes_with_the_next(tmp_path: Path, files: tuple[str, ...]) -> None:
+    """However far it had come, its folder, which holds everybody's deals, does not stay."""
+    params = _book(tmp_path)
+    left = params.reports / "snapshots" / ".part-0123456789ab"
+    left.mkdir(parents=True)
+    for name in files:
+        (left / name).write_text("{}")
+    found = freeze(params, PERIOD)
+    assert list(found.folder.parent.iterdir()) == [found.folder]
+
+
 def test_two_at_once(tmp_path: Path) -> None:
     """Where another freeze of the same inputs was faster, its evidence stands and no part is left."""
     params = _book(tmp_path)

@@ -28,12 +28,13 @@ from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, current_folder, 
 from reviewlib.evidence.slices import Slicer, identity
 from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.subjects import Subject, subjects_of
-from reviewlib.files import PRIVATE, Modes, claimed, make_folder, slug, sweep_unclaimed, write, write_all
+from reviewlib.files import PRIVATE, Modes, alone, make_folder, slug, write, write_all
 from reviewlib.params import Params
 from reviewlib.periods import Period, last_complete
 
 #: The folder of reps without a team.
 NO_TEAM: Final = "no-team"
+_LOCK: Final = ".snapshots.lock"  # beside the folder of the snapshots
 #: Sections of params that no figure depends on.
 _OF_PEOPLE: Final = {"people", "rating", "records", "batch"}
 
@@ -187,17 +188,24 @@ def team_folder(team: str | None) -> str:
 
 
 def write_snapshot(dossier: Dossier, subjects: Sequence[Subject], folder: Path) -> None:
-    """Write everything beside its place and move it in with one rename."""
+    """Write everything beside its place and move it in with one rename.
+
+    One process at a time writes evidence of a workbook. So what lies there half written is nobody's any more, and where another
+    freeze of the same inputs was faster, its evidence stands.
+    """
     modes = modes_of(dossier.params)
-    sweep_unclaimed(folder.parent.glob(".part-*"))
-    part = folder.parent / f".part-{secrets.token_hex(6)}"
-    make_folder(part, modes=modes)
-    try:
-        with claimed(part):
+    with alone(folder.parent.with_name(_LOCK), modes=modes):
+        for left in folder.parent.glob(".part-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        if (folder / "snapshot.json").is_file():
+            return
+        part = folder.parent / f".part-{secrets.token_hex(6)}"
+        make_folder(part, modes=modes)
+        try:
             _write_snapshot(dossier, subjects, folder.name, part, modes)
-        _move_in(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_snapshot(dossier: Dossier, subjects: Sequence[Subject], hash: str, part: Path, modes: Modes) -> None:
@@ -212,15 +220,6 @@ def _write_snapshot(dossier: Dossier, subjects: Sequence[Subject], hash: str, pa
     names = {rep_id: dossier.roster.posts[rep_id, dossier.period.name].name for rep_id in dossier.roster.rep_ids}
     _json(part / "people.json", {"reps": names, "subjects": [asdict(subject) for subject in subjects]}, modes)
     _json(part / "snapshot.json", _info(dossier) | {"workbook": slicer.common["workbook"], "data": slicer.data}, modes)
-
-
-def _move_in(part: Path, folder: Path) -> None:
-    """Put the folder in its place; where another freeze of the same inputs was faster, its evidence stands."""
-    try:
-        part.rename(folder)
-    except OSError:
-        if not (folder / "snapshot.json").is_file():
-            raise
 
 
 def _subjects(dossier: Dossier) -> list[Subject]:
