@@ -15,9 +15,9 @@ from workbooks import STAGES, params_of
 from reviewlib.evidence import tables
 from reviewlib.evidence.availability import Setting
 from reviewlib.evidence.facts import Calendar
-from reviewlib.evidence.kpis import of_workbook
 from reviewlib.evidence.roster import roster
 from reviewlib.evidence.scorecard import scorecard
+from reviewlib.evidence.selection import of_workbook
 from reviewlib.evidence.targets import targets
 from reviewlib.params_crm import DealColumns
 from reviewlib.periods import Period

@@ -70,6 +70,7 @@ EVIDENCE = (
     "figures",
     "facts",
     "kpis",
+    "selection",
     "evaluation",
     "intervals",
     "roster",

@@ -12,8 +12,9 @@ import pandas as pd
 
 from reviewlib.evidence.facts import Calendar
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.kpis import KPIS, missing
+from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.roster import ALL, Roster
+from reviewlib.evidence.selection import missing
 from reviewlib.evidence.targets import NONE, Target, Targets
 from reviewlib.params import KpiParams, Params
 from reviewlib.periods import Period

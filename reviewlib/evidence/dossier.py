@@ -10,7 +10,7 @@ import ibis
 import pandas as pd
 
 from reviewlib.errors import PeriodError, SourceError
-from reviewlib.evidence import evaluation, facts, kpis, measures, sources
+from reviewlib.evidence import evaluation, facts, measures, selection, sources
 from reviewlib.evidence.availability import Setting
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import Roster, roster
@@ -117,7 +117,7 @@ def _setting(params: Params, tables: Tables, period: Period) -> Setting:
     as_of = sources.as_of(params, tables.deals)
     _refuse_future(period, as_of, params)
     mapped = effective_columns(params, tables)
-    figures = kpis.of_workbook(params, mapped)
+    figures = selection.of_workbook(params, mapped)
     _check_keys(params, tables, figures)
     window = params.kpis["retention_rate"].window_months if "retention_rate" in params.kpis else None
     calendar = facts.Calendar(tuple(sorted({*period.trend(TREND), period.year_ago})), window)

@@ -7,17 +7,13 @@ in ``of`` the KPI that it stands beside, and is never judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from reviewlib.errors import ParamsError
 from reviewlib.evidence.figures import Kpi, Measure, Unit
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-    from reviewlib.params import KpiParams, Params
 
 OPENED = ("opened_on",)
 CLOSED = ("closed_on",)
@@ -402,67 +398,6 @@ CORE: Final = ("revenue", "win_rate", "pipeline_growth", "new_customers", "reten
 #: The bridge from the open pipeline at the start to that at the end.
 BRIDGE: Final = ("pipeline_start", "pipeline_created", "pipeline_won", "pipeline_lost", "pipeline_end")
 #: What changes where the export has no expected amount and the pipeline counts deals.
-_COUNTED: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
+COUNTED: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
     {**{key: {"unit": "count"} for key in BRIDGE}, "pipeline_growth": {"top": "count", "bottom": "count"}}
 )
-
-_TARGETS_OF_MEASURES: Final[Mapping[str, Literal["sum", "stock", "level"]]] = MappingProxyType(
-    {"sum": "sum", "last": "stock", "mean": "level"}
-)
-
-
-def of_workbook(params: Params, mapped: frozenset[str]) -> Mapping[str, Kpi]:
-    """List the figures of a workbook: the built-in ones and its measures from other tools, without what is switched off.
-
-    Where the export has no expected amount, the bridge of the pipeline counts deals.
-
-    Raises:
-        ParamsError: A measure has the key of a supporting figure.
-    """
-    taken = sorted(key for key in params.kpis if key in KPIS and KPIS[key].of)
-    if taken:
-        raise ParamsError(
-            "A measure has the key of a figure that reviewlib works out itself.",
-            where=f"{params.path.name}, kpis",
-            found=", ".join(taken),
-            do="Give the measure another key.",
-        )
-    measures = {key: _measure(key, entry) for key, entry in params.kpis.items() if key not in KPIS}
-    off = {key for key, entry in params.kpis.items() if entry.off}
-    if "revenue" in off:  # both are worked out beside it
-        off |= {"attainment_raw", "reps_target"}
-    every = {**KPIS, **measures}
-    if all(key in off for key in (*MAIN, *measures)):
-        raise ParamsError(
-            "Every KPI is switched off.", where=f"{params.path.name}, kpis", do="Leave at least one of them on: remove its off."
-        )
-    counted = "expected_amount" not in mapped
-    return MappingProxyType(
-        {
-            key: replace(kpi, **_COUNTED[key]) if counted and key in _COUNTED else kpi
-            for key, kpi in every.items()
-            if key not in off and kpi.of not in off
-        }
-    )
-
-
-def _measure(key: str, entry: KpiParams) -> Kpi:
-    """Describe a measure from another tool by what params say of it."""
-    return Kpi(
-        key=key,
-        label=entry.label or key,
-        unit=entry.unit or "count",
-        better=entry.better or "higher",
-        group="Other measures",
-        judged_by="exact",
-        definition=entry.definition or "",
-        n_label="observations",
-        targets=_TARGETS_OF_MEASURES[entry.combine or "sum"],
-        sentence=f"{entry.label}: {{{key}}}",
-    )
-
-
-def missing(kpi: Kpi, mapped: frozenset[str]) -> str | None:
-    """Say which of the columns that a KPI needs are not mapped, as a reason; None where all are."""
-    absent = [name for name in kpi.needs if name not in mapped]
-    return f"the export has no column for {', '.join(absent)}" if absent else None

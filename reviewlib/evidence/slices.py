@@ -14,10 +14,11 @@ from reviewlib.evidence.facts import FLAGS
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.insights import Card, Insights, insights
 from reviewlib.evidence.insights import plain as achieved
-from reviewlib.evidence.kpis import CORE, missing
+from reviewlib.evidence.kpis import CORE
 from reviewlib.evidence.peers import two_digits
 from reviewlib.evidence.plain import Rows, plain, records, rows_by, table
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
+from reviewlib.evidence.selection import missing
 from reviewlib.evidence.tables import SCORECARD
 
 _DEAL_COLUMNS: Final = (

@@ -44,6 +44,8 @@ def cluster(folder: Path, *, threads: int) -> Iterator[str]:
                     subprocess.Popen([sys.executable, "-m", "dask", *command, *local], env=env, stdout=log, stderr=log)
                 )
                 while not told.exists():
+                    if running[-1].poll() is not None:
+                        sys.exit((folder / "log").read_text(encoding="utf-8")[-3000:])
                     time.sleep(0.1)
             yield str(json.loads(told.read_text(encoding="utf-8"))["address"])
         finally:
