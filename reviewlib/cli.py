@@ -45,7 +45,35 @@ Scheduler = Annotated[
 ]
 
 
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """End in good order when somebody interrupts, ends the process with SIGTERM, or closes what its output goes to."""
+    from reviewlib.showing import ReaderGoneError
+
+    arrived: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        arrived.append(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        # An interrupt may come out as something else: DuckDB makes a RuntimeError of it.
+        gone = isinstance(error, ReaderGoneError)
+        if not (arrived or gone):
+            raise
+        why = "interrupted, because nobody reads the output any more" if gone else "interrupted"
+        typer.echo(f"reviewlib: {why}; what was finished stays, and the next run goes on from there", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
 @app.command(epilog="Example: reviewlib demo --into ~/reviews")
+@_interruptible()
 def demo(
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The workbook's folder.")] = Path(),
     jobs: Workers = None,
@@ -103,6 +131,7 @@ def init(
 
 
 @app.command(epilog="Example: reviewlib check params/demo.yaml")
+@_interruptible()
 def check(params: ParamsPath, as_json: AsJson = False) -> None:
     """Check params and data, and print the data-quality report."""
     from reviewlib import freezing, params_file, terminal
@@ -117,6 +146,7 @@ def check(params: ParamsPath, as_json: AsJson = False) -> None:
 
 
 @app.command(epilog="Example: reviewlib freeze params/demo.yaml --period 2026-Q3")
+@_interruptible()
 def freeze(params: ParamsPath, period: PeriodName = None) -> None:
     """Compute every figure of a period and freeze it."""
     from reviewlib import freezing, params_file
@@ -130,6 +160,7 @@ def freeze(params: ParamsPath, period: PeriodName = None) -> None:
 
 
 @app.command(epilog="Example: reviewlib run params/demo.yaml --period 2026-Q3 --team North")
+@_interruptible()
 def run(
     params: ParamsPath,
     period: Annotated[
@@ -205,30 +236,13 @@ def _run(
     freezing.check_templates(book)
     runs.check(book)
     results = []
-    with _interruptible():
-        for each in freezing.freeze(book, wanted, reps=reps, teams=teams):
-            with showing.progress(str(each.period), as_json=as_json) as seen:
-                results.append(runs.run(book, each, reps=reps, teams=teams, options=options, watch=seen))
-            if not as_json:
-                showing.print_result(results[-1])
+    for each in freezing.freeze(book, wanted, reps=reps, teams=teams):
+        with showing.progress(str(each.period), as_json=as_json) as seen:
+            results.append(runs.run(book, each, reps=reps, teams=teams, options=options, watch=seen))
+        if not as_json:
+            showing.print_result(results[-1])
     if any(result.failed for result in results):
         raise typer.Exit(1)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """End in good order when somebody interrupts, ends the process with SIGTERM, or closes what its output goes to."""
-    from reviewlib.showing import ReaderGoneError
-
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except (KeyboardInterrupt, ReaderGoneError) as error:
-        why = "interrupted" if isinstance(error, KeyboardInterrupt) else "interrupted, because nobody reads the output any more"
-        typer.echo(f"reviewlib: {why}; what was finished stays, and the next run goes on from there", err=True)
-        raise typer.Exit(130) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _current(book: Params, name: str | None) -> Any:

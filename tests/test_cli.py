@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -297,3 +298,32 @@ def test_a_mistake_ends_a_process_without_a_traceback(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert result.stderr.startswith("reviewlib: ")
     assert "Traceback" not in result.stderr
+
+
+#: The command line, asked to end at a moment when something makes another error of it, as DuckDB does while it is at work.
+ASKED_TO_END = """
+import signal, sys
+from reviewlib import cli
+from reviewlib.evidence import sources
+
+def read(params):
+    try:
+        signal.raise_signal(int(number))
+    except KeyboardInterrupt:
+        raise RuntimeError("Query interrupted")
+
+number, *sys.argv[1:] = sys.argv[1:]
+sources.read = read
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["check", "freeze", "run"])
+def test_an_interrupt_while_the_evidence_is_computed(tmp_path: Path, command: str, number: signal.Signals) -> None:
+    """The database makes another error of an interrupt; whoever interrupts reads one line all the same."""
+    light_workbook(tmp_path)
+    words = [sys.executable, "-c", ASKED_TO_END, str(int(number)), command, str(tmp_path / "params" / "book.yaml")]
+    said = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert said.returncode == 130, said.stderr
+    assert said.stderr == "reviewlib: interrupted; what was finished stays, and the next run goes on from there\n"
