@@ -56,7 +56,9 @@ def _interruptible() -> Iterator[None]:
         arrived.append(number)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What is ignored stays so: a shell lets its background jobs ignore the interrupts of the foreground.
+    heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heeded}
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:

@@ -327,3 +327,29 @@ def test_an_interrupt_while_the_evidence_is_computed(tmp_path: Path, command: st
     said = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert said.returncode == 130, said.stderr
     assert said.stderr == "reviewlib: interrupted; what was finished stays, and the next run goes on from there\n"
+
+
+#: The command line as a job in the background, which ignores interrupts.
+IN_THE_BACKGROUND = """
+import signal, sys
+from reviewlib import cli
+from reviewlib.errors import SourceError
+from reviewlib.evidence import sources
+
+def read(params):
+    signal.raise_signal(signal.SIGINT)
+    raise SourceError("It went on.", where="here", do="nothing")
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sources.read = read
+cli.main()
+"""
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """A run that a shell put into the background is not ended by an interrupt of what runs in front."""
+    light_workbook(tmp_path)
+    words = [sys.executable, "-c", IN_THE_BACKGROUND, "run", str(tmp_path / "params" / "book.yaml")]
+    said = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert said.returncode == 2, said.stderr
+    assert said.stderr.startswith("reviewlib: It went on.")
