@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,8 +14,8 @@ from reviewlib.pages.labels import Style
 from reviewlib.pages.views import Sheet, target_words
 from reviewlib.review import Figure, Review
 
-#: Deals listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
-MOST_DEALS: Final = 150
+#: Deals or accounts listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
+MOST_LISTED: Final = 100
 _TIMES: Final = "\N{DIVISION SIGN}"
 _METHODS: Final = {"wilson": "Wilson", "order": "order statistics of the median"}
 _CAPTIONS: Final = {
@@ -79,8 +79,8 @@ class Evidence:
     facts: tuple[tuple[str, str], ...]
     caption: str
     deals: tuple[Deal, ...]
+    accounts_caption: str
     accounts: tuple[Account, ...]
-    more: str
 
 
 def reconciliations(data: Mapping[str, Any], *, style: Style) -> list[Reconciliation]:
@@ -155,47 +155,82 @@ def _mine(review: Review) -> str:
 
 def evidence(review: Review) -> list[Evidence]:
     """Collect what is behind each KPI; a deal list that another one holds already is named, not repeated."""
-    sheet, listed, found = Sheet(review), dict[str, frozenset[str]](), []
-    chosen = {figure.kpi.key: _chosen(review, figure) for figure in sheet.main()}
-    owners: dict[str, str] = {}
-    for figure in sorted(sheet.main(), key=lambda figure: -len(chosen[figure.kpi.key])):
-        deals = chosen[figure.kpi.key]
-        ids = frozenset(deals["deal_id"]) if len(deals) else frozenset()
-        owner = next((label for label, other in listed.items() if ids <= other), None)
-        if ids and owner:
-            owners[figure.kpi.key] = owner
-        elif ids:
-            listed[figure.kpi.label] = ids
-    for figure in sheet.main():
-        found.append(_evidence(sheet, figure, chosen[figure.kpi.key], owners.get(figure.kpi.key)))
-    return found
+    sheet = Sheet(review)
+    figures = list(sheet.main())
+    deals = _by_size(review.deals)
+    chosen = {figure.kpi.key: _chosen(review, figure, deals) for figure in figures}
+    owners = _owners(figures, chosen)
+    shown = {row for key, rows in chosen.items() if key not in owners for row in rows[:MOST_LISTED]}
+    made = {row: _deal(sheet, values) for row, values in deals.loc[sorted(shown)].to_dict("index").items()}
+    return [_evidence(sheet, figure, chosen, owner=owners.get(figure.kpi.key), made=made) for figure in figures]
 
 
-def _chosen(review: Review, figure: Figure) -> pd.DataFrame:
+def _by_size(deals: pd.DataFrame) -> pd.DataFrame:
+    """The deals, the largest first."""
+    if deals.empty:
+        return deals
+    size = deals["amount"].where(deals["amount"].notna(), deals["expected_amount"]).astype(float)
+    return deals.assign(_size=-size).sort_values(["_size", "deal_id"], kind="stable")
+
+
+def _chosen(review: Review, figure: Figure, deals: pd.DataFrame) -> list[int]:
+    """The labels of the deals that a figure is made of, in the deals' order."""
     flag = figure.kpi.evidence
-    if flag is None or flag not in review.deals.columns or review.kind != "rep":
-        return review.deals.iloc[:0]
-    return review.deals[review.deals[flag].astype(bool)]
+    if flag is None or flag not in deals.columns or review.kind != "rep":
+        return []
+    return list(deals.index[deals[flag].astype(bool)])
 
 
-def _evidence(sheet: Sheet, figure: Figure, chosen: pd.DataFrame, owner: str | None) -> Evidence:
-    kpi = figure.kpi
-    caption = _CAPTIONS.get(kpi.evidence or "", "Deals") if len(chosen) else ""
-    accounts = _accounts(sheet) if kpi.evidence == "accounts" and kpi.unit == "percent" and kpi.top == "count" else ()
-    rows = () if owner else tuple(_deal(sheet, row) for row in _sorted(chosen).head(MOST_DEALS).to_dict("records"))
-    more = f"{things(len(chosen), 'deals', style=sheet.style)}, listed under {owner}." if owner else ""
-    if len(chosen) > MOST_DEALS and not owner:
-        more = f"The {MOST_DEALS} largest of {len(chosen)} deals are listed."
+def _owners(figures: Sequence[Figure], chosen: Mapping[str, Sequence[int]]) -> dict[str, Figure]:
+    """For each figure all of whose deals are among those of another that lists them: the other."""
+    listed: list[tuple[Figure, frozenset[int]]] = []
+    owners: dict[str, Figure] = {}
+    for figure in sorted(figures, key=lambda figure: -len(chosen[figure.kpi.key])):
+        rows = frozenset(chosen[figure.kpi.key])
+        owner = next((other for other, theirs in listed if rows <= theirs), None)
+        if rows and owner:
+            owners[figure.kpi.key] = owner
+        elif rows:
+            listed.append((figure, rows))
+    return owners
+
+
+def _evidence(
+    sheet: Sheet, figure: Figure, of_figures: Mapping[str, Sequence[int]], *, owner: Figure | None, made: Mapping[Any, Deal]
+) -> Evidence:
+    kpi, style = figure.kpi, sheet.style
+    chosen = of_figures[kpi.key]
+    of_accounts = kpi.evidence == "accounts" and kpi.unit == "percent" and kpi.top == "count"
+    accounts = _accounts(sheet) if of_accounts else ()
+    rows = () if owner else tuple(made[row] for row in chosen[:MOST_LISTED])
+    facts = _facts(sheet, figure)
+    if owner:
+        # Where the other's list was cut, not all of them are in it.
+        how = "listed under" if len(of_figures[owner.kpi.key]) <= MOST_LISTED else "among those of"
+        facts.append(("Deals", f"{things(len(chosen), 'deals', style=style)}, {how} {owner.kpi.label}."))
+    facts.append(("Deals", _cut(len(rows), len(chosen), "deals", style)))
+    facts.append(("Accounts", _cut(len(accounts), len(sheet.review.accounts), "accounts", style)))
     return Evidence(
         key=kpi.key,
         label=kpi.label,
-        value=labels.value(figure.value, kpi.unit, style=sheet.style),
-        facts=tuple((name, text) for name, text in _facts(sheet, figure) if text),
-        caption=caption,
+        value=labels.value(figure.value, kpi.unit, style=style),
+        facts=tuple((name, text) for name, text in facts if text),
+        caption=f"{_CAPTIONS.get(kpi.evidence or '', 'Deals')}: {_count(len(rows), len(chosen), style)}",
         deals=rows,
+        accounts_caption=f"Accounts of the window: {_count(len(accounts), len(sheet.review.accounts), style)}",
         accounts=accounts,
-        more=more,
     )
+
+
+def _count(shown: int, all_: int, style: Style) -> str:
+    """How many a list holds, and of how many where it was cut."""
+    whole = labels.value(all_, "count", style=style)
+    return whole if shown == all_ else f"{shown} of {whole}"
+
+
+def _cut(shown: int, all_: int, what: str, style: Style) -> str:
+    """Say that a list was cut; empty where it was not, or where there is none."""
+    return f"The {shown} largest of {things(all_, what, style=style)} are listed." if 0 < shown < all_ else ""
 
 
 def _facts(sheet: Sheet, figure: Figure) -> list[tuple[str, str]]:
@@ -246,13 +281,6 @@ def _calculation(sheet: Sheet, figure: Figure) -> str:
     return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and kpi.bottom == "money" else f", {kpi.n_label}")
 
 
-def _sorted(deals: pd.DataFrame) -> pd.DataFrame:
-    if deals.empty:
-        return deals
-    size = deals["amount"].where(deals["amount"].notna(), deals["expected_amount"]).astype(float)
-    return deals.assign(_size=-size).sort_values(["_size", "deal_id"], kind="stable")
-
-
 def _deal(sheet: Sheet, row: Mapping[Any, Any]) -> Deal:
     still_open = row["outcome"] == "open"  # today: what was open at the end of the period may have closed since
     opened, last = _day(row["opened_on"]), _day(row["expected_close_on" if still_open else "closed_on"])
@@ -276,7 +304,7 @@ def _accounts(sheet: Sheet) -> tuple[Account, ...]:
     frame = sheet.review.accounts
     if frame.empty:
         return ()
-    ordered = frame.sort_values(["base_revenue", "account_id"], ascending=[False, True], kind="stable").head(MOST_DEALS)
+    ordered = frame.sort_values(["base_revenue", "account_id"], ascending=[False, True], kind="stable").head(MOST_LISTED)
     return tuple(
         Account(
             str(row["account_id"]),

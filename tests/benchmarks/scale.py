@@ -2,8 +2,9 @@
 
     python tests/benchmarks/scale.py --reps 1000 --deals 10000000
 
-Two companies of as many reps are made, one with many deals and one with few. The same reps of both are made in turn; then all
-reviews of the small one, while the memory of the process that drives is looked at; then that run again, with nothing to do.
+Two companies of as many reps are made, one with many deals and one with few. Reviews of the same reps of both are made in
+turn, and what one more costs is told beside the start-up; then all reviews of the small one, while the memory of the process
+that drives is looked at; then that run again, with nothing to do.
 """
 
 from __future__ import annotations
@@ -16,18 +17,30 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench import ENV, PERIOD, Company, company, ours, table
+from bench import ENV, PERIOD, Company, Measured, company, marginal, ours, table
 
 
-def per_review(small: Company, large: Company, *, reps: int, rounds: int) -> tuple[float, float]:
-    """Wall seconds of the same reps of both, in turn; medians, the small company first."""
-    spent: tuple[list[float], list[float]] = ([], [])
+@dataclass(frozen=True)
+class Pace:
+    """Wall seconds: what one execution more costs, and what a run costs before its first."""
+
+    each: float
+    start: float
+
+
+def per_review(small: Company, large: Company, *, reps: int, rounds: int) -> tuple[Pace, Pace]:
+    """Make reviews of the same reps of both in turn; medians, the small company first."""
+    found: tuple[list[Measured], list[Measured]] = ([], [])
     for _ in range(rounds):
-        for made, walls in zip((small, large), spent, strict=True):
-            walls.append(ours(made, made.reps[:reps], "--force").wall / (2 * reps))
-    return statistics.median(spent[0]), statistics.median(spent[1])
+        for made, runs in zip((small, large), found, strict=True):
+            runs.append(marginal(lambda reps, made=made: ours(made, reps, "--force"), made.reps[:reps], few=4))
+    few, many = (
+        Pace(statistics.median(one.each.wall for one in runs), statistics.median(one.start for one in runs)) for runs in found
+    )
+    return few, many
 
 
 def whole(made: Company) -> tuple[float, list[float]]:
@@ -93,8 +106,9 @@ def main() -> None:
         again = ours(small, ()).wall
         rows = [
             ["measure", "value"],
-            [f"wall s per execution, {given.few:,} deals", f"{few:.3f}"],
-            [f"wall s per execution, {given.deals:,} deals", f"{many:.3f} ({many / few - 1:+.0%})"],
+            [f"wall s per execution, {given.few:,} deals", f"{few.each:.3f}"],
+            [f"wall s per execution, {given.deals:,} deals", f"{many.each:.3f} ({many.each / few.each - 1:+.0%})"],
+            ["start-up of a run, s", f"{few.start:.1f} and {many.start:.1f}"],
             [f"all {2 * len(small.reps):,} executions and the teams', s", f"{wall:.0f}"],
             ["the same run again, nothing changed, s", f"{again:.1f} ({again / wall:.1%})"],
             ["driver's memory at each tenth, MB", ", ".join(f"{size:.0f}" for size in memory)],
