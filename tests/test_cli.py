@@ -312,6 +312,7 @@ def read(params):
     except KeyboardInterrupt:
         raise RuntimeError("Query interrupted")
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests themselves run in the background
 number, *sys.argv[1:] = sys.argv[1:]
 sources.read = read
 cli.main()
