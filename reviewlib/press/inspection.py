@@ -8,12 +8,38 @@ import html as html_text
 import os
 import re
 import tempfile
-from html.parser import HTMLParser
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from reviewlib.press.clean import folders
 
-_RUNS = frozenset({"script", "iframe", "frame", "frameset", "object", "embed", "applet", "base", "portal"})
+_BLANK = r"[ \t\n\f\r]"
+_VALUE = r"""(?: "([^"]*+)" | '([^']*+)' | ([^ \t\n\f\r"'=<>`]++) )"""
+_ATTRIBUTE = rf"""{_BLANK}++ ([^ \t\n\f\r"'<>/=]++) (?: {_BLANK}*+ = {_BLANK}*+ {_VALUE} )?+"""
+_NAME = r"[a-z][a-z0-9:-]*+"
+_FLAGS = re.ASCII | re.DOTALL | re.IGNORECASE | re.VERBOSE
+#: A piece of markup as our templates and nh3 write it; what a browser would have to mend or to guess at is ``broken``, so that
+#: nobody reads words where another reads a tag. No quantifier gives anything back: a long page takes no longer per letter.
+_MARKUP = re.compile(
+    rf"""<(?:
+        (?P<start> {_NAME} (?: {_ATTRIBUTE} )*+ {_BLANK}*+ /?+ > )
+        | / (?P<end> {_NAME} ) {_BLANK}*+ >
+        | (?P<comment> !-- (?! -?> ) .*? --!?> )
+        | (?P<doctype> !doctype {_BLANK} [^<>]*+ > )
+        | (?P<broken> [a-z/!?] )
+    )""",
+    _FLAGS,
+)
+_NAMES = re.compile(_NAME, _FLAGS)
+_ATTRIBUTES = re.compile(_ATTRIBUTE, _FLAGS)
+_RUNS = frozenset(
+    {"script", "iframe", "frame", "frameset", "object", "embed", "applet", "base", "portal"}
+    | {"animate", "animatemotion", "animatetransform", "set"}  # which may lead a link elsewhere
+    | {"noembed", "noframes", "noscript", "plaintext", "template", "xmp"}  # which browsers read in ways of their own
+)
+#: Elements that hold words only; what looks like a tag in them is one or not, depending on where they stand.
+_WORDS = frozenset({"style", "title", "textarea"})
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 )
@@ -45,74 +71,113 @@ def inspect_page(html: str, *, folder: Path | None = None) -> list[str]:
         html: The page.
         folder: Where its notebook ran, which it may not name.
     """
-    page = _Page()
-    page.feed(html)
-    page.close()
-    return [*page.violations, *page.unclosed(), *_machine_paths(html, folder)]
+    page = _Page(html)
+    page.walk()
+    return [*page.violations, *_machine_paths(html, folder)]
 
 
-class _Page(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """What one start tag says: its name, what is wrong with it, and whether something may follow inside."""
+
+    name: str
+    violations: tuple[str, ...]
+    opens: bool
+
+
+class _Page:
+    """Walks through the markup of a page; a tag that was looked at is known when it comes again, as most do."""
+
+    def __init__(self, html: str) -> None:
         self.violations: list[str] = []
+        self._html = html
+        self._known: dict[str, _Tag] = {}
         self._open: list[tuple[str, int]] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._look(tag, attrs)
-        if tag not in _VOID:
-            self._open.append((tag, self.getpos()[0]))
+    def walk(self) -> None:
+        for markup in _MARKUP.finditer(self._html):
+            kind = markup.lastgroup
+            if self._open and self._open[-1][0] in _WORDS and kind != "end":
+                self._say(markup.start(), f"<{self._open[-1][0]}> holds {markup[0][:40]}")
+            if kind == "start":
+                self._start(markup)
+            elif kind == "end":
+                self._end(markup)
+            elif kind == "broken":
+                self._say(markup.start(), f"no plain HTML: {self._html[markup.start() : markup.start() + 40]}")
+        for name, position in self._open:
+            if name not in _MAY_STAY_OPEN:
+                self._say(position, f"<{name}> is never closed")
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._look(tag, attrs)
+    def _start(self, markup: re.Match[str]) -> None:
+        text = markup[0]
+        tag = self._known.get(text)
+        if tag is None:
+            tag = self._known[text] = _read(text)
+        for violation in tag.violations:
+            self._say(markup.start(), violation)
+        if tag.opens:
+            self._open.append((tag.name, markup.end()))
 
-    def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open[-1][0] != tag and self._open[-1][0] in _MAY_STAY_OPEN:
+    def _end(self, markup: re.Match[str]) -> None:
+        name = markup["end"].lower()
+        while self._open and self._open[-1][0] != name and self._open[-1][0] in _MAY_STAY_OPEN:
             self._open.pop()
-        if self._open and self._open[-1][0] == tag:
-            self._open.pop()
-        elif tag not in _VOID and tag not in _MAY_STAY_OPEN:
-            self._say(f"</{tag}> closes nothing")
+        if self._open and self._open[-1][0] == name:
+            _, begin = self._open.pop()
+            if name == "style":
+                for violation in _css(self._html[begin : markup.start()]):
+                    self._say(begin, violation)
+        elif name not in _VOID and name not in _MAY_STAY_OPEN:
+            self._say(markup.start(), f"</{name}> closes nothing")
 
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1][0] == "style":
-            self._look_at_css(data)
+    def _say(self, position: int, what: str) -> None:
+        line = self._html.count("\n", 0, position) + 1
+        self.violations.append(f"line {line}: {what}")
 
-    def unclosed(self) -> list[str]:
-        return [f"line {line}: <{tag}> is never closed" for tag, line in self._open if tag not in _MAY_STAY_OPEN]
 
-    def _say(self, what: str) -> None:
-        self.violations.append(f"line {self.getpos()[0]}: {what}")
+def _read(text: str) -> _Tag:
+    """Read a start tag, from its ``<`` to its ``>``."""
+    found = _NAMES.match(text, 1)
+    assert found is not None
+    name = found[0].lower()
+    violations = [f"<{name}>"] if name in _RUNS else []
+    end = found.end()
+    while (attribute := _ATTRIBUTES.match(text, end)) is not None:
+        given = next((value for value in attribute.groups()[1:] if value is not None), "")
+        violations.extend(_attribute(name, attribute[1].lower(), html_text.unescape(given)))
+        end = attribute.end()
+    return _Tag(name, tuple(violations), opens=name not in _VOID and text[end:].strip() != "/>")
 
-    def _look(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _RUNS:
-            self._say(f"<{tag}>")
-        for name, given in attrs:
-            value = given or ""
-            if name.startswith("on") or name == "srcdoc":
-                self._say(f"<{tag} {name}>")
-            elif name in _URLS:
-                self._look_at_url(tag, name, value)
-            elif name in ("srcset", "imagesrcset"):
-                for candidate in _CANDIDATES.split(value):
-                    self._look_at_url(tag, name, candidate)
-            elif name == "style":
-                self._look_at_css(value)
-            elif name == "http-equiv" and value.strip().lower() == "refresh":
-                self._say("<meta http-equiv=refresh>")
 
-    def _look_at_url(self, tag: str, name: str, value: str) -> None:
-        url = _IGNORED_IN_URLS.sub("", value).lower().replace("\\", "/")
-        image = url.startswith(("data:image/", "data:,")) and (tag, name) in _IMAGES
-        if image or url.startswith(("mailto:", "#")):
-            return
-        if url.startswith("/") or _SCHEME.match(url):
-            self._say(f'<{tag} {name}="{url[:60]}">')
+def _attribute(tag: str, name: str, value: str) -> Iterator[str]:
+    if name.startswith("on") or name == "srcdoc":
+        yield f"<{tag} {name}>"
+    elif name in _URLS:
+        yield from _url(tag, name, value)
+    elif name in ("srcset", "imagesrcset"):
+        for candidate in _CANDIDATES.split(value):
+            yield from _url(tag, name, candidate)
+    elif name == "style":
+        yield from _css(value)
+    elif name == "http-equiv" and value.strip().lower() == "refresh":
+        yield "<meta http-equiv=refresh>"
 
-    def _look_at_css(self, css: str) -> None:
-        for match in _CSS_URL.finditer(css):
-            url = _IGNORED_IN_URLS.sub("", match[1] or match[2] or "").lower().replace("\\", "/")
-            if match[2] is not None or (not url.startswith(("#", "data:image/", "data:font/")) and url):
-                self._say(f"style loads {url[:60]}")
+
+def _url(tag: str, name: str, value: str) -> Iterator[str]:
+    url = _IGNORED_IN_URLS.sub("", value).lower().replace("\\", "/")
+    image = url.startswith(("data:image/", "data:,")) and (tag, name) in _IMAGES
+    if image or url.startswith(("mailto:", "#")):
+        return
+    if url.startswith("/") or _SCHEME.match(url):
+        yield f'<{tag} {name}="{url[:60]}">'
+
+
+def _css(css: str) -> Iterator[str]:
+    for match in _CSS_URL.finditer(css):
+        url = _IGNORED_IN_URLS.sub("", match[1] or match[2] or "").lower().replace("\\", "/")
+        if match[2] is not None or (not url.startswith(("#", "data:image/", "data:font/")) and url):
+            yield f"style loads {url[:60]}"
 
 
 def _machine_paths(html: str, folder: Path | None) -> list[str]:
