@@ -56,7 +56,7 @@ CANARY = {
     "options": "print(pd._config.config._global_config)",
     "collector": "import gc; print(gc.isenabled(), gc.get_threshold(), sys.getswitchinterval())",
     "hooks": "print(sys.excepthook, sys.displayhook, type(sys.stdout), sys.stdin, sys.breakpointhook)",
-    "threads": "import threading; print([t.name for t in threading.enumerate()], threading.main_thread().name)",
+    "threads": "import threading as t; print([x.name for x in t.enumerate()], t.main_thread().native_id == os.getpid())",
     "shell": (
         "ip = get_ipython(); print(type(ip), ip.config, sorted(ip.kernel.comm_manager.targets), ip.history_manager.enabled)\n"
         "print(sorted(e for e, c in ip.events.callbacks.items() if c), sorted(ip.magics_manager.lsmagic()['line']))"
@@ -66,7 +66,7 @@ CANARY = {
     "drawing": "print(dict(matplotlib.rcParams), matplotlib.get_backend(), plt.get_fignums())",
     "frame": "pd.DataFrame({'a': [1.23456789, None], 'b': ['x', 'é']})",
     "error": "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    traceback.print_exc()",
-    "kernel": "import sys; from ipykernel import ipkernel; print(ipkernel.sys is sys, sys.modules['ipykernel.ipkernel'])",
+    "kernel": "from ipykernel import ipkernel; from IPython.core import shellapp; print(ipkernel.sys is shellapp.sys is sys)",
     "parallel": "import multiprocessing as m; print(m.get_start_method(), m.current_process(), m.parent_process())",
 }
 #: What no two kernels may draw alike.
@@ -165,6 +165,14 @@ def test_our_notebooks_import_nothing_more(both: Both, demo_params: Params, kind
         done = execute(nb, kernels, folder=demo_params.root, **given)
         assert kernels.cold_because is None
     assert done.cells[-1].outputs[0].text == "[]\n"
+
+
+def test_reset_leaves_what_was_imported_before(tmp_path: Path) -> None:
+    """The modules that IPython knows as there from the start are all that a warm kernel has before its first cell."""
+    known = "import sys; print(sorted(set(sys.modules) ^ get_ipython()._sys_modules_keys), len(sys.modules) > 500)"
+    with Kernels(warm=warming.WARMTH) as kernels:
+        assert execute(notebook(known), kernels, folder=tmp_path).cells[0].outputs[0].text == "[] True\n"
+        assert kernels.cold_because is None
 
 
 SETTING = "import matplotlib, sys; print(matplotlib.rcParams['lines.linewidth'], sys.path)"

@@ -31,8 +31,10 @@ KERNEL = (
     "ipykernel.heartbeat",
     "IPython.core.completerlib",
     "IPython.core.debugger",
+    "IPython.core.logger",
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
+    "reviewlib.press.streams",
     "faulthandler",
     "tornado.platform.asyncio",
 )
@@ -48,10 +50,12 @@ class Warm:
     Args:
         env: Environment variables that modules set.
         filters: Filters of warnings that they added, the first to be asked first.
+        modules: Names of all modules that are imported.
     """
 
     env: Mapping[str, str]
     filters: Sequence[tuple[Any, ...]]
+    modules: set[str]
 
     def meet_shell(self) -> None:
         """Do in a kernel, now that its shell is there, what imported modules would have done."""
@@ -90,10 +94,11 @@ def warm_up(orders: Mapping[str, Any]) -> Warm:
         if orders["prepare"]:
             _prepare(*orders["prepare"].split(":"))
         warnings.filters[:] = ours  # type: ignore[index]
+    warm = Warm(changed, added, set(sys.modules))
     gc.collect()
     gc.freeze()
     gc.enable()
-    return Warm(changed, added)
+    return warm
 
 
 def _import(names: Sequence[str]) -> None:

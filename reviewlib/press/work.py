@@ -65,6 +65,7 @@ class Station:
 
     def __enter__(self) -> Station:
         self._quiet.enter_context(_quiet())
+        self._quiet.enter_context(_settled())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -119,6 +120,10 @@ class Station:
             until.append(time.monotonic() + self.settings.timeout)
             return max(_SHORTEST, until[0] - time.monotonic())
 
+        def began(cell: NotebookNode, cell_index: int) -> None:
+            last.append((cell_index, cell.source))
+            cell.metadata.papermill["start_time"] = None  # papermill would parse it to tell how long the cell took
+
         nb = copy.deepcopy(self._template(job.template))
         if job.parameters:
             nb = parameterize_notebook(nb, dict(job.parameters), kernel_name="python3", language="python")
@@ -137,7 +142,7 @@ class Station:
                 kernel_manager_class=self.kernels.manager_class,
                 # Not papermill's cwd, which changes the folder of the whole process and so of every thread.
                 resources={"metadata": {"path": str(_folder(job))}},
-                on_cell_execute=lambda cell, cell_index: last.append((cell_index, cell.source)),
+                on_cell_execute=began,
             )
             raise_for_execution_errors(nb, None)
         except PapermillExecutionError as error:
@@ -226,6 +231,16 @@ def _number(index: int | None, job: Job, template: NotebookNode) -> int | None:
 
 def _text(nb: NotebookNode) -> str:
     return str(nbformat.writes(nb))  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _settled() -> Iterator[None]:
+    """Keep what is there already out of the garbage collector's rounds, each of which would walk through all of it."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from reviewlib.press.warmup import Warm, warm_up
 
@@ -164,6 +164,7 @@ def _be_kernel(request: Request, descriptors: Sequence[int], warm: Warm) -> None
     os.environ.clear()
     os.environ.update(request.env | dict(warm.env), JPY_PARENT_PID=str(os.getppid()))
     os.chdir(request.folder)
+    cast(Any, threading.main_thread())._set_native_id()  # Python leaves it the warm process's
     _draw_anew()
     spec = importlib.util.find_spec("ipykernel_launcher")
     sys.argv = [str(spec.origin if spec else "ipykernel_launcher"), *request.arguments]
@@ -185,10 +186,15 @@ def _draw_anew() -> None:
 def _run_kernel(arguments: Sequence[str], warm: Warm) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
+    from reviewlib.press.streams import flush_once
+
+    flush_once()
     # Its default was taken from the environment when the class was made, and that was in the warm process.
     app: Any = IPKernelApp.instance(parent_handle=os.getppid())
     with _no_list_of_modules():
         app.initialize(list(arguments))
+    # What `%reset` leaves alone; listed anew only where there is something new.
+    app.shell._sys_modules_keys = warm.modules if len(warm.modules) == len(sys.modules) else set(sys.modules)
     warm.meet_shell()
     app.start()
     atexit._run_exitfuncs()
@@ -199,15 +205,18 @@ def _run_kernel(arguments: Sequence[str], warm: Warm) -> None:
 
 @contextlib.contextmanager
 def _no_list_of_modules() -> Iterator[None]:
-    """Keep ipykernel from listing the files of all modules for its debugger: looking at a module copies its page."""
+    """Keep ipykernel and IPython from listing all modules: looking at one, or at its name, copies its page."""
     from ipykernel import ipkernel
+    from IPython.core import shellapp
 
-    theirs: Any = ipkernel
-    theirs.sys = _NoModules()
+    theirs: tuple[Any, ...] = (ipkernel, shellapp)
+    for module in theirs:
+        module.sys = _NoModules()
     try:
         yield
     finally:
-        theirs.sys = sys
+        for module in theirs:
+            module.sys = sys
 
 
 class _NoModules:
