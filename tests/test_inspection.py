@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,3 +107,15 @@ def test_a_tag_counts_each_time_it_comes() -> None:
     bad = '<a href="https://a.example">1</a>'
     said = '<a href="https://a.example">'
     assert inspect_page(f"{bad}\n<p>2</p>\n{bad}") == [f"line 1: {said}", f"line 3: {said}"]
+
+
+@pytest.mark.parametrize("piece", ["<!-- ", "<a b='x ", "<a ", "<p class=a ", "</p "])
+def test_what_is_broken_a_thousand_times_is_refused_at_once(piece: str) -> None:
+    """Twice as many broken pieces take no more than about twice as long."""
+
+    def seconds(count: int) -> float:
+        began = time.process_time()
+        assert inspect_page(piece * count)
+        return time.process_time() - began
+
+    assert seconds(40_000) < 8 * max(seconds(10_000), 0.01)

@@ -20,7 +20,8 @@ _ATTRIBUTE = rf"""{_BLANK}++ ([^ \t\n\f\r"'<>/=]++) (?: {_BLANK}*+ = {_BLANK}*+ 
 _NAME = r"[a-z][a-z0-9:-]*+"
 _FLAGS = re.ASCII | re.DOTALL | re.IGNORECASE | re.VERBOSE
 #: A piece of markup as our templates and nh3 write it; what a browser would have to mend or to guess at is ``broken``, so that
-#: nobody reads words where another reads a tag. No quantifier gives anything back: a long page takes no longer per letter.
+#: nobody reads words where another reads a tag. Where something is broken the walk ends, and within a tag no quantifier gives
+#: anything back: a long page takes no longer per letter.
 _MARKUP = re.compile(
     rf"""<(?:
         (?P<start> {_NAME} (?: {_ATTRIBUTE} )*+ {_BLANK}*+ /?+ > )
@@ -105,6 +106,7 @@ class _Page:
                 self._end(markup)
             elif kind == "broken":
                 self._say(markup.start(), f"no plain HTML: {self._html[markup.start() : markup.start() + 40]}")
+                return  # what follows, nobody can tell
         for name, position in self._open:
             if name not in _MAY_STAY_OPEN:
                 self._say(position, f"<{name}> is never closed")
