@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pages_fixture
@@ -18,15 +20,18 @@ from workbooks import workbook
 from reviewlib.conversation import forms_text
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import KINDS, LONGEST
+from reviewlib.conversation.records import Records
 from reviewlib.pages import blocks, forms
 from reviewlib.pages.forms import desk as desks
-from reviewlib.pages.forms import exporting, reading, saving
+from reviewlib.pages.forms import exporting, reading, saving, section
 from reviewlib.pages.forms.desk import Desk
+from reviewlib.pages.forms.drafts import KEPT_AS
 from reviewlib.pages.forms.fields import of_kind
 from reviewlib.pages.forms.form import Form
 from reviewlib.pages.forms.importing import Import
 from reviewlib.pages.forms.spec import PRIVATE, Spec
 from reviewlib.pages.forms.specs import actions, development, feedback, followup, goals, recognition, signoff
+from reviewlib.pages.rendering import Display
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Review, from_slice
 
@@ -327,6 +332,56 @@ def test_a_save_reaches_the_form_that_the_cell_made_meanwhile(table: Table) -> N
     new.save.click()
     table.gate.let_through()
     assert len(table.entries()) == 1
+
+
+@dataclass
+class Meanwhile:
+    """A save in another thread, begun in the middle of a call and given half a second to come first."""
+
+    form: Form
+    thread: threading.Thread | None = None
+
+    def during(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*given: Any, **named: Any) -> Any:
+            result = call(*given, **named)
+            if self.thread is None:
+                self.thread = threading.Thread(target=self.form.save.click)
+                self.thread.start()
+                self.thread.join(0.5)
+            return result
+
+        return called
+
+    def over(self) -> None:
+        assert self.thread is not None
+        self.thread.join()
+
+
+@pytest.mark.parametrize("moment", ["the record is read", "the record is shown"])
+def test_a_save_while_the_cell_runs_again_stands_in_its_record(
+    table: Table, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Click, then Run All: whenever the save comes between, the record on the screen ends with what was saved."""
+    seen: list[Any] = []
+
+    def display(what: Any, **_: Any) -> SimpleNamespace:
+        seen.append(what)
+        return SimpleNamespace(update=seen.append)
+
+    desk, reopened = table.desk, replace(table.desk.review)
+    save = Meanwhile(table.form(feedback.FEEDBACK, **POINT))
+    made = section.section(reopened, blocks.feedback, lambda desk: [Form(desk, feedback.FEEDBACK).widget])
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr(desks, "alive", lambda: True)
+    monkeypatch.setattr(desks, "_shell", lambda: SimpleNamespace(user_ns={KEPT_AS: {desk.review.about: desk}}))
+    monkeypatch.setattr("reviewlib.conversation.records.open_records", lambda *_: desk.records)
+    if moment == "the record is read":
+        monkeypatch.setattr(Records, "minutes", save.during(Records.minutes))
+    else:
+        made = replace(made, show=save.during(blocks.feedback))
+    made._ipython_display_()
+    save.over()
+    assert POINT["text"] in [what.html for what in seen if isinstance(what, Display)][-1]
 
 
 def test_an_unforeseen_error_loses_nothing(

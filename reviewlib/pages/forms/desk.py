@@ -81,6 +81,11 @@ class Desk:
 
         return guarded
 
+    def reopen(self, review: Review, records: Records) -> None:
+        """Go on with the review as the notebook opened it anew; no save falls between reading it and showing it."""
+        with self.lock:
+            self.review, self.records, self.opened = replace(review, minutes=records.minutes()), records, review
+
     def refresh(self) -> None:
         """Read the journal again and show what is in it; nothing that is typed is touched."""
         self.review = replace(self.review, minutes=self.records.minutes())
@@ -139,18 +144,17 @@ def desk_of(review: Review) -> Desk:
     from reviewlib.pages.forms.saving import Fence
 
     desks: dict[About, Desk] = _shell().user_ns.setdefault(KEPT_AS, {})
-    found = desks.get(review.about)
     if review.params_path is None:
         raise JournalError("This review was not opened from a params file.", do="Open it with rl.open_review.")
+    found = desks.get(review.about)
     if found is not None and found.opened is review:
         return found
     records = open_records(params_file.load(review.params_path), review.about)
-    now = replace(review, minutes=records.minutes())
     if found is None:
-        found = desks[review.about] = Desk(now, records, Fence(), review)
+        desks[review.about] = Desk(replace(review, minutes=records.minutes()), records, Fence(), review)
     else:
-        found.review, found.records, found.opened = now, records, review
-    return found
+        found.reopen(review, records)
+    return desks[review.about]
 
 
 def _shell() -> Any:

@@ -43,17 +43,22 @@ class Section(Display):
 
         try:
             desk = desks.desk_of(self.review)
-            name = str(self.metadata["section"])
-            shown = _record(self.show, desk)
-            handle = display(shown, display_id=True)  # type: ignore[no-untyped-call]
-            with desk.lock:
-                forms = self.build(desk)
+            with desk.lock:  # a save from an earlier run of the cell comes before the record is read, or reaches this one
+                forms = self._lay_out(desk, self.show, self.build)
         except ReviewError as error:
             failed = Display(render("forms/closed.html.j2", error=error), error.what, {"only": "lab"})
             display(failed)  # type: ignore[no-untyped-call]
             return
-        desk.sections[name] = _Refreshing(handle, self.show, desk, shown)
         _place(forms)
+
+    def _lay_out(self, desk: desks.Desk, show: Show, build: Build) -> Sequence[ipywidgets.Widget]:
+        """Show the record, tell the desk where it stands, and make the forms."""
+        from IPython.display import display
+
+        shown = _record(show, desk)
+        handle = display(shown, display_id=True)  # type: ignore[no-untyped-call]
+        desk.sections[str(self.metadata["section"])] = _Refreshing(handle, show, desk, shown)
+        return build(desk)
 
 
 @dataclass
