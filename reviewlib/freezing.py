@@ -11,7 +11,6 @@ from pathlib import Path
 from reviewlib import locks, standing, starter
 from reviewlib.errors import ParamsError, ReviewError, SubjectError
 from reviewlib.evidence import kpis, snapshot, sources
-from reviewlib.evidence.dossier import compile_dossier, default_period
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import sentences
 from reviewlib.params import Params
@@ -85,7 +84,7 @@ def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Pat
 
 def sources_period(params: Params) -> Period:
     """The period that a run without ``--period`` takes."""
-    return default_period(params, sources.read(params).deals)
+    return snapshot.default_period(params, sources.read(params).deals)
 
 
 def check_templates(params: Params) -> None:
@@ -135,7 +134,9 @@ def check(params: Params) -> sources.Tables:
     Raises:
         ReviewError: Params, sources or targets cannot be used.
     """
+    from reviewlib.evidence.dossier import compile_dossier  # brings Ibis and DuckDB, which most runs do without
+
     check_texts(params)
     read = sources.read(params)
-    compile_dossier(params, read, default_period(params, read.deals))
+    compile_dossier(params, read, snapshot.default_period(params, read.deals))
     return read

@@ -6,6 +6,8 @@ import grp
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,17 @@ def test_nothing_changed_nothing_is_made(book: Params, folder: Path) -> None:
     assert result.kept == ALL
     after = stamps(folder)
     assert {name for name in before if before[name] != after[name]} == {"index.html"}
+
+
+def test_nothing_changed_nothing_heavy_is_loaded(book: Params) -> None:
+    """What computes figures, runs notebooks and draws is loaded where there is something to do, and not before."""
+    heavy = "{'ibis', 'duckdb', 'papermill', 'matplotlib', 'nbconvert'}"
+    said = f"atexit.register(lambda: print({heavy} & {{*sys.modules}}))"
+    code = f"import atexit, sys; from reviewlib.cli import main; {said}; main()"
+    command = [sys.executable, "-c", code, "run", str(book.path), "--period", PERIOD.name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"0 pages made, {len(ALL)} unchanged" in done.stdout
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_what_changed_in_the_crm_is_made_again(book: Params) -> None:

@@ -88,6 +88,7 @@ EVIDENCE = (
     "slices",
     "slicefile",
     "subjects",
+    "freezer",
     "snapshot",
 )
 

@@ -17,10 +17,11 @@ import pytest
 from workbooks import changed, workbook
 
 from reviewlib.errors import SnapshotError, SubjectError
-from reviewlib.evidence import snapshot, sources, tables
+from reviewlib.evidence import freezer, snapshot, sources, tables
 from reviewlib.evidence.dossier import compile_dossier
 from reviewlib.evidence.slicefile import current_folder, read_slice, slice_name
-from reviewlib.evidence.snapshot import Snapshot, freeze, team_folder
+from reviewlib.evidence.snapshot import Snapshot, freeze
+from reviewlib.evidence.subjects import team_folder
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.review import open_review, open_team_review
@@ -169,7 +170,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError("no room left")
 
     with monkeypatch.context() as patched:
-        patched.setattr(snapshot, at, broken)
+        patched.setattr(freezer, at, broken)
         with pytest.raises(OSError, match="no room left"):
             freeze(params, PERIOD)
         assert list((params.reports / "snapshots").iterdir()) == []
@@ -194,7 +195,7 @@ def test_two_at_once(tmp_path: Path) -> None:
     found = freeze(params, PERIOD)
     before = _state(found.folder)
     dossier = compile_dossier(params, sources.read(params), PERIOD)
-    snapshot.write_snapshot(dossier, found.subjects, found.folder)
+    freezer.write_snapshot(dossier, found.subjects, found.folder, modes=snapshot.modes_of(params))
     assert _state(found.folder) == before
     assert list(found.folder.parent.iterdir()) == [found.folder]
 

@@ -72,11 +72,6 @@ class Dossier:
         return tuple(sorted(name for name in names if name is not None))
 
 
-def default_period(params: Params, deals: pd.DataFrame) -> Period:
-    """The last complete period of the reps' cadence, by the export's date."""
-    return last_complete(params.review_kind("rep"), as_of=sources.as_of(params, deals), fiscal=params.fiscal)
-
-
 def compile_dossier(params: Params, tables: Tables, period: Period) -> Dossier:
     """Compute every KPI for every rep, team and the whole, for all periods of the trend.
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from reviewlib.files import slug
+
+#: The folder of reps without a team.
+NO_TEAM: Final = "no-team"
 
 
 @dataclass(frozen=True)
@@ -41,3 +47,8 @@ def subjects_of(folder: Path) -> tuple[Subject, ...]:
     """List everyone who has a review by a snapshot's folder, teams first, with names."""
     rows = json.loads((folder / "people.json").read_text(encoding="utf-8"))["subjects"]
     return tuple(Subject(**{**row, "managers": tuple(row.get("managers", ()))}) for row in rows)
+
+
+def team_folder(team: str | None) -> str:
+    """The folder of a team's files."""
+    return NO_TEAM if team is None else slug(team, team)

@@ -1,0 +1,174 @@
+"""From a dossier to the files of a snapshot: who has a review, their slices, the tables, and what it all was made from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reviewlib.evidence import sources
+from reviewlib.evidence.dossier import Dossier
+from reviewlib.evidence.roster import Post
+from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name
+from reviewlib.evidence.slices import Slicer, identity
+from reviewlib.evidence.subjects import Subject, team_folder
+from reviewlib.files import Modes, alone, make_folder, slug, write, write_all
+
+_LOCK: Final = ".snapshots.lock"  # beside the folder of the snapshots
+
+
+def write_snapshot(dossier: Dossier, subjects: Sequence[Subject], folder: Path, *, modes: Modes) -> None:
+    """Write everything beside its place and move it in with one rename.
+
+    One process at a time writes evidence of a workbook. So what lies there half written is nobody's any more, and where another
+    freeze of the same inputs was faster, its evidence stands.
+    """
+    with alone(folder.parent.with_name(_LOCK), modes=modes):
+        for left in folder.parent.glob(".part-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        if (folder / "snapshot.json").is_file():
+            return
+        part = folder.parent / f".part-{secrets.token_hex(6)}"
+        make_folder(part, modes=modes)
+        try:
+            _write_snapshot(dossier, subjects, folder.name, part, modes)
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _write_snapshot(dossier: Dossier, subjects: Sequence[Subject], hash: str, part: Path, modes: Modes) -> None:
+    _write_tables(dossier, part, modes)
+    slicer = Slicer(dossier, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC))
+    identities: dict[str, str] = {}
+    for name in dict.fromkeys(subject.folder for subject in subjects):
+        cut = _cut(slicer, [subject for subject in subjects if subject.folder == name])
+        identities |= {file: identity(data) for file, data in cut.items()}
+        write_all({part / name / file: _text(data) for file, data in cut.items()}, modes=modes)
+    _json(part / IDENTITIES, identities, modes)
+    names = {rep_id: dossier.roster.posts[rep_id, dossier.period.name].name for rep_id in dossier.roster.rep_ids}
+    _json(part / "people.json", {"reps": names, "subjects": [asdict(subject) for subject in subjects]}, modes)
+    _json(part / "snapshot.json", _info(dossier) | {"workbook": slicer.common["workbook"], "data": slicer.data}, modes)
+
+
+def subjects_in(dossier: Dossier) -> list[Subject]:
+    """Everyone who has a review, teams first."""
+    name = dossier.period.name
+    posts = {rep_id: dossier.roster.posts[rep_id, name] for rep_id in dossier.reviewed()}
+    rows = dossier.scorecard[(dossier.scorecard["kpi"] == "revenue") & (dossier.scorecard["period"] == name)]
+    revenue = {(row["scope"], row["scope_id"]): row for row in rows.to_dict("records")}
+    managers: dict[str | None, set[str]] = {}
+    for post in posts.values():
+        managers.setdefault(post.team, set()).update([post.manager] if post.manager else [])
+    everyone = [
+        *(("team", team, team, team, ", ".join(sorted(managers[team])) or None) for team in dossier.teams()),
+        *(("rep", post.rep_id, post.name, post.team, post.manager) for post in posts.values()),
+    ]
+    found = [_subject(*who, revenue.get((who[0], who[1]), {})) for who in everyone]
+    return [
+        _with_post(one, posts[one.id]) if one.kind == "rep" else replace(one, managers=tuple(sorted(managers[one.id])))
+        for one in found
+    ]
+
+
+def _with_post(subject: Subject, post: Post) -> Subject:
+    """Add what the cadence goes by: the role, and the days in the company."""
+    first, last = (day.isoformat() if day else None for day in (post.started_on, post.left_on))
+    return replace(subject, role=post.role, started_on=first, left_on=last)
+
+
+def _subject(kind: str, subject: str, name: str, team: str | None, manager: str | None, revenue: Mapping[Any, Any]) -> Subject:
+    value = _number(revenue.get("value"))
+    return Subject(
+        kind=kind,
+        id=subject,
+        name=name,
+        team=team,
+        manager=manager,
+        folder=team_folder(team),
+        slug=slug(name, subject),
+        revenue=value,
+        target=_number(revenue.get("target")),
+        verdict=str(revenue.get("verdict", "not_available")),
+        reason=revenue.get("reason") if value is None else None,
+    )
+
+
+def _write_tables(dossier: Dossier, folder: Path, modes: Modes) -> None:
+    read = dossier.tables
+    sorted_tables = {
+        "deals": read.deals.sort_values(["rep_id", "deal_id"]),
+        "reps": read.reps.drop(columns=["rep_name", "manager", "email"]).sort_values("rep_id"),
+        "targets": read.targets,
+        "measures": read.measures,
+        "scorecard": dossier.scorecard.drop(columns=["rep_name"]),
+    }
+    for name, frame in sorted_tables.items():
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink)
+        write(folder / f"{name}.parquet", sink.getvalue().to_pybytes(), modes=modes)
+    quarantine = folder / "quarantine.csv"
+    sources.write_quarantine(read, quarantine)
+    write(quarantine, quarantine.read_bytes(), modes=modes)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _info(dossier: Dossier) -> dict[str, Any]:
+    """What ``snapshot.json`` says: hashes, dates, counts, control totals, quarantine, versions and the SQL of each KPI."""
+    read, setting = dossier.tables, dossier.setting
+    everything = dossier.scorecard[(dossier.scorecard["scope"] == "all") & (dossier.scorecard["kpi"] == "revenue")]
+    return {
+        "period": dossier.period.name,
+        "trend": [period.name for period in dossier.trend],
+        "as_of": setting.as_of.isoformat(),
+        "as_of_declared": dossier.params.as_of is not None,
+        "history_from": setting.history_from.isoformat(),
+        "inputs": dict(dossier.tables.inputs),
+        "reconciliation": [{key: _plain(value) for key, value in asdict(item).items()} for item in read.reconciliation],
+        "exclusions": [{key: _plain(value) for key, value in asdict(item).items()} for item in read.exclusions],
+        "quarantine": read.quarantine["reason"].value_counts().to_dict(),
+        "revenue": {row["period"]: _number(row["value"]) for row in everything.to_dict("records")},
+        "notes": list(read.notes),
+        "versions": versions(),
+        "sql": dict(dossier.sql),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of what computes the figures."""
+    return {name: version(name) for name in ("reviewlib", "ibis-framework", "duckdb", "pandas", "numpy", "pyarrow")}
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, int | str) else str(value)
+
+
+def _cut(slicer: Slicer, subjects: Sequence[Subject]) -> dict[str, dict[str, Any]]:
+    """Cut the slices of both audiences, by the names of their files."""
+    cuts = {"rep": slicer.rep, "team": slicer.team}
+    return {
+        slice_name(subject.kind, subject.id, audience): cuts[subject.kind](subject.id, audience)
+        for subject in subjects
+        for audience in AUDIENCES
+    }
+
+
+def _json(path: Path, data: Mapping[str, Any], modes: Modes) -> None:
+    write(path, _text(data), modes=modes)
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False)
