@@ -76,15 +76,19 @@ def test_nothing_changed_nothing_is_made(book: Params, folder: Path) -> None:
     assert {name for name in before if before[name] != after[name]} == {"index.html"}
 
 
-def test_nothing_changed_nothing_heavy_is_loaded(book: Params) -> None:
-    """What computes figures, runs notebooks and draws is loaded where there is something to do, and not before."""
-    heavy = "{'ibis', 'duckdb', 'papermill', 'matplotlib', 'nbconvert'}"
-    said = f"atexit.register(lambda: print({heavy} & {{*sys.modules}}))"
+@pytest.mark.parametrize(
+    ("options", "heavy"),
+    [((), "ibis duckdb lark papermill matplotlib nbconvert"), (("--force",), "ibis duckdb lark matplotlib")],
+    ids=["nothing changed", "nothing frozen"],
+)
+def test_what_is_not_needed_is_not_loaded(book: Params, options: tuple[str, ...], heavy: str) -> None:
+    """What computes figures, runs notebooks and draws is loaded where there is something to do, and nothing for nothing."""
+    said = f"atexit.register(lambda: print('loaded', {set(heavy.split())} & {{*sys.modules}}))"
     code = f"import atexit, sys; from reviewlib.cli import main; {said}; main()"
-    command = [sys.executable, "-c", code, "run", str(book.path), "--period", PERIOD.name]
+    command = [sys.executable, "-c", code, "run", str(book.path), "--period", PERIOD.name, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"0 pages made, {len(ALL)} unchanged" in done.stdout
-    assert done.stdout.splitlines()[-1] == "set()"
+    assert f"{len(ALL)} {'pages made' if options else 'unchanged'}" in done.stdout
+    assert done.stdout.splitlines()[-1] == "loaded set()"
 
 
 def test_what_changed_in_the_crm_is_made_again(book: Params) -> None:

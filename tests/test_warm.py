@@ -67,6 +67,7 @@ CANARY = {
     "frame": "pd.DataFrame({'a': [1.23456789, None], 'b': ['x', 'é']})",
     "error": "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    traceback.print_exc()",
     "kernel": "from ipykernel import ipkernel; from IPython.core import shellapp; print(ipkernel.sys is shellapp.sys is sys)",
+    "waiting": "import asyncio; print(await asyncio.gather(asyncio.sleep(0.01, 'slept'), asyncio.sleep(0, 'and not')))",
     "parallel": "import multiprocessing as m; print(m.get_start_method(), m.current_process(), m.parent_process())",
 }
 #: What no two kernels may draw alike.
