@@ -261,11 +261,11 @@ class _Run:
         if entry.state == "failed" and old:
             entry = replace(entry, files=old.files)  # of the last success; they are still there
         entries[entry.key] = entry
+        if entry.state == "made" and old:
+            self._remove_moved(old, entry, task.job)  # before the log forgets where it was
         # Where the disk is full the manifest, written last, may still find room.
         with contextlib.suppress(OSError):
             manifest.log(self.folder, entry, modes=self._modes)
-        if entry.state == "made" and old:
-            self._remove_moved(old, entry, task.job)
         self.watch.done(entry)
 
     def _remove_moved(self, old: Entry, new: Entry, job: Job) -> None:
@@ -273,7 +273,8 @@ class _Run:
         for place in old.files.keys() - new.files.keys():
             path = self.folder / place
             with contextlib.suppress(OSError):  # what cannot be put aside is not removed
-                if place == old.notebook and job.notebook:
+                # By its name: a failure in between has given the entry the new notebook's place already.
+                if path.suffix == ".ipynb" and job.notebook:
                     self._keep(path, old, job.template, moved_to=job.notebook)
                 path.unlink(missing_ok=True)
 

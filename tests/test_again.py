@@ -236,6 +236,41 @@ def test_whoever_changes_team_is_not_read_about_in_the_old_one(book: Params, fol
     assert found == {"south"}
 
 
+def test_a_run_killed_while_somebody_moves_leaves_nothing_in_the_old_team(
+    book: Params, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the log's line and the removal of the old pages, whichever comes first: the next run ends with both."""
+
+    class KilledError(BaseException):
+        """Nobody catches it."""
+
+    calls: list[str] = []
+
+    def second(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*given: Any, **named: Any) -> Any:
+            entry = next(one for one in given if isinstance(one, manifest.Entry))
+            if entry.subject != "R2" or entry.audience != "manager":
+                return call(*given, **named)
+            calls.append(name)
+            if len(calls) == 2:
+                raise KilledError
+            return call(*given, **named)
+
+        return called
+
+    path = book.root / "params" / "book" / "reps.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("Ben,North,Max Holm", "Ben,South,Mia Stern"), encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setattr(runs._Run, "_remove_moved", second("remove", runs._Run._remove_moved))
+        patched.setattr(manifest, "log", second("log", manifest.log))
+        with pytest.raises(KilledError):
+            run(book)
+    assert sorted(calls) == ["log", "remove"]
+    assert not run(book).failed
+    found = {path.relative_to(folder).parts[0].split("-")[0] for path in folder.rglob("ben*") if "snapshots" not in path.parts}
+    assert found == {"south"}
+
+
 def write_in(notebook: Path, words: str) -> None:
     """Add a cell, as a manager does."""
     nb = nbformat.read(notebook, as_version=4)
@@ -251,11 +286,18 @@ def write_in(notebook: Path, words: str) -> None:
     ],
     ids=["renamed", "another team"],
 )
-def test_what_was_written_in_is_kept_when_its_place_changes(book: Params, folder: Path, now: str, kept: str) -> None:
+@pytest.mark.parametrize("failing", [False, True], ids=["at once", "after a failure"])
+def test_what_was_written_in_is_kept_when_its_place_changes(
+    book: Params, folder: Path, now: str, kept: str, failing: bool
+) -> None:
     """A manager’s own cells outlive another name of the rep beside the new notebook, and another team where neither reads."""
     write_in(next(folder.glob("*/notebooks/ben*.ipynb")), "# Ask about the Tor deal.")
     path = book.root / "params" / "book" / "reps.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("Ben,North,Max Holm", now), encoding="utf-8")
+    if failing:
+        nbformat.write(small_template("rep", "assert rep != 'R2'"), book.root / "notebooks" / "rep_review.ipynb")
+        assert {entry.key for entry in run(book).failed} == {"rep:R2:manager", "rep:R2:rep"}
+        lay_templates(book.root)
     assert "rep:R2:manager" in made(run(book))
     (aside,) = folder.glob(kept)
     assert "Ask about the Tor deal." in aside.read_text(encoding="utf-8")
