@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import itertools
 from pathlib import Path
@@ -31,7 +32,8 @@ def aside(old: Path, new: Path, *, folder: Path) -> Path:
 def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes, to: Path | None = None) -> Path | None:
     """Copy a notebook that will be gone to ``<name>-annotated-<n>.ipynb``, where somebody wrote cells of their own.
 
-    A notebook that was only run and saved holds nothing that is not in the journal; it is not kept.
+    A notebook that was only run and saved holds nothing that is not in the journal; it is not kept. Nor is what lies there
+    already: whoever failed afterwards comes again.
 
     Args:
         notebook: The notebook that an earlier run made.
@@ -52,6 +54,9 @@ def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes, to:
     if hashlib.sha256(content).hexdigest() == known or not _written_in(content, template):
         return None
     beside = to or notebook
+    made = sorted(beside.parent.glob(f"{glob.escape(beside.stem)}-annotated-*.ipynb"))
+    if any(path.read_bytes() == content for path in made):
+        return None
     places = (beside.with_name(f"{beside.stem}-annotated-{number}.ipynb") for number in itertools.count(1))
     place = next(place for place in places if not place.exists())
     files.write(place, content, modes=modes)

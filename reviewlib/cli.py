@@ -67,7 +67,7 @@ def _interruptible() -> Iterator[None]:
         if not (arrived or gone):
             raise
         why = "interrupted, because nobody reads the output any more" if gone else "interrupted"
-        typer.echo(f"reviewlib: {why}; what was finished stays, and the next run goes on from there", err=True)
+        _complain(f"{why}; what was finished stays, and the next run goes on from there")
         raise typer.Exit(130) from None
     finally:
         for which, handler in before.items():
@@ -214,11 +214,17 @@ def main() -> None:
     try:
         app()
     except ReviewError as error:
-        typer.echo(f"reviewlib: {error}", err=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        typer.echo(f"reviewlib: {error.strerror or error}\n  where: {error.filename or 'the disk'}", err=True)
+        _complain(f"{error.strerror or error}\n  where: {error.filename or 'the disk'}")
         sys.exit(2)
+
+
+def _complain(text: str) -> None:
+    """Say on standard error why the command ends; where nobody reads that, the exit code does."""
+    with contextlib.suppress(BrokenPipeError):
+        typer.echo(f"reviewlib: {text}", err=True)
 
 
 def _run(
@@ -235,7 +241,6 @@ def _run(
 
     book = params_file.load(path)
     wanted = [period_of(book, name) for name in periods] or [None]
-    freezing.check_templates(book)
     runs.check(book)
     results = []
     for each in freezing.freeze(book, wanted, reps=reps, teams=teams):

@@ -110,7 +110,7 @@ def move_in(staged: Mapping[Path, Path]) -> None:
     finally:
         discard(staged.values())
     for folder in {path.parent for path in staged}:
-        _sync_folder(folder)
+        sync_folder(folder)
 
 
 def discard(parts: Iterable[Path]) -> None:
@@ -138,7 +138,7 @@ def append_line(path: Path, line: str, *, modes: Modes = PRIVATE) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
     # Without a buffer: what is left in one is written when the file is closed, also behind what was cut off.
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
-        end = _end_of_lines(file)
+        end = end_of_lines(file)
         try:
             file.truncate(end)
             file.seek(end)
@@ -151,10 +151,10 @@ def append_line(path: Path, line: str, *, modes: Modes = PRIVATE) -> None:
             raise
     if new:
         _open_to(path, modes.file, modes.gid)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _end_of_lines(file: BinaryIO) -> int:
+def end_of_lines(file: BinaryIO) -> int:
     """Where the last whole line of a file ends."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - 1))
@@ -201,12 +201,28 @@ def _is_mine(file: Path) -> bool:
 
 
 def make_folder(path: Path, *, modes: Modes = PRIVATE) -> None:
-    """Create a folder and its missing parents with the modes; what exists keeps its own."""
+    """Create a folder and its missing parents with the modes, on disk when this returns; what exists keeps its own."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=modes.folder)
             _open_to(folder, modes.folder, modes.gid)
+            sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk.
+
+    Raises:
+        OSError: That cannot be done.
+    """
+    if sys.platform == "win32":  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_through(path: Path, content: bytes, modes: Modes) -> None:
@@ -222,16 +238,6 @@ def _open_to(path: Path, mode: int, gid: int | None) -> None:
     if sys.platform != "win32" and gid is not None:
         os.chown(path, -1, gid)
     path.chmod(mode)
-
-
-def _sync_folder(folder: Path) -> None:
-    if sys.platform == "win32":  # folders cannot be opened there
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _gid(group: str) -> int:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from reviewlib import locks, standing, starter
-from reviewlib.errors import ParamsError, ReviewError, SubjectError
+from reviewlib import locks, standing
+from reviewlib.errors import ParamsError, SubjectError
 from reviewlib.evidence import kpis, snapshot, sources
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import sentences
@@ -85,26 +84,6 @@ def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Pat
 def sources_period(params: Params) -> Period:
     """The period that a run without ``--period`` takes."""
     return snapshot.default_period(params, sources.read(params).deals)
-
-
-def check_templates(params: Params) -> None:
-    """Check that the notebooks are there and are notebooks; what is in them is looked at before they run.
-
-    Raises:
-        ReviewError: One is missing, or is no notebook.
-    """
-    for kind in starter.NOTEBOOKS:
-        path = starter.notebook(params, kind)
-        try:
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        except FileNotFoundError:
-            raise ReviewError(
-                "the notebook is not there", where=str(path), do="correct the path, or restore the notebook"
-            ) from None
-        except (ValueError, KeyError, TypeError):
-            cells = None
-        if not isinstance(cells, list):
-            raise ReviewError("this is not a notebook", where=str(path), do="restore the notebook")
 
 
 def check_texts(params: Params) -> None:

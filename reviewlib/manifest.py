@@ -2,6 +2,9 @@
 
 A run writes each outcome to ``log.jsonl`` as it comes, and the manifest at its end; ``read`` adds to the manifest what a run
 that was killed has left in the log. The log is never shortened: it tells who was given what, and when it was made.
+
+What both sides have signed is never made again, so its page must not be there without the manifest knowing it: before such a
+page is moved in, the log says what will be there. Where the run ended between the two, ``read`` looks whether it is.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import UnionType
 from typing import Any, Final
@@ -19,12 +22,14 @@ from reviewlib.conversation.entries import About, Head
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
-from reviewlib.files import Modes, append_line
+from reviewlib.files import Modes, append_line, end_of_lines
 from reviewlib.press.jobs import Failure, Job, Outcome
 
 NAME: Final = "manifest.json"
 LOG: Final = "log.jsonl"
-_STATES: Final = ("made", "failed")
+#: The state of a review that is about to be moved in; in the log alone.
+MOVING: Final = "moving"
+_STATES: Final = ("made", "failed", MOVING)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Entry:
         sequence: Up to which entry of the journal it tells.
         head: The hash of that entry.
         sealed: Both sides have signed it, so that it is never made again.
+        left: The sha256 of what lies where the review lay earlier and could not be removed yet, by place.
     """
 
     key: str
@@ -69,6 +75,7 @@ class Entry:
     sequence: int = 0
     head: str | None = None
     sealed: bool = False
+    left: Mapping[str, str] = field(default_factory=dict)
 
 
 _TEXTS: Final = ("key", "kind", "subject", "audience", "snapshot", "state", "page", "problem", "made_at")
@@ -76,7 +83,7 @@ _TEXTS: Final = ("key", "kind", "subject", "audience", "snapshot", "state", "pag
 _KINDS: Final[Mapping[str, type | UnionType]] = {
     **dict.fromkeys(_TEXTS, str),
     **dict.fromkeys(("notebook", "fingerprint", "error", "head"), str | None),
-    "files": dict,
+    **dict.fromkeys(("files", "left"), dict),
     "seconds": int | float,
     "sequence": int,
     "sealed": bool,
@@ -171,9 +178,9 @@ def _entry(row: Any) -> Entry:
     """
     entry = Entry(**row)
     wrong = [name for name, kinds in _KINDS.items() if not isinstance(getattr(entry, name), kinds)]
-    if wrong or not all(isinstance(text, str) for pair in entry.files.items() for text in pair):
+    if wrong or not all(isinstance(text, str) for pair in (*entry.files.items(), *entry.left.items()) for text in pair):
         raise TypeError(f"{', '.join(wrong) or 'files'}: not what belongs there")
-    places = [entry.page, entry.notebook or "", entry.problem, *entry.files]
+    places = [entry.page, entry.notebook or "", entry.problem, *entry.files, *entry.left]
     if outside := [place for place in places if PurePosixPath(place).is_absolute() or ".." in PurePosixPath(place).parts]:
         raise ValueError(f"{outside[0]} is not below the folder of the period")
     if entry.state not in _STATES:
@@ -207,10 +214,7 @@ def _damaged(folder: Path, error: Exception) -> SnapshotError:
 
 def _logged(folder: Path, start: int) -> dict[str, Entry]:
     """Read the lines of the log that the manifest does not hold yet; half a line was left by a run that was killed."""
-    path = folder / LOG
-    if not path.is_file():
-        return {}
-    content = path.read_bytes()
+    content = (folder / LOG).read_bytes()[: logged(folder)] if (folder / LOG).is_file() else b""
     found: dict[str, Entry] = {}
     # Only at line feeds: other ends of lines may stand in names and messages.
     for place, line in enumerate(content[start:].split(b"\n"), start=1):
@@ -222,7 +226,10 @@ def _logged(folder: Path, start: int) -> dict[str, Entry]:
             entry = _entry(row)
         except (TypeError, ValueError) as error:
             raise _damaged_line(folder, content[:start].count(b"\n") + place, error) from None
-        found[entry.key] = entry
+        if entry.state != MOVING:
+            found[entry.key] = entry
+        elif intact(entry, folder):
+            found[entry.key] = replace(entry, state="made")
     return found
 
 
@@ -236,9 +243,12 @@ def _damaged_line(folder: Path, number: int, error: Exception) -> SnapshotError:
 
 
 def logged(folder: Path) -> int:
-    """How many bytes a period's log has."""
+    """How many bytes the whole lines of a period's log have; the next line is written behind them."""
     path = folder / LOG
-    return path.stat().st_size if path.is_file() else 0
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        return end_of_lines(file)
 
 
 def scorecard(folder: Path, frozen: Snapshot) -> str | None:

@@ -161,7 +161,7 @@ def problem_of(params: Params, frozen: Snapshot, job: Job, failure: Failure) -> 
             period=frozen.period,
             where=f"cell {failure.cell} of {job.template.name}" if failure.cell else job.template.name,
             message=f"{failure.error}: {failure.message}",
-            command=f"reviewlib run {job.parameters['params']} --period {frozen.period} {option}",
+            command=f"reviewlib run {shlex.quote(job.parameters['params'])} --period {frozen.period} {option}",
             details=failure.source or "",
             accent=params.theme.accent,
             accent_dark=params.theme.accent_dark,

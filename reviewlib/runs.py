@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -22,7 +21,7 @@ from reviewlib.pages import printing
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.places import pages_of
-from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_address, check_parameters, declared
+from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, cells_of, check_address, check_parameters, declared
 from reviewlib.standing import Standing
 
 if TYPE_CHECKING:
@@ -158,14 +157,11 @@ def check(params: Params) -> None:
     """Look at the notebooks of a workbook before anything is written, as far as that takes no time.
 
     Raises:
-        ReviewError: One cannot be given what a run gives it.
+        ReviewError: One is missing, is no notebook, or cannot be given what a run gives it.
     """
     for kind in starter.NOTEBOOKS:
         path = starter.notebook(params, kind)
-        try:
-            known = declared(json.loads(path.read_text(encoding="utf-8"))["cells"])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ReviewError("this is not a notebook", where=str(path), do="restore the notebook") from None
+        known = declared(cells_of(path))
         check_parameters(dict.fromkeys(["params", kind, "period", "audience"], ""), known, where=str(path))
 
 
@@ -187,7 +183,8 @@ class _Run:
         before = manifest.read(self.folder)
         settled = self._settled(tasks, before)
         kept = {key for key in tasks if key not in settled and self._fresh(tasks[key], before.get(key))}
-        entries = settled | {key: before[key] for key in kept}
+        standing_ = settled | {key: before[key] for key in kept}
+        entries = {key: self._cleared(entry, entry, tasks[key].job) for key, entry in standing_.items()}
         for entry in entries.values():
             self.watch.kept(entry)
         wanted = {key: task for key, task in tasks.items() if key not in entries}
@@ -247,41 +244,66 @@ class _Run:
         def done(outcome: Outcome) -> None:
             self._done(tasks[outcome.job.key], outcome, before.get(outcome.job.key), entries)
 
+        def moving(outcome: Outcome) -> None:
+            origin = tasks[outcome.job.key].origin
+            if origin.closed:
+                entry = manifest.entry_of(outcome, origin, folder=self.folder)
+                manifest.log(self.folder, replace(entry, state=manifest.MOVING), modes=self._modes)
+
         def lay_beside(job: Job) -> Contents:
             if job.notebook:
-                self._keep(job.notebook, before.get(job.key), job.template)
+                known = before[job.key].files if job.key in before else {}
+                self._keep(job.notebook, known.get(self._place(job.notebook)), job.template)
             return self._form(job)
 
-        batch.run([task.job for task in tasks.values()], crew, batch.Press(self._problem, lay_beside, done, self._modes))
+        press = batch.Press(self._problem, lay_beside, moving, done, self._modes)
+        batch.run([task.job for task in tasks.values()], crew, press)
         if remark := crew.remark():
             self.watch.note(remark)
 
     def _done(self, task: _Task, outcome: Outcome, old: Entry | None, entries: dict[str, Entry]) -> None:
         entry = manifest.entry_of(outcome, task.origin, folder=self.folder)
         if entry.state == "failed" and old:
-            entry = replace(entry, files=old.files)  # of the last success; they are still there
-        entries[entry.key] = entry
+            entry = replace(entry, files=old.files, left=old.left)  # of the last success; they are still there
         if entry.state == "made" and old:
-            self._remove_moved(old, entry, task.job)  # before the log forgets where it was
+            entry = self._cleared(old, entry, task.job)  # before the log forgets where it was
+        entries[entry.key] = entry
         # Where the disk is full the manifest, written last, may still find room.
         with contextlib.suppress(OSError):
             manifest.log(self.folder, entry, modes=self._modes)
         self.watch.done(entry)
 
-    def _remove_moved(self, old: Entry, new: Entry, job: Job) -> None:
-        """Remove what an earlier run made at another place: whoever changed team is not read about in the old one."""
-        for place in old.files.keys() - new.files.keys():
-            path = self.folder / place
-            with contextlib.suppress(OSError):  # what cannot be put aside is not removed
-                # By its name: a failure in between has given the entry the new notebook's place already.
-                if path.suffix == ".ipynb" and job.notebook:
-                    self._keep(path, old, job.template, moved_to=job.notebook)
-                path.unlink(missing_ok=True)
+    def _cleared(self, old: Entry, new: Entry, job: Job) -> Entry:
+        """Remove what earlier runs made at other places: whoever changed team is not read about in the old one.
 
-    def _keep(self, notebook: Path, old: Entry | None, template: Path, *, moved_to: Path | None = None) -> None:
+        What cannot be removed stands in the entry, so that the next run tries again.
+        """
+        left = {}
+        for place, known in {**old.files, **old.left}.items():
+            if place in new.files:
+                continue
+            try:
+                self._remove(self.folder / place, known, job)
+            except OSError as error:
+                left[place] = known
+                why = error.strerror or type(error).__name__
+                self.watch.note(f"{place} is an old page’s place and could not be cleared ({why}); the next run tries again")
+        return replace(new, left=left)
+
+    def _remove(self, path: Path, known: str, job: Job) -> None:
+        """Remove a file that an earlier run made; a notebook that somebody wrote into is put aside.
+
+        Raises:
+            OSError: It cannot be removed, or not be put aside.
+        """
+        # By its name: a failure in between has given the entry the new notebook's place already.
+        if path.suffix == ".ipynb" and job.notebook:
+            self._keep(path, known, job.template, moved_to=job.notebook)
+        path.unlink(missing_ok=True)
+
+    def _keep(self, notebook: Path, known: str | None, template: Path, *, moved_to: Path | None = None) -> None:
         """Put a notebook aside that somebody wrote into; that of another team where neither team's manager is given it."""
         aside = None if moved_to is None else annotated.aside(notebook, moved_to, folder=self.folder)
-        known = old.files.get(self._place(notebook)) if old else None
         kept = annotated.keep(notebook, known=known, template=template, modes=self._modes, to=aside)
         if kept and moved_to:
             self.watch.note(f"cells that somebody wrote are in {self._place(kept)}")

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 from rich.console import Console
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 class ReaderGoneError(Exception):
     """Whoever read the output reads no more of it."""
+
+
+class _Console(Console):
+    """Standard error; where nobody reads it any more, a run goes on in silence: what it makes is what counts."""
+
+    def on_broken_pipe(self) -> None:
+        """Be silent from now on."""
+        self.quiet = True
+        _close_for_good(sys.stderr)
 
 
 class _Rate(ProgressColumn):
@@ -88,7 +97,7 @@ class Shown(Watch):
 @contextlib.contextmanager
 def progress(title: str, *, as_json: bool) -> Iterator[Shown]:
     """Show the progress of a run."""
-    console = Console(stderr=True)
+    console = _Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -119,7 +128,11 @@ def _say(text: str) -> None:
     try:
         typer.echo(text)
     except BrokenPipeError:
-        # What could not be written would be tried again when the process ends.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_for_good(sys.stdout)
         raise ReaderGoneError from None
+
+
+def _close_for_good(stream: TextIO) -> None:
+    """Let a stream whose other end is closed lead nowhere: what could not be written would be tried again at the end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import json
 import os
@@ -18,7 +19,7 @@ from lightbook import ALL, PERIOD, lay_templates, light_workbook, small_template
 from nbformat.v4 import new_code_cell
 from workbooks import changed
 
-from reviewlib import freezing, locks, manifest, params_file, runs, standing
+from reviewlib import files, freezing, locks, manifest, params_file, runs, standing
 from reviewlib.conversation import records
 from reviewlib.conversation.entries import About
 from reviewlib.errors import BusyError
@@ -248,7 +249,7 @@ def test_a_run_killed_while_somebody_moves_leaves_nothing_in_the_old_team(
 
     def second(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def called(*given: Any, **named: Any) -> Any:
-            entry = next(one for one in given if isinstance(one, manifest.Entry))
+            entry = [one for one in given if isinstance(one, manifest.Entry)][-1]
             if entry.subject != "R2" or entry.audience != "manager":
                 return call(*given, **named)
             calls.append(name)
@@ -261,7 +262,7 @@ def test_a_run_killed_while_somebody_moves_leaves_nothing_in_the_old_team(
     path = book.root / "params" / "book" / "reps.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("Ben,North,Max Holm", "Ben,South,Mia Stern"), encoding="utf-8")
     with monkeypatch.context() as patched:
-        patched.setattr(runs._Run, "_remove_moved", second("remove", runs._Run._remove_moved))
+        patched.setattr(runs._Run, "_cleared", second("remove", runs._Run._cleared))
         patched.setattr(manifest, "log", second("log", manifest.log))
         with pytest.raises(KilledError):
             run(book)
@@ -271,10 +272,46 @@ def test_a_run_killed_while_somebody_moves_leaves_nothing_in_the_old_team(
     assert found == {"south"}
 
 
-def write_in(notebook: Path, words: str) -> None:
+class Noted(runs.Watch):
+    """Remember the remarks."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_what_cannot_be_removed_is_removed_by_a_later_run(book: Params, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an old page cannot be removed the run says so, and every later one tries again, though it makes nothing."""
+    path = book.root / "params" / "book" / "reps.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("Ben,North,Max Holm", "Ben,South,Mia Stern"), encoding="utf-8")
+    unlink = Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.name.startswith("ben") and "north" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    (frozen,) = freezing.freeze(book, [PERIOD])
+    old = sorted(path.relative_to(folder).as_posix() for path in folder.glob("north*/**/ben*"))
+    for again in (False, True):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "unlink", refused)
+            watch = Noted()
+            result = runs.run(book, frozen, watch=watch)
+            assert bool(result.made) is not again
+            assert sorted(note.split()[0] for note in watch.notes) == old
+            assert "Permission denied" in watch.notes[0]
+    assert run(book).kept == ALL
+    assert not list(folder.glob("north*/**/ben*"))
+    assert not any(entry.left for entry in manifest.read(folder).values())
+
+
+def write_in(notebook: Path, words: str, *, id: str = "mine") -> None:
     """Add a cell, as a manager does."""
     nb = nbformat.read(notebook, as_version=4)
-    nb.cells.append(new_code_cell(words, id="mine"))
+    nb.cells.append(new_code_cell(words, id=id))
     nbformat.write(nb, notebook)
 
 
@@ -322,6 +359,28 @@ def test_a_notebook_that_somebody_wrote_in_is_put_aside(book: Params, folder: Pa
     assert "Tor deal" not in notebook.read_text(encoding="utf-8")
     assert made(run(book, force=True)) == ALL
     assert aside.is_file()
+
+
+def test_what_is_put_aside_already_is_not_put_aside_again(book: Params, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook that was put aside before its review failed to be moved in is there once, also after several failures."""
+    notebook = next(folder.glob("*/notebooks/ada*.ipynb"))
+    write_in(notebook, "# Ask about the Tor deal.")
+    move_in = files.move_in
+
+    def refused(staged: dict[Path, Path]) -> None:
+        if notebook in staged:
+            raise PermissionError(errno.EACCES, "Permission denied", str(notebook))
+        move_in(staged)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "move_in", refused)
+        for _ in range(2):
+            assert {entry.key for entry in run(book, reps=("R1",)).failed} == {"rep:R1:manager"}
+    assert [path.name.rsplit("-", 1)[1] for path in notebook.parent.glob("ada*-annotated-*")] == ["1.ipynb"]
+    write_in(notebook, "# And about the other one.", id="other")
+    assert made(run(book)) == {"rep:R1:manager"}
+    found = {path.name.rsplit("-", 1)[1]: path.read_text(encoding="utf-8") for path in notebook.parent.glob("ada*-annotated-*")}
+    assert {name: "the other one" in text for name, text in found.items()} == {"1.ipynb": False, "2.ipynb": True}
 
 
 def test_a_period_is_held_by_one_run(book: Params, folder: Path) -> None:

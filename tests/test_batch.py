@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -19,8 +20,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from reviewlib.errors import ReviewError
-from reviewlib.press import batch, crews, export
-from reviewlib.press.jobs import Failure, Job, Outcome, Render, Settings
+from reviewlib.press import batch, crews, export, work
+from reviewlib.press.jobs import Failure, Job, Made, Outcome, Render, Settings
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 SHOW = "from IPython.display import HTML\nHTML(f'<p>{rep} {period}</p>')"
@@ -323,12 +324,56 @@ def test_an_interrupt_waits_until_a_job_is_settled(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins with none
     try:
         with crews.threads(Settings(60, render), workers=1) as crew, pytest.raises(KeyboardInterrupt):
-            batch.run([one], crew, batch.Press(problem, interrupted, told.append))
+            batch.run([one], crew, batch.Press(problem, interrupted, on_done=told.append))
     finally:
         signal.signal(signal.SIGINT, before)
     assert [outcome.failure for outcome in told] == [None]
     assert one.page.exists()
     assert not one.problem.exists()
+
+
+def test_a_second_interrupt_waits_until_the_run_has_stopped(tmp_path: Path) -> None:
+    """Whoever interrupts twice does not lose what came through meanwhile: it is published and told."""
+    jobs = [job(tmp_path, name, tmp_path / "none") for name in ("one", "two")]
+    told: list[str] = []
+
+    def interrupt(outcome: Outcome) -> None:
+        told.append(outcome.job.key)
+        if len(told) == 1:
+            pool.shutdown()  # both are made
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    pool = ThreadPoolExecutor(2)
+    crew = crews.Crew(pool, lambda job: Made({}, {}, None, 0.0), lambda: signal.raise_signal(signal.SIGINT), lambda: None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            batch.run(jobs, crew, batch.Press(problem, on_done=interrupt))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert sorted(told) == ["one", "two"]
+
+
+LATER = """import sys, time
+sys.stdout.flush_timeout = sys.stderr.flush_timeout = 0.1
+get_ipython().kernel.iopub_thread.schedule(lambda: time.sleep(6))
+print('came late')"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "failure"), [(30, None), (1, "Timeout: the output of the cell did not arrive")], ids=["in time", "too late"]
+)
+def test_output_that_comes_late_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, failure: str | None
+) -> None:
+    """A cell that is done before its output arrives is in the notebook with it, or the job has failed; never without."""
+    monkeypatch.setattr(work, "_LATE", limit)
+    one = job(tmp_path, "late", template(tmp_path, "late", LATER, SHOW))
+    found = run([one], timeout=60)["late"].failure
+    assert (found and f"{found.error}: {found.message}") == failure
+    if failure is None:
+        assert one.notebook
+        assert "came late" in one.notebook.read_text(encoding="utf-8")
 
 
 def test_kernels_side_by_side_do_not_mix(tmp_path: Path) -> None:
@@ -369,7 +414,15 @@ def test_two_jobs_for_one_file_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "not there"), ("not json", "not a notebook"), ("{}", "not a notebook")]
+    ("content", "message"),
+    [
+        (None, "not there"),
+        ("not json", "not a notebook"),
+        ("{}", "not a notebook"),
+        ('{"cells": [], "metadata": [], "nbformat": 4, "nbformat_minor": 5}', "not a notebook"),
+        ('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": "x"}', "not a notebook"),
+        ('{"cells": ["x"], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "not a notebook"),
+    ],
 )
 def test_a_template_that_is_no_notebook_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
     """A missing or unreadable template is named before anything runs."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from commands import Run
-from lightbook import lay_edition, light_workbook
+from lightbook import ALL, lay_edition, light_workbook
 from workbooks import workbook
 
 from reviewlib.cli import app
@@ -75,6 +75,12 @@ def untagged(folder: Path) -> None:
         (folder / "notebooks" / name).write_text(text.replace('"parameters"', '"other"') if "team" in name else text)
 
 
+def notebook(folder: Path, text: str) -> None:
+    """Lay a notebook of reps that holds this text."""
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks" / "rep_review.ipynb").write_text(text, encoding="utf-8")
+
+
 ALL_OFF = {key: {"off": True} for key in MAIN}
 #: What is wrong, how it comes about, further arguments, and words that the message must hold.
 BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] = {
@@ -96,13 +102,14 @@ BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] 
     "a binary params file": (
         lambda d: (d / "params/book.yaml").write_bytes(bytes(range(256))) and None, (), ("book.yaml",)),
     "a missing params file": (lambda d: (d / "params/book.yaml").unlink(), (), ("book.yaml",)),
-    "a notebook that is none": (
-        lambda d: (d / "notebooks").mkdir() or ((d / "notebooks/rep_review.ipynb").write_text("{broken") and None),
-        (), ("not a notebook", "rep_review.ipynb")),
+    "a notebook that is none": (lambda d: notebook(d, "{broken"), (), ("not a notebook", "rep_review.ipynb")),
     "a notebook without parameters": (untagged, (), ("parameters", "team_review.ipynb")),
-    "a notebook of odd cells": (
-        lambda d: (d / "notebooks").mkdir() or ((d / "notebooks/rep_review.ipynb").write_text('{"cells": [1]}') and None),
-        (), ("not a notebook", "rep_review.ipynb")),
+    "a notebook of odd cells": (lambda d: notebook(d, '{"cells": [1]}'), (), ("not a notebook", "rep_review.ipynb")),
+    "a notebook with odd metadata": (
+        lambda d: notebook(d, '{"cells": [], "metadata": []}'), (), ("not a notebook", "metadata", "rep_review.ipynb")),
+    "a notebook of an odd version": (
+        lambda d: notebook(d, '{"cells": [], "nbformat_minor": "x"}'), (),
+        ("not a notebook", "nbformat_minor", "rep_review.ipynb")),
     "no scheduler's address": (lambda d: None, ("--scheduler", "nonsense"), ("nonsense", "tcp://HOST:PORT")),
     "time without end": (lambda d: None, ("--timeout", "inf"), ("inf seconds", "--timeout", "86400")),
     "more than a day": (lambda d: None, ("--timeout", "1e300"), ("--timeout", "86400")),
@@ -354,3 +361,32 @@ def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     said = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert said.returncode == 2, said.stderr
     assert said.stderr.startswith("reviewlib: It went on.")
+
+
+def test_progress_that_nobody_reads_ends_nothing(tmp_path: Path) -> None:
+    """Where standard error was closed, every review is made and every row is printed."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    command = [sys.executable, "-m", "reviewlib", "run", str(tmp_path / "params" / "book.yaml"), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stderr.close()
+        rows = [json.loads(line) for line in process.stdout]
+    assert process.returncode == 0
+    assert {row["key"] for row in rows if row["state"] == "made"} == ALL
+
+
+def test_whoever_reads_nothing_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    """With both outputs closed a run that cannot print its rows still ends like an interrupted one, and bad input as such."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    path = tmp_path / "params" / "book.yaml"
+    for arguments, code in ((["--json"], 130), (["--rep", "R9"], 2)):
+        command = [sys.executable, "-m", "reviewlib", "run", str(path), *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            process.stderr.close()
+        assert process.returncode == code

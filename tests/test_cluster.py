@@ -309,6 +309,28 @@ def test_a_scheduler_that_goes_ends_the_run(own: Cluster, book: Params) -> None:
     own.close()
 
 
+def test_a_scheduler_that_hangs_ends_the_run(own: Cluster, book: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that keeps its connections and answers no more is given up like one that is gone."""
+    monkeypatch.setattr(cluster, "ANSWER", 1.0)
+    lay(book.root, HANG)
+    address, job = own.start().address, a_job(book.root)
+    own.add()
+    assert own.scheduler
+    began = 0.0
+    with cluster.workers(settings(), jobs=[job], address=address, patience=5, alone=2) as crew:
+        future = crew.executor.submit(crew.make, job)
+        until((book.root / "ran.txt").exists)
+        own.scheduler.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(CancelledError) as caught:
+            future.result(60)
+        with pytest.raises(ReviewError, match="The cluster was lost"):
+            crew.blame(caught.value)
+        crew.stop()
+    own.scheduler.send_signal(signal.SIGCONT)
+    assert time.monotonic() - began < 60
+
+
 def test_an_interrupt_leaves_nothing_running(pair: Cluster, book: Params) -> None:
     """Interrupted, kernels and warm processes of all workers end at once, finished reviews stay, the workers live."""
     lay(book.root, "if rep > 'R0':\n    import time\n    time.sleep(600)")  # R0 is who the warm process tries

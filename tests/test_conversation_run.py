@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from nbformat.v4 import new_code_cell
 from postgres import Server
 from workbooks import changed, workbook
 
-from reviewlib import conduct, freezing, handout, manifest, runs, standing, starter, verifying
+from reviewlib import conduct, files, freezing, handout, manifest, publishing, runs, standing, starter, verifying
 from reviewlib.conversation import people, records
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.errors import JournalError, NotAllowedError, ReviewError
@@ -276,6 +279,56 @@ def test_a_signed_page_that_the_manifest_forgot_is_left_alone(book: Book) -> Non
         assert {one.key for one in result.failed} == {"rep:R1:rep", "rep:R1:manager"}
         assert "manifest does not know" in str(result.failed[0].error)
         assert (book.folder / entry.page).read_bytes() == signed
+
+
+class KilledError(BaseException):
+    """Nobody catches it."""
+
+
+def killed(folder: Path, entry: manifest.Entry, *, modes: files.Modes) -> None:
+    """The process ends before the line is written that says that a review is in place."""
+    if entry.state != manifest.MOVING:
+        raise KilledError
+    manifest_log(folder, entry, modes=modes)
+
+
+def full(folder: Path, entry: manifest.Entry, *, modes: files.Modes) -> None:
+    """The disk is full from then on."""
+    if entry.state != manifest.MOVING:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    manifest_log(folder, entry, modes=modes)
+
+
+def full_before(folder: Path, entry: manifest.Entry, *, modes: files.Modes) -> None:
+    """The disk is full already."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+manifest_log = manifest.log
+
+
+@pytest.mark.parametrize(("trouble", "there"), [(killed, {1, 2}), (full, {2}), (full_before, {0})])
+def test_a_signed_page_is_known_wherever_the_run_ends_that_makes_it(
+    book: Book, monkeypatch: pytest.MonkeyPatch, trouble: Callable[..., None], there: set[int]
+) -> None:
+    """Signed before its first run, and that run ends in the middle: the next one keeps what is there and makes the rest."""
+    book.release()
+    book.sign()
+    with monkeypatch.context() as patched:
+        patched.setattr(manifest, "log", trouble)
+        patched.setattr(publishing, "publish", lambda *given: None)
+        with contextlib.suppress(KilledError):
+            book.run()
+    pages = {path: path.read_bytes() for path in book.folder.glob("*/*/ada*.html")}
+    assert len(pages) in there
+    result = book.run()
+    assert not result.failed
+    assert len(result.made) == 2 - len(pages)
+    assert {path: path.read_bytes() for path in pages} == pages
+    known = [entry for entry in manifest.read(book.folder).values() if entry.sealed and entry.state == "made"]
+    assert len(known) == 2
+    assert not book.run().made
+    assert verifying.verify(book.params).problems == ()
 
 
 def test_an_amendment_that_stays_with_the_manager_stays_there(book: Book, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,32 @@ def test_a_place_in_the_log_that_there_cannot_be_is_a_damaged_manifest(frozen: S
     (tmp_path / "log.jsonl").write_text("", encoding="utf-8")
     with pytest.raises(SnapshotError, match="The manifest is damaged"):
         manifest.read(tmp_path)
+
+
+def test_half_a_line_of_the_log_hides_no_later_one(frozen: Snapshot, tmp_path: Path) -> None:
+    """What a run that was killed left of a line is cut off by the next one, whose lines are read whatever the manifest says."""
+    manifest.log(tmp_path, entry(frozen, "R1"), modes=PRIVATE)
+    for half in (b'{"key": "rep:R2:man', json.dumps(asdict(entry(frozen, "R2"))).encode()):
+        with (tmp_path / "log.jsonl").open("ab") as file:
+            file.write(half)
+        assert set(manifest.read(tmp_path)) == {"rep:R1:manager"}
+        text = manifest.text("book", frozen, [entry(frozen, "R1")], {}, log=manifest.logged(tmp_path))
+        (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+    manifest.log(tmp_path, entry(frozen, "R2"), modes=PRIVATE)
+    assert set(manifest.read(tmp_path)) == {"rep:R1:manager", "rep:R2:manager"}
+
+
+def test_what_was_being_moved_in_counts_where_it_is_there(frozen: Snapshot, tmp_path: Path) -> None:
+    """A run that ended between the line that announces a review and the next: its files tell which of the two came about."""
+    before = entry(frozen, "R1")
+    page = tmp_path / before.page
+    page.write_text("signed", encoding="utf-8")
+    told = replace(before, state=manifest.MOVING, files={before.page: hashlib.sha256(b"signed").hexdigest()}, sealed=True)
+    manifest.log(tmp_path, before, modes=PRIVATE)
+    manifest.log(tmp_path, told, modes=PRIVATE)
+    assert manifest.read(tmp_path) == {before.key: replace(told, state="made")}
+    page.write_text("of last time", encoding="utf-8")
+    assert manifest.read(tmp_path) == {before.key: before}
 
 
 def test_only_line_feeds_end_a_line_of_the_log(frozen: Snapshot, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name
 from reviewlib.evidence.slices import Slicer, identity
 from reviewlib.evidence.subjects import Subject, team_folder
-from reviewlib.files import Modes, alone, make_folder, slug, write, write_all
+from reviewlib.files import Modes, alone, make_folder, slug, sync_folder, write, write_all
 
 _LOCK: Final = ".snapshots.lock"  # beside the folder of the snapshots
 
@@ -43,6 +43,7 @@ def write_snapshot(dossier: Dossier, subjects: Sequence[Subject], folder: Path, 
         try:
             _write_snapshot(dossier, subjects, folder.name, part, modes)
             part.rename(folder)
+            sync_folder(folder.parent)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 

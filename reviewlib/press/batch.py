@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
-from pathlib import Path
 
 from reviewlib import files
 from reviewlib.errors import ReviewError
@@ -34,12 +33,14 @@ class Press:
     Args:
         problem: Makes the page about a failure.
         beside: Makes what belongs beside a page and moves in together with it, by place.
+        on_moving: Told of each outcome before its files are moved in; where it raises, they are not, and the job has failed.
         on_done: Told of each outcome, in the caller's thread.
         modes: Who may read what is written.
     """
 
     problem: Callable[[Job, Failure], str]
     beside: Callable[[Job], Contents] = _nothing
+    on_moving: Callable[[Outcome], None] = lambda outcome: None
     on_done: Callable[[Outcome], None] = lambda outcome: None
     modes: files.Modes = files.PRIVATE
 
@@ -51,24 +52,27 @@ def run(jobs: Sequence[Job], crew: Crew, press: Press) -> tuple[Outcome, ...]:
     stopped, and what was finished stays and is told.
     """
     done: dict[Future[Made], Outcome] = {}
-    futures = {crew.executor.submit(crew.make, job): job for job in jobs}
+    futures: dict[Future[Made], Job] = {}
     try:
+        for job in jobs:
+            futures[crew.executor.submit(crew.make, job)] = job
         for future in as_completed(futures):
             with _undisturbed():
                 done[future] = _settle(futures[future], _made(future, crew), press)
                 press.on_done(done[future])
     except BaseException:
-        for future in futures:
-            future.cancel()
-        crew.stop()
-        _settle_finished(futures, done, crew, press)
+        with _undisturbed():
+            for future in futures:
+                future.cancel()
+            crew.stop()
+            _settle_finished(futures, done, crew, press)
         raise
     return tuple(done[future] for future in futures)
 
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put off an interrupt until what was begun is finished, so that a job is settled wholly or not at all."""
+    """Put off an interrupt until what was begun is finished: a job is settled wholly or not at all, a run stopped once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -104,30 +108,30 @@ def _made(future: Future[Made], crew: Crew) -> Made:
 def _settle(job: Job, made: Made, press: Press) -> Outcome:
     """Move in what was made of a job, or report why there is nothing."""
     failure = made.failure
-    hashes = dict(made.hashes)
     if failure is None:
         try:
-            hashes |= _publish(job, made, press)
+            return _publish(job, made, press)
         except Exception as error:  # noqa: BLE001 - whatever one job runs into must not stop the others
             files.discard(made.staged.values())
             failure = Failure(None, None, type(error).__name__, without_folders(str(error)))
-    if failure is not None:
-        # The outcome names the failure in any case, also where the disk is full or the page cannot be made.
-        with contextlib.suppress(Exception):
-            files.write(job.problem, press.problem(job, failure), modes=press.modes)
-        return Outcome(job, failure, made.seconds)
-    return Outcome(job, None, made.seconds, hashes)
+    # The outcome names the failure in any case, also where the disk is full or the page cannot be made.
+    with contextlib.suppress(Exception):
+        files.write(job.problem, press.problem(job, failure), modes=press.modes)
+    return Outcome(job, failure, made.seconds)
 
 
-def _publish(job: Job, made: Made, press: Press) -> dict[Path, str]:
-    """Move a job's files in, with what belongs beside them; returns the hashes of the latter."""
+def _publish(job: Job, made: Made, press: Press) -> Outcome:
+    """Move a job's files in, with what belongs beside them."""
     lost = [place.name for place, part in made.staged.items() if not part.is_file()]
     if lost:
         raise FileNotFoundError(f"the worker wrote {', '.join(lost)} where this machine cannot see it; is the folder shared?")
     beside = press.beside(job)
+    hashes = {place: sha256(content) for place, content in beside.items()}
+    outcome = Outcome(job, None, made.seconds, {**made.hashes, **hashes})
+    press.on_moving(outcome)
     files.move_in({**files.stage(beside, modes=press.modes), **made.staged})
     job.problem.unlink(missing_ok=True)
-    return {place: sha256(content) for place, content in beside.items()}
+    return outcome
 
 
 def check(jobs: Sequence[Job]) -> None:

@@ -11,6 +11,7 @@ import functools
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 PATIENCE: Final = 15.0
 #: Seconds without any worker after which a run is given up; a cluster that grows on demand may take a while.
 ALONE: Final = 300.0
+#: Seconds that a cluster has to answer a question; one that hangs with its connection open never does.
+ANSWER: Final = 60.0
 _LOOK: Final = 2.0
 
 
@@ -145,9 +148,9 @@ def _first_workers(client: Client, address: str, patience: float) -> set[str]:
 def _known(client: Client) -> set[str]:
     """The addresses of the workers that the scheduler has now."""
     with contextlib.suppress(Exception):  # a scheduler that is gone has none
-        if client.status != "running":
+        if client.status != "running" or client.scheduler is None:
             return set()
-        return set(client.scheduler_info(n_workers=-1)["workers"])
+        return set(client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER)["workers"])
     return set()
 
 
@@ -195,10 +198,14 @@ def _lacking(look: Any, text: str) -> tuple[str, str | None] | None:
 
 def _everywhere(client: Client, function: Any, *given: Any) -> Mapping[str, Any]:
     """Call a function in every worker, beside its jobs; by address, what it returned or raised; nothing from a lost cluster."""
+
+    async def ask() -> Any:
+        return await client.run(function, *given, on_error="return")
+
     if client.status != "running":
         return {}  # it would try for long to reach whoever is gone
     try:
-        return dict(client.run(function, *given, on_error="return"))
+        return dict(client.sync(ask, callback_timeout=ANSWER))
     except Exception:  # noqa: BLE001 - the cluster may be gone, or the client closed
         return {}
 
@@ -209,11 +216,13 @@ def _watched(client: Client, alone: float) -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
-        without = 0.0
+        seen = time.monotonic()
         while not over.wait(_LOOK):
-            without = 0.0 if _known(client) else without + _LOOK
-            if without >= alone:
-                client.close()
+            if _known(client):
+                seen = time.monotonic()
+            elif time.monotonic() - seen >= alone:
+                with contextlib.suppress(Exception):  # a scheduler that hangs takes no leave either
+                    client.close()
                 return
 
     thread = threading.Thread(target=watch, name="cluster", daemon=True)

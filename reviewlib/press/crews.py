@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,28 +44,10 @@ def threads(settings: Settings, *, workers: int) -> Iterator[Crew]:
         ReviewError: The system does not let so many run.
     """
     with Kernels(warm=settings.warm, memory=settings.memory, at_once=workers) as kernels:
-        with _no_grammar():
-            from reviewlib.press.work import Station  # takes long, and the warm process gets ready meanwhile
+        from reviewlib.press.work import Station  # takes long, and the warm process gets ready meanwhile
 
         with Station(settings, kernels) as station, ThreadPoolExecutor(workers, thread_name_prefix="press") as pool:
             try:
                 yield Crew(pool, station.make, station.stop, lambda: kernels.cold_because)
             finally:
                 station.stop()
-
-
-@contextlib.contextmanager
-def _no_grammar() -> Iterator[None]:
-    """Keep jsonschema, which nbformat imports, from building its grammar of international addresses.
-
-    That takes longer than all the rest, and the schema of notebooks says nothing of addresses.
-    """
-    name = "rfc3987_syntax"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails, which jsonschema allows for
-    try:
-        yield
-    finally:
-        del sys.modules[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -123,6 +124,29 @@ def check_address(address: str) -> None:
     """
     if not _ADDRESS.fullmatch(address):
         raise ReviewError("This is no scheduler's address.", where="--scheduler", found=address, do="Write tcp://HOST:PORT.")
+
+
+def cells_of(path: Path) -> list[Mapping[str, Any]]:
+    """Read the cells of a notebook's JSON, which is looked at as far as that takes no time.
+
+    Raises:
+        ReviewError: It is not there, or is no notebook.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        cells: list[Mapping[str, Any]] = data["cells"]
+        sound = {"nbformat": int, "nbformat_minor": int, "metadata": dict, "cells": list}
+        wrong = [name for name, kind in sound.items() if not isinstance(data.get(name, kind()), kind)]
+        wrong += [f"cell {number}" for number, cell in enumerate(cells, start=1) if not isinstance(cell, dict)]
+    except FileNotFoundError:
+        raise ReviewError(
+            "the notebook is not there", where=str(path), do="correct the path, or restore the notebook"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        wrong = [f"{type(error).__name__}: {str(error)[:80]}"]
+    if wrong:
+        raise ReviewError("this is not a notebook", where=str(path), found=", ".join(wrong[:3]), do="restore the notebook")
+    return cells
 
 
 def declared(cells: Iterable[Mapping[str, Any]]) -> set[str]:

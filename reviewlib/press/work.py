@@ -7,6 +7,7 @@ import copy
 import gc
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,28 +15,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-import nbformat
-import papermill
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
-from papermill.engines import papermill_engines
-from papermill.exceptions import PapermillExecutionError
-from papermill.execute import raise_for_execution_errors
-from papermill.parameterize import parameterize_notebook
-
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.clean import clean, without_folders
 from reviewlib.press.client import OutputLimitError
+from reviewlib.press.imports import without_grammar
 from reviewlib.press.inspection import inspect_page
 from reviewlib.press.jobs import Failure, Job, Made, Settings
 from reviewlib.press.kernels import Kernels
+
+with without_grammar():
+    import nbformat
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbformat import NotebookNode
+    from papermill.engines import papermill_engines
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import raise_for_execution_errors
+    from papermill.parameterize import parameterize_notebook
 
 _LOGGERS = ("papermill", "papermill.translators", "traitlets", "asyncio")
 #: How often a job whose kernel died is begun.
 _TRIES: Final = 2
 #: How the client's messages begin where a kernel died while it started, for which it has no error of its own.
 _NOT_STARTED: Final = ("Kernel died", "Kernel didn't respond")
+#: Seconds after a cell's end in which its last output must have come.
+_LATE: Final = 30
 #: Seconds below which no cell is asked to be done.
 _SHORTEST: Final = 0.1
 
@@ -136,6 +141,8 @@ class Station:
                 progress_bar=False,
                 autosave_cell_every=0,
                 timeout_func=left,
+                iopub_timeout=min(_LATE, math.ceil(self.settings.timeout)),
+                raise_on_iopub_timeout=True,  # else the notebook would go on without that output
                 record_timing=False,
                 store_widget_state=False,
                 shutdown_kernel="immediate",  # it has nothing to save
@@ -149,7 +156,8 @@ class Station:
             failure = _failure(error.cell_index, error.source, error.ename, error.evalue, folder=_folder(job))
             raise NotAcceptedError(failure) from error
         except CellTimeoutError as error:
-            message = f"not done after {self.settings.timeout:g} seconds"
+            over = time.monotonic() > until[0] - _SHORTEST
+            message = f"not done after {self.settings.timeout:g} seconds" if over else "the output of the cell did not arrive"
             raise NotAcceptedError(_failure(*last[-1], "Timeout", message)) from error
         except OutputLimitError as error:
             raise NotAcceptedError(_failure(*last[-1], "OutputLimit", str(error))) from error
@@ -204,7 +212,9 @@ def load_template(path: Path) -> NotebookNode:
         raise ReviewError(
             "the notebook is not there", where=str(path), do="correct the path, or restore the notebook"
         ) from None
-    except (ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # nbformat meets in a damaged file whatever it did not expect
         raise ReviewError(
             "this is not a notebook", where=str(path), found=str(error)[:200], do="restore the notebook"
         ) from error
