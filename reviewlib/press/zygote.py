@@ -28,6 +28,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, cast
 
+from reviewlib.press.habits import Habits
 from reviewlib.press.warmup import Warm, warm_up
 
 #: Bytes of one packet, and descriptors that come with a request: standard input, output, error and the pipe for the exit code.
@@ -73,6 +74,7 @@ def _serve(line: socket.socket, warm: Warm) -> None:
     """Fork on request and pass exit codes on, until the other side is gone."""
     parent = os.pidfd_open(os.getppid())
     children: dict[int, tuple[int, int]] = {}
+    habits = Habits()
     poll = select.poll()
     for descriptor in (line.fileno(), parent):
         poll.register(descriptor, select.POLLIN)
@@ -87,28 +89,30 @@ def _serve(line: socket.socket, warm: Warm) -> None:
                 packet, descriptors, _, _ = socket.recv_fds(line, PACKET, DESCRIPTORS)
                 if not packet:
                     return
-                _answer(line, Request(**json.loads(packet)), descriptors, warm, children, poll)
+                habits.look(next((pid for pid, _ in children.values()), None))
+                pid = _answer(line, Request(**json.loads(packet)), descriptors, warm, habits)
+                if pid is not None:
+                    ended = os.pidfd_open(pid)
+                    children[ended] = (pid, descriptors[-1])
+                    poll.register(ended, select.POLLIN)
 
 
-def _answer(
-    line: socket.socket,
-    request: Request,
-    descriptors: list[int],
-    warm: Warm,
-    children: dict[int, tuple[int, int]],
-    poll: select.poll,
-) -> None:
+def _answer(line: socket.socket, request: Request, descriptors: list[int], warm: Warm, habits: Habits) -> int | None:
+    """Fork a kernel and say so; return its process id, None where it could not be forked."""
+
+    def kernel() -> None:
+        habits.copy()
+        _be_kernel(request, descriptors, warm)
+
     try:
-        pid = in_child(lambda: _be_kernel(request, descriptors, warm))
+        pid = in_child(kernel)
     except OSError as error:
         _send(line, {"failed": f"no process could be forked: {error.strerror}"})
         _close(descriptors)
-        return
-    ended = os.pidfd_open(pid)
-    children[ended] = (pid, descriptors[-1])
-    poll.register(ended, select.POLLIN)
+        return None
     _close(descriptors[:-1])
     _send(line, {"pid": pid})
+    return pid
 
 
 def _bury(ended: int, pid: int, told: int) -> None:

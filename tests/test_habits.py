@@ -1,0 +1,85 @@
+"""What kernels write to is copied for the next one in one go: learned from one process, and done in another."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from reviewlib.press import habits
+from reviewlib.press.habits import Habits
+
+#: Fork one process that writes to a part of what it shares, learn from it, and count the faults of writing in a second one.
+LEARN = """
+import mmap, os, resource, sys
+from reviewlib.press.habits import Habits
+
+MIB = 1 << 20
+shared = mmap.mmap(-1, 24 * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+shared.write(b"x" * 24 * MIB)
+
+def touch(first, last):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for place in range(first * MIB, last * MIB, mmap.PAGESIZE):
+        shared[place : place + 1] = b"y"
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+learned = Habits()
+for _ in range(4):
+    learned.look(None)
+told, tell = os.pipe()
+held, hold = os.pipe()
+writer = os.fork()
+if not writer:
+    os.close(hold)
+    touch(8, 12)
+    os.write(tell, b".")
+    os.read(held, 1)
+    os._exit(0)
+os.read(told, 1)
+learned.look(writer)
+os.close(hold)
+os.waitpid(writer, 0)
+learned.look(writer)  # it is gone
+if not os.fork():
+    learned.copy()
+    print(touch(8, 12), touch(16, 20), shared[8 * MIB : 8 * MIB + 1], shared[0:1], flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="there are no warm kernels without it")
+def test_what_one_wrote_to_is_copied_for_the_next() -> None:
+    """The second process meets no page that the first one wrote to, every other one, and finds in them what was there."""
+    done = subprocess.run([sys.executable, "-c", LEARN], capture_output=True, text=True, check=True)
+    learned, other, written, kept = done.stdout.split()
+    pages = 4 * (1 << 20) // os.sysconf("SC_PAGESIZE")
+    assert int(learned) < pages / 20
+    assert int(other) > pages * 0.9
+    assert (written, kept) == ("b'y'", "b'x'")
+
+
+def test_nothing_is_learned_from_nobody() -> None:
+    """Without kernels, from one that has ended, and after enough of them, nothing is looked at and nothing copied."""
+    learned = Habits()
+    for _ in range(5):
+        learned.look(None)
+    learned.look(1 << 22)  # no process has this number
+    for _ in range(habits.LOOKS):
+        learned.look(None)
+    learned.look(os.getpid())
+    assert not learned._ranges
+    learned.copy()
+
+
+@pytest.mark.parametrize(
+    ("pages", "ranges"),
+    [([7], [(7, 1)]), ([7, 8, 9], [(7, 3)]), ([1, 4, 8], [(1, 4), (8, 1)]), ([1, 5], [(1, 1), (5, 1)])],
+)
+def test_near_pages_are_joined(pages: list[int], ranges: list[tuple[int, int]]) -> None:
+    """Two pages between are copied too, three are not."""
+    size = os.sysconf("SC_PAGESIZE")
+    assert list(habits._ranges(pages)) == [(first * size, count * size) for first, count in ranges]
