@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 #: How many kernels are looked at, one by one, and after how many: what runs at first has only begun.
-LOOKS: Final = 8
+LOOKS: Final = 16
 _BEFORE: Final = 4
 #: Pages between two written ones that are copied too, because each range costs a call.
 _GAP: Final = 2
