@@ -311,13 +311,12 @@ def test_a_scheduler_that_goes_ends_the_run(own: Cluster, book: Params) -> None:
 
 def test_a_scheduler_that_hangs_ends_the_run(own: Cluster, book: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that keeps its connections and answers no more is given up like one that is gone."""
-    monkeypatch.setattr(cluster, "ANSWER", 1.0)
     lay(book.root, HANG)
     address, job = own.start().address, a_job(book.root)
     own.add()
     assert own.scheduler
-    began = 0.0
-    with cluster.workers(settings(), jobs=[job], address=address, patience=5, alone=2) as crew:
+    with cluster.workers(settings(), jobs=[job], address=address, alone=2) as crew:
+        monkeypatch.setattr(cluster, "ANSWER", 1.0)
         future = crew.executor.submit(crew.make, job)
         until((book.root / "ran.txt").exists)
         own.scheduler.send_signal(signal.SIGSTOP)

@@ -92,10 +92,13 @@ class Manager:
     page: Page
 
     def open(self, title: str, save: str) -> Form:
-        """Open a form by its title."""
+        """Open a form by its title; what a save shows above it may push the button away under the pointer, once or twice."""
         button = self.page.get_by_role("button", name=title, exact=True)
-        if button.get_attribute("aria-pressed") != "true" and "mod-active" not in (button.get_attribute("class") or ""):
+        for _ in range(3):
+            if button.get_attribute("aria-pressed") == "true" or "mod-active" in (button.get_attribute("class") or ""):
+                break
             button.click()
+            self.page.wait_for_timeout(300)
         body = self.page.locator(".rl-form-body").filter(has=self.page.get_by_role("button", name=save, exact=True))
         return Form(self.page, body, save)
 
