@@ -54,8 +54,7 @@ def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes, to:
     if hashlib.sha256(content).hexdigest() == known or not _written_in(content, template):
         return None
     beside = to or notebook
-    made = sorted(beside.parent.glob(f"{glob.escape(beside.stem)}-annotated-*.ipynb"))
-    if any(path.read_bytes() == content for path in made):
+    if any(_holds(path, content) for path in beside.parent.glob(f"{glob.escape(beside.stem)}-annotated-*.ipynb")):
         return None
     places = (beside.with_name(f"{beside.stem}-annotated-{number}.ipynb") for number in itertools.count(1))
     place = next(place for place in places if not place.exists())
@@ -63,17 +62,23 @@ def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes, to:
     return place
 
 
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
 def _written_in(content: bytes, template: Path) -> bool:
     """Tell whether a notebook has cells that its template has not; one that cannot be read may have."""
-    import nbformat
-
     try:
         ours = {cell.source.strip() for cell in _cells(template.read_text(encoding="utf-8"))}
-        cells = _cells(content.decode())
-    except (ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError):
+        made = [cell for cell in _cells(content.decode()) if "injected-parameters" not in cell.metadata.get("tags", [])]
+        return any(cell.source.strip() not in ours for cell in made if cell.source.strip())
+    except OSError:
+        raise
+    except Exception:  # noqa: BLE001 - nbformat meets in a damaged file whatever it did not expect
         return True
-    made = [cell for cell in cells if "injected-parameters" not in cell.metadata.get("tags", [])]
-    return any(cell.source.strip() not in ours for cell in made if cell.source.strip())
 
 
 def _cells(text: str) -> list[Any]:

@@ -223,7 +223,7 @@ def main() -> None:
 
 def _complain(text: str) -> None:
     """Say on standard error why the command ends; where nobody reads that, the exit code does."""
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):
         typer.echo(f"reviewlib: {text}", err=True)
 
 

@@ -207,7 +207,8 @@ def make_folder(path: Path, *, modes: Modes = PRIVATE) -> None:
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=modes.folder)
             _open_to(folder, modes.folder, modes.gid)
-            sync_folder(folder.parent)
+            with contextlib.suppress(PermissionError):  # a folder may be entered and written to, and not be read
+                sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

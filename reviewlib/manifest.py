@@ -3,8 +3,9 @@
 A run writes each outcome to ``log.jsonl`` as it comes, and the manifest at its end; ``read`` adds to the manifest what a run
 that was killed has left in the log. The log is never shortened: it tells who was given what, and when it was made.
 
-What both sides have signed is never made again, so its page must not be there without the manifest knowing it: before such a
-page is moved in, the log says what will be there. Where the run ended between the two, ``read`` looks whether it is.
+No page may lie where the manifest does not know it: what is signed is never made again, and of whoever has moved nothing may
+stay in the old team. So before a page is moved to a new place, or one that is signed anywhere, the log says what will be there.
+Where the run ended between the two, ``read`` looks whether it is.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def read(folder: Path) -> dict[str, Entry]:
         entries = {entry.key: entry for entry in map(_entry, data.get("reviews", []))}
     except (TypeError, ValueError) as error:
         raise _damaged(folder, error) from None
-    return entries | _logged(folder, data.get("log", 0))
+    return entries | _logged(folder, data.get("log", 0), entries)
 
 
 def _entry(row: Any) -> Entry:
@@ -212,9 +213,23 @@ def _damaged(folder: Path, error: Exception) -> SnapshotError:
     )
 
 
-def _logged(folder: Path, start: int) -> dict[str, Entry]:
+def arrived(announced: Entry, folder: Path) -> bool:
+    """Tell whether the page that a run announced is there; of all its files it is moved in last."""
+    return _is(folder / announced.page, announced.files.get(announced.page, ""))
+
+
+def _announced(entry: Entry, before: Entry | None, folder: Path) -> Entry:
+    """Say what is known of a review of which the log only says that it was about to be moved in."""
+    if entry.sealed and arrived(entry, folder):
+        return replace(entry, state="made")
+    before = before or replace(entry, state="failed", files={}, fingerprint=None, error="the run was cut short", sealed=False)
+    return replace(before, left={**entry.files, **entry.left, **before.left})
+
+
+def _logged(folder: Path, start: int, known: Mapping[str, Entry]) -> dict[str, Entry]:
     """Read the lines of the log that the manifest does not hold yet; half a line was left by a run that was killed."""
     content = (folder / LOG).read_bytes()[: logged(folder)] if (folder / LOG).is_file() else b""
+    start = content.rfind(b"\n", 0, start) + 1  # an earlier version counted half lines too
     found: dict[str, Entry] = {}
     # Only at line feeds: other ends of lines may stand in names and messages.
     for place, line in enumerate(content[start:].split(b"\n"), start=1):
@@ -226,10 +241,9 @@ def _logged(folder: Path, start: int) -> dict[str, Entry]:
             entry = _entry(row)
         except (TypeError, ValueError) as error:
             raise _damaged_line(folder, content[:start].count(b"\n") + place, error) from None
-        if entry.state != MOVING:
-            found[entry.key] = entry
-        elif intact(entry, folder):
-            found[entry.key] = replace(entry, state="made")
+        if entry.state == MOVING:
+            entry = _announced(entry, found.get(entry.key, known.get(entry.key)), folder)
+        found[entry.key] = entry
     return found
 
 

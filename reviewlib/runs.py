@@ -21,7 +21,7 @@ from reviewlib.pages import printing
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.places import pages_of
-from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, cells_of, check_address, check_parameters, declared
+from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_address, check_parameters, declared_in
 from reviewlib.standing import Standing
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def check(params: Params) -> None:
     """
     for kind in starter.NOTEBOOKS:
         path = starter.notebook(params, kind)
-        known = declared(cells_of(path))
+        known = declared_in(path)
         check_parameters(dict.fromkeys(["params", kind, "period", "audience"], ""), known, where=str(path))
 
 
@@ -183,8 +183,8 @@ class _Run:
         before = manifest.read(self.folder)
         settled = self._settled(tasks, before)
         kept = {key for key in tasks if key not in settled and self._fresh(tasks[key], before.get(key))}
-        standing_ = settled | {key: before[key] for key in kept}
-        entries = {key: self._cleared(entry, entry, tasks[key].job) for key, entry in standing_.items()}
+        staying = settled | {key: before[key] for key in kept}
+        entries = {key: self._cleared(entry, entry, tasks[key].job) for key, entry in staying.items()}
         for entry in entries.values():
             self.watch.kept(entry)
         wanted = {key: task for key, task in tasks.items() if key not in entries}
@@ -242,13 +242,22 @@ class _Run:
         from reviewlib.press import batch
 
         def done(outcome: Outcome) -> None:
-            self._done(tasks[outcome.job.key], outcome, before.get(outcome.job.key), entries)
+            key = outcome.job.key
+            entry = self._entry(tasks[key], outcome, before.get(key), announced.get(key))
+            entries[key] = entry
+            # Where the disk is full the manifest, written last, may still find room.
+            with contextlib.suppress(OSError):
+                manifest.log(self.folder, entry, modes=self._modes)
+            self.watch.done(entry)
+
+        announced: dict[str, Entry] = {}
 
         def moving(outcome: Outcome) -> None:
-            origin = tasks[outcome.job.key].origin
-            if origin.closed:
-                entry = manifest.entry_of(outcome, origin, folder=self.folder)
-                manifest.log(self.folder, replace(entry, state=manifest.MOVING), modes=self._modes)
+            key = outcome.job.key
+            entry = self._announcement(tasks[key], outcome, before.get(key))
+            if entry is not None:
+                manifest.log(self.folder, entry, modes=self._modes)
+                announced[key] = entry
 
         def lay_beside(job: Job) -> Contents:
             if job.notebook:
@@ -261,17 +270,26 @@ class _Run:
         if remark := crew.remark():
             self.watch.note(remark)
 
-    def _done(self, task: _Task, outcome: Outcome, old: Entry | None, entries: dict[str, Entry]) -> None:
+    def _announcement(self, task: _Task, outcome: Outcome, old: Entry | None) -> Entry | None:
+        """What the log says of a review before it is moved in; None where it only takes the place of what is known."""
         entry = manifest.entry_of(outcome, task.origin, folder=self.folder)
-        if entry.state == "failed" and old:
-            entry = replace(entry, files=old.files, left=old.left)  # of the last success; they are still there
-        if entry.state == "made" and old:
-            entry = self._cleared(old, entry, task.job)  # before the log forgets where it was
-        entries[entry.key] = entry
-        # Where the disk is full the manifest, written last, may still find room.
-        with contextlib.suppress(OSError):
-            manifest.log(self.folder, entry, modes=self._modes)
-        self.watch.done(entry)
+        known = {**old.files, **old.left} if old else {}
+        if not task.origin.closed and entry.files.keys() <= known.keys():
+            return None
+        left = {place: found for place, found in known.items() if place not in entry.files}
+        return replace(entry, state=manifest.MOVING, left=left)
+
+    def _entry(self, task: _Task, outcome: Outcome, old: Entry | None, announced: Entry | None) -> Entry:
+        """Describe what became of a review, and clear the places where it lay before."""
+        entry = manifest.entry_of(outcome, task.origin, folder=self.folder)
+        if entry.state == "failed" and announced and announced.sealed and manifest.arrived(announced, self.folder):
+            entry = replace(announced, state="made")  # whatever failed after that: it is there, and is never made again
+        if entry.state == "failed":  # what the last success made is still there, and what the log announced may be
+            places = {**(announced.files if announced else {}), **(old.left if old else {})}
+            files = old.files if old else {}
+            left = {place: found for place, found in places.items() if place not in files}
+            return replace(entry, files=files, left=left)
+        return self._cleared(old or entry, entry, task.job)  # before the log forgets where it was
 
     def _cleared(self, old: Entry, new: Entry, job: Job) -> Entry:
         """Remove what earlier runs made at other places: whoever changed team is not read about in the old one.

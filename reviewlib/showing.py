@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import typer
 from rich.console import Console
@@ -28,13 +28,29 @@ class ReaderGoneError(Exception):
     """Whoever read the output reads no more of it."""
 
 
-class _Console(Console):
-    """Standard error; where nobody reads it any more, a run goes on in silence: what it makes is what counts."""
+class _Courteous:
+    """Standard error; where it cannot be written to any more, a run goes on in silence: what it makes is what counts."""
 
-    def on_broken_pipe(self) -> None:
-        """Be silent from now on."""
-        self.quiet = True
-        _close_for_good(sys.stderr)
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, or be silent from now on."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            _close_for_good(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, or be silent from now on."""
+        try:
+            self._stream.flush()
+        except OSError:
+            _close_for_good(self._stream)
 
 
 class _Rate(ProgressColumn):
@@ -97,7 +113,7 @@ class Shown(Watch):
 @contextlib.contextmanager
 def progress(title: str, *, as_json: bool) -> Iterator[Shown]:
     """Show the progress of a run."""
-    console = _Console(stderr=True)
+    console = Console(file=cast(TextIO, _Courteous(sys.stderr)))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

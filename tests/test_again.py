@@ -209,7 +209,7 @@ def test_a_run_that_was_killed_is_taken_up(book: Params, folder: Path) -> None:
     """What the log holds counts as made although the manifest was never written; half a line at its end is passed over."""
     path = folder / manifest.LOG
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert len(lines) == len(ALL)
+    assert len(lines) == 2 * len(ALL)  # announced and made
     (folder / manifest.NAME).unlink()
     lost = json.loads(lines[-1])["key"]
     path.write_text("\n".join([*lines[:-1], lines[-1][: len(lines[-1]) // 2]]), encoding="utf-8")
@@ -237,10 +237,12 @@ def test_whoever_changes_team_is_not_read_about_in_the_old_one(book: Params, fol
     assert found == {"south"}
 
 
-def test_a_run_killed_while_somebody_moves_leaves_nothing_in_the_old_team(
-    book: Params, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("back", [False, True], ids=["stays", "moves back"])
+def test_a_run_killed_while_somebody_moves_leaves_nothing_in_the_other_team(
+    book: Params, folder: Path, monkeypatch: pytest.MonkeyPatch, at: int, back: bool
 ) -> None:
-    """Killed between the log's line and the removal of the old pages, whichever comes first: the next run ends with both."""
+    """Killed before a line of the log or the removal of the old pages, the next run leaves pages in the rep's team alone."""
 
     class KilledError(BaseException):
         """Nobody catches it."""
@@ -253,23 +255,26 @@ def test_a_run_killed_while_somebody_moves_leaves_nothing_in_the_old_team(
             if entry.subject != "R2" or entry.audience != "manager":
                 return call(*given, **named)
             calls.append(name)
-            if len(calls) == 2:
+            if len(calls) >= at:
                 raise KilledError
             return call(*given, **named)
 
         return called
 
     path = book.root / "params" / "book" / "reps.csv"
-    path.write_text(path.read_text(encoding="utf-8").replace("Ben,North,Max Holm", "Ben,South,Mia Stern"), encoding="utf-8")
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before.replace("Ben,North,Max Holm", "Ben,South,Mia Stern"), encoding="utf-8")
     with monkeypatch.context() as patched:
         patched.setattr(runs._Run, "_cleared", second("remove", runs._Run._cleared))
         patched.setattr(manifest, "log", second("log", manifest.log))
         with pytest.raises(KilledError):
             run(book)
-    assert sorted(calls) == ["log", "remove"]
+    assert calls[:at] == ["log", "remove", "log"][:at]
+    if back:
+        path.write_text(before, encoding="utf-8")
     assert not run(book).failed
     found = {path.relative_to(folder).parts[0].split("-")[0] for path in folder.rglob("ben*") if "snapshots" not in path.parts}
-    assert found == {"south"}
+    assert found == {"north" if back else "south"}
 
 
 class Noted(runs.Watch):
@@ -359,6 +364,16 @@ def test_a_notebook_that_somebody_wrote_in_is_put_aside(book: Params, folder: Pa
     assert "Tor deal" not in notebook.read_text(encoding="utf-8")
     assert made(run(book, force=True)) == ALL
     assert aside.is_file()
+
+
+@pytest.mark.parametrize("content", ["5", "[]", "null", '{"cells": [], "metadata": [], "nbformat": 4, "nbformat_minor": 5}'])
+def test_a_notebook_that_somebody_damaged_is_put_aside(book: Params, folder: Path, content: str) -> None:
+    """What cannot be read as a notebook may hold somebody's words: it is kept, and the review is made."""
+    notebook = next(folder.glob("*/notebooks/ada*.ipynb"))
+    notebook.write_text(content, encoding="utf-8")
+    assert made(run(book)) == {"rep:R1:manager"}
+    (aside,) = notebook.parent.glob("*-annotated-1.ipynb")
+    assert aside.read_text(encoding="utf-8") == content
 
 
 def test_what_is_put_aside_already_is_not_put_aside_again(book: Params, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

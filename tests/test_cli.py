@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import Run
@@ -81,6 +82,15 @@ def notebook(folder: Path, text: str) -> None:
     (folder / "notebooks" / "rep_review.ipynb").write_text(text, encoding="utf-8")
 
 
+NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def with_cell(**fields: Any) -> str:
+    """A notebook with one cell, of which some fields are other than they should be."""
+    cell = {"cell_type": "code", "metadata": {}, "source": "1", "outputs": [], "execution_count": None} | fields
+    return json.dumps(NOTEBOOK | {"cells": [cell]})
+
+
 ALL_OFF = {key: {"off": True} for key in MAIN}
 #: What is wrong, how it comes about, further arguments, and words that the message must hold.
 BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] = {
@@ -108,8 +118,13 @@ BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] 
     "a notebook with odd metadata": (
         lambda d: notebook(d, '{"cells": [], "metadata": []}'), (), ("not a notebook", "metadata", "rep_review.ipynb")),
     "a notebook of an odd version": (
-        lambda d: notebook(d, '{"cells": [], "nbformat_minor": "x"}'), (),
-        ("not a notebook", "nbformat_minor", "rep_review.ipynb")),
+        lambda d: notebook(d, json.dumps(NOTEBOOK | {"nbformat": 99})), (), ("not a notebook", "nbformat", "rep_review.ipynb")),
+    "a notebook of an odd edition": (
+        lambda d: notebook(d, json.dumps(NOTEBOOK | {"nbformat_minor": "x"})), (), ("not a notebook", "nbformat_minor")),
+    "a notebook with a cell of no kind": (lambda d: notebook(d, with_cell(cell_type=None)), (), ("not a notebook", "cell 1")),
+    "a notebook with odd tags": (lambda d: notebook(d, with_cell(metadata={"tags": None})), (), ("not a notebook", "cell 1")),
+    "a notebook with odd code": (lambda d: notebook(d, with_cell(source=5)), (), ("not a notebook", "cell 1")),
+    "a notebook without end": (lambda d: notebook(d, "[" * 100_000), (), ("not a notebook", "rep_review.ipynb")),
     "no scheduler's address": (lambda d: None, ("--scheduler", "nonsense"), ("nonsense", "tcp://HOST:PORT")),
     "time without end": (lambda d: None, ("--timeout", "inf"), ("inf seconds", "--timeout", "86400")),
     "more than a day": (lambda d: None, ("--timeout", "1e300"), ("--timeout", "86400")),
@@ -390,3 +405,15 @@ def test_whoever_reads_nothing_is_told_by_the_exit_code(tmp_path: Path) -> None:
             process.stdout.close()
             process.stderr.close()
         assert process.returncode == code
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_progress_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    """Where standard error goes to a disk that is full, every review is made and every row is printed."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    command = [sys.executable, "-m", "reviewlib", "run", str(tmp_path / "params" / "book.yaml"), "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=240, check=False)
+    assert done.returncode == 0
+    assert {json.loads(line)["key"] for line in done.stdout.splitlines()} == ALL

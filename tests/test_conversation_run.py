@@ -321,6 +321,8 @@ def test_a_signed_page_is_known_wherever_the_run_ends_that_makes_it(
             book.run()
     pages = {path: path.read_bytes() for path in book.folder.glob("*/*/ada*.html")}
     assert len(pages) in there
+    for notebook in book.folder.glob("*/notebooks/ada*.ipynb"):
+        notebook.write_bytes(notebook.read_bytes() + b"\n")  # opened and saved
     result = book.run()
     assert not result.failed
     assert len(result.made) == 2 - len(pages)
@@ -329,6 +331,50 @@ def test_a_signed_page_is_known_wherever_the_run_ends_that_makes_it(
     assert len(known) == 2
     assert not book.run().made
     assert verifying.verify(book.params).problems == ()
+
+
+def test_a_signed_page_that_is_in_place_has_not_failed(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong after a signed page was moved in, it is there, known, and never made again."""
+    book.release()
+    book.sign()
+    move_in = files.move_in
+
+    def moved_and_lost(staged: dict[Path, Path]) -> None:
+        move_in(staged)
+        if any(place.name.startswith("ada") and place.suffix == ".html" for place in staged):
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "move_in", moved_and_lost)
+        assert not book.run().failed
+    pages = {path: path.read_bytes() for path in book.folder.glob("*/*/ada*.html")}
+    assert len(pages) == 2
+    assert not book.run().made
+    assert {path: path.read_bytes() for path in pages} == pages
+    assert verifying.verify(book.params).problems == ()
+
+
+def test_whoever_moved_and_signed_leaves_nothing_in_the_old_team(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed after it has made the signed page in the new team: the next one keeps it and clears the old team."""
+    book.run("R1", "R2")
+    path = book.params.file(book.params.crm.reps)
+    path.write_text(path.read_text(encoding="utf-8").replace("Ada Berg,North,Max", "Ada Berg,South,Max"), encoding="utf-8")
+    freezing.freeze(book.params, [PERIOD])
+    book.release()
+    book.sign()
+    with monkeypatch.context() as patched:
+        patched.setattr(manifest, "log", killed)
+        patched.setattr(runs._Run, "_cleared", lambda run, old, new, job: new)
+        patched.setattr(publishing, "publish", lambda *given: None)
+        with pytest.raises(KilledError):
+            book.run()
+    assert list(book.folder.glob("north*/**/ada*"))
+    signed = {path: path.read_bytes() for path in book.folder.glob("south*/*/ada*.html")}
+    assert signed
+    assert not book.run().failed
+    assert not list(book.folder.glob("north*/**/ada*"))
+    assert {path: path.read_bytes() for path in signed} == signed
+    assert not any(entry.left for entry in manifest.read(book.folder).values())
 
 
 def test_an_amendment_that_stays_with_the_manager_stays_there(book: Book, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def touch(first, last):
 
 learned = Habits()
 for _ in range(4):
-    learned.look(None)
+    learned.look([])
 told, tell = os.pipe()
 held, hold = os.pipe()
 writer = os.fork()
@@ -39,10 +39,10 @@ if not writer:
     os.read(held, 1)
     os._exit(0)
 os.read(told, 1)
-learned.look(writer)
+learned.look([writer])
 os.close(hold)
 os.waitpid(writer, 0)
-learned.look(writer)  # it is gone
+learned.look([writer])  # it is gone
 if not os.fork():
     learned.copy()
     print(touch(8, 12), touch(16, 20), shared[8 * MIB : 8 * MIB + 1], shared[0:1], flush=True)
@@ -66,13 +66,13 @@ def test_nothing_is_learned_from_nobody() -> None:
     """Without kernels, from one that has ended, and after enough of them, nothing is looked at and nothing copied."""
     learned = Habits()
     for _ in range(5):
-        learned.look(None)
-    learned.look(1 << 22)  # no process has this number
-    for _ in range(habits.LOOKS):
-        learned.look(None)
-    learned.look(os.getpid())
+        learned.look([])
+    learned.look([1 << 22])  # no process has this number
     assert not learned._ranges
     learned.copy()
+    learned._looks = habits.LOOKS
+    learned.look([os.getpid()])
+    assert not learned._ranges
 
 
 @pytest.mark.parametrize(

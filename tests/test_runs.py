@@ -182,7 +182,7 @@ def test_half_a_line_of_the_log_hides_no_later_one(frozen: Snapshot, tmp_path: P
 
 
 def test_what_was_being_moved_in_counts_where_it_is_there(frozen: Snapshot, tmp_path: Path) -> None:
-    """A run that ended between the line that announces a review and the next: its files tell which of the two came about."""
+    """A run that ended between the line that announces a signed review and the next: the page tells what came about."""
     before = entry(frozen, "R1")
     page = tmp_path / before.page
     page.write_text("signed", encoding="utf-8")
@@ -191,7 +191,19 @@ def test_what_was_being_moved_in_counts_where_it_is_there(frozen: Snapshot, tmp_
     manifest.log(tmp_path, told, modes=PRIVATE)
     assert manifest.read(tmp_path) == {before.key: replace(told, state="made")}
     page.write_text("of last time", encoding="utf-8")
-    assert manifest.read(tmp_path) == {before.key: before}
+    assert manifest.read(tmp_path) == {before.key: replace(before, left=told.files)}
+
+
+def test_what_was_begun_at_a_new_place_is_not_forgotten(frozen: Snapshot, tmp_path: Path) -> None:
+    """Of a review that was announced and never told of, the places are known, with what was known before and without."""
+    told = replace(
+        entry(frozen, "R1"), state=manifest.MOVING, files={"south/rep/ben.html": "f" * 64}, page="south/rep/ben.html"
+    )
+    manifest.log(tmp_path, told, modes=PRIVATE)
+    (found,) = manifest.read(tmp_path).values()
+    assert (found.state, found.files, found.left) == ("failed", {}, told.files)
+    laid(frozen, tmp_path)
+    assert manifest.read(tmp_path)[told.key] == replace(entry(frozen, "R1"), left=told.files)
 
 
 def test_only_line_feeds_end_a_line_of_the_log(frozen: Snapshot, tmp_path: Path) -> None:

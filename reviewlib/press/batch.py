@@ -130,7 +130,8 @@ def _publish(job: Job, made: Made, press: Press) -> Outcome:
     outcome = Outcome(job, None, made.seconds, {**made.hashes, **hashes})
     press.on_moving(outcome)
     files.move_in({**files.stage(beside, modes=press.modes), **made.staged})
-    job.problem.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # the review is in its place; that page only says what was
+        job.problem.unlink(missing_ok=True)
     return outcome
 
 

@@ -34,6 +34,8 @@ PATIENCE: Final = 15.0
 ALONE: Final = 300.0
 #: Seconds that a cluster has to answer a question; one that hangs with its connection open never does.
 ANSWER: Final = 60.0
+#: Seconds that it has to end what runs; its workers wait a while for jobs whose kernels they have killed.
+_LEAVE: Final = 15.0
 _LOOK: Final = 2.0
 
 
@@ -64,7 +66,7 @@ def workers(
                 yield _crew(client, order, address)
                 whole = True
             finally:
-                _everywhere(client, worker.end, order.run)
+                _everywhere(client, worker.end, order.run, patience=_LEAVE)
                 if not whole or first - _known(client):
                     files.sweep(folder)
 
@@ -75,7 +77,7 @@ def _crew(client: Client, order: worker.Order, address: str) -> Crew:
         return "; ".join(sorted({why for why in said if isinstance(why, str)})) or None
 
     def stop() -> None:
-        _everywhere(client, worker.end, order.run)
+        _everywhere(client, worker.end, order.run, patience=_LEAVE)
 
     return Crew(
         executor=client.get_executor(pure=False),
@@ -196,7 +198,7 @@ def _lacking(look: Any, text: str) -> tuple[str, str | None] | None:
     return f"what it writes cannot be read here: {said}", worker.SHARED
 
 
-def _everywhere(client: Client, function: Any, *given: Any) -> Mapping[str, Any]:
+def _everywhere(client: Client, function: Any, *given: Any, patience: float | None = None) -> Mapping[str, Any]:
     """Call a function in every worker, beside its jobs; by address, what it returned or raised; nothing from a lost cluster."""
 
     async def ask() -> Any:
@@ -205,7 +207,7 @@ def _everywhere(client: Client, function: Any, *given: Any) -> Mapping[str, Any]
     if client.status != "running":
         return {}  # it would try for long to reach whoever is gone
     try:
-        return dict(client.sync(ask, callback_timeout=ANSWER))
+        return dict(client.sync(ask, callback_timeout=patience or ANSWER))
     except Exception:  # noqa: BLE001 - the cluster may be gone, or the client closed
         return {}
 

@@ -2,7 +2,8 @@
 
 A fork shares all pages, and each is copied when it is first written to, at the price of an interruption of the processor.
 Counting a reference is writing, so a kernel copies a third of what it was given, and about the same third as the others do.
-Linux only; where the system does not tell or does not copy, everything is as without.
+A kernel has a quarter more memory of its own for it. Where one kernel runs at a time nothing is learned, because the next
+begins when it has ended. Linux only; where the system does not tell or does not copy, everything is as without.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import ctypes
 import errno
 import mmap
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-#: How many kernels are looked at, one by one, and after how many: what runs at first has only begun.
+#: How often a kernel is looked at, and after how many forks: what runs at first has only begun.
 LOOKS: Final = 16
 _BEFORE: Final = 4
 #: Pages between two written ones that are copied too, because each range costs a call.
@@ -33,23 +34,27 @@ class Habits:
     """What the kernels of one process write to, learned from those that run."""
 
     def __init__(self) -> None:
-        self._asked = 0
+        self._forks = self._looks = 0
         self._pages: set[int] = set()
         self._ranges = array("Q")
 
-    def look(self, kernel: int | None) -> None:
-        """Learn from a kernel that runs, the longest of all if possible; to be called before each fork.
+    def look(self, kernels: Iterable[int]) -> None:
+        """Learn from the first of the kernels that runs; to be called before each fork.
 
         Args:
-            kernel: Its process id; None where none runs.
+            kernels: Their process ids, those first that were forked first.
         """
-        self._asked += 1
-        if kernel is None or not _BEFORE < self._asked <= _BEFORE + LOOKS:
+        self._forks += 1
+        if self._forks <= _BEFORE or self._looks == LOOKS:
             return
-        with contextlib.suppress(OSError):  # it has ended, or the system does not tell
-            self._pages.update(_written(kernel))
-            if self._pages:
-                self._ranges = array("Q", (number for pair in _ranges(sorted(self._pages)) for number in pair))
+        for kernel in kernels:
+            with contextlib.suppress(OSError):  # it has ended, or the system does not tell
+                found = set(_written(kernel))
+                if found:
+                    self._looks += 1
+                    self._pages |= found
+                    self._ranges = array("Q", (number for pair in _ranges(sorted(self._pages)) for number in pair))
+                    return
 
     def copy(self) -> None:
         """Copy, in a process that has just been forked, what it will write to."""

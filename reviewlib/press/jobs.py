@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from reviewlib.press.kernels import Warmth
 
 _ADDRESS: Final = re.compile(r"(tcp|tls|ws|wss)://\S+:\d+")
+#: What a notebook's JSON says that it is, and what its cells are.
+_FORMAT: Final = 4
+_CELLS: Final = ("code", "markdown", "raw")
 #: How many characters of a failure are told.
 _MOST: Final = {"source": 20_000, "error": 200, "message": 2_000}
 
@@ -126,27 +129,53 @@ def check_address(address: str) -> None:
         raise ReviewError("This is no scheduler's address.", where="--scheduler", found=address, do="Write tcp://HOST:PORT.")
 
 
-def cells_of(path: Path) -> list[Mapping[str, Any]]:
-    """Read the cells of a notebook's JSON, which is looked at as far as that takes no time.
+def declared_in(path: Path) -> set[str]:
+    """The names that the cell tagged ``parameters`` of a notebook's file declares, which is looked at without its libraries.
 
     Raises:
         ReviewError: It is not there, or is no notebook.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        cells: list[Mapping[str, Any]] = data["cells"]
-        sound = {"nbformat": int, "nbformat_minor": int, "metadata": dict, "cells": list}
-        wrong = [name for name, kind in sound.items() if not isinstance(data.get(name, kind()), kind)]
-        wrong += [f"cell {number}" for number, cell in enumerate(cells, start=1) if not isinstance(cell, dict)]
+        wrong = _wrong(data)
+        if not wrong:
+            return declared(data["cells"])
     except FileNotFoundError:
         raise ReviewError(
             "the notebook is not there", where=str(path), do="correct the path, or restore the notebook"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         wrong = [f"{type(error).__name__}: {str(error)[:80]}"]
-    if wrong:
-        raise ReviewError("this is not a notebook", where=str(path), found=", ".join(wrong[:3]), do="restore the notebook")
-    return cells
+    raise ReviewError("this is not a notebook", where=str(path), found=", ".join(wrong[:3]), do="restore the notebook")
+
+
+def _wrong(data: Any) -> list[str]:
+    """Name the parts of a notebook's JSON that are not what belongs there."""
+    if not isinstance(data, dict):
+        return [type(data).__name__]
+    sound = {
+        "nbformat": data.get("nbformat") == _FORMAT,
+        "nbformat_minor": isinstance(data.get("nbformat_minor"), int),
+        "metadata": isinstance(data.get("metadata"), dict),
+        "cells": isinstance(data.get("cells"), list),
+    }
+    wrong = [name for name, right in sound.items() if not right]
+    cells = data["cells"] if sound["cells"] else []
+    return wrong + [f"cell {number}" for number, cell in enumerate(cells, start=1) if not _is_cell(cell)]
+
+
+def _is_cell(cell: Any) -> bool:
+    return (
+        isinstance(cell, dict)
+        and cell.get("cell_type") in _CELLS
+        and isinstance(cell.get("metadata"), dict)
+        and isinstance(cell["metadata"].get("tags", []), list)
+        and (isinstance(cell.get("source"), str) or _is_text(cell.get("source")))
+    )
+
+
+def _is_text(lines: Any) -> bool:
+    return isinstance(lines, list) and all(isinstance(line, str) for line in lines)
 
 
 def declared(cells: Iterable[Mapping[str, Any]]) -> set[str]:
