@@ -56,8 +56,8 @@ class Entry:
         sequence: Up to which entry of the journal it tells.
         head: The hash of that entry.
         sealed: Both sides have signed it, so that it is never made again.
-        left: The sha256 of what may lie elsewhere, by place: where the review lay earlier and could not be cleared yet, or where
-            a run that was cut short was about to move it.
+        left: The sha256 of what may lie elsewhere, by place: where the review lay earlier and could not be cleared yet, or
+            where a run that was cut short was about to move it.
     """
 
     key: str
