@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -78,7 +79,15 @@ def load(path: Path | str) -> Params:
     """
     path = Path(path).expanduser()
     name = _shown(path)
-    data, outline = _parse(_text(path, name), name)
+    params = _read(_text(path, name), name).model_copy()
+    params._path = path.absolute()
+    return params
+
+
+@functools.lru_cache(maxsize=4)
+def _read(text: str, name: str) -> Params:
+    """Read and check the text of a params file, once: reading YAML takes longer than all else that opens a review."""
+    data, outline = _parse(text, name)
     problems = list(outline.problems)
     params = None
     try:
@@ -87,7 +96,6 @@ def load(path: Path | str) -> Params:
         problems += _problems(error, outline)
     if problems or params is None:
         raise _complaint(name, problems)
-    params._path = path.absolute()
     return params
 
 

@@ -348,7 +348,7 @@ class _Run:
     def _settings(self) -> Settings:
         from reviewlib.pages.warming import WARMTH
 
-        warm = None if self.options.cold else replace(WARMTH, folder=str(self.params.root))
+        warm = None if self.options.cold else replace(WARMTH, folder=str(self.params.root), given=(str(self.params.path),))
         return Settings(self.options.timeout, printing.page, self._modes, warm, self.params.batch.memory)
 
     def _problem(self, job: Job, failure: Failure) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import resource
 import subprocess
@@ -10,10 +9,12 @@ import sys
 import textwrap
 from pathlib import Path
 
-import papermill
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 
+from reviewlib.press import execution
 from reviewlib.press.kernels import Kernels
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -25,21 +26,10 @@ def notebook(*cells: str) -> NotebookNode:
 
 def execute(nb: NotebookNode, kernels: Kernels, *, folder: Path, seconds: float = 60, **parameters: str) -> NotebookNode:
     """Run a notebook in a kernel of these, each cell so many seconds at most, and return it as it came from there."""
-    return papermill.execute_notebook(
-        copy.deepcopy(nb),
-        None,
-        parameters=parameters,
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-        request_save_on_cell_execute=False,
-        autosave_cell_every=0,
-        execution_timeout=seconds,
-        store_widget_state=False,
-        shutdown_kernel="immediate",
-        kernel_manager_class=kernels.manager_class,
-        resources={"metadata": {"path": str(folder)}},
-    )
+    nb = load_notebook_node(nb)
+    if parameters:
+        nb = parameterize_notebook(nb, parameters, kernel_name="python3", language="python")
+    return execution.execute(nb, manager_class=kernels.manager_class, folder=folder, seconds=seconds)
 
 
 def driven(code: str, *, folder: Path, limits: dict[int, tuple[int, int]] | None = None, **env: str) -> str:

@@ -20,7 +20,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from reviewlib.errors import ReviewError
-from reviewlib.press import batch, crews, export, work
+from reviewlib.press import batch, crews, execution, export
 from reviewlib.press.jobs import Failure, Job, Made, Outcome, Render, Settings
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -367,7 +367,7 @@ def test_output_that_comes_late_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, failure: str | None
 ) -> None:
     """A cell that is done before its output arrives is in the notebook with it, or the job has failed; never without."""
-    monkeypatch.setattr(work, "_LATE", limit)
+    monkeypatch.setattr(execution, "LATE", limit)
     one = job(tmp_path, "late", template(tmp_path, "late", LATER, SHOW))
     found = run([one], timeout=60)["late"].failure
     assert (found and f"{found.error}: {found.message}") == failure

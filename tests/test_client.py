@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from nbclient.exceptions import CellTimeoutError
 from running import driven, execute, notebook, text
 
 from reviewlib.press.client import OUTPUT_MEGABYTES, OutputLimitError
+from reviewlib.press.execution import TimeLimitError
 from reviewlib.press.kernels import Kernels, Warmth
 
 #: A driver whose kernels' sockets have names that are too long; then it says what is left of its kernel.
@@ -62,7 +62,7 @@ def outcome(kernels: Kernels, folder: Path, code: str, *, seconds: float = 60) -
 def test_a_time_limit_holds_while_messages_pour_in(kernels: Kernels, tmp_path: Path) -> None:
     """A cell that prints all the time is stopped as one that is silent."""
     code = "import time\nwhile True:\n    print('.', flush=True)\n    time.sleep(0.01)"
-    assert isinstance(outcome(kernels, tmp_path, code, seconds=2), CellTimeoutError)
+    assert isinstance(outcome(kernels, tmp_path, code, seconds=2), TimeLimitError)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_an_interrupt_reaches_the_cell(kernels: Kernels, tmp_path: Path) -> None
             client.execute(WAIT)
             said: list[str] = []
             while "told" not in "".join(said):
-                message = await client.get_iopub_msg(timeout=20)
+                message = client.iopub_channel.get_msg(timeout=20)
                 if message["msg_type"] == "stream":
                     said.append(message["content"]["text"])
                     if "begun" in said[-1]:
@@ -123,10 +123,11 @@ def test_a_polite_end_runs_what_was_registered(kernels: Kernels, tmp_path: Path)
     async def run() -> int:
         async with started(kernels, tmp_path) as (manager, client):
             process = manager.provisioner.process  # type: ignore[union-attr]
-            client.execute("import atexit, pathlib; _ = atexit.register(pathlib.Path('done').touch)")
+            request = client.execute("import atexit, pathlib; _ = atexit.register(pathlib.Path('done').touch)")
             # Once it is idle: until then the interrupt that comes before a shutdown raises in it.
-            while (await client.get_iopub_msg(timeout=20))["content"].get("execution_state") != "idle":
-                pass
+            said: dict[str, Any] = {"content": {}}
+            while (said.get("parent_header", {}).get("msg_id"), said["content"].get("execution_state")) != (request, "idle"):
+                said = client.iopub_channel.get_msg(timeout=20)
             manager.shutdown_wait_time = 60.0
             await manager.shutdown_kernel()
             return int(process.wait(timeout=20))

@@ -86,6 +86,19 @@ def test_load_reads_and_remembers_its_file(write: Callable[..., Path]) -> None:
     assert params.root == path.parents[1]
 
 
+def test_a_text_is_read_once(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read stays known by its text, not by its file: each file keeps its own place, and a change is seen."""
+    first = params_file.load(write(BOOK))
+    second = write(BOOK).rename(write(BOOK).parent.parent / "acme.yaml")
+    monkeypatch.setattr(params_file, "_parse", lambda *_: pytest.fail("the text is known"))
+    found = params_file.load(second)
+    assert (found.path, found.root) == (second, second.parent)
+    assert (first.path.parent.name, first.model_dump()) == ("params", found.model_dump())
+    monkeypatch.undo()
+    second.write_text(BOOK.replace("EUR", "USD"), encoding="utf-8")
+    assert (params_file.load(second).currency, found.currency) == ("USD", "EUR")
+
+
 def test_load_takes_a_relative_path(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative path is kept absolute, so that a later change of folder does no harm."""
     path = write(BOOK)

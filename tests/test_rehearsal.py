@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import nbformat
+import pytest
 
+from reviewlib import params_file
 from reviewlib.pages import rehearsal, warming
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "rep_review.ipynb"
@@ -36,3 +38,16 @@ def test_a_rehearsal_leaves_nothing_behind() -> None:
     before = (Path.cwd(), dict(os.environ))
     warming.prepare()
     assert (Path.cwd(), dict(os.environ)) == before
+
+
+def test_the_params_of_a_run_are_read_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What every notebook opens is read once, as notebooks open it; a file that cannot be read is left to them."""
+    path = tmp_path / "params" / "book.yaml"
+    path.parent.mkdir()
+    path.write_text(rehearsal._PARAMS.replace("rehearsal", "beforehand"), encoding="utf-8")
+    monkeypatch.setattr(rehearsal, "rehearse", lambda: None)
+    warming.prepare(str(path))
+    monkeypatch.setattr(params_file, "_parse", lambda *_: pytest.fail("it was not read beforehand"))
+    assert params_file.load(params_file.find("params/book.yaml", tmp_path)).name == "beforehand"
+    monkeypatch.undo()
+    warming.prepare(str(tmp_path / "gone.yaml"))

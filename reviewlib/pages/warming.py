@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
+from reviewlib.errors import ParamsError
 from reviewlib.press.kernels import Warmth
 
 
-def prepare() -> None:
-    """Use what is slow when it is first used: templates, fonts, locales, the code itself. Nothing of a workbook is needed."""
+def prepare(params: str = "") -> None:
+    """Use what is slow when it is first used: templates, fonts, locales, the code itself.
+
+    Args:
+        params: The params file that every kernel will open; it is read here once for all. Nothing else of a workbook is.
+    """
+    from reviewlib import params_file
     from reviewlib.pages.rehearsal import rehearse
 
     _compile_templates()
     rehearse()
+    if params:
+        with contextlib.suppress(ParamsError):  # it was spoilt after the run had begun, and each notebook will say so
+            params_file.load(params)
 
 
 def _compile_templates() -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Sequence
 from queue import Empty
 from typing import Any, Final
 
-import zmq
-from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.channels import ZMQSocketChannel
+from jupyter_client.client import KernelClient
 from traitlets import Type
 
 _REPLY_SECONDS = 1.0  # after which a kernel is asked again, and looked at
 _QUIET_SECONDS = 0.2  # after which no status came, because the kernel's broadcasts were not subscribed to in time
-_BRIEF_SECONDS = 0.05  # for which the event loop may stand still
-_TURN_SECONDS = 0.1  # after which the loop gets a turn although messages pour in: it keeps the time limits
-_LOOK_SECONDS = 0.5  # after which who waits at one socket looks whether the other was given too much
 #: What a kernel may send for one notebook; all of it stays in the memory of whoever runs it.
 OUTPUT_MEGABYTES: Final = 50
 
@@ -45,72 +40,32 @@ class Meter:
             OutputLimitError: It is more than the kernel may send.
         """
         self._left -= sum(map(len, parts))
-        self.check()
-
-    def check(self) -> None:
-        """Look whether there was too much.
-
-        Raises:
-            OutputLimitError: There was.
-        """
         if self._left < 0:
             raise OutputLimitError(f"the notebook gave more than {self._megabytes} MB of output")
 
 
-class ReadyFirst(AsyncZMQSocketChannel):
-    """A socket that is waited for a moment before the event loop is asked to, because that takes several turns of it.
-
-    The loop has nothing else to do but to keep time limits: it is one thread's, which runs one kernel. ``meter`` counts what
-    comes; sockets of one kernel share it, because output comes over one while the notebook's end is awaited at the other.
-    """
+class MeteredChannel(ZMQSocketChannel):
+    """A socket that counts what comes; ``meter`` is shared by those of one kernel."""
 
     def __init__(self, socket: Any, session: Any, loop: Any = None):
         super().__init__(socket, session, loop)
         self.meter = Meter()
-        self._plain = zmq.Socket(shadow=socket)
-        self._turned = time.monotonic()
 
-    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
-        """Return the next message.
-
-        Raises:
-            Empty: None came in so many seconds.
-            OutputLimitError: The kernel has sent more than it may.
-        """
-        if time.monotonic() - self._turned > _TURN_SECONDS:
-            await asyncio.sleep(0)
-            self._turned = time.monotonic()
-        brief = _BRIEF_SECONDS if timeout is None else min(timeout, _BRIEF_SECONDS)
-        if self._plain.poll(int(1000 * brief)):
-            return await self._recv(flags=zmq.DONTWAIT)
-        return await self._wait(None if timeout is None else timeout - brief)
-
-    async def _wait(self, timeout: float | None) -> dict[str, Any]:
-        """Let the loop wait for the next message, and look meanwhile at what comes over the other sockets."""
-        until = float("inf") if timeout is None else time.monotonic() + timeout
-        while True:
-            self.meter.check()
-            left = max(0.0, until - time.monotonic())
-            try:
-                return await super().get_msg(min(left, _LOOK_SECONDS))
-            except Empty:
-                if left <= _LOOK_SECONDS:
-                    raise
-            finally:
-                self._turned = time.monotonic()
-
-    async def _recv(self, **options: Any) -> dict[str, Any]:  # type: ignore[override]
-        parts = await self.socket.recv_multipart(**options)
+    def _recv(self, **options: Any) -> dict[str, Any]:
+        parts = self.socket.recv_multipart(**options)  # type: ignore[union-attr]
         self.meter.add(parts)
         message: dict[str, Any] = self.session.deserialize(self.session.feed_identities(parts)[1])
         return message
 
 
-class RunClient(AsyncKernelClient):
-    """Talk to a kernel that runs cells one after another and asks nobody."""
+class RunClient(KernelClient):
+    """Talk to a kernel that runs cells one after another and asks nobody.
 
-    shell_channel_class = Type(ReadyFirst)
-    iopub_channel_class = Type(ReadyFirst)
+    Its thread waits at the sockets, without an event loop: it has nothing else to do, and each turn of a loop costs.
+    """
+
+    shell_channel_class = Type(MeteredChannel)  # type: ignore[assignment]
+    iopub_channel_class = Type(MeteredChannel)  # type: ignore[assignment]
 
     def start_channels(
         self, shell: bool = True, iopub: bool = True, stdin: bool = False, hb: bool = False, control: bool = False
@@ -139,6 +94,10 @@ class RunClient(AsyncKernelClient):
         if self._created_context and not self.context.closed:
             self.context.destroy(linger=100)
 
+    async def is_alive(self) -> bool:
+        """Tell whether the kernel's process runs."""
+        return await self._async_is_alive()
+
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until the kernel has answered and said that it is idle, and no longer.
 
@@ -147,19 +106,19 @@ class RunClient(AsyncKernelClient):
         """
         until = time.monotonic() + timeout if timeout is not None else float("inf")
         while True:
-            if await self._answers(self.kernel_info()):
+            if self._answers(self.kernel_info()):
                 return
             if not await self.is_alive():
                 raise RuntimeError("Kernel died before replying to kernel_info")
             if time.monotonic() > until:
                 raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
 
-    async def _answers(self, request: str) -> bool:
+    def _answers(self, request: str) -> bool:
         try:
-            reply = await _reply(self.shell_channel, request, kind="kernel_info_reply", seconds=_REPLY_SECONDS)
+            reply = _reply(self.shell_channel, request, kind="kernel_info_reply", seconds=_REPLY_SECONDS)
             self._handle_kernel_info_reply(reply)
             while True:
-                status = await _reply(self.iopub_channel, request, kind="status", seconds=_QUIET_SECONDS)
+                status = _reply(self.iopub_channel, request, kind="status", seconds=_QUIET_SECONDS)
                 if status["content"]["execution_state"] == "idle":
                     return True
         except Empty:
@@ -174,13 +133,13 @@ def _unpack(packed: bytes) -> Any:
     return part
 
 
-async def _reply(channel: Any, request: str, *, kind: str, seconds: float) -> dict[str, Any]:
+def _reply(channel: Any, request: str, *, kind: str, seconds: float) -> dict[str, Any]:
     """Wait for a message of a kind that belongs to a request; others before it are dropped.
 
     Raises:
         Empty: None came for so many seconds.
     """
     while True:
-        message: dict[str, Any] = await channel.get_msg(timeout=seconds)
+        message: dict[str, Any] = channel.get_msg(timeout=seconds)
         if message["msg_type"] == kind and message["parent_header"].get("msg_id") == request:
             return message

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.client import KernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import DottedObjectName, Type, default
@@ -121,7 +121,7 @@ def _manager_class(
         """Start this Python's kernel behind sockets that no other kernel can have."""
 
         client_class = DottedObjectName(f"{RunClient.__module__}.{RunClient.__qualname__}")
-        client_factory = Type(klass=AsyncKernelClient, default_value=RunClient)
+        client_factory = Type(klass=KernelClient, default_value=RunClient)
 
         @default("transport")
         def _private_transport(self) -> str:

@@ -40,12 +40,14 @@ class Warmth:
         preload: Modules that it imports.
         prepare: ``module:function``, called once after the imports; what it leaves in matplotlib's settings, in the
             environment and among the warnings is put back, anything else must be as before.
+        given: The texts that it is called with.
         folder: Where it starts: the folder the kernels are to work in, because modules look there for settings when they
             are imported. The folder of whoever starts it where empty.
     """
 
     preload: tuple[str, ...] = ()
     prepare: str = ""
+    given: tuple[str, ...] = ()
     folder: str = ""
 
 

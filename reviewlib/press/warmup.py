@@ -77,7 +77,7 @@ def warm_up(orders: Mapping[str, Any]) -> Warm:
     """Import what is ordered, prepare, put the state back, and freeze.
 
     Args:
-        orders: ``preload``: names of modules; ``prepare``: ``module:function``.
+        orders: ``preload``: names of modules; ``prepare``: ``module:function``; ``given``: what to call it with.
 
     Raises:
         Exception: Whatever importing and preparing raise.
@@ -92,7 +92,7 @@ def warm_up(orders: Mapping[str, Any]) -> Warm:
         added = [entry for entry in warnings.filters if entry not in ours]
         changed = {name: value for name, value in os.environ.items() if env.get(name) != value}
         if orders["prepare"]:
-            _prepare(*orders["prepare"].split(":"))
+            _prepare(*orders["prepare"].split(":"), given=orders["given"])
         warnings.filters[:] = ours  # type: ignore[index]
     warm = Warm(changed, added, set(sys.modules))
     gc.collect()
@@ -172,13 +172,13 @@ def _importing(frame: FrameType | None) -> Iterator[str]:
         frame = frame.f_back
 
 
-def _prepare(module: str, function: str) -> None:
+def _prepare(module: str, function: str, *, given: Sequence[str]) -> None:
     """Call the function, and leave matplotlib's settings and figures and the flags of decimal numbers as they were."""
     ready = getattr(importlib.import_module(module), function)
     matplotlib = sys.modules.get("matplotlib")
     settings = dict.copy(matplotlib.rcParams) if matplotlib else {}
     with decimal.localcontext():
-        ready()
+        ready(*given)
     if matplotlib:
         dict.clear(matplotlib.rcParams)
         dict.update(matplotlib.rcParams, settings)

@@ -7,7 +7,6 @@ import copy
 import gc
 import hashlib
 import logging
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.clean import clean, without_folders
 from reviewlib.press.client import OutputLimitError
+from reviewlib.press.execution import TimeLimitError, execute
 from reviewlib.press.imports import without_grammar
 from reviewlib.press.inspection import inspect_page
 from reviewlib.press.jobs import Failure, Job, Made, Settings
@@ -27,11 +27,9 @@ from reviewlib.press.kernels import Kernels
 with without_grammar():
     import nbformat
     import papermill
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import DeadKernelError
     from nbformat import NotebookNode
-    from papermill.engines import papermill_engines
     from papermill.exceptions import PapermillExecutionError
-    from papermill.execute import raise_for_execution_errors
     from papermill.parameterize import parameterize_notebook
 
 _LOGGERS = ("papermill", "papermill.translators", "traitlets", "asyncio")
@@ -39,10 +37,6 @@ _LOGGERS = ("papermill", "papermill.translators", "traitlets", "asyncio")
 _TRIES: Final = 2
 #: How the client's messages begin where a kernel died while it started, for which it has no error of its own.
 _NOT_STARTED: Final = ("Kernel died", "Kernel didn't respond")
-#: Seconds after a cell's end in which its last output must have come.
-_LATE: Final = 30
-#: Seconds below which no cell is asked to be done.
-_SHORTEST: Final = 0.1
 
 
 class NotAcceptedError(Exception):
@@ -118,47 +112,26 @@ class Station:
     def _execute(self, job: Job) -> NotebookNode:
         """Run a copy of the template; the cell that runs is remembered, because a kernel that dies does not say where."""
         last: list[tuple[int | None, str | None]] = [(None, None)]
-        until: list[float] = []
 
-        def left(cell: NotebookNode) -> float:
-            # From the first cell on: nobody is charged for waiting until a process could be had.
-            until.append(time.monotonic() + self.settings.timeout)
-            return max(_SHORTEST, until[0] - time.monotonic())
-
-        def began(cell: NotebookNode, cell_index: int) -> None:
-            last.append((cell_index, cell.source))
-            cell.metadata.papermill["start_time"] = None  # papermill would parse it to tell how long the cell took
+        def began(cell: NotebookNode, index: int) -> None:
+            last.append((index, cell.source))
 
         nb = copy.deepcopy(self._template(job.template))
         if job.parameters:
             nb = parameterize_notebook(nb, dict(job.parameters), kernel_name="python3", language="python")
         try:
-            # What papermill.execute_notebook does beside this is to read, check and write the notebook once more.
-            nb = papermill_engines.execute_notebook_with_engine(
-                None,
+            nb = execute(
                 nb,
-                kernel_name="python3",
-                progress_bar=False,
-                autosave_cell_every=0,
-                timeout_func=left,
-                iopub_timeout=min(_LATE, math.ceil(self.settings.timeout)),
-                raise_on_iopub_timeout=True,  # else the notebook would go on without that output
-                record_timing=False,
-                store_widget_state=False,
-                shutdown_kernel="immediate",  # it has nothing to save
-                kernel_manager_class=self.kernels.manager_class,
-                # Not papermill's cwd, which changes the folder of the whole process and so of every thread.
-                resources={"metadata": {"path": str(_folder(job))}},
-                on_cell_execute=began,
+                manager_class=self.kernels.manager_class,
+                folder=_folder(job),
+                seconds=self.settings.timeout,
+                began=began,
             )
-            raise_for_execution_errors(nb, None)
         except PapermillExecutionError as error:
             failure = _failure(error.cell_index, error.source, error.ename, error.evalue, folder=_folder(job))
             raise NotAcceptedError(failure) from error
-        except CellTimeoutError as error:
-            over = time.monotonic() > until[0] - _SHORTEST
-            message = f"not done after {self.settings.timeout:g} seconds" if over else "the output of the cell did not arrive"
-            raise NotAcceptedError(_failure(*last[-1], "Timeout", message)) from error
+        except TimeLimitError as error:
+            raise NotAcceptedError(_failure(*last[-1], "Timeout", str(error))) from error
         except OutputLimitError as error:
             raise NotAcceptedError(_failure(*last[-1], "OutputLimit", str(error))) from error
         except DeadKernelError as error:
@@ -183,7 +156,9 @@ def accept(nb: NotebookNode) -> None:
 
     Raises:
         NotAcceptedError: A cell raised, did not run, or the last one left no output.
+        nbformat.ValidationError: It is no notebook that others could read.
     """
+    nbformat.validate(nb)
     code = [(index, cell) for index, cell in enumerate(nb.cells) if cell.cell_type == "code" and cell.source.strip()]
     for index, cell in code:
         for output in cell.outputs:
