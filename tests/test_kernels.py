@@ -117,6 +117,34 @@ def test_an_interrupt_reaches_the_cell(kernels: Kernels, tmp_path: Path) -> None
     assert "told" in "".join(asyncio.run(run()))
 
 
+@pytest.mark.parametrize(
+    ("warm", "told"),
+    [(Warmth(), ["execute_result", "idle"]), (None, ["busy", "execute_input", "execute_result", "idle"])],
+    ids=["warm", "ordinary"],
+)
+def test_a_warm_kernel_says_what_is_listened_to(tmp_path: Path, warm: Warmth | None, told: list[str]) -> None:
+    """A forked kernel broadcasts what a cell shows and its end; an ordinary one also what nobody uses."""
+
+    async def run(kernels: Kernels) -> list[str]:
+        async with started(kernels, tmp_path) as (_, client):
+            request = client.execute("1")
+            said: list[str] = []
+            while "idle" not in said:
+                message = client.iopub_channel.get_msg(timeout=20)
+                if message["parent_header"].get("msg_id") == request:
+                    said.append(message["content"].get("execution_state", message["msg_type"]))
+            return said
+
+    with Kernels(warm=warm) as made:
+        assert asyncio.run(run(made)) == told
+
+
+def test_cells_are_counted(kernels: Kernels, tmp_path: Path) -> None:
+    """Each cell that ran has its number, whether it showed something or not."""
+    made = execute(notebook("1", "a = 2", "", "print(a)"), kernels, folder=tmp_path)
+    assert [cell.execution_count for cell in made.cells] == [1, 2, None, 3]
+
+
 def test_a_polite_end_runs_what_was_registered(kernels: Kernels, tmp_path: Path) -> None:
     """A kernel that is asked to shut down exits with nought, and runs what a cell left for the end."""
 
@@ -124,10 +152,11 @@ def test_a_polite_end_runs_what_was_registered(kernels: Kernels, tmp_path: Path)
         async with started(kernels, tmp_path) as (manager, client):
             process = manager.provisioner.process  # type: ignore[union-attr]
             request = client.execute("import atexit, pathlib; _ = atexit.register(pathlib.Path('done').touch)")
-            # Once it is idle: until then the interrupt that comes before a shutdown raises in it.
+            # Once it is idle, and some time more: until then the interrupt that comes before a shutdown raises in it.
             said: dict[str, Any] = {"content": {}}
             while (said.get("parent_header", {}).get("msg_id"), said["content"].get("execution_state")) != (request, "idle"):
                 said = client.iopub_channel.get_msg(timeout=20)
+            await asyncio.sleep(1)
             manager.shutdown_wait_time = 60.0
             await manager.shutdown_kernel()
             return int(process.wait(timeout=20))

@@ -108,6 +108,7 @@ class _Execution(PapermillNotebookClient):  # type: ignore[misc]
         cell.outputs = []
         self.clear_before_next_output = False
         answer = self._answer(self.kc.execute(cell.source), cell, cell_index)
+        cell.execution_count = answer.get("execution_count")
         if answer["status"] == "error":
             raise CellExecutionError.from_cell_and_msg(cell, answer)
         return cell

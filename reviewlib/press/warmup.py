@@ -34,6 +34,7 @@ KERNEL = (
     "IPython.core.logger",
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
+    "reviewlib.press.quiet",
     "reviewlib.press.streams",
     "faulthandler",
     "tornado.platform.asyncio",
