@@ -39,6 +39,10 @@ new.write_text(f'{{os.getpid()}} {{os.getppid()}}')
 new.rename({marker!r})
 time.sleep(600)"""
 PID = "import os; print(os.getpid(), os.getppid())"
+LEAVE = """import atexit, pathlib
+_ = atexit.register(pathlib.Path('done').touch)
+loop = get_ipython().kernel.io_loop
+_ = loop.call_later(0.5, loop.stop)"""
 #: How a cell ends its kernel, and whether it is stopped from outside.
 ENDS = (("os._exit(3)", False), ("time.sleep(600)", True), ("1 / 0", False))
 CHILD = """import os, pathlib, subprocess, time
@@ -145,21 +149,16 @@ def test_cells_are_counted(kernels: Kernels, tmp_path: Path) -> None:
     assert [cell.execution_count for cell in made.cells] == [1, 2, None, 3]
 
 
-def test_a_polite_end_runs_what_was_registered(kernels: Kernels, tmp_path: Path) -> None:
-    """A kernel that is asked to shut down exits with nought, and runs what a cell left for the end."""
+def test_a_kernel_that_ends_by_itself_runs_what_was_registered(kernels: Kernels, tmp_path: Path) -> None:
+    """A kernel whose loop ends exits with nought, and runs what a cell left for the end.
+
+    Not by a request to shut down: ipykernel's control thread then waits for its output thread, which may be gone.
+    """
 
     async def run() -> int:
         async with started(kernels, tmp_path) as (manager, client):
-            process = manager.provisioner.process  # type: ignore[union-attr]
-            request = client.execute("import atexit, pathlib; _ = atexit.register(pathlib.Path('done').touch)")
-            # Once it is idle, and some time more: until then the interrupt that comes before a shutdown raises in it.
-            said: dict[str, Any] = {"content": {}}
-            while (said.get("parent_header", {}).get("msg_id"), said["content"].get("execution_state")) != (request, "idle"):
-                said = client.iopub_channel.get_msg(timeout=20)
-            await asyncio.sleep(1)
-            manager.shutdown_wait_time = 60.0
-            await manager.shutdown_kernel()
-            return int(process.wait(timeout=20))
+            client.execute(LEAVE)
+            return int(manager.provisioner.process.wait(timeout=20))  # type: ignore[union-attr]
 
     assert asyncio.run(run()) == 0
     assert (tmp_path / "done").exists()
