@@ -62,7 +62,10 @@ class RunClient(KernelClient):
     """Talk to a kernel that runs cells one after another and asks nobody.
 
     Its thread waits at the sockets, without an event loop: it has nothing else to do, and each turn of a loop costs.
+    ``language`` is what the kernel says of its language, once it is ready.
     """
+
+    language: dict[str, Any]
 
     shell_channel_class = Type(MeteredChannel)  # type: ignore[assignment]
     iopub_channel_class = Type(MeteredChannel)  # type: ignore[assignment]
@@ -117,6 +120,7 @@ class RunClient(KernelClient):
         try:
             reply = _reply(self.shell_channel, request, kind="kernel_info_reply", seconds=_REPLY_SECONDS)
             self._handle_kernel_info_reply(reply)
+            self.language = reply["content"]["language_info"]
             while True:
                 status = _reply(self.iopub_channel, request, kind="status", seconds=_QUIET_SECONDS)
                 if status["content"]["execution_state"] == "idle":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import zmq
 from jupyter_client.manager import AsyncKernelManager
@@ -92,6 +92,14 @@ class _Execution(PapermillNotebookClient):  # type: ignore[misc]
         self._seconds = seconds
         self._began = began
         self._until = float("inf")
+
+    def execute(self, **options: Any) -> NotebookNode:
+        """Run the cells; papermill then asks the kernel once more what it is, which it has said when it was started."""
+        self.reset_execution_trackers()
+        with self.setup_kernel(**options):
+            self.papermill_execute_cells()
+            self.nb.metadata["language_info"] = self.kc.language
+        return cast(NotebookNode, self.nb)
 
     def execute_cell(self, cell: NotebookNode, cell_index: int, *_: Any, **__: Any) -> NotebookNode:
         """Run one cell.

@@ -32,6 +32,7 @@ from reviewlib.press.warm import PROVISIONER, Forge, Warmth, unsupported
 _SOCKET_PATH_BYTES = 100  # the kernel of Linux allows 107, of macOS 103
 _SOCKET_NAME_BYTES = 68
 _PREFIX = "review-"
+_END_SECONDS = 5.0  # in which a kernel that was killed is gone
 
 
 class Kernels:
@@ -151,6 +152,16 @@ def _manager_class(
                 await self.cleanup_resources()
                 raise
             kernels.started(self)
+
+        async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
+            if now:
+                # The inherited way interrupts it first, and looks ten times a second whether it has ended.
+                _kill(self)
+                process = getattr(self.provisioner, "process", None)
+                if process is not None:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(timeout=_END_SECONDS)
+            await cast(Any, super().shutdown_kernel)(now=now, restart=restart)
 
         async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]
             _kill(self)  # the kernel itself has ended, unless it did not start properly
