@@ -6,7 +6,7 @@ In a notebook::
 
     review = rl.open_review("params/demo.yaml", rep="R-014", period="2026-Q3")
     rl.blocks.scorecard(review)
-    rl.charts.trend(review, kpi="win_rate")
+    rl.charts.trends(review, kpis=["revenue", "win_rate"])
 
 A ``Review`` is one rep (or team) and one ``Period`` for one audience: ``review.scorecard``, ``review.history`` and
 ``review.deals`` are DataFrames. ``Params`` is what a workbook asks for. ``blocks`` turn a review into sections of a page,

@@ -447,11 +447,8 @@ def notebook(review: Review) -> Any:
     for name in REP if review.kind == "rep" else TEAM:
         shown = [(f"rl.blocks.{name}(review)", getattr(blocks, name)(review))]
         if name == "change" and review.kind == "rep":
-            shown.append(("rl.charts.revenue(review)", charts.revenue(review)))
-            shown += [
-                (f"rl.charts.trend(review, kpi={key!r})", charts.trend(review, kpi=key))
-                for key in ("win_rate", "deal_size", "cycle_days")
-            ]
+            kpis = ["revenue", "win_rate", "deal_size", "cycle_days"]
+            shown.append((f"rl.charts.trends(review, kpis={kpis})", charts.trends(review, kpis=kpis)))
         for source, display in shown:
             data, metadata = display._repr_mimebundle_()
             output = v4.new_output("execute_result", data=data, metadata=metadata, execution_count=1)

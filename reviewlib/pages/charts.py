@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,8 +66,18 @@ class Series:
         return [figure.target if figure else None for figure in self.figures]
 
 
-def revenue(review: Review) -> Display:
-    """Draw revenue by period as bars, this period accented, with a line across each bar at its target."""
+def trends(review: Review, *, kpis: Sequence[str]) -> Display:
+    """Draw KPIs over the periods of the trend, a chart each, in the order given.
+
+    Revenue is drawn as bars, this period accented, with a line across each bar at its target. Others are lines: sampled
+    figures carry their 95% interval, a dotted line is the target, periods without a figure leave a gap. A KPI that the
+    workbook has not is said in words.
+    """
+    drawn = [_revenue(review) if kpi == "revenue" else _trend(review, kpi) for kpi in kpis]
+    return Display("\n".join(one.html for one in drawn), "\n".join(one.text for one in drawn))
+
+
+def _revenue(review: Review) -> Display:
     series = _series(review, "revenue")
     title = f"Revenue by {labels.noun_of_one(review.period)}"
     if series is None or not any(series.values):
@@ -76,14 +87,7 @@ def revenue(review: Review) -> Display:
     return _figure(title, note, svg, _alt(series, sentences.style(review)), height=TALL)
 
 
-def trend(review: Review, *, kpi: str) -> Display:
-    """Draw one KPI over the periods of the trend.
-
-    Sampled figures carry their 95% interval; a dotted line is the target; periods without a figure leave a gap.
-
-    Raises:
-        KeyError: The workbook has no such KPI.
-    """
+def _trend(review: Review, kpi: str) -> Display:
     series = _series(review, kpi)
     title = review.kpis[kpi].label if kpi in review.kpis else kpi.replace("_", " ").capitalize()
     if series is None or not series.known:

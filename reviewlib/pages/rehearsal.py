@@ -42,7 +42,7 @@ _BLOCKS: Final = (
     "next_period",
 )
 _FORMS: Final = ("improve", "agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff")
-_TRENDS: Final = ("win_rate", "deal_size", "cycle_days")
+_TRENDS: Final = ("revenue", "win_rate", "deal_size", "cycle_days")
 
 
 def rehearse() -> None:
@@ -58,8 +58,7 @@ def rehearse() -> None:
 def sections(shown: Review) -> Iterator[Callable[[], Display]]:
     """Go through the sections of a rep's review, each to be made by a call."""
     yield from (partial(getattr(blocks, name), shown) for name in (*_BLOCKS, "figures"))
-    yield partial(charts.revenue, shown)
-    yield from (partial(charts.trend, shown, kpi=kpi) for kpi in _TRENDS)
+    yield partial(charts.trends, shown, kpis=_TRENDS)
     yield from (partial(getattr(forms, name), shown) for name in _FORMS)
 
 

@@ -107,7 +107,8 @@ class _Execution(PapermillNotebookClient):  # type: ignore[misc]
         Raises:
             CellExecutionError: It raised.
         """
-        if cell.cell_type != "code" or not cell.source.strip():
+        skipped = self.skip_cells_with_tag in cell.metadata.get("tags", [])
+        if skipped or cell.cell_type != "code" or not cell.source.strip():
             return cell
         cell.metadata.papermill["start_time"] = None  # papermill would parse it to tell how long the cell took
         if self._began:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import html as html_text
 import os
 import re
@@ -58,6 +59,8 @@ _CSS_URL = re.compile(r"url\(\s*['\"]?([^'\")]*)|@import\s+['\"]([^'\"]*)", re.I
 _IGNORED_IN_URLS = re.compile(r"[\x00-\x20\x7f]+")
 _DATA = re.compile(r"data:[a-z0-9.+-]+/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]*")
 _CANDIDATES = re.compile(r",\s+|(?<=\d[wx]),")  # a comma also stands inside a data URI
+#: Letters below which a tag is worth remembering.
+_SHORT = 300
 #: How the names of our kernels' folders begin among the temporary ones, of which a page may speak else.
 _OURS = ("review-", "ipykernel_")
 _SVG = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=\s]+)")
@@ -87,12 +90,11 @@ class _Tag:
 
 
 class _Page:
-    """Walks through the markup of a page; a tag that was looked at is known when it comes again, as most do."""
+    """Walks through the markup of a page."""
 
     def __init__(self, html: str) -> None:
         self.violations: list[str] = []
         self._html = html
-        self._known: dict[str, _Tag] = {}
         self._open: list[tuple[str, int]] = []
 
     def walk(self) -> None:
@@ -113,9 +115,7 @@ class _Page:
 
     def _start(self, markup: re.Match[str]) -> None:
         text = markup[0]
-        tag = self._known.get(text)
-        if tag is None:
-            tag = self._known[text] = _read(text)
+        tag = (_known if len(text) < _SHORT else _read)(text)
         for violation in tag.violations:
             self._say(markup.start(), violation)
         if tag.opens:
@@ -150,6 +150,10 @@ def _read(text: str) -> _Tag:
         violations.extend(_attribute(name, attribute[1].lower(), html_text.unescape(given)))
         end = attribute.end()
     return _Tag(name, tuple(violations), opens=name not in _VOID and text[end:].strip() != "/>")
+
+
+#: A tag that was looked at is known when it comes again, on whatever page, as most do; those with an image in them do not.
+_known = functools.lru_cache(maxsize=8192)(_read)
 
 
 def _attribute(tag: str, name: str, value: str) -> Iterator[str]:
