@@ -25,7 +25,7 @@ def notebook(*cells: str) -> NotebookNode:
 
 
 def execute(nb: NotebookNode, kernels: Kernels, *, folder: Path, seconds: float = 60, **parameters: str) -> NotebookNode:
-    """Run a notebook in a kernel of these, each cell so many seconds at most, and return it as it came from there."""
+    """Run a notebook in a kernel of these, all cells together so many seconds at most, and return it as it came from there."""
     nb = load_notebook_node(nb)
     if parameters:
         nb = parameterize_notebook(nb, parameters, kernel_name="python3", language="python")

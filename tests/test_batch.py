@@ -376,6 +376,15 @@ def test_output_that_comes_late_is_waited_for(
         assert "came late" in one.notebook.read_text(encoding="utf-8")
 
 
+def test_what_no_notebook_can_hold_fails_at_its_cell(tmp_path: Path) -> None:
+    """A cell that shows something that is no output is named, and the message does not repeat what it showed."""
+    code = "display({'text/plain': {'secret': 5}}, raw=True)"
+    found = run([job(tmp_path, "odd", template(tmp_path, "odd", "1", code, SHOW))])["odd"].failure
+    assert found is not None
+    assert (found.error, found.source) == ("InvalidOutput", code)
+    assert "secret" not in found.message
+
+
 def test_kernels_side_by_side_do_not_mix(tmp_path: Path) -> None:
     """Many short runs at once all end well, each with its own values, and papermill stays silent."""
     path = template(tmp_path, "many", SHOW)

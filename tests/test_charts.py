@@ -61,6 +61,7 @@ def test_charts_come_in_the_order_given(review: Review) -> None:
     kpis = ["win_rate", "revenue", "no_such"]
     one_by_one = [chart(review, kpi) for kpi in kpis]
     assert charts.trends(review, kpis=kpis).html == "\n".join(one.html for one in one_by_one)
+    assert charts.trends(review, kpis="win_rate").html == one_by_one[0].html
     assert charts.trends(review, kpis=kpis).text == "\n".join(one.text for one in one_by_one)
 
 

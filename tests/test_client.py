@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,8 @@ from reviewlib.press.client import OUTPUT_MEGABYTES, OutputLimitError
 from reviewlib.press.execution import TimeLimitError
 from reviewlib.press.kernels import Kernels, Warmth
 
+#: More messages than libzmq holds by itself, at both ends together.
+MANY = 4000
 #: A driver whose kernels' sockets have names that are too long; then it says what is left of its kernel.
 DEAF = """
 import gc, os, pathlib
@@ -81,6 +84,29 @@ def test_much_output_is_whole(kernels: Kernels, tmp_path: Path) -> None:
     """What a notebook gives below the limit arrives, also where it comes faster than it is read."""
     made = execute(notebook("for number in range(300): print(f'{number} ' + 'z' * 20_000)"), kernels, folder=tmp_path)
     assert [line.split()[0] for line in text(made).splitlines()] == [str(number) for number in range(300)]
+
+
+@pytest.mark.parametrize("warm", [Warmth(), None], ids=["warm", "ordinary"])
+def test_many_small_outputs_are_whole(tmp_path: Path, warm: Warmth | None) -> None:
+    """Nothing is dropped where thousands come faster than they are read, by a driver that has more to do."""
+    code = f"for number in range({MANY}): display({{'text/plain': str(number)}}, raw=True)\nprint('last')"
+    busy = threading.Event()
+
+    def work() -> None:
+        while not busy.is_set():
+            sum(range(10_000))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        with Kernels(warm=warm) as made:
+            cell = execute(notebook(code), made, folder=tmp_path, seconds=240).cells[0]
+    finally:
+        busy.set()
+        thread.join()
+    said = [output.data["text/plain"] for output in cell.outputs if "data" in output]
+    assert said == [str(number) for number in range(MANY)]
+    assert cell.outputs[-1].text == "last\n"
 
 
 def test_what_a_cell_says_of_dates_is_whole(kernels: Kernels, tmp_path: Path) -> None:

@@ -67,12 +67,13 @@ class Series:
 
 
 def trends(review: Review, *, kpis: Sequence[str]) -> Display:
-    """Draw KPIs over the periods of the trend, a chart each, in the order given.
+    """Draw KPIs, or one, over the periods of the trend, a chart each, in the order given.
 
     Revenue is drawn as bars, this period accented, with a line across each bar at its target. Others are lines: sampled
     figures carry their 95% interval, a dotted line is the target, periods without a figure leave a gap. A KPI that the
     workbook has not is said in words.
     """
+    kpis = [kpis] if isinstance(kpis, str) else kpis
     drawn = [_revenue(review) if kpi == "revenue" else _trend(review, kpi) for kpi in kpis]
     return Display("\n".join(one.html for one in drawn), "\n".join(one.text for one in drawn))
 

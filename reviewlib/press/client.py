@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from queue import Empty
 from typing import Any, Final
 
+import zmq
 from jupyter_client.channels import ZMQSocketChannel
 from jupyter_client.client import KernelClient
 from traitlets import Type
@@ -78,6 +79,8 @@ class RunClient(KernelClient):
         Raises:
             zmq.ZMQError: One cannot be connected; then none stays open.
         """
+        # Else both ends drop, without a word, what more than a thousand messages wait behind.
+        self.context.sockopts[zmq.RCVHWM] = 0
         try:
             super().start_channels(shell=shell, iopub=iopub, stdin=stdin, hb=hb, control=control)
         except BaseException:

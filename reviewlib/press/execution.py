@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,11 +24,15 @@ with without_grammar():
 
 #: Called with each cell that begins and its place.
 Began = Callable[[NotebookNode, int], None]
-#: Seconds after a cell's end in which its last output must have come.
+#: Seconds after a cell's end, or after an output that came later, in which the next must have come.
 LATE: Final = 30
 #: Seconds of silence after which it is looked whether the kernel is still there.
 _SILENCE: Final = 1.0
 _SHOWN: Final = ("display_data", "execute_result")
+
+
+class InvalidOutputError(Exception):
+    """A cell showed what no notebook can hold."""
 
 
 class TimeLimitError(Exception):
@@ -51,6 +56,7 @@ def execute(
     Raises:
         PapermillExecutionError: A cell raised.
         TimeLimitError: It took too long.
+        InvalidOutputError: A cell showed what no notebook can hold.
         OutputLimitError: It gave too much.
         DeadKernelError: The kernel ended while a cell ran.
         RuntimeError: The kernel did not start.
@@ -81,7 +87,8 @@ class _Engine(Engine):  # type: ignore[misc]
         cls, nb_man: NotebookExecutionManager, kernel_name: str, *, seconds: float, began: Began | None, **traits: Any
     ) -> None:
         traits.pop("log_output", None)
-        _Execution(nb_man, kernel_name=kernel_name, seconds=seconds, began=began, **traits).execute()
+        log = logging.getLogger("papermill")
+        _Execution(nb_man, kernel_name=kernel_name, log=log, seconds=seconds, began=began, **traits).execute()
 
 
 class _Execution(PapermillNotebookClient):  # type: ignore[misc]
@@ -106,6 +113,7 @@ class _Execution(PapermillNotebookClient):  # type: ignore[misc]
 
         Raises:
             CellExecutionError: It raised.
+            InvalidOutputError: It showed what no notebook can hold.
         """
         skipped = self.skip_cells_with_tag in cell.metadata.get("tags", [])
         if skipped or cell.cell_type != "code" or not cell.source.strip():
@@ -120,6 +128,7 @@ class _Execution(PapermillNotebookClient):  # type: ignore[misc]
         cell.execution_count = answer.get("execution_count")
         if answer["status"] == "error":
             raise CellExecutionError.from_cell_and_msg(cell, answer)
+        _check(cell.outputs)
         return cell
 
     def _answer(self, request: str, cell: NotebookNode, index: int) -> dict[str, Any]:
@@ -131,9 +140,11 @@ class _Execution(PapermillNotebookClient):  # type: ignore[misc]
                 if message["parent_header"].get("msg_id") != request:
                     continue
                 if message["msg_type"] == "execute_reply":
-                    answer, until = message["content"], time.monotonic() + min(LATE, self._seconds)
+                    answer = message["content"]
                 elif not idle:
                     idle = self._take(message, cell, index)
+                if answer is not None:
+                    until = time.monotonic() + min(LATE, self._seconds)
         return answer
 
     def _arrived(self, until: float, *, done: bool) -> Iterable[dict[str, Any]]:
@@ -163,7 +174,7 @@ class _Execution(PapermillNotebookClient):  # type: ignore[misc]
         return False
 
     def output(self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
-        """Keep an output; one that is only shown is checked later, with the whole notebook, in a fraction of the time."""
+        """Keep an output; one that is only shown is checked later, with the others of its cell, in a fraction of the time."""
         hooked = self.output_hook_stack[msg["parent_header"]["msg_id"]]
         if hooked or display_id or self.clear_before_next_output or msg["msg_type"] not in _SHOWN:
             return super().output(outs, msg, display_id, cell_index)
@@ -171,3 +182,16 @@ class _Execution(PapermillNotebookClient):  # type: ignore[misc]
         fields = {name: content[name] for name in ("data", "metadata", "execution_count") if name in content}
         outs.append(nbformat.from_dict({"output_type": msg["msg_type"], **fields}))  # type: ignore[no-untyped-call]
         return outs[-1]
+
+
+def _check(outputs: list[NotebookNode]) -> None:
+    """Look whether a notebook can hold the outputs.
+
+    Raises:
+        InvalidOutputError: It cannot; what was shown is not in the message, because others read that.
+    """
+    cell: dict[str, Any] = {"id": "any", "cell_type": "code", "metadata": {}, "source": "", "execution_count": None}
+    try:
+        nbformat.validate({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell | {"outputs": outputs}]})
+    except nbformat.ValidationError:
+        raise InvalidOutputError("what the cell showed is no output that a notebook can hold") from None

@@ -32,6 +32,8 @@ from reviewlib.press.warm import PROVISIONER, Forge, Warmth, unsupported
 _SOCKET_PATH_BYTES = 100  # the kernel of Linux allows 107, of macOS 103
 _SOCKET_NAME_BYTES = 68
 _PREFIX = "review-"
+#: Nothing is ever typed in, so nothing is to be remembered.
+_ARGUMENTS = ("--HistoryManager.enabled=False", "--IPKernelApp.kernel_class=reviewlib.press.quiet.QuietKernel")
 _END_SECONDS = 5.0  # in which a kernel that was killed is gone
 
 
@@ -140,8 +142,7 @@ def _manager_class(
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": dict(env), **options}
-            # Nothing is ever typed in, so nothing is to be remembered.
-            arguments = [*options.pop("extra_arguments", []), "--HistoryManager.enabled=False"]
+            arguments = [*options.pop("extra_arguments", []), *_ARGUMENTS]
             try:
                 await cast(Any, super().start_kernel)(extra_arguments=arguments, **options)
                 process = getattr(self.provisioner, "process", None)

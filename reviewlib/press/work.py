@@ -18,7 +18,7 @@ from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.clean import clean, without_folders
 from reviewlib.press.client import OutputLimitError
-from reviewlib.press.execution import TimeLimitError, execute
+from reviewlib.press.execution import InvalidOutputError, TimeLimitError, execute
 from reviewlib.press.imports import without_grammar
 from reviewlib.press.inspection import inspect_page
 from reviewlib.press.jobs import Failure, Job, Made, Settings
@@ -132,6 +132,8 @@ class Station:
             raise NotAcceptedError(failure) from error
         except TimeLimitError as error:
             raise NotAcceptedError(_failure(*last[-1], "Timeout", str(error))) from error
+        except InvalidOutputError as error:
+            raise NotAcceptedError(_failure(*last[-1], "InvalidOutput", str(error))) from error
         except OutputLimitError as error:
             raise NotAcceptedError(_failure(*last[-1], "OutputLimit", str(error))) from error
         except DeadKernelError as error:
@@ -156,9 +158,7 @@ def accept(nb: NotebookNode) -> None:
 
     Raises:
         NotAcceptedError: A cell raised, did not run, or the last one left no output.
-        nbformat.ValidationError: It is no notebook that others could read.
     """
-    nbformat.validate(nb)
     code = [(index, cell) for index, cell in enumerate(nb.cells) if cell.cell_type == "code" and cell.source.strip()]
     for index, cell in code:
         for output in cell.outputs:
@@ -238,6 +238,6 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(logging.CRITICAL + 1)
         yield
     finally:
-        gc.collect()  # what nbclient leaves pending when a kernel dies complains when it is collected
+        gc.collect()  # what nbclient leaves pending when a kernel does not start complains when it is collected
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)

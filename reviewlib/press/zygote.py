@@ -190,12 +190,11 @@ def _draw_anew() -> None:
 def _run_kernel(arguments: Sequence[str], warm: Warm) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
-    from reviewlib.press.quiet import QuietKernel
     from reviewlib.press.streams import flush_once
 
     flush_once()
     # Its default was taken from the environment when the class was made, and that was in the warm process.
-    app: Any = IPKernelApp.instance(parent_handle=os.getppid(), kernel_class=QuietKernel)
+    app: Any = IPKernelApp.instance(parent_handle=os.getppid())
     with _no_list_of_modules():
         app.initialize(list(arguments))
     # What `%reset` leaves alone; listed anew only where there is something new.
