@@ -92,7 +92,7 @@ class _Engine(Engine):  # type: ignore[misc]
 
 
 class _Execution(PapermillNotebookClient):  # type: ignore[misc]
-    """papermill's client, but that its thread itself waits at the sockets; nbclient's event loop takes thrice the time."""
+    """papermill's client, but that its thread itself waits at the sockets; nbclient's loop takes more than twice the time."""
 
     def __init__(self, nb_man: NotebookExecutionManager, *, seconds: float, began: Began | None, **traits: Any):
         super().__init__(nb_man, **traits)

@@ -32,7 +32,7 @@ from reviewlib.press.warm import PROVISIONER, Forge, Warmth, unsupported
 _SOCKET_PATH_BYTES = 100  # the kernel of Linux allows 107, of macOS 103
 _SOCKET_NAME_BYTES = 68
 _PREFIX = "review-"
-#: Nothing is ever typed in, so nothing is to be remembered.
+#: Nothing is ever typed in, so nothing is to be remembered; the kernel drops no output.
 _ARGUMENTS = ("--HistoryManager.enabled=False", "--IPKernelApp.kernel_class=reviewlib.press.quiet.QuietKernel")
 _END_SECONDS = 5.0  # in which a kernel that was killed is gone
 
