@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
+from array import array
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +17,7 @@ from reviewlib.press.habits import Habits
 #: Fork one process that writes to a part of what it shares, learn from it, and count the faults of writing in a second one.
 LEARN = """
 import mmap, os, resource, sys
+from reviewlib.press import habits
 from reviewlib.press.habits import Habits
 
 MIB = 1 << 20
@@ -27,7 +31,9 @@ def touch(first, last):
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 learned = Habits()
-for _ in range(4):
+if sys.argv[1] == "each":
+    habits._copy_at_once = lambda ranges: False
+for _ in range(habits.ENDED):
     learned.look([])
 told, tell = os.pipe()
 held, hold = os.pipe()
@@ -39,7 +45,8 @@ if not writer:
     os.read(held, 1)
     os._exit(0)
 os.read(told, 1)
-learned.look([writer])
+for _ in range(2):
+    learned.look([writer])
 os.close(hold)
 os.waitpid(writer, 0)
 learned.look([writer])  # it is gone
@@ -52,9 +59,10 @@ os.wait()
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="there are no warm kernels without it")
-def test_what_one_wrote_to_is_copied_for_the_next() -> None:
+@pytest.mark.parametrize("way", ["at once", "each"])
+def test_what_one_wrote_to_is_copied_for_the_next(way: str) -> None:
     """The second process meets no page that the first one wrote to, every other one, and finds in them what was there."""
-    done = subprocess.run([sys.executable, "-c", LEARN], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", LEARN, way], capture_output=True, text=True, check=True)
     learned, other, written, kept = done.stdout.split()
     pages = 4 * (1 << 20) // os.sysconf("SC_PAGESIZE")
     assert int(learned) < pages / 20
@@ -63,23 +71,50 @@ def test_what_one_wrote_to_is_copied_for_the_next() -> None:
 
 
 def test_nothing_is_learned_from_nobody() -> None:
-    """Without kernels, from one that has ended, and after enough of them, nothing is looked at and nothing copied."""
+    """Without kernels, and from one that has ended, there is nothing to copy."""
     learned = Habits()
-    for _ in range(5):
+    for _ in range(2 * habits.ENDED):
         learned.look([])
     learned.look([1 << 22])  # no process has this number
     assert not learned._ranges
     learned.copy()
-    learned._looks = habits.LOOKS
-    learned.look([os.getpid()])
-    assert not learned._ranges
+
+
+def test_copies_are_not_taken_for_habits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until enough have ended, no kernel is given copies, and every one is seen; later none is looked at."""
+    seen: list[int] = []
+    monkeypatch.setattr(habits, "_written", lambda kernel: seen.append(kernel) or [kernel])
+    learned = Habits()
+    running: list[int] = []
+    for number in range(habits.ENDED + 3):
+        learned.look(running[-2:])  # two at a time
+        assert bool(learned._ranges) is (number == habits.ENDED + 2)
+        running.append(number)
+    learned.look(running[-2:])
+    assert seen == [0, *range(habits.ENDED + 1)]
+
+
+def test_many_ranges_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each range is advised once, whole, in batches that the system takes."""
+    given: list[int] = []
+
+    def process_madvise(_: int, place: int, count: int, *__: int) -> int:
+        assert count <= habits._AT_ONCE
+        given.extend((ctypes.c_uint64 * (2 * count)).from_address(place))
+        return count
+
+    monkeypatch.setattr(habits, "_C", SimpleNamespace(process_madvise=process_madvise))
+    learned = Habits()
+    learned._ranges = array("Q", range(2 * (2 * habits._AT_ONCE + 3)))
+    learned.copy()
+    assert given == list(learned._ranges)
 
 
 @pytest.mark.parametrize(
     ("pages", "ranges"),
-    [([7], [(7, 1)]), ([7, 8, 9], [(7, 3)]), ([1, 4, 8], [(1, 4), (8, 1)]), ([1, 5], [(1, 1), (5, 1)])],
+    [([7], [(7, 1)]), ([7, 8, 9], [(7, 3)]), ([1, 3, 6], [(1, 3), (6, 1)]), ([1, 4], [(1, 1), (4, 1)])],
 )
 def test_near_pages_are_joined(pages: list[int], ranges: list[tuple[int, int]]) -> None:
-    """Two pages between are copied too, three are not."""
+    """A page between two is copied too, two are not."""
     size = os.sysconf("SC_PAGESIZE")
     assert list(habits._ranges(pages)) == [(first * size, count * size) for first, count in ranges]

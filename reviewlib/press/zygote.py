@@ -89,7 +89,7 @@ def _serve(line: socket.socket, warm: Warm) -> None:
                 packet, descriptors, _, _ = socket.recv_fds(line, PACKET, DESCRIPTORS)
                 if not packet:
                     return
-                habits.look(pid for pid, _ in children.values())
+                habits.look([pid for pid, _ in children.values()])
                 pid = _answer(line, Request(**json.loads(packet)), descriptors, warm, habits)
                 if pid is not None:
                     ended = os.pidfd_open(pid)
