@@ -17,8 +17,8 @@ from reviewlib.evidence.slices import Slicer
 from reviewlib.params import Params
 from reviewlib.periods import Period
 
-#: The command line, PostgreSQL servers, journals on either engine and runs to be hindered, for the tests that ask for them.
-pytest_plugins = ("commands", "postgres", "journals", "faultbench")
+#: The command line, PostgreSQL servers, journals on either engine, runs that get warm quickly or are hindered, for who asks.
+pytest_plugins = ("commands", "postgres", "journals", "lightbook", "faultbench")
 
 # The same examples on every run, and no deadline: how long one takes says more of the machine than of the code.
 settings.register_profile("review", deadline=None, derandomize=True)

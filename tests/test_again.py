@@ -40,8 +40,11 @@ def made(result: Result) -> set[str]:
     return {entry.key for entry in result.made}
 
 
+pytestmark = pytest.mark.usefixtures("light_runs")
+
+
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(light_runs: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workbook whose period was run once."""
     folder = tmp_path_factory.mktemp("again")
     params = light_workbook(folder)

@@ -41,6 +41,7 @@ PEOPLE = {
     "addresses": {"max": "max@example.org"},
     "acting_as": "max",
 }
+pytestmark = pytest.mark.usefixtures("light_runs")
 
 
 @dataclass
