@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell
 from postgres import Server
 from workbooks import changed, workbook
 
-from reviewlib import conduct, files, freezing, handout, manifest, publishing, runs, standing, starter, verifying
+from reviewlib import conduct, files, freezing, handout, manifest, params_file, publishing, runs, standing, starter, verifying
 from reviewlib.conversation import people, records
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.errors import JournalError, NotAllowedError, ReviewError
@@ -100,12 +100,21 @@ def lay_notebooks(folder: Path) -> None:
         assert kind in nb.cells[1].source
 
 
-@pytest.fixture
-def book(tmp_path: Path) -> Book:
-    lay_notebooks(tmp_path)
-    params = workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05", crm={"history_from": "2026-01-01"}, people=PEOPLE)
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workbook whose evidence is frozen."""
+    folder = tmp_path_factory.mktemp("talked")
+    lay_notebooks(folder)
+    params = workbook(folder, deals=DEALS, reps=REPS, as_of="2026-10-05", crm={"history_from": "2026-01-01"}, people=PEOPLE)
     freezing.freeze(params, [PERIOD])
-    return Book(params)
+    return folder
+
+
+@pytest.fixture
+def book(frozen: Path, tmp_path: Path) -> Book:
+    """The same in a folder of its own, which is the test's."""
+    shutil.copytree(frozen, tmp_path, dirs_exist_ok=True)
+    return Book(params_file.load(tmp_path / "params" / "book.yaml"))
 
 
 def test_the_manager_s_words_reach_the_rep_with_the_release(book: Book) -> None:
