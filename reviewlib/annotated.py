@@ -1,4 +1,4 @@
-"""Notebooks that a manager wrote into: a new run puts them aside before it lays its own in their place."""
+"""What people wrote into notebooks and forms of a run: the next run puts it aside before it lays its own in their place."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MOVED: Final = "moved"
 
 
 def aside(old: Path, new: Path, *, folder: Path) -> Path:
-    """Say beside which notebook one that lies at an old place is to be kept, now that its review lies elsewhere.
+    """Say beside which file one that lies at an old place is to be kept, now that its review lies elsewhere.
 
-    Within a team that is the new one. What the manager of another team wrote is neither for the new team's manager, nor is
-    anybody read about in a team that they left.
+    Within a team that is the new one. What was written in another team is neither for the new team's manager, nor is anybody
+    read about in a team that they left.
 
     Args:
-        old: The notebook at its old place.
-        new: The notebook of the same review at its new place.
+        old: The notebook or form at its old place.
+        new: That of the same review at its new place.
         folder: The period's folder.
     """
     return new if old.parent == new.parent else folder / _MOVED / new.name
@@ -48,15 +48,49 @@ def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes, to:
     Raises:
         OSError: It cannot be read or copied.
     """
-    if not notebook.is_file():
+    content = _changed(notebook, known)
+    if content is None or not _written_in(content, template):
         return None
-    content = notebook.read_bytes()
-    if hashlib.sha256(content).hexdigest() == known or not _written_in(content, template):
+    return _put_aside(content, to or notebook, "annotated", modes=modes)
+
+
+def keep_answer(
+    form: Path, *, known: str | None, modes: Modes, fresh: bytes | None = None, to: Path | None = None
+) -> Path | None:
+    """Copy a rep's form that will be gone to ``<name>-written-<n>.md``, where it is not as a run made it.
+
+    Args:
+        form: The form that an earlier run made.
+        known: Its sha256 as it was made.
+        modes: Who may read the copy.
+        fresh: The form as this run makes it; None where it makes none.
+        to: The form beside which the copy is laid; this one where not given.
+
+    Returns:
+        The copy; None where there was nothing to keep, or it lies there already.
+
+    Raises:
+        OSError: It cannot be read or copied.
+    """
+    content = _changed(form, known)
+    if content is None or content == fresh:
         return None
-    beside = to or notebook
-    if any(_holds(path, content) for path in beside.parent.glob(f"{glob.escape(beside.stem)}-annotated-*.ipynb")):
+    return _put_aside(content, to or form, "written", modes=modes)
+
+
+def _changed(path: Path, known: str | None) -> bytes | None:
+    """Read a file; None where there is none, or it is as it was made."""
+    if not path.is_file():
         return None
-    places = (beside.with_name(f"{beside.stem}-annotated-{number}.ipynb") for number in itertools.count(1))
+    content = path.read_bytes()
+    return None if hashlib.sha256(content).hexdigest() == known else content
+
+
+def _put_aside(content: bytes, beside: Path, word: str, *, modes: Modes) -> Path | None:
+    """Lay what somebody wrote beside a file, under the first number that is free; what lies there already is not laid again."""
+    if any(_holds(path, content) for path in beside.parent.glob(f"{glob.escape(beside.stem)}-{word}-*{beside.suffix}")):
+        return None
+    places = (beside.with_name(f"{beside.stem}-{word}-{number}{beside.suffix}") for number in itertools.count(1))
     place = next(place for place in places if not place.exists())
     files.write(place, content, modes=modes)
     return place

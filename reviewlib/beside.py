@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from reviewlib import files, review
+from reviewlib import annotated, files, review
 from reviewlib.conversation.entries import Entry, current
 from reviewlib.conversation.kinds import KINDS, Amendment
 from reviewlib.evidence import snapshot
@@ -16,6 +17,9 @@ from reviewlib.pages import amendment
 from reviewlib.params import Params
 from reviewlib.places import pages_of
 from reviewlib.standing import Standing
+
+#: How the name of a form ends.
+FORM: Final = ".md"
 
 
 def form(params: Params, stands: Standing, rep: str, *, page: Path) -> dict[Path, str | bytes]:
@@ -38,14 +42,17 @@ def form_path(subject: Subject, page: Path) -> Path:
     return page.with_name(review.form_name(subject.name, subject.id))
 
 
-def amend(params: Params, stands: Standing, subjects: Sequence[Subject], folder: Path) -> None:
+def amend(params: Params, stands: Standing, subjects: Sequence[Subject], folder: Path, *, known: Mapping[str, str]) -> None:
     """Lay amendments beside signed pages, each written once as ``<stem>-amendment-N.html``, and take their forms away.
+
+    A form that somebody filled in is put aside.
 
     Args:
         params: The workbook.
         stands: How the reviews of the period stand.
         subjects: Whose reviews.
         folder: The period's folder.
+        known: The sha256 of what runs have made, by place in the folder.
 
     Raises:
         OSError: Some could not be written; the others are.
@@ -54,7 +61,13 @@ def amend(params: Params, stands: Standing, subjects: Sequence[Subject], folder:
     for subject in subjects:
         if stands.state(subject).closed:
             try:
-                _amend(params, stands, subject, pages_of(subject, folder))
+                pages = pages_of(subject, folder)
+                _amend(params, stands, subject, pages)
+                if subject.kind == "rep":
+                    form = form_path(subject, pages["rep"])
+                    made = known.get(form.relative_to(folder).as_posix())
+                    annotated.keep_answer(form, known=made, modes=snapshot.modes_of(params))
+                    form.unlink(missing_ok=True)
             except OSError as error:
                 failed.append(error)
     if failed:
@@ -68,8 +81,6 @@ def _amend(params: Params, stands: Standing, subject: Subject, pages: Mapping[st
         if not path.exists()
     }
     files.write_all(contents, modes=snapshot.modes_of(params))
-    if subject.kind == "rep":
-        form_path(subject, pages["rep"]).unlink(missing_ok=True)
 
 
 def problems(params: Params, stands: Standing, subject: Subject, folder: Path) -> list[str]:

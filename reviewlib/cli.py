@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -211,6 +212,8 @@ app.add_typer(cli_talk.app)
 
 def main() -> None:
     """Run the command line; what a user can mend ends with a message, never a traceback."""
+    if sys.stderr is None:  # it was closed, and whatever is opened next would take its place
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     try:
         app()
     except ReviewError as error:

@@ -191,7 +191,10 @@ class _Run:
         with self._ready([task.job for task in wanted.values()]) as crew:  # what raises here has changed nothing yet
             try:
                 self._make(crew, wanted, before, entries)
-                beside.amend(self.params, self.stands, subjects, self.folder)
+                known = {
+                    place: made for each in (before, entries) for one in each.values() for place, made in one.files.items()
+                }
+                beside.amend(self.params, self.stands, subjects, self.folder, known=known)
             finally:
                 publishing.publish(self.params, self.frozen, self.stands, origins, entries)
         found = tuple(entries[key] for key in tasks)
@@ -260,10 +263,13 @@ class _Run:
                 announced[key] = entry
 
         def lay_beside(job: Job) -> Contents:
+            known = before[job.key].files if job.key in before else {}
             if job.notebook:
-                known = before[job.key].files if job.key in before else {}
                 self._keep(job.notebook, known.get(self._place(job.notebook)), job.template)
-            return self._form(job)
+            form = self._form(job)
+            for place, fresh in form.items():
+                self._keep_answer(place, known.get(self._place(place)), fresh=fresh)
+            return form
 
         press = batch.Press(self._problem, lay_beside, moving, done, self._modes)
         batch.run([task.job for task in tasks.values()], crew, press)
@@ -309,7 +315,7 @@ class _Run:
         return replace(new, left=left)
 
     def _remove(self, path: Path, known: str, job: Job) -> None:
-        """Remove a file that an earlier run made; a notebook that somebody wrote into is put aside.
+        """Remove a file that an earlier run made; a notebook or a form that somebody wrote into is put aside.
 
         Raises:
             OSError: It cannot be removed, or not be put aside.
@@ -317,6 +323,8 @@ class _Run:
         # By its name: a failure in between has given the entry the new notebook's place already.
         if path.suffix == ".ipynb" and job.notebook:
             self._keep(path, known, job.template, moved_to=job.notebook)
+        if path.suffix == beside.FORM:
+            self._keep_answer(path, known, moved_to=job.page.with_name(path.name))
         path.unlink(missing_ok=True)
 
     def _keep(self, notebook: Path, known: str | None, template: Path, *, moved_to: Path | None = None) -> None:
@@ -325,6 +333,18 @@ class _Run:
         kept = annotated.keep(notebook, known=known, template=template, modes=self._modes, to=aside)
         if kept and moved_to:
             self.watch.note(f"cells that somebody wrote are in {self._place(kept)}")
+
+    def _keep_answer(
+        self, form: Path, known: str | None, *, fresh: str | bytes | None = None, moved_to: Path | None = None
+    ) -> None:
+        """Put a form aside that somebody filled in where it lay."""
+        aside = None if moved_to is None else annotated.aside(form, moved_to, folder=self.folder)
+        content = fresh.encode() if isinstance(fresh, str) else fresh
+        kept = annotated.keep_answer(form, known=known, fresh=content, modes=self._modes, to=aside)
+        if kept:
+            self.watch.note(
+                f"what somebody wrote into a form is in {self._place(kept)}; `reviewlib import-response` records it"
+            )
 
     def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[Crew]:
         """Who makes the reviews: threads of this process, or the workers of a cluster."""

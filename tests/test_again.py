@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell
 from workbooks import changed
 
 from reviewlib import files, freezing, locks, manifest, params_file, runs, standing
-from reviewlib.conversation import records
+from reviewlib.conversation import records, responses
 from reviewlib.conversation.entries import About
 from reviewlib.errors import BusyError
 from reviewlib.files import PRIVATE
@@ -367,6 +367,55 @@ def test_a_notebook_that_somebody_wrote_in_is_put_aside(book: Params, folder: Pa
     assert "Tor deal" not in notebook.read_text(encoding="utf-8")
     assert made(run(book, force=True)) == ALL
     assert aside.is_file()
+
+
+MINE = "I won the Tor deal in June."
+
+
+def fill_in(form: Path) -> None:
+    """Write the own view into a form, as a rep does."""
+    text = form.read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith(":: How the period looks from here"))
+    form.write_text(text.replace(line, f"{line}\n{MINE}", 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["nothing else changed", "all is made again"])
+def test_a_form_that_somebody_filled_in_is_put_aside(book: Params, folder: Path, changed: bool) -> None:
+    """What a rep wrote where the form lay survives the next run, which says where; what nobody touched is not kept."""
+    form = next(folder.glob("*/rep/ada*-answer.md"))
+    blank = form.read_bytes()
+    fill_in(form)
+    (frozen,) = freezing.freeze(book, [PERIOD])
+    watch = Noted()
+    assert made(runs.run(book, frozen, options=Options(force=changed), watch=watch)) == (ALL if changed else {"rep:R1:rep"})
+    (aside,) = form.parent.glob("*-written-*.md")
+    assert [said.text for said in responses.parse(aside.read_text(encoding="utf-8")).said if said.text] == [MINE]
+    assert watch.notes == [
+        f"what somebody wrote into a form is in {aside.relative_to(folder)}; `reviewlib import-response` records it"
+    ]
+    assert aside.name == f"{form.stem}-written-1.md"
+    assert aside.stat().st_mode & 0o077 == 0
+    assert form.read_bytes() == blank
+    assert made(run(book, force=True)) == ALL
+    assert list(folder.rglob("*-written-*")) == [aside]
+
+
+@pytest.mark.parametrize(
+    ("now", "kept"),
+    [
+        ("Benno,North,Max Holm", "north-*/rep/ben-*-answer-written-1.md"),
+        ("Ben,South,Mia Stern", "moved/ben-*-answer-written-1.md"),
+    ],
+    ids=["renamed", "another team"],
+)
+def test_a_form_that_was_filled_in_is_kept_when_its_place_changes(book: Params, folder: Path, now: str, kept: str) -> None:
+    """What a rep wrote outlives another name, and another team, whose manager it was not written for."""
+    fill_in(next(folder.glob("*/rep/ben*-answer.md")))
+    path = book.root / "params" / "book" / "reps.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("Ben,North,Max Holm", now), encoding="utf-8")
+    assert "rep:R2:rep" in made(run(book))
+    (aside,) = folder.glob(kept)
+    assert [path for path in folder.rglob("*.md") if MINE in path.read_text(encoding="utf-8")] == [aside]
 
 
 @pytest.mark.parametrize("content", ["5", "[]", "null", '{"cells": [], "metadata": [], "nbformat": 4, "nbformat_minor": 5}'])

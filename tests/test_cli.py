@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -415,5 +416,15 @@ def test_progress_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "reviewlib", "run", str(tmp_path / "params" / "book.yaml"), "--json"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=240, check=False)
+    assert done.returncode == 0
+    assert {json.loads(line)["key"] for line in done.stdout.splitlines()} == ALL
+
+
+def test_where_standard_error_is_closed_a_run_goes_on(tmp_path: Path) -> None:
+    """A job that is started without standard error makes every review."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    command = f"exec {shlex.quote(sys.executable)} -m reviewlib run params/book.yaml --json 2>&-"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, stdout=subprocess.PIPE, text=True, timeout=240, check=False)
     assert done.returncode == 0
     assert {json.loads(line)["key"] for line in done.stdout.splitlines()} == ALL

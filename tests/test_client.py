@@ -86,6 +86,25 @@ def test_much_output_is_whole(kernels: Kernels, tmp_path: Path) -> None:
     assert [line.split()[0] for line in text(made).splitlines()] == [str(number) for number in range(300)]
 
 
+CAPTURES = """
+import ipywidgets
+from IPython.display import display
+held = ipywidgets.Output()
+display(held)
+with held:
+    print("held back")
+print("told")
+"""
+
+
+def test_a_cell_may_capture_what_it_prints(kernels: Kernels, tmp_path: Path) -> None:
+    """A widget that holds outputs is filled as in JupyterLab, and what is printed beside it is in the notebook."""
+    made = execute(notebook(CAPTURES, "print('after')"), kernels, folder=tmp_path)
+    assert text(made) == "told\n"
+    assert text(made, 1) == "after\n"
+    assert "widgets" not in made.metadata
+
+
 @pytest.mark.parametrize("warm", [Warmth(), None], ids=["warm", "ordinary"])
 def test_many_small_outputs_are_whole(tmp_path: Path, warm: Warmth | None) -> None:
     """Nothing is dropped where thousands come faster than they are read, by a driver that has more to do."""

@@ -188,6 +188,20 @@ def test_what_both_sides_signed_is_never_made_again(book: Book) -> None:
     assert path.read_bytes() != signed
 
 
+@pytest.mark.parametrize("filled", [False, True], ids=["blank", "filled in"])
+def test_the_form_goes_with_the_signatures_and_nothing_written_goes_with_it(book: Book, filled: bool) -> None:
+    """Once both sides have signed there is no form; what somebody had written where it lay is beside its place."""
+    book.release()
+    assert not book.run().failed
+    (form,) = book.folder.glob("*/rep/*-answer.md")
+    text = form.read_text(encoding="utf-8") + ("\nOne more thing.\n" if filled else "")
+    form.write_text(text, encoding="utf-8")
+    book.sign()
+    assert not book.run().failed
+    assert not form.exists()
+    assert [path.read_text(encoding="utf-8") for path in book.folder.rglob("*-answer*")] == ([text] if filled else [])
+
+
 @pytest.mark.parametrize("loss", ["missing", "shorter"])
 def test_a_journal_that_lost_entries_stops_the_run(book: Book, loss: str) -> None:
     """The manifest remembers where each chain ended; a journal that is missing or shorter ends the run before it starts."""

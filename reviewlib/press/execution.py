@@ -66,7 +66,7 @@ def execute(
         "python3",
         progress_bar=False,
         autosave_cell_every=0,
-        store_widget_state=False,
+        store_widget_state=True,  # where a cell fills an Output widget, nbclient looks for its state; none is written
         record_timing=False,
         shutdown_kernel="immediate",  # it has nothing to save
         kernel_manager_class=manager_class,
