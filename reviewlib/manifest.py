@@ -130,6 +130,11 @@ def _below(folder: Path, path: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
+def hashes(*found: Mapping[str, Entry]) -> dict[str, str]:
+    """The sha256 of every file that entries speak of, by place; where they differ, the last."""
+    return {place: known for entries in found for entry in entries.values() for place, known in entry.files.items()}
+
+
 def intact(entry: Entry, folder: Path) -> bool:
     """Tell whether every file of a review is there as it was made."""
     return bool(entry.files) and all(_is(folder / place, known) for place, known in entry.files.items())

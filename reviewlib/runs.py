@@ -191,9 +191,7 @@ class _Run:
         with self._ready([task.job for task in wanted.values()]) as crew:  # what raises here has changed nothing yet
             try:
                 self._make(crew, wanted, before, entries)
-                known = {
-                    place: made for each in (before, entries) for one in each.values() for place, made in one.files.items()
-                }
+                known = manifest.hashes(before, entries)
                 beside.amend(self.params, self.stands, subjects, self.folder, known=known)
             finally:
                 publishing.publish(self.params, self.frozen, self.stands, origins, entries)

@@ -77,7 +77,7 @@ class Handmade:
                 key = f"{subject.kind}:{subject.id}:{audience}"
                 if key not in before or not before[key].sealed:
                     made[key] = self._made(key, subject.kind, subject.id, page, origins.of(subject, audience), stands)
-        beside.amend(self.params, stands, stands.subjects, self.folder)
+        beside.amend(self.params, stands, stands.subjects, self.folder, known=manifest.hashes(before, made))
         frozen = snapshot.current(self.params, PERIOD)
         assert frozen is not None
         publishing.publish(self.params, frozen, stands, origins, made)
