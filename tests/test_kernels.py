@@ -235,6 +235,23 @@ def test_a_kernel_that_is_not_forked_is_told_of(tmp_path: Path) -> None:
         assert text(execute(notebook(PID), kernels, folder=tmp_path)).split()[1] == zygote
 
 
+@pytest.mark.parametrize("more", [["--IPKernelApp.quiet=False"], []], ids=["more", "less"])
+def test_a_kernel_with_other_arguments_starts_the_ordinary_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    """The warm process has read the arguments of its kernels, so one with others is an ordinary one, and that is said."""
+    with Kernels(warm=Warmth()) as kernels:
+        command = kernels.manager_class.format_kernel_cmd
+
+        def other(*args: Any, **options: Any) -> list[str]:
+            made = command(*args, **options)
+            return [*made, *more] if more else made[:-1]
+
+        monkeypatch.setattr(kernels.manager_class, "format_kernel_cmd", other)
+        assert int(text(execute(notebook(PID), kernels, folder=tmp_path)).split()[1]) == os.getpid()
+        assert kernels.cold_because == "its command is another one than the warm process stands for"
+
+
 def test_a_kernel_that_cannot_be_forked_starts_the_ordinary_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives the warm process no other process, the notebook runs all the same, and that is said."""
     (tmp_path / "forks_twice.py").write_text(

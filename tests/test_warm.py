@@ -189,6 +189,40 @@ def test_settings_in_the_folder_hold_for_warm_kernels(tmp_path: Path, told: bool
         assert told or "matplotlibrc" in str(kernels.cold_because)
 
 
+SHELL = "ip = get_ipython(); print(ip.config, ip.ast_node_interactivity, begun, ip.kernel.parent.argv)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        (
+            "c.InteractiveShell.ast_node_interactivity = 'all'; c.InteractiveShellApp.exec_lines = ['begun += (1,)']",
+            " all (None, 'first', 1) ",
+        ),
+        ("c.InteractiveShellApp.exec_lines = ['begun += (2,)']; raise OSError", " last_expr (None, 'first') "),
+    ],
+    ids=["settings", "wrong"],
+)
+def test_settings_of_ipython_hold_for_warm_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, found: str
+) -> None:
+    """What somebody set for IPython and what they let it run first is the same in every kernel, also after a mistake in it."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    profile = tmp_path / "ipython" / "profile_default"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text(f"c = get_config()\n{settings}\n")
+    (profile / "startup" / "first.py").write_text("begun = globals().get('begun'), 'first'\n")
+
+    def shown_by(warm: Warmth | None) -> str:
+        with Kernels(warm=warm) as kernels:
+            made = execute(notebook(SHELL), kernels, folder=tmp_path)
+            assert kernels.cold_because is None
+            return _masked(made.cells[0].outputs[0].text)
+
+    assert shown_by(Warmth()) == shown_by(None)
+    assert found in shown_by(Warmth())
+
+
 @pytest.mark.parametrize("safe", ["1", ""], ids=["safe path", "usual path"])
 def test_modules_are_looked_for_in_the_same_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, safe: str) -> None:
     """The places of modules are an ordinary kernel's, also where Python leaves the folder it starts in out of them."""

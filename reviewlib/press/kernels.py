@@ -81,7 +81,7 @@ class Kernels:
             self._cold_because = unsupported()
             if self._cold_because is None:
                 command = spec["argv"][: spec["argv"].index("-f")]
-                self._forge = Forge(self._warm, command=command, env=env)
+                self._forge = Forge(self._warm, command=command, arguments=_ARGUMENTS, env=env)
                 self._forge.begin()
                 spec["metadata"]["kernel_provisioner"] = {"provisioner_name": PROVISIONER, "config": {"forge": self._forge}}
         self.manager_class = _manager_class(Path(self._folder.name), self, spec=spec, env=env, memory=self._memory)
@@ -142,9 +142,10 @@ def _manager_class(
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": dict(env), **options}
-            arguments = [*options.pop("extra_arguments", []), *_ARGUMENTS]
+            # Not nbclient's arguments, which would have the history elsewhere; warm kernels take only what all have in common.
+            options["extra_arguments"] = list(_ARGUMENTS)
             try:
-                await cast(Any, super().start_kernel)(extra_arguments=arguments, **options)
+                await cast(Any, super().start_kernel)(**options)
                 process = getattr(self.provisioner, "process", None)
                 if memory is not None and process is not None:
                     limit_memory(process.pid, memory)

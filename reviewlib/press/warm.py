@@ -109,14 +109,21 @@ class Forge:
     """Keeps a warm process for one run and starts kernels with it; for several threads.
 
     ``cold_because`` says why it no longer can, in a sentence; ``remark`` why it could not for some kernel.
+
+    Args:
+        warmth: What the process does before it forks.
+        command: What starts a kernel, up to the file of its connection.
+        arguments: What follows that file, the same for all.
+        env: The environment of all.
     """
 
-    def __init__(self, warmth: Warmth, *, command: Sequence[str], env: Mapping[str, str]):
+    def __init__(self, warmth: Warmth, *, command: Sequence[str], arguments: Sequence[str], env: Mapping[str, str]):
         self.cold_because: str | None = None
         self.remark: str | None = None
         self._warmth = warmth
         self._folder = warmth.folder or str(Path.cwd())
         self._command = tuple(command)
+        self._arguments = tuple(arguments)
         self._env = dict(env)
         self._lock = threading.Lock()
         self._zygote: _Zygote | None = None
@@ -154,13 +161,15 @@ class Forge:
         """
         if dict(env) != self._env:
             raise ForgeError("its environment is another one than the warm process has")
-        if not self._starts(command):
+        connection_file = self._connection_file(command)
+        if connection_file is None:
             raise ForgeError("its command is another one than the warm process stands for")
         if other := difference(folder, self._folder, env=self._env):
             raise ForgeError(other)
         request = {
             "command": command,
             "arguments": command[len(self._command) :],
+            "connection_file": connection_file,
             "env": dict(env),
             "folder": folder,
         }
@@ -179,15 +188,19 @@ class Forge:
                         self.cold_because = f"the warm process could not get ready ({error})"
             raise ForgeError(self.cold_because)
 
-    def _starts(self, command: Sequence[str]) -> bool:
-        return tuple(command[: len(self._command)]) == self._command
+    def _connection_file(self, command: Sequence[str]) -> str | None:
+        """Find in a command the only thing that kernels do not have in common; None where there is more."""
+        place = len(self._command) + 1
+        given = tuple(command)
+        return command[place] if given == (*self._command, "-f", *given[place : place + 1], *self._arguments) else None
 
     def _revive(self) -> None:
         if self._zygote is not None or self.cold_because is not None:
             return
         self._lives -= 1
         try:
-            self._zygote = _Zygote(self._warmth, python=self._command, env=self._env, folder=self._folder)
+            orders = {**asdict(self._warmth), "arguments": self._arguments}
+            self._zygote = _Zygote(orders, python=self._command, env=self._env, folder=self._folder)
         except OSError as error:
             self.cold_because = f"the warm process could not be started ({error})"
 
@@ -208,7 +221,7 @@ class _UnfitError(Exception):
 class _Zygote:
     """One warm process, from the other end of its socket."""
 
-    def __init__(self, warmth: Warmth, *, python: Sequence[str], env: Mapping[str, str], folder: str):
+    def __init__(self, orders: Mapping[str, Any], *, python: Sequence[str], env: Mapping[str, str], folder: str):
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ready = False
         with theirs:
@@ -222,10 +235,10 @@ class _Zygote:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        orders = cast(IO[bytes], self._process.stdin)
+        told = cast(IO[bytes], self._process.stdin)
         with contextlib.suppress(OSError):  # it has ended already, which the first question will tell
-            orders.write(json.dumps(asdict(warmth)).encode())
-            orders.close()
+            told.write(json.dumps(orders).encode())
+            told.close()
 
     def fork(self, request: Mapping[str, Any], streams: Sequence[Any]) -> WarmProcess:
         """Ask for a kernel."""

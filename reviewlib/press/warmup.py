@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from types import FrameType, SimpleNamespace
 from typing import Any
 
+from reviewlib.press.early import IPKernelApp
+
 #: What a kernel that was started the ordinary way has imported before its first cell, or imports with it.
 KERNEL = (
     "ipykernel.kernelapp",
@@ -52,11 +54,13 @@ class Warm:
         env: Environment variables that modules set.
         filters: Filters of warnings that they added, the first to be asked first.
         modules: Names of all modules that are imported.
+        app: ipykernel's application, which has read its arguments and settings.
     """
 
     env: Mapping[str, str]
     filters: Sequence[tuple[Any, ...]]
     modules: set[str]
+    app: IPKernelApp
 
     def meet_shell(self) -> None:
         """Do in a kernel, now that its shell is there, what imported modules would have done."""
@@ -78,7 +82,8 @@ def warm_up(orders: Mapping[str, Any]) -> Warm:
     """Import what is ordered, prepare, put the state back, and freeze.
 
     Args:
-        orders: ``preload``: names of modules; ``prepare``: ``module:function``; ``given``: what to call it with.
+        orders: ``preload``: names of modules; ``prepare``: ``module:function``; ``given``: what to call it with;
+            ``arguments``: those of every kernel.
 
     Raises:
         Exception: Whatever importing and preparing raise.
@@ -95,7 +100,9 @@ def warm_up(orders: Mapping[str, Any]) -> Warm:
         if orders["prepare"]:
             _prepare(*orders["prepare"].split(":"), given=orders["given"])
         warnings.filters[:] = ours  # type: ignore[index]
-    warm = Warm(changed, added, set(sys.modules))
+        app = IPKernelApp.instance()
+        app.read(orders["arguments"])
+    warm = Warm(changed, added, set(sys.modules), app)
     gc.collect()
     gc.freeze()
     gc.enable()

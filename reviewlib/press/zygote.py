@@ -40,10 +40,11 @@ _C = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Request:
-    """A kernel to start: its arguments after ``python``'s own, its environment and its folder."""
+    """A kernel to start: the command of an ordinary one, its arguments after ``python``'s own, environment and folder."""
 
     command: Sequence[str]
     arguments: Sequence[str]
+    connection_file: str
     env: dict[str, str]
     folder: str
 
@@ -173,7 +174,7 @@ def _be_kernel(request: Request, descriptors: Sequence[int], warm: Warm) -> None
     spec = importlib.util.find_spec("ipykernel_launcher")
     sys.argv = [str(spec.origin if spec else "ipykernel_launcher"), *request.arguments]
     sys.orig_argv = list(request.command)
-    _run_kernel(request.arguments, warm)
+    _run_kernel(request.connection_file, warm)
 
 
 def _draw_anew() -> None:
@@ -187,16 +188,13 @@ def _draw_anew() -> None:
         process.current_process().authkey = os.urandom(32)
 
 
-def _run_kernel(arguments: Sequence[str], warm: Warm) -> None:
-    from ipykernel.kernelapp import IPKernelApp
-
+def _run_kernel(connection_file: str, warm: Warm) -> None:
     from reviewlib.press.streams import flush_once
 
     flush_once()
-    # Its default was taken from the environment when the class was made, and that was in the warm process.
-    app: Any = IPKernelApp.instance(parent_handle=os.getppid())
+    app: Any = warm.app
     with _no_list_of_modules():
-        app.initialize(list(arguments))
+        app.begin(connection_file)
     # What `%reset` leaves alone; listed anew only where there is something new.
     app.shell._sys_modules_keys = warm.modules if len(warm.modules) == len(sys.modules) else set(sys.modules)
     warm.meet_shell()
