@@ -6,7 +6,6 @@ import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from reviewlib import annotated, files, review
 from reviewlib.conversation.entries import Entry, current
@@ -140,7 +139,7 @@ def _amendment(
         number=number,
         text=said.text,
         by=entry.author_name,
-        at=entry.at.astimezone(ZoneInfo(params.timezone or "UTC")),
+        at=params.local(entry.at),
         about=f"the {KINDS[to.kind].label.lower()} of entry {to.sequence}" if to else "",
         signed=signed,
         entry=entry.sequence,

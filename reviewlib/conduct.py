@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from reviewlib import files
 from reviewlib.conversation import cadence, goalfile, importing, records, responses, upkeep
@@ -153,7 +152,7 @@ class Status:
 
 def status(params: Params, stands: Standing, *, today: dt.date | None = None) -> Status:
     """Tell what is due, overdue and waiting for whom, by the cadence of params."""
-    day = today or dt.datetime.now(ZoneInfo(params.timezone or "UTC")).date()
+    day = today or params.local(dt.datetime.now(dt.UTC)).date()
     rows = cadence.status(params, stands.subjects, stands.entries, today=day, period=stands.period)
     return Status(stands.period.name, day, tuple(rows), cadence.retention_reminder(params, today=day))
 

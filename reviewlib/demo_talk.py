@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -143,8 +142,7 @@ def lines(params: Params, talked: Conversation) -> list[Line]:
     Raises:
         JournalError: A time cannot be read, a name stands twice, or one is referred to that is not there before.
     """
-    zone = ZoneInfo(params.timezone or "UTC")
-    found = [line for talk in talked.reviews for line in _lines(params, talk, zone)]
+    found = [line for talk in talked.reviews for line in _lines(params, talk)]
     told = sorted(found, key=lambda line: line.at)
     known: set[str] = set()
     for line in told:
@@ -225,10 +223,10 @@ def _batches(told: Sequence[Line]) -> Iterator[list[Line]]:
         yield batch
 
 
-def _lines(params: Params, talk: Talk, zone: ZoneInfo) -> Iterator[Line]:
+def _lines(params: Params, talk: Talk) -> Iterator[Line]:
     for number, spoken in enumerate(talk.entries, 1):
         try:
-            at = spoken.moment.replace(tzinfo=zone).astimezone(dt.UTC)
+            at = spoken.moment.replace(tzinfo=params.clock).astimezone(dt.UTC)
         except ValueError:
             raise _unreadable(f"{talk.about}: {spoken.at!r} instead of a time such as 2026-07-13 15:05") from None
         yield Line(_id(params, spoken.name or f"{talk.about} {number}"), talk.about, at, spoken)

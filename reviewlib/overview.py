@@ -7,7 +7,6 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from zoneinfo import ZoneInfo
 
 from reviewlib.conversation import cadence
 from reviewlib.evidence.roster import distinct_names
@@ -45,8 +44,8 @@ def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequen
         period=frozen.period,
         currency=book["currency"],
         locale=book["locale"],
-        made=_local(params, dt.datetime.now(dt.UTC)),
-        frozen_at=_local(params, dt.datetime.fromisoformat(book["frozen_at"])),
+        made=params.local(dt.datetime.now(dt.UTC)),
+        frozen_at=params.local(dt.datetime.fromisoformat(book["frozen_at"])),
         as_of=dt.date.fromisoformat(book["as_of"]),
         snapshot=frozen.hash,
         teams=tuple(
@@ -98,7 +97,7 @@ def _team_rows(
 
 def _waits(params: Params, stands: Standing) -> dict[Subject, str]:
     """Name whom each review waits for, by the cadence; nobody where nothing is due."""
-    today = _local(params, dt.datetime.now(dt.UTC)).date()
+    today = params.local(dt.datetime.now(dt.UTC)).date()
     rows = cadence.status(params, stands.subjects, stands.entries, today=today, period=stands.period)
     who = {
         row.subject: {"rep": row.subject.name, "manager": row.subject.manager, "analyst": "an analyst"}[row.waiting_for]
@@ -144,10 +143,6 @@ def _earlier(params: Params, period: Period) -> tuple[index.Link, ...]:
     """Link the indexes of other periods, the latest first."""
     found = sorted((path.parent.name for path in params.reports.glob("*/index.html")), reverse=True)
     return tuple(index.Link(name, f"../{name}/index.html") for name in found if name != period.name)
-
-
-def _local(params: Params, moment: dt.datetime) -> dt.datetime:
-    return moment.astimezone(ZoneInfo(params.timezone)) if params.timezone else moment
 
 
 def problem_of(params: Params, frozen: Snapshot, job: Job, failure: Failure) -> str:

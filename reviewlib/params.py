@@ -10,6 +10,7 @@ import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
@@ -199,6 +200,15 @@ class Params(Section):
     def fiscal(self) -> FiscalYear:
         """The fiscal year, for ``Period.parse``."""
         return FiscalYear(self.fiscal_year.starts, self.fiscal_year.named_by)
+
+    @property
+    def clock(self) -> ZoneInfo:
+        """The workbook's timezone; UTC where none is given."""
+        return ZoneInfo(self.timezone or "UTC")
+
+    def local(self, moment: dt.datetime) -> dt.datetime:
+        """Read a moment on the workbook's clock."""
+        return moment.astimezone(self.clock)
 
     @property
     def root(self) -> Path:

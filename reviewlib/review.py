@@ -68,6 +68,11 @@ class Workbook:
         """Read a moment on the workbook's clock; on that of UTC where no timezone is given."""
         return moment.astimezone(ZoneInfo(self.timezone or "UTC"))
 
+    @property
+    def frozen_on(self) -> dt.date:
+        """The day on which the evidence was frozen, on the workbook's clock."""
+        return self.local(self.frozen_at).date()
+
 
 @dataclass(frozen=True)
 class Kpi:

@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pages_fixture
 import pytest
 from workbooks import workbook
 
@@ -19,7 +20,7 @@ from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.files import PRIVATE, append_line
 from reviewlib.manifest import Entry, Origin
 from reviewlib.origins import Origins
-from reviewlib.pages import index
+from reviewlib.pages import heading, index, labels, provenance
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.press.jobs import Failure, Job, Outcome
@@ -89,6 +90,21 @@ def test_the_index_says_how_each_review_stands(book: Params, frozen: Snapshot) -
     page = index.index_page(found)
     assert "1 of 3 reviews are made, none is signed yet; 1 could not be made, 1 made from older figures." in page
     assert {row.state for row in rows(overview.index_of(book, frozen, stands, [], origins)).values()} == {"Not made yet"}
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"), [("Europe/Berlin", "29 November 2026"), (None, "28 November 2026")], ids=["Berlin", "UTC"]
+)
+def test_index_and_pages_name_the_same_day(book: Params, frozen: Snapshot, zone: str | None, day: str) -> None:
+    """Evidence that was frozen around midnight was frozen, everywhere, on the day that the workbook's clock showed."""
+    at = {"frozen_at": "2026-11-28T23:30:00+00:00", "timezone": zone}
+    book = book.model_copy(update={"timezone": zone})
+    frozen = replace(frozen, info={**frozen.info, "workbook": {**frozen.info["workbook"], **at}})
+    stands = standing.of(book, frozen)
+    found = overview.index_of(book, frozen, stands, [], Origins(book, stands))
+    review = pages_fixture.opened(pages_fixture.rep_slice(**at))
+    assert labels.day(found.frozen_at.date()) == dict(heading.facts(review))["Frozen"] == day
+    assert f"frozen on {day} as snapshot" in provenance.notes(review)[0]
 
 
 def test_reps_without_a_team_stand_together(book: Params, frozen: Snapshot) -> None:

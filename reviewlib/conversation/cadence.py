@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
 from reviewlib.conversation.entries import About, Entry, current, origins
 from reviewlib.conversation.kinds import ENDED, Role, Side, Update
@@ -173,7 +172,7 @@ def _row(params: Params, subject: Subject, entries: Sequence[Entry], period: Per
 
 def _day_of(params: Params, entry: Entry) -> dt.date:
     """The day of an entry on the workbook's clock."""
-    return entry.at.astimezone(ZoneInfo(params.timezone or "UTC")).date()
+    return params.local(entry.at).date()
 
 
 def no_dates(subject: Subject, period: Period) -> str | None:

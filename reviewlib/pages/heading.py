@@ -24,7 +24,7 @@ def facts(review: Review) -> list[tuple[str, str]]:
         ("Started", labels.day(subject.started_on) if _inside(review, subject.started_on) else ""),
         ("Left", labels.day(subject.left_on) if _inside(review, subject.left_on) else ""),
         ("Figures as of", labels.day(book.as_of)),
-        ("Frozen", labels.day(book.frozen_at.date())),
+        ("Frozen", labels.day(book.frozen_on)),
         ("State", signing.dated(review)),
         ("Copy", COPIES[review.audience]),
     ]

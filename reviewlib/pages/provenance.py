@@ -125,7 +125,7 @@ def notes(review: Review) -> list[str]:
     declared = "" if book.as_of_declared else ", the latest opened or closed date in it"
     said = [
         f"From the CRM export as of {labels.day(book.as_of)}{declared}, "
-        f"frozen on {labels.day(book.frozen_at.date())} as snapshot {book.snapshot}.",
+        f"frozen on {labels.day(book.frozen_on)} as snapshot {book.snapshot}.",
         f"A won deal counts on its close date, the column “{data.get('closed_column')}” of the export.",
         f"The history begins on {labels.day(book.history_from)}.",
         *map(str, data.get("notes", ())),

@@ -100,11 +100,9 @@ class Desk:
 
     def when(self, entry: Entry) -> str:
         """Say when an entry was written, in the workbook's time."""
-        from zoneinfo import ZoneInfo
-
-        zone = self.records.params.timezone
-        local = entry.at.astimezone(ZoneInfo(zone or "UTC"))
-        return f"{labels.day(local.date())}, {local:%H:%M:%S}{'' if zone else ' UTC'}"
+        params = self.records.params
+        local = params.local(entry.at)
+        return f"{labels.day(local.date())}, {local:%H:%M:%S}{'' if params.timezone else ' UTC'}"
 
     def named(self, entries: Iterable[Entry], *, first: str) -> list[tuple[str, str]]:
         """List entries to choose from, newest last, by the id that stays; equal words are told apart by a number."""
