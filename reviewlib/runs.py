@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewlib import annotated, beside, files, locks, manifest, overview, publishing, sealed, standing, starter
+from reviewlib import beside, files, locks, manifest, overview, publishing, sealed, standing, starter
 from reviewlib.errors import ReviewError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
+from reviewlib.leftovers import Leftovers
 from reviewlib.manifest import Entry, Origin
 from reviewlib.origins import Origins
 from reviewlib.pages import printing
@@ -184,7 +185,7 @@ class _Run:
         settled = self._settled(tasks, before)
         kept = {key for key in tasks if key not in settled and self._fresh(tasks[key], before.get(key))}
         staying = settled | {key: before[key] for key in kept}
-        entries = {key: self._cleared(entry, entry, tasks[key].job) for key, entry in staying.items()}
+        entries = {key: self._leftovers.cleared(entry, entry, tasks[key].job) for key, entry in staying.items()}
         for entry in entries.values():
             self.watch.kept(entry)
         wanted = {key: task for key, task in tasks.items() if key not in entries}
@@ -216,7 +217,7 @@ class _Run:
         if self.options.force or entry is None or entry.state != "made" or task.origin.fingerprint is None:
             return False
         return (
-            entry.page == self._place(task.job.page)
+            entry.page == task.job.page.relative_to(self.folder).as_posix()
             and entry.fingerprint == task.origin.fingerprint
             and manifest.intact(entry, self.folder)
         )
@@ -261,12 +262,8 @@ class _Run:
                 announced[key] = entry
 
         def lay_beside(job: Job) -> Contents:
-            known = before[job.key].files if job.key in before else {}
-            if job.notebook:
-                self._keep(job.notebook, known.get(self._place(job.notebook)), job.template)
             form = self._form(job)
-            for place, fresh in form.items():
-                self._keep_answer(place, known.get(self._place(place)), fresh=fresh)
+            self._leftovers.make_way(job, before[job.key].files if job.key in before else {}, form)
             return form
 
         press = batch.Press(self._problem, lay_beside, moving, done, self._modes)
@@ -293,56 +290,7 @@ class _Run:
             files = old.files if old else {}
             left = {place: found for place, found in places.items() if place not in files}
             return replace(entry, files=files, left=left)
-        return self._cleared(old or entry, entry, task.job)  # before the log forgets where it was
-
-    def _cleared(self, old: Entry, new: Entry, job: Job) -> Entry:
-        """Remove what earlier runs made at other places: whoever changed team is not read about in the old one.
-
-        What cannot be removed stands in the entry, so that the next run tries again.
-        """
-        left = {}
-        for place, known in {**old.files, **old.left}.items():
-            if place in new.files:
-                continue
-            try:
-                self._remove(self.folder / place, known, job)
-            except OSError as error:
-                left[place] = known
-                why = error.strerror or type(error).__name__
-                self.watch.note(f"{place} is an old page’s place and could not be cleared ({why}); the next run tries again")
-        return replace(new, left=left)
-
-    def _remove(self, path: Path, known: str, job: Job) -> None:
-        """Remove a file that an earlier run made; a notebook or a form that somebody wrote into is put aside.
-
-        Raises:
-            OSError: It cannot be removed, or not be put aside.
-        """
-        # By its name: a failure in between has given the entry the new notebook's place already.
-        if path.suffix == ".ipynb" and job.notebook:
-            self._keep(path, known, job.template, moved_to=job.notebook)
-        if path.suffix == beside.FORM:
-            self._keep_answer(path, known, moved_to=job.page.with_name(path.name))
-        path.unlink(missing_ok=True)
-
-    def _keep(self, notebook: Path, known: str | None, template: Path, *, moved_to: Path | None = None) -> None:
-        """Put a notebook aside that somebody wrote into; that of another team where neither team's manager is given it."""
-        aside = None if moved_to is None else annotated.aside(notebook, moved_to, folder=self.folder)
-        kept = annotated.keep(notebook, known=known, template=template, modes=self._modes, to=aside)
-        if kept and moved_to:
-            self.watch.note(f"cells that somebody wrote are in {self._place(kept)}")
-
-    def _keep_answer(
-        self, form: Path, known: str | None, *, fresh: str | bytes | None = None, moved_to: Path | None = None
-    ) -> None:
-        """Put a form aside that somebody filled in where it lay."""
-        aside = None if moved_to is None else annotated.aside(form, moved_to, folder=self.folder)
-        content = fresh.encode() if isinstance(fresh, str) else fresh
-        kept = annotated.keep_answer(form, known=known, fresh=content, modes=self._modes, to=aside)
-        if kept:
-            self.watch.note(
-                f"what somebody wrote into a form is in {self._place(kept)}; `reviewlib import-response` records it"
-            )
+        return self._leftovers.cleared(old or entry, entry, task.job)  # before the log forgets where it was
 
     def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[Crew]:
         """Who makes the reviews: threads of this process, or the workers of a cluster."""
@@ -355,8 +303,9 @@ class _Run:
             return cluster.workers(settings, jobs=jobs, address=self.options.scheduler)
         return crews.threads(settings, workers=self.options.workers or 2 * (os.cpu_count() or 1))
 
-    def _place(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
+    @property
+    def _leftovers(self) -> Leftovers:
+        return Leftovers(self.folder, self._modes, self.watch.note)
 
     @property
     def _modes(self) -> files.Modes:

@@ -45,6 +45,7 @@ FLOORS = (
         "places",
         "beside",
         "annotated",
+        "leftovers",
         "runs",
         "handout",
         "conduct",
