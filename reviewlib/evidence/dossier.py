@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
+import ibis.expr.types as ir
 import pandas as pd
 
 from reviewlib.errors import PeriodError, SourceError
@@ -37,7 +38,7 @@ class Dossier:
         scorecard: The tidy scorecard of every scope and evaluated period.
         deals: The deals that count in the period, with their flags.
         accounts: The reps' base accounts of the period.
-        sql: The query of each KPI.
+        queries: The query of each KPI.
     """
 
     params: Params
@@ -48,7 +49,7 @@ class Dossier:
     scorecard: pd.DataFrame
     deals: pd.DataFrame
     accounts: pd.DataFrame
-    sql: Mapping[str, str]
+    queries: Mapping[str, ir.Table]
 
     @property
     def roster(self) -> Roster:
@@ -101,7 +102,7 @@ def compile_dossier(params: Params, tables: Tables, period: Period) -> Dossier:
             scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), setting),
             deals=facts.lists(base, period.name),
             accounts=facts.account_rows(base, period.name),
-            sql=measured.sql,
+            queries=measured.queries,
         )
     finally:
         connection.disconnect()

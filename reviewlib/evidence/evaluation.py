@@ -18,16 +18,21 @@ GROUP = ["scope", "scope_id", "period"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Every figure as measured, before targets, and the SQL that measured it.
+    """Every figure as measured, before targets, and the query that measures it.
 
     Attributes:
         figures: One row per (scope, scope_id, period, kpi): numerator, denominator (missing where the KPI has none), n,
             sample (ascending list of observations, None where the KPI has no interval of its own).
-        sql: The query of each KPI alone, as text.
+        queries: That of each KPI alone.
     """
 
     figures: pd.DataFrame
-    sql: Mapping[str, str]
+    queries: Mapping[str, ir.Table]
+
+
+def sql(query: ir.Table) -> str:
+    """Write a query as text, which takes longer than to ask it."""
+    return str(ibis.to_sql(query, dialect="duckdb"))
 
 
 def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Evaluation:
@@ -39,13 +44,13 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
         groups: scope, scope_id, period: who gets a row even without any deal; sums and counts are then 0.
     """
     parts: list[pd.DataFrame] = []
-    sql: dict[str, str] = {}
+    queries: dict[str, ir.Table] = {}
     for table in (facts.deals, facts.accounts):
         own = [kpi for kpi in kpis.values() if kpi.expression and _table(facts, kpi) is table]
         wide = groups.merge(_aggregate(table, own).to_pandas(), on=GROUP, how="left")
         parts += [_long(wide, kpi) for kpi in own]
-        sql |= {kpi.key: str(ibis.to_sql(_aggregate(table, [kpi]), dialect="duckdb")) for kpi in own}
-    return Evaluation(pd.concat(parts, ignore_index=True), sql)
+        queries |= {kpi.key: _aggregate(table, [kpi]) for kpi in own}
+    return Evaluation(pd.concat(parts, ignore_index=True), queries)
 
 
 def _table(facts: Facts, kpi: Kpi) -> ir.Table:

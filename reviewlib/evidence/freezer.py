@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reviewlib.evidence import sources
+from reviewlib.evidence import evaluation, sources
 from reviewlib.evidence.dossier import Dossier
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name
@@ -144,7 +144,7 @@ def _info(dossier: Dossier) -> dict[str, Any]:
         "revenue": {row["period"]: _number(row["value"]) for row in everything.to_dict("records")},
         "notes": list(read.notes),
         "versions": versions(),
-        "sql": dict(dossier.sql),
+        "sql": {key: evaluation.sql(query) for key, query in dossier.queries.items()},
     }
 
 
