@@ -99,6 +99,7 @@ def outcomes(place: Path, told: list[tuple[str, str]]) -> dict[str, Outcome]:
         "dies": template(place, "dies", "'before'", "import os; os._exit(3)", SHOW),
         "hangs": template(place, "hangs", "import time; time.sleep(600)", SHOW),
         "pours": template(place, "pours", "print('z' * 60_000_000)", SHOW),
+        "nests": template(place, "nests", "from IPython.display import HTML; HTML('<div>' * 60_000)", SHOW),
         "silent": template(place, "silent", SHOW, "None"),
         "runs_script": template(place, "script", SCRIPT),
     }
@@ -119,7 +120,7 @@ def _failure(outcomes: dict[str, Outcome], key: str) -> Failure:
 
 def test_a_failed_job_does_not_stop_the_others(outcomes: dict[str, Outcome]) -> None:
     """Of several jobs, exactly the broken ones fail, and the outcomes come in the order of the jobs."""
-    assert list(outcomes) == ["good", "quoted", "raises", "leaves", "dies", "hangs", "pours", "silent", "runs_script"]
+    assert list(outcomes) == ["good", "quoted", "raises", "leaves", "dies", "hangs", "pours", "nests", "silent", "runs_script"]
     assert [key for key, outcome in outcomes.items() if outcome.failure is None] == ["good", "quoted"]
 
 
@@ -132,7 +133,7 @@ def test_done_jobs_are_told_in_the_callers_thread(outcomes: dict[str, Outcome], 
 def test_pages_and_notebooks_are_in_place(outcomes: dict[str, Outcome], place: Path) -> None:
     """Only accepted jobs leave page and notebook, for the owner only; nothing half written stays."""
     files = {path.relative_to(place / "out").as_posix() for path in (place / "out").rglob("*") if path.is_file()}
-    failed = {"raises", "leaves", "dies", "hangs", "pours", "silent", "runs_script"}
+    failed = {"raises", "leaves", "dies", "hangs", "pours", "nests", "silent", "runs_script"}
     done = {f"pages/{key}.html" for key in ("good", "quoted")} | {f"notebooks/{key}.ipynb" for key in ("good", "quoted")}
     assert files == done | {f"problems/{key}.html" for key in failed} | {"pages/raises.html"}
     assert stat.S_IMODE((place / "out" / "pages" / "good.html").stat().st_mode) == 0o600
@@ -152,6 +153,7 @@ def test_a_failure_keeps_the_page_of_last_time(outcomes: dict[str, Outcome], pla
         ("dies", 3, "DeadKernel", "the Python process of the notebook ended"),
         ("hangs", 2, "Timeout", f"not done after {TIMEOUT} seconds"),
         ("pours", 2, "OutputLimit", "the notebook gave more than 50 MB of output"),
+        ("nests", 2, "NestedTooDeep", "more than 10,000 tags stand in each other"),
         ("silent", None, "Incomplete", "the last cell left no output"),
         ("runs_script", None, "PageError", "<script>"),
     ],

@@ -192,3 +192,23 @@ def test_large_pages_are_inspected_at_once() -> None:
 def test_a_violation_names_its_line() -> None:
     """A violation tells the line of the page."""
     assert export.inspect_page("<p>1</p>\n<p>2</p>\n<script></script>") == ["line 3: <script>"]
+
+
+@pytest.mark.parametrize(
+    ("html", "deep"),
+    [
+        ("<div>" * 10_001, True),
+        ("<div>" * 10_000 + "</div>" * 10_000, False),
+        ("<div></i>" * 10_001, True),
+        ("<b><i>x</i>" * 10_001, True),
+        ("<tr><td class='a'>x</td></tr>" * 20_000, False),
+        ("x<br>" * 20_000, False),
+        ("1 < 2 " * 20_000, False),
+    ],
+    ids=["open", "closed", "closed otherwise", "half closed", "table", "lines", "less than"],
+)
+def test_nesting_that_takes_too_long_is_told(html: str, deep: bool) -> None:
+    """Tags that stand in each other are counted, and those that follow each other are not; ours are not looked at."""
+    assert export.too_deep(shown({"text/html": html})) == deep
+    assert not export.too_deep(block(html))
+    assert not export.too_deep(new_output("stream", name="stdout", text=html))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import functools
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import jinja2
 import nh3
@@ -20,7 +22,11 @@ from nbformat import NotebookNode
 from reviewlib.press.inspection import inspect_page
 
 OWN = "reviewlib"
+#: How many tags of foreign HTML may be open at a place: reducing them takes the square of it, with ten thousand half a second.
+DEEPEST: Final = 10_000
 _IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+_NEVER_OPEN: Final = {"br", "hr", "img"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,26 @@ def sections(nb: NotebookNode) -> list[Section]:
         else:
             found.append(Section(id=name, title=str(fragment.metadata.get("title", "")), html=fragment.html))
     return found
+
+
+def too_deep(output: NotebookNode) -> bool:
+    """Tell whether an output is HTML that is nested more deeply than can be reduced in reasonable time."""
+    data, own = output.get("data", {}), output.get("metadata", {}).get(OWN)
+    html = "" if own is not None else str(data.get("text/html", ""))
+    if html.count("<") <= DEEPEST:
+        return False
+    left: Counter[str] = Counter()
+    depth = 0
+    for closing, name in _TAG.findall(html):
+        if not closing and name.lower() not in _NEVER_OPEN:
+            left[name.lower()] += 1
+            depth += 1
+        elif left[name.lower()]:
+            left[name.lower()] -= 1
+            depth -= 1
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def markdown(text: str) -> str:

@@ -19,6 +19,7 @@ from reviewlib.errors import ReviewError
 from reviewlib.press.clean import clean, without_folders
 from reviewlib.press.client import OutputLimitError
 from reviewlib.press.execution import InvalidOutputError, TimeLimitError, execute
+from reviewlib.press.export import DEEPEST, too_deep
 from reviewlib.press.imports import without_grammar
 from reviewlib.press.inspection import inspect_page
 from reviewlib.press.jobs import Failure, Job, Made, Settings
@@ -157,13 +158,16 @@ def accept(nb: NotebookNode) -> None:
     """Refuse a run that only looks complete: papermill marks cells as completed whose kernel was gone.
 
     Raises:
-        NotAcceptedError: A cell raised, did not run, or the last one left no output.
+        NotAcceptedError: A cell raised, did not run, showed what no page can be made of, or the last one left no output.
     """
     code = [(index, cell) for index, cell in enumerate(nb.cells) if cell.cell_type == "code" and cell.source.strip()]
     for index, cell in code:
         for output in cell.outputs:
             if output.output_type == "error":
                 raise NotAcceptedError(_failure(index, cell.source, output.ename, output.evalue))
+            if too_deep(output):
+                message = f"the cell showed HTML in which more than {DEEPEST:,} tags stand in each other"
+                raise NotAcceptedError(_failure(index, cell.source, "NestedTooDeep", message))
         if cell.execution_count is None:
             raise NotAcceptedError(_failure(index, cell.source, "NotRun", "the cell did not run"))
     if not code or not code[-1][1].outputs:
