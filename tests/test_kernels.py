@@ -297,10 +297,11 @@ def test_a_warm_process_that_is_killed_comes_back(tmp_path: Path, monkeypatch: p
     [
         (Warmth(preload=("no_such_module",)), "No module named 'no_such_module'"),
         (Warmth(prepare="os:abort"), "it ended meanwhile"),
+        (Warmth(prepare="says_much:ready"), "(ValueError: a?[31mb " + "c" * 292 + ")"),
         (Warmth(preload=("looks_for_shell",)), "look for the notebook's shell while they are imported: looks_for_shell"),
         (Warmth(preload=("starts_thread",)), "1 threads were left running"),
     ],
-    ids=["missing", "crashes", "looks", "threads"],
+    ids=["missing", "crashes", "says much", "looks", "threads"],
 )
 def test_what_cannot_be_warmed_runs_the_ordinary_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warmth: Warmth, reason: str
@@ -310,6 +311,7 @@ def test_what_cannot_be_warmed_runs_the_ordinary_way(
     (tmp_path / "starts_thread.py").write_text(
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     )
+    (tmp_path / "says_much.py").write_text("def ready():\n    raise ValueError('a\\x1b[31mb\\n' + 'c' * 400_000)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with Kernels(warm=warmth) as kernels:
         _, parent = text(execute(notebook(PID), kernels, folder=tmp_path)).split()

@@ -189,7 +189,16 @@ def test_settings_in_the_folder_hold_for_warm_kernels(tmp_path: Path, told: bool
         assert told or "matplotlibrc" in str(kernels.cold_because)
 
 
-SHELL = "ip = get_ipython(); print(ip.config, ip.ast_node_interactivity, begun, ip.kernel.parent.argv)"
+SHELL = """import builtins, os, sys
+ip = get_ipython()
+print(ip.config, ip.ast_node_interactivity, begun, ip.kernel.parent.argv, type(ip.kernel.parent), sys.argv)
+print(os.getcwd(), os.environ.get("SET"), os.environ["MPLBACKEND"], hasattr(builtins, "kept") and kept.readline())"""
+#: A file of settings that does more than to set something.
+BUSY = """import asyncio, builtins, os
+asyncio.set_event_loop(asyncio.new_event_loop())
+builtins.kept = open(__file__)
+os.environ["SET"], os.environ["MPLBACKEND"] = os.environ["JPY_PARENT_PID"] and "set", "agg"
+os.chdir("/")"""
 
 
 @pytest.mark.parametrize(
@@ -197,11 +206,12 @@ SHELL = "ip = get_ipython(); print(ip.config, ip.ast_node_interactivity, begun, 
     [
         (
             "c.InteractiveShell.ast_node_interactivity = 'all'; c.InteractiveShellApp.exec_lines = ['begun += (1,)']",
-            " all (None, 'first', 1) ",
+            " all (1, 'first', 1) ",
         ),
-        ("c.InteractiveShellApp.exec_lines = ['begun += (2,)']; raise OSError", " last_expr (None, 'first') "),
+        ("c.InteractiveShellApp.exec_lines = ['begun += (2,)']; raise OSError", " last_expr (1, 'first') "),
+        (BUSY, "/ set agg c = get_config()"),
     ],
-    ids=["settings", "wrong"],
+    ids=["settings", "wrong", "busy"],
 )
 def test_settings_of_ipython_hold_for_warm_kernels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, found: str
@@ -211,7 +221,7 @@ def test_settings_of_ipython_hold_for_warm_kernels(
     profile = tmp_path / "ipython" / "profile_default"
     (profile / "startup").mkdir(parents=True)
     (profile / "ipython_kernel_config.py").write_text(f"c = get_config()\n{settings}\n")
-    (profile / "startup" / "first.py").write_text("begun = globals().get('begun'), 'first'\n")
+    (profile / "startup" / "first.py").write_text("import sys\nbegun = (len(sys.argv), 'first')\n")
 
     def shown_by(warm: Warmth | None) -> str:
         with Kernels(warm=warm) as kernels:

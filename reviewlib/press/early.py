@@ -1,6 +1,7 @@
-"""ipykernel's application in two halves: the warm process reads arguments and settings for all kernels, each does the rest.
+"""ipykernel's application in two steps: the warm process parses the arguments for all kernels, each of them does the rest.
 
-Reading them takes a third of the time in which a kernel starts, and touches, so copies, a thousand pages of its memory.
+Parsing takes a fifth of the time in which a kernel starts, and touches, so copies, a thousand pages of its memory. Settings
+are read by each kernel: a file of settings is Python, and what it opens, starts and changes has to be the kernel's own.
 """
 
 from __future__ import annotations
@@ -9,43 +10,35 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ipykernel import kernelapp
-from IPython.core.application import BaseIPythonApplication
+from ipykernel.kernelapp import IPKernelApp
 
 _FILE = 1  # its place among the arguments
 
 
-class _ReadsOnce(BaseIPythonApplication):
-    """The half that IPython does: arguments, the folder of the profile, files of settings."""
+def parse(arguments: Sequence[str]) -> IPKernelApp:
+    """Make the application and give it the arguments that all kernels have in common; it starts nothing.
 
-    _has_read = False
+    Args:
+        arguments: Those after the file of the connection.
+    """
+    app = IPKernelApp.instance()
+    app.parse_command_line(["-f", "not known yet", *arguments])
+    return app
 
-    def initialize(self, argv: Any = None) -> None:
-        """Read arguments and settings, when first called."""
-        if not self._has_read:
-            self._has_read = True
-            super().initialize(argv)  # type: ignore[no-untyped-call]
 
+def begin(app: IPKernelApp, connection_file: str) -> None:
+    """Do in a kernel what is left.
 
-class IPKernelApp(kernelapp.IPKernelApp, _ReadsOnce):
-    """ipykernel's, by whose name settings and logs know it; the half that follows in its line of classes can be done before."""
-
-    def read(self, arguments: Sequence[str]) -> None:
-        """Read what all kernels have in common; starts nothing.
-
-        Args:
-            arguments: Those after the file of the connection.
-        """
-        _ReadsOnce.initialize(self, ["-f", "not known yet", *arguments])
-
-    def begin(self, connection_file: str) -> None:
-        """Do in a kernel what is left.
-
-        Args:
-            connection_file: Says where its sockets are.
-        """
-        for known in (self, self.config.IPKernelApp, self.cli_config.IPKernelApp):
-            known.connection_file = connection_file
-        self.argv[_FILE] = connection_file
-        self.parent_handle = os.getppid()
-        self.initialize([])  # type: ignore[no-untyped-call]
+    Args:
+        app: What ``parse`` made.
+        connection_file: Says where the kernel's sockets are.
+    """
+    given: Any = app
+    for known in (given, given.config.IPKernelApp, given.cli_config.IPKernelApp):
+        known.connection_file = connection_file
+    given.argv[_FILE] = connection_file
+    # Its default was taken from the environment when the class was made, and that was in the warm process.
+    given.parent_handle = os.getppid()
+    given.parse_command_line = lambda argv: None
+    given.initialize([])
+    del given.parse_command_line

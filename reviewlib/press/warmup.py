@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from types import FrameType, SimpleNamespace
 from typing import Any
 
-from reviewlib.press.early import IPKernelApp
+from ipykernel.kernelapp import IPKernelApp
+
+from reviewlib.press import early
 
 #: What a kernel that was started the ordinary way has imported before its first cell, or imports with it.
 KERNEL = (
@@ -54,7 +56,7 @@ class Warm:
         env: Environment variables that modules set.
         filters: Filters of warnings that they added, the first to be asked first.
         modules: Names of all modules that are imported.
-        app: ipykernel's application, which has read its arguments and settings.
+        app: ipykernel's application, which has parsed the arguments.
     """
 
     env: Mapping[str, str]
@@ -100,8 +102,7 @@ def warm_up(orders: Mapping[str, Any]) -> Warm:
         if orders["prepare"]:
             _prepare(*orders["prepare"].split(":"), given=orders["given"])
         warnings.filters[:] = ours  # type: ignore[index]
-        app = IPKernelApp.instance()
-        app.read(orders["arguments"])
+        app = early.parse(orders["arguments"])
     warm = Warm(changed, added, set(sys.modules), app)
     gc.collect()
     gc.freeze()

@@ -28,12 +28,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, cast
 
+from reviewlib.press import early
 from reviewlib.press.habits import Habits
 from reviewlib.press.warmup import Warm, warm_up
 
 #: Bytes of one packet, and descriptors that come with a request: standard input, output, error and the pipe for the exit code.
 PACKET = 1 << 18
 DESCRIPTORS = 4
+_LONGEST = 300  # characters of an error that are told
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _C = ctypes.CDLL(None, use_errno=True)
 
@@ -60,10 +62,16 @@ def main() -> None:
         warm = warm_up(json.load(sys.stdin))
         _require_one_thread()
     except BaseException as error:
-        _send(line, {"failed": f"{type(error).__name__}: {error}"})
+        _send(line, {"failed": _sentence(error)})
         raise SystemExit(1) from error
     _send(line, {"ready": os.getpid()})
     _serve(line, warm)
+
+
+def _sentence(error: BaseException) -> str:
+    """Tell an error in one line that fits a packet and a terminal."""
+    said = " ".join(str(error)[:_LONGEST].split())
+    return f"{type(error).__name__}: {''.join(char if char.isprintable() else '?' for char in said)}"
 
 
 def _require_one_thread() -> None:
@@ -194,7 +202,7 @@ def _run_kernel(connection_file: str, warm: Warm) -> None:
     flush_once()
     app: Any = warm.app
     with _no_list_of_modules():
-        app.begin(connection_file)
+        early.begin(app, connection_file)
     # What `%reset` leaves alone; listed anew only where there is something new.
     app.shell._sys_modules_keys = warm.modules if len(warm.modules) == len(sys.modules) else set(sys.modules)
     warm.meet_shell()
@@ -228,6 +236,9 @@ class _NoModules:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sys, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(sys, name, value)
 
 
 if __name__ == "__main__":
