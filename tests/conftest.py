@@ -77,6 +77,6 @@ def demo_dossier(demo_params: Params) -> Dossier:
 def demo_slices(demo_dossier: Dossier) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Every slice of the demo by kind, subject and audience: reps for themselves, teams for both."""
     slicer = Slicer(demo_dossier, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
-    reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") for rep_id in demo_dossier.reviewed()}
+    reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") for rep_id in demo_dossier.reviewed}
     both = ("manager", "rep")
     return reps | {("team", name, who): slicer.team(name, who) for name in demo_dossier.teams() for who in both}

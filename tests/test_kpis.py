@@ -435,7 +435,8 @@ def test_leaver_and_rep_without_deals(tmp_path: Path) -> None:
     known = book(rows, reps)
     found = compiled(known, tmp_path)
     compare(known, found, quarters=(3,))
-    assert found.reviewed() == ("A", "closing", "idle", "refunded")
+    assert found.reviewed == ("A", "closing", "idle", "refunded")
+    assert found.reviewed is found.reviewed  # every team's slice asks, and millions of deals are looked through
     assert figure(found, "revenue", "idle")[1] == "owns no deal in the export"
     assert figure(found, "revenue", "gone")[1] == "not here in the period, and no deal closed in it"
     assert figure(found, "revenue", "refunded")[0] == -4

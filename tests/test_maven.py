@@ -129,9 +129,9 @@ def test_first_quarter_lies_before_the_history_covers_it() -> None:
 def test_every_agent_is_reviewed(period: str) -> None:
     """All 35 agents get a review; five without a deal have no figure from deals, and the reason says why."""
     found = dossier(period)
-    assert len(found.reviewed()) == 35
+    assert len(found.reviewed) == 35
     assert len(found.teams()) == 6
-    idle = sorted(set(found.reviewed()) - set(tables().deals["rep_id"]))
+    idle = sorted(set(found.reviewed) - set(tables().deals["rep_id"]))
     assert len(idle) == WITHOUT_DEALS
     for rep in idle:
         own = [figures(period)["rep", rep, key] for key in kpis.MAIN]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import ibis
 import ibis.expr.types as ir
@@ -61,15 +62,16 @@ class Dossier:
         """Whether the period's last day lies after the export's date."""
         return self.period.last_day > self.setting.as_of
 
+    @cached_property
     def reviewed(self) -> tuple[str, ...]:
         """The reps who get a page: active on a day of the period, or owner of a deal closed in it."""
-        closed = set(self.deals.loc[self.deals["closed"] | self.deals["refund"], "rep_id"])
+        closed = set(self.deals.loc[self.deals["closed"] | self.deals["refund"], "rep_id"].unique())
         active = set(self.roster.active(self.period))
         return tuple(rep_id for rep_id in self.roster.rep_ids if rep_id in active or rep_id in closed)
 
     def teams(self) -> tuple[str, ...]:
         """The teams of the reps who get a page, in order."""
-        names = {self.roster.posts[rep_id, self.period.name].team for rep_id in self.reviewed()}
+        names = {self.roster.posts[rep_id, self.period.name].team for rep_id in self.reviewed}
         return tuple(sorted(name for name in names if name is not None))
 
 

@@ -65,7 +65,7 @@ def _write_snapshot(dossier: Dossier, subjects: Sequence[Subject], hash: str, pa
 def subjects_in(dossier: Dossier) -> list[Subject]:
     """Everyone who has a review, teams first."""
     name = dossier.period.name
-    posts = {rep_id: dossier.roster.posts[rep_id, name] for rep_id in dossier.reviewed()}
+    posts = {rep_id: dossier.roster.posts[rep_id, name] for rep_id in dossier.reviewed}
     rows = dossier.scorecard[(dossier.scorecard["kpi"] == "revenue") & (dossier.scorecard["period"] == name)]
     revenue = {(row["scope"], row["scope_id"]): row for row in rows.to_dict("records")}
     managers: dict[str | None, set[str]] = {}

@@ -141,7 +141,7 @@ class Slicer:
     def members(self, team: str) -> tuple[str, ...]:
         """The reps of a team who get a page."""
         posts, period = self.dossier.roster.posts, self.dossier.period.name
-        return tuple(rep_id for rep_id in self.dossier.reviewed() if posts[rep_id, period].team == team)
+        return tuple(rep_id for rep_id in self.dossier.reviewed if posts[rep_id, period].team == team)
 
     def _board(self, team: str, own: list[Any], reps: tuple[str, ...]) -> list[dict[str, Any]]:
         """The team's achievements, then each rep's own."""
