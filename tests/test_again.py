@@ -24,6 +24,7 @@ from reviewlib.conversation import records, responses
 from reviewlib.conversation.entries import About
 from reviewlib.errors import BusyError
 from reviewlib.files import PRIVATE
+from reviewlib.leftovers import Leftovers
 from reviewlib.origins import Origins
 from reviewlib.params import Params
 from reviewlib.press import environment
@@ -268,7 +269,7 @@ def test_a_run_killed_while_somebody_moves_leaves_nothing_in_the_other_team(
     before = path.read_text(encoding="utf-8")
     path.write_text(before.replace("Ben,North,Max Holm", "Ben,South,Mia Stern"), encoding="utf-8")
     with monkeypatch.context() as patched:
-        patched.setattr(runs._Run, "_cleared", second("remove", runs._Run._cleared))
+        patched.setattr(Leftovers, "cleared", second("remove", Leftovers.cleared))
         patched.setattr(manifest, "log", second("log", manifest.log))
         with pytest.raises(KilledError):
             run(book)

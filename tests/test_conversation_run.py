@@ -21,6 +21,7 @@ from reviewlib import conduct, files, freezing, handout, manifest, params_file, 
 from reviewlib.conversation import people, records
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.errors import JournalError, NotAllowedError, ReviewError
+from reviewlib.leftovers import Leftovers
 from reviewlib.pages.exporter import ReviewExporter
 from reviewlib.params import Params
 from reviewlib.periods import Period
@@ -388,7 +389,7 @@ def test_whoever_moved_and_signed_leaves_nothing_in_the_old_team(book: Book, mon
     book.sign()
     with monkeypatch.context() as patched:
         patched.setattr(manifest, "log", killed)
-        patched.setattr(runs._Run, "_cleared", lambda run, old, new, job: new)
+        patched.setattr(Leftovers, "cleared", lambda leftovers, old, new, job: new)
         patched.setattr(publishing, "publish", lambda *given: None)
         with pytest.raises(KilledError):
             book.run()
