@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from running import execute, notebook
+from running import execute, notebook, text
 
 from reviewlib import freezing
 from reviewlib.pages import warming
@@ -97,6 +97,14 @@ def _masked(text: str) -> str:
     text = re.sub(r"ipykernel_\d+", "ipykernel_PID", text)
     text = re.sub(r"Thread-\d+|<StreamHandler \d+", "NUMBERED", text)
     return re.sub(r"0x[0-9a-f]{6,}", "ADDRESS", text)
+
+
+def printed(cell: str, warm: Warmth | None, *, folder: Path) -> str:
+    """What a cell prints in a kernel of its own, masked."""
+    with Kernels(warm=warm) as kernels:
+        made = execute(notebook(cell), kernels, folder=folder)
+        assert kernels.cold_because is None
+        return _masked(text(made))
 
 
 @dataclass(frozen=True)
@@ -222,15 +230,9 @@ def test_settings_of_ipython_hold_for_warm_kernels(
     (profile / "startup").mkdir(parents=True)
     (profile / "ipython_kernel_config.py").write_text(f"c = get_config()\n{settings}\n")
     (profile / "startup" / "first.py").write_text("import sys\nbegun = (len(sys.argv), 'first')\n")
-
-    def shown_by(warm: Warmth | None) -> str:
-        with Kernels(warm=warm) as kernels:
-            made = execute(notebook(SHELL), kernels, folder=tmp_path)
-            assert kernels.cold_because is None
-            return _masked(made.cells[0].outputs[0].text)
-
-    assert shown_by(Warmth()) == shown_by(None)
-    assert found in shown_by(Warmth())
+    shown = printed(SHELL, Warmth(), folder=tmp_path)
+    assert shown == printed(SHELL, None, folder=tmp_path)
+    assert found in shown
 
 
 @pytest.mark.parametrize("safe", ["1", ""], ids=["safe path", "usual path"])
@@ -238,14 +240,7 @@ def test_modules_are_looked_for_in_the_same_places(tmp_path: Path, monkeypatch: 
     """The places of modules are an ordinary kernel's, also where Python leaves the folder it starts in out of them."""
     monkeypatch.setenv("PYTHONSAFEPATH", safe)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
-
-    def places(warm: Warmth | None) -> str:
-        with Kernels(warm=warm) as kernels:
-            made = execute(notebook(SETTING), kernels, folder=tmp_path)
-            assert kernels.cold_because is None
-            return str(made.cells[0].outputs[0].text)
-
-    assert places(Warmth()) == places(None)
+    assert printed(SETTING, Warmth(), folder=tmp_path) == printed(SETTING, None, folder=tmp_path)
 
 
 def test_folders_on_the_path_that_depend_on_the_start_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,12 +75,13 @@ def too_deep(output: NotebookNode) -> bool:
         return False
     left: Counter[str] = Counter()
     depth = 0
-    for closing, name in _TAG.findall(html):
-        if not closing and name.lower() not in _NEVER_OPEN:
-            left[name.lower()] += 1
+    for tag in _TAG.finditer(html):
+        closing, name = tag[1], tag[2].lower()
+        if not closing and name not in _NEVER_OPEN:
+            left[name] += 1
             depth += 1
-        elif left[name.lower()]:
-            left[name.lower()] -= 1
+        elif left[name]:
+            left[name] -= 1
             depth -= 1
         if depth > DEEPEST:
             return True
