@@ -7,9 +7,9 @@ tabular is a pandas DataFrame.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -175,11 +175,31 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """The deals of one flag: how many there are, which of ``Lists.deals`` are listed, and the flags that all of them have."""
+
+    count: int
+    rows: tuple[int, ...]
+    within: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What is listed below the figures, the largest first: deals by their flags, and accounts of the retention base."""
+
+    deals: tuple[Mapping[str, Any], ...]
+    flags: Mapping[str, Listed]
+    accounts: tuple[Mapping[str, Any], ...]
+    all_accounts: int
+
+
+@dataclass(frozen=True)
 class Review:
     """A review's evidence and what people said, for one audience.
 
     ``history`` holds the scorecard rows of all periods of the trend (oldest first), ``scorecard`` those of this period.
-    ``members`` (teams, manager's copy) holds the same columns for each rep. ``deals`` and ``accounts`` are the rep's own.
+    ``members`` (teams, manager's copy) holds the same columns for each rep. ``lists`` are the rep's deals and accounts that are
+    listed below figures; ``deals`` and ``accounts``, all of them, are read by ``rows`` when they are asked for.
     ``minutes`` is what this audience may read of the conversation, ``answer`` how a rep answers (rep's copy only).
     ``params_path`` is the workbook's params file; None for a review that was not opened from one.
     """
@@ -194,8 +214,7 @@ class Review:
     off: Mapping[str, str]
     scorecard: pd.DataFrame
     history: pd.DataFrame
-    deals: pd.DataFrame
-    accounts: pd.DataFrame
+    lists: Lists
     stages: pd.DataFrame
     members: pd.DataFrame
     people: Mapping[str, Subject]
@@ -205,6 +224,7 @@ class Review:
     achievements: tuple[Achievement, ...]
     data: Mapping[str, Any]
     minutes: Minutes
+    rows: Callable[[], Mapping[str, Any]]
     params_path: Path | None = None
     answer: Answer | None = None
 
@@ -212,6 +232,16 @@ class Review:
     def about(self) -> About:
         """Which review of the journal this is."""
         return self.minutes.about
+
+    @cached_property
+    def deals(self) -> pd.DataFrame:
+        """The rep's own deals of the period, with what each counts as; none on a team's page."""
+        return _frame(self.rows()["deals"])
+
+    @cached_property
+    def accounts(self) -> pd.DataFrame:
+        """The accounts of the rep's retention base: account_id, base_revenue, revenue, kept, open_deal."""
+        return _frame(self.rows()["accounts"])
 
     def figure(self, kpi: str, period: Period | None = None) -> Figure:
         """Look one figure up; of this period where none is given.
@@ -277,9 +307,10 @@ def open_team_review(params: str | Path, *, team: str, period: str, audience: st
 def _open(params: str | Path, *, kind: SubjectKind, subject: str, period: str, audience: str) -> Review:
     book = params_file.load(params_file.find(str(params), Path.cwd()))
     about = About(kind, subject, Period.parse(period, book.fiscal).name)
-    data, minutes = _read(book, about, audience)
+    path, minutes = _find(book, about, audience)
+    data = slicefile.read_slice(path)
     known = data["data"] | {"before": _before(book, about, audience, minutes), "names": _names(book, about, minutes)}
-    opened = from_slice(data | {"data": known}, book.fiscal, minutes=minutes)
+    opened = from_slice(data | {"data": known}, book.fiscal, minutes=minutes, rows=partial(slicefile.read_rows, path))
     return replace(opened, params_path=book.path, answer=_answer(book, data, minutes))
 
 
@@ -300,25 +331,27 @@ def _before(book: Params, about: About, audience: str, minutes: Minutes) -> dict
     for entry in minutes.of_kind("resolution"):
         snapshot = getattr(entry.payload, "snapshot_before", None)
         if snapshot and slicefile.exists(book, snapshot):
-            then = slicefile.read_slice(book, **asked, period=period, pinned=snapshot)["history"]
+            path = slicefile.find_slice(book, **asked, period=period, pinned=snapshot)
+            then = slicefile.read_slice(path)["history"]
             place = {name: then["columns"].index(name) for name in ("kpi", "period", "value")}
             rows = [row for row in then["data"] if row[place["period"]] == about.period]
             found[snapshot] = {row[place["kpi"]]: row[place["value"]] for row in rows}
     return found
 
 
-def _read(book: Params, about: About, audience: str) -> tuple[dict[str, Any], Minutes]:
-    """Read what one notebook works with: the minutes, and the slice of the snapshot that they pin or the period uses."""
+def _find(book: Params, about: About, audience: str) -> tuple[Path, Minutes]:
+    """Find what one notebook works with: the slice of the snapshot that the minutes pin or the period uses, and the minutes."""
     slicefile.check_audience(audience, f"reviewlib freeze {book.path.name} --period {about.period}")
     period = Period.parse(about.period, book.fiscal)
     asked: dict[str, Any] = {"kind": about.kind, "subject": about.subject, "period": period, "audience": audience}
     minutes = records.read_minutes(book, about, "rep" if audience == "rep" else "manager")
-    return slicefile.read_slice(book, **asked, pinned=minutes.state.snapshot), minutes
+    return slicefile.find_slice(book, **asked, pinned=minutes.state.snapshot), minutes
 
 
 def form_of(book: Params, about: About) -> str:
     """Write the form for a rep's answer: plain Markdown, of what the rep may read."""
-    data, minutes = _read(book, about, "rep")
+    path, minutes = _find(book, about, "rep")
+    data = slicefile.read_slice(path)
     kpis = [(kpi["key"], kpi["label"]) for kpi in data["kpis"] if kpi["of"] is None]
     return forms_text.response_form(minutes, book=_named(book, data), kpis=kpis)
 
@@ -341,8 +374,21 @@ def _named(book: Params, data: Mapping[str, Any]) -> forms_text.Book:
     return forms_text.Book(book.name, book.title or book.name, data["subject"]["name"], data["period"])
 
 
-def from_slice(data: Mapping[str, Any], fiscal: FiscalYear, *, minutes: Minutes | None = None) -> Review:
-    """Turn a slice, as ``snapshot.freeze`` wrote it, and the minutes into a review; without minutes nothing was said yet."""
+def from_slice(
+    data: Mapping[str, Any],
+    fiscal: FiscalYear,
+    *,
+    minutes: Minutes | None = None,
+    rows: Callable[[], Mapping[str, Any]] | None = None,
+) -> Review:
+    """Turn a slice, as ``slices.Slicer`` cut it, and the minutes into a review.
+
+    Args:
+        data: The slice.
+        fiscal: The workbook's fiscal year.
+        minutes: What people said; nothing yet where it is not given.
+        rows: Reads the slice's ``deals`` and ``accounts`` when they are asked for; where it is not given, the slice holds them.
+    """
     book = dict(data["workbook"])
     for name in ("as_of", "history_from"):
         book[name] = dt.date.fromisoformat(book[name])
@@ -362,8 +408,7 @@ def from_slice(data: Mapping[str, Any], fiscal: FiscalYear, *, minutes: Minutes 
         off=MappingProxyType(data["off"]),
         scorecard=history[history["period"] == period.name].reset_index(drop=True),
         history=history,
-        deals=_frame(data["deals"]),
-        accounts=_frame(data["accounts"]),
+        lists=_lists(data["lists"]),
         stages=_frame(data["stages"]),
         members=_frame(data["members"]),
         people=MappingProxyType(people),
@@ -373,11 +418,23 @@ def from_slice(data: Mapping[str, Any], fiscal: FiscalYear, *, minutes: Minutes 
         achievements=tuple(_achievement(item) for item in data["achievements"]),
         data=MappingProxyType(data["data"]),
         minutes=minutes or empty(About(data["kind"], subject.id, period.name), data["audience"]),
+        rows=rows or (lambda: data),
     )
 
 
 def _frame(data: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(data["data"], columns=data["columns"])
+
+
+def _lists(data: Mapping[str, Any]) -> Lists:
+    flags = {
+        flag: Listed(kind["count"], tuple(kind["rows"]), frozenset(kind["within"])) for flag, kind in data["flags"].items()
+    }
+    return Lists(_records(data["deals"]), flags, _records(data["accounts"]), data["accounts"]["count"])
+
+
+def _records(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(dict(zip(data["columns"], row, strict=True)) for row in data["data"])
 
 
 def _subject(data: Mapping[str, Any]) -> Subject:

@@ -16,6 +16,8 @@ from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.minutes import Minutes, Reach, take
 from reviewlib.conversation.process import Audience
 from reviewlib.evidence.kpis import KPIS
+from reviewlib.evidence.listing import lists
+from reviewlib.evidence.plain import records
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Review, from_slice
@@ -151,9 +153,16 @@ def empty_slice(audience: str = "rep") -> dict[str, Any]:
     }
 
 
+def listed(data: dict[str, Any]) -> dict[str, Any]:
+    """Add to a slice what is listed of its deals and accounts."""
+    deals, accounts = (records(data[name]["columns"], data[name]["data"]) for name in ("deals", "accounts"))
+    flags = sorted({kpi.evidence for kpi in KPIS.values()} & set(FLAGS))
+    return data | {"lists": lists(deals, accounts, flags=flags if deals else ())}
+
+
 def opened(data: dict[str, Any], minutes: Minutes | None = None) -> Review:
-    """Open a slice; without minutes nothing was said."""
-    return from_slice(copy.deepcopy(data), FiscalYear(), minutes=minutes)
+    """Open a slice, whose deals may have been changed; without minutes nothing was said."""
+    return from_slice(listed(copy.deepcopy(data)), FiscalYear(), minutes=minutes)
 
 
 def talked(data: dict[str, Any], talks: Sequence[talk.Talk]) -> Review:

@@ -90,10 +90,10 @@ def _opened(book: Params) -> Iterator[tuple[About, Review]]:
     for subject in STANDS:
         for name in PERIODS:
             about = About("team" if subject == "North" else "rep", subject, name)
-            data = slicefile.read_slice(
+            path = slicefile.find_slice(
                 book, kind=about.kind, subject=subject, period=Period.parse(name), audience="manager"
             )  # fmt: skip
-            yield about, review.from_slice(data, book.fiscal)
+            yield about, review.from_slice(slicefile.read_slice(path), book.fiscal)
 
 
 def words_of(line: Line) -> str:

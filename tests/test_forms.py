@@ -33,7 +33,7 @@ from reviewlib.pages.forms.spec import PRIVATE, Spec
 from reviewlib.pages.forms.specs import actions, development, feedback, followup, goals, recognition, signoff
 from reviewlib.pages.rendering import Display
 from reviewlib.periods import FiscalYear, Period
-from reviewlib.review import Review, from_slice
+from reviewlib.review import Review
 
 REPS = (("R-014", "Amara Okafor", "North", "Daniel Brandt"), ("R-3", "Ines Rey", "South", "Lucía Ferrer"))
 
@@ -82,7 +82,7 @@ def sit_down(folder: Path, login: str = "dan", **overrides: Any) -> Table:
     freeze_names(params, "2026-Q3", reps=REPS, into="7c41e09bd2aa")
     records = as_login(params, login, subject="R-014")
     data = pages_fixture.rep_slice("manager")
-    review = replace(from_slice(data, FiscalYear(), minutes=records.minutes()), params_path=params.path)
+    review = replace(pages_fixture.opened(data, records.minutes()), params_path=params.path)
     gate = Gate()
     return Table(Desk(review, records, gate, review), gate)  # type: ignore[arg-type]
 
@@ -680,7 +680,7 @@ def test_the_fence_gives_a_closed_page_up() -> None:
 
 
 def _review(audience: str) -> Review:
-    return from_slice(pages_fixture.rep_slice(audience), FiscalYear())
+    return pages_fixture.opened(pages_fixture.rep_slice(audience))
 
 
 @pytest.mark.parametrize("name", forms.__all__)
@@ -706,8 +706,8 @@ def test_a_run_without_a_reader_makes_the_section_with_a_hint(name: str) -> None
 def test_no_widget_library_is_loaded_without_a_reader() -> None:
     """A kernel that only runs the notebook does not import ipywidgets."""
     code = (
-        "import sys, pages_fixture; from reviewlib.pages import forms; from reviewlib.periods import FiscalYear;"
-        "from reviewlib.review import from_slice; review = from_slice(pages_fixture.rep_slice('manager'), FiscalYear());"
+        "import sys, pages_fixture; from reviewlib.pages import forms;"
+        "review = pages_fixture.opened(pages_fixture.rep_slice('manager'));"
         "[getattr(forms, name)(review)._repr_mimebundle_() for name in forms.__all__]; print('ipywidgets' in sys.modules)"
     )
     environment = {**os.environ, "JPY_SESSION_NAME": ""}

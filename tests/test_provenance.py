@@ -12,9 +12,10 @@ from workbooks import workbook
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.dossier import compile_dossier
+from reviewlib.evidence.listing import MOST_LISTED
 from reviewlib.evidence.slices import Slicer
 from reviewlib.pages import blocks
-from reviewlib.pages.provenance import MOST_LISTED, Evidence, evidence
+from reviewlib.pages.provenance import Evidence, evidence
 from reviewlib.periods import Period
 from reviewlib.review import from_slice
 
@@ -78,6 +79,17 @@ def test_a_list_that_is_cut_does_not_stand_for_another(many: dict[str, Any], fou
     for text in said:
         if "listed under" in text:
             assert " of " not in by_label[text.partition("listed under ")[2].rstrip(".")].caption.partition(":")[2]
+
+
+def test_a_figure_without_deals_names_no_list() -> None:
+    """Where nothing counts as a first purchase, nothing is said to be listed under another figure."""
+    data = made.rep_slice()
+    place = data["deals"]["columns"].index("first_win")
+    for row in data["deals"]["data"]:
+        row[place] = False
+    each = next(each for each in evidence(made.opened(data)) if each.key == "new_customers")
+    assert not each.deals
+    assert "Deals" not in dict(each.facts)
 
 
 def test_accounts_that_are_cut(many: dict[str, Any], found: dict[str, Evidence]) -> None:

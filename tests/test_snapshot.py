@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -19,7 +18,7 @@ from workbooks import changed, workbook
 from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import freezer, snapshot, sources, tables
 from reviewlib.evidence.dossier import compile_dossier
-from reviewlib.evidence.slicefile import current_folder, read_slice, slice_name
+from reviewlib.evidence.slicefile import current_folder, find_slice, read_rows, read_slice, slice_name
 from reviewlib.evidence.snapshot import Snapshot, freeze
 from reviewlib.evidence.subjects import team_folder
 from reviewlib.params import Params
@@ -266,10 +265,8 @@ def test_slice_names_say_nothing(frozen: Snapshot) -> None:
 
 def test_slices_differ_by_audience_only_where_they_must(frozen: Snapshot) -> None:
     """Both copies of a rep's review rest on the same figures."""
-    read = {
-        who: json.loads(next(frozen.folder.glob(f"*/{slice_name('rep', 'R-1', who)}")).read_text(encoding="utf-8"))
-        for who in ("manager", "rep")
-    }
+    paths = {who: next(frozen.folder.glob(f"*/{slice_name('rep', 'R-1', who)}")) for who in ("manager", "rep")}
+    read = {who: read_slice(path) | read_rows(path) for who, path in paths.items()}
     assert {key for key in read["rep"] if read["rep"][key] != read["manager"][key]} == {"audience"}
 
 
@@ -297,8 +294,8 @@ def test_a_released_review_stays_on_its_snapshot(tmp_path: Path) -> None:
     second = freeze(changed(params, as_of="2026-10-16"), PERIOD)
     snapshot.use(params, second)
     asked: dict[str, Any] = {"kind": "rep", "subject": "R-1", "period": PERIOD, "audience": "manager"}
-    assert read_slice(params, **asked)["workbook"]["snapshot"] == second.hash
-    assert read_slice(params, **asked, pinned=first.hash)["workbook"]["snapshot"] == first.hash
+    assert read_slice(find_slice(params, **asked))["workbook"]["snapshot"] == second.hash
+    assert read_slice(find_slice(params, **asked, pinned=first.hash))["workbook"]["snapshot"] == first.hash
     with pytest.raises(SnapshotError, match="released review") as caught:
-        read_slice(params, **asked, pinned="0" * 12)
+        find_slice(params, **asked, pinned="0" * 12)
     assert "backup" in str(caught.value.do)

@@ -64,7 +64,7 @@ def _figures(params: Params, scene: Scene) -> frozenset[str]:
     about, pinned = scene.about, scene.state.snapshot
     asked: dict[str, Any] = {"kind": about.kind, "subject": about.subject, "audience": "manager"}
     try:
-        data = slicefile.read_slice(params, **asked, period=_period(params, scene), pinned=pinned)
+        data = slicefile.read_slice(slicefile.find_slice(params, **asked, period=_period(params, scene), pinned=pinned))
     except SnapshotError:
         return frozenset()
     return frozenset(kpi["key"] for kpi in data["kpis"])

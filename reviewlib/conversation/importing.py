@@ -164,7 +164,7 @@ def _kpis(records: Records) -> list[tuple[str, str]]:
     about, pinned = records.about, _journal(records).state.snapshot
     period = Period.parse(about.period, records.params.fiscal)
     asked = {"kind": about.kind, "subject": about.subject, "audience": "rep"}
-    data = slicefile.read_slice(records.params, **asked, period=period, pinned=pinned)
+    data = slicefile.read_slice(slicefile.find_slice(records.params, **asked, period=period, pinned=pinned))
     return [(kpi["key"], kpi["label"]) for kpi in data["kpis"]]
 
 

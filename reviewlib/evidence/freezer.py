@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from reviewlib.evidence import evaluation, sources
 from reviewlib.evidence.dossier import Dossier
 from reviewlib.evidence.roster import Post
-from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name
+from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slice_text
 from reviewlib.evidence.slices import Slicer, identity
 from reviewlib.evidence.subjects import Subject, team_folder
 from reviewlib.files import Modes, alone, make_folder, slug, sync_folder, write, write_all
@@ -55,7 +55,7 @@ def _write_snapshot(dossier: Dossier, subjects: Sequence[Subject], hash: str, pa
     for name in dict.fromkeys(subject.folder for subject in subjects):
         cut = _cut(slicer, [subject for subject in subjects if subject.folder == name])
         identities |= {file: identity(data) for file, data in cut.items()}
-        write_all({part / name / file: _text(data) for file, data in cut.items()}, modes=modes)
+        write_all({part / name / file: slice_text(data) for file, data in cut.items()}, modes=modes)
     _json(part / IDENTITIES, identities, modes)
     names = {rep_id: dossier.roster.posts[rep_id, dossier.period.name].name for rep_id in dossier.roster.rep_ids}
     _json(part / "people.json", {"reps": names, "subjects": [asdict(subject) for subject in subjects]}, modes)
@@ -168,8 +168,4 @@ def _cut(slicer: Slicer, subjects: Sequence[Subject]) -> dict[str, dict[str, Any
 
 
 def _json(path: Path, data: Mapping[str, Any], modes: Modes) -> None:
-    write(path, _text(data), modes=modes)
-
-
-def _text(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, allow_nan=False)
+    write(path, json.dumps(data, ensure_ascii=False, allow_nan=False), modes=modes)

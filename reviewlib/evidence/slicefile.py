@@ -1,12 +1,14 @@
-"""The one file that a notebook reads: where it is, and what to do when it is not there.
+"""The one file that a notebook reads: where it is, what is in it, and what to do when it is not there.
 
-Nothing heavy is imported here: a kernel needs neither Ibis nor DuckDB.
+It has two lines of JSON: what every reader of a review needs, then all deals and accounts, of which a busy rep has thousands;
+they are read when somebody asks for them. Nothing heavy is imported here: a kernel needs neither Ibis nor DuckDB.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +19,30 @@ from reviewlib.periods import Period
 AUDIENCES: Final = ("manager", "rep")
 #: The file of a snapshot that tells what distinguishes each slice, by the slice's name.
 IDENTITIES: Final = "slices.json"
+_ROWS: Final = ("deals", "accounts")
 
 
-def read_slice(
-    params: Params, *, kind: str, subject: str, period: Period, audience: str, pinned: str | None = None
-) -> dict[str, Any]:
-    """Read the one file that a notebook works with.
+def slice_text(data: Mapping[str, Any]) -> str:
+    """Write a slice as its file holds it."""
+    parts = ({name: value for name, value in data.items() if name not in _ROWS}, {name: data[name] for name in _ROWS})
+    return "".join(f"{json.dumps(part, ensure_ascii=False, allow_nan=False)}\n" for part in parts)
+
+
+def read_slice(path: Path) -> dict[str, Any]:
+    """Read a slice without its deals and accounts."""
+    with path.open(encoding="utf-8") as file:
+        data: dict[str, Any] = json.loads(file.readline())
+    return data
+
+
+def read_rows(path: Path) -> dict[str, Any]:
+    """Read the ``deals`` and ``accounts`` of a slice."""
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8").partition("\n")[2])
+    return data
+
+
+def find_slice(params: Params, *, kind: str, subject: str, period: Period, audience: str, pinned: str | None = None) -> Path:
+    """Find the one file that a notebook works with.
 
     Args:
         params: The workbook.
@@ -53,8 +73,7 @@ def read_slice(
             found=f"no evidence for this {kind}",
             do=f"Check the id; for a {kind} that is new in the data run: {command}",
         )
-    data: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
-    return data
+    return found
 
 
 def check_audience(audience: str, command: str) -> None:

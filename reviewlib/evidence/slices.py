@@ -15,6 +15,7 @@ from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.insights import Card, Insights, insights
 from reviewlib.evidence.insights import plain as achieved
 from reviewlib.evidence.kpis import CORE
+from reviewlib.evidence.listing import ACCOUNT_COLUMNS, Row, lists
 from reviewlib.evidence.peers import two_digits
 from reviewlib.evidence.plain import Rows, plain, records, rows_by, table
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
@@ -37,7 +38,6 @@ _DEAL_COLUMNS: Final = (
     *FLAGS,
 )
 _KPI: Final = SCORECARD.index("kpi")
-_ACCOUNT_COLUMNS: Final = ("account_id", "base_revenue", "revenue", "kept", "open_deal")
 _PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
 #: Supporting figures of the reps that a team's page and its achievements board name.
 _BESIDE: Final = ("won_deals", "closed_deals", "stale_deals", "largest_deal", "deal_size_median")
@@ -66,7 +66,7 @@ class Slicer:
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
         self.rows = rows_by(frame, SCORECARD, by=("scope", "scope_id"))
         self.deals = rows_by(dossier.deals, _DEAL_COLUMNS, by=("rep_id",))
-        self.accounts = rows_by(dossier.accounts, _ACCOUNT_COLUMNS, by=("scope_id",))
+        self.accounts = rows_by(dossier.accounts, ACCOUNT_COLUMNS, by=("scope_id",))
         self.common = {
             "period": dossier.period.name,
             "trend": self.trend,
@@ -75,6 +75,9 @@ class Slicer:
             "off": _off(dossier),
         }
         self.data = _data(dossier)
+        # A KPI of the company's own may name what is no flag; there is no list of it.
+        named = {kpi.evidence for kpi in dossier.setting.kpis.values()}
+        self.flags = tuple(flag for flag in FLAGS if flag in named)
         self._insights: dict[str, Insights] = {}
         self._reps: dict[str, dict[str, Any]] = {}
 
@@ -87,7 +90,8 @@ class Slicer:
     def _rep(self, rep_id: str) -> dict[str, Any]:
         """What both copies of a rep's review hold."""
         dossier = self.dossier
-        deals = self.deals.get(rep_id, [])
+        deals, accounts = self.deals.get(rep_id, []), self.accounts.get(rep_id, [])
+        rows = records(_DEAL_COLUMNS, deals)
         said = self._said(rep_id)
         subject = _subject(dossier.roster.posts[rep_id, dossier.period.name])
         own = dossier.tables.quarantine
@@ -98,8 +102,9 @@ class Slicer:
             "history": table(SCORECARD, self.rows["rep", rep_id]),
             "members": _EMPTY,
             "deals": table(_DEAL_COLUMNS, deals),
-            "accounts": table(_ACCOUNT_COLUMNS, self.accounts.get(rep_id, [])),
-            "stages": _stages(deals, dossier.params.crm.deals.stages.open),
+            "accounts": table(ACCOUNT_COLUMNS, accounts),
+            "lists": lists(rows, records(ACCOUNT_COLUMNS, accounts), flags=self.flags),
+            "stages": _stages(rows, dossier.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": said.leads,
             "findings": said.findings,
@@ -114,7 +119,7 @@ class Slicer:
         posts = self._posts(reps)
         managers = sorted({post.manager for post in posts if post.manager})
         history = self.rows["team", name]
-        deals = [deal for rep_id in reps for deal in self.deals.get(rep_id, [])]
+        deals = [deal for rep_id in reps for deal in records(_DEAL_COLUMNS, self.deals.get(rep_id, []))]
         said = insights(self._card(history), dossier.params, team_met=self._met("team", name))
         subject = _subject(Post(name, name, name, ", ".join(managers) or None, None, None, started_on=None, left_on=None))
         shown = reps if audience == "manager" else ()
@@ -130,6 +135,7 @@ class Slicer:
             "members": table(SCORECARD, members),
             "deals": _EMPTY,
             "accounts": _EMPTY,
+            "lists": lists((), (), flags=()),
             "stages": _stages(deals, dossier.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": {section: lead for section, lead in said.leads.items() if section != "achievements" or not board},
@@ -259,10 +265,10 @@ def _notes(dossier: Dossier) -> list[str]:
     return notes
 
 
-def _stages(deals: Rows, order: Sequence[str]) -> dict[str, Any]:
+def _stages(deals: Sequence[Row], order: Sequence[str]) -> dict[str, Any]:
     """Count the deals open at the end of the period by stage, in the order of params; some are closed by now."""
     opened: dict[str, list[float | None]] = {}
-    for deal in records(_DEAL_COLUMNS, deals):
+    for deal in deals:
         if deal["open_end"]:
             opened.setdefault(deal["stage"] if deal["outcome"] == "open" else CLOSED_SINCE, []).append(deal["expected_amount"])
     known = [stage for stage in (*order, CLOSED_SINCE) if stage in opened]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-
-import pandas as pd
 
 from reviewlib.pages import labels, sentences
 from reviewlib.pages.components import things
 from reviewlib.pages.labels import Style
 from reviewlib.pages.views import Sheet, target_words
-from reviewlib.review import Figure, Review
+from reviewlib.review import Figure, Listed, Review
 
-#: Deals or accounts listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
-MOST_LISTED: Final = 100
 _TIMES: Final = "\N{DIVISION SIGN}"
 _METHODS: Final = {"wilson": "Wilson", "order": "order statistics of the median"}
+_NO_DEALS: Final = Listed(0, (), frozenset())
 _CAPTIONS: Final = {
     "earned": "Deals won in the period, refunds included",
     "sale": "Deals won in the period",
@@ -156,68 +153,52 @@ def _mine(review: Review) -> str:
 def evidence(review: Review) -> list[Evidence]:
     """Collect what is behind each KPI; a deal list that another one holds already is named, not repeated."""
     sheet = Sheet(review)
-    figures = list(sheet.main())
-    deals = _by_size(review.deals)
-    chosen = {figure.kpi.key: _chosen(review, figure, deals) for figure in figures}
-    owners = _owners(figures, chosen)
-    shown = {row for key, rows in chosen.items() if key not in owners for row in rows[:MOST_LISTED]}
-    made = {row: _deal(sheet, values) for row, values in deals.loc[sorted(shown)].to_dict("index").items()}
-    return [_evidence(sheet, figure, chosen, owner=owners.get(figure.kpi.key), made=made) for figure in figures]
-
-
-def _by_size(deals: pd.DataFrame) -> pd.DataFrame:
-    """The deals, the largest first."""
-    if deals.empty:
-        return deals
-    size = deals["amount"].where(deals["amount"].notna(), deals["expected_amount"]).astype(float)
-    return deals.assign(_size=-size).sort_values(["_size", "deal_id"], kind="stable")
-
-
-def _chosen(review: Review, figure: Figure, deals: pd.DataFrame) -> list[int]:
-    """The labels of the deals that a figure is made of, in the deals' order."""
-    flag = figure.kpi.evidence
-    if flag is None or flag not in deals.columns or review.kind != "rep":
-        return []
-    return list(deals.index[deals[flag].astype(bool)])
-
-
-def _owners(figures: Sequence[Figure], chosen: Mapping[str, Sequence[int]]) -> dict[str, Figure]:
-    """For each figure all of whose deals are among those of another that lists them: the other."""
-    listed: list[tuple[Figure, frozenset[int]]] = []
-    owners: dict[str, Figure] = {}
-    for figure in sorted(figures, key=lambda figure: -len(chosen[figure.kpi.key])):
-        rows = frozenset(chosen[figure.kpi.key])
-        owner = next((other for other, theirs in listed if rows <= theirs), None)
-        if rows and owner:
+    figures, owners = list(sheet.main()), {}
+    listed: list[Figure] = []
+    some = (figure for figure in figures if _deals(review, figure).count)
+    for figure in sorted(some, key=lambda figure: -_deals(review, figure).count):
+        if owner := next((other for other in listed if _within(review, figure, other)), None):
             owners[figure.kpi.key] = owner
-        elif rows:
-            listed.append((figure, rows))
-    return owners
+        else:
+            listed.append(figure)
+    shown = {row for figure in listed for row in _deals(review, figure).rows}
+    made = {row: _deal(sheet, review.lists.deals[row]) for row in shown}
+    return [_evidence(sheet, figure, owner=owners.get(figure.kpi.key), made=made) for figure in figures]
 
 
-def _evidence(
-    sheet: Sheet, figure: Figure, of_figures: Mapping[str, Sequence[int]], *, owner: Figure | None, made: Mapping[Any, Deal]
-) -> Evidence:
-    kpi, style = figure.kpi, sheet.style
-    chosen = of_figures[kpi.key]
+def _deals(review: Review, figure: Figure) -> Listed:
+    """The deals that a figure is made of."""
+    return review.lists.flags.get(figure.kpi.evidence or "", _NO_DEALS)
+
+
+def _within(review: Review, figure: Figure, other: Figure) -> bool:
+    """Whether all deals of a figure are among those of another."""
+    flag = other.kpi.evidence
+    return flag == figure.kpi.evidence or flag in _deals(review, figure).within
+
+
+def _evidence(sheet: Sheet, figure: Figure, *, owner: Figure | None, made: Mapping[int, Deal]) -> Evidence:
+    review, kpi, style = sheet.review, figure.kpi, sheet.style
+    chosen, all_accounts = _deals(review, figure), review.lists.all_accounts
     of_accounts = kpi.evidence == "accounts" and kpi.unit == "percent" and kpi.top == "count"
     accounts = _accounts(sheet) if of_accounts else ()
-    rows = () if owner else tuple(made[row] for row in chosen[:MOST_LISTED])
+    rows = () if owner else tuple(made[row] for row in chosen.rows)
     facts = _facts(sheet, figure)
     if owner:
         # Where the other's list was cut, not all of them are in it.
-        how = "listed under" if len(of_figures[owner.kpi.key]) <= MOST_LISTED else "among those of"
-        facts.append(("Deals", f"{things(len(chosen), 'deals', style=style)}, {how} {owner.kpi.label}."))
-    facts.append(("Deals", _cut(len(rows), len(chosen), "deals", style)))
-    facts.append(("Accounts", _cut(len(accounts), len(sheet.review.accounts), "accounts", style)))
+        whole = _deals(review, owner)
+        how = "listed under" if len(whole.rows) == whole.count else "among those of"
+        facts.append(("Deals", f"{things(chosen.count, 'deals', style=style)}, {how} {owner.kpi.label}."))
+    facts.append(("Deals", _cut(len(rows), chosen.count, "deals", style)))
+    facts.append(("Accounts", _cut(len(accounts), all_accounts, "accounts", style)))
     return Evidence(
         key=kpi.key,
         label=kpi.label,
         value=labels.value(figure.value, kpi.unit, style=style),
         facts=tuple((name, text) for name, text in facts if text),
-        caption=f"{_CAPTIONS.get(kpi.evidence or '', 'Deals')}: {_count(len(rows), len(chosen), style)}",
+        caption=f"{_CAPTIONS.get(kpi.evidence or '', 'Deals')}: {_count(len(rows), chosen.count, style)}",
         deals=rows,
-        accounts_caption=f"Accounts of the window: {_count(len(accounts), len(sheet.review.accounts), style)}",
+        accounts_caption=f"Accounts of the window: {_count(len(accounts), all_accounts, style)}",
         accounts=accounts,
     )
 
@@ -281,13 +262,13 @@ def _calculation(sheet: Sheet, figure: Figure) -> str:
     return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and kpi.bottom == "money" else f", {kpi.n_label}")
 
 
-def _deal(sheet: Sheet, row: Mapping[Any, Any]) -> Deal:
+def _deal(sheet: Sheet, row: Mapping[str, Any]) -> Deal:
     still_open = row["outcome"] == "open"  # today: what was open at the end of the period may have closed since
     opened, last = _day(row["opened_on"]), _day(row["expected_close_on" if still_open else "closed_on"])
-    amount = row["amount"] if not still_open and not _none(row["amount"]) and not row["lost"] else row["expected_amount"]
+    amount = row["amount"] if not still_open and row["amount"] is not None and not row["lost"] else row["expected_amount"]
     return Deal(
-        id=str(row["deal_id"]),
-        account="no account" if _none(row["account_id"]) else str(row["account_id"]),
+        id=row["deal_id"],
+        account=row["account_id"] or "no account",
         dates=f"{opened} – {last}",
         stage="refund"
         if row["refund"]
@@ -296,29 +277,21 @@ def _deal(sheet: Sheet, row: Mapping[Any, Any]) -> Deal:
         else "lost"
         if row["lost"]
         else str(row["stage"] or row["outcome"]),
-        amount="no amount" if _none(amount) else labels.value(float(amount), "money", style=sheet.style),
+        amount="no amount" if amount is None else labels.value(amount, "money", style=sheet.style),
     )
 
 
 def _accounts(sheet: Sheet) -> tuple[Account, ...]:
-    frame = sheet.review.accounts
-    if frame.empty:
-        return ()
-    ordered = frame.sort_values(["base_revenue", "account_id"], ascending=[False, True], kind="stable").head(MOST_LISTED)
     return tuple(
         Account(
-            str(row["account_id"]),
+            row["account_id"],
             labels.value(row["base_revenue"], "money", style=sheet.style),
             labels.value(row["revenue"], "money", style=sheet.style),
             "bought again" if row["kept"] else "not in this period, open deal" if row["open_deal"] else "not in this period",
         )
-        for row in ordered.to_dict("records")
+        for row in sheet.review.lists.accounts
     )
 
 
-def _day(date: Any) -> str:
-    return "no date" if _none(date) else labels.short_day(date)
-
-
-def _none(value: Any) -> bool:
-    return value is None or bool(pd.isna(value))
+def _day(date: str | None) -> str:
+    return "no date" if date is None else labels.short_day(date)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from reviewlib import params_file
 from reviewlib.evidence.kpis import KPIS
+from reviewlib.evidence.listing import lists
 from reviewlib.pages import blocks, charts, forms
 from reviewlib.pages.rendering import Display
 from reviewlib.periods import FiscalYear, Period
@@ -42,6 +43,7 @@ _BLOCKS: Final = (
     "next_period",
 )
 _FORMS: Final = ("improve", "agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff")
+_FLAGS: Final = tuple(sorted({kpi.evidence for kpi in KPIS.values() if kpi.evidence and kpi.evidence != "accounts"}))
 _TRENDS: Final = ("revenue", "win_rate", "deal_size", "cycle_days")
 
 
@@ -69,7 +71,7 @@ def review() -> Review:
     data = {
         "kind": "rep", "audience": "rep", "subject": subject, "period": _TREND[-1], "trend": _TREND, "workbook": _workbook(),
         "kpis": [kpi.card(objective=None, benchmark=None) for kpi in KPIS.values()], "off": {}, "people": [],
-        "history": _history(), "members": _table([]), "deals": _table(list(_deals())), "accounts": _table([]),
+        "history": _history(), "members": _table([]), "lists": lists(list(_deals()), (), flags=_FLAGS),
         "stages": _table([{"stage": "Proposal", "deals": 3, "amount": 4000.0}]),
         "summary": ["{subject} closed {revenue}, {revenue.attainment} of the target.", "{win_rate} after {win_rate.previous}."],
         "leads": {"change": "Revenue rose by {revenue.change|abs}."}, "findings": [_finding("strength"), _finding("improve")],
@@ -98,14 +100,13 @@ def _history() -> dict[str, Any]:
 
 
 def _deals() -> Iterator[dict[str, Any]]:
-    flags = dict.fromkeys(sorted({kpi.evidence for kpi in KPIS.values() if kpi.evidence} | {"won", "lost", "refund"}), False)
     for number in range(24):
         won = number % 2 == 0
         yield {
             "deal_id": f"D-{number}", "account_id": f"A-{number % 9}", "stage": "Won" if won else "Proposal",
             "outcome": "won" if won else "open", "amount": 900.0 + number if won else None, "expected_amount": 1000.0 + number,
             "opened_on": "2026-05-04", "closed_on": "2026-08-03" if won else None, "expected_close_on": "2026-11-03",
-            **flags, **dict.fromkeys(flags, won), "lost": False, "refund": False,
+            **dict.fromkeys(_FLAGS, won), "lost": False, "refund": False,
         }  # fmt: skip
 
 

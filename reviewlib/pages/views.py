@@ -329,7 +329,7 @@ def pipeline_notes(review: Review) -> list[str]:
         said.append(f"{out} without opening date or expected amount: outside value, growth and bridge.")
     if sheet.value("undated_deals"):
         said.append(f"{things(sheet.value('undated_deals'), 'open deals', style=sheet.style)} without an expected close date.")
-    if "expected_amount" in review.deals.columns and sheet.value("pipeline_start") is not None:
+    if review.kind == "rep" and sheet.value("pipeline_start") is not None:
         said.append(f"Amounts are as known on {labels.day(review.workbook.as_of)}.")
     return said
 
