@@ -11,6 +11,7 @@ import functools
 import math
 import re
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from reviewlib.periods import Period
@@ -22,6 +23,9 @@ NOT_AVAILABLE: Final = "n/a"
 _DECIMALS: Final = {"money": (0, 0), "percent": (1, 1), "ratio": (2, 2), "days": (0, 1), "count": (0, 1), "score": (1, 1)}
 #: Decimals where a figure was already rounded to two significant digits.
 _ROUNDED: Final = {"money": (0, 0), "percent": (0, 2), "ratio": (0, 2), "days": (0, 2), "count": (0, 2), "score": (0, 2)}
+
+#: One unit of the last decimal, by the number of decimals.
+_STEPS: Final = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
 
 
 @dataclass(frozen=True)
@@ -194,11 +198,9 @@ def _around(pattern: str, mark: str) -> str:
     return re.sub(r"[#0][#0.,]*", "#", pattern) if mark in pattern else f"#{mark}"
 
 
-def _half_up(number: float, decimals: int) -> Any:
+def _half_up(number: float, decimals: int) -> Decimal:
     """Round half up, as people do, from the shortest decimal form (0.125 is 0.13, 1.005 is 1.01)."""
-    from decimal import ROUND_HALF_UP, Decimal
-
-    return Decimal(repr(float(f"{number:.12g}"))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return Decimal(f"{number:.12g}").quantize(_STEPS[decimals], ROUND_HALF_UP)
 
 
 @functools.cache
