@@ -86,6 +86,7 @@ EVIDENCE = (
     "insights",
     "dossier",
     "plain",
+    "listing",
     "slices",
     "slicefile",
     "subjects",
