@@ -22,6 +22,7 @@ from reviewlib.conversation import forms_text, records
 from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.minutes import Minutes, empty
 from reviewlib.evidence import slicefile
+from reviewlib.evidence.listing import lists
 from reviewlib.evidence.subjects import subjects_of
 from reviewlib.files import slug
 from reviewlib.params import Params
@@ -387,7 +388,7 @@ def from_slice(
         data: The slice.
         fiscal: The workbook's fiscal year.
         minutes: What people said; nothing yet where it is not given.
-        rows: Reads the slice's ``deals`` and ``accounts`` when they are asked for; where it is not given, the slice holds them.
+        rows: Reads the slice's ``deals`` and ``accounts`` when they are asked for; without it they are taken from ``data``.
     """
     book = dict(data["workbook"])
     for name in ("as_of", "history_from"):
@@ -408,7 +409,7 @@ def from_slice(
         off=MappingProxyType(data["off"]),
         scorecard=history[history["period"] == period.name].reset_index(drop=True),
         history=history,
-        lists=_lists(data["lists"]),
+        lists=_lists(data["lists"] if "lists" in data else _chosen(data)),
         stages=_frame(data["stages"]),
         members=_frame(data["members"]),
         people=MappingProxyType(people),
@@ -431,6 +432,12 @@ def _lists(data: Mapping[str, Any]) -> Lists:
         flag: Listed(kind["count"], tuple(kind["rows"]), frozenset(kind["within"])) for flag, kind in data["flags"].items()
     }
     return Lists(_records(data["deals"]), flags, _records(data["accounts"]), data["accounts"]["count"])
+
+
+def _chosen(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose what is listed of a slice of the first snapshots, which holds all its deals and accounts."""
+    flags = {kpi["evidence"] for kpi in data["kpis"]} & {*data["deals"]["columns"]}
+    return lists(_records(data["deals"]), _records(data["accounts"]), flags=flags)
 
 
 def _records(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:

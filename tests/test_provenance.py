@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_the_largest_are_listed(many: dict[str, Any], found: dict[str, Evidence]
         assert told == (None if len(own) <= MOST_LISTED else f"The {MOST_LISTED} largest of {len(own):,} deals are listed.")
         cut += len(own) > MOST_LISTED
     assert cut >= 2
+
+
+def test_no_list_is_shown_twice(many: dict[str, Any], found: dict[str, Evidence]) -> None:
+    """Of figures that rest on the same deals one lists them, and the others name it."""
+    review = made.opened(many)
+    shown = Counter(review.kpis[key].evidence for key, each in found.items() if each.deals)
+    named = Counter(review.kpis[key].evidence for key, each in found.items() if "Deals" in dict(each.facts) and not each.deals)
+    assert {*shown.values()} == {1}
+    assert shown.keys() & named.keys()
 
 
 def test_a_list_that_is_cut_does_not_stand_for_another(many: dict[str, Any], found: dict[str, Evidence]) -> None:

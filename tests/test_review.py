@@ -54,7 +54,10 @@ def test_open_review(book: Params) -> None:
     assert set(review.scorecard["period"]) == {"2026-Q3"}
     assert len(review.history) > len(review.scorecard)
     assert review.deals.loc[review.deals["won"], "amount"].tolist() == [40.5]
-    assert all(isinstance(frame, pd.DataFrame) for frame in (review.accounts, review.stages, review.members))
+    assert review.accounts.to_dict("records") == [
+        {"account_id": "B", "base_revenue": 40.5, "revenue": 40.5, "kept": True, "open_deal": False}
+    ]
+    assert all(isinstance(frame, pd.DataFrame) for frame in (review.stages, review.members))
 
 
 def test_open_team_review(book: Params) -> None:

@@ -15,7 +15,7 @@ from workbooks import workbook
 from reviewlib.evidence import sources
 from reviewlib.evidence.dossier import Dossier, compile_dossier
 from reviewlib.evidence.peers import two_digits
-from reviewlib.evidence.slices import Slicer
+from reviewlib.evidence.slices import Slicer, identity
 from reviewlib.periods import Period
 
 Slices = Mapping[tuple[str, str, str], dict[str, Any]]
@@ -40,8 +40,8 @@ def _frame(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_rep_reads_of_nobody_else(demo_dossier: Dossier, demo_slices: Slices) -> None:
     """No text of a rep's slice holds another rep's id or name, or a deal of another rep."""
-    deals = demo_dossier.tables.deals
-    owner = dict(zip(deals["deal_id"], deals["rep_id"], strict=True))
+    every = demo_dossier.tables.deals
+    owner = dict(zip(every["deal_id"], every["rep_id"], strict=True))
     posts, name = demo_dossier.roster.posts, demo_dossier.period.name
     names = {rep_id: posts[rep_id, name].name for rep_id in demo_dossier.roster.rep_ids}
     own_slices = {subject: data for (kind, subject, _), data in demo_slices.items() if kind == "rep"}
@@ -51,8 +51,18 @@ def test_a_rep_reads_of_nobody_else(demo_dossier: Dossier, demo_slices: Slices) 
         others = {other: called for other, called in names.items() if other != rep_id and called != names[rep_id]}
         pattern = "|".join(re.escape(word) for pair in others.items() for word in pair)
         assert not re.search(pattern, text), rep_id
-        assert {owner[row["deal_id"]] for row in _frame(data["deals"])} <= {rep_id}
+        for deals in (data["deals"], data["lists"]["deals"]):
+            assert {owner[row["deal_id"]] for row in _frame(deals)} <= {rep_id}
         assert {(row["scope"], row["scope_id"]) for row in _frame(data["history"])} == {("rep", rep_id)}
+
+
+@pytest.mark.parametrize("name", ["deals", "accounts"])
+def test_every_deal_and_account_counts(demo_slices: Slices, name: str) -> None:
+    """A review is another one where any of its deals or accounts differs, listed or not."""
+    data = next(data for (kind, _, _), data in demo_slices.items() if kind == "rep" and data[name]["data"])
+    rows = [*data[name]["data"]]
+    assert identity({**data, name: {**data[name], "data": rows}}) == identity(data)
+    assert identity({**data, name: {**data[name], "data": rows[:-1]}}) != identity(data)
 
 
 def test_a_rep_sees_nothing_of_the_managers(demo_slices: Slices) -> None:

@@ -1,16 +1,18 @@
 """The one file that a notebook reads: where it is, what is in it, and what to do when it is not there.
 
 It has two lines of JSON: what every reader of a review needs, then all deals and accounts, of which a busy rep has thousands;
-they are read when somebody asks for them. Nothing heavy is imported here: a kernel needs neither Ibis nor DuckDB.
+they are read when somebody asks for them. The first snapshots have everything in one line, and reviews that were released on
+them are read from them for good. Nothing heavy is imported here: a kernel needs neither Ibis nor DuckDB.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from reviewlib.errors import SnapshotError
 from reviewlib.params import Params
@@ -29,16 +31,41 @@ def slice_text(data: Mapping[str, Any]) -> str:
 
 
 def read_slice(path: Path) -> dict[str, Any]:
-    """Read a slice without its deals and accounts."""
-    with path.open(encoding="utf-8") as file:
+    """Read a slice without its deals and accounts; of the first snapshots with them.
+
+    Raises:
+        SnapshotError: The file is damaged.
+    """
+    with _reading(path) as file:
         data: dict[str, Any] = json.loads(file.readline())
     return data
 
 
 def read_rows(path: Path) -> dict[str, Any]:
-    """Read the ``deals`` and ``accounts`` of a slice."""
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8").partition("\n")[2])
-    return data
+    """Read the ``deals`` and ``accounts`` of a slice.
+
+    Raises:
+        SnapshotError: The file is damaged.
+    """
+    with _reading(path) as file:
+        first, second = file.readline(), file.readline()
+        data = json.loads(second or first)
+        return {name: data[name] for name in _ROWS}
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[TextIO]:
+    """Open a slice; what cannot be read in it is told by where it lies."""
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            yield file
+    except (ValueError, KeyError) as error:
+        raise SnapshotError(
+            "The evidence of a review is damaged.",
+            where="/".join(path.parts[-4:]),
+            found="a part of it is gone or was changed",
+            do="Restore this file from a backup; evidence is never changed once it is frozen.",
+        ) from error
 
 
 def find_slice(params: Params, *, kind: str, subject: str, period: Period, audience: str, pinned: str | None = None) -> Path:

@@ -268,7 +268,7 @@ def _deal(sheet: Sheet, row: Mapping[str, Any]) -> Deal:
     amount = row["amount"] if not still_open and row["amount"] is not None and not row["lost"] else row["expected_amount"]
     return Deal(
         id=row["deal_id"],
-        account=row["account_id"] or "no account",
+        account="no account" if row["account_id"] is None else row["account_id"],
         dates=f"{opened} – {last}",
         stage="refund"
         if row["refund"]
