@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
 from reviewlib import files, manifest, overview
 from reviewlib.conversation import remembered
-from reviewlib.evidence import snapshot
+from reviewlib.evidence import snapshot, spreadsheet
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.manifest import Entry
 from reviewlib.origins import Origins
@@ -53,7 +52,5 @@ def _scorecard(frozen: Snapshot, folder: Path) -> tuple[dict[Path, str | bytes],
     known = manifest.scorecard(folder, frozen)
     if known and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == known:
         return {}, known
-    table = io.StringIO()
-    frozen.scorecard().to_csv(table, index=False, lineterminator="\n")
-    content = table.getvalue().encode()
+    content = spreadsheet.csv_text(frozen.scorecard()).encode()
     return {path: content}, hashlib.sha256(content).hexdigest()

@@ -86,6 +86,7 @@ EVIDENCE = (
     "insights",
     "dossier",
     "plain",
+    "spreadsheet",
     "listing",
     "slices",
     "slicefile",

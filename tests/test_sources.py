@@ -365,17 +365,6 @@ def test_inputs_are_hashed(tmp_path: Path) -> None:
     assert after["deals.csv"] != before["deals.csv"]
 
 
-def test_quarantine_file(tmp_path: Path) -> None:
-    """The quarantine is written as CSV, a row per refused row."""
-    read = sources.read(workbook(tmp_path, deals=[*GOOD, {**GOOD[0], "amount": 'a "b", c'}], crm=ANY))
-    sources.write_quarantine(read, tmp_path / "quarantine.csv")
-    with (tmp_path / "quarantine.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 1
-    assert list(rows[0]) == tables.QUARANTINE.names
-    assert (rows[0]["line"], rows[0]["column"], rows[0]["value"]) == ("6", "amount", 'a "b", c')
-
-
 def test_as_of(tmp_path: Path) -> None:
     """The as-of date is declared, else the latest opened or closed date; an expected date never counts."""
     params = workbook(tmp_path, deals=GOOD)

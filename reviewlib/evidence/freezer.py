@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reviewlib.evidence import evaluation, sources
+from reviewlib.evidence import evaluation, spreadsheet
 from reviewlib.evidence.dossier import Dossier
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slice_text
@@ -118,9 +118,7 @@ def _write_tables(dossier: Dossier, folder: Path, modes: Modes) -> None:
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink)
         write(folder / f"{name}.parquet", sink.getvalue().to_pybytes(), modes=modes)
-    quarantine = folder / "quarantine.csv"
-    sources.write_quarantine(read, quarantine)
-    write(quarantine, quarantine.read_bytes(), modes=modes)
+    write(folder / "quarantine.csv", spreadsheet.csv_text(read.quarantine), modes=modes)
 
 
 def _number(value: Any) -> float | None:

@@ -11,14 +11,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import intake, readers, tables
@@ -109,11 +107,6 @@ def as_of(params: Params, deals: pd.DataFrame) -> dt.date:
         )
     found: dt.date = max(latest)
     return found
-
-
-def write_quarantine(read_tables: Tables, path: Path) -> None:
-    """Write the rows that were set aside as a CSV file: table, file, line, column, value, reason, rep_id, amount."""
-    pyarrow.csv.write_csv(pa.Table.from_pandas(read_tables.quarantine, schema=tables.QUARANTINE), path)
 
 
 # Deals ----------------------------------------------------------------------------------------------------------------------
