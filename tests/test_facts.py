@@ -67,7 +67,7 @@ def test_every_flag_is_known(built: facts.Facts) -> None:
 
 def test_deal_counts_once_per_scope(built: facts.Facts) -> None:
     """A deal stands once in each scope of its owner."""
-    rows = built.deals.to_pandas()
+    rows = built.con.to_pandas(built.deals)
     assert not rows.duplicated(["scope", "scope_id", "period", "deal_id"]).any()
     assert set(rows["scope"]) == {"rep", "team", "all"}
 

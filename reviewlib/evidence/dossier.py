@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import ibis
-import ibis.expr.types as ir
 import pandas as pd
 
 from reviewlib.errors import PeriodError, SourceError
@@ -39,7 +38,7 @@ class Dossier:
         scorecard: The tidy scorecard of every scope and evaluated period.
         deals: The deals that count in the period, with their flags.
         accounts: The reps' base accounts of the period.
-        queries: The query of each KPI.
+        queries: The query of each KPI, as text.
     """
 
     params: Params
@@ -50,7 +49,7 @@ class Dossier:
     scorecard: pd.DataFrame
     deals: pd.DataFrame
     accounts: pd.DataFrame
-    queries: Mapping[str, ir.Table]
+    queries: Mapping[str, str]
 
     @property
     def roster(self) -> Roster:

@@ -7,7 +7,10 @@ PostgreSQL and Spark.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 
 import ibis
 import ibis.expr.types as ir
@@ -75,15 +78,36 @@ class Calendar:
 
 
 @dataclass(frozen=True)
+class Query:
+    """A query as text, which takes longer to write than to ask, with the types of its columns."""
+
+    text: str
+    schema: ibis.Schema
+
+    @classmethod
+    def of(cls, table: ir.Table) -> Query:
+        """Write an expression over unbound tables."""
+        return cls(str(ibis.to_sql(table, dialect="duckdb")), table.schema())
+
+    def ask(self, con: DuckDB) -> pd.DataFrame:
+        """Ask a connection whose tables have these names."""
+        con.raw_sql(f"CREATE OR REPLACE TEMP VIEW asked AS {self.text}")
+        frame: pd.DataFrame = con.to_pandas(ibis.table(self.schema, name="asked"))
+        return frame
+
+
+@dataclass(frozen=True)
 class Facts:
-    """The two grains that KPIs aggregate.
+    """The two grains that KPIs aggregate, as views of a connection; queries on them name no connection.
 
     Attributes:
+        con: The connection that holds them.
         deals: One row per (scope, scope_id, period, deal): flags, amounts, days.
         accounts: One row per (scope, scope_id, period, account): base, bought, base_revenue, revenue.
         periods: One row per (period, deal), before scopes: what the deal lists on pages are taken from.
     """
 
+    con: DuckDB
     deals: ir.Table
     accounts: ir.Table
     periods: ir.Table
@@ -101,26 +125,41 @@ def build(con: DuckDB, deals: pd.DataFrame, *, members: pd.DataFrame, calendar: 
         mapped: The deal columns that the export has; without ``expected_amount`` the pipeline is counted, not valued,
             without ``expected_close_on`` every open deal is due.
     """
-    source = _register(con, "deals", pa.Table.from_pandas(deals, preserve_index=False))
-    periods = _register(con, "calendar", calendar.table())
-    scopes = _register(con, "members", pa.Table.from_pandas(members, preserve_index=False))
-    by_period = con.create_view("period_facts", _by_period(_prepared(source, mapped), periods, mapped))
-    scoped = con.create_view("deal_facts", by_period.join(scopes, ["rep_id", "period"]))
-    accounts = con.create_view("account_facts", _accounts(scoped))
-    return Facts(deals=scoped, accounts=accounts, periods=by_period)
+    lent = {
+        "deals": pa.Table.from_pandas(deals, preserve_index=False),
+        "calendar": calendar.table(),
+        "members": pa.Table.from_pandas(members, preserve_index=False),
+    }
+    for name, table in lent.items():  # without a copy; ``create_table`` drops a view in words DuckDB 2.0 does not parse
+        con.con.register(name, table)
+    views = _views(*(con.table(name).schema() for name in lent), mapped & {"expected_amount", "expected_close_on"})
+    for name, view in views.items():
+        con.raw_sql(f"CREATE VIEW {name} AS {view.text}")
+    periods, scoped, accounts = (ibis.table(view.schema, name=name) for name, view in views.items())
+    return Facts(con, deals=scoped, accounts=accounts, periods=periods)
+
+
+@cache
+def _views(deals: ibis.Schema, calendar: ibis.Schema, members: ibis.Schema, mapped: frozenset[str]) -> Mapping[str, Query]:
+    """Write the views, each over the one before it; once per set of columns."""
+    source, periods, scopes = (
+        ibis.table(schema, name=name) for name, schema in (("deals", deals), ("calendar", calendar), ("members", members))
+    )
+    by_period = Query.of(_by_period(_prepared(source, mapped), periods, mapped))
+    scoped = Query.of(ibis.table(by_period.schema, name="period_facts").join(scopes, ["rep_id", "period"]))
+    accounts = Query.of(_accounts(ibis.table(scoped.schema, name="deal_facts")))
+    return MappingProxyType({"period_facts": by_period, "deal_facts": scoped, "account_facts": accounts})
 
 
 def lists(facts: Facts, period: str) -> pd.DataFrame:
     """Fetch the deals that count in one period, each once, with their flags; sorted by rep, closing date and id."""
-    rows = facts.periods.filter(facts.periods.period == period)
-    frame: pd.DataFrame = rows.order_by(["rep_id", "closed_on", "opened_on", "deal_id"]).to_pandas()
-    return frame
+    return _lists(facts.periods.schema(), period).ask(facts.con)
 
 
-def _register(con: DuckDB, name: str, table: pa.Table) -> ir.Table:
-    """Lend an Arrow table to the engine without a copy (``create_table`` drops a view in words DuckDB 2.0 does not parse)."""
-    con.con.register(name, table)
-    return con.table(name)
+@cache
+def _lists(schema: ibis.Schema, period: str) -> Query:
+    rows = ibis.table(schema, name="period_facts")
+    return Query.of(rows.filter(rows.period == period).order_by(["rep_id", "closed_on", "opened_on", "deal_id"]))
 
 
 def _prepared(deals: ir.Table, mapped: frozenset[str]) -> ir.Table:
@@ -225,8 +264,12 @@ def _false(mask: ir.Value) -> ir.BooleanValue:
 
 def account_rows(facts: Facts, period: str) -> pd.DataFrame:
     """Fetch each rep's base accounts of one period: scope_id, account_id, base_revenue, revenue, kept, open_deal."""
-    rows = facts.accounts
+    return _account_rows(facts.accounts.schema(), period).ask(facts.con)
+
+
+@cache
+def _account_rows(schema: ibis.Schema, period: str) -> Query:
+    rows = ibis.table(schema, name="account_facts")
     rows = rows.filter((rows.scope == "rep") & (rows.period == period) & rows.base)
     columns = rows.select("scope_id", "account_id", "base_revenue", "revenue", "open_deal", kept=rows.bought)
-    frame: pd.DataFrame = columns.order_by(["scope_id", ibis.desc("base_revenue"), "account_id"]).to_pandas()
-    return frame
+    return Query.of(columns.order_by(["scope_id", ibis.desc("base_revenue"), "account_id"]))

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reviewlib.evidence import evaluation, spreadsheet
+from reviewlib.evidence import spreadsheet
 from reviewlib.evidence.dossier import Dossier
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slice_text
@@ -142,7 +142,7 @@ def _info(dossier: Dossier) -> dict[str, Any]:
         "revenue": {row["period"]: _number(row["value"]) for row in everything.to_dict("records")},
         "notes": list(read.notes),
         "versions": versions(),
-        "sql": {key: evaluation.sql(query) for key, query in dossier.queries.items()},
+        "sql": dict(dossier.queries),
     }
 
 
