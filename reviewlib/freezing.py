@@ -7,9 +7,13 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from reviewlib import locks, standing
 from reviewlib.errors import ParamsError, SubjectError
 from reviewlib.evidence import kpis, snapshot, sources
+from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import sentences
 from reviewlib.params import Params
@@ -52,7 +56,7 @@ def moved(before: Snapshot | None, now: Snapshot) -> list[str]:
     key = ["scope_id", "period", "kpi"]
     columns = [frame[frame["scope"] == "rep"].set_index(key)["value"] for frame in (before.scorecard(), now.scorecard())]
     old, new = columns[0].align(columns[1])
-    differs = ~((old == new) | (old.isna() & new.isna()))
+    differs = ~pd.Series(np.isclose(old, new, rtol=ROUNDING, atol=0, equal_nan=True), index=old.index)
     counts = differs[differs].reset_index().groupby("kpi")["scope_id"].nunique()
     names = {name: kpi.label for name, kpi in kpis.KPIS.items() if kpi.of is None}
     lines = [

@@ -79,6 +79,23 @@ def test_personal_best(values: list[float | None], fires: bool) -> None:
         assert "{revenue@2026-Q2} in 2026-Q2" in found[0].text
 
 
+@pytest.mark.parametrize(
+    ("kpi", "values"), [("revenue", [0.2, 0.3, 0.3, 0.1 + 0.2]), ("cycle_days", [9, 7 * 1.1, 7 * 1.1, 7.7])]
+)
+def test_rounding_is_no_record(kpi: str, values: list[float]) -> None:
+    """What equals the best before but for the last digits of a float does not beat it."""
+    assert values[-1] != values[-2]
+    assert not _found(_over_time("value", values, kpi), "personal_best", kpi=kpi)
+
+
+def test_the_best_before_is_the_latest_of_several() -> None:
+    """Where several earlier periods were equally good, but for rounding, the latest is named."""
+    (found,) = _found(_over_time("value", [0.1 + 0.2, 0.2, 0.3, 0.4]), "personal_best")
+    assert "in 2026-Q2" in found.text
+    (found,) = _found(_over_time("value", [7.7, 9, 7 * 1.1, 7], "cycle_days"), "personal_best", kpi="cycle_days")
+    assert "in 2026-Q2" in found.text
+
+
 def test_personal_best_where_lower_is_better() -> None:
     """The best sales cycle is the shortest."""
     assert _found(_over_time("value", [30, 28, 29, 27], "cycle_days"), "personal_best", kpi="cycle_days")
@@ -143,6 +160,15 @@ def test_significant_deal_names_the_account(account: Any, names: dict[str, str])
     assert ("{account}" in found.text) == bool(names)
 
 
+def test_rounding_hides_no_significant_deal() -> None:
+    """Exactly three times the median is significant whatever the multiplication leaves, and the largest deal is named."""
+    card = _card({("largest_deal", PERIOD): {"value": 0.3, "n": 9}, ("deal_size_median", PERIOD): {"value": 0.1}})
+    (found,) = _found(
+        card, "significant_deal", deals=[{"amount": 0.2, "account_id": "x"}, {"amount": 0.1 + 0.2, "account_id": "y"}]
+    )
+    assert found.names == {"account": "y"}
+
+
 def test_significant_deal_without_a_median() -> None:
     """Nothing is significant beside a median of zero or none."""
     for median in (0.0, None):
@@ -170,6 +196,8 @@ def test_top_quarter(standing: str | None, fires: bool) -> None:
         ("retention_rate", None, None, False),
         ("cycle_days", 0.1, 0.39, True),
         ("cycle_days", 0.1, 0.40, False),
+        ("retention_rate", 0.40 + 1e-16, 0.6, False),
+        ("cycle_days", 0.1, 0.40 - 1e-16, False),
     ],
 )
 def test_top_quarter_of_a_sample(kpi: str, low: float | None, high: float | None, fires: bool) -> None:

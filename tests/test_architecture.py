@@ -62,6 +62,7 @@ FLOORS = (
 PRESS_KNOWS = {"errors", "files"}
 #: Inside the wing of evidence, from the bottom up.
 EVIDENCE = (
+    "comparison",
     "tables",
     "casts",
     "readers",
@@ -214,10 +215,10 @@ def test_every_module_of_a_wing_is_placed() -> None:
 
 
 def test_the_conversation_knows_little_of_the_evidence() -> None:
-    """People's words take names and slices from the evidence, and nothing that reads the CRM."""
+    """People's words take names, slices and how figures are compared from the evidence, and nothing that reads the CRM."""
     files = (PACKAGE / "conversation").glob("*.py")
     known = {".".join(other) for path in files for other in imports_of(path) if other[:1] == ("evidence",)}
-    assert known <= {"evidence.slicefile", "evidence.subjects"}
+    assert known <= {"evidence.comparison", "evidence.slicefile", "evidence.subjects"}
 
 
 def test_public_names_are_those_of_all() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pages_fixture as made
 import pytest
 
-from reviewlib.pages import blocks, components, views
+from reviewlib.pages import blocks, components, team_views, views
 from reviewlib.pages.components import Part
 from reviewlib.review import Review
 
@@ -159,6 +159,15 @@ def test_team_names_reps_in_order(team: Review) -> None:
     places = [html.index(name) for name in ("Priya Raman", "Ingrid Solberg", "Amara Okafor", "Li Wei Chen")]
     assert places == sorted(places)
     assert "Without a target, so not on the line: Li Wei Chen." in blocks.distribution(team).html
+
+
+def test_rounding_puts_nobody_below_target() -> None:
+    """Who reached the target but for the last digits of a float stands above the line."""
+    data = made.team_slice("manager")
+    columns = data["members"]["columns"]
+    for row in data["members"]["data"]:
+        row[columns.index("attainment")] = 0.9999999999999998
+    assert not any(dot.below for dot in team_views.dots(made.opened(data))[0])
 
 
 def test_skills_come_from_open_areas(team: Review) -> None:

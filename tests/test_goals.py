@@ -309,6 +309,19 @@ def test_a_goal_of_an_earlier_review_is_seen_from_there() -> None:
     assert found["T"].ok
 
 
+def test_rounding_is_no_difference() -> None:
+    """A best, a range, a baseline and a sum that differ from a target in the last digits only are the target."""
+    tenths = {"better": "higher", "say": percent, "kpi": "calls"}
+    found = letters(changed({"target": 0.3}), cycle(0.2, 0.3, 0.1 + 0.2, 0.2, **tenths))["A"]
+    assert found.reason == "would equal your best quarter, 30.0% in 2026-Q2"
+    found = letters(changed({"target": 0.2}), cycle(0.3, 0.1 + 0.2, 0.3, 0.3, **tenths))["A"]
+    assert found.reason == "each of four quarters reached it: 30.0% in four quarters"
+    assert letters(changed({"kpi": "calls", "baseline": 0.1 + 0.2, "target": 0.3}))["M"].reason.startswith("the target equals")
+    summed = cycle(*[0.1] * 8, adds=True, **tenths)
+    assert letters(changed({"target": 0.3, "over": "FY2026"}), summed)["A"].reason == "30.0% of 30.0% are reached already"
+    assert letters(changed({"target": 0.1 + 0.2, "over": "FY2026"}), summed)["A"].ok
+
+
 def test_the_range_is_that_of_the_last_eight_periods() -> None:
     """An older best does not count, and whose range it is can be said."""
     setting = Setting(PERIOD, SETTING.as_of, SETTING.coming, whose="Amara’s")

@@ -185,6 +185,7 @@ def test_change_in_words() -> None:
         "the change cannot be split: one of the two periods has no won deals to compare."
     )
     assert _change((100, 2, 0), (100, 2, 0)) == "Revenue was the same as in {previous_period}."
+    assert _change((0.3, 2, 0), (0.1 + 0.2, 2, 0)) == "Revenue was the same as in {previous_period}."
     assert _change((100, 2, 0), None) == ""
 
 

@@ -55,6 +55,14 @@ def test_wilson_solves_its_equation(pair: tuple[int, int], z: float) -> None:
     assert pair[0] / pair[1] - 1e-12 <= high <= 1
 
 
+@pytest.mark.parametrize("z", [Z95, Z80])
+def test_wilson_of_none_and_of_all(z: float) -> None:
+    """The interval of none begins at 0 and that of all ends at 1, exactly, and neither is a point."""
+    for n in range(1, 1000):
+        assert wilson(0, n, z=z)[0] == 0.0 < wilson(0, n, z=z)[1]
+        assert wilson(n, n, z=z)[1] == 1.0 > wilson(n, n, z=z)[0]
+
+
 def test_normal_quantiles() -> None:
     """The quantiles are those of 95 % on two sides and 80 % on one."""
     assert math.erf(Z95 / math.sqrt(2)) == pytest.approx(0.95, abs=1e-12)

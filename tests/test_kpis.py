@@ -415,6 +415,18 @@ def test_stale_deals_are_older_than_nine_of_ten_wins(tmp_path: Path) -> None:
     assert figure(found, "stale_deals")[0] == 2
 
 
+def test_rounding_makes_no_deal_stale(tmp_path: Path) -> None:
+    """A deal as old as the 90th percentile is not old, also where the percentile misses the whole day by its last digits."""
+    opened = dt.date(2025, 1, 1)
+    days = [(opened + dt.timedelta(days=10 * step)).isoformat() for step in range(52)]
+    wins = [deal("B", "won", opened=opened.isoformat(), closed=day, amount=1) for day in days]
+    edge = [Q3.end - dt.timedelta(days=age) for age in (459, 460)]
+    known = book([*wins, *(deal("A", "open", opened=day.isoformat()) for day in edge)])
+    found = compiled(known, tmp_path)
+    assert figure(found, "stale_after")[0] == pytest.approx(459)
+    assert figure(found, "stale_deals")[0] == 1
+
+
 def test_leaver_and_rep_without_deals(tmp_path: Path) -> None:
     """Who left has figures only of periods in which a deal, a refund included, closed; who owns no deal has none."""
     reps: list[Row] = [

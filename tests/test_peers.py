@@ -110,6 +110,17 @@ def test_ties_stand_in_the_middle() -> None:
     assert standings == ["bottom quarter", *["second quarter"] * 7, "top quarter"]
 
 
+def test_rounding_makes_no_quarter() -> None:
+    """Who is level with a quartile but for the last digits of a float is in the middle half, and equal peers stay equal."""
+    tenths = [0.1 * 3, 0.3, 0.1 + 0.2, 0.3, 0.30000000000000004, 0.3, 0.3]
+    standings = _peers([0.1, *tenths, 0.9])["standing"].tolist()
+    assert standings == ["bottom quarter", *["second quarter"] * 7, "top quarter"]
+    assert _peers([0.1, *tenths, 0.9], better="lower")["standing"].tolist() == standings[::-1]
+    level = _peers([*tenths, 0.3])
+    assert level["standing"].isna().all()
+    assert set(level["spread"]) == {0.0}
+
+
 @pytest.mark.parametrize(("group", "sizes"), [("all", {16}), ("team", {8}), ("role", {4})])
 def test_groups(group: str, sizes: set[int]) -> None:
     """Peers are those of the same team, the same role, or all."""

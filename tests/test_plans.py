@@ -74,6 +74,8 @@ OVERLAP = "The intervals overlap, so this does not show that the coaching was th
     [
         ((0.451, 0.34, 0.566), (0.533, 0.431, 0.631), OVERLAP),
         ((0.451, 0.34, 0.5), (0.533, 0.5, 0.631), OVERLAP),
+        ((0.451, 0.2, 0.3), (0.533, 0.1 + 0.2, 0.631), OVERLAP),
+        ((0.451, 0.1 + 0.2, 0.5), (0.2, 0.1, 0.3), OVERLAP),
         ((0.451, 0.34, 0.49), (0.6, 0.5, 0.7), "The interval lies above the one before; other things changed too."),
         ((0.6, 0.5, 0.7), (0.4, 0.3, 0.49), "The interval lies below the one before; other things changed too."),
         ((0.4,), (0.6,), "Other things changed too, so this does not show that the coaching was the cause."),

@@ -162,6 +162,28 @@ def test_a_figure_decides_once_its_period_is_complete(as_of: str, value: float |
     assert words is None or found.words[1] == words
 
 
+@pytest.mark.parametrize("digits", [1 - 3e-16, 1 + 3e-16, 1 - 1e-12, 1 + 1e-12])
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_rounding_decides_no_goal(better: Any, digits: float) -> None:
+    """A figure that equals the target, the pace or the baseline but for its last digits is as good as one that equals it."""
+    for ends in ((0.4, 0.5), (-0.4, 1e-12), (4e9, 5e9)):
+        start, end = ends if better == "higher" else ends[::-1]
+        goal = {"kpi": "win_rate", "baseline": start, "target": end, "due": "2026-09-30"}
+        found = held(goal, track(start, end * digits, better=better, names=NAMES[2:4]))
+        assert (found.status, "exactly the target" in found.words[0]) == ("met", True)
+        middle = (start + end) / 2
+        paced = held(goal | {"due": "2026-12-31"}, track(start, middle * digits, better=better, names=NAMES[2:4]))
+        assert (paced.status, paced.aim) == ("on_track", "reach")
+        kept = held(goal | {"baseline": end * digits, "due": "2026-12-31"}, track(end, end, better=better, names=NAMES[2:4]))
+        assert kept.aim == "keep"
+
+
+def test_a_pace_through_zero_is_reached_at_zero() -> None:
+    """Half the way from below zero to above it is zero, whatever the arithmetic leaves of the pace."""
+    goal = {"kpi": "win_rate", "baseline": -0.3, "target": 0.1 + 0.2, "due": "2026-12-31"}
+    assert held(goal, track(-0.3, 0.0, names=NAMES[2:4])).status == "on_track"
+
+
 def test_a_new_goal_starts() -> None:
     """In its own review a goal has no progress yet, and the words say from where to where and when it is first computed."""
     found = held(RATE | {"due": "2026-12-31"}, track(0.4, names=("2026-Q2",)), agreed="2026-Q2", review="2026-Q2")

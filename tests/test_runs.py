@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pages_fixture
+import pandas as pd
 import pytest
 from workbooks import workbook
 
@@ -263,6 +265,16 @@ def test_several_periods_are_all_frozen_or_none_is_used(book: Params) -> None:
     with pytest.raises(ReviewError):
         freezing.freeze(book, [PERIOD, Period.parse("2027-Q1")])
     assert not (book.reports / "2026-Q3" / "current").exists()
+
+
+def test_rounding_moves_no_figure(frozen: Snapshot, tmp_path: Path) -> None:
+    """Two snapshots whose figures differ in their last digits only say that no figure changed."""
+    folder = tmp_path / "later"
+    shutil.copytree(frozen.folder, folder)
+    frame = pd.read_parquet(folder / "scorecard.parquet")
+    frame.assign(value=frame["value"] * (1 + 1e-15)).to_parquet(folder / "scorecard.parquet")
+    later = replace(frozen, folder=folder, hash="later")
+    assert freezing.moved(frozen, later)[1:] == ["  no figure changed"]
 
 
 def test_moved_names_the_figures_that_changed(book: Params, frozen: Snapshot) -> None:

@@ -78,6 +78,12 @@ def test_target_not_above_zero(value: float) -> None:
     assert (found["verdict"], found["attainment"], found["target"]) == ("not_judged", None, value)
 
 
+def test_all_of_ten_against_a_target_of_all() -> None:
+    """Ten of ten deals won is no gap against a target of 100 %."""
+    found = _one([figure("win_rate", 10, 10)], "win_rate", target_rows=[target("win_rate", 1)])
+    assert (found["value"], found["high"], found["verdict"]) == (1.0, 1.0, "on_track")
+
+
 @pytest.mark.parametrize(("closed", "mature"), [(7, False), (8, True)])
 def test_cohort_matures_at_eighty_percent(closed: int, mature: bool) -> None:
     """Under 80 % closed a cohort has neither interval nor verdict, from there on both."""

@@ -170,6 +170,34 @@ def test_interval_touching_the_target() -> None:
         assert judge(WIN_RATE, replace(reading, target=target))[0] == verdict
 
 
+@pytest.mark.parametrize("digits", [1 - 2e-16, 1 + 3e-16, 1 - 1e-12, 1 + 1e-12])
+def test_rounding_makes_no_verdict(digits: float) -> None:
+    """A target that an interval, a bound or a band differs from in the last digits only is the one it is equal to."""
+    rate, days = _rate(40, 80), _median([float(day) for day in range(30, 70)])
+    assert None not in (rate.low, rate.high, days.low, days.high)
+    for kpi, reading, edge in (
+        (WIN_RATE, rate, rate.low),
+        (WIN_RATE, rate, rate.high),
+        (WIN_RATE, rate, wilson(40, 80, z=Z80)[1]),
+        (CYCLE, days, days.low),
+        (CYCLE, days, days.high),
+        (CYCLE, days, median_bound(days.sample, "lower")),
+        (REVENUE, Reading(value=0.95e9), 1e9),
+        (REVENUE, Reading(value=0.8), 1.0),
+        (GROWTH, Reading(value=0.3), 0.25),
+        (GROWTH, Reading(value=0.0), 0.05),
+        (GROWTH, Reading(value=-0.25), -0.10),
+    ):
+        assert judge(kpi, replace(reading, target=edge * digits)) == judge(kpi, replace(reading, target=edge))
+
+
+@pytest.mark.parametrize(("kpi", "good"), [(WIN_RATE, 1.0), (replace(WIN_RATE, better="lower"), 0.0)])
+def test_no_gap_where_nothing_can_be_better(kpi: Kpi, good: float) -> None:
+    """All of ten against a target of all is no gap and nothing to watch; nor is none of ten against a target of none."""
+    for n in range(10, 400):
+        assert judge(kpi, _rate(round(n * good), n, target=good))[0] == "on_track"
+
+
 def test_favourable_bound_of_a_rate() -> None:
     """To watch begins where even the upper one-sided 80 % bound is below the target, not at it."""
     reading = _rate(40, 80)
@@ -188,9 +216,9 @@ def test_favourable_bound_of_a_median() -> None:
     assert reading.low is not None
     assert reading.low < bound
     assert judge(CYCLE, replace(reading, target=bound))[0] == "on_track"
-    assert judge(CYCLE, replace(reading, target=bound - 1e-9))[0] == "watch"
-    assert judge(CYCLE, replace(reading, target=reading.low - 1e-9))[0] == "gap"
-    assert judge(CYCLE, replace(reading, target=(reading.high or 0) + 1e-9))[0] == "strength"
+    assert judge(CYCLE, replace(reading, target=bound - 1e-6))[0] == "watch"
+    assert judge(CYCLE, replace(reading, target=reading.low - 1e-6))[0] == "gap"
+    assert judge(CYCLE, replace(reading, target=(reading.high or 0) + 1e-6))[0] == "strength"
 
 
 def test_deal_size_is_good_when_high() -> None:
@@ -199,8 +227,8 @@ def test_deal_size_is_good_when_high() -> None:
     reading = _median(sample)
     bound = median_bound(sample, "upper")
     assert judge(KPIS["deal_size"], replace(reading, target=bound))[0] == "on_track"
-    assert judge(KPIS["deal_size"], replace(reading, target=bound + 1e-9))[0] == "watch"
-    assert judge(KPIS["deal_size"], replace(reading, target=(reading.high or 0) + 1e-9))[0] == "gap"
+    assert judge(KPIS["deal_size"], replace(reading, target=bound + 1e-6))[0] == "watch"
+    assert judge(KPIS["deal_size"], replace(reading, target=(reading.high or 0) + 1e-6))[0] == "gap"
 
 
 def test_sampled_against_peers() -> None:

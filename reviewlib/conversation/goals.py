@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 from reviewlib.conversation.kinds import Goal, Milestone, Relevance
 from reviewlib.conversation.reckoning import over_of
-from reviewlib.conversation.track import Point, Track, aim_of, at_least, counted, day, pair, plain
+from reviewlib.conversation.track import Point, Track, aim_of, counted, day, pair, plain, reaches
+from reviewlib.evidence.comparison import at_least, same
 from reviewlib.periods import Period
 
 LetterName = Literal["S", "M", "A", "R", "T"]
@@ -157,7 +158,7 @@ def _measurable(plan: Plan, track: Track | None, setting: Setting) -> tuple[bool
     words = pair(plan.baseline, plan.target, say)
     if plan.over and over_of(plan.over, setting.period.fiscal) is None:
         return False, f"{words}, but “{plan.over}” is no period; write FY2026, 2026-H2 or 2026-Q4"
-    if track is None and plan.baseline == plan.target:
+    if track is None and same(plan.baseline, plan.target):
         return False, f"the target equals the baseline, {say(plan.target)}"
     if track and aim_of(plan.baseline, plan.target, rises=track.rises, summed=False) == "keep":
         side = "least" if track.rises else "most"
@@ -231,7 +232,7 @@ def _wanted(target: float, over: Period | None, track: Track, setting: Setting) 
     if not left:
         return None, f"{over} is over; {of} were reached", False
     more = target - so_far.value
-    if more <= 0:
+    if at_least(so_far.value, target):
         return None, f"{of} are {'reached' if track.rises else 'used'} already", track.rises
     kind = setting.period.kind
     rest = f"each of the {counted(len(left), kind)} left" if len(left) > 1 else f"the one {kind} left"
@@ -253,14 +254,14 @@ def _against_own(wanted: float, track: Track, setting: Setting, *, rises: bool) 
     kind, size = setting.period.kind, counted(len(values), setting.period.kind)
     low, high = min(values), max(values)
     best, worst = (high, low) if rises else (low, high)
-    span = f"{pair(low, high, track.say) if low != high else track.say(low)} in {size}"
+    span = f"{pair(low, high, track.say) if not same(low, high) else track.say(low)} in {size}"
     few = f" (only {size} to compare)" if len(values) < FEW else ""
-    if at_least(best, wanted, rises=rises) and at_least(wanted, best, rises=rises):
-        when = next(point.period for point in reversed(known) if point.value == best)
+    if same(best, wanted):
+        when = next(point.period for point in reversed(known) if point.value is not None and same(point.value, best))
         return True, f"would equal {setting.whose} best {kind}, {track.say(best)} in {when}{few}"
-    if not at_least(best, wanted, rises=rises):
+    if not reaches(best, wanted, rises=rises):
         return False, f"{_beyond(wanted, best, rises=rises)} {setting.whose} best {kind}, {track.say(best)}{few}"
-    if at_least(worst, wanted, rises=rises):
+    if reaches(worst, wanted, rises=rises):
         return True, f"each of {size} reached it: {span}{few}"
     return True, f"within {setting.whose} range: {span}{few}"
 
@@ -279,11 +280,11 @@ def _against_peers(wanted: float, track: Track, *, rises: bool) -> tuple[bool, s
     group = f"of {track.peers} peers" if track.peers else "of the peers"
     edge, name = (track.peer_q3, "upper quartile") if rises else (track.peer_q1, "lower quartile")
     beyond = "above" if rises else "below"
-    if edge is not None and not at_least(edge, wanted, rises=rises):
+    if edge is not None and not reaches(edge, wanted, rises=rises):
         return False, f"{beyond} the {name} {group}"
     if track.peer_median is None:
         return edge is not None, f"not {beyond} the {name} {group}" if edge is not None else ""
-    if at_least(track.peer_median, wanted, rises=rises):
+    if reaches(track.peer_median, wanted, rises=rises):
         return True, f"not {beyond} the median {group}"
     if edge is not None:
         return True, f"between the median and the {name} {group}"

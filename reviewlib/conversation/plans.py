@@ -12,6 +12,7 @@ from reviewlib.conversation.kinds import ENDED, Agreement, Development, Recognit
 from reviewlib.conversation.minutes import Minutes
 from reviewlib.conversation.progress import Clock, in_utc, last_update, on_day, status_of
 from reviewlib.conversation.track import Point, Track, counted, day, number, pair
+from reviewlib.evidence.comparison import above, at_most
 from reviewlib.periods import Period
 
 #: Words of an offer that tell the way; the first that is found counts, anything else is training.
@@ -163,10 +164,10 @@ def _comparison(before: Point, now: Point, track: Track, way: Way) -> Iterator[s
     yield f"{track.label} was {_figure(before, track)} and is {_figure(now, track)}."
     if before.low is None or before.high is None or now.low is None or now.high is None:
         yield f"Other things changed too, so this does not show that the {way} was the cause."
-    elif now.low <= before.high and before.low <= now.high:
+    elif at_most(now.low, before.high) and at_most(before.low, now.high):
         yield f"The intervals overlap, so this does not show that the {way} was the cause."
     else:
-        side = "above" if now.low > before.high else "below"
+        side = "above" if above(now.low, before.high) else "below"
         yield f"The interval lies {side} the one before; other things changed too."
 
 

@@ -12,7 +12,8 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import ENDED, Goal, Milestone, Update
 from reviewlib.conversation.minutes import Minutes
 from reviewlib.conversation.reckoning import Reading, read
-from reviewlib.conversation.track import Aim, Track, at_least, day
+from reviewlib.conversation.track import Aim, Track, day
+from reviewlib.evidence.comparison import same
 from reviewlib.periods import MONTHS, Period
 
 Status = Literal["starts", "on_track", "behind", "met", "missed", "lapsed", "dropped", "open"]
@@ -251,7 +252,7 @@ def _pace_words(reading: Reading, track: Track) -> Iterator[str]:
 def _beside(reading: Reading, value: float, target: float, track: Track) -> str:
     """Put a figure beside its target or limit: above, below or exactly it."""
     words = f"the {reading.noun} of {track.say(target)}"
-    if at_least(value, target, rises=True) and at_least(value, target, rises=False):
+    if same(value, target):
         return f"exactly {words}"
     return f"{track.apart(abs(value - target))} {'above' if value > target else 'below'} {words}"
 

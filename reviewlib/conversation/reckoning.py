@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import Goal
-from reviewlib.conversation.track import Aim, Point, Track, aim_of, at_least
+from reviewlib.conversation.track import Aim, Point, Track, aim_of, reaches
 from reviewlib.errors import PeriodError
+from reviewlib.evidence.comparison import at_least
 from reviewlib.periods import FiscalYear, Period
 
 
@@ -75,7 +76,7 @@ class Reading:
         if self.track is not None:
             return self.track.rises
         start, target = self.goal.baseline, self.goal.target
-        return start is None or target is None or target >= start
+        return start is None or target is None or at_least(target, start)
 
     @property
     def aim(self) -> Aim:
@@ -93,7 +94,7 @@ class Reading:
         value, target = self.point.value, self.goal.target
         if value is None or target is None or (self.aim == "use" and not self.passed):
             return False
-        return at_least(value, target, rises=self.rises)
+        return reaches(value, target, rises=self.rises)
 
     @property
     def start(self) -> float | None:
@@ -137,7 +138,9 @@ class Reading:
             return True
         if self.expected is None:
             return False if self.aim == "keep" else None
-        return at_least(self.point.value, self.expected, rises=self.rises)
+        return reaches(
+            self.point.value, self.expected, rises=self.rises, size=max(abs(self.start or 0.0), abs(self.goal.target))
+        )
 
 
 def over_of(name: str | None, fiscal: FiscalYear) -> Period | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from reviewlib.evidence.comparison import at_least, at_most
 from reviewlib.periods import MONTHS, Period
 
 #: What a target asks for: to ``reach`` it; to ``keep`` it, where the baseline is there already, so that it is a limit; to
@@ -28,14 +29,13 @@ def aim_of(baseline: float | None, target: float | None, *, rises: bool, summed:
     """
     if summed:
         return "reach" if rises else "use"
-    kept = baseline is not None and target is not None and at_least(baseline, target, rises=rises)
+    kept = baseline is not None and target is not None and reaches(baseline, target, rises=rises)
     return "keep" if kept else "reach"
 
 
-def at_least(value: float, mark: float, *, rises: bool) -> bool:
-    """Tell whether a figure has come to a mark, from below or from above; the last digits of a float do not count."""
-    slack = 1e-9 * max(1.0, abs(mark))
-    return value >= mark - slack if rises else value <= mark + slack
+def reaches(value: float, mark: float, *, rises: bool, size: float = 0.0) -> bool:
+    """Tell whether a figure has come to a mark, from below or from above; see ``comparison``."""
+    return (at_least if rises else at_most)(value, mark, size=size)
 
 
 def plain(number: float) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.intervals import FEWEST
 from reviewlib.params import Recognition
 
@@ -73,10 +74,10 @@ def _target_exceeded(scene: Scene) -> Achievement | None:
     return _attained(scene, scene.rule.at_least or 1.05, "target exceeded")
 
 
-def _attained(scene: Scene, at_least: float, words: str) -> Achievement | None:
+def _attained(scene: Scene, wanted: float, words: str) -> Achievement | None:
     key = scene.rule.kpi
     attained = scene.card.cell(key, "attainment")
-    if attained is None or round(attained, 9) < at_least:
+    if attained is None or not at_least(attained, wanted):
         return None
     return scene.found(f"{scene.label}: {words}", f"{{{key}}}, {{{key}.attainment}} of the target of {{{key}.target}}.")
 
@@ -89,9 +90,10 @@ def _personal_best(scene: Scene) -> Achievement | None:
     known = [(value, period) for value, period in before if value is not None]
     if now is None or len(known) < EARLIER:
         return None
-    best, when = min(known) if lower else max(known)
-    if not (now < best if lower else now > best):
+    best = (min if lower else max)(value for value, _ in known)
+    if not (below(now, best) if lower else above(now, best)):
         return None
+    when = next(period for value, period in reversed(known) if same(value, best))
     return scene.found(
         f"{scene.label}: best of the periods shown", f"{{{key}}}; the best before was {{{key}@{when}}} in {when}."
     )
@@ -109,7 +111,7 @@ def _streak(scene: Scene) -> Achievement | None:
     run = []
     for period in reversed(card.trend):
         attained = card.cell(key, "attainment", period)
-        if attained is None or round(attained, 9) < 1:
+        if attained is None or not at_least(attained, 1):
             break
         run.append(period.name)
     if len(run) < (scene.rule.at_least or 3):
@@ -120,7 +122,7 @@ def _streak(scene: Scene) -> Achievement | None:
 def _comeback(scene: Scene) -> Achievement | None:
     key, card = scene.rule.kpi, scene.card
     before, now = card.cell(key, "attainment", card.period.previous), card.cell(key, "attainment")
-    if before is None or now is None or round(before, 9) >= 1 or round(now, 9) < 1:
+    if before is None or now is None or at_least(before, 1) or not at_least(now, 1):
         return None
     text = f"{{{key}.attainment@previous}} of target in {{previous_period}}, {{{key}.attainment}} in {{period}}."
     return scene.found(f"{scene.label}: back above target", text)
@@ -131,9 +133,10 @@ def _significant_deal(scene: Scene) -> Achievement | None:
     largest, median = card.cell("largest_deal"), card.cell("deal_size_median")
     if largest is None or not median or card.cell("largest_deal", "n") < FEWEST["order"]:
         return None
-    if largest < (scene.rule.at_least or 3) * median:
+    if below(largest, (scene.rule.at_least or 3) * median):
         return None
-    deal = next((deal for deal in scene.deals if deal["amount"] is not None and float(deal["amount"]) == largest), None)
+    sold = (deal for deal in scene.deals if deal["amount"] is not None)
+    deal = max(sold, key=lambda deal: float(deal["amount"]), default=None)
     names = {"account": str(deal["account_id"])} if deal and not pd.isna(deal["account_id"]) else {}
     who = "with {account}, " if names else ""
     return scene.found("Significant deal", f"{{largest_deal}}, {who}where the median deal was {{deal_size_median}}.", **names)
@@ -158,7 +161,7 @@ def _clear(scene: Scene) -> bool:
     low, high, median = (card.cell(key, column) for column in ("low", "high", "peer_median"))
     if low is None or high is None or median is None:
         return False
-    return bool(high < median if card.kpis[key].better == "lower" else low > median)
+    return below(high, median) if card.kpis[key].better == "lower" else above(low, median)
 
 
 _RULES: Final[Mapping[str, Callable[[Scene], Achievement | None]]] = {

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDB
 
+from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.periods import Period
 
 #: What a deal counts as in a period; each is a boolean column of the deal facts.
@@ -227,7 +228,7 @@ def _with_flags(f: ir.Table, mapped: frozenset[str]) -> ir.Table:
         won_back=_false(f.closed_in & f.is_sale & (f.purchase > 1) & (f.purchase_before < f.window_start)),
         due=_false(f.open_end & due),
         undated=f.open_end & f.expected_close_on.isnull(),
-        stale=_false(f.open_end & (age > f.stale_after)),
+        stale=_false(f.open_end & (age > f.stale_after * (1 + ROUNDING))),
         unvalued=f.unplaced | (f.open_end & ~f.valued),
     )
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from reviewlib.evidence.achievements import Achievement, achievements
+from reviewlib.evidence.comparison import same
 from reviewlib.evidence.figures import Kpi
 from reviewlib.params import Params, Play
 from reviewlib.periods import Period
@@ -155,7 +156,7 @@ def _change(card: Card) -> str:
     change = card.cell("revenue", "change")
     if change is None:
         return ""
-    if change == 0:
+    if same(card.cell("revenue"), card.cell("revenue", "previous")):
         return "Revenue was the same as in {previous_period}."
     moved = f"Revenue {'rose' if change > 0 else 'fell'} by {{revenue.change|abs}} from {{previous_period}}"
     rest, why = card.cell("change_unsplit"), card.cell("change_unsplit", "reason")

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import casts, readers, tables
+from reviewlib.evidence.comparison import at_most
 from reviewlib.params import Params
 from reviewlib.params_crm import Limits, Source
 
@@ -314,7 +315,7 @@ def _hold(intake: Intake, quarantine: pa.Table, *, meant: int, amount: pa.Array 
         total = pc.sum(pc.abs(amount.filter(pa.array(_none(intake.excluded))))).as_py() or total
     set_aside = pc.sum(pc.abs(quarantine["amount"])).as_py() or Decimal(0)
     share_of_amount = float(set_aside / total) if total else 0.0
-    if share <= limits.rows and share_of_amount <= limits.amount:
+    if at_most(share, limits.rows) and at_most(set_aside, total * Decimal(str(limits.amount))):
         return
     rows = f"{quarantine.num_rows:,} of {meant:,} rows ({share:.1%}; the limit is {limits.rows:.1%})"
     money = f"{share_of_amount:.1%} of the amount (the limit is {limits.amount:.1%})"

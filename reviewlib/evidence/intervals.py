@@ -32,7 +32,8 @@ def wilson(successes: float, n: float, *, z: float = Z95) -> tuple[float, float]
     middle = share + z * z / (2 * n)
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    # Of none and of all one bound is the share itself, which the root would miss by its last digit.
+    return (middle - spread) / scale if successes else 0.0, (middle + spread) / scale if successes != n else 1.0
 
 
 def median_interval(ordered: Sequence[float]) -> tuple[float, float] | None:

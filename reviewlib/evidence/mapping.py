@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from ruamel.yaml import YAML
 
+from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.sniffing import Export, Profile
 
 Outcome = Literal["won", "lost", "open"]
@@ -301,7 +302,7 @@ def _fits(found: Export, profile: Profile, key: str) -> bool:
     if key in _AMOUNTS:
         return profile.kind == "number"
     if key == "deal_id":
-        return profile.kind in {"text", "number"} and profile.distinct >= 0.98 * found.rows
+        return profile.kind in {"text", "number"} and at_least(profile.distinct, 0.98 * found.rows)
     if key == "stage":
         return profile.kind == "text" and profile.distinct <= _MOST_STAGES
     return profile.kind in {"text", "number"} and profile.distinct < max(2, found.rows) + (key != "rep_id")

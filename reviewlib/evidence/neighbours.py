@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from reviewlib.errors import ReviewError
 from reviewlib.evidence import sniffing
+from reviewlib.evidence.comparison import at_least, below
 from reviewlib.evidence.mapping import Mapped, known, match_header
 from reviewlib.evidence.sniffing import Export
 
@@ -78,7 +79,7 @@ def _rate(other: Export, wanted: set[str], table: str, deal_key: str) -> tuple[f
     aliases = _aliases(wanted - set(have), have)
     shared = (len(wanted & set(have)) + len(aliases)) / max(1, len(wanted))
     unique = all(count == 1 for count in have.values())
-    if shared < _LIKELY or other.rows < 2:
+    if below(shared, _LIKELY) or other.rows < 2:
         return None
     why = f"{len(wanted & set(have))} of {len(wanted)} values of {deal_key} stand in its column {columns[deal_key]!r}"
     form = {key: value for key, value in other.form.model_dump(exclude_defaults=True).items() if value is not None}
@@ -86,7 +87,7 @@ def _rate(other: Export, wanted: set[str], table: str, deal_key: str) -> tuple[f
     form |= {"dates": order} if order and order != "ymd" else {}
     mark = sniffing.decimal_mark([p for p in other.profiles if p.name in {columns.get(key) for key in _NUMERIC}])
     form |= {"decimal": mark} if mark == "," else {}
-    return shared, Neighbour(table, other.sheet.file, columns, form, why, unique and shared >= _SURE, aliases)
+    return shared, Neighbour(table, other.sheet.file, columns, form, why, unique and at_least(shared, _SURE), aliases)
 
 
 def _columns(other: Export, wanted: set[str], table: str, deal_key: str) -> dict[str, str] | None:

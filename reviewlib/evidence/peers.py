@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.roster import ALL, Roster
 from reviewlib.params import Peers
 
@@ -33,7 +34,7 @@ def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataF
         peer_q1=lambda values: values.quantile(0.25),
         peer_median="median",
         peer_q3=lambda values: values.quantile(0.75),
-        spread=lambda values: values.max() - values.min(),
+        spread=_spread,
     )
     frame = frame.merge(stats.reset_index(), on=["peer_group", "period", "kpi"], how="left")
     few, some = frame["peers"] < rules.median_from, frame["peers"] < rules.quartiles_from
@@ -57,6 +58,11 @@ def _group(roster: Roster, rules: Peers, scope: str, scope_id: str, period: str)
     return {"all": ALL, "team": post.team, "role": post.role}[rules.group]
 
 
+def _spread(values: pd.Series) -> float:
+    low, high = float(values.min()), float(values.max())
+    return 0.0 if same(low, high) else high - low
+
+
 def _standing(row: object) -> str | None:
     """Tell the quarter, the top one on the good side; strict at both ends, so that ties stand in the middle."""
     value, q1, middle, q3 = (getattr(row, name) for name in ("value", "peer_q1", "peer_median", "peer_q3"))
@@ -65,8 +71,8 @@ def _standing(row: object) -> str | None:
         return None
     if better == "lower":
         value, q1, middle, q3 = -value, -q3, -middle, -q1
-    if value > q3:
+    if above(value, q3):
         return "top quarter"
-    if value < q1:
+    if below(value, q1):
         return "bottom quarter"
-    return "second quarter" if value >= middle else "third quarter"
+    return "second quarter" if at_least(value, middle) else "third quarter"

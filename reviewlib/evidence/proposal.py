@@ -16,6 +16,7 @@ from typing import Any, Final
 from reviewlib import params_rules as rules
 from reviewlib.errors import SourceError
 from reviewlib.evidence import sniffing
+from reviewlib.evidence.comparison import above
 from reviewlib.evidence.mapping import Mapped, Stage, map_columns, quoted, sort_stages, stage_checks
 from reviewlib.evidence.neighbours import Neighbour, neighbours
 from reviewlib.evidence.sniffing import Export
@@ -116,7 +117,7 @@ def _broken(found: Export) -> Iterator[str]:
     broken = found.sheet.broken
     if broken:
         share = len(broken) / (len(broken) + found.rows)
-        stop = " That is enough to stop a run: remove them from the file." if share > 0.01 else " They will be set aside."
+        stop = " That is enough to stop a run: remove them from the file." if above(share, 0.01) else " They will be set aside."
         yield f"{len(broken)} lines do not fit the header, the first is line {broken[0].line} ({broken[0].text[:40]!r}).{stop}"
 
 

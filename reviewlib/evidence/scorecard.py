@@ -11,6 +11,7 @@ import pandas as pd
 
 from reviewlib.evidence.availability import KEY, Setting, with_targets, with_values
 from reviewlib.evidence.change import Sales, Split, cents, split, total
+from reviewlib.evidence.comparison import below
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.intervals import FEWEST, median_interval, wilson
 from reviewlib.evidence.peers import with_peers
@@ -145,7 +146,7 @@ def _with_intervals(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
 def _immature(frame: pd.DataFrame) -> pd.Series[bool]:
     closed = frame[frame["kpi"] == "opened_closed"].set_index(KEY)["value"]
     opened = frame[frame["kpi"] == "opened_deals"].set_index(KEY)["value"]
-    young = (closed / opened) < MATURE
+    young = closed.combine(opened * MATURE, below)
     keys = pd.MultiIndex.from_frame(frame[KEY])
     return pd.Series(young.reindex(keys, fill_value=False).to_numpy(dtype=bool), index=frame.index) & (
         frame["kpi"] == "conversion_rate"

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
+from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.dossier import Dossier
 from reviewlib.evidence.facts import FLAGS
 from reviewlib.evidence.figures import Kpi
@@ -187,7 +188,7 @@ class Slicer:
         """Tell whether a scope reached its revenue target."""
         wanted = ("revenue", self.dossier.period.name)
         rows = (row for row in records(SCORECARD, self.rows.get((scope, name), [])) if (row["kpi"], row["period"]) == wanted)
-        return any(row["attainment"] is not None and round(row["attainment"], 9) >= 1 for row in rows)
+        return any(row["attainment"] is not None and at_least(row["attainment"], 1) for row in rows)
 
 
 def identity(data: Mapping[str, Any]) -> str:

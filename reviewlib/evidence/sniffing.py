@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import readers
+from reviewlib.evidence.comparison import at_least
 from reviewlib.params_crm import Format
 
 Kind = Literal["date", "number", "text", "empty"]
@@ -174,13 +175,13 @@ def _profile(name: str, column: Any) -> Profile:
         return Profile(name, "empty", 0, 0)
     values: list[str] = different.slice(0, _LOOKED_AT).to_pylist()
     dates = [match for value in values if (match := _DATE.fullmatch(value))]
-    if len(dates) >= _MOST * len(values):
+    if at_least(len(dates), _MOST * len(values)):
         times = [time for match in dates if (time := match["time"] or match["late"])]
         timed = any(not _MIDNIGHT.fullmatch(time) for time in times)
         short = any(not match["ymd"] and not match["long"] for match in dates)
         return Profile(name, "date", filled, len(different), timed, short, _orders(dates))
     numbers = [match for value in values if (match := _NUMBER.fullmatch(value))]
-    if len(numbers) >= _MOST * len(values):
+    if at_least(len(numbers), _MOST * len(values)):
         signs = frozenset(sign for match in numbers for sign in (match["before"], match["after"]) if sign)
         return Profile(name, "number", filled, len(different), decimals=_decimals(numbers), signs=signs)
     return Profile(name, "text", filled, len(different))

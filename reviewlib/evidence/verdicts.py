@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from reviewlib.evidence.comparison import above, at_least, below
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.intervals import FEWEST, Z80, median_bound, wilson
 from reviewlib.params import Bands, Verdict
@@ -92,7 +93,7 @@ def _exact(kpi: Kpi, reading: Reading, bands: Bands | None) -> tuple[Verdict, st
         return _STANDINGS[reading.standing]
     assert reading.value is not None
     if kpi.bands == "points":
-        return _banded(kpi, reading.value - reading.target, bands or POINTS, reading.reference)
+        return _banded(kpi, reading.value, bands or POINTS, reading.reference, start=reading.target)
     if kpi.better == "lower" and reading.value <= 0:
         return "strength", _EXACT["lower", "strength"].format(reference=reading.reference)
     ratio = attainment(kpi, reading.value, reading.target)
@@ -101,14 +102,14 @@ def _exact(kpi: Kpi, reading: Reading, bands: Bands | None) -> tuple[Verdict, st
     return _banded(kpi, ratio, bands or SHARES, reading.reference)
 
 
-def _banded(kpi: Kpi, measure: float, bands: Bands, reference: str) -> tuple[Verdict, str]:
-    """Find the band; rounding keeps 1.05 at 1.05 whatever the division left behind."""
+def _banded(kpi: Kpi, measure: float, bands: Bands, reference: str, *, start: float = 0.0) -> tuple[Verdict, str]:
+    """Find the band; bands that are points begin from the target."""
     limits: tuple[tuple[Verdict, float], ...] = (
         ("strength", bands.strength),
         ("on_track", bands.on_track),
         ("watch", bands.watch),
     )
-    verdict = next((name for name, limit in limits if round(measure, 9) >= limit), "gap")
+    verdict = next((name for name, limit in limits if at_least(measure, start + limit, size=start)), "gap")
     return verdict, _EXACT[kpi.better, verdict].format(reference=reference)  # type: ignore[return-value]
 
 
@@ -126,13 +127,14 @@ def _sampled(kpi: Kpi, reading: Reading) -> tuple[Verdict, str]:
     assert reading.low is not None
     assert reading.high is not None
     higher = kpi.better == "higher"
-    if reading.low > reference or reading.high < reference:
-        side = "above" if reading.low > reference else "below"
+    over = above(reading.low, reference)
+    if over or below(reading.high, reference):
+        side = "above" if over else "below"
         good = (side == "above") == higher
         bad: Verdict = "gap" if reading.target is not None else "watch"
         return "strength" if good else bad, f"the whole interval lies {side} {name}"
     bound = _favourable(kpi, reading)
-    if (bound < reference) if higher else (bound > reference):
+    if below(bound, reference) if higher else above(bound, reference):
         return "watch", f"probably {'below' if higher else 'above'} {name}"
     return "on_track", f"not distinguishable from {name}"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from reviewlib.evidence.comparison import below
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import Bullet, Spark
 from reviewlib.pages.views import Sheet
@@ -133,11 +134,11 @@ def dots(review: Review) -> tuple[list[Dot], float]:
     last = {True: -100.0, False: -100.0}
     levels = {True: 0, False: 0}
     for person, share in sorted(known, key=lambda pair: pair[1]):
-        place, below = 50 + max(-1.0, min(1.0, (share - 1) / reach)) * 46, share < 1
-        levels[below] = (levels[below] + 1) % 3 if place - last[below] < 9 else 0
-        last[below] = place
+        place, short = 50 + max(-1.0, min(1.0, (share - 1) / reach)) * 46, below(share, 1)
+        levels[short] = (levels[short] + 1) % 3 if place - last[short] < 9 else 0
+        last[short] = place
         words = f"{person.name} {labels.value(share, 'percent', style=style)}"
-        found.append(Dot(person.name, sentences.first_name(person), place, below, words, levels[below]))
+        found.append(Dot(person.name, sentences.first_name(person), place, short, words, levels[short]))
     return found, reach
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import pandas as pd
 
+from reviewlib.evidence.comparison import same
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import Bullet, Part, Peers, Spark, Step, things
@@ -151,7 +152,7 @@ def target_words(figure: Figure, style: labels.Style) -> str:
         goal = f"+{goal}"
     whole = figure.target_raw
     full = ""
-    if whole is not None and round(whole, 2) != round(figure.target, 2):
+    if whole is not None and not same(whole, figure.target):
         full = f", full target {labels.value(whole, figure.kpi.unit, style=style)}"
     exact = figure.kpi.judged_by == "exact" and figure.kpi.better == "higher" and figure.attainment is not None
     if exact:

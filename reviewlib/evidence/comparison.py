@@ -1,0 +1,48 @@
+"""Figures compared: what a division leaves in the last digits of a float decides nothing. Amounts that are decimals are exact.
+
+Where one side is missing (NaN), nothing holds.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Final
+
+Number = float | Decimal
+
+#: Floats that differ by no more than this share of the larger one are the same figure.
+ROUNDING: Final = 1e-9
+
+
+def same(left: Number, right: Number, *, size: float = 0.0) -> bool:
+    """Tell whether two figures are the same.
+
+    Args:
+        left: A figure.
+        right: What it is held against.
+        size: The largest figure that one of them was subtracted from: a difference is only as fine as that.
+    """
+    if isinstance(left, Decimal) and isinstance(right, Decimal):
+        return left == right
+    return math.isclose(left, right, rel_tol=ROUNDING, abs_tol=ROUNDING * abs(size))
+
+
+def above(left: Number, right: Number, *, size: float = 0.0) -> bool:
+    """Tell whether a figure is larger than another, beyond rounding."""
+    return bool(left > right) and not same(left, right, size=size)
+
+
+def below(left: Number, right: Number, *, size: float = 0.0) -> bool:
+    """Tell whether a figure is smaller than another, beyond rounding."""
+    return above(right, left, size=size)
+
+
+def at_least(left: Number, right: Number, *, size: float = 0.0) -> bool:
+    """Tell whether a figure has come to another from below, rounding allowed for."""
+    return bool(left >= right) or same(left, right, size=size)
+
+
+def at_most(left: Number, right: Number, *, size: float = 0.0) -> bool:
+    """Tell whether a figure stays within another, rounding allowed for."""
+    return at_least(right, left, size=size)
