@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from reviewlib import files
 from reviewlib.files import Modes
+from reviewlib.press import clean
 
 #: The folder of a period for what was written about whoever changed team since: it is no team's, and nobody is handed it.
 _MOVED: Final = "moved"
@@ -52,6 +53,33 @@ def keep(notebook: Path, *, known: str | None, template: Path, modes: Modes, to:
     if content is None or not _written_in(content, template):
         return None
     return _put_aside(content, to or notebook, "annotated", modes=modes)
+
+
+def fasten(notebook: Path, *, template: Path, modes: Modes) -> None:
+    """Let the cells of a notebook that an older version made stay where they are; what somebody added is left as it is.
+
+    Args:
+        notebook: The notebook that an earlier run made; one that cannot be read is left to whoever opens it.
+        template: The notebook that it was made from.
+        modes: Who may read it.
+
+    Raises:
+        OSError: It cannot be read or written.
+    """
+    import nbformat
+
+    try:
+        nb = _read(notebook.read_text(encoding="utf-8"))
+        ours = _sources(template)
+    except OSError:
+        raise
+    except Exception:  # noqa: BLE001 - nbformat meets in a damaged file whatever it did not expect
+        return
+    loose = [cell for cell in nb.cells if _is_ours(cell, ours) and "deletable" not in cell.metadata]
+    if loose:
+        for cell in loose:
+            clean.fasten(cell)
+        files.write(notebook, nbformat.writes(nb), modes=modes)  # type: ignore[no-untyped-call]
 
 
 def keep_answer(
@@ -106,16 +134,24 @@ def _holds(path: Path, content: bytes) -> bool:
 def _written_in(content: bytes, template: Path) -> bool:
     """Tell whether a notebook has cells that its template has not; one that cannot be read may have."""
     try:
-        ours = {cell.source.strip() for cell in _cells(template.read_text(encoding="utf-8"))}
-        made = [cell for cell in _cells(content.decode()) if "injected-parameters" not in cell.metadata.get("tags", [])]
-        return any(cell.source.strip() not in ours for cell in made if cell.source.strip())
+        ours = _sources(template)
+        return any(not _is_ours(cell, ours) for cell in _read(content.decode()).cells if cell.source.strip())
     except OSError:
         raise
     except Exception:  # noqa: BLE001 - nbformat meets in a damaged file whatever it did not expect
         return True
 
 
-def _cells(text: str) -> list[Any]:
+def _sources(template: Path) -> set[str]:
+    return {cell.source.strip() for cell in _read(template.read_text(encoding="utf-8")).cells}
+
+
+def _is_ours(cell: Any, ours: set[str]) -> bool:
+    """Tell whether a cell is one of the template, or the one that a run added for the parameters."""
+    return "injected-parameters" in cell.metadata.get("tags", []) or cell.source.strip() in ours
+
+
+def _read(text: str) -> Any:
     import nbformat
 
-    return list(nbformat.reads(text, as_version=4).cells)  # type: ignore[no-untyped-call]
+    return nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]

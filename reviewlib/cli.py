@@ -200,10 +200,15 @@ def open_notebook(
     """Open a rep's executed notebook in JupyterLab."""
     import subprocess
 
-    from reviewlib import freezing, params_file
+    from reviewlib import annotated, freezing, locks, params_file, starter
+    from reviewlib.errors import BusyError
+    from reviewlib.evidence.snapshot import modes_of
 
     book = params_file.load(params)
     path = freezing.executed_notebook(book, rep=rep, period=period_of(book, period))
+    # A run that is at work lays the notebook anew; and who may only read it can open it all the same.
+    with contextlib.suppress(BusyError, OSError), locks.held(path.parents[2], modes=modes_of(book)):
+        annotated.fasten(path, template=starter.notebook(book, "rep"), modes=modes_of(book))
     raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(path)]))  # noqa: S603
 
 

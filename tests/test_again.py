@@ -15,11 +15,12 @@ from typing import Any
 
 import nbformat
 import pytest
+import typer
 from lightbook import ALL, PERIOD, lay_templates, light_workbook, small_template
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from workbooks import changed
 
-from reviewlib import files, freezing, locks, manifest, params_file, runs, standing
+from reviewlib import cli, files, freezing, locks, manifest, params_file, runs, standing
 from reviewlib.conversation import records, responses
 from reviewlib.conversation.entries import About
 from reviewlib.errors import BusyError
@@ -368,6 +369,55 @@ def test_a_notebook_that_somebody_wrote_in_is_put_aside(book: Params, folder: Pa
     assert "Tor deal" not in notebook.read_text(encoding="utf-8")
     assert made(run(book, force=True)) == ALL
     assert aside.is_file()
+
+
+def test_opening_fastens_the_cells_of_an_older_notebook(book: Params, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The template’s cells of a notebook that an older version made are fast once it is opened; a manager’s own stay theirs."""
+    opened: list[str] = []
+    monkeypatch.setattr(subprocess, "call", lambda command: opened.append(command[-1]) or 0)
+    notebook = next(folder.glob("*/notebooks/ada*.ipynb"))
+    fast = notebook.read_bytes()
+    nb = nbformat.reads(fast.decode(), as_version=4)
+    for cell in nb.cells:
+        del cell.metadata["deletable"], cell.metadata["editable"]
+    nb.cells.insert(2, new_code_cell("review.deals.head()", id="mine"))
+    nb.cells.append(new_markdown_cell("Ask about the Tor deal.", id="words"))
+    nbformat.write(nb, notebook)
+    _open(book, "R1")
+    assert opened == [str(notebook)]
+    now = nbformat.read(notebook, as_version=4)
+    free = [cell for cell in now.cells if "deletable" not in cell.metadata]
+    assert [cell.id for cell in free] == ["mine", "words"]
+    assert free == [nb.cells[2], nb.cells[-1]]
+    now.cells = [cell for cell in now.cells if cell not in free]
+    assert now == nbformat.reads(fast.decode(), as_version=4)
+    assert notebook.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b'{"cells": 3, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'])
+def test_opening_leaves_what_it_need_not_or_cannot_change(
+    book: Params, folder: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notebook of this version is not written again; a damaged one, or one of a run at work, is opened as it is."""
+    monkeypatch.setattr(subprocess, "call", lambda _: 0)
+    notebook = next(folder.glob("*/notebooks/ada*.ipynb"))
+    before = notebook.stat().st_mtime_ns
+    _open(book, "R1")
+    assert notebook.stat().st_mtime_ns == before
+    old = notebook.read_bytes().replace(b'"deletable": false,', b"")
+    with locks.held(folder, modes=PRIVATE):
+        notebook.write_bytes(old)
+        _open(book, "R1")
+    assert notebook.read_bytes() == old
+    notebook.write_bytes(content)
+    _open(book, "R1")
+    assert notebook.read_bytes() == content
+
+
+def _open(params: Params, rep: str) -> None:
+    with pytest.raises(typer.Exit) as left:
+        cli.open_notebook(params.path, rep, PERIOD.name)
+    assert left.value.exit_code == 0
 
 
 MINE = "I won the Tor deal in June."

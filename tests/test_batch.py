@@ -185,6 +185,7 @@ def test_the_executed_notebook_tells_nothing_of_the_machine(outcomes: dict[str, 
     nbformat.validate(notebook)
     assert notebook.metadata.kernelspec.name == "python3"
     assert all(cell.metadata.jupyter.source_hidden for cell in notebook.cells)
+    assert all(cell.metadata.deletable is cell.metadata.editable is False for cell in notebook.cells)
     assert [cell.id for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])] == [
         "injected-parameters"
     ]

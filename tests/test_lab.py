@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import nbformat
 import pytest
 from lab import ROOT, Lab, assert_ran, lay_workbook, reviewlib, run_all, serving
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from reviewlib.pages.exporter import ReviewExporter
 from reviewlib.press import clean
 
 
@@ -125,3 +127,92 @@ def test_an_executed_copy_runs_where_it_lies(chromium: Browser, lab: Lab, sample
     """The manager's executed notebook runs again from its folder under reports/."""
     (notebook,) = (sample / "reports").glob("*/2026-Q3/*/notebooks/*.ipynb")
     _look(chromium, lab, notebook, _sections("rep_review.ipynb"))
+
+
+SENTENCE = "Oddly enough, added bad dd"
+#: What of a notebook typing could change; and whether anything asks.
+STATE = """
+() => {
+  const {content, context} = window.jupyterapp.shell.currentWidget;
+  const cells = content.model.toJSON().cells.map(cell => [cell.id, cell.cell_type, cell.source]);
+  return {cells, dirty: context.model.dirty, dialogs: document.querySelectorAll('.jp-Dialog').length};
+}
+"""
+
+
+def _type_in(page: Page, place: Locator) -> None:
+    """Click where no field is, type, and see that the notebook is as it was."""
+    place.scroll_into_view_if_needed()
+    place.click(position={"x": 4, "y": 4})
+    before = _saved(page)
+    assert page.evaluate("() => document.activeElement.closest('.jp-Cell') !== null")
+    page.keyboard.type(SENTENCE, delay=10)
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_timeout(300)
+    assert page.evaluate(STATE) == before, str(place)
+
+
+def _saved(page: Page) -> dict[str, Any]:
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    state: dict[str, Any] = page.evaluate(STATE)
+    return state
+
+
+def test_typing_beside_a_field_leaves_the_notebook_alone(chromium: Browser, lab: Lab, sample: Path) -> None:
+    """Keys pressed in a section delete, add and change no cell and ask nothing; in a manager’s own cell they work."""
+    (notebook,) = (sample / "reports").glob("*/2026-Q3/*/notebooks/*.ipynb")
+    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+        page = seen.page
+        assert_ran(run_all(page))
+        page.get_by_role("button", name="Write feedback", exact=True).click()
+        form = page.locator(".rl-form-body").filter(has=page.get_by_role("button", name="Save feedback", exact=True))
+        printed = [page.locator(f"section#{name} h2").first for name in ("scorecard", "feedback", "figures")]
+        collapsed = page.locator(".jp-Notebook .jp-CodeCell").first.locator(".jp-InputPlaceholder")  # a click opens it
+        for place in (form, form.locator(".rl-field .hint:visible").first, *printed, collapsed):
+            _type_in(page, place)
+        before = _saved(page)
+        for field in (form.get_by_label("Figure", exact=True), form.get_by_role("button", name="Save feedback", exact=True)):
+            field.focus()
+            page.keyboard.type("abmydd", delay=10)
+        form.get_by_label("Feedback", exact=True).focus()
+        page.keyboard.type(SENTENCE, delay=10)
+        page.keyboard.press("Shift+Enter")
+        expect(form.get_by_label("Feedback", exact=True)).to_have_value(f"{SENTENCE}\n")
+        assert page.evaluate(STATE) == before
+        _own_cell(page, printed[0], len(before["cells"]))
+        assert seen.requests == []
+    _check_kept(notebook)
+
+
+def _own_cell(page: Page, beside: Locator, cells: int) -> None:
+    """Add a cell with the mouse, write and run code in it, save and delete it, all by keys, and delete no section that way."""
+    beside.click()
+    page.get_by_role("button", name="Insert a cell below").first.click()
+    page.keyboard.press("Enter")
+    page.keyboard.type("12345 + 1")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("12346", exact=True).wait_for()
+    beside.click()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    page.get_by_text("12346", exact=True).click()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.wait_for_function(f"() => window.jupyterapp.shell.currentWidget.content.model.cells.length === {cells}")
+    page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 3; }")
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:delete-cell')")
+    _saved(page)
+    assert len(page.evaluate(STATE)["cells"]) == cells
+
+
+def _check_kept(notebook: Path) -> None:
+    """Nothing of the script that holds the keys is in the saved notebook or in a page made of it."""
+    text = notebook.read_text(encoding="utf-8")
+    nb = nbformat.reads(text, as_version=4)
+    assert all(cell.metadata.deletable is cell.metadata.editable is False for cell in nb.cells)
+    page, _ = ReviewExporter().from_filename(str(notebook))
+    for made in (text, page):
+        assert "lm-suppress" not in made
+        assert not re.search(r"anywidget|<script|application/vnd.jupyter.widget-state", made)
+    assert SENTENCE not in text + page

@@ -74,13 +74,14 @@ def test_there_are_no_other_notebooks() -> None:
 
 
 def test_notebooks_are_valid_and_empty(notebook: nbformat.NotebookNode) -> None:
-    """Notebooks are committed without outputs and counts, name the kernel python3 and hide their code."""
+    """Notebooks are committed without outputs and counts, name the kernel python3, hide their code and can be rearranged."""
     nbformat.validate(notebook)
     assert notebook.metadata.kernelspec.name == "python3"
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     for cell in notebook.cells:
         assert (cell.cell_type, cell.outputs, cell.execution_count) == ("code", [], None)
         assert cell.metadata.jupyter.source_hidden is True
+        assert not {"deletable", "editable"} & set(cell.metadata)  # it is for whoever arranges them
 
 
 def test_a_collapsed_cell_shows_words(notebook: nbformat.NotebookNode) -> None:

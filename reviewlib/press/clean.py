@@ -48,13 +48,14 @@ def folders(*more: Path | None) -> set[str]:
 def clean(nb: NotebookNode, folder: Path | None = None) -> NotebookNode:
     """Return a copy of an executed notebook that opens anywhere and tells nothing of the machine it ran on.
 
-    Code is collapsed, as far as JupyterLab can. ``folder`` is where it ran.
+    Code is collapsed, as far as JupyterLab can, and cells stay where they are. ``folder`` is where it ran.
     """
     done = copy.deepcopy(nb)
     for name in set(done.metadata) - {"language_info"}:
         del done.metadata[name]
     done.metadata["kernelspec"] = dict(_KERNEL)
     for cell in done.cells:
+        fasten(cell)
         for name in ("papermill", "execution"):
             cell.metadata.pop(name, None)
         if "injected-parameters" in cell.metadata.get("tags", []):
@@ -63,6 +64,13 @@ def clean(nb: NotebookNode, folder: Path | None = None) -> NotebookNode:
             cell.metadata["jupyter"] = {**cell.metadata.get("jupyter", {}), "source_hidden": True}
             cell.outputs = [output for one in cell.outputs if (output := _clean_output(one, folder)) is not None]
     return done
+
+
+def fasten(cell: NotebookNode) -> None:
+    """Let JupyterLab neither delete a cell nor change its code; a text may still be written in."""
+    cell.metadata["deletable"] = False
+    if cell.cell_type == "code":
+        cell.metadata["editable"] = False
 
 
 def _clean_output(output: NotebookNode, folder: Path | None) -> NotebookNode | None:

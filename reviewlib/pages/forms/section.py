@@ -102,6 +102,8 @@ def _place(forms: Sequence[Any]) -> None:
     import ipywidgets
     from IPython.display import display
 
-    box = ipywidgets.VBox(list(forms))
+    from reviewlib.pages.forms.keys import Keys
+
+    box = ipywidgets.VBox([*forms, Keys()])
     box.add_class("rl-forms")
     display({_VIEW: box._repr_mimebundle_()[_VIEW]}, raw=True)  # type: ignore[no-untyped-call]
