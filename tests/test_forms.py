@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,17 +14,14 @@ from typing import Any
 
 import pages_fixture
 import pytest
-from records_fixture import PEOPLE, as_login, freeze_names
-from workbooks import workbook
+from formdesk import POINT, Table, sit_down
 
 from reviewlib.conversation import forms_text
-from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.records import Records
 from reviewlib.pages import blocks, forms
 from reviewlib.pages.forms import desk as desks
 from reviewlib.pages.forms import exporting, reading, saving, section
-from reviewlib.pages.forms.desk import Desk
 from reviewlib.pages.forms.drafts import KEPT_AS
 from reviewlib.pages.forms.fields import of_kind
 from reviewlib.pages.forms.form import Form
@@ -35,71 +32,7 @@ from reviewlib.pages.rendering import Display
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Review
 
-REPS = (("R-014", "Amara Okafor", "North", "Daniel Brandt"), ("R-3", "Ines Rey", "South", "Lucía Ferrer"))
-
-
-@dataclass
-class Gate:
-    """A fence that opens by hand."""
-
-    waiting: list[Callable[[], None]] = field(default_factory=list)
-    open: bool = True
-
-    def then(self, call: Callable[[], None]) -> None:
-        self.waiting.append(call)
-        if self.open:
-            self.let_through()
-
-    def let_through(self) -> None:
-        while self.waiting:
-            self.waiting.pop(0)()
-
-
-@dataclass
-class Table:
-    """A desk with a real journal below it."""
-
-    desk: Desk
-    gate: Gate
-
-    def form(self, spec: Spec, **values: Any) -> Form:
-        made = Form(self.desk, spec)
-        for name, value in values.items():
-            made.controls[name].widget.value = value
-        return made
-
-    def save(self, spec: Spec, **values: Any) -> Form:
-        made = self.form(spec, **values)
-        made.save.click()
-        return made
-
-    def entries(self, *kinds: str) -> list[Entry]:
-        return self.desk.records.minutes().of_kind(*(kinds or KINDS))
-
-
-def sit_down(folder: Path, login: str = "dan", **overrides: Any) -> Table:
-    params = workbook(folder, deals=[], people=PEOPLE, **overrides)
-    freeze_names(params, "2026-Q3", reps=REPS, into="7c41e09bd2aa")
-    records = as_login(params, login, subject="R-014")
-    data = pages_fixture.rep_slice("manager")
-    review = replace(pages_fixture.opened(data, records.minutes()), params_path=params.path)
-    gate = Gate()
-    return Table(Desk(review, records, gate, review), gate)  # type: ignore[arg-type]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_swallowed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """What goes wrong in a handler is only logged by ipywidgets; here it fails the test."""
-    yield
-    assert [record.getMessage() for record in caplog.get_records("call") if "Exception in callback" in record.message] == []
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Table:
-    return sit_down(tmp_path)
-
-
-POINT = {"stance": "strength", "kpi": "win_rate", "text": "You said no in time."}
+pytestmark = pytest.mark.usefixtures("own_data_folder", "nothing_is_swallowed")
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -456,6 +458,65 @@ def test_unsaved_words_survive_run_all(chromium: Browser, lab: Lab) -> None:
         assert entries(lab.folder, "R-012") == []
         form.save()
     assert [said(entry)["text"] for entry in entries(lab.folder, "R-012")] == ["Not lost."]
+
+
+#: The kernel's process, and where its drafts lie.
+ASK = """
+async () => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const code = 'import json, os; from jupyter_core.paths import jupyter_data_dir';
+  const asked = 'json.dumps([os.getpid(), jupyter_data_dir()])';
+  const reply = await kernel.requestExecute({code, user_expressions: {asked}}).done;
+  return JSON.parse(reply.content.user_expressions.asked.data['text/plain'].slice(1, -1));
+}
+"""
+IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+
+
+def _type_on(form: Form, text: str) -> None:
+    """Type key by key, and stay in the field."""
+    form.field("Feedback").focus()
+    form.page.keyboard.press("Control+End")
+    form.page.keyboard.type(text, delay=12)
+    form.page.wait_for_timeout(1000)
+
+
+def test_unsaved_words_survive_the_kernels_death_and_a_reload(chromium: Browser, lab: Lab) -> None:
+    """What was typed when the kernel died, was restarted, or the page reloaded, is offered by Run All; a save removes it."""
+    notebook = points_notebook(lab.folder, "R-020")
+    typed = "Name the decision date in every deal, äöü “now”. " * 3
+    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+        page = seen.page
+        run_all(page)
+        form = Manager(page).open("Write feedback", "Save feedback")
+        form.fill({"Strength or area to improve": "Strength", "Figure": "Win rate"})
+        _type_on(form, typed)
+        process, data = page.evaluate(ASK)
+        os.kill(process, signal.SIGKILL)
+        page.get_by_role("dialog").get_by_role("button", name="Ok").click()
+        page.wait_for_function(IDLE)
+        run_all(page)
+        expect(form.body).to_contain_text("Not saved yet: typed on ")
+        expect(form.field("Feedback")).to_have_value(typed)
+        expect(form.field("Figure")).to_have_value(re.compile("."))
+        assert page.evaluate(ASK)[0] != process
+        _type_on(form, "Then call.")
+        page.reload()
+        page.wait_for_function(IDLE)
+        run_all(page)
+        expect(form.field("Feedback")).to_have_value(f"{typed}Then call.")
+        _type_on(form, " Today.")
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        page.wait_for_function(IDLE)
+        run_all(page)
+        expect(form.field("Feedback")).to_have_value(f"{typed}Then call. Today.")
+        (draft,) = Path(data).glob("reviewlib/drafts/*")
+        assert draft.stat().st_mode & 0o177 == 0
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        form.save()
+        assert not draft.exists()
+    assert [said(entry)["text"] for entry in entries(lab.folder, "R-020")] == [f"{typed}Then call. Today."]
+    assert typed.strip() not in notebook.read_text(encoding="utf-8")
 
 
 def versions(workbook: Path, rep: str) -> list[str]:

@@ -141,7 +141,7 @@ def _hint(text: str) -> str:
 
 
 def _line(field: Field, options: Options, disabled: bool) -> widgets.Text:
-    return widgets.Text(value=field.default, description=field.label, continuous_update=False, disabled=disabled)
+    return widgets.Text(value=field.default, description=field.label, disabled=disabled)
 
 
 def _day(field: Field, options: Options, disabled: bool) -> widgets.Text:
@@ -150,13 +150,12 @@ def _day(field: Field, options: Options, disabled: bool) -> widgets.Text:
         value=field.default,
         description=field.label,
         placeholder="such as 2026-12-31",
-        continuous_update=False,
         disabled=disabled,
     )
 
 
 def _text(field: Field, options: Options, disabled: bool) -> widgets.Textarea:
-    return widgets.Textarea(value=field.default, description=field.label, continuous_update=False, disabled=disabled, rows=2)
+    return widgets.Textarea(value=field.default, description=field.label, disabled=disabled, rows=2)
 
 
 def _choice(field: Field, options: Options, disabled: bool) -> widgets.Dropdown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,8 @@ from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.minutes import Minutes
 from reviewlib.errors import JournalError
 from reviewlib.pages import labels, sentences
-from reviewlib.pages.forms.drafts import KEPT_AS, Drafts
+from reviewlib.pages.forms.draft_files import DraftFiles, Kept
+from reviewlib.pages.forms.drafts import KEPT_AS, Draft, Drafts
 from reviewlib.review import Review
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Desk:
         drafts: What is not saved yet; outlives the cells.
         sections: Shows a section's record again, by section.
         forms: The newest form of each name.
+        unkept: Why what is typed is not kept on disk; empty where it is.
         lock: Held by whoever changes any of it: JupyterLab lets clicks run in a thread beside the cells.
     """
 
@@ -50,6 +53,7 @@ class Desk:
     drafts: Drafts = field(default_factory=Drafts)
     sections: dict[str, Callable[[], None]] = field(default_factory=dict)
     forms: dict[str, Form] = field(default_factory=dict)
+    unkept: str = ""
     lock: RLock = field(default_factory=RLock, repr=False)
 
     @property
@@ -94,15 +98,57 @@ class Desk:
         for form in self.forms.values():
             form.refresh()
 
+    @property
+    def draft_files(self) -> DraftFiles:
+        """What is kept on disk of the drafts."""
+        return DraftFiles.of(self.records)
+
+    def keep(self, form: str, draft: Draft) -> None:
+        """Bring to disk what a draft holds that is not saved; the form works without it."""
+        if self.drafts.kept.get((form, draft.key)) is not draft:
+            return  # it was dropped, and its last words come late
+        try:
+            self.draft_files.keep(form, draft)
+            self.unkept = ""
+        except OSError as error:
+            self.unkept = error.strerror or type(error).__name__
+
+    def recall(self, form: str, draft: Draft) -> Kept | None:
+        """Let a draft that holds nothing of its own go on with what an earlier kernel kept of it."""
+        if not self.drafts.first(form, draft.key):
+            return None
+        try:
+            kept = self.draft_files.find(form, draft)
+        except (OSError, ValueError):
+            draft.damaged = str(self.draft_files.place(form, draft.key))
+            return None
+        if kept is not None:
+            draft.values = draft.values | kept.values
+            draft.id, draft.supersedes, draft.typed = kept.id, kept.supersedes, kept.typed
+        return kept
+
+    def drop(self, form: str, key: str = "") -> None:
+        """Forget a draft, here and on disk."""
+        self.drafts.drop(form, key)
+        self.draft_files.drop(form, key)
+
     def root(self, entry: Entry) -> str:
         """The id that stays when an entry is edited."""
         return self.minutes.roots.get(entry.id, entry.id)
 
     def when(self, entry: Entry) -> str:
         """Say when an entry was written, in the workbook's time."""
-        params = self.records.params
-        local = params.local(entry.at)
-        return f"{labels.day(local.date())}, {local:%H:%M:%S}{'' if params.timezone else ' UTC'}"
+        local = self.records.params.local(entry.at)
+        return f"{labels.day(local.date())}, {local:%H:%M:%S}{self._clock}"
+
+    def when_typed(self, at: dt.datetime) -> str:
+        """Say when something was typed, in the workbook's time."""
+        local, now = (self.records.params.local(moment) for moment in (at, dt.datetime.now(dt.UTC)))
+        return f"{labels.day(local.date(), near=now.date())} at {local:%H:%M}{self._clock}"
+
+    @property
+    def _clock(self) -> str:
+        return "" if self.records.params.timezone else " UTC"
 
     def named(self, entries: Iterable[Entry], *, first: str) -> list[tuple[str, str]]:
         """List entries to choose from, newest last, by the id that stays; equal words are told apart by a number."""

@@ -1,7 +1,8 @@
-"""What is written and not saved yet: kept in the kernel, so that it survives Run All and is offered again."""
+"""What is written and not saved yet: kept in the kernel and on disk, so that it survives Run All and a kernel's end."""
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ class Draft:
         id: The id the entry will have.
         supersedes: The entry that is edited.
         busy: A save is under way.
+        key: The entry that is edited, by the id that stays; empty for a new one.
+        typed: When it was typed, where an earlier kernel kept it and nothing was typed since.
+        damaged: The file of a draft that an earlier kernel kept and nobody can read.
         watcher: Called with a field's name when another form than the newest has changed it.
     """
 
@@ -34,6 +38,9 @@ class Draft:
     id: str = field(default_factory=fresh_id)
     supersedes: str | None = None
     busy: bool = False
+    key: str = ""
+    typed: dt.datetime | None = None
+    damaged: str = ""
     watcher: Callable[[str], None] | None = None
 
     @property
@@ -43,7 +50,7 @@ class Draft:
 
     def put(self, name: str, value: object) -> None:
         """Note what a field holds now."""
-        self.values[name] = value
+        self.values[name], self.typed, self.damaged = value, None, ""
         if self.watcher is not None:
             self.watcher(name)
 
@@ -63,15 +70,17 @@ class Drafts:
     """Every draft of one review, by form and by the entry that it edits."""
 
     kept: dict[tuple[str, str], Draft] = field(default_factory=dict)
+    recalled: set[tuple[str, str]] = field(default_factory=set)
 
     def of(self, form: str, entry_id: str = "") -> Draft:
         """The draft of a form; a new one where nothing was begun."""
-        return self.kept.setdefault((form, entry_id), Draft())
+        return self.kept.setdefault((form, entry_id), Draft(key=entry_id))
 
-    def begun(self, form: str, entry_id: str = "") -> bool:
-        """Whether a form was begun and not saved."""
-        found = self.kept.get((form, entry_id))
-        return found is not None and found.unsaved
+    def first(self, form: str, entry_id: str = "") -> bool:
+        """Whether this kernel asks for the first time what an earlier one kept of a draft."""
+        new = (form, entry_id) not in self.recalled
+        self.recalled.add((form, entry_id))
+        return new
 
     def drop(self, form: str, entry_id: str = "") -> None:
         """Forget a draft."""

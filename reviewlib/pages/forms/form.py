@@ -45,9 +45,10 @@ class Form:
         self.conflict: ConflictError | None = None
         self.key = self._first_key()
         self.draft = self._draft(self.key)
+        self.draft.watcher = self._elsewhere
         self._show_draft(kept=self.draft.unsaved)
         self.body = self._body()
-        self.opener = controls.opener(spec.title, self.body, opened=self.draft.unsaved)
+        self.opener = controls.opener(spec.title, self.body, opened=self.draft.unsaved or bool(self.draft.damaged))
         self.widget = widgets.VBox([self.opener, self.body])
         desk.forms[spec.name] = self
 
@@ -155,17 +156,32 @@ class Form:
     def _first_key(self) -> str:
         """Which draft to show: one that was begun, else a new one."""
         keys = [self.desk.root(entry) for entry in self.spec.existing(self.desk)]
-        return next((key for key in ("", *keys) if self.desk.drafts.begun(self.spec.name, key)), "")
+        return next((key for key in ("", *keys) if self._draft(key).unsaved), "")
 
     def _draft(self, key: str) -> Draft:
-        """The draft for a key; what is saved already is read from the journal again."""
+        """The draft for a key; what is saved already is read from the journal again, what was not from disk."""
         draft = self.desk.drafts.of(self.spec.name, key)
         if not draft.unsaved and not draft.busy:
-            entry = self._entry(key)
-            values = of_entry(self.desk, self.spec, entry) if entry is not None else self.spec.defaults()
-            draft.start(values, supersedes=entry.id if entry is not None else None)
-        draft.watcher = self._elsewhere
+            self._start(draft)
+            self._recall(draft)
         return draft
+
+    def _start(self, draft: Draft) -> None:
+        entry = self._entry(draft.key)
+        values = of_entry(self.desk, self.spec, entry) if entry is not None else self.spec.defaults()
+        draft.start(values, supersedes=entry.id if entry is not None else None)
+
+    def _recall(self, draft: Draft) -> None:
+        """Take up what was typed in an earlier kernel; it may have ended after it had saved the draft."""
+        kept = self.desk.recall(self.spec.name, draft)
+        if kept is None:
+            return
+        entry = self.desk.minutes.find(kept.id)
+        if entry is not None:
+            draft.done(of_entry(self.desk, self.spec, entry), entry.id)
+        if not draft.unsaved:
+            self.desk.keep(self.spec.name, draft)
+            self._start(draft)
 
     def _entry(self, key: str) -> Entry | None:
         """The entry that a draft edits."""
@@ -178,6 +194,7 @@ class Form:
             self._fill_picker()  # one thing after the other
             return
         self.key, self.draft = key, self._draft(key)
+        self.draft.watcher = self._elsewhere
         self._settle()
         self._show_draft(kept=self.draft.unsaved)
 
@@ -191,9 +208,21 @@ class Form:
         if self.picker is not None:
             self.picker.fill(self.key)
             self._set_picker()
-        self._say("kept" if kept else "")
+        self._say_kept(kept)
         self._set_buttons()
         self._advise()
+
+    def _say_kept(self, kept: bool) -> None:
+        """Say that a draft was taken up again, or that it could not be."""
+        if self.draft.damaged:
+            self._say("damaged", file=self.draft.damaged)
+            return
+        if not kept:
+            self._say("")
+            return
+        entry, typed = self._entry(self.key), self.draft.typed
+        overtaken = entry is not None and entry.id != self.draft.supersedes
+        self._say("kept", typed=self.desk.when_typed(typed) if typed else "", overtaken=overtaken)
 
     def _changed(self, name: str, value: Any) -> None:
         self.draft.put(name, value)
@@ -201,8 +230,9 @@ class Form:
         if self.controls[name].field.options is not None:
             self._offer()
             self.draft.values = self._raw()
+        self.desk.keep(self.spec.name, self.draft)
         if not self.draft.busy:
-            self._say("unsaved" if self.draft.unsaved else "")
+            self._say("unsaved" if self.draft.unsaved else "", unkept=self.desk.unkept)
         self._set_buttons()
         self._advise()
 
@@ -215,7 +245,7 @@ class Form:
     def _begin_again(self) -> None:
         if self.draft.busy:
             return
-        self.desk.drafts.drop(self.spec.name, self.key)
+        self.desk.drop(self.spec.name, self.key)
         self._open(self.key if self.draft.unsaved else "")
 
     def _raw(self) -> Values:
@@ -256,6 +286,7 @@ class Form:
     def _attempt(self, draft: Draft, over: str | None) -> None:
         sent = self._raw()
         draft.values = dict(sent)
+        self.desk.keep(self.spec.name, draft)
         supersedes = over or draft.supersedes
         if supersedes is not None and not draft.unsaved and over is None:
             self._echo(self.desk.minutes.find(supersedes), again=True)
@@ -269,6 +300,7 @@ class Form:
             **of_fields(self.desk, self.spec, self.controls),
         )
         draft.done(sent, entry.id)
+        self.desk.keep(self.spec.name, draft)
         self._settle()
         self._echo(entry, again=False)
         with contextlib.suppress(ReviewError):  # it is saved, whatever comes of showing it elsewhere
@@ -278,9 +310,10 @@ class Form:
         """From now on the draft is a change of what was saved, also when the cell runs again."""
         self.desk.refresh()
         if self.picker is not None:
-            self.desk.drafts.drop(self.spec.name, self.key)
-            self.key = self.desk.root(entry)
+            self.desk.drop(self.spec.name, self.key)
+            self.key = self.draft.key = self.desk.root(entry)
             self.desk.drafts.kept[(self.spec.name, self.key)] = self.draft
+            self.desk.keep(self.spec.name, self.draft)
             self._fill_picker()
 
     def _echo(self, entry: Entry | None, *, again: bool) -> None:
@@ -329,7 +362,7 @@ class Form:
         if self.conflict is None or not isinstance(self.conflict.theirs, Entry):
             return
         theirs = self.conflict.theirs
-        self.desk.drafts.drop(self.spec.name, self.key)
+        self.desk.drop(self.spec.name, self.key)
         self.desk.refresh()
         self._open("" if self.picker is None else self.desk.root(theirs))
 

@@ -32,6 +32,9 @@ class Import:
     def __init__(self, desk: Desk):
         self.desk = desk
         self.draft = desk.drafts.of(_NAME)
+        if not self.draft.unsaved and not self.draft.busy:
+            self.draft.start({_TEXT.name: ""})
+            desk.recall(_NAME, self.draft)
         self.text = Control(_TEXT, [], disabled=False)
         self.text.fill(self.draft.values.get(_TEXT.name, ""))
         self.text.listen(desk.alone(self._changed))
@@ -40,24 +43,35 @@ class Import:
         self.preview = controls.button("Show what would be recorded", clicked=desk.alone(lambda: self._start(self._preview)))
         self.record = controls.button("Record the answer", primary=True, clicked=desk.alone(lambda: self._start(self._record)))
         self.clear = controls.button("Discard", clicked=desk.alone(self._discard))
-        self.status = widgets.HTML(render("forms/kept.html.j2") if self.draft.unsaved else "")
+        self.status = widgets.HTML(self._kept())
         lead = controls.html("lead", text="The rep’s answer as a mail or as the response form.")
         buttons = controls.row(self.preview, self.record, self.clear)
         self.body = widgets.VBox([lead, self.text.box, controls.row(self.file), buttons, self.status])
         self.body.add_class("rl-form-body")
-        self.opener = controls.opener("Import the rep’s answer", self.body, opened=self.draft.unsaved)
+        self.opener = controls.opener("Import the rep’s answer", self.body, opened=bool(self.status.value))
         self.widget = widgets.VBox([self.opener, self.body])
+
+    def _kept(self) -> str:
+        if self.draft.damaged:
+            return render("forms/damaged.html.j2", file=self.draft.damaged)
+        if not self.draft.unsaved:
+            return ""
+        typed = self.draft.typed
+        return render("forms/kept.html.j2", typed=self.desk.when_typed(typed) if typed else "", overtaken=False)
 
     def _changed(self, name: str, value: object) -> None:
         self.draft.put(name, value)
+        self.desk.keep(_NAME, self.draft)
         self._forget()
+        if self.desk.unkept:
+            self.status.value = render("forms/unsaved.html.j2", unkept=self.desk.unkept)
 
     def _forget(self) -> None:
         """What was shown is of another text."""
         self.status.value = ""
 
     def _discard(self) -> None:
-        self.desk.drafts.drop(_NAME)
+        self.desk.drop(_NAME)
         self.draft = self.desk.drafts.of(_NAME)
         self.text.fill("")
         self.file.value = ()
@@ -111,6 +125,7 @@ class Import:
             return
         done = importing.import_response(self.desk.records, source)
         self.draft.saved = dict(self.draft.values)
+        self.desk.keep(_NAME, self.draft)
         self.desk.refresh()
         self._show(done.plan, done.entries)
 
