@@ -56,12 +56,15 @@ def handout(
 def import_response(
     params: ParamsPath,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The rep's answer: the mail (.eml or its text) or the form.")],
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Record it also if sender or signature are not the rep's, marked so.")
+    ] = False,
 ) -> None:
     """Record what a rep sent: the mail's text or the response form."""
     from reviewlib import conduct, params_file
 
     book = params_file.load(params)
-    taken = conduct.import_response(book, file)
+    taken = conduct.import_response(book, file, unverified=unverified)
     typer.echo(taken.plan.as_text())
     typer.echo(f"{len(taken.entries)} recorded")
 

@@ -87,15 +87,16 @@ def release(params: Params, stands: Standing, subjects: Sequence[Subject]) -> li
     )
 
 
-def import_response(params: Params, file: Path) -> Imported:
+def import_response(params: Params, file: Path, *, unverified: bool = False) -> Imported:
     """Record a rep's answer in the review that its first line names.
 
     Raises:
-        ReviewError: The file cannot be read or understood, or may not be imported by who is at the keyboard.
+        ReviewError: The file cannot be read or understood, is not the rep's (unless it is to be recorded as ``unverified``), or
+            may not be imported by who is at the keyboard.
     """
     letter = importing.letter_from(file)
     about = importing.addressed(params, responses.parse(letter))
-    return importing.import_response(records.open_records(params, about), letter)
+    return importing.import_response(records.open_records(params, about), letter, unverified=unverified)
 
 
 def import_goals(params: Params, stands: Standing, file: Path) -> dict[str, int]:

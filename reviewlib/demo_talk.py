@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from reviewlib import starter
-from reviewlib.conversation import people, wording
+from reviewlib.conversation import people, senders, wording
 from reviewlib.conversation.entries import About, Author, Draft, Entry
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import JournalError
@@ -269,7 +269,7 @@ def _filled(params: Params, spoken: Spoken, *, snapshot: str, head: str | None) 
 
 def _mail(line: Line) -> str:
     """Name the mail that an answer came in: there is none in the demo, so review and time stand for it."""
-    return hashlib.sha256(f"{line.about}, {line.spoken.at}".encode()).hexdigest()
+    return senders.source_of(hashlib.sha256(f"{line.about}, {line.spoken.at}".encode()).hexdigest(), ())
 
 
 def _unreadable(found: str) -> JournalError:

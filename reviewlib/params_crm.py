@@ -88,7 +88,7 @@ class RepColumns(Section):
     manager: str | None = Field(None, description="The manager's name.")
     role: str | None = Field(None, description="The rep's role.")
     region: str | None = Field(None, description="The rep's region.")
-    email: str | None = Field(None, description="The rep's address.")
+    email: str | None = Field(None, description="The rep's address; an answer by mail is held against it.")
     started_on: str | None = Field(None, description="First day in the company.")
     left_on: str | None = Field(None, description="Last day in the company.")
     from_: str | None = Field(None, alias="from", description="First day on which the row holds (a rep who moved has several).")

@@ -59,6 +59,15 @@ def freeze_names(
     (params.reports / period / "current").write_text(folder.name, encoding="utf-8")
 
 
+def give_address(params: Params, rep_id: str, address: str, *, period: str = "2026-Q3") -> None:
+    """Put a rep's address into the frozen names, as a freeze takes it from the reps table."""
+    current = (params.reports / period / "current").read_text(encoding="utf-8").strip()
+    path = params.reports / "snapshots" / current / "people.json"
+    people = json.loads(path.read_text(encoding="utf-8"))
+    people["addresses"] = people.get("addresses", {}) | {rep_id: address}
+    path.write_text(json.dumps(people), encoding="utf-8")
+
+
 def as_login(
     params: Params, login: str, *, kind: SubjectKind = "rep", subject: str = "R-1", period: str = "2026-Q3"
 ) -> Records:

@@ -99,6 +99,7 @@ EVIDENCE = (
 #: Inside the wing of conversation, from the bottom up.
 CONVERSATION = (
     "kinds",
+    "senders",
     "entries",
     "chain",
     "remembered",

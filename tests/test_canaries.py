@@ -33,6 +33,7 @@ REPS = [
     # Somebody else's, because a handout takes no folder with a review that failed.
     {"rep_id": "R3", "rep_name": "Cleo Peculiar", "team": "North", "manager": "Mia Stern"},
 ]
+REPS = [{**rep, "email": f"{rep['rep_id']}@reached.example"} for rep in REPS]
 MANAGER = Author("max", "Max Holm", "manager")
 #: In this order, because some are about others.
 KINDS_OF_REP = ("self_review", "feedback_to_manager", "dispute", "reply", "agreement")
@@ -229,6 +230,12 @@ def test_a_handout_holds_what_is_the_manager_s_and_no_more(book: Params, parcel:
         text = path.read_text(encoding="utf-8")
         for word in ("Canary", "Unmistakable", "Distinctive", "Peculiar", str(book.root)):
             assert not spoilt.holds(text, word), (path.name, word)
+
+
+def test_the_addresses_of_reps_stand_in_one_file(book: Params, parcel: Path) -> None:
+    """What answers are held against is on no page, in no notebook, slice or form, and is handed out to nobody."""
+    files = [path for folder in (book.reports, parcel) for path in folder.rglob("*") if path.is_file()]
+    assert {path.name for path in files if b"@reached.example" in path.read_bytes()} == {"people.json"}
 
 
 def test_the_calendar_and_the_status_hold_no_words(book: Params, tmp_path: Path) -> None:

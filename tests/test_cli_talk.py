@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import letters
 import pytest
 from commands import Run
 from handmade import DEALS, PEOPLE, PERIOD
@@ -16,8 +17,8 @@ from reviewlib.conversation import people, records
 from reviewlib.conversation.entries import About
 
 REPS = [
-    {"rep_id": "R1", "rep_name": "Ada Berg", "team": "North", "manager": "Max Holm"},
-    {"rep_id": "R2", "rep_name": "Ben Dorn", "team": "South", "manager": "Mia Stern"},
+    {"rep_id": "R1", "rep_name": "Ada Berg", "team": "North", "manager": "Max Holm", "email": "ada@example.org"},
+    {"rep_id": "R2", "rep_name": "Ben Dorn", "team": "South", "manager": "Mia Stern", "email": "ben@example.org"},
 ]
 
 
@@ -85,6 +86,28 @@ def test_an_answer_is_imported_once(run: Run, book: Path, tmp_path: Path) -> Non
     missing = run("import-response", str(tmp_path / "none.md"))
     assert missing.returncode == 2
     assert "none.md" in missing.stderr
+
+
+def test_a_strangers_mail_does_not_sign(run: Run, book: Path, tmp_path: Path) -> None:
+    """It is refused with who sent it and what the table has, and recorded with --unverified; the rep's own mail signs then."""
+    run("release", "--rep", "R1")
+    run("freeze", "--period", PERIOD.name)
+    form = review.form_of(params_file.load(book), About("rep", "R1", PERIOD.name))
+    form = letters.fill(form, Perspective="Good.", Signature_name="Ada Berg", Signature_word="agree")
+    answer = tmp_path / "answer.eml"
+    answer.write_text(f"From: Ada Berg <mallory@evil.example>\nMIME-Version: 1.0\n\n{form}", encoding="utf-8")
+    refused = run("import-response", str(answer))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    for words in ("not from Ada Berg", "mallory@evil.example", "ada@example.org", "--unverified"):
+        assert words in refused.stderr
+    assert own(book).minutes().of_kind("signoff", "self_review") == []
+    taken = run("import-response", str(answer), "--unverified")
+    assert (taken.returncode, taken.stdout.splitlines()[-1]) == (0, "2 recorded"), taken.stderr
+    assert "Sent from mallory@evil.example." in taken.stdout
+    answer.write_text(f"From: ADA@example.org\nMIME-Version: 1.0\n\n{form}", encoding="utf-8")
+    said = run("import-response", str(answer))
+    assert (said.returncode, said.stdout.splitlines()[-1]) == (0, "1 recorded"), said.stderr
+    assert "Sent from ADA@example.org, the address of Ada Berg in the reps table." in said.stdout
 
 
 def test_goals_for_many(run: Run, book: Path, tmp_path: Path) -> None:

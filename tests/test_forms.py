@@ -15,6 +15,7 @@ from typing import Any
 import pages_fixture
 import pytest
 from formdesk import POINT, Table, sit_down
+from records_fixture import give_address
 
 from reviewlib.conversation import forms_text
 from reviewlib.conversation.kinds import KINDS, LONGEST
@@ -487,7 +488,7 @@ def test_a_dispute_is_resolved(table: Table) -> None:
 
 
 def _answer(table: Table, text: str) -> str:
-    book = forms_text.Book(table.desk.records.params.name, "Book", "Amara Okafor", "Q3")
+    book = forms_text.Book(table.desk.records.params.name, "Book", "Amara Okafor", "2026-Q3")
     form = forms_text.response_form(replace(table.desk.minutes, audience="rep"), book=book, kpis=[("win_rate", "Win rate")])
     mark = next(line for line in form.splitlines() if line.startswith("[[Perspective"))
     before, _, after = form.partition(mark)
@@ -509,6 +510,50 @@ def test_an_answer_is_shown_and_recorded(table: Table, monkeypatch: pytest.Monke
     (entry,) = table.entries("self_review")
     assert (entry.payload.perspective, entry.on_behalf_of) == ("A good quarter.", "R-014")  # type: ignore[attr-defined]
     assert entry.source
+
+
+def test_a_strangers_answer_is_recorded_only_where_the_box_is_ticked(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The preview names the sender; the box stands there for this one answer only, and is gone with another text."""
+    monkeypatch.setattr("reviewlib.conversation.importing._kpis", lambda *_: [("win_rate", "Win rate")])
+    give_address(table.desk.records.params, "R-014", "amara@example.com")
+    mail = "From: Amara <mallory@evil.example>\nMIME-Version: 1.0\n\n"
+    table.save(feedback.FEEDBACK, **POINT)
+    form = Import(table.desk)
+    assert form.unverified.layout.display == "none"
+    form.text.widget.value = mail + _answer(table, "A good quarter.")
+    form.preview.click()
+    for words in ("mallory@evil.example", "amara@example.com", "nothing was recorded", "1 entry to record"):
+        assert words in form.status.value
+    assert form.unverified.layout.display == ""
+    form.record.click()
+    assert "mallory@evil.example" in form.status.value
+    assert table.entries("self_review") == []
+    form.unverified.value = True
+    form.text.widget.value = mail + _answer(table, "A bad quarter.")
+    assert (form.unverified.value, form.unverified.layout.display, form.status.value) == (False, "none", "")
+    form.record.click()
+    assert table.entries("self_review") == []
+    form.unverified.value = True
+    form.record.click()
+    assert "Recorded</b> on" in form.status.value
+    assert (form.unverified.value, form.unverified.layout.display) == (False, "none")
+    (entry,) = table.entries("self_review")
+    assert str(entry.source).endswith(" other_sender")
+
+
+def test_an_answer_from_the_reps_address_needs_no_box(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The preview says that the sender fits, and it is recorded at once."""
+    monkeypatch.setattr("reviewlib.conversation.importing._kpis", lambda *_: [("win_rate", "Win rate")])
+    give_address(table.desk.records.params, "R-014", "amara@example.com")
+    table.save(feedback.FEEDBACK, **POINT)
+    form = Import(table.desk)
+    form.text.widget.value = "From: amara@example.com\nMIME-Version: 1.0\n\n" + _answer(table, "A good quarter.")
+    form.preview.click()
+    assert "the address of Amara Okafor in the reps table" in form.status.value
+    assert form.unverified.layout.display == "none"
+    form.record.click()
+    (entry,) = table.entries("self_review")
+    assert str(entry.source).endswith(" address")
 
 
 def test_an_answer_that_is_not_understood_says_where(table: Table) -> None:

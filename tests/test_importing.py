@@ -111,7 +111,7 @@ def test_every_field_becomes_an_entry_of_the_reps(records: Records) -> None:
         "self_review", "feedback_to_manager", "concern", "dispute", "dispute", "reply", "agreement", "agreement", "signoff",
     ]  # fmt: skip
     assert {(entry.side, entry.author, entry.on_behalf_of, entry.source) for entry in entries} == {
-        ("rep", "dan", "R-1", hashlib.sha256(text.encode()).hexdigest())
+        ("rep", "dan", "R-1", f"{hashlib.sha256(text.encode()).hexdigest()} no_sender")
     }
     by_kind = {entry.kind: entry.payload.model_dump() for entry in reversed(entries)}
     assert by_kind["self_review"]["perspective"] == letters.PERSPECTIVE
@@ -216,7 +216,7 @@ def test_the_comment_of_a_withdrawn_signature_goes_with_it(records: Records) -> 
     form = letters.form(records)
     refusal = {"Signature_name": "Ella Byrne", "Signature_word": "read, do not agree"}
     _import(records, letters.fill(form, **refusal, Signature_comment="I refuse the figures."))
-    _import(records, letters.fill(form, **refusal | {"Signature_name": "E. Byrne"}))
+    _import(records, letters.fill(form, **refusal | {"Signature_name": "ELLA  BYRNE"}))
     assert [entry.payload.model_dump()["comment"] for entry in _live(records, "signoff")] == ["I refuse the figures."]
     _import(records, letters.fill(form, **refusal | {"Signature_word": "agree"}))
     signed = [entry.payload.model_dump() for entry in _live(records, "signoff")]

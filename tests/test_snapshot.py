@@ -20,7 +20,7 @@ from reviewlib.evidence import freezer, snapshot, sources, tables
 from reviewlib.evidence.dossier import compile_dossier
 from reviewlib.evidence.slicefile import current_folder, find_slice, read_rows, read_slice, slice_name
 from reviewlib.evidence.snapshot import Snapshot, freeze
-from reviewlib.evidence.subjects import team_folder
+from reviewlib.evidence.subjects import addresses_of, team_folder
 from reviewlib.params import Params
 from reviewlib.periods import Period
 from reviewlib.review import open_review, open_team_review
@@ -129,13 +129,29 @@ def test_subjects(frozen: Snapshot) -> None:
 
 
 def test_names_stand_in_one_file(frozen: Snapshot) -> None:
-    """Beside the deals and the slices only people.json holds names; e-mail addresses are kept nowhere."""
+    """Beside the deals and the slices only people.json holds names; e-mail addresses stand there and nowhere else."""
     for path in frozen.folder.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
-            assert b"@example.org" not in content
+            assert (b"@example.org" in content) == (path.name == "people.json"), path.name
             named = b"Unmistakable" in content or b"Overseer" in content
             assert named == (path.name == "people.json" or path.parent != frozen.folder), path.name
+
+
+def test_each_rep_has_the_latest_address_of_their_own(tmp_path: Path) -> None:
+    """The row that holds last counts, an empty cell says nothing, and what several share is nobody's own."""
+    rows = [
+        ("R-1", "2026-07-01", "2026-07-31", " New@example.org"),
+        ("R-1", None, "2026-06-30", "old@example.org"),
+        ("R-1", "2026-08-01", None, None),
+        ("R-2", None, None, "team@example.org"),
+        ("R-3", None, None, "Team@example.org"),
+        ("R-4", None, None, "by phone"),
+    ]
+    names = ("rep_id", "from", "to", "email")
+    reps = [dict(zip(names, row, strict=True)) | {"rep_name": row[0], "team": "East"} for row in rows]
+    made = workbook(tmp_path, deals=DEALS, reps=reps, as_of="2026-10-05")
+    assert addresses_of(freeze(made, PERIOD).folder) == {"R-1": "New@example.org"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX")

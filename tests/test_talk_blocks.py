@@ -151,6 +151,38 @@ def test_a_thread_keeps_its_replies(manager: Review) -> None:
     assert "Sent as an answer, recorded by Daniel Brandt" in text
 
 
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (" address", ""),
+        (" no_sender", "not verified: came as a file, which names no sender"),
+        (" no_address", "not verified: no address of the rep is known"),
+        (" other_sender+other_name", "not verified: came from an address that is not the rep’s in the reps table, signed with"),
+        ("", "not verified: recorded before senders were looked at"),
+    ],
+)
+@pytest.mark.parametrize("audience", ["manager", "rep"])
+def test_what_is_not_known_to_be_the_reps_says_so(found: str, words: str, audience: Audience) -> None:
+    """The signature, the yes to a goal and to the board, and every word of an answer; what fits is said to be no more."""
+    one = Talk()
+    goal = one.manager("goal", statement="Win more", kpi="win_rate")
+    praise = one.manager("recognition", title="Best quarter", for_board=True)
+    release = one.manager("release", snapshot=talk.SNAPSHOT)
+    source = "5f" * 32 + found
+    one.behalf("concern", text="Too much.", source=source)
+    one.behalf("agreement", of=goal.id, agrees=True, source=source)
+    one.behalf("agreement", of=praise.id, agrees=True, source=source)
+    one.behalf("signoff", side="rep", how="agree", name="Amara Okafor", head=release.hash, source=source)
+    for name in ("feedback", "goals", "recognition", "signoff"):
+        text = shown(name, one, audience=audience)
+        assert (words in text) if words else ("not verified" not in text)
+        if name in ("feedback", "signoff"):
+            assert ("Sent as an answer from the address in the reps table, recorded by" in text) == (not words)
+    one.entries.clear()
+    one.behalf("concern", text="In the meeting.")
+    assert "not verified" not in shown("feedback", one, audience=audience)
+
+
 def test_no_reply_is_lost() -> None:
     """A reply to anything at all stands on the page, also to what stands in another section or an earlier review."""
     before, one = talk.released()

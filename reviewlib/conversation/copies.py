@@ -17,7 +17,7 @@ from reviewlib.conversation.minutes import Minutes, Reach
 from reviewlib.conversation.process import Audience, state_of
 from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import slicefile
-from reviewlib.evidence.subjects import Subject, subjects_of
+from reviewlib.evidence.subjects import Subject, addresses_of, subjects_of
 from reviewlib.params import Params
 from reviewlib.periods import Period
 
@@ -217,6 +217,12 @@ def everyone_in(params: Params, period: Period) -> tuple[Subject, ...]:
             do=f"Run: {how_to_freeze(params, period)}",
         )
     return subjects_of(folder)
+
+
+def address_of(params: Params, about: About) -> str | None:
+    """The rep's address by the evidence that the period uses now; None for a team, and where the reps table has none."""
+    folder = slicefile.current_folder(params, Period.parse(about.period, params.fiscal))
+    return addresses_of(folder).get(about.subject) if folder and about.kind == "rep" else None
 
 
 def reviewed_in(params: Params, period: Period, store: Store | None) -> tuple[Subject, ...]:

@@ -55,7 +55,7 @@ class Draft:
         on_behalf_of: The rep's id, where somebody writes the rep's word for them.
         visibility: Who may read it.
         supersedes: The id of the entry that this one replaces.
-        source: The sha256 of the file it was imported from.
+        source: The sha256 of the file it was imported from, and what was found about its sender (see ``senders``).
         id: A fresh one where empty. The same id with the same content twice is one entry (a save that is tried again).
     """
 

@@ -39,8 +39,10 @@ LETTERS: Final = MappingProxyType(
 WORDS: Final = MappingProxyType({"agree": "agree", "read, do not agree": "disagree"})
 # What an entry says that is no sentence, or that a form does not tell: figures stay on the page, mail is not confidential.
 _NOT_QUOTED: Final = frozenset({"of", "kpi", "rule", "baseline", "target", "snapshot_before", "for_board", "owner", "decision"})
+#: How a form says whose it is.
+OPENING: Final = "This is the response form for {subject}, {period}"
 _STARTS: Final = (
-    "This is the response form for {subject}, {period}, {title}.",
+    f"{OPENING}, {{title}}.",
     "Write below the lines that begin with ::, as much or as little as you like. Leave the lines in double brackets as they "
     "are; text of your own that holds double brackets needs a ^ at the start of its line.",
     "A field that stays empty changes nothing. What is recorded already stands in its field.",

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reviewlib.conversation import copies, marks, wishes
+from reviewlib.conversation import copies, forms_text, marks, senders, wishes
 from reviewlib.conversation.entries import About, Author, Draft, Entry
-from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds import KINDS, Signoff
 from reviewlib.conversation.mails import Letter, letter_of, open_letter
 from reviewlib.conversation.records import New, Records
 from reviewlib.conversation.responses import Answer, parse, refusal
+from reviewlib.conversation.senders import Sender
 from reviewlib.conversation.surroundings import Problem, short
 from reviewlib.conversation.wishes import Journal, Wish
 from reviewlib.errors import ConflictError, ResponseError, ReviewError
@@ -40,6 +41,9 @@ class Plan:
         notes: What the importer should know, such as that the form is an old one.
         problems: What cannot be understood; with any of them nothing is recorded.
         answer: What was read.
+        sender: Who sent it, beside what the reps table has; None where nothing is held against the journal.
+        signed: The name of a signature that would be recorded.
+        refused: Why it is recorded only where somebody says so, as not verified.
     """
 
     about: About
@@ -48,10 +52,14 @@ class Plan:
     notes: tuple[str, ...]
     problems: tuple[Problem, ...]
     answer: Answer
+    sender: Sender | None = None
+    signed: str | None = None
+    refused: ResponseError | None = None
 
     def as_text(self) -> str:
         """Say it in lines for people; a self-review's words are not shown."""
         lines = [f"{self.about}: {_counted(len(self.wishes), 'entry', 'entries')} to record"]
+        lines += [f"  sender: {self.sender}"] if self.sender else []
         lines += [f"  {wish.line}: {wish.words}{' (replaces)' if wish.before else ''}: {_shown(wish)}" for wish in self.wishes]
         lines += [f"  {wish.line}: {wish.words}: recorded already" for wish in self.unchanged]
         lines += [f"  note: {note}" for note in self.notes]
@@ -68,7 +76,11 @@ class Imported:
 
 
 def import_response(
-    records: Records, source: Path | str | Letter, *, kpis: Sequence[tuple[str, str]] | None = None
+    records: Records,
+    source: Path | str | Letter,
+    *,
+    kpis: Sequence[tuple[str, str]] | None = None,
+    unverified: bool = False,
 ) -> Imported:
     """Record a rep's answer in one transaction.
 
@@ -76,19 +88,22 @@ def import_response(
         records: The review's records, for the person at the keyboard, who is named as the importer.
         source: A form file, a saved mail, or the text of either.
         kpis: Key and label of the figures; read from the review's evidence where not given.
+        unverified: Record also what by its sender or the name that signs is not the rep's, marked so.
 
     Raises:
-        ResponseError: Something cannot be understood; nothing was recorded.
+        ResponseError: Something cannot be understood, or it is not the rep's; nothing was recorded.
         NotAllowedError: The person may not import it, or the review does not take it any more.
         ConflictError: Somebody wrote on the rep's behalf since the form was made; it holds both texts.
     """
     made = plan(records, source, kpis=kpis)
     if made.problems:
         raise refusal(made.problems, where=_name(source))
+    if made.refused and not unverified:
+        raise made.refused
     for wish in made.wishes:
         if wish.conflict:
             raise _conflict(records, wish, made.answer)
-    return Imported(made, tuple(records.write_all([_new(records, wish, made.answer) for wish in made.wishes])))
+    return Imported(made, tuple(records.write_all([_new(records, wish, made) for wish in made.wishes])))
 
 
 def plan(records: Records, source: Path | str | Letter, *, kpis: Sequence[tuple[str, str]] | None = None) -> Plan:
@@ -98,22 +113,29 @@ def plan(records: Records, source: Path | str | Letter, *, kpis: Sequence[tuple[
         ResponseError: The file cannot be read.
         NotAllowedError: The person may not read the review.
     """
-    answer = parse(letter_from(source))
+    letter = letter_from(source)
+    answer = parse(letter)
     records.minutes()  # refuses who may not read this review, before anything of it is looked at
     journal = _journal(records)
     problems = [*answer.problems, *_another_review(records, answer)]
     if problems:
         return Plan(records.about, (), (), (), tuple(problems), answer)
-    if any(entry.source == answer.sha256 and entry.side == "rep" for entry in journal.own):
+    if any(senders.sha256_of(entry.source) == answer.sha256 and entry.side == "rep" for entry in journal.own):
         return Plan(records.about, (), (), ("This very file was imported before; nothing is recorded twice.",), (), answer)
-    found = wishes.read(journal, answer, kpis=_kpis(records) if kpis is None else kpis)
+    sender = _sender(records, letter, answer)
+    found = wishes.read(journal, answer, kpis=_kpis(records) if kpis is None else kpis, sender=sender)
+    new = tuple(wish for wish in found.wishes if not wish.unchanged)
+    signed = next((wish.payload.name for wish in new if isinstance(wish.payload, Signoff)), None)
     return Plan(
         records.about,
-        tuple(wish for wish in found.wishes if not wish.unchanged),
+        new,
         tuple(wish for wish in found.wishes if wish.unchanged),
         (*_age(journal, answer), *found.notes),
         found.problems,
         answer,
+        sender,
+        signed,
+        sender.refusal(signed, where=_name(source)) if new else None,
     )
 
 
@@ -152,6 +174,17 @@ def addressed(params: Params, answer: Answer) -> About:
     raise ResponseError(
         "This answer is of nobody who has a review.", where=str(period), found=answer.subject, do="Check the file."
     )
+
+
+def _sender(records: Records, letter: Letter, answer: Answer) -> Sender:
+    subject, address = records.subject, copies.address_of(records.params, records.about)
+    named = subject.kind == "rep" and subject.name != subject.id
+    nobody, own = (
+        forms_text.OPENING.format(subject=name, period=period) for name, period in (("", ""), (subject.name, answer.period))
+    )
+    opening = marks.letters([answer.opening])
+    other = opening.startswith(marks.letters([nobody])) and not opening.startswith(marks.letters([own]))
+    return Sender(letter.senders, address, subject.name if named else None, subject.name, answer.opening if other else "")
 
 
 def _journal(records: Records) -> Journal:
@@ -197,14 +230,15 @@ def _age(journal: Journal, answer: Answer) -> list[str]:
     return [f"The form is an older one: {_counted(state.head.sequence - read.sequence, 'entry', 'entries')} came after it."]
 
 
-def _new(records: Records, wish: Wish, answer: Answer) -> New:
+def _new(records: Records, wish: Wish, made: Plan) -> New:
+    assert made.sender is not None
     return New(
         wish.kind,
         wish.payload.model_dump(),
         id=wish.id,
         supersedes=wish.before.id if wish.before else None,
         on_behalf=records.person.role != "rep",
-        source=answer.sha256,
+        source=senders.source_of(made.answer.sha256, made.sender.doubts(made.signed)),
     )
 
 

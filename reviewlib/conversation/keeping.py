@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reviewlib import files
-from reviewlib.conversation import copies, people
+from reviewlib.conversation import copies, people, senders
 from reviewlib.conversation.entries import Entry, current
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.minutes import Reach
@@ -94,13 +94,18 @@ def _entry(number: int, entry: dict[str, Any]) -> list[str]:
     marks = ["current" if entry["current"] else "edited since"]
     marks += ["kept from the rep"] if entry["visibility"] == "manager_only" else []
     marks += ["written on the rep's behalf"] if entry["on_behalf_of"] else []
-    marks += [f"imported from the file {entry['source']}"] if entry["source"] else []
+    marks += _came(entry["source"]) if entry["source"] else []
     lines = [f"## {number}. {kind.label}, {entry['about'][2]}", "", f"{entry['at']}; {'; '.join(marks)}.", ""]
     lines += _indented(f"Written by ({entry['role']})", f"{entry['author_name']} ({entry['author']})")
     for name, field in kind.model.model_fields.items():
         if entry["payload"][name] not in (None, ""):
             lines += _indented(field.title or name, entry["payload"][name])
     return lines
+
+
+def _came(source: str) -> list[str]:
+    told = senders.not_verified(source) or "sent from the address in the reps table"
+    return [f"imported from the file {senders.sha256_of(source)}", told]
 
 
 def _indented(title: str, value: object) -> list[str]:

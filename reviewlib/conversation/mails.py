@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import codecs
 import email
+import email.errors
+import email.parser
 import email.policy
 import hashlib
 import re
@@ -37,6 +39,8 @@ _HEADER: Final = re.compile(
 _ENCODED: Final = re.compile(r"\s*Content-Transfer-Encoding:\s*(?:quoted-printable|base64)\s*", re.IGNORECASE)
 # What mail programs call Latin-1 is in practice the Windows code page; the WHATWG encoding standard says so too.
 _CALLED: Final = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "us-ascii": "utf-8", "ascii": "utf-8", "ansi_x3.4-1968": "utf-8"}
+#: The fields of a mail that name who sent it, and who sent it on.
+_SENDING: Final = ("From", "Sender", "Resent-From", "Resent-Sender")
 _LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
 
 
@@ -62,10 +66,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Letter:
-    """An answer as it arrived: its lines, and the sha256 of the file."""
+    """An answer as it arrived: its lines, the sha256 of the file, and whom a mail names as having sent it."""
 
     lines: tuple[Line, ...]
     sha256: str
+    senders: tuple[str, ...] = ()
 
 
 def open_letter(path: Path) -> Letter:
@@ -91,10 +96,10 @@ def letter_of(content: bytes, *, name: str = "the answer") -> Letter:
     """Read an answer from the bytes of its file; ``name`` is what messages call it."""
     digest = hashlib.sha256(content).hexdigest()
     if name.lower().endswith(".eml") or _HEADER.match(content):
-        return Letter(tuple(_lines_of_mail(content.removeprefix(codecs.BOM_UTF8).lstrip(), name)), digest)
+        return _mail(content.removeprefix(codecs.BOM_UTF8).lstrip(), name, digest)
     text = _decoded(content, name)
     if _HEADER.match(text.encode()):  # a mail's source in UTF-16, as an editor saved it
-        return Letter(tuple(_lines_of_mail(text.lstrip().encode(), name)), digest)
+        return _mail(text.lstrip().encode(), name, digest)
     lines = tuple(numbered(text))
     _refuse_encoded(lines, name)
     return Letter(lines, digest)
@@ -154,6 +159,30 @@ def _text(content: bytes, encoding: str, name: str) -> str:
             "The answer is no plain text.", where=name, found="zero bytes", do="Save it as plain text (.txt, .md) or as .eml."
         )
     return text.removeprefix("\ufeff")
+
+
+def _mail(content: bytes, name: str, digest: str) -> Letter:
+    return Letter(tuple(_lines_of_mail(content, name)), digest, _senders(content))
+
+
+def _senders(content: bytes) -> tuple[str, ...]:
+    """Everybody whom a mail names as having sent it; nobody where it has no From."""
+    head = email.parser.HeaderParser(policy=email.policy.compat32).parsestr(content.decode("utf-8", "replace"))
+    named = [one for field in _SENDING for value in head.get_all(field, []) for one in _addresses(str(value))]
+    return tuple(dict.fromkeys(named)) if head["From"] else ()
+
+
+def _addresses(value: str) -> list[str]:
+    """The addresses in a field; the whole of it where programs would not all read the same ones."""
+    text = " ".join(value.split())
+    try:
+        header = email.policy.default.header_factory("From", text)
+        wrong = any(isinstance(defect, email.errors.InvalidHeaderDefect) for defect in header.defects)
+        if not wrong and not any(group.display_name for group in header.groups):
+            return [address.addr_spec for address in header.addresses]
+    except (email.errors.MessageError, LookupError, AttributeError, TypeError, ValueError):
+        pass  # the library stumbles over some of what is no address
+    return [text] if text else []
 
 
 def _lines_of_mail(content: bytes, name: str) -> list[Line]:

@@ -112,9 +112,13 @@ def subject_code(kind: str, subject: str) -> str:
 
 def check(lines: Iterable[str]) -> str:
     """Make a guide's check of its letters and digits: neither quotes nor breaks nor bold signs change it."""
+    return hashlib.sha256(letters(lines).encode("utf-8", "surrogatepass")).hexdigest()[:6]
+
+
+def letters(lines: Iterable[str]) -> str:
+    """What of a text every mail program leaves as it is: its letters and digits."""
     plain = unicodedata.normalize("NFKC", "".join(lines)).casefold()
-    letters = "".join(char for char in plain if char.isalnum())
-    return hashlib.sha256(letters.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return "".join(char for char in plain if char.isalnum())
 
 
 def keep(text: str) -> str:

@@ -45,7 +45,7 @@ class New:
         supersedes: The id of the entry that this is an edit of.
         visibility: ``manager_only`` is set by itself on notes, and on what is about an entry that is kept from the rep.
         on_behalf: The rep's word, written by somebody else.
-        source: The sha256 of the file that it comes from; what imports a file says so, and nobody else.
+        source: Which file it comes from, and from whom (see ``senders``); what imports a file says so, and nobody else.
     """
 
     kind: str

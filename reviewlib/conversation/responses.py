@@ -51,6 +51,7 @@ class Answer:
         workbook: The workbook's short name, as the form has it; empty where no form was found.
         period: The period's name.
         subject: The code that stands for the subject.
+        opening: What the form says of whose it is; empty where the rep took that out.
         head: The hash of the last entry the rep had read; empty where the form was made before release.
         said: Its fields, empty ones too, in the order of the answer.
         problems: What cannot be understood; with any of them nothing is recorded.
@@ -61,6 +62,7 @@ class Answer:
     workbook: str = ""
     period: str = ""
     subject: str = ""
+    opening: str = ""
     head: str = ""
     said: tuple[Said, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -198,16 +200,22 @@ class _Reading:
         if mark is None or not mark.guide:
             return place, typed or heard
         if heard and marks.check(heard) == mark.guide:
+            self._open(mark, heard)
             return place, []
         for last in range(place, min(place + marks.GUIDE_LINES, len(plain))):
             if marks.starts(plain[last]):
                 break
             if marks.check([*heard, *plain[place : last + 1]]) == mark.guide:
+                self._open(mark, [*heard, *plain[place : last + 1]])
                 return last + 1, typed
         if heard or (place < len(plain) and plain[place].lstrip().startswith(marks.GUIDE)):
             do = "Write your answer below those lines, and leave them as they are or take all of them out."
             self._problem(first, "The lines with :: below this mark are not as they were.", mark.words, do)
         return place, typed
+
+    def _open(self, mark: Mark, guide: Sequence[str]) -> None:
+        if mark.field == "review":
+            self.named["opening"] = " ".join(line.strip(" :") for line in guide)
 
     def _close(self, mark: Mark | None, typed: Sequence[str], line: Line) -> None:
         text = "\n".join(typed).strip()

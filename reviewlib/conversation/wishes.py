@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
-from reviewlib.conversation import marks, wording
+from reviewlib.conversation import marks, senders, wording
 from reviewlib.conversation.entries import About, Entry, current, history, origins
-from reviewlib.conversation.kinds import KINDS, Payload
+from reviewlib.conversation.kinds import KINDS, Payload, Signoff
 from reviewlib.conversation.mails import Line
 from reviewlib.conversation.process import State, state_of
 from reviewlib.conversation.responses import Answer, Said, signs, yes_or_no
+from reviewlib.conversation.senders import Sender
 from reviewlib.conversation.surroundings import Problem, short
 from reviewlib.errors import JournalError
 
@@ -133,10 +134,14 @@ def said(payload: Payload) -> str:
     return json.dumps(plain, sort_keys=True, ensure_ascii=True)
 
 
-def read(journal: Journal, answer: Answer, *, kpis: Sequence[tuple[str, str]]) -> Found:
+def read(journal: Journal, answer: Answer, *, kpis: Sequence[tuple[str, str]], sender: Sender) -> Found:
     """Hold an answer's fields against the journal."""
     reader = _Reader(
-        journal, answer, {word.casefold(): key for key, label in kpis for word in (label, key)}, [label for _, label in kpis]
+        journal,
+        answer,
+        sender,
+        {word.casefold(): key for key, label in kpis for word in (label, key)},
+        [label for _, label in kpis],
     )
     found = [settled for wish in reader.wishes() if (settled := reader.settled(wish)) is not None]
     return Found(tuple(found), tuple(reader.problems), tuple(reader.notes))
@@ -146,6 +151,7 @@ def read(journal: Journal, answer: Answer, *, kpis: Sequence[tuple[str, str]]) -
 class _Reader:
     journal: Journal
     answer: Answer
+    sender: Sender
     figures: Mapping[str, str]
     labels: Sequence[str]
     problems: list[Problem] = field(default_factory=list)
@@ -181,7 +187,7 @@ class _Reader:
 
     def _says_nothing_new(self, wish: Wish, payload: Payload) -> bool:
         if wish.before is not None and said(wish.before.payload) == said(payload):
-            return True
+            return not (isinstance(payload, Signoff) and self._signs_better(wish.before, payload))
         if wish.conflict and wish.basis is not None:  # somebody else wrote on; the rep left the form's text as it was
             return all(_plain(getattr(wish.basis.payload, name)) == _plain(value) for name, value in wish.fields.items())
         same = [entry for entry in self.journal.live if entry.kind == wish.kind and entry.side == "rep"]
@@ -192,6 +198,13 @@ class _Reader:
         if wish.kind == "agreement":  # the last word counts
             same = [entry for entry in same if entry.of == wish.fields["of"]][-1:]
         return wish.kind != "self_review" and any(said(entry.payload) == said(payload) for entry in same)
+
+    def _signs_better(self, before: Entry, signed: Signoff) -> bool:
+        """Whether the same signature, recorded as not verified, comes now from the rep's address, for as much or more."""
+        if before.source is None or senders.fits(before.source) or self.sender.doubts(signed.name) or self.journal.state.closed:
+            return False
+        read = {entry.hash: entry.sequence for entry in self.journal.own}
+        return read.get(signed.head, 0) >= read.get(getattr(before.payload, "head", ""), 0)
 
     def _self_review(self) -> Iterator[Wish]:
         parts = self.answer.of("self_review")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
+from reviewlib.conversation import senders
 from reviewlib.conversation.kinds import Kind, Payload, Rating, Visibility
 from reviewlib.errors import JournalError
 
@@ -110,12 +110,12 @@ def check_scale(payload: Payload, scale: Sequence[str], *, where: str) -> None:
 
 
 def check_source(source: str | None, *, where: str) -> None:
-    """Let only the sha256 of a file stand as the source of an entry.
+    """Let only the sha256 of a file, and what was found about its sender, stand as the source of an entry.
 
     Raises:
         JournalError: It is something else.
     """
-    if source is not None and not re.fullmatch(r"[0-9a-f]{64}", source):
+    if source is not None and not senders.SOURCE.fullmatch(source):
         raise JournalError(
             "The source of an entry is the sha256 of the file that it was read from.",
             where=where,

@@ -58,8 +58,17 @@ def _write_snapshot(dossier: Dossier, subjects: Sequence[Subject], hash: str, pa
         write_all({part / name / file: slice_text(data) for file, data in cut.items()}, modes=modes)
     _json(part / IDENTITIES, identities, modes)
     names = {rep_id: dossier.roster.posts[rep_id, dossier.period.name].name for rep_id in dossier.roster.rep_ids}
-    _json(part / "people.json", {"reps": names, "subjects": [asdict(subject) for subject in subjects]}, modes)
+    people = {"reps": names, "addresses": _addresses(dossier.tables.reps)}
+    _json(part / "people.json", people | {"subjects": [asdict(subject) for subject in subjects]}, modes)
     _json(part / "snapshot.json", _info(dossier) | {"workbook": slicer.common["workbook"], "data": slicer.data}, modes)
+
+
+def _addresses(reps: pd.DataFrame) -> dict[str, str]:
+    """Each rep's own address, by the latest row that has one; what several share, as a team's mailbox, is nobody's own."""
+    given = reps[reps["email"].str.contains("@", na=False)].sort_values("from", na_position="first", kind="stable")
+    latest = given.drop_duplicates("rep_id", keep="last")
+    own = latest[~latest["email"].str.strip().str.lower().duplicated(keep=False)]
+    return dict(zip(own["rep_id"].astype(str), own["email"].astype(str).str.strip(), strict=True))
 
 
 def subjects_in(dossier: Dossier) -> list[Subject]:

@@ -49,6 +49,12 @@ def subjects_of(folder: Path) -> tuple[Subject, ...]:
     return tuple(Subject(**{**row, "managers": tuple(row.get("managers", ()))}) for row in rows)
 
 
+def addresses_of(folder: Path) -> dict[str, str]:
+    """Tell the address of each rep who has one, by rep id; snapshots that were frozen before addresses were kept have none."""
+    found: dict[str, str] = json.loads((folder / "people.json").read_text(encoding="utf-8")).get("addresses", {})
+    return found
+
+
 def team_folder(team: str | None) -> str:
     """The folder of a team's files."""
     return NO_TEAM if team is None else slug(team, team)

@@ -79,7 +79,7 @@ REPS: Final = Table(
         Column("manager", "text", False, "the manager's name"),
         Column("role", "text", False, "the rep's role; peers can be grouped by it"),
         Column("region", "text", False, "the rep's region"),
-        Column("email", "text", False, "where the rep is reached"),
+        Column("email", "text", False, "where the rep is reached; a mail that signs is held against it"),
         Column("started_on", "date", False, "first day in the company"),
         Column("left_on", "date", False, "last day in the company"),
         Column("from", "date", False, "first day on which this row holds"),

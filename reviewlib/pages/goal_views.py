@@ -168,7 +168,7 @@ def _agreement(review: Review, entry: Entry) -> tuple[str, str]:
     word = review.minutes.agreed(entry)
     if word is not None and isinstance(word.payload, Agreement):
         verb = "Agreed by" if word.payload.agrees else "Not agreed to by"
-        return f"{verb} {name} on {talk_views.day_of(review, word.at)}", word.payload.text
+        return f"{verb} {name} on {talk_views.day_of(review, word.at)}{talk_views.doubted(word)}", word.payload.text
     if entry.side == "rep":
         return f"Set by {name}", ""
     if review.minutes.on(entry, "agreement"):

@@ -204,9 +204,10 @@ def _shown(review: Review, entry: Entry, given: Recognition) -> str:
     name = talk_views.side(review, "rep")
     word = review.minutes.agreed(entry)
     if word is not None and isinstance(word.payload, Agreement):
-        return (
-            "May be shown to the team." if word.payload.agrees else f"Not for the team’s board: {name} prefers to keep it here."
+        said = (
+            "May be shown to the team" if word.payload.agrees else f"Not for the team’s board: {name} prefers to keep it here"
         )
+        return f"{said}{talk_views.doubted(word)}."
     if given.for_board:
         return f"Proposed for the team’s board; shown there once {name} agrees."
     return "Not proposed for the team’s board."

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reviewlib.conversation import senders
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import KINDS, Concern, Dispute, Feedback, Resolution, SelfReview, Update
 from reviewlib.conversation.progress import last_update, on_day, status_of
@@ -93,8 +94,15 @@ def _how(entry: Entry, *, rep: bool) -> str:
     if not rep or entry.role == "rep":
         return ""
     if entry.source is not None:
-        return f"sent as an answer, recorded by {entry.author_name}"
+        sent = "sent as an answer from the address in the reps table" if senders.fits(entry.source) else "sent as an answer"
+        return f"{sent}, recorded by {entry.author_name}{doubted(entry)}"
     return f"written down by {entry.author_name} in the meeting"
+
+
+def doubted(entry: Entry) -> str:
+    """Say that an imported entry is not known to be the rep's, and why: "; not verified: ..."; empty for any other."""
+    told = senders.not_verified(entry.source) if entry.source else ""
+    return f"; {told}" if told else ""
 
 
 def rep_name(review: Review) -> str:

@@ -40,13 +40,15 @@ class Import:
         self.text.listen(desk.alone(self._changed))
         self.file = widgets.FileUpload(accept=".md,.txt,.eml", multiple=False, description="Choose the answer’s file")
         self.file.observe(lambda _: self._forget(), names="value")
+        self.unverified = widgets.Checkbox(description="Record it as not verified", indent=False)
+        controls.show(self.unverified, False)
         self.preview = controls.button("Show what would be recorded", clicked=desk.alone(lambda: self._start(self._preview)))
         self.record = controls.button("Record the answer", primary=True, clicked=desk.alone(lambda: self._start(self._record)))
         self.clear = controls.button("Discard", clicked=desk.alone(self._discard))
         self.status = widgets.HTML(self._kept())
         lead = controls.html("lead", text="The rep’s answer as a mail or as the response form.")
         buttons = controls.row(self.preview, self.record, self.clear)
-        self.body = widgets.VBox([lead, self.text.box, controls.row(self.file), buttons, self.status])
+        self.body = widgets.VBox([lead, self.text.box, controls.row(self.file), buttons, self.status, self.unverified])
         self.body.add_class("rl-form-body")
         self.opener = controls.opener("Import the rep’s answer", self.body, opened=bool(self.status.value))
         self.widget = widgets.VBox([self.opener, self.body])
@@ -67,8 +69,14 @@ class Import:
             self.status.value = render("forms/unsaved.html.j2", unkept=self.desk.unkept)
 
     def _forget(self) -> None:
-        """What was shown is of another text."""
+        """What was shown, and what was ticked, is of another text."""
         self.status.value = ""
+        self._offer_unverified(False)
+
+    def _offer_unverified(self, offered: bool) -> None:
+        """Only what was shown not to be the rep's can be recorded so, and only this one answer."""
+        controls.show(self.unverified, offered)
+        self.unverified.value = self.unverified.value and offered
 
     def _discard(self) -> None:
         self.desk.drop(_NAME)
@@ -120,10 +128,10 @@ class Import:
         if source is None:
             return
         made = importing.plan(self.desk.records, source)
-        if made.problems:
+        if made.problems or (made.refused and not self.unverified.value):
             self._show(made, ())
             return
-        done = importing.import_response(self.desk.records, source)
+        done = importing.import_response(self.desk.records, source, unverified=self.unverified.value)
         self.draft.saved = dict(self.draft.values)
         self.desk.keep(_NAME, self.draft)
         self.desk.refresh()
@@ -131,9 +139,12 @@ class Import:
 
     def _show(self, plan: Plan, recorded: tuple[Entry, ...]) -> None:
         """Show a plan by its lines, or what of it is in the journal now."""
+        self._offer_unverified(plan.refused is not None and not plan.problems and not recorded)
         self.status.value = render(
             "forms/import.html.j2",
             problems=plan.problems,
+            refused=None if recorded else plan.refused,
+            sender=plan.sender,
             lines=[] if recorded else plan.as_text().splitlines(),
             notes=plan.notes,
             recorded=[self.desk.words(entry) for entry in recorded if self.desk.minutes.find(entry.id) is not None],
