@@ -89,6 +89,7 @@ EVIDENCE = (
     "plain",
     "spreadsheet",
     "listing",
+    "disclosure",
     "slices",
     "slicefile",
     "subjects",

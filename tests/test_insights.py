@@ -192,7 +192,7 @@ def test_change_in_words() -> None:
 def test_team_change_in_words(demo_params: Params, demo_slices: Slices) -> None:
     """A team whose change is split in part names the parts and what is not split."""
     said = 0
-    for data in [data for (kind, _, _), data in demo_slices.items() if kind == "team"]:
+    for data in [data for (kind, _, who), data in demo_slices.items() if (kind, who) == ("team", "manager")]:
         review = from_slice(data, demo_params.fiscal)
         parts = [review.figure(key).value for key in ("change_won_deals", "change_unsplit")]
         if all(parts):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from reviewlib.errors import SnapshotError
+from reviewlib.evidence.disclosure import of_older
 from reviewlib.params import Params
 from reviewlib.periods import Period
 
@@ -37,8 +38,7 @@ def read_slice(path: Path) -> dict[str, Any]:
         SnapshotError: The file is damaged.
     """
     with _reading(path) as file:
-        data: dict[str, Any] = json.loads(file.readline())
-    return data
+        return dict(of_older(json.loads(file.readline())))
 
 
 def read_rows(path: Path) -> dict[str, Any]:

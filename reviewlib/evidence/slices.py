@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
+from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.dossier import Dossier
 from reviewlib.evidence.facts import FLAGS
@@ -76,6 +77,9 @@ class Slicer:
             "off": _off(dossier),
         }
         self.data = _data(dossier)
+        self.crowds = disclosure.crowds(dossier.scorecard, dossier.roster)
+        # Owners who are no reps of the table are people too.
+        self.owners = dossier.roster.sellers | dossier.roster.owners
         # A KPI of the company's own may name what is no flag; there is no list of it.
         named = {kpi.evidence for kpi in dossier.setting.kpis.values()}
         self.flags = tuple(flag for flag in FLAGS if flag in named)
@@ -86,7 +90,8 @@ class Slicer:
         """Cut one rep's slice: the rep's own figures, deals and accounts, and no other rep's."""
         if rep_id not in self._reps:
             self._reps = {rep_id: self._rep(rep_id)}
-        return self._reps[rep_id] | {"audience": audience}
+        data = self._reps[rep_id] | {"audience": audience}
+        return data if audience == "manager" else disclosure.for_reps(data, export=disclosure.tells([self.owners], [rep_id]))
 
     def _rep(self, rep_id: str) -> dict[str, Any]:
         """What both copies of a rep's review hold."""
@@ -114,7 +119,15 @@ class Slicer:
         }
 
     def team(self, name: str, audience: str) -> dict[str, Any]:
-        """Cut one team's slice; only the manager's names the reps and holds their figures."""
+        """Cut one team's slice; only the manager's names the reps, holds their figures and the totals of a few of them."""
+        data = self._team(name, audience)
+        if audience == "manager":
+            return data
+        reps = self.members(name)
+        told = disclosure.tells(self.crowds.get(name, []), reps)
+        return disclosure.for_reps(data, withheld=disclosure.FEW if told else "", export=disclosure.tells([self.owners], reps))
+
+    def _team(self, name: str, audience: str) -> dict[str, Any]:
         dossier = self.dossier
         reps = self.members(name)
         posts = self._posts(reps)

@@ -252,7 +252,7 @@ def _figure(title: str, note: str, svg: str, alt: str, *, height: int) -> Displa
 
 def _words(review: Review, title: str, series: Series | None) -> Display:
     """Say in words what cannot be drawn."""
-    reason = None
+    reason = "this copy shows no totals" if review.data.get("withheld") else None
     if series is not None and series.figures and (last := series.figures[-1]) is not None:
         reason = last.reason
     key = series.kpi.key if series else None

@@ -109,7 +109,7 @@ def _card(review: Review, entry: Entry, reached: Progress, known: Mapping[str, T
         told=_told(reached, share),
         lines=(*reached.words, *((f"Who: {talk_views.side(review, goal.owner)}.",) if goal.owner == "manager" else ())),
         steps=tuple(_step(review, step) for step in reached.steps),
-        letters=_letters(review, entry, goal, track),
+        letters=() if review.data.get("withheld") else _letters(review, entry, goal, track),
         agreement=agreement,
         comment=comment,
         by=talk_views.by(review, entry),

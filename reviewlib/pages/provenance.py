@@ -131,7 +131,8 @@ def notes(review: Review) -> list[str]:
             "team": "Peers are the reps of the team",
             "role": "Peers are the reps of the same role",
         }[book.peer_group]
-        + ", this one included; fewer than five give no benchmark. Benchmarks are shown to two significant digits.",
+        + f", this one included; fewer than {'five' if review.audience == 'manager' else 'six'} give no benchmark. "
+        "Benchmarks are shown to two significant digits.",
         _mine(review),
         "Intervals are 95%: Wilson for shares, order statistics for medians. The change of revenue is split into the number of "
         "won deals and their average size by logarithmic means, which add up exactly.",
