@@ -1,4 +1,7 @@
-"""Files that are either whole or not there: written beside their place and moved in with one rename."""
+"""Files that are either whole or not there: written beside their place and moved in with one rename.
+
+How much of a file from outside is read is said here too; more is refused before it is parsed.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,33 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, Literal
 
 from filelock import FileLock, Timeout
 
 from reviewlib.errors import ReviewError
+
+#: Of a saved mail or a form, with what is attached; of a params file; of a file of goals.
+ANSWER_BYTES: Final = 30_000_000
+PARAMS_BYTES: Final = 1_000_000
+GOALS_BYTES: Final = 5_000_000
+#: Of a mail: its lines, its parts, which also bounds how deep they are nested, and the fields that say what a part is.
+MAIL_LINES: Final = 1_000_000
+MAIL_PARTS: Final = 100
+FIELD_CHARACTERS: Final = 2_000
+FIELD_BRACKETS: Final = 50
+#: Of an answer's text, once it is taken out of its mail.
+ANSWER_CHARACTERS: Final = 1_000_000
+#: Of YAML: how deep it is nested, and how many values there are where each alias stands for what it names.
+YAML_DEPTH: Final = 50
+YAML_VALUES: Final = 1_000_000
+#: Of a table: its columns (as many as a spreadsheet has), and of a spreadsheet its bytes, unpacked, and the cells of a sheet.
+TABLE_COLUMNS: Final = 16_384
+BOOK_BYTES: Final = 2_000_000_000
+SHEET_CELLS: Final = 20_000_000
+#: No letter has more marks on it: what follows in a run of them is left out where texts are compared.
+LETTER_MARKS: Final = 30
+_MARKS_BESIDE: Final = "\uff9e\uff9f"  # marks of half width, which are letters of their own until they are normalized
 
 SLUG_BYTES = 80
 #: How the names of files end that are not in their places yet.
@@ -55,9 +80,35 @@ def slug(name: str, id: str) -> str:
     Scripts without a Latin decomposition leave the hash alone.
     """
     mark = hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode().lower()
+    plain = normalized(name.casefold(), "NFKD").encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain)[: SLUG_BYTES - len(mark) - 1].strip("-")
     return f"{words}-{mark}" if words else mark
+
+
+def normalized(text: str, form: Literal["NFKC", "NFKD"]) -> str:
+    """Normalize a text for comparing; a run of marks that no letter has would take the square of its length."""
+    if text.isascii():
+        return text
+    run, kept = 0, list[str]()
+    for char in text:
+        run = run + 1 if char in _MARKS_BESIDE or unicodedata.category(char).startswith("M") else 0
+        if run <= LETTER_MARKS:
+            kept.append(char)
+    return unicodedata.normalize(form, "".join(kept))
+
+
+def read(path: Path, most: int, refused: type[ReviewError], *, do: str) -> bytes:
+    """Read a file from outside.
+
+    Raises:
+        ReviewError: It is larger than ``most`` bytes; the error is of the type given.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise refused("The file is too large.", where=path.name, found=f"more than {most:,} bytes", do=do)
+    return content
 
 
 def write(path: Path, content: str | bytes, *, modes: Modes = PRIVATE) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +19,14 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.tag import Tag
 
-from reviewlib.errors import ParamsError
+from reviewlib import files
+from reviewlib.errors import ParamsError, ReviewError
 from reviewlib.params import Params
 from reviewlib.params_rules import BUILT_IN_KPIS, Advice, nearest
 from reviewlib.params_words import advise
@@ -158,7 +162,7 @@ def _shown(path: Path) -> str:
 
 def _text(path: Path, name: str) -> str:
     try:
-        raw = path.read_bytes()
+        raw = files.read(path, files.PARAMS_BYTES, ParamsError, do="Name the YAML file, not the CRM export.")
     except FileNotFoundError:
         do = _offer(_near(path)) or "Check the path; `reviewlib init EXPORT` makes a params file from a CRM export."
         raise ParamsError("This params file does not exist.", where=name, do=do) from None
@@ -202,27 +206,15 @@ def _printable(text: str) -> bool:
 
 def _parse(text: str, name: str) -> tuple[object, Outline]:
     """Read YAML 1.2 into plain values and the lines they stand on."""
+    node = compose(text, name, ParamsError)
+    if node is None:
+        raise ParamsError("This params file is empty.", where=name, do="Run `reviewlib init EXPORT` to begin with a proposal.")
+    outline = _outline(node)
     yaml = YAML(typ="safe", pure=True)
     # Duplicate keys are refused here, by the outline, which names both lines.
     yaml.allow_duplicate_keys = True
-    try:
-        node = yaml.compose(text)
-        if node is None:
-            raise ParamsError(
-                "This params file is empty.", where=name, do="Run `reviewlib init EXPORT` to begin with a proposal."
-            )
-        outline = _outline(node)
+    with _told(text, name, ParamsError):
         data = yaml.constructor.construct_document(node)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
-        raise ParamsError(
-            "This is not valid YAML.", where=at, found=error.problem or error.context, do=_yaml_hint(error)
-        ) from None
-    except (YAMLError, RecursionError, TypeError, ValueError) as error:
-        at = f"{name}, line {text.count(chr(10), 0, error.position) + 1}" if isinstance(error, ReaderError) else name
-        found = str(error).splitlines()[0]
-        raise ParamsError("This is not valid YAML.", where=at, found=found, do="Remove that.") from None
     if not isinstance(data, dict):
         raise ParamsError(
             "A params file is a list of keys with values.",
@@ -233,8 +225,61 @@ def _parse(text: str, name: str) -> tuple[object, Outline]:
     return data, outline
 
 
+class _TooMuchError(MarkedYAMLError):
+    """YAML that is well written and holds more than is read."""
+
+
+def compose(text: str, name: str, refused: type[ReviewError]) -> Node | None:
+    """Read YAML 1.2 into nodes, without making values of them; None where there is nothing.
+
+    Raises:
+        ReviewError: It is no YAML, or holds more than is read; the error is of the type given.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = files.YAML_DEPTH
+    with _told(text, name, refused):
+        node: Node | None = yaml.compose(text)
+        if node is not None:
+            _count(node, {})
+    return node
+
+
+def _count(node: Node, known: dict[int, float]) -> float:
+    """Count the values that a node stands for, where each alias is what it names; what is inside itself has no end."""
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        inside = [one for pair in node.value for one in pair] if isinstance(node, MappingNode) else node.value
+        count = 1 + sum(_count(one, known) for one in inside if isinstance(one, Node))
+        if count > files.YAML_VALUES:
+            found = f"{count:,} values, each alias (*) being what it names; at most {files.YAML_VALUES:,} are read"
+            problem = found if math.isfinite(count) else "an anchor (&) that holds itself"
+            raise _TooMuchError(problem=problem, problem_mark=node.start_mark)
+        known[id(node)] = count
+    return known[id(node)]
+
+
+@contextmanager
+def _told(text: str, name: str, refused: type[ReviewError]) -> Iterator[None]:
+    """Say what is wrong with YAML, where, and what to do."""
+    try:
+        yield
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
+        if isinstance(error, MaxDepthExceededError):
+            error = _TooMuchError(problem=f"lists and keys more than {files.YAML_DEPTH} deep in each other")
+        what = "This YAML holds more than is read." if isinstance(error, _TooMuchError) else "This is not valid YAML."
+        raise refused(what, where=at, found=error.problem or error.context, do=_yaml_hint(error)) from None
+    except (YAMLError, TypeError, ValueError) as error:
+        at = f"{name}, line {text.count(chr(10), 0, error.position) + 1}" if isinstance(error, ReaderError) else name
+        found = str(error).splitlines()[0]
+        raise refused("This is not valid YAML.", where=at, found=found, do="Remove that.") from None
+
+
 def _yaml_hint(error: MarkedYAMLError) -> str:
     said = f"{error.problem} {error.context}"
+    if isinstance(error, _TooMuchError):
+        return "Write it out plainly, with fewer aliases and fewer brackets."
     if "\\t" in said:
         return "Indent with spaces; YAML takes no tabs."
     if "mapping values" in said:

@@ -55,6 +55,9 @@ Good to know:
 - Texts that look like something else want quotes: `"00123"`, `"2026"`, `"true"`. Dates are written year-month-day.
 - A key that is not known, or that stands twice, is refused with its line and the nearest known key.
 - A percentage is a fraction: 0.4 is 40 %.
+- More than 1 MB, 50 levels or 1,000,000 values, each alias (`*`) counted as what it names, is no params file and is refused.
+- A CSV export may be of any size, a field of it up to 131,072 characters. A table has at most 16,384 columns, a sheet of an
+  Excel file at most 20,000,000 cells from its first to its last one, and the file 2 GB when it is unpacked.
 
 In the tables below, *needed* says that the key has no default.
 """

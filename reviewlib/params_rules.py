@@ -6,6 +6,7 @@ Each rule yields the key (relative to where it is asked) and what to say; ``para
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -57,6 +58,8 @@ SENTENCE_NAMES: Final = (
     "retention_window",
 )
 _WITH_THRESHOLD: Final = ("target_exceeded", "streak", "significant_deal")
+#: Of a longer name only so much is held against the known ones.
+LONGEST_NAME: Final = 100
 #: Page backgrounds, light and dark, and the contrast that WCAG 2.2 asks of text (level AA).
 LIGHT_PAPER: Final = "#fdfdfb"
 DARK_PAPER: Final = "#121519"
@@ -115,7 +118,7 @@ def checked(rule: Callable[[Any], Iterable[Finding]]) -> AfterValidator:
 def nearest(text: str, known: Collection[str], *, cutoff: float = 0.6) -> str | None:
     """Find the known name closest to a mistyped one, or None where none is close."""
     spelled = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(text.lower(), spelled, n=1, cutoff=cutoff)
+    close = difflib.get_close_matches(text.lower()[:LONGEST_NAME], spelled, n=1, cutoff=cutoff)
     return spelled[close[0]] if close else None
 
 
@@ -222,8 +225,8 @@ def timezone(name: str) -> Iterator[Finding]:
 def encoding(name: str) -> Iterator[Finding]:
     """Check that the encoding is one for text that Python knows."""
     try:
-        # Codecs such as hex are known too, but turn bytes into bytes; only decoding tells.
-        usable = isinstance(b"a".decode(name, "replace"), str)
+        # Codecs such as hex are known too, but turn bytes into bytes; only decoding tells. Those of domains are slow.
+        usable = isinstance(b"a".decode(name, "replace"), str) and codecs.lookup(name).name not in ("idna", "punycode")
     except (LookupError, ValueError):
         usable = False
     if not usable:

@@ -65,6 +65,7 @@ EVIDENCE = (
     "comparison",
     "tables",
     "casts",
+    "spreadsheets",
     "readers",
     "intake",
     "sources",

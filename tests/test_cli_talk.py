@@ -83,6 +83,12 @@ def test_an_answer_is_imported_once(run: Run, book: Path, tmp_path: Path) -> Non
     broken = run("import-response", str(answer))
     assert broken.returncode == 2
     assert "line 1" in broken.stderr
+    parts = (f'Content-Type: multipart/mixed; boundary="b{at}"\n\n--b{at}\n' for at in range(2_000))
+    answer.write_text(f"MIME-Version: 1.0\n{''.join(parts)}", encoding="utf-8")
+    deep = run("import-response", str(answer))
+    assert deep.returncode == 2
+    assert "answer.md\n  found: more than 100 parts" in deep.stderr
+    assert answer.is_file()
     missing = run("import-response", str(tmp_path / "none.md"))
     assert missing.returncode == 2
     assert "none.md" in missing.stderr

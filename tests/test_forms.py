@@ -562,6 +562,9 @@ def test_an_answer_that_is_not_understood_says_where(table: Table) -> None:
     form.text.widget.value = "Dear Daniel,\nall is well."
     form.record.click()
     assert "line 1" in form.status.value
+    form.text.widget.value = "MIME-Version: 1.0\n" + "Content-Type: message/rfc822\n\n" * 2_000
+    form.record.click()
+    assert "more than 100 parts" in form.status.value
     assert table.entries() == []
     form.text.widget.value = ""
     form.record.click()

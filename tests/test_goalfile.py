@@ -182,7 +182,7 @@ def test_every_mistake_names_its_place(tmp_path: Path, header: str, row: str, pl
         ("- rep: [R-014]\n  statement: x\n", "line 1, column 3, key", "Write a goal for each."),
         ("- just words\n", "line 1, column 3, goal", "Begin it with"),
         ("- rep: R-014\n  statement: x\n  milestones: [soon]\n", "line 3, column 16, milestones", "Write it as 2026-11-13"),
-        ("- rep: R-014\n  statement: 'x\n", "line 3, column 1", "Check indentation"),
+        ("- rep: R-014\n  statement: 'x\n", "line 3, column 1", "Close the quotes."),
         ("rep: R-014\n", "line 1, column 1", "Begin each goal"),
         ("- rep: R-014\n  statement:\n", "line 2, column 3, statement", "Say in one sentence"),
     ],
@@ -226,8 +226,8 @@ def test_the_same_goal_twice_is_a_slip(tmp_path: Path) -> None:
         ("goals.yaml", b"# nothing\n", "holds no goal"),
         ("goals.csv", b"rep,statement\nR-014,\xff\n", "not in UTF-8"),
         ("goals.csv", b'rep,statement\nR-014,"x\n', "no valid CSV"),
-        ("goals.yaml", b"- {\n", "no valid YAML"),
-        ("goals.yaml", b"a: &a [*a]\n", "list of goals"),
+        ("goals.yaml", b"- {\n", "not valid YAML"),
+        ("goals.yaml", b"a: &a [*a]\n", "an anchor (&) that holds itself"),
     ],
 )
 def test_a_file_that_is_none_is_refused(tmp_path: Path, name: str, content: bytes, words: str) -> None:

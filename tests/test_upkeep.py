@@ -182,7 +182,16 @@ def test_what_is_no_whole_backup_is_refused(desk: Desk, tmp_path: Path) -> None:
     content = file.read_bytes()
     target = desk_of("sqlite", tmp_path / "other", None)
     half = content[: len(content) // 2]
-    for wrong in (b"", b"{}", half, content.replace(b"of Ben", b"of Bob"), content[:-30], b"[1]\n[2]\n", b"\xff\xfe"):
+    for wrong in (
+        b"",
+        b"{}",
+        half,
+        content.replace(b"of Ben", b"of Bob"),
+        content[:-30],
+        b"[1]\n[2]\n",
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ):
         (tmp_path / "wrong.bak").write_bytes(wrong)
         with pytest.raises(JournalError, match="cannot be restored"):
             upkeep.restore(target.params, tmp_path / "wrong.bak")

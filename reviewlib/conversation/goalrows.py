@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from reviewlib import files
 from reviewlib.errors import SourceError
+from reviewlib.params_file import compose
 from reviewlib.params_rules import nearest
 
 COLUMNS: Final = (
@@ -111,7 +111,8 @@ def complain(name: str, problems: Sequence[Problem]) -> None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        do = "Split it: each file is recorded on its own."
+        return files.read(path, files.GOALS_BYTES, SourceError, do=do).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         found = f"the byte 0x{error.object[error.start]:02x}"
         raise SourceError("This goals file is not in UTF-8.", where=path.name, found=found, do="Save it as UTF-8.") from None
@@ -155,7 +156,7 @@ def _header_problems(header: Sequence[str], line: int) -> Iterator[Problem]:
         place = f"line {line}, column {at + 1}"
         if column not in COLUMNS:
             yield _unknown(column, line, place, "column")
-        elif column in header[:at]:
+        elif header.index(column) < at:
             yield Problem(line, place, "this column stands twice", column, "Keep one of the two.")
 
 
@@ -183,17 +184,7 @@ def _yaml_rows(text: str, name: str) -> Rows:
 
 def _goal_nodes(text: str, name: str) -> list[Node]:
     """The nodes of the list, which may stand under the one key ``goals``."""
-    try:
-        root = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
-        raise SourceError(
-            "This is no valid YAML.", where=where, found=error.problem, do="Check indentation and quotes."
-        ) from None
-    except (YAMLError, RecursionError, ValueError) as error:
-        found = str(error).splitlines()[0]
-        raise SourceError("This is no valid YAML.", where=name, found=found, do="Check indentation and quotes.") from None
+    root = compose(text, name, SourceError)
     if isinstance(root, MappingNode) and [key.value for key, _ in root.value] == ["goals"]:
         root = root.value[0][1]
     if root is not None and not isinstance(root, SequenceNode):

@@ -22,6 +22,7 @@ from typing import Final
 
 from reviewlib.conversation.kinds import SelfReview
 from reviewlib.evidence.slicefile import slice_name
+from reviewlib.files import normalized
 
 GUIDE: Final = "::"
 KEEP: Final = "^"
@@ -30,16 +31,18 @@ WIDTH: Final = 66
 #: A mark that a mail program broke is looked for over so many lines, a guide over so many.
 MARK_LINES: Final = 4
 GUIDE_LINES: Final = 60
+#: No guide has more characters, and nothing longer between brackets is a mark.
+GUIDE_LENGTH: Final = 10_000
+MARK_LENGTH: Final = 1_000
 
 # What programs put around a mark: bold and heading signs, bullets, escapes of Markdown editors, invisible characters.
 _ADORNED = r"[\s*_#\\`•·\u00a0\u00ad\u200b-\u200f\u2060\u202a-\u202e\u2066-\u2069\ufeff]*"
 _INSIDE = r"[*_\\\u200b-\u200f\u2060\u202a-\u202e\u2066-\u2069\ufeff]*"
 _OPEN = rf"[\[［]{_INSIDE}[\[［]"
 _CLOSE = rf"[\]］]{_INSIDE}[\]］]"
-_STARTS: Final = re.compile(rf"^{_ADORNED}-?{_ADORNED}{_OPEN}")
+_STARTS: Final = re.compile(rf"^{_ADORNED}+(?:-{_ADORNED}+)?{_OPEN}")
 _HOLDS: Final = re.compile(_OPEN)
 _ENDS: Final = re.compile(rf"{_CLOSE}{_INSIDE}")
-_WITHIN: Final = re.compile(rf"{_OPEN}(.*?){_CLOSE}")
 
 #: The self-review's parts by their word in a mark.
 PARTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -117,7 +120,7 @@ def check(lines: Iterable[str]) -> str:
 
 def letters(lines: Iterable[str]) -> str:
     """What of a text every mail program leaves as it is: its letters and digits."""
-    plain = unicodedata.normalize("NFKC", "".join(lines)).casefold()
+    plain = normalized("".join(lines), "NFKC").casefold()
     return "".join(char for char in plain if char.isalnum())
 
 
@@ -159,8 +162,13 @@ def opened(lines: Sequence[str]) -> tuple[str, str, int] | None:
 
 def within(line: str) -> Mark | None:
     """Find a known mark in the middle of a line."""
-    found = (read(_clean(inside)) for inside in _WITHIN.findall(line))
-    return next((one for one in found if one), None)
+    begin = _HOLDS.search(line)
+    while begin and (end := _ENDS.search(line, begin.end())):
+        mark = read(_clean(line[begin.end() : end.start()]))
+        if mark:
+            return mark
+        begin = _HOLDS.search(line, end.end())
+    return None
 
 
 def read(inside: str) -> Mark | None:
@@ -192,8 +200,11 @@ _PART_NAMES: Final = MappingProxyType({title.casefold(): name for title, name in
 
 
 def _clean(inside: str) -> str:
-    plain = unicodedata.normalize("NFKC", inside)
-    seen = "".join(char for char in plain if char not in "*_\\`#" or (char == "_" and _in_a_name(plain)))
+    if len(inside) > MARK_LENGTH:
+        return inside.strip()
+    plain = normalized(inside, "NFKC")
+    names = _in_a_name(plain)
+    seen = "".join(char for char in plain if char not in "*_\\`#" or (char == "_" and names))
     return " ".join("".join(char for char in seen if unicodedata.category(char) != "Cf").split())
 
 

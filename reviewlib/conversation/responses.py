@@ -152,6 +152,7 @@ class _Reading:
     named: dict[str, str] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    seen: set[tuple[str, str, str]] = field(default_factory=set)
 
     def run(self, lines: Sequence[Line]) -> Sequence[Line]:
         """Read up to the end mark; give back what follows it."""
@@ -187,8 +188,10 @@ class _Reading:
         if mark is None:
             do = "Write it as in the form; if it is text of your own, begin the line with ^."
             self._problem(line, "This mark is not one of the form’s.", f"[[{inside}]]", do)
-        elif any((one.mark.field, one.mark.number, one.mark.part) == (mark.field, mark.number, mark.part) for one in self.said):
+        elif (mark.field, mark.number, mark.part) in self.seen:
             self._problem(line, "This field is here twice.", mark.words, "Leave one of them, or count on.")
+        else:
+            self.seen.add((mark.field, mark.number, mark.part))
         return mark
 
     def _after_guide(
@@ -202,8 +205,10 @@ class _Reading:
         if heard and marks.check(heard) == mark.guide:
             self._open(mark, heard)
             return place, []
+        length = len(beside)
         for last in range(place, min(place + marks.GUIDE_LINES, len(plain))):
-            if marks.starts(plain[last]):
+            length += len(plain[last])
+            if length > marks.GUIDE_LENGTH or marks.starts(plain[last]):
                 break
             if marks.check([*heard, *plain[place : last + 1]]) == mark.guide:
                 self._open(mark, [*heard, *plain[place : last + 1]])
@@ -252,9 +257,11 @@ def _neither(said: Sequence[Said]) -> list[Problem]:
 
 def _half_disputes(said: Sequence[Said]) -> list[Problem]:
     found: list[Problem] = []
-    disputes = [one for one in said if one.mark.field == "dispute" and one.text]
-    for number in dict.fromkeys(one.mark.number for one in disputes):
-        parts = {one.mark.part: one for one in disputes if one.mark.number == number}
+    disputes: dict[str, dict[str, Said]] = {}
+    for one in said:
+        if one.mark.field == "dispute" and one.text:
+            disputes.setdefault(one.mark.number, {})[one.mark.part] = one
+    for number, parts in disputes.items():
         for missing, asked in (("figure", "Name the figure."), ("why", "Say what is wrong with it.")):
             if missing not in parts:
                 line = next(iter(parts.values())).line

@@ -5,6 +5,9 @@ Anybody can write any sender into a mail. So what fits is said to be sent from t
 
 from __future__ import annotations
 
+import email.errors
+import email.parser
+import email.policy
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -13,6 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from reviewlib.errors import ResponseError
+from reviewlib.files import normalized
 
 #: Why an answer is not known to be the rep's, as entries hold it, and in words.
 DOUBTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -29,6 +33,11 @@ _ASKED: Final = frozenset({"other_sender", "other_form", "other_name"})
 _FITS: Final = "address"
 #: The source of an entry: the sha256 of the file, and what was found about its sender; older entries have the sha256 alone.
 SOURCE: Final = re.compile(rf"[0-9a-f]{{64}}(?: (?:{_FITS}|(?:{'|'.join(DOUBTS)})(?:\+(?:{'|'.join(DOUBTS)}))*))?")
+#: The fields of a mail that name who sent it, and who sent it on.
+_SENDING: Final = ("From", "Sender", "Resent-From", "Resent-Sender")
+#: A longer field names nobody clearly, nor do more fields.
+_FIELD_CHARACTERS: Final = 1_000
+_FIELDS: Final = 20
 # Letters that are written in more than one way where a keyboard has no accents.
 _WRITTEN_OUT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae"})
 _WITHOUT_STROKE: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d"})
@@ -124,14 +133,37 @@ def not_verified(source: str) -> str:
     return f"not verified: {', '.join(doubts) or 'recorded before senders were looked at'}"
 
 
+def of_mail(content: bytes) -> tuple[str, ...]:
+    """Everybody whom a mail names as having sent it; nobody where it has no From."""
+    head = email.parser.HeaderParser(policy=email.policy.compat32).parsestr(content.decode("utf-8", "replace"))
+    values = [str(value) for field in _SENDING for value in head.get_all(field, [])]
+    named = [one for value in values[:_FIELDS] for one in _addresses(value)]
+    return tuple(dict.fromkeys(named)) if head["From"] else ()
+
+
+def _addresses(value: str) -> list[str]:
+    """The addresses in a field; the whole of it where programs would not all read the same ones."""
+    text = " ".join(value.split())
+    if len(text) > _FIELD_CHARACTERS:
+        return [f"{text[:_FIELD_CHARACTERS]} …"]
+    try:
+        header = email.policy.default.header_factory("From", text)
+        wrong = any(isinstance(defect, email.errors.InvalidHeaderDefect) for defect in header.defects)
+        if not wrong and not any(group.display_name for group in header.groups):
+            return [address.addr_spec for address in header.addresses]
+    except (email.errors.MessageError, LookupError, AttributeError, TypeError, ValueError):
+        pass  # the library stumbles over some of what is no address
+    return [text] if text else []
+
+
 def same_name(typed: str, name: str) -> bool:
     """Whether two names are the same but for case, accents, blanks, punctuation and order."""
     return bool(_spellings(typed) & _spellings(name))
 
 
 def _spellings(name: str) -> set[tuple[str, ...]]:
-    plain = unicodedata.normalize("NFKC", name).casefold()
-    spelt = (unicodedata.normalize("NFKD", plain.translate(way)) for way in (_WITHOUT_STROKE, _WRITTEN_OUT))
+    plain = normalized(name, "NFKC").casefold()
+    spelt = (normalized(plain.translate(way), "NFKD") for way in (_WITHOUT_STROKE, _WRITTEN_OUT))
     bare = ("".join(char for char in one if unicodedata.category(char) not in ("Mn", "Cf")) for one in spelt)
     return {tuple(sorted(re.findall(r"\w+", one))) for one in bare}
 

@@ -27,7 +27,7 @@ _PROGRAM: Final = re.compile(
 )
 _QUOTES: Final = re.compile(
     r"\s*(?:on\b.{4,200}\bwrote:|am\b.{4,200}\bschrieb\b.{0,120}:|le\b.{4,200}\ba écrit ?:"
-    r"|[-_]{3,}\s*(?:original message|ursprüngliche nachricht|forwarded message|weitergeleitete nachricht)?\s*[-_]*"
+    r"|[-_]{3,}+\s*+(?:original message|ursprüngliche nachricht|forwarded message|weitergeleitete nachricht)?\s*+[-_]*+"
     r"|begin forwarded message:|anfang der weitergeleiteten nachricht:)\s*",
     re.IGNORECASE,
 )
@@ -102,8 +102,8 @@ def _sorted(lines: Sequence[Line]) -> Around:
     place = 0
     while place < len(lines):
         line = lines[place]
-        if _SIGNED.fullmatch(line.text) or (_CLOSING.fullmatch(line.text) and _is_signature(lines[place + 1 :])):
-            rest = _up_to_quotation(lines[place:])
+        if _SIGNED.fullmatch(line.text) or (_CLOSING.fullmatch(line.text) and _is_signature(lines, place + 1)):
+            rest = lines[place : _next_known(lines, place)]
             left_out += [one for one in rest if one.text.strip(" >")]
             place += len(rest)
             continue
@@ -128,14 +128,22 @@ def _known(lines: Sequence[Line], place: int) -> int:
     return 0
 
 
-def _up_to_quotation(lines: Sequence[Line]) -> Sequence[Line]:
-    end = next((place for place in range(1, len(lines)) if lines[place].text.strip() and _known(lines, place)), len(lines))
-    return lines[:end]
+def _next_known(lines: Sequence[Line], place: int) -> int:
+    """Where, behind a place, a quotation or a mail program's own words begin."""
+    behind = range(place + 1, len(lines))
+    return next((other for other in behind if lines[other].text.strip() and _known(lines, other)), len(lines))
 
 
-def _is_signature(lines: Sequence[Line]) -> bool:
-    said = [line.text.strip() for line in _up_to_quotation(lines) if line.text.strip()]
-    short = len(said) <= SIGNATURE[0] and all(len(line) <= SIGNATURE[1] for line in said)
+def _is_signature(lines: Sequence[Line], start: int) -> bool:
+    said: list[str] = []
+    for place in range(start, len(lines)):
+        text = lines[place].text.strip()
+        if text and place > start and _known(lines, place):
+            break
+        said += [text] if text else []
+        if len(said) > SIGNATURE[0]:  # looked at no further: every line may be a closing formula
+            return False
+    short = all(len(line) <= SIGNATURE[1] for line in said)
     return short and not any(re.match(r"p\.?\s?s\b", line, re.IGNORECASE) for line in said)
 
 

@@ -208,7 +208,7 @@ def _read(backup_file: Path) -> list[Entry]:
         entries = [table.entry_of(row) for row in rows] if version == table.VERSION else []
     except OSError as error:
         raise _unfit(backup_file, error.strerror or "it cannot be read") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, sqlite3.Error):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, sqlite3.Error):
         raise _unfit(backup_file, "no whole backup of a journal") from None
     if version != table.VERSION:
         raise _unfit(backup_file, f"version {version}; this program reads version {table.VERSION}")

@@ -27,7 +27,7 @@ Mark = Literal[".", ","]
 Value = dt.date | Decimal | float
 
 _WORDS: Final[dict[Order, str]] = {"ymd": "year-month-day", "dmy": "day-month-year", "mdy": "month-day-year"}
-_TIME: Final = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?[ \xa0]*(?P<half>[AaPp]\.?[Mm]\.?)?"
+_TIME: Final = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?[ \xa0]*+(?P<half>[AaPp]\.?[Mm]\.?)?"
 _ZONE: Final = r"(?P<zone>[Zz]|[+-]\d\d:?\d\d|[+-]\d\d|UTC|GMT)?"
 _DATE: Final = re.compile(rf"(\d{{1,4}})([-/.])(\d{{1,2}})\2(\d{{1,4}})(?:(?:[Tt]|,?[ \xa0]+){_TIME} *{_ZONE})?", re.ASCII)
 _YEARS: Final = range(1900, 2200)
@@ -226,7 +226,8 @@ def _without_currency(text: str, currency: str | None) -> str:
     name = match["before"] or match["behind"]
     if name and currency and not _fits(name, currency):
         raise ValueError(f"in {name}, and the workbook's currency is {currency}")
-    return "".join(part or "" for part in (match["sign"], match["open"], match["number"], match["close"], match["minus"]))
+    number = match["number"].rstrip()
+    return "".join(part or "" for part in (match["sign"], match["open"], number, match["close"], match["minus"]))
 
 
 def _fits(name: str, currency: str) -> bool:
@@ -241,6 +242,6 @@ def _signs() -> str:
 
 _NAME: Final = rf"[A-Z]{{3}}|[A-Z]{{0,2}}[{_signs()}]|kr|Kč|zł|Ft|Fr|lei"
 _CURRENCY: Final = re.compile(
-    rf"(?P<sign>[-+−])?(?P<open>\()?\s*(?:(?P<before>{_NAME})\s*)?(?P<number>[-+−]?[\d.,'’\s]*\d[\d.,'’\s]*?)\s*"
-    rf"(?P<minus>[-−])?\s*(?:(?P<behind>{_NAME}))?\s*(?P<close>\))?"
+    rf"(?P<sign>[-+−])?+(?P<open>\()?+\s*+(?:(?P<before>{_NAME})\s*+)?+(?P<number>[-+−]?+(?=[.,'’\s]*+\d)[\d.,'’\s]++)"
+    rf"(?P<minus>[-−])?+\s*+(?P<behind>{_NAME})?+\s*+(?P<close>\))?"
 )

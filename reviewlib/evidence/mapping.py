@@ -235,7 +235,7 @@ def _stage(name: str, told: Outcome | None, mapped: Mapped) -> Stage:
     if told:
         return Stage(name, told)
     words = fold(name)
-    bare = fold(re.sub(r"\(.*\)\s*$", "", name))
+    bare = fold(name.partition("(")[0] if name.rstrip().endswith(")") else name)
     for outcome in _OUTCOMES:
         if {words, bare} & set(mapped.stages.get(outcome, ())):
             return Stage(name, outcome)

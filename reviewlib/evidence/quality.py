@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +18,7 @@ import pandas as pd
 from reviewlib.evidence import sources, tables
 from reviewlib.evidence.intake import CONFLICT, DUPLICATE, Excluded, Reconciliation
 from reviewlib.evidence.sources import Tables
+from reviewlib.files import normalized
 from reviewlib.params import Params
 
 Level = Literal["act", "look", "know"]
@@ -324,7 +324,7 @@ _ODDITIES: Final = (
 
 def _folded(name: str) -> str:
     """Reduce a name to what tells two companies apart: letters and digits, whatever the case, accents and spacing."""
-    plain = unicodedata.normalize("NFKC", name).casefold()
+    plain = normalized(name, "NFKC").casefold()
     return re.sub(r"[\W_]+", "", plain) or plain
 
 

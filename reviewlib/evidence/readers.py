@@ -23,8 +23,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reviewlib import files
 from reviewlib.errors import SourceError
+from reviewlib.evidence import spreadsheets
 from reviewlib.params_crm import Format
+from reviewlib.params_rules import LONGEST_NAME
 
 Flags = npt.NDArray[np.bool_]
 
@@ -32,6 +35,7 @@ _CHUNK: Final = 50_000
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _ODD_FIELDS: Final = "another number of fields than the header"
 _ODD_QUOTES: Final = "quotes that do not match"
+_LONG_FIELD: Final = "{most:,} characters and no end of a field: quotes that do not match, or a text longer than is read"
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,9 @@ def read(path: Path, form: Format) -> Sheet:
     if not path.is_file():
         raise _missing(path)
     sheet = reader(path, form)
+    if len(sheet.header) > files.TABLE_COLUMNS:
+        found = f"{len(sheet.header):,}; at most {files.TABLE_COLUMNS:,} are read"
+        raise SourceError("The table has too many columns.", where=path.name, found=found, do="Export the columns you need.")
     if not len(sheet.lines) and not sheet.broken:
         raise SourceError("The file has no rows.", where=path.name, found="a header and nothing below it", do="Export again.")
     return sheet
@@ -122,7 +129,7 @@ def read(path: Path, form: Format) -> Sheet:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Find the known name that is most like this one, whatever the case."""
     folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name.strip().casefold()[:LONGEST_NAME], folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else None
 
 
@@ -169,19 +176,20 @@ def _read_csv(path: Path, form: Format) -> Sheet:
     _, header = next(records, (0, []))
     if not header:
         raise SourceError("The file is empty.", where=path.name, found="no header", do="Export again.")
-    if isinstance(header, str):
-        raise SourceError("The header cannot be read.", where=f"{path.name}, line 1", found=header[:80], do="Export again.")
+    if isinstance(header, Broken):
+        found = header.text[:80]
+        raise SourceError("The header cannot be read.", where=f"{path.name}, line 1", found=found, do="Export again.")
     return _sheet_of_records(path.name, tuple(name.strip() for name in header), records, delimiter)
 
 
 def _sheet_of_records(
-    file: str, header: tuple[str, ...], records: Iterator[tuple[int, list[str] | str]], delimiter: str
+    file: str, header: tuple[str, ...], records: Iterator[tuple[int, list[str] | Broken]], delimiter: str
 ) -> Sheet:
     width, numbers, rows, broken = len(header), list[int](), list[list[str]](), list[Broken]()
     chunks: list[list[pa.Array]] = [[] for _ in header]
     for number, row in records:
-        if isinstance(row, str):
-            broken.append(Broken(number, row, _ODD_QUOTES))
+        if isinstance(row, Broken):
+            broken.append(row)
         elif len(row) != width:
             broken.append(Broken(number, delimiter.join(row), _ODD_FIELDS))
         else:
@@ -201,8 +209,8 @@ def _transpose(rows: list[list[str]], chunks: Sequence[list[pa.Array]]) -> None:
     rows.clear()
 
 
-def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Yield the physical line on which each record starts, and its fields, or its text where quotes do not match.
+def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str] | Broken]]:
+    """Yield the physical line on which each record starts, and its fields, or what is wrong with it.
 
     A stray quote would swallow the lines down to the next quote: only its own line is given up, reading goes on below it.
     """
@@ -216,7 +224,10 @@ def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[s
                     yield start + 1, row
                 start = base + reader.line_num
         except csv.Error:
-            yield start + 1, lines[start].rstrip("\r\n")
+            most = csv.field_size_limit()
+            long = sum(len(lines[place]) for place in range(start, base + reader.line_num)) > most
+            reason = _LONG_FIELD.format(most=most) if long else _ODD_QUOTES
+            yield start + 1, Broken(start + 1, lines[start].rstrip("\r\n"), reason)
             start += 1
 
 
@@ -367,17 +378,18 @@ def _cells(path: Path, name: str | None) -> list[list[Any]]:
         raise SourceError(
             "Reading Excel needs one more package.", where=path.name, do='Run: pip install "reviewlib[excel]", or save as CSV.'
         ) from None
+    spreadsheets.refuse_bomb(path)
     try:
         book = python_calamine.load_workbook(path)
+        names = book.sheet_names
+        if name is not None and name not in names:
+            close = nearest(name, names) or names[0]
+            raise SourceError(
+                f"There is no sheet {name!r}.", where=path.name, found=", ".join(names), do=f"Did you mean {close!r}?"
+            )
+        rows: list[list[Any]] = book.get_sheet_by_name(name or names[0]).to_python(skip_empty_area=False)
     except (python_calamine.CalamineError, OSError) as error:
-        raise SourceError("The file is no Excel file.", where=path.name, found=str(error)[:120], do="Export again.") from None
-    names = book.sheet_names
-    if name is not None and name not in names:
-        close = nearest(name, names) or names[0]
-        raise SourceError(
-            f"There is no sheet {name!r}.", where=path.name, found=", ".join(names), do=f"Did you mean {close!r}?"
-        )
-    rows: list[list[Any]] = book.get_sheet_by_name(name or names[0]).to_python(skip_empty_area=False)
+        raise spreadsheets.no_excel(path.name, error) from None
     return rows
 
 

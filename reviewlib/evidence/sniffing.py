@@ -35,7 +35,7 @@ _DATE: Final = re.compile(
 _MIDNIGHT: Final = re.compile(r",?[T ]+(0?0:00(:00(\.0+)?)?|12:00(:00)? ?AM)", re.IGNORECASE)
 _SIGN: Final = r"[€$£¥₹]|[A-Z]{3}(?=\s)|(?<=\s)[A-Z]{3}|%"
 _NUMBER: Final = re.compile(
-    rf"[-+(]?\s*(?P<before>{_SIGN})?\s*-?(?P<digits>\d(?:[\d.,'’\u00a0\u202f ]*\d)?)\)?\s*(?P<after>{_SIGN})?"
+    rf"[-+(]?\s*+(?:(?P<before>{_SIGN})\s*+)?-?(?P<digits>\d(?:[\d.,'’\u00a0\u202f ]*\d)?)\)?\s*+(?P<after>{_SIGN})?"
 )
 #: A mark before one, two or more than three last digits can only be the decimal mark; before three it may group thousands.
 _DECIMAL: Final = re.compile(r"([.,])(?:\d{1,2}|\d{4,})")
@@ -102,7 +102,8 @@ def look(path: Path) -> Export:
     if not len(sheet.lines):
         raise SourceError("No row fits the header.", where=path.name, found=f"{len(sheet.broken)} rows", do="Export again.")
     # A name that stands twice cannot be mapped.
-    single = ((name, column) for name, column in zip(sheet.header, sheet.columns, strict=True) if sheet.header.count(name) == 1)
+    counts = Counter(sheet.header)
+    single = ((name, column) for name, column in zip(sheet.header, sheet.columns, strict=True) if counts[name] == 1)
     return Export(sheet, form, tuple(_profile(name, column) for name, column in single if name))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Shape = Literal["p", "ul", "ol"]
@@ -25,19 +26,19 @@ def blocks(text: str) -> list[Block]:
     A line that begins with ``-``, ``*`` or ``•`` is an item, one that begins with a number and a point or bracket is an item of
     a numbered list as long as the numbers follow each other.
     """
-    found: list[Block] = []
+    found: list[tuple[Block, list[str]]] = []
     joins = False
     for line in text.split("\n"):
         if not line.strip():
             joins = False
             continue
         block = _block(line)
-        if found and _continues(found[-1], block, joins=joins):
-            found[-1] = Block(found[-1].shape, (*found[-1].lines, *block.lines), found[-1].start)
+        if found and _continues(*found[-1], block, joins=joins):
+            found[-1][1].extend(block.lines)
         else:
-            found.append(block)
+            found.append((block, list(block.lines)))
         joins = True
-    return found
+    return [replace(first, lines=tuple(lines)) for first, lines in found]
 
 
 def short(text: str, most: int = 60) -> str:
@@ -55,10 +56,10 @@ def _block(line: str) -> Block:
     return Block("p", (line.rstrip(),))
 
 
-def _continues(before: Block, block: Block, *, joins: bool) -> bool:
+def _continues(before: Block, lines: Sequence[str], block: Block, *, joins: bool) -> bool:
     """Whether a line goes on with the block before it; list items do so across an empty line too."""
     if before.shape != block.shape:
         return False
     if block.shape == "ol":
-        return block.start == before.start + len(before.lines)
+        return block.start == before.start + len(lines)
     return joins or block.shape == "ul"
