@@ -17,8 +17,8 @@ import pandas as pd
 #: and no longer heeds quotes that stand inside a cell then, so quotes keep nothing together.
 _BEGINS: Final = r"(?<![^;\t\r\n])"
 #: What spreadsheets pass over in front of a formula, and what makes it one; full-width signs count in East Asian settings.
-_FORMULA: Final = r'[\s\x00-\x1f\x7f-\x9f\u200b\ufeff"]*[-=+@＝＋－＠]'
-_TO_GUARD: Final = re.compile(rf"{_BEGINS}(?={_FORMULA}|')")
+_PASSED: Final = r'[\s\x00-\x1f\x7f-\x9f\u200b\ufeff"]'
+_TO_GUARD: Final = re.compile(rf"(?<!{_PASSED}){_PASSED}*+[-=+@＝＋－＠]|{_BEGINS}'")
 _GUARDED: Final = re.compile(rf"{_BEGINS}'")
 
 
@@ -42,4 +42,9 @@ def read(path: Path) -> pd.DataFrame:
 
 def _guarded(text: str) -> str:
     """Put an apostrophe wherever a formula could begin, and before each that stands there, so that it can be told apart."""
-    return _TO_GUARD.sub("'", text)
+    return _TO_GUARD.sub(_with_apostrophes, text)
+
+
+def _with_apostrophes(found: re.Match[str]) -> str:
+    text = found.string
+    return "".join(f"'{text[at]}" if at == 0 or text[at - 1] in ";\t\r\n" else text[at] for at in range(*found.span()))
