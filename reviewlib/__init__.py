@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reviewlib.conversation import records
     from reviewlib.evidence.kpis import KPIS
     from reviewlib.pages import blocks, charts, forms
-    from reviewlib.params import Params
+    from reviewlib.params.model import Params
     from reviewlib.periods import Period
     from reviewlib.review import Review, open_review, open_team_review
 
@@ -44,7 +44,7 @@ __all__ = [
 
 _HOMES = {
     "KPIS": "reviewlib.evidence.kpis",
-    "Params": "reviewlib.params",
+    "Params": "reviewlib.params.model",
     "Period": "reviewlib.periods",
     "Review": "reviewlib.review",
     "blocks": "reviewlib.pages",

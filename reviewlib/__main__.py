@@ -1,5 +1,5 @@
 """``python -m reviewlib``: the command line, where its script is not on the path."""
 
-from reviewlib.cli import main
+from reviewlib.cli.app import main
 
 main()

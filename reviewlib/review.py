@@ -17,15 +17,16 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from reviewlib import params_file
-from reviewlib.conversation import forms_text, records
+from reviewlib.conversation import records
+from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.entries import About, SubjectKind
-from reviewlib.conversation.minutes import Minutes, empty
+from reviewlib.conversation.visibility import Minutes, empty
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.listing import lists
 from reviewlib.evidence.subjects import subjects_of
 from reviewlib.files import slug
-from reviewlib.params import Params
+from reviewlib.params import reading
+from reviewlib.params.model import Params
 from reviewlib.periods import FiscalYear, Period
 
 Audience = Literal["manager", "rep"]
@@ -306,7 +307,7 @@ def open_team_review(params: str | Path, *, team: str, period: str, audience: st
 
 
 def _open(params: str | Path, *, kind: SubjectKind, subject: str, period: str, audience: str) -> Review:
-    book = params_file.load(params_file.find(str(params), Path.cwd()))
+    book = reading.load(reading.find(str(params), Path.cwd()))
     about = About(kind, subject, Period.parse(period, book.fiscal).name)
     path, minutes = _find(book, about, audience)
     data = slicefile.read_slice(path)

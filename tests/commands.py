@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reviewlib.cli import main
+from reviewlib.cli.app import main
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from reviewlib import params_file
 from reviewlib.evidence import sources
-from reviewlib.evidence.dossier import Dossier, compile_dossier
+from reviewlib.evidence.period import Dossier, compile_dossier
 from reviewlib.evidence.slices import Slicer
-from reviewlib.params import Params
+from reviewlib.params import reading
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 #: The command line, PostgreSQL servers, journals on either engine, runs that get warm quickly or are hindered, forms
@@ -65,7 +65,7 @@ def demo_params(tmp_path_factory: pytest.TempPathFactory) -> Params:
     """The demo workbook, in a folder of its own."""
     root = tmp_path_factory.mktemp("demo")
     shutil.copytree(DEMO, root / "params")
-    return params_file.load(root / "params" / "demo.yaml")
+    return reading.load(root / "params" / "demo.yaml")
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,9 @@ from typing import Any
 import faulty_disk
 import nbformat
 
-from reviewlib import cli, freezing, overview, params_file, press, runs, showing  # noqa: F401 - known to all forks
-from reviewlib.conversation import store  # noqa: F401
-from reviewlib.pages import printing, warming  # noqa: F401
+from reviewlib.cli import app, run_progress  # noqa: F401 - known to all forks
+from reviewlib.conversation import journal  # noqa: F401
+from reviewlib.pages import preload, printing  # noqa: F401
 from reviewlib.press import batch, work  # noqa: F401
 from reviewlib.press.kernels import Warmth
 
@@ -73,11 +73,11 @@ def _be_run(order: Order) -> None:
         os.chdir(order["folder"])
         os.environ.update(order["env"])
         tempfile.tempdir = None  # it is remembered
-        warming.WARMTH = Warmth()  # type: ignore[misc]
+        preload.WARMTH = Warmth()  # type: ignore[misc]
         for name, value in order["faults"].items():
             last.append(FAULTS[name](value, out))
         sys.argv = ["reviewlib", *order["arguments"]]
-        cli.main()
+        app.main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

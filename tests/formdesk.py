@@ -14,7 +14,7 @@ from workbooks import workbook
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.pages.forms.desk import Desk
+from reviewlib.pages.forms.context import Desk
 from reviewlib.pages.forms.form import Form
 from reviewlib.pages.forms.spec import Spec
 

@@ -9,16 +9,17 @@ from typing import Any
 
 from workbooks import changed, workbook
 
-from reviewlib import beside, manifest, params_file, publishing, standing
-from reviewlib.conversation import people, records
+from reviewlib.conversation import identity, records
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.evidence import snapshot
-from reviewlib.manifest import Origin
-from reviewlib.origins import Origins
-from reviewlib.params import Params
+from reviewlib.params import reading
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.places import pages_of
-from reviewlib.standing import Standing
+from reviewlib.run import beside, manifest, publishing, status
+from reviewlib.run.manifest import Origin
+from reviewlib.run.origins import Origins
+from reviewlib.run.places import pages_of
+from reviewlib.run.status import Standing
 
 PERIOD = Period.parse("2026-Q3")
 DEALS = [
@@ -45,7 +46,7 @@ class Handmade:
 
     def __init__(self, frozen: Path, folder: Path) -> None:
         shutil.copytree(frozen, folder)
-        self.params: Params = changed(params_file.load(folder / "params" / "book.yaml"))
+        self.params: Params = changed(reading.load(folder / "params" / "book.yaml"))
         self.folder = self.params.reports / PERIOD.name
 
     @property
@@ -53,11 +54,11 @@ class Handmade:
         """How the reviews stand now."""
         frozen = snapshot.current(self.params, PERIOD)
         assert frozen is not None
-        return standing.of(self.params, frozen)
+        return status.of(self.params, frozen)
 
     def write(self, kind: str, /, rep: str = "R1", **fields: Any) -> Entry:
         """Write an entry as the manager."""
-        own = records.open_records(self.params, About("rep", rep, PERIOD.name), person=people.person_of(self.params, "max"))
+        own = records.open_records(self.params, About("rep", rep, PERIOD.name), person=identity.person_of(self.params, "max"))
         return own.write(kind, **fields)
 
     def sign(self, rep: str = "R1") -> None:
@@ -68,7 +69,7 @@ class Handmade:
 
     def run(self) -> None:
         """Do what a run does, but for the notebooks: what is sealed stays, amendments are laid."""
-        standing.lay_minutes(self.params, self.stands)
+        status.lay_minutes(self.params, self.stands)
         stands = self.stands
         origins, before = Origins(self.params, stands), manifest.read(self.folder)
         made: dict[str, manifest.Entry] = {}

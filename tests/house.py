@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
+import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-from test_architecture import FLOORS
 
 ROOT = Path(__file__).parents[1] / "reviewlib"
 Arrow = tuple[str, str]
@@ -145,9 +145,16 @@ def _below(arrows: Collection[Arrow]) -> Mapping[str, set[str]]:
     return below
 
 
+def floors() -> list[list[str]]:
+    """The rooms of each floor, the ground first, from the contract that import-linter checks."""
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    return [re.split(r"\s*\|\s*", layer) for layer in reversed(layers)]
+
+
 def upward(arrows: Collection[Arrow]) -> list[Arrow]:
-    """Arrows to a room on a floor above, as ``test_architecture`` lists the floors; ``__init__`` stands on top."""
-    level = {room: floor for floor, rooms in enumerate((*FLOORS, ("__init__",))) for room in rooms}
+    """Arrows to a room on a floor above, as the contract in ``pyproject.toml`` lists them; ``__init__`` stands on top."""
+    level = {room: floor for floor, rooms in enumerate((*floors(), ["__init__"])) for room in rooms}
     return sorted(arrow for arrow in arrows if level[arrow[1]] > level[arrow[0]])
 
 

@@ -14,10 +14,10 @@ import workbooks
 
 from reviewlib.conversation import database, security
 from reviewlib.conversation.entries import About, Author, Draft
+from reviewlib.conversation.journal import Store, open_store
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.store import Store, open_store
 from reviewlib.evidence.subjects import Subject
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 
 ANNA = Author("anna", "Anna Berg", "manager")
 BEN = Author("ben", "Ben Cole", "manager")

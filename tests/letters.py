@@ -11,11 +11,12 @@ from typing import Any
 
 import records_fixture
 
-from reviewlib.conversation import copies, forms_text
+from reviewlib.conversation import copies
+from reviewlib.conversation.answers import form as forms_text
+from reviewlib.conversation.answers.form import Book
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.forms_text import Book
 from reviewlib.conversation.records import Records
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 KPIS = (("revenue", "Revenue"), ("win_rate", "Win rate"), ("avg_deal", "Average deal size"))

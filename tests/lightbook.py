@@ -10,8 +10,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from workbooks import workbook
 
-from reviewlib.pages import warming
-from reviewlib.params import Params
+from reviewlib.pages import preload
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press.kernels import Warmth
 
@@ -50,7 +50,7 @@ HTML(f"<p>{SUBJECT}, {period}, {audience}: edition EDITION</p>" + "<p>Kept promi
 def light_runs() -> Iterator[None]:
     """Let the runs of a module, whose notebooks have no charts, get warm in little time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warming, "WARMTH", LIGHT)
+        patch.setattr(preload, "WARMTH", LIGHT)
         yield
 
 

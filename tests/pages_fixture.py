@@ -13,8 +13,8 @@ from typing import Any
 import talk
 
 from reviewlib.conversation.entries import About, Entry
-from reviewlib.conversation.minutes import Minutes, Reach, take
-from reviewlib.conversation.process import Audience
+from reviewlib.conversation.states import Audience
+from reviewlib.conversation.visibility import Minutes, Reach, take
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.listing import lists
 from reviewlib.evidence.plain import records

@@ -9,10 +9,10 @@ from typing import Any
 
 from workbooks import workbook
 
-from reviewlib.conversation import people, records
+from reviewlib.conversation import identity, records
 from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.records import Records
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 
 PEOPLE = {
     "roles": {"ana": "analyst", "dan": "manager", "lucia": "manager", "ella": "rep", "finn": "rep"},
@@ -72,7 +72,7 @@ def as_login(
     params: Params, login: str, *, kind: SubjectKind = "rep", subject: str = "R-1", period: str = "2026-Q3"
 ) -> Records:
     """Open a review's records as somebody."""
-    return records.open_records(params, About(kind, subject, period), person=people.person_of(params, login))
+    return records.open_records(params, About(kind, subject, period), person=identity.person_of(params, login))
 
 
 def _managers(reps: Sequence[tuple[str, str, str | None, str | None]], team: str) -> list[str]:

@@ -19,7 +19,7 @@ from reviewlib.evidence.roster import roster
 from reviewlib.evidence.scorecard import scorecard
 from reviewlib.evidence.selection import of_workbook
 from reviewlib.evidence.targets import targets
-from reviewlib.params_crm import DealColumns
+from reviewlib.params.crm import DealColumns
 from reviewlib.periods import Period
 
 PERIOD = Period.parse("2026-Q3")

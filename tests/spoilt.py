@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from test_kinds import LEAST
+from talk import LEAST
 
 from reviewlib.conversation.kinds import KINDS, LONGEST
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from reviewlib.conversation.entries import About, Entry, SubjectKind
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.minutes import Minutes, take
-from reviewlib.conversation.process import Audience
+from reviewlib.conversation.states import Audience
+from reviewlib.conversation.visibility import Minutes, take
 from reviewlib.periods import FiscalYear
 
 

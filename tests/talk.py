@@ -10,12 +10,34 @@ from typing import Any
 
 from reviewlib.conversation.entries import About, Entry, SubjectKind
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.minutes import Minutes, take
-from reviewlib.conversation.process import Audience
+from reviewlib.conversation.states import Audience
+from reviewlib.conversation.visibility import Minutes, take
 from reviewlib.periods import FiscalYear
 
 MANAGER = "Daniel Brandt"
 SNAPSHOT = "7c41e09bd2aa"
+#: The least that makes an entry of each kind.
+LEAST: dict[str, dict[str, Any]] = {
+    "self_review": {"perspective": "A good quarter."},
+    "feedback": {"stance": "strength", "kpi": "win_rate", "text": "You ask early."},
+    "feedback_to_manager": {"text": "Triage moved late."},
+    "reply": {"of": "e1", "text": "Agreed."},
+    "concern": {"text": "Too many inbound requests."},
+    "dispute": {"kpi": "retention_rate", "reason": "One company, two accounts."},
+    "resolution": {"of": "e1", "outcome": "accepted", "text": "Merged."},
+    "action": {"decision": "added", "text": "Two mornings."},
+    "goal": {"statement": "Cover the next target 1.5 times"},
+    "milestone": {"of": "e1", "text": "45 new deals"},
+    "development": {"way": "coaching", "text": "Four sessions"},
+    "update": {"of": "e1", "status": "done"},
+    "recognition": {"title": "Best quarter"},
+    "agreement": {"of": "e1", "agrees": True},
+    "rating": {"value": 4, "label": "Strong", "out_of": 5},
+    "note": {"text": "Ask again in spring."},
+    "release": {"snapshot": "7c41e09b0000"},
+    "signoff": {"side": "rep", "how": "agree", "name": "Amara Okafor", "head": "0" * 64},
+    "amendment": {"text": "The meeting was on the 22nd."},
+}  # fmt: skip
 
 
 @dataclass

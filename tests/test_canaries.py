@@ -12,13 +12,13 @@ import spoilt
 from nbformat.v4 import new_code_cell
 from workbooks import workbook
 
-from reviewlib import conduct, freezing, runs, standing
 from reviewlib.conversation.entries import About, Author, Draft, Entry
+from reviewlib.conversation.journal import Store, open_store
 from reviewlib.conversation.kinds import KINDS, Payload
-from reviewlib.conversation.store import Store, open_store
-from reviewlib.handout import hand_out
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
+from reviewlib.run import freezing, releasing, runs, status
+from reviewlib.run.handout import hand_out
 
 ROOT = Path(__file__).parents[1]
 PERIOD = Period.parse("2026-Q3")
@@ -197,8 +197,8 @@ def parcel(book: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made.folder
 
 
-def _standing(book: Params) -> standing.Standing:
-    return standing.of(book, conduct.frozen_period(book, PERIOD))
+def _standing(book: Params) -> status.Standing:
+    return status.of(book, releasing.frozen_period(book, PERIOD))
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ def test_the_addresses_of_reps_stand_in_one_file(book: Params, parcel: Path) -> 
 
 def test_the_calendar_and_the_status_hold_no_words(book: Params, tmp_path: Path) -> None:
     """Who has what to do by when is no word of the conversation, no account and no path."""
-    found = conduct.status(book, _standing(book))
-    conduct.write_calendar(book, found, tmp_path / "reviews.ics")
+    found = releasing.status(book, _standing(book))
+    releasing.write_calendar(book, found, tmp_path / "reviews.ics")
     # Long lines of a calendar go on after a line end and a blank.
     calendar = (tmp_path / "reviews.ics").read_bytes().decode("utf-8").replace("\r\n ", "")
     assert "Ada Unmistakable" in calendar
@@ -273,7 +273,7 @@ def _rep_data(book: Params, rep: str) -> list[Path]:
     from reviewlib.conversation.records import rep_minutes_path
     from reviewlib.evidence.slicefile import slice_name
 
-    subject = next(one for one in conduct.frozen_period(book, PERIOD).subjects if one.id == rep)
+    subject = next(one for one in releasing.frozen_period(book, PERIOD).subjects if one.id == rep)
     slices = (book.reports / "snapshots").rglob(slice_name("rep", rep, "rep"))
     return [rep_minutes_path(book, subject, PERIOD), *slices]
 

@@ -14,18 +14,20 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from reviewlib import freezing, params_file, starter
-from reviewlib.cli import app, main
-from reviewlib.conversation.goalfile import Known, read_goals
-from reviewlib.evidence import kpis, sample, sources
-from reviewlib.evidence.dossier import compile_dossier
+from reviewlib.cli.app import app, main
+from reviewlib.conversation.goals.goalfile import Known, read_goals
+from reviewlib.evidence import kpis, sources
 from reviewlib.evidence.kpis import KPIS, MAIN
+from reviewlib.evidence.period import compile_dossier
 from reviewlib.evidence.slices import Slicer
 from reviewlib.pages import blocks as sections
-from reviewlib.params import Params
-from reviewlib.params_rules import BUILT_IN_KPIS
+from reviewlib.params import reading
+from reviewlib.params.model import Params
+from reviewlib.params.rules import BUILT_IN_KPIS
 from reviewlib.periods import Period
 from reviewlib.review import from_slice
+from reviewlib.run import freezing
+from reviewlib.workbook import company, starter
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,7 +42,7 @@ def blocks(language: str) -> list[str]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo workbook with frozen evidence, outside the checkout."""
     folder = tmp_path_factory.mktemp("demo")
-    params = params_file.load(starter.make_demo(folder))
+    params = reading.load(starter.make_demo(folder))
     freezing.freeze(params, [Period.parse("2026-Q3")])
     return folder
 
@@ -67,7 +69,7 @@ def test_params_rules_know_the_kpis() -> None:
 
 def test_every_params_key_is_in_the_reference() -> None:
     """The reference of params names each key of every section."""
-    schema = params_file.schema()
+    schema = reading.schema()
     keys = {key for part in [schema, *schema["$defs"].values()] for key in part.get("properties", {})}
     assert [key for key in sorted(keys) if key not in REFERENCE] == []
 
@@ -124,7 +126,7 @@ def test_papermill_alone_runs_the_notebook(demo: Path) -> None:
 
 def test_the_way_from_an_export_to_a_review_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands of "From your CRM export to your first review" work one after the other on an export."""
-    small = sample.write_company(tmp_path / "company", reps=2, deals=120, name="small")
+    small = company.write_company(tmp_path / "company", reps=2, deals=120, name="small")
     (tmp_path / "opportunities.csv").write_bytes((small.parent / "small" / "deals.csv").read_bytes())
     monkeypatch.chdir(tmp_path)
     lines = [line for block in blocks("bash") for line in block.splitlines() if "acme" in line]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from reviewlib import files, params_file
-from reviewlib.conversation import mails, responses
-from reviewlib.conversation.goalrows import rows_of
+from reviewlib import files
+from reviewlib.conversation.answers import mails, responses
+from reviewlib.conversation.goals.goalrows import rows_of
 from reviewlib.errors import ParamsError, ResponseError, ReviewError, SourceError
 from reviewlib.evidence import readers
-from reviewlib.params_crm import Format
+from reviewlib.params import reading
+from reviewlib.params.crm import Format
 
 MAIL = b"MIME-Version: 1.0\r\n"
 
@@ -86,7 +88,7 @@ def test_a_long_answer_is_refused(monkeypatch: pytest.MonkeyPatch, limit: str, c
     ("name", "limit", "read", "kind"),
     [
         ("answer.md", "ANSWER_BYTES", mails.open_letter, ResponseError),
-        ("book.yaml", "PARAMS_BYTES", params_file.load, ParamsError),
+        ("book.yaml", "PARAMS_BYTES", reading.load, ParamsError),
         ("goals.csv", "GOALS_BYTES", rows_of, SourceError),
         ("goals.yaml", "GOALS_BYTES", rows_of, SourceError),
     ],
@@ -107,6 +109,26 @@ def test_a_large_file_is_refused_and_stays(
     assert name in said
     assert "more than 1,000 bytes" in said
     assert path.stat().st_size == 1_001
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "hex", "none"])
+def test_a_charset_that_no_mail_is_in_is_refused(charset: str) -> None:
+    """Those of domains take the square of a text's length; others are none of texts."""
+    mail = MAIL + f"Content-Type: text/plain; charset={charset}\r\n\r\nwords".encode()
+    assert f"it is not the {charset}" in refused(lambda: mails.letter_of(mail, name="answer.eml"))
+
+
+def test_what_is_longer_than_guides_is_not_looked_at_line_by_line() -> None:
+    """Whether a guide ends is asked below each line of it; a long text on the mark's line is read once, not sixty times."""
+
+    def spent(lines: int) -> float:
+        mark = f"[[Review t 2026-Q3 rep-{'a' * 24}]]\n[[Perspective 123456]] :: {'word ' * 20_000}\n"
+        letter = mails.letter_of((mark + "x\n" * lines + "[[End]]\n").encode())
+        began = time.process_time()
+        responses.parse(letter)
+        return time.process_time() - began
+
+    assert min(spent(59) for _ in range(3)) < 4 * min(spent(1) for _ in range(3))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +176,7 @@ ALIASES = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 def test_yaml_that_grows_when_it_is_read_is_refused(tmp_path: Path, text: str, line: str, found: str) -> None:
     """Aliases of aliases and brackets in brackets are refused by line, in params and in goals, before values are made."""
-    for name, read, kind in (("book.yaml", params_file.load, ParamsError), ("goals.yaml", rows_of, SourceError)):
+    for name, read, kind in (("book.yaml", reading.load, ParamsError), ("goals.yaml", rows_of, SourceError)):
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
         said = refused(lambda path=path, read=read: read(path), kind)  # type: ignore[misc]
@@ -166,7 +188,7 @@ def test_yaml_that_grows_when_it_is_read_is_refused(tmp_path: Path, text: str, l
 def test_aliases_that_people_write_are_read() -> None:
     """An anchor that many keys name is no mischief."""
     text = "a: &a [1, 2, 3]\n" + "".join(f"b{at}: *a\n" for at in range(1_000)) + "deep: " + "[" * 40 + "]" * 40
-    assert params_file.compose(text, "book.yaml", ParamsError) is not None
+    assert reading.compose(text, "book.yaml", ParamsError) is not None
 
 
 def book(path: Path, *cells: str) -> Path:

@@ -23,12 +23,12 @@ from commands import Run, Said
 from postgres import Server, launch
 
 import reviewlib as rl
-from reviewlib import params_file
-from reviewlib.conversation import chain, people, records
+from reviewlib.conversation import chain, identity, records
 from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation.journal import open_store
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.store import open_store
 from reviewlib.pages.exporter import ReviewExporter
+from reviewlib.params import reading
 
 RELEASED = Path(__file__).parent / "released" / "0.1.0"
 #: What an analyst wrote, and what ``init`` proposed from another export.
@@ -65,13 +65,13 @@ class Book:
 
     def write(self, login: str, rep: str, period: str, kind: str, *, params: str = PARAMS, **fields: Any) -> Entry:
         """Write an entry as somebody."""
-        book = params_file.load(self.folder / params)
-        person = people.person_of(book, login)
+        book = reading.load(self.folder / params)
+        person = identity.person_of(book, login)
         return records.open_records(book, About("rep", rep, period), person=person).write(kind, **fields)
 
     def entries(self, params: str = PARAMS) -> list[Entry]:
         """Everything in the journal, as this version reads it."""
-        store = open_store(params_file.load(self.folder / params))
+        store = open_store(reading.load(self.folder / params))
         assert store is not None
         with store:
             return store.entries()
@@ -146,7 +146,7 @@ def figures(book: Book, snapshot: str) -> pd.DataFrame:
 
 def test_params_are_read(untouched: Path) -> None:
     """What an analyst wrote and what ``init`` proposed is read, and nothing in it is unknown."""
-    written, proposed = (params_file.load(untouched / path) for path in (PARAMS, PROPOSED))
+    written, proposed = (reading.load(untouched / path) for path in (PARAMS, PROPOSED))
     assert (written.name, written.people.roles["ute"], written.theme.accent) == ("alpen", "analyst", "#7a1f3d")
     assert (proposed.name, proposed.currency, proposed.crm.deals.stages.lost) == ("crm", "USD", ("Closed Lost",))
 

@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 from workbooks import workbook
 
-from reviewlib import freezing
 from reviewlib.errors import PeriodError, ReviewError, SnapshotError, SubjectError
 from reviewlib.evidence import snapshot, sources
-from reviewlib.evidence.dossier import compile_dossier
+from reviewlib.evidence.period import compile_dossier
 from reviewlib.evidence.slicefile import find_slice, read_slice
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.review import from_slice, open_review, open_team_review
+from reviewlib.run import freezing
 
 PERIOD = Period.parse("2026-Q3")
 Slices = Mapping[tuple[str, str, str], dict[str, Any]]

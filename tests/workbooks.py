@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reviewlib.params import Params
-from reviewlib.params_crm import DealColumns, MeasureColumns, ProductColumns, RepColumns, TargetColumns
+from reviewlib.params.crm import DealColumns, MeasureColumns, ProductColumns, RepColumns, TargetColumns
+from reviewlib.params.model import Params
 
 Row = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from reviewlib.conversation.cadence import Row, Step, StepName
-from reviewlib.params import Params
+from reviewlib.conversation.schedule import Row, Step, StepName
+from reviewlib.params.model import Params
 
 if TYPE_CHECKING:
     from icalendar import Alarm, Event

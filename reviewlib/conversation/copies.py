@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewlib import files
-from reviewlib.conversation import minutes as minutes_of
 from reviewlib.conversation import remembered
+from reviewlib.conversation import visibility as minutes_of
 from reviewlib.conversation.entries import About, Entry, SubjectKind, current
 from reviewlib.conversation.kinds import Release
-from reviewlib.conversation.minutes import Minutes, Reach
-from reviewlib.conversation.process import Audience, state_of
+from reviewlib.conversation.states import Audience, state_of
+from reviewlib.conversation.visibility import Minutes, Reach
 from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject, addresses_of, subjects_of
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 if TYPE_CHECKING:
-    from reviewlib.conversation.store import Store
+    from reviewlib.conversation.journal import Store
 
 
 def rep_minutes_path(params: Params, subject: Subject, period: Period) -> Path:
@@ -194,7 +194,7 @@ def journal(params: Params) -> AbstractContextManager[Store | None]:
     Raises:
         JournalError: It cannot be opened, or is missing although the manifests remember it.
     """
-    from reviewlib.conversation.store import open_store
+    from reviewlib.conversation.journal import open_store
 
     opened = open_store(params)
     if opened is None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from reviewlib.errors import JournalError
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 
 #: Seconds that a writer waits for another one, and for a server to answer.
 PATIENCE: Final = 10

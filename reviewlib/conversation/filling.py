@@ -9,12 +9,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from reviewlib.conversation import copies, wording
+from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import KINDS, Kind, Payload
-from reviewlib.conversation.people import Person
 from reviewlib.conversation.scene import Scene, side_of
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence import slicefile
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 #: Fields that are filled in where nobody gives them.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reviewlib.conversation import copies, remembered
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.errors import JournalError
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 
 
 def refuse_shortened(params: Params, about: About, entries: Sequence[Entry]) -> None:

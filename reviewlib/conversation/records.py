@@ -15,21 +15,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from reviewlib import params_file
-from reviewlib.conversation import copies, filling, guard, people, repeated, rights, wording
+from reviewlib.conversation import copies, filling, guard, identity, repeated, rights, wording
 from reviewlib.conversation.copies import read_minutes as read_minutes
 from reviewlib.conversation.copies import rep_minutes_path as rep_minutes_path
 from reviewlib.conversation.copies import write_rep_minutes as write_rep_minutes
 from reviewlib.conversation.entries import About, Author, Draft, Entry, Head
 from reviewlib.conversation.entries import history as versions_of
 from reviewlib.conversation.filling import Filler
+from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
-from reviewlib.conversation.minutes import Minutes, worded
-from reviewlib.conversation.people import Person
 from reviewlib.conversation.scene import Attempt, Scene, audience_of, provisional
+from reviewlib.conversation.visibility import Minutes, worded
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
-from reviewlib.params import Params
+from reviewlib.params import reading
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 
@@ -232,7 +232,7 @@ def open_records(params: Params, about: About, *, person: Person | None = None) 
     with copies.journal(params) as store:
         everyone = copies.reviewed_in(params, period, store)
     subject = copies.subject_in(params, about, everyone)
-    writer = people.known_as(person or people.at_keyboard(params), subject)
+    writer = identity.known_as(person or identity.at_keyboard(params), subject)
     return Records(replace(about, period=period.name), writer, subject, params, everyone)
 
 
@@ -246,7 +246,7 @@ def write_together(groups: Sequence[tuple[Records, Sequence[New]]]) -> list[Entr
 
     Where somebody else writes to one of them after the rules were asked, they are asked again about the review as it is then.
     """
-    from reviewlib.conversation.store import PAUSE, TRIES, MovedError
+    from reviewlib.conversation.journal import PAUSE, TRIES, MovedError
 
     read: dict[About, str] = {}
     for turn in range(TRIES):
@@ -278,7 +278,7 @@ def _asked(
 def _stored(
     groups: Sequence[tuple[Records, Sequence[New]]], drafts: Sequence[Draft], ends: Mapping[About, Head | None]
 ) -> list[Entry]:
-    from reviewlib.conversation.store import open_store
+    from reviewlib.conversation.journal import open_store
 
     store = open_store(groups[0][0].params, create=True)
     assert store is not None
@@ -319,7 +319,7 @@ def write(review: Reviewed, kind: str, /, **fields: Any) -> Entry:
 def current(review: Reviewed, *kinds: str) -> list[Entry]:
     """List the current entries of a review as the journal has them now, of these kinds or of all."""
     if review.audience != "manager":
-        found = read_minutes(params_file.load(review.params_path), review.about, "rep")
+        found = read_minutes(reading.load(review.params_path), review.about, "rep")
     else:
         found = _opened(review).minutes()
     return found.of_kind(*(kinds or KINDS))
@@ -333,7 +333,7 @@ def history(review: Reviewed, entry_id: str) -> list[Entry]:
 
 
 def _opened(review: Reviewed) -> Records:
-    return open_records(params_file.load(review.params_path), review.about)
+    return open_records(reading.load(review.params_path), review.about)
 
 
 def _kind(name: str) -> Kind:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from reviewlib.conversation.entries import Entry, history
+from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES, Action, Side, Signoff, Update
-from reviewlib.conversation.people import Person
-from reviewlib.conversation.process import State
 from reviewlib.conversation.scene import Attempt, Refusal, Scene, audience_of, side_of
+from reviewlib.conversation.states import State
 
 #: What may be added after the first signature.
 ADDED: Final = frozenset(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reviewlib.conversation.entries import About, Head
 from reviewlib.errors import JournalError
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 
 
 def heads(folder: Path) -> dict[About, Head]:

@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from reviewlib.conversation import people, references
+from reviewlib.conversation import identity, references
+from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.people import Person
-from reviewlib.conversation.process import StateName
 from reviewlib.conversation.scene import Attempt, Refusal, Scene, side_of
+from reviewlib.conversation.states import StateName
 from reviewlib.errors import NotAllowedError
 from reviewlib.evidence.subjects import Subject
 
@@ -62,7 +62,7 @@ def check_read(person: Person, subject: Subject, *, where: str) -> None:
         raise NotAllowedError(
             "The manager’s copy is not for the rep.", where=where, do="Read the rep’s page, or ask the manager."
         )
-    if person.role == "manager" and not people.leads(person, subject):
+    if person.role == "manager" and not identity.leads(person, subject):
         raise NotAllowedError(
             f"{person.name} is not the manager of {subject.name}.",
             where=where,
@@ -81,7 +81,7 @@ def _has_a_role(person: Person, scene: Scene, attempt: Attempt) -> Refusal | Non
         return None
     return Refusal(
         f"{person.login} has no role in {scene.params_name}, so nothing can be written.",
-        f"Add to {scene.params_name}:\n{people.lines_for(person.login)}",
+        f"Add to {scene.params_name}:\n{identity.lines_for(person.login)}",
     )
 
 
@@ -90,7 +90,7 @@ def _is_theirs(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None
     subject = scene.subject
     if person.role == "rep" and (subject.kind, subject.id) != ("rep", person.rep_id):
         return Refusal("A rep writes in their own review only.", "Open your own review.")
-    if person.role == "manager" and not people.leads(person, subject):
+    if person.role == "manager" and not identity.leads(person, subject):
         return Refusal(
             f"{person.name} is not the manager of {subject.name}.",
             f"Ask {subject.manager or 'an analyst'}; if the reps table is wrong, correct it there and run reviewlib freeze.",

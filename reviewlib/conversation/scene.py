@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reviewlib.conversation.entries import About, Draft, Entry, origins
+from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import Kind, Payload, Side, Visibility
-from reviewlib.conversation.people import Person
-from reviewlib.conversation.process import Audience, State, state_of, visible
+from reviewlib.conversation.states import Audience, State, state_of, visible
 from reviewlib.errors import JournalError, NotAllowedError, ReviewError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.periods import FiscalYear, Period

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from reviewlib.conversation import database, table
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 
 Scope = Literal["all", "team", "subject"]
 

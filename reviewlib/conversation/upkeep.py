@@ -23,11 +23,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from reviewlib import files
-from reviewlib.conversation import chain, database, remembered, security, store, table
+from reviewlib.conversation import chain, database, journal, remembered, security, table
 from reviewlib.conversation.entries import About, Entry, Head
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 
 Step = Callable[[sa.Connection], None]
 _SQLITE: Final = b"SQLite format 3\0"
@@ -52,7 +52,7 @@ def prepare(params: Params, subjects: Sequence[Subject]) -> list[str]:
         return security.initialise(params, subjects)
     if place.file.exists():
         _make_tables(place)
-    opened = store.open_store(params, create=True)
+    opened = journal.open_store(params, create=True)
     if opened is not None:
         opened.close()
     return []
@@ -86,7 +86,7 @@ def backup(params: Params, to: Path | None = None) -> Path:
         else:
             files.write(part, _dump(place))
         _check_copy(part, place)
-        if not store.move_in(part, file):
+        if not journal.move_in(part, file):
             raise FileExistsError(errno.EEXIST, "there is a file of this name already")
     except OSError as error:
         raise JournalError(
@@ -172,7 +172,7 @@ def restore(params: Params, backup_file: Path) -> int:
     place = database.place_of(params)
     if place.file is not None and place.file.exists() and not _has_tables(place):
         _make_tables(place)
-    opened = store.open_store(params, create=True)
+    opened = journal.open_store(params, create=True)
     assert opened is not None
     with opened, database.writing(opened.engine, opened.place) as connection:
         if there := connection.execute(sa.select(sa.func.count()).select_from(table.entries)).scalar():
@@ -272,7 +272,7 @@ def migrate(params: Params, *, steps: Mapping[int, Step] = STEPS) -> Path | None
         if version is None or version == table.VERSION:
             return None
         if version > table.VERSION:
-            raise store.other_version(version, place)
+            raise journal.other_version(version, place)
         kept = backup(params)
         try:
             with database.writing(engine, place) as connection:

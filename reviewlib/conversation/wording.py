@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
-from reviewlib.conversation import senders
+from reviewlib.conversation.answers import senders
 from reviewlib.conversation.kinds import Kind, Payload, Rating, Visibility
 from reviewlib.errors import JournalError
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.intervals import FEWEST
-from reviewlib.params import Recognition
+from reviewlib.params.model import Recognition
 
 if TYPE_CHECKING:
     from reviewlib.evidence.insights import Card

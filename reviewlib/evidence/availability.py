@@ -16,7 +16,7 @@ from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.roster import ALL, Roster
 from reviewlib.evidence.selection import missing
 from reviewlib.evidence.targets import NONE, Target, Targets
-from reviewlib.params import KpiParams, Params
+from reviewlib.params.model import KpiParams, Params
 from reviewlib.periods import Period
 
 KEY: Final = ["scope", "scope_id", "period"]

@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reviewlib.evidence import spreadsheet
-from reviewlib.evidence.dossier import Dossier
+from reviewlib.evidence import safe_csv
+from reviewlib.evidence.period import Dossier
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slice_text
 from reviewlib.evidence.slices import Slicer, identity
@@ -127,7 +127,7 @@ def _write_tables(dossier: Dossier, folder: Path, modes: Modes) -> None:
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink)
         write(folder / f"{name}.parquet", sink.getvalue().to_pybytes(), modes=modes)
-    write(folder / "quarantine.csv", spreadsheet.csv_text(read.quarantine), modes=modes)
+    write(folder / "quarantine.csv", safe_csv.csv_text(read.quarantine), modes=modes)
 
 
 def _number(value: Any) -> float | None:

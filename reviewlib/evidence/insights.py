@@ -15,7 +15,7 @@ import pandas as pd
 from reviewlib.evidence.achievements import Achievement, achievements
 from reviewlib.evidence.comparison import same
 from reviewlib.evidence.figures import Kpi
-from reviewlib.params import Params, Play
+from reviewlib.params.model import Params, Play
 from reviewlib.periods import Period
 
 Row = Mapping[Hashable, Any]

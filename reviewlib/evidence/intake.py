@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reviewlib.errors import SourceError
-from reviewlib.evidence import casts, readers, tables
+from reviewlib.evidence import casting, readers, tables
 from reviewlib.evidence.comparison import at_most
-from reviewlib.params import Params
-from reviewlib.params_crm import Limits, Source
+from reviewlib.params.crm import Limits, Source
+from reviewlib.params.model import Params
 
 Flags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]
@@ -101,7 +101,7 @@ class Intake:
     source: Source
     own: Mapping[str, str]
     texts: Mapping[str, pa.Array]
-    casts: Mapping[str, casts.Cast]
+    casts: Mapping[str, casting.Cast]
     excluded: Texts
 
     @property
@@ -190,13 +190,13 @@ def take(params: Params, source: Source, table: tables.Table, *, columns: Mappin
     sheet = readers.read(params.file(source), source.format)
     form = source.format
     zone = ZoneInfo(params.timezone) if params.timezone else None
-    style = casts.Style(decimal=form.decimal, dates=form.dates, zone=zone, currency=params.currency)
-    texts, values = dict[str, pa.Array](), dict[str, casts.Cast]()
+    style = casting.Style(decimal=form.decimal, dates=form.dates, zone=zone, currency=params.currency)
+    texts, values = dict[str, pa.Array](), dict[str, casting.Cast]()
     for name, own in columns.items():
         place = sheet.place(own, key=f"crm.{table.name}.columns.{name}")
         kind = table.column(name).type
         texts[name] = _aliased(sheet.columns[place], params.crm.aliases.get(name, {}) if kind == "text" else {})
-        values[name] = casts.column(texts[name], kind, style=style, typed=sheet.typed[place])
+        values[name] = casting.column(texts[name], kind, style=style, typed=sheet.typed[place])
     return Intake(table, sheet, source, dict(columns), texts, values, _excluded(sheet, source, table))
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from reviewlib.errors import SourceError
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import Post, Roster
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 Combine = Literal["sum", "mean", "last"]

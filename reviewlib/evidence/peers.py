@@ -11,7 +11,7 @@ import pandas as pd
 
 from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.roster import ALL, Roster
-from reviewlib.params import Peers
+from reviewlib.params.model import Peers
 
 
 def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataFrame:

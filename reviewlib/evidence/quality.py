@@ -19,7 +19,7 @@ from reviewlib.evidence import sources, tables
 from reviewlib.evidence.intake import CONFLICT, DUPLICATE, Excluded, Reconciliation
 from reviewlib.evidence.sources import Tables
 from reviewlib.files import normalized
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 
 Level = Literal["act", "look", "know"]
 

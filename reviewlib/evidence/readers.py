@@ -25,9 +25,9 @@ import pyarrow.compute as pc
 
 from reviewlib import files
 from reviewlib.errors import SourceError
-from reviewlib.evidence import spreadsheets
-from reviewlib.params_crm import Format
-from reviewlib.params_rules import LONGEST_NAME
+from reviewlib.evidence import sheet_size
+from reviewlib.params.crm import Format
+from reviewlib.params.rules import LONGEST_NAME
 
 Flags = npt.NDArray[np.bool_]
 
@@ -313,6 +313,18 @@ def _read_duckdb(path: Path, form: Format) -> Sheet:
         return _sheet_of_table(path.name, connection.table(f"{_quoted(schema)}.{_quoted(name)}").to_arrow_table())
 
 
+def duckdb_tables(path: Path) -> list[str]:
+    """Name the tables of a DuckDB file; none where it is no such file."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            rows = connection.execute("SELECT table_name FROM information_schema.tables ORDER BY ALL").fetchall()
+    except duckdb.Error:
+        return []
+    return [str(name) for (name,) in rows]
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -378,7 +390,7 @@ def _cells(path: Path, name: str | None) -> list[list[Any]]:
         raise SourceError(
             "Reading Excel needs one more package.", where=path.name, do='Run: pip install "reviewlib[excel]", or save as CSV.'
         ) from None
-    spreadsheets.refuse_bomb(path)
+    sheet_size.refuse_bomb(path)
     try:
         book = python_calamine.load_workbook(path)
         names = book.sheet_names
@@ -389,7 +401,7 @@ def _cells(path: Path, name: str | None) -> list[list[Any]]:
             )
         rows: list[list[Any]] = book.get_sheet_by_name(name or names[0]).to_python(skip_empty_area=False)
     except (python_calamine.CalamineError, OSError) as error:
-        raise spreadsheets.no_excel(path.name, error) from None
+        raise sheet_size.no_excel(path.name, error) from None
     return rows
 
 

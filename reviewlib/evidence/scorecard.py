@@ -18,7 +18,7 @@ from reviewlib.evidence.peers import with_peers
 from reviewlib.evidence.roster import ALL
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import Reading, attainment, judge
-from reviewlib.params import KpiParams
+from reviewlib.params.model import KpiParams
 from reviewlib.periods import Period
 
 Row = Mapping[Hashable, Any]

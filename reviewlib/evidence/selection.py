@@ -10,7 +10,7 @@ from typing import Final, Literal
 from reviewlib.errors import ParamsError
 from reviewlib.evidence import kpis
 from reviewlib.evidence.figures import Kpi
-from reviewlib.params import KpiParams, Params
+from reviewlib.params.model import KpiParams, Params
 
 #: How the targets of a measure add up over periods, by how its values are combined.
 _TARGETS_OF_MEASURES: Final[Mapping[str, Literal["sum", "stock", "level"]]] = MappingProxyType(

@@ -16,7 +16,7 @@ from typing import Any, Final, TextIO
 
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence.disclosure import of_older
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 AUDIENCES: Final = ("manager", "rep")

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
-from reviewlib.evidence.dossier import Dossier
 from reviewlib.evidence.facts import FLAGS
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.insights import Card, Insights, insights
@@ -19,6 +18,7 @@ from reviewlib.evidence.insights import plain as achieved
 from reviewlib.evidence.kpis import CORE
 from reviewlib.evidence.listing import ACCOUNT_COLUMNS, Row, lists
 from reviewlib.evidence.peers import two_digits
+from reviewlib.evidence.period import Dossier
 from reviewlib.evidence.plain import Rows, plain, records, rows_by, table
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.selection import missing

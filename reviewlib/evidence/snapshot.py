@@ -21,7 +21,7 @@ from reviewlib.evidence.slicefile import current_folder
 from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.subjects import Subject, subjects_of
 from reviewlib.files import PRIVATE, Modes, write
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 from reviewlib.periods import Period, last_complete
 
 #: Sections of params that no figure depends on.
@@ -99,7 +99,7 @@ def freeze(
         _check_subjects(found.subjects, period, reps=reps, teams=teams)
         return found
     from reviewlib.evidence import freezer  # brings Ibis and DuckDB, which most runs do without
-    from reviewlib.evidence.dossier import compile_dossier
+    from reviewlib.evidence.period import compile_dossier
 
     dossier = compile_dossier(params, read(), period)
     subjects = freezer.subjects_in(dossier)

@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import intake, readers, tables
 from reviewlib.evidence.intake import CONFLICT, Check, Excluded, Flags, Intake, Reconciliation, Settled
-from reviewlib.params import Params
-from reviewlib.params_crm import Section, Source
+from reviewlib.params.crm import Section, Source
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 #: The owner of deals that name none: they count in totals, under "unassigned".

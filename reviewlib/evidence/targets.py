@@ -17,7 +17,7 @@ import pandas as pd
 from reviewlib.errors import TargetError
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import ALL, Post, Roster
-from reviewlib.params import Params
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 Key = tuple[str, str, str]

@@ -9,7 +9,7 @@ from typing import Final
 from reviewlib.evidence.comparison import above, at_least, below
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.intervals import FEWEST, Z80, median_bound, wilson
-from reviewlib.params import Bands, Verdict
+from reviewlib.params.model import Bands, Verdict
 
 #: Bands by points, for figures that may be negative.
 POINTS: Final = Bands(strength=0.05, on_track=-0.05, watch=-0.15)

@@ -11,17 +11,7 @@ from reviewlib.pages import heading, labels, plan_views, provenance, sentences, 
 from reviewlib.pages.components import things
 from reviewlib.pages.rendering import Display, lab_style, render
 from reviewlib.pages.section import section
-from reviewlib.pages.talk import (
-    agreed,
-    development,
-    feedback,
-    goals,
-    own_view,
-    recognition,
-    reviews,
-    signoff,
-    team_goals,
-)
+from reviewlib.pages.written import agreed, development, feedback, goals, own_view, recognition, reviews, signoff, team_goals
 from reviewlib.review import Finding, Review
 
 __all__ = [

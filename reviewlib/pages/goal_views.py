@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reviewlib.conversation import lookback
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.goals import Backing, Letter, Plan, Setting, smart
+from reviewlib.conversation.goals import followup
+from reviewlib.conversation.goals.followup import Agreed
+from reviewlib.conversation.goals.kpi import Track
+from reviewlib.conversation.goals.progress import STATUSES, Progress, Status, Step, progress
+from reviewlib.conversation.goals.smart import Backing, Letter, Plan, Setting, smart
 from reviewlib.conversation.kinds import Agreement, Development, Goal, Milestone
-from reviewlib.conversation.lookback import Agreed
-from reviewlib.conversation.minutes import Minutes
-from reviewlib.conversation.progress import STATUSES, Progress, Status, Step, progress
-from reviewlib.conversation.track import Track
-from reviewlib.pages import labels, sentences, talk_views
-from reviewlib.pages.talk_views import By
-from reviewlib.pages.tracks import tracks
+from reviewlib.conversation.visibility import Minutes
+from reviewlib.pages import entry_views, labels, sentences
+from reviewlib.pages.entry_views import By
+from reviewlib.pages.goal_kpis import tracks
 from reviewlib.periods import Period
 from reviewlib.review import Review
 
@@ -73,7 +73,7 @@ def agreed(review: Review) -> list[Agreed]:
 def carried(minutes: Minutes, review: Review, known: Mapping[str, Track]) -> list[Agreed]:
     """List the agreements of earlier reviews by the minutes of the review's subject or of one of a team's reps."""
     book = review.workbook
-    return lookback.carried(minutes, period=review.period, as_of=book.as_of, tracks=known, clock=book.local)
+    return followup.carried(minutes, period=review.period, as_of=book.as_of, tracks=known, clock=book.local)
 
 
 def goals(review: Review) -> list[Card]:
@@ -107,14 +107,14 @@ def _card(review: Review, entry: Entry, reached: Progress, known: Mapping[str, T
         width=None if goal.kpi is None else 100 * (share or 0.0),
         pace=None if reached.pace is None else 100 * reached.pace,
         told=_told(reached, share),
-        lines=(*reached.words, *((f"Who: {talk_views.side(review, goal.owner)}.",) if goal.owner == "manager" else ())),
+        lines=(*reached.words, *((f"Who: {entry_views.side(review, goal.owner)}.",) if goal.owner == "manager" else ())),
         steps=tuple(_step(review, step) for step in reached.steps),
         letters=() if review.data.get("withheld") else _letters(review, entry, goal, track),
         agreement=agreement,
         comment=comment,
-        by=talk_views.by(review, entry),
+        by=entry_views.by(review, entry),
         since="" if entry.about == review.about else entry.about.period,
-        history=tuple(talk_views.updates(review, entry)),
+        history=tuple(entry_views.updates(review, entry)),
     )
 
 
@@ -131,10 +131,10 @@ def _step(review: Review, step: Step) -> tuple[str, str, str, str, str]:
     """A milestone's ISO date, its short date, its words, what became of it, and the last note on that."""
     word = _STEP_WORDS[step.status]
     if step.on is not None and step.status in ("done", "done_late"):
-        word = f"{word} on {talk_views.day(review, step.on)}"
-    owner = f" ({talk_views.side(review, step.owner)})" if step.owner == "manager" else ""
+        word = f"{word} on {entry_views.day(review, step.on)}"
+    owner = f" ({entry_views.side(review, step.owner)})" if step.owner == "manager" else ""
     short = " ".join(labels.short_day(step.due).split()[:2]) if step.due else "no date"
-    notes = [text for _, text in talk_views.updates(review, step.entry)]
+    notes = [text for _, text in entry_views.updates(review, step.entry)]
     return (step.due.isoformat() if step.due else "", short, f"{step.text}{owner}", word, notes[-1] if notes else "")
 
 
@@ -153,7 +153,7 @@ def _letters(review: Review, entry: Entry, goal: Goal, track: Track | None) -> t
 
 def backing(review: Review) -> Backing:
     """What a goal of this review may be linked to: what was found, the objectives, the aspirations."""
-    view = talk_views.own_view(review)
+    view = entry_views.own_view(review)
     return Backing(
         gaps={one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "improve"},
         strengths={one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "strength"},
@@ -164,11 +164,11 @@ def backing(review: Review) -> Backing:
 
 def _agreement(review: Review, entry: Entry) -> tuple[str, str]:
     """Say whether the rep agreed to a goal as it stands, with the comment."""
-    name = talk_views.side(review, "rep")
+    name = entry_views.side(review, "rep")
     word = review.minutes.agreed(entry)
     if word is not None and isinstance(word.payload, Agreement):
         verb = "Agreed by" if word.payload.agrees else "Not agreed to by"
-        return f"{verb} {name} on {talk_views.day_of(review, word.at)}{talk_views.doubted(word)}", word.payload.text
+        return f"{verb} {name} on {entry_views.day_of(review, word.at)}{entry_views.doubted(word)}", word.payload.text
     if entry.side == "rep":
         return f"Set by {name}", ""
     if review.minutes.on(entry, "agreement"):

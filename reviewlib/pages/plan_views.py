@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reviewlib.conversation import lookback, plans
 from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.goals import followup, plans
+from reviewlib.conversation.goals.followup import OUTCOMES, Agreed
+from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import Action, Agreement, Concern, Development, Recognition, Update
-from reviewlib.conversation.lookback import OUTCOMES, Agreed
-from reviewlib.conversation.progress import last_update, on_day, status_of
-from reviewlib.pages import sentences, talk_views
-from reviewlib.pages.talk_views import By
-from reviewlib.pages.tracks import tracks
+from reviewlib.pages import entry_views, sentences
+from reviewlib.pages.entry_views import By
+from reviewlib.pages.goal_kpis import tracks
 from reviewlib.review import Review
 
-_OUTCOME_MARKS: Final[Mapping[lookback.Outcome, str]] = {
+_OUTCOME_MARKS: Final[Mapping[followup.Outcome, str]] = {
     "met": "strength",
     "kept": "strength",
     "resolved": "strength",
@@ -84,12 +84,12 @@ def decisions(review: Review) -> list[Decision]:
 
 
 def _decision(review: Review, entry: Entry, action: Action) -> Decision:
-    said = talk_views.by(review, entry)
-    who = talk_views.side(review, action.owner) + (f", by {talk_views.day(review, action.due)}" if action.due else "")
+    said = entry_views.by(review, entry)
+    who = entry_views.side(review, action.owner) + (f", by {entry_views.day(review, action.due)}" if action.due else "")
     update = last_update(entry, review.minutes)
     status = ""
     if update is not None and isinstance(update.payload, Update):
-        status = f"{update.payload.status} on {talk_views.day(review, on_day(update, review.workbook.local))}"
+        status = f"{update.payload.status} on {entry_views.day(review, on_day(update, review.workbook.local))}"
     dismissed = action.decision == "dismissed"
     words = (
         action.reason
@@ -122,10 +122,10 @@ def agreed_rows(review: Review, found: Iterable[Agreed]) -> list[Row]:
             what=one.what,
             sub=" · ".join(_whose(review, one)),
             lines=one.words,
-            notes=tuple(talk_views.updates(review, one.entry)),
+            notes=tuple(entry_views.updates(review, one.entry)),
             mark=_OUTCOME_MARKS[one.outcome],
             word=OUTCOMES[one.outcome],
-            by=talk_views.by(review, one.entry),
+            by=entry_views.by(review, one.entry),
         )
         for one in found
     ]
@@ -134,10 +134,10 @@ def agreed_rows(review: Review, found: Iterable[Agreed]) -> list[Row]:
 def _whose(review: Review, one: Agreed) -> Iterator[str]:
     """Say who was to do it, until when, and when it was agreed where that was not in the review before this one."""
     if one.who:
-        yield talk_views.side(review, one.who)
+        yield entry_views.side(review, one.who)
     if one.due:
-        yield talk_views.day(review, one.due)
-    before = lookback.previous_review(review.minutes, review.period)
+        yield entry_views.day(review, one.due)
+    before = followup.previous_review(review.minutes, review.period)
     if before is not None and before.name != one.since:
         yield f"since {one.since}"
 
@@ -163,20 +163,20 @@ def moved(review: Review) -> list[tuple[str, str]]:
 def _plan(review: Review, entry: Entry, item: Development) -> Row:
     update = last_update(entry, review.minutes)
     status = update.payload.status if update is not None and isinstance(update.payload, Update) else "planned"
-    by_when = f"by {talk_views.day(review, item.due)}" if item.due else "no date yet"
+    by_when = f"by {entry_views.day(review, item.due)}" if item.due else "no date yet"
     sub = [item.skill] if item.skill else []
     sub += [] if entry.about == review.about else [f"from {entry.about.period}"]
     return Row(
         what=f"{item.way.capitalize()}: {item.text}",
         sub=" · ".join(sub),
-        lines=(f"{talk_views.figure(review, item.kpi)} now" if item.kpi else "No figure shows it; judged in the talk",),
-        notes=tuple(talk_views.updates(review, entry)),
+        lines=(f"{entry_views.figure(review, item.kpi)} now" if item.kpi else "No figure shows it; judged in the talk",),
+        notes=tuple(entry_views.updates(review, entry)),
         mark={"done": "strength", "dropped": "not_judged"}.get(
             status, "on_track" if status == "running" else "not_enough_data"
         ),
         word=status.capitalize(),
         who=", ".join(part for part in (item.owner, by_when) if part),
-        by=talk_views.by(review, entry),
+        by=entry_views.by(review, entry),
     )
 
 
@@ -193,21 +193,21 @@ def _praise(review: Review, entry: Entry, given: Recognition) -> Praise:
         text=given.text,
         reward=reward,
         reward_text=given.reward_text,
-        figure=talk_views.figure(review, given.kpi) if given.kpi else "",
+        figure=entry_views.figure(review, given.kpi) if given.kpi else "",
         shown=_shown(review, entry, given),
         how="Confirmed" if given.rule else "Added",
-        by=talk_views.by(review, entry),
+        by=entry_views.by(review, entry),
     )
 
 
 def _shown(review: Review, entry: Entry, given: Recognition) -> str:
-    name = talk_views.side(review, "rep")
+    name = entry_views.side(review, "rep")
     word = review.minutes.agreed(entry)
     if word is not None and isinstance(word.payload, Agreement):
         said = (
             "May be shown to the team" if word.payload.agrees else f"Not for the team’s board: {name} prefers to keep it here"
         )
-        return f"{said}{talk_views.doubted(word)}."
+        return f"{said}{entry_views.doubted(word)}."
     if given.for_board:
         return f"Proposed for the team’s board; shown there once {name} agrees."
     return "Not proposed for the team’s board."
@@ -235,7 +235,7 @@ def open_concerns(review: Review) -> list[tuple[str, str, str, bool]]:
         (
             name,
             entry.payload.text,
-            first if entry.payload.owner == "rep" else talk_views.side(review, "manager"),
+            first if entry.payload.owner == "rep" else entry_views.side(review, "manager"),
             _private(entry),
         )
         for name, first, minutes in whose

@@ -46,15 +46,16 @@ def anew(nb: NotebookNode, folder: Path) -> dict[str, str]:
     Raises:
         ReviewError: The review cannot be opened: what the notebook holds may be old, and is not passed off as what is said now.
     """
-    from reviewlib import params_file, review
+    from reviewlib import review
     from reviewlib.pages import blocks
+    from reviewlib.params import reading
 
     given = parameters(nb)
     kind = next((name for name in _OPEN if name in given), None)
     if kind is None or not {"params", "period"} <= set(given):
         return {}
     try:
-        path = params_file.find(given["params"], folder)
+        path = reading.find(given["params"], folder)
     except ParamsError:
         return {}
     opened = getattr(review, _OPEN[kind])(path, **{name: given[name] for name in given if name != "params"})

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from reviewlib import params_file
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.listing import lists
 from reviewlib.pages import blocks, charts, forms
 from reviewlib.pages.rendering import Display
+from reviewlib.params import reading
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Figure, Review, from_slice
 
@@ -52,7 +52,7 @@ def rehearse() -> None:
     with tempfile.TemporaryDirectory() as folder:
         params = Path(folder) / "rehearsal.yaml"
         params.write_text(_PARAMS, encoding="utf-8")
-        params_file.load(params)
+        reading.load(params)
     for show in sections(review()):
         show()._repr_mimebundle_()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from reviewlib.pages import words
+from reviewlib.pages import paragraphs
 
 TEMPLATES = Path(__file__).parent / "templates"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -77,4 +77,4 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-FILTERS = {"css_string": _css_string, "at": _percent, "base64": _base64, "blocks": words.blocks}
+FILTERS = {"css_string": _css_string, "at": _percent, "base64": _base64, "blocks": paragraphs.blocks}

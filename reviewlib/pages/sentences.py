@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from reviewlib.pages import labels
-from reviewlib.params_rules import SENTENCE_NAMES
+from reviewlib.params.rules import SENTENCE_NAMES
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review, Subject
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import Amendment, Rating, Side, Signoff
-from reviewlib.conversation.minutes import Minutes
-from reviewlib.conversation.process import State, StateName
-from reviewlib.pages import talk_views
-from reviewlib.pages.talk_views import By
+from reviewlib.conversation.states import State, StateName
+from reviewlib.conversation.visibility import Minutes
+from reviewlib.pages import entry_views
+from reviewlib.pages.entry_views import By
 from reviewlib.review import Review
 
 #: How a state is marked, by the verdict whose mark it takes.
@@ -85,7 +85,7 @@ def dated(review: Review) -> str:
     """Say where a review stands, and since when."""
     state = review.minutes.state
     moment = state_moment(state)
-    return state_words(state) + (f", {talk_views.day_of(review, moment)}" if moment else "")
+    return state_words(state) + (f", {entry_views.day_of(review, moment)}" if moment else "")
 
 
 def waits_for(minutes: Minutes, *, rep: str, manager: str) -> str:
@@ -122,7 +122,7 @@ def signatures(review: Review) -> list[Signature]:
     subject, state = review.subject, review.minutes.state
     team = f"Manager, {subject.team}" if subject.team else "Manager"
     people: tuple[tuple[Side, str, str], ...] = (
-        ("rep", talk_views.rep_name(review), subject.role or ("Rep" if review.kind == "rep" else "Team")),
+        ("rep", entry_views.rep_name(review), subject.role or ("Rep" if review.kind == "rep" else "Team")),
         ("manager", subject.manager or "The manager", team),
     )
     return [_signature(review, state.signatures.get(side), name, role) for side, name, role in people]
@@ -137,8 +137,8 @@ def _signature(review: Review, entry: Entry | None, name: str, role: str) -> Sig
         signed.name if given and (review.kind == "rep" or signed.side == "manager" or review.audience == "manager") else name
     )
     zone = "" if review.workbook.timezone else " UTC"
-    when = f"{talk_views.day_of(review, entry.at)}, {review.workbook.local(entry.at):%H:%M}{zone}"
-    return Signature(shown, role, _HOW[signed.how], when, signed.comment, talk_views.by(review, entry), given)
+    when = f"{entry_views.day_of(review, entry.at)}, {review.workbook.local(entry.at):%H:%M}{zone}"
+    return Signature(shown, role, _HOW[signed.how], when, signed.comment, entry_views.by(review, entry), given)
 
 
 def rating(review: Review) -> Rated | None:
@@ -146,7 +146,7 @@ def rating(review: Review) -> Rated | None:
     for entry in reversed(review.minutes.of_kind("rating")):
         if isinstance(entry.payload, Rating):
             said = entry.payload
-            return Rated(f"{said.label}, {said.value} of {said.out_of}", said.comment, talk_views.by(review, entry))
+            return Rated(f"{said.label}, {said.value} of {said.out_of}", said.comment, entry_views.by(review, entry))
     return None
 
 
@@ -162,6 +162,6 @@ def amendments(review: Review) -> list[tuple[By, str, str]]:
     for entry in review.minutes.of_kind("amendment"):
         if isinstance(entry.payload, Amendment):
             to = review.minutes.find(entry.payload.of) if entry.payload.of else None
-            about = f"Amendment to: {talk_views.quoted(to)}" if to else "Amendment"
-            found.append((talk_views.by(review, entry), about, entry.payload.text))
+            about = f"Amendment to: {entry_views.quoted(to)}" if to else "Amendment"
+            found.append((entry_views.by(review, entry), about, entry.payload.text))
     return found

@@ -35,9 +35,10 @@ import postgres
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from reviewlib import params_file, starter
-from reviewlib.conversation import people, records
+from reviewlib.conversation import identity, records
 from reviewlib.conversation.entries import About, Entry
+from reviewlib.params import reading
+from reviewlib.workbook import starter
 
 Q2, Q3 = "2026-Q2", "2026-Q3"
 ANNA, BJORN, ZOE, JOSE, SOREN, LEA, TIM = (row[0] for row in company.REPS)
@@ -75,9 +76,9 @@ class Book:
 
     def write(self, login: str, subject: str, period: str, kind: str, **fields: Any) -> Entry:
         """Write one entry as somebody; teams are told from reps by their names."""
-        params = params_file.load(self.folder / "params" / "alpen.yaml")
+        params = reading.load(self.folder / "params" / "alpen.yaml")
         about = About("rep" if subject in MAIL else "team", subject, period)
-        return records.open_records(params, about, person=people.person_of(params, login)).write(kind, **fields)
+        return records.open_records(params, about, person=identity.person_of(params, login)).write(kind, **fields)
 
     def beside(self, rep: str, period: str, pattern: str) -> Path:
         """The one file of a rep's in a period."""
@@ -231,8 +232,8 @@ def soren(book: Book) -> None:
 
 def amend(book: Book) -> None:
     """What came after both had signed: shared, and about something that stays with the manager."""
-    params = params_file.load(book.folder / "params" / "alpen.yaml")
-    own = records.open_records(params, About("rep", ANNA, Q2), person=people.person_of(params, "mira"))
+    params = reading.load(book.folder / "params" / "alpen.yaml")
+    own = records.open_records(params, About("rep", ANNA, Q2), person=identity.person_of(params, "mira"))
     private = next(entry for entry in own.minutes().of_kind("concern") if entry.visibility == "manager_only")
     book.write("mira", ANNA, Q2, "amendment", text="Sie bleibt.", of=private.id)
     book.write("mira", ANNA, Q2, "amendment", text="Das Gespräch war am 22.\nNicht am 21. ✍️")
@@ -282,8 +283,8 @@ def released(book: Book) -> None:
     said = {"statement": "Drei Neukunden", "kpi": "new_customers", "baseline": 1, "target": 3, "over": "FY2026"}
     why = {"due": "2026-12-31", "relevance": "aspiration", "because": "Wachsen"}
     goal = book.write("mira", ANNA, Q3, "goal", **said, **why)
-    params = params_file.load(book.folder / "params" / "alpen.yaml")
-    before = records.open_records(params, About("rep", ANNA, Q2), person=people.person_of(params, "mira")).minutes()
+    params = reading.load(book.folder / "params" / "alpen.yaml")
+    before = records.open_records(params, About("rep", ANNA, Q2), person=identity.person_of(params, "mira")).minutes()
     ends = {"goal": "met", "milestone": "done", "action": "done", "development": "booked", "concern": "resolved"}
     for kind, status in ends.items():
         entry = next(one for one in before.of_kind(kind) if getattr(one.payload, "decision", "") != "dismissed")

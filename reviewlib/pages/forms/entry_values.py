@@ -14,8 +14,8 @@ from reviewlib.pages.forms.reading import UnreadableError, number_text
 from reviewlib.pages.forms.spec import PRIVATE, SIDE, ProblemsError, Spec
 
 if TYPE_CHECKING:
+    from reviewlib.pages.forms.context import Desk
     from reviewlib.pages.forms.controls import Control
-    from reviewlib.pages.forms.desk import Desk
 
 
 def of_entry(desk: Desk, spec: Spec, entry: Entry) -> Values:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as widgets
 
 from reviewlib.pages.forms import controls
-from reviewlib.pages.forms.desk import SESSION
+from reviewlib.pages.forms.context import SESSION
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 _AUDIENCES: Final = {"manager": "The manager’s copy", "rep": "The rep’s copy"}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from reviewlib.conversation.kinds import KINDS
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 Form = Literal["line", "text", "choice", "check", "day", "number"]
 Options = list[tuple[str, str]]

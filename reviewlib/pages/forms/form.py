@@ -18,7 +18,7 @@ from reviewlib.pages.forms.spec import ProblemsError, Spec, by_rep, nothing
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 _NEW: Final = "A new one"
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import ipywidgets as widgets
 
-from reviewlib.conversation import importing
+from reviewlib.conversation.answers import importing
+from reviewlib.conversation.answers.importing import Plan
+from reviewlib.conversation.answers.mails import Letter, letter_of
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.importing import Plan
-from reviewlib.conversation.mails import Letter, letter_of
 from reviewlib.errors import ConflictError, ReviewError
 from reviewlib.pages.forms import controls
 from reviewlib.pages.forms.controls import Control
@@ -20,7 +20,7 @@ from reviewlib.pages.rendering import render
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 _NAME: Final = "import"
 _TEXT: Final = Field("answer", "The answer’s text", hint="The whole mail or form, as it came. Or choose its file below.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.errors import ReviewError
-from reviewlib.pages.forms import desk as desks
+from reviewlib.pages.forms import context as desks
 from reviewlib.pages.rendering import Display, render
 from reviewlib.review import Review
 

@@ -11,7 +11,7 @@ from reviewlib.pages.rendering import Display
 from reviewlib.review import Review
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
     from reviewlib.pages.forms.spec import Spec
 
 

@@ -11,7 +11,7 @@ from reviewlib.conversation.kinds import KINDS
 from reviewlib.pages.forms.fields import Field, Options, Values
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 #: Fields that are no part of the payload: whose word it is, and who may read it.
 SIDE: Final = "_side"

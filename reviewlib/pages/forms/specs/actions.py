@@ -11,7 +11,7 @@ from reviewlib.pages.forms.spec import ProblemsError, Spec, written_here
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 _OWN: Final = "None: my own action"
 

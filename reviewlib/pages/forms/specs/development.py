@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewlib.conversation import plans
-from reviewlib.conversation.minutes import Minutes, empty
-from reviewlib.conversation.plans import Need, Proposal
+from reviewlib.conversation.goals import plans
+from reviewlib.conversation.goals.plans import Need, Proposal
+from reviewlib.conversation.visibility import Minutes, empty
 from reviewlib.pages import sentences
 from reviewlib.pages.forms.fields import CHOOSE, WORDS, Field, Options, Values, of_kind
 from reviewlib.pages.forms.spec import ProblemsError, Spec, written_here
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 _PROPOSAL: Final = "_proposal"
 

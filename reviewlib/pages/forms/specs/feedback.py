@@ -11,7 +11,7 @@ from reviewlib.pages.forms.fields import CHOOSE, Options, Values, of_kind
 from reviewlib.pages.forms.spec import ProblemsError, Spec, latest, written_here
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 
 def about(kind: str, *, first: str = CHOOSE, wanted: Callable[[Desk], list[Entry]] | None = None) -> dict[str, Any]:

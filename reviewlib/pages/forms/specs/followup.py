@@ -11,7 +11,7 @@ from reviewlib.pages.forms.spec import Spec, written_here
 from reviewlib.pages.forms.specs.feedback import about
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 
 def followed_up(desk: Desk) -> list[Entry]:

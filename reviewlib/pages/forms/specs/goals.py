@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewlib.conversation.cadence import rhythm
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.goals import Plan, Setting, smart
+from reviewlib.conversation.goals.smart import Plan, Setting, smart
 from reviewlib.conversation.kinds import Milestone
-from reviewlib.pages import goal_views, tracks
+from reviewlib.conversation.schedule import rhythm
+from reviewlib.pages import goal_kpis, goal_views
 from reviewlib.pages.forms import reading
 from reviewlib.pages.forms.fields import CHOOSE, Options, Values, of_kind
 from reviewlib.pages.forms.spec import Spec, written_here
@@ -19,7 +19,7 @@ from reviewlib.periods import Period
 from reviewlib.review import Figure
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 #: How many reviews ahead a goal may be due.
 _AHEAD: Final = 4
@@ -67,7 +67,7 @@ def _advice(desk: Desk, values: Values) -> str:
     names = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
     given: dict[str, Any] = {name: read.get(name) if read.get(name) != "" or name in _TEXTS else None for name in names}
     plan = Plan(**given, steps=_steps(desk, desk.forms["goal"].key if "goal" in desk.forms else ""))
-    track = tracks.track(desk.review, plan.kpi) if plan.kpi else None
+    track = goal_kpis.track(desk.review, plan.kpi) if plan.kpi else None
     letters = smart(plan, track, setting=_setting(desk), backing=goal_views.backing(desk.review))
     return render("forms/smart.html.j2", letters=letters)
 

@@ -12,7 +12,7 @@ from reviewlib.pages.forms.specs.feedback import about
 from reviewlib.review import Achievement
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 _FOUND: Final = "_found"
 _OWN: Final = "None: in my own words"

@@ -14,7 +14,7 @@ from reviewlib.pages.forms.specs.feedback import about
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.desk import Desk
+    from reviewlib.pages.forms.context import Desk
 
 
 def _snapshots(desk: Desk, _: Values) -> Options:

@@ -1,0 +1,1 @@
+"""The command line: the door, and nothing but the door."""

@@ -1,0 +1,29 @@
+"""What several commands of the command line share: arguments, and how paths and periods are read and shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from reviewlib.params.model import Params
+    from reviewlib.periods import Period
+
+ParamsPath = Annotated[Path, typer.Argument(metavar="PARAMS", help="The workbook's params file, such as params/demo.yaml.")]
+PeriodName = Annotated[str | None, typer.Option("--period", metavar="P", help="2026-Q3, 2026-H1, 2026-09 or FY2026.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def shown(path: Path) -> str:
+    """Show a path as short as it can be typed."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def period_of(book: Params, name: str | None) -> Period | None:
+    """Read a period's name in a workbook's fiscal year; None stands for the one that is usual."""
+    from reviewlib.periods import Period
+
+    return None if name is None else Period.parse(name, book.fiscal)

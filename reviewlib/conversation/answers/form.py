@@ -1,0 +1,316 @@
+"""The response form: how a rep answers without Jupyter, as a Markdown file and as a link that starts a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote
+
+from reviewlib.conversation.answers import marks
+from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.kinds import ENDED, KINDS, Agreement, Recognition, SelfReview, Signoff, Update
+from reviewlib.conversation.visibility import Minutes
+from reviewlib.params.model import Params
+
+#: The longest link that phones and Outlook open.
+LONGEST_LINK: Final = 1_800
+#: The longest piece of somebody's words that a guide quotes.
+LONGEST_QUOTE: Final = 280
+#: What a reference begins with; kinds that are not here cannot be replied to in a form.
+LETTERS: Final = MappingProxyType(
+    {
+        "feedback": "F",
+        "action": "A",
+        "goal": "G",
+        "milestone": "M",
+        "development": "D",
+        "recognition": "R",
+        "rating": "S",
+        "concern": "C",
+        "resolution": "E",
+        "update": "U",
+        "reply": "Y",
+        "amendment": "N",
+    }
+)
+#: How a sign-off is said in words, and what it is in the journal.
+WORDS: Final = MappingProxyType({"agree": "agree", "read, do not agree": "disagree"})
+# What an entry says that is no sentence, or that a form does not tell: figures stay on the page, mail is not confidential.
+_NOT_QUOTED: Final = frozenset({"of", "kpi", "rule", "baseline", "target", "snapshot_before", "for_board", "owner", "decision"})
+#: How a form says whose it is.
+OPENING: Final = "This is the response form for {subject}, {period}"
+_STARTS: Final = (
+    f"{OPENING}, {{title}}.",
+    "Write below the lines that begin with ::, as much or as little as you like. Leave the lines in double brackets as they "
+    "are; text of your own that holds double brackets needs a ^ at the start of its line.",
+    "A field that stays empty changes nothing. What is recorded already stands in its field.",
+    "Then send the form back to your manager, as a file or in a mail.",
+)
+
+
+@dataclass(frozen=True)
+class Book:
+    """What a form says of the review it belongs to.
+
+    Attributes:
+        name: The workbook's short name.
+        title: The workbook's name in words.
+        subject: The subject's name.
+        period: The period in words.
+    """
+
+    name: str
+    title: str
+    subject: str
+    period: str
+
+
+@dataclass(frozen=True)
+class Blank:
+    """One field of a form.
+
+    Attributes:
+        words: The mark without its digits.
+        guide: What it says below the mark; the last sentence is always the form's own.
+        entry: The entry it is about.
+        text: What is recorded already.
+        brief: Whether the short form of a mail has it.
+    """
+
+    words: str
+    guide: tuple[str, ...] = field(default=())
+    entry: Entry | None = None
+    text: str = ""
+    brief: bool = True
+
+
+def response_form(minutes: Minutes, *, book: Book, kpis: Sequence[tuple[str, str]]) -> str:
+    """Write the response form of a review.
+
+    Args:
+        minutes: What the rep may read; before release the form asks for the rep's own view only.
+        book: Which review it is, in words.
+        kpis: Key and label of each figure that can be disputed.
+
+    Raises:
+        ValueError: The minutes are the manager's: a form holds nothing that the rep may not read.
+    """
+    blanks = list(_blanks(minutes, kpis))
+    guide = tuple(sentence.format_map(vars(book)) for sentence in _STARTS)
+    head = [marks.mark(_reference(minutes, book), guide=guide), *_read_up_to(minutes)]
+    body = [_whole(blank) for blank in blanks]
+    return "\n".join([*head, *body, "[[End]]", ""])
+
+
+def mailto(minutes: Minutes, *, book: Book, address: str | None = None) -> str:
+    """Write a link that starts a mail with the short form: marks only, no figures and nobody's words.
+
+    What would make the link too long to open on a phone is left out; the whole form is in the file beside the page.
+
+    Args:
+        minutes: What the rep may read.
+        book: Which review it is.
+        address: The manager's address; the rep fills it in where it is not given.
+    """
+    head = [f"[[{_reference(minutes, book)}]]", *_read_up_to(minutes)]
+    start = f"mailto:{quote(address or '', safe='@')}?subject={quote(f'My answer for {minutes.about.period}', safe='')}&body="
+    lines: list[str] = []
+    for blank in _in_order(blank for blank in _blanks(minutes, ()) if blank.brief):
+        longer = [*lines, marks.mark(blank.words, entry=marks.code(blank.entry.id) if blank.entry else "")]
+        if len(start + _body(head, longer)) > LONGEST_LINK:
+            break
+        lines = longer
+    return start + _body(head, lines)
+
+
+def address_of(params: Params, manager: str | None) -> str | None:
+    """The address of a manager, by the login that params give them; None where they give none."""
+    people = params.people
+    logins = (login for login, name in people.logins.items() if name == manager and people.roles.get(login) == "manager")
+    return next((people.addresses[login] for login in logins if login in people.addresses), None)
+
+
+def _body(head: Sequence[str], lines: Sequence[str]) -> str:
+    text = "\n".join([*head, *(f"{line}\n\n" for line in lines), "[[End]]", ""])
+    return quote(text.replace("\n", "\r\n"), safe="")
+
+
+def _in_order(blanks: Iterator[Blank]) -> list[Blank]:
+    """What a mail asks for first: the signature and the yes or no of goals, which are short; then the rest."""
+    return sorted(blanks, key=lambda blank: not blank.words.startswith(("Goal", "Recognition", "Signature")))
+
+
+def _whole(blank: Blank) -> str:
+    mark = marks.mark(blank.words, entry=marks.code(blank.entry.id) if blank.entry else "", guide=blank.guide)
+    text = marks.keep(blank.text)
+    return f"{mark}\n\n{text}\n" if text else f"{mark}\n\n"
+
+
+def _reference(minutes: Minutes, book: Book) -> str:
+    return f"Review {book.name} {minutes.about.period} {marks.subject_code(minutes.about.kind, minutes.about.subject)}"
+
+
+def _read_up_to(minutes: Minutes) -> list[str]:
+    """The head of the journal as the rep reads it; before release there is none."""
+    head = minutes.state.head
+    if head is None or not minutes.state.released:
+        return [""]
+    return [f"[[Read {head.sequence} {' '.join(head.hash[at : at + 16] for at in range(0, 64, 16))}]]", ""]
+
+
+def _blanks(minutes: Minutes, kpis: Sequence[tuple[str, str]]) -> Iterator[Blank]:
+    if minutes.audience != "rep":
+        raise ValueError("a response form is made from the rep's minutes")
+    names = dict(kpis)
+    yield from _self_review(minutes)
+    yield from _feedback_to_manager(minutes)
+    yield from _concerns(minutes)
+    yield from _disputes(minutes, names)
+    if minutes.state.released:
+        yield from _replies(minutes, names)
+        yield from _agreements(minutes, names)
+        yield from _signature(minutes)
+
+
+def _section(number: int, words: str) -> Blank:
+    return Blank(f"Part {number}", (words,), brief=False)
+
+
+def _self_review(minutes: Minutes) -> Iterator[Blank]:
+    recorded = next(reversed(minutes.of_kind("self_review")), None)
+    payload = recorded.payload if recorded else None
+    yield _section(1, "Your view of the period. Each question may stay empty.")
+    for title, name in marks.PARTS.items():
+        text = getattr(payload, name) if isinstance(payload, SelfReview) else ""
+        yield Blank(title, (str(SelfReview.model_fields[name].description),), recorded, text)
+
+
+def _feedback_to_manager(minutes: Minutes) -> Iterator[Blank]:
+    yield _section(2, "Your manager, and what worries you.")
+    for number, entry in enumerate([*_own(minutes, "feedback_to_manager"), None], start=1):
+        guide = "What your manager does well, and what should be different."
+        words = f"Feedback to the manager {number}"
+        yield Blank(words, (guide,), entry, _text(entry, "text"), brief=entry is None)
+
+
+def _concerns(minutes: Minutes) -> Iterator[Blank]:
+    for number, entry in enumerate([*_own(minutes, "concern"), None], start=1):
+        guide = "Something that needs looking after. For another one copy the mark and count on."
+        yield Blank(f"Concern {number}", (guide,), entry, _text(entry, "text"), brief=entry is None)
+
+
+def _disputes(minutes: Minutes, names: dict[str, str]) -> Iterator[Blank]:
+    labels = f"One of: {'; '.join(names.values())}." if names else "Its name on the page."
+    yield _section(3, "Figures that you think are wrong. For another one copy its three marks and count on.")
+    guides = {"figure": labels, "deal": "The deal's id, where one deal is the reason.", "why": "What is wrong with it."}
+    known = _own(minutes, "dispute")
+    for number, entry in enumerate([*known, None, None], start=1):
+        recorded = {"figure": _label(entry, names), "deal": _text(entry, "deal"), "why": _text(entry, "reason")}
+        for part, guide in guides.items():
+            yield Blank(f"Dispute {number} {part}", (guide,), entry, recorded[part], brief=number == len(known) + 1)
+
+
+def _replies(minutes: Minutes, names: dict[str, str]) -> Iterator[Blank]:
+    yield _section(4, "What your manager wrote, and your replies. The whole of it is on your page.")
+    asked = {entry.id for entry in _to_agree(minutes)}
+    for reference, entry in references(minutes).items():
+        if entry.side == "manager" and entry.id not in asked:
+            guide = (
+                f"{KINDS[entry.kind].label} by {entry.author_name}: {_quoted(entry, names)}",
+                "Your reply, if you want to:",
+            )
+            yield Blank(f"Reply {reference}", guide, entry, _text(_latest_reply(minutes, entry), "text"))
+
+
+def _agreements(minutes: Minutes, names: dict[str, str]) -> Iterator[Blank]:
+    yield _section(5, "Your word on goals, and on what may be shown to the team: yes or no on a line; a comment may follow.")
+    questions = {
+        "goal": "Do you accept this goal? Write yes or no:",
+        "recognition": "May this be shown to the team? Write yes or no:",
+    }
+    by_id = {entry.id: reference for reference, entry in references(minutes).items()}
+    for entry in _to_agree(minutes):
+        given = minutes.agreed(entry)
+        words = f"{KINDS[entry.kind].label} {by_id[entry.id]}"
+        yield Blank(words, (_quoted(entry, names), questions[entry.kind]), entry, _yes_or_no(given))
+
+
+def _signature(minutes: Minutes) -> Iterator[Blank]:
+    given = minutes.state.signatures.get("rep")
+    payload = given.payload if given else None
+    word = {how: words for words, how in WORDS.items()}
+    recorded = {"name": "", "word": "", "comment": ""}
+    if isinstance(payload, Signoff) and payload.how in word:
+        recorded = {"name": payload.name, "word": word[payload.how], "comment": payload.comment}
+    guides = {
+        "name": "To sign, type your name.",
+        "word": "Then write: agree. Or write: read, do not agree.",
+        "comment": "A comment, if you want to.",
+    }
+    yield _section(6, "Your signature. Fill it in once you have read the review and talked about it.")
+    for part, guide in guides.items():
+        yield Blank(f"Signature {part}", (guide,), text=recorded[part], brief=given is None)
+
+
+def references(minutes: Minutes) -> dict[str, Entry]:
+    """Give every entry that can be replied to its short name: F1, F2, G1 ..."""
+    counts: dict[str, int] = {}
+    found: dict[str, Entry] = {}
+    for entry in minutes.entries:
+        letter = LETTERS.get(entry.kind)
+        if letter:
+            counts[letter] = counts.get(letter, 0) + 1
+            found[f"{letter}{counts[letter]}"] = entry
+    return found
+
+
+def _to_agree(minutes: Minutes) -> list[Entry]:
+    """Open goals, and recognitions that are meant for the team's board."""
+    return [
+        entry
+        for entry in minutes.of_kind("goal", "recognition")
+        if (entry.kind == "goal" and _status(minutes, entry) not in ENDED)
+        or (isinstance(entry.payload, Recognition) and entry.payload.for_board)
+    ]
+
+
+def _status(minutes: Minutes, entry: Entry) -> str:
+    payload = next((one.payload for one in reversed(minutes.on(entry, "update"))), None)
+    return payload.status if isinstance(payload, Update) else "open"
+
+
+def _latest_reply(minutes: Minutes, entry: Entry) -> Entry | None:
+    return next((one for one in reversed(minutes.on(entry, "reply")) if one.side == "rep"), None)
+
+
+def _own(minutes: Minutes, kind: str) -> list[Entry | None]:
+    return [entry for entry in minutes.of_kind(kind) if entry.side == "rep"]
+
+
+def _text(entry: Entry | None, name: str) -> str:
+    return str(getattr(entry.payload, name) or "") if entry else ""
+
+
+def _label(entry: Entry | None, names: dict[str, str]) -> str:
+    key = _text(entry, "kpi")
+    return names.get(key, key)
+
+
+def _yes_or_no(entry: Entry | None) -> str:
+    if entry is None or not isinstance(entry.payload, Agreement):
+        return ""
+    return f"{'yes' if entry.payload.agrees else 'no'}\n{entry.payload.text}".rstrip("\n")
+
+
+def _quoted(entry: Entry, names: dict[str, str]) -> str:
+    """An entry's words in one line, cut where they are long."""
+    said = [
+        str(value)
+        for name, value in entry.payload
+        if name not in _NOT_QUOTED and value not in (None, "", "none") and not isinstance(value, int | float)
+    ]
+    about = names.get(_text(entry, "kpi")) if "kpi" in type(entry.payload).model_fields else None
+    line = " | ".join([*([about] if about else []), *said])
+    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE].rstrip()} ..."

@@ -1,0 +1,272 @@
+"""A rep's answer into the journal: what would be recorded, and recording it, all of it or nothing.
+
+An answer is recorded once, however often and in whatever quotation it arrives: the id of an entry is made of the field, of what
+was typed (blanks aside) and of the entry it replaces. A changed answer replaces what an earlier answer said in the same field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reviewlib.conversation import copies
+from reviewlib.conversation.answers import form, marks, senders, wishes
+from reviewlib.conversation.answers.mails import Letter, letter_of, open_letter
+from reviewlib.conversation.answers.responses import Answer, parse, refusal
+from reviewlib.conversation.answers.senders import Sender
+from reviewlib.conversation.answers.surroundings import Problem, short
+from reviewlib.conversation.answers.wishes import Journal, Wish
+from reviewlib.conversation.entries import About, Author, Draft, Entry
+from reviewlib.conversation.kinds import KINDS, Signoff
+from reviewlib.conversation.records import New, Records
+from reviewlib.errors import ConflictError, ResponseError, ReviewError
+from reviewlib.evidence import slicefile
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+
+#: What the importer must not read here: it is hidden until the manager's part is in.
+_UNSHOWN: Final = frozenset({"self_review"})
+_UNSAID: Final = frozenset({"of", "side", "head", "owner", "doing"})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What importing an answer would do.
+
+    Attributes:
+        about: The review.
+        wishes: What would be recorded, the signature last.
+        unchanged: Fields that say what is recorded already.
+        notes: What the importer should know, such as that the form is an old one.
+        problems: What cannot be understood; with any of them nothing is recorded.
+        answer: What was read.
+        sender: Who sent it, beside what the reps table has; None where nothing is held against the journal.
+        signed: The name of a signature that would be recorded.
+        refused: Why it is recorded only where somebody says so, as not verified.
+    """
+
+    about: About
+    wishes: tuple[Wish, ...]
+    unchanged: tuple[Wish, ...]
+    notes: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    answer: Answer
+    sender: Sender | None = None
+    signed: str | None = None
+    refused: ResponseError | None = None
+
+    def as_text(self) -> str:
+        """Say it in lines for people; a self-review's words are not shown."""
+        lines = [f"{self.about}: {_counted(len(self.wishes), 'entry', 'entries')} to record"]
+        lines += [f"  sender: {self.sender}"] if self.sender else []
+        lines += [f"  {wish.line}: {wish.words}{' (replaces)' if wish.before else ''}: {_shown(wish)}" for wish in self.wishes]
+        lines += [f"  {wish.line}: {wish.words}: recorded already" for wish in self.unchanged]
+        lines += [f"  note: {note}" for note in self.notes]
+        lines += [f"  {line}: left out: {short(line.text)}" for line in self.answer.left_out]
+        return "\n".join([*lines, *(f"  not understood: {problem}" for problem in self.problems)])
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import recorded; no entries where all of it was recorded already."""
+
+    plan: Plan
+    entries: tuple[Entry, ...]
+
+
+def import_response(
+    records: Records,
+    source: Path | str | Letter,
+    *,
+    kpis: Sequence[tuple[str, str]] | None = None,
+    unverified: bool = False,
+) -> Imported:
+    """Record a rep's answer in one transaction.
+
+    Args:
+        records: The review's records, for the person at the keyboard, who is named as the importer.
+        source: A form file, a saved mail, or the text of either.
+        kpis: Key and label of the figures; read from the review's evidence where not given.
+        unverified: Record also what by its sender or the name that signs is not the rep's, marked so.
+
+    Raises:
+        ResponseError: Something cannot be understood, or it is not the rep's; nothing was recorded.
+        NotAllowedError: The person may not import it, or the review does not take it any more.
+        ConflictError: Somebody wrote on the rep's behalf since the form was made; it holds both texts.
+    """
+    made = plan(records, source, kpis=kpis)
+    if made.problems:
+        raise refusal(made.problems, where=_name(source))
+    if made.refused and not unverified:
+        raise made.refused
+    for wish in made.wishes:
+        if wish.conflict:
+            raise _conflict(records, wish, made.answer)
+    return Imported(made, tuple(records.write_all([_new(records, wish, made) for wish in made.wishes])))
+
+
+def plan(records: Records, source: Path | str | Letter, *, kpis: Sequence[tuple[str, str]] | None = None) -> Plan:
+    """Tell what importing an answer would record, and what in it is not understood.
+
+    Raises:
+        ResponseError: The file cannot be read.
+        NotAllowedError: The person may not read the review.
+    """
+    letter = letter_from(source)
+    answer = parse(letter)
+    records.minutes()  # refuses who may not read this review, before anything of it is looked at
+    journal = _journal(records)
+    problems = [*answer.problems, *_another_review(records, answer)]
+    if problems:
+        return Plan(records.about, (), (), (), tuple(problems), answer)
+    if any(senders.sha256_of(entry.source) == answer.sha256 and entry.side == "rep" for entry in journal.own):
+        return Plan(records.about, (), (), ("This very file was imported before; nothing is recorded twice.",), (), answer)
+    sender = _sender(records, letter, answer)
+    found = wishes.read(journal, answer, kpis=_kpis(records) if kpis is None else kpis, sender=sender)
+    new = tuple(wish for wish in found.wishes if not wish.unchanged)
+    signed = next((wish.payload.name for wish in new if isinstance(wish.payload, Signoff)), None)
+    return Plan(
+        records.about,
+        new,
+        tuple(wish for wish in found.wishes if wish.unchanged),
+        (*_age(journal, answer), *found.notes),
+        found.problems,
+        answer,
+        sender,
+        signed,
+        sender.refusal(signed, where=_name(source)) if new else None,
+    )
+
+
+def letter_from(source: Path | str | Letter) -> Letter:
+    """Read an answer from a file, or from its text."""
+    if isinstance(source, Letter):
+        return source
+    return open_letter(source) if isinstance(source, Path) else letter_of(source.encode("utf-8", "surrogatepass"))
+
+
+def addressed(params: Params, answer: Answer) -> About:
+    """Find the review that an answer belongs to.
+
+    Raises:
+        ResponseError: It has no first line, or it is of another workbook, or of nobody in the period.
+        JournalError: The journal is damaged or missing.
+    """
+    if not answer.subject:
+        raise refusal(answer.problems, where="the answer")
+    if answer.workbook.casefold() != params.name:
+        raise ResponseError(
+            "This answer belongs to another workbook.",
+            found=answer.workbook,
+            do=f"Import it with the params file of {answer.workbook}.",
+        )
+    try:
+        period = Period.parse(answer.period, params.fiscal)
+        copies.everyone_in(params, period)
+    except ReviewError as error:
+        raise ResponseError("This answer’s period is not known here.", found=answer.period, do=error.do) from None
+    with copies.journal(params) as store:
+        everyone = copies.reviewed_in(params, period, store)
+    for one in everyone:
+        if marks.subject_code(one.kind, one.id) == answer.subject.casefold():
+            return About("rep" if one.kind == "rep" else "team", one.id, period.name)
+    raise ResponseError(
+        "This answer is of nobody who has a review.", where=str(period), found=answer.subject, do="Check the file."
+    )
+
+
+def _sender(records: Records, letter: Letter, answer: Answer) -> Sender:
+    subject, address = records.subject, copies.address_of(records.params, records.about)
+    named = subject.kind == "rep" and subject.name != subject.id
+    nobody, own = (
+        form.OPENING.format(subject=name, period=period) for name, period in (("", ""), (subject.name, answer.period))
+    )
+    opening = marks.letters([answer.opening])
+    other = opening.startswith(marks.letters([nobody])) and not opening.startswith(marks.letters([own]))
+    return Sender(letter.senders, address, subject.name if named else None, subject.name, answer.opening if other else "")
+
+
+def _journal(records: Records) -> Journal:
+    with copies.journal(records.params) as store:
+        about = records.about
+        return Journal(about, tuple(store.entries(subject=(about.kind, about.subject))) if store else ())
+
+
+def _kpis(records: Records) -> list[tuple[str, str]]:
+    about, pinned = records.about, _journal(records).state.snapshot
+    period = Period.parse(about.period, records.params.fiscal)
+    asked = {"kind": about.kind, "subject": about.subject, "audience": "rep"}
+    data = slicefile.read_slice(slicefile.find_slice(records.params, **asked, period=period, pinned=pinned))
+    return [(kpi["key"], kpi["label"]) for kpi in data["kpis"]]
+
+
+def _another_review(records: Records, answer: Answer) -> list[Problem]:
+    if not answer.subject:
+        return []
+    about, line = records.about, answer.said[0].line
+    expected = (
+        ("workbook", answer.workbook, records.params.name),
+        ("period", answer.period, about.period),
+        ("person or team", answer.subject, marks.subject_code(about.kind, about.subject)),
+    )
+    return [
+        Problem(line, f"This form belongs to another {what}.", found, f"Import it where it belongs; this is {wanted}.")
+        for what, found, wanted in expected
+        if found.casefold() != wanted.casefold()
+    ]
+
+
+def _age(journal: Journal, answer: Answer) -> list[str]:
+    """Say so where the rep answered a form that was made before what is recorded now."""
+    state = journal.state
+    if not answer.head:
+        return ["The form was made before the review was released."] if state.released else []
+    if state.head is None or state.head.hash == answer.head:
+        return []
+    read = next((entry for entry in journal.own if entry.hash == answer.head), None)
+    if read is None:
+        return ["The form names a state of the review that is not in this journal."]
+    return [f"The form is an older one: {_counted(state.head.sequence - read.sequence, 'entry', 'entries')} came after it."]
+
+
+def _new(records: Records, wish: Wish, made: Plan) -> New:
+    assert made.sender is not None
+    return New(
+        wish.kind,
+        wish.payload.model_dump(),
+        id=wish.id,
+        supersedes=wish.before.id if wish.before else None,
+        on_behalf=records.person.role != "rep",
+        source=senders.source_of(made.answer.sha256, made.sender.doubts(made.signed)),
+    )
+
+
+def _conflict(records: Records, wish: Wish, answer: Answer) -> ConflictError:
+    person, theirs = records.person, wish.before
+    author = Author(person.login, person.name, person.role or "manager", person.rep_id)
+    mine = Draft(records.about, records.subject.team, wish.kind, wish.payload, author, source=answer.sha256)
+    return ConflictError(
+        f"{KINDS[wish.kind].label}: another text was recorded since this form was made.",
+        where=str(wish.line),
+        found=f"written by {theirs.author_name}, {theirs.at:%Y-%m-%d %H:%M} UTC" if theirs else None,
+        do="Ask the rep which one holds; nothing was recorded. A fresh form has the recorded text in it.",
+        theirs=theirs,
+        mine=mine,
+    )
+
+
+def _shown(wish: Wish) -> str:
+    said = [value for name, value in wish.payload if name not in _UNSAID and value not in ("", None)]
+    if wish.kind in _UNSHOWN:
+        return _counted(sum(len(str(value)) for value in said), "character", "characters")
+    return short(" | ".join({True: "yes", False: "no"}.get(value, str(value)) for value in said))
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _name(source: Path | str | Letter) -> str:
+    return source.name if isinstance(source, Path) else "the answer"

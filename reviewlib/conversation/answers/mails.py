@@ -1,0 +1,432 @@
+"""An answer as it arrives: a form file or a saved mail, read into numbered lines.
+
+Nothing is guessed: a byte order mark or a declared character set is believed, else it is UTF-8, else the file is refused.
+"""
+
+from __future__ import annotations
+
+import codecs
+import email
+import email.policy
+import hashlib
+import html as html_text
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from email.message import EmailMessage, MIMEPart
+from pathlib import Path
+from typing import Any, Final
+
+from reviewlib import files
+from reviewlib.conversation.answers import marks, senders
+from reviewlib.errors import ResponseError, ReviewError
+from reviewlib.params import rules
+
+_MARKED: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+#: A mail begins with fields, one of which only mail programs write: what a person types above a form is none.
+_HEADER: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:From [^\r\n]*\r?\n)?(?:[a-z][\w-]*:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*)*?"
+    rb"(?:Return-Path|Received|Delivered-To|MIME-Version|Message-ID|X-[\w-]+|DKIM-Signature|ARC-[\w-]+"
+    rb"|Content-Type|Content-Transfer-Encoding): ?[^\r\n]*\r?\n",
+    re.IGNORECASE,
+)
+_ENCODED: Final = re.compile(r"\s*Content-Transfer-Encoding:\s*(?:quoted-printable|base64)\s*", re.IGNORECASE)
+# What mail programs call Latin-1 is in practice the Windows code page; the WHATWG encoding standard says so too.
+_CALLED: Final = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "us-ascii": "utf-8", "ascii": "utf-8", "ansi_x3.4-1968": "utf-8"}
+#: More signs of quotation before a line are not counted.
+_DEEPEST: Final = 99
+_LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
+_SMALLER: Final = "Save the mail without attachments and without older mails below it, or send the form as a file."
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of an answer.
+
+    Attributes:
+        number: As counted in the mail's text or in the file, from 1.
+        text: The line.
+        place: Which of a mail's texts it is in; empty in a file.
+        depth: How often a mail program quoted it.
+    """
+
+    number: int
+    text: str
+    place: str = ""
+    depth: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.place + ', ' if self.place else ''}line {self.number}"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """An answer as it arrived: its lines, the sha256 of the file, and whom a mail names as having sent it."""
+
+    lines: tuple[Line, ...]
+    sha256: str
+    senders: tuple[str, ...] = ()
+
+
+def open_letter(path: Path) -> Letter:
+    """Read a form file (.md, .txt) or a saved mail (.eml).
+
+    Raises:
+        ResponseError: The file is not there, is no text, or holds no answer.
+    """
+    try:
+        content = files.read(path, files.ANSWER_BYTES, ResponseError, do=_SMALLER)
+    except OSError as error:
+        raise ResponseError(
+            "The answer cannot be read.", where=path.name, found=error.strerror or "no such file", do="Check the file's name."
+        ) from None
+    return letter_of(content, name=path.name)
+
+
+def letter_of(content: bytes, *, name: str = "the answer") -> Letter:
+    """Read an answer from the bytes of its file; ``name`` is what messages call it.
+
+    Raises:
+        ResponseError: It is larger than answers are, is no text, or holds no answer.
+    """
+    _hold("It", len(content), files.ANSWER_BYTES, "bytes", name)
+    lines, sent_by = _lines_and_senders(content, name)
+    _hold("Its text", sum(len(line.text) for line in lines), files.ANSWER_CHARACTERS, "characters", name)
+    return Letter(tuple(lines), hashlib.sha256(content).hexdigest(), sent_by)
+
+
+def _hold(what: str, size: int, most: int, unit: str, name: str) -> None:
+    if size > most:
+        raise ResponseError(
+            f"{what} is too long for an answer.", where=name, found=f"{size:,} {unit}; at most {most:,} are read", do=_SMALLER
+        )
+
+
+def _lines_and_senders(content: bytes, name: str) -> tuple[Sequence[Line], tuple[str, ...]]:
+    if name.lower().endswith(".eml") or _HEADER.match(content):
+        content = content.removeprefix(codecs.BOM_UTF8).lstrip()
+        return _lines_of_mail(content, name), senders.of_mail(content)
+    text = _decoded(content, name)
+    if _HEADER.match(text.encode()):  # a mail's source in UTF-16, as an editor saved it
+        content = text.lstrip().encode()
+        return _lines_of_mail(content, name), senders.of_mail(content)
+    lines = list(numbered(text))
+    _refuse_encoded(lines, name)
+    return lines, ()
+
+
+def _refuse_encoded(lines: Sequence[Line], name: str) -> None:
+    """Refuse a piece of a mail's source: its words are not the ones that were typed."""
+    for line in lines:
+        if marks.starts(quotation(line.text, _DEEPEST)[1]):
+            return
+        if _ENCODED.fullmatch(line.text):
+            raise ResponseError(
+                "This is a piece of a mail’s source, in which the words are encoded.",
+                where=f"{name}, {line}",
+                found=line.text.strip(),
+                do="Save the whole mail as .eml, or copy its text as the mail program shows it.",
+            )
+
+
+def numbered(text: str, place: str = "") -> Iterator[Line]:
+    """Number the lines of a text and count how often each was quoted."""
+    for number, line in enumerate(_LINE_ENDS.split(text), start=1):
+        yield Line(number, line, place, depth_of(line))
+
+
+def depth_of(line: str) -> int:
+    """How many signs of quotation stand before a line."""
+    return quotation(line, _DEEPEST)[0]
+
+
+def quotation(line: str, most: int) -> tuple[int, str]:
+    """Take away up to so many signs of quotation, each with the blank after it; tell how many there were."""
+    count = 0
+    while count < most and line.lstrip(" \u00a0").startswith(">"):
+        line = line.lstrip(" \u00a0")[1:].removeprefix(" ")
+        count += 1
+    return count, line
+
+
+def _decoded(content: bytes, name: str) -> str:
+    encoding = next((encoding for start, encoding in _MARKED if content.startswith(start)), "utf-8")
+    return _text(content, encoding, name)
+
+
+def _text(content: bytes, encoding: str, name: str) -> str:
+    try:
+        if any(rules.encoding(encoding)):
+            raise LookupError(encoding)
+        text = content.decode(encoding)
+    except (ValueError, LookupError):
+        raise ResponseError(
+            "The answer's characters cannot be read.",
+            where=name,
+            found=f"it is not the {encoding} that {'it declares' if encoding != 'utf-8' else 'a text file is expected to be'}",
+            do="Save it again as plain text with the encoding UTF-8, or save the whole mail as .eml.",
+        ) from None
+    if "\0" in text:
+        raise ResponseError(
+            "The answer is no plain text.", where=name, found="zero bytes", do="Save it as plain text (.txt, .md) or as .eml."
+        )
+    return text.removeprefix("\ufeff")
+
+
+def _lines_of_mail(content: bytes, name: str) -> list[Line]:
+    """The text with the form in it: the mail's own, with what was written there before an attached form."""
+    message = _message(content, name)
+    body = _body(message, name)
+    attached = [lines for lines in _attachments(message) if _holds_form(lines)]
+    if not attached:
+        return body
+    if len(attached) > 1 or _holds_form([line for line in body if not line.depth]):
+        raise ResponseError(
+            "The mail holds more than one form.",
+            where=name,
+            found="a form in several places",
+            do="Save the right one as a file.",
+        )
+    return [*(line for line in body if not line.depth), *attached[0]]
+
+
+class _Fields(email.policy.EmailPolicy):
+    """Reads what a mail says of its parts once, where it is as short as mail programs write it."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, Any]:
+        """Read one field of the mail, or of a part of it."""
+        name, value = super().header_source_parse(sourcelines)
+        if not name.lower().startswith("content-"):
+            return name, value
+        if len(value) > files.FIELD_CHARACTERS or value.count("(") > files.FIELD_BRACKETS:
+            raise _unreadable(f"the field {name[:40]}", f"{len(value):,} characters, {value.count('('):,} of them brackets")
+        return name, self.header_fetch_parse(name, value)
+
+
+def _message(content: bytes, name: str) -> EmailMessage:
+    """Parse a mail of so many lines and parts: what takes a part into account is done again for each line below it."""
+    _hold("The mail", content.count(b"\n") + content.replace(b"\r\n", b"").count(b"\r"), files.MAIL_LINES, "lines", name)
+    count = itertools.count(1)
+
+    def part(policy: email.policy.Policy[Any] | None = None) -> EmailMessage:
+        if next(count) > files.MAIL_PARTS:
+            raise _unreadable(name, f"more than {files.MAIL_PARTS} parts")
+        return EmailMessage(policy)
+
+    try:
+        message = email.message_from_bytes(content, policy=_Fields(message_factory=part))
+    except ReviewError:
+        raise
+    except Exception:  # noqa: BLE001 - the library meets in a damaged field whatever it did not expect
+        raise _unreadable(name, "a field that says wrongly what a part is") from None
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def _unreadable(where: str, found: str) -> ResponseError:
+    return ResponseError("This is no mail that can be read.", where=where, found=found, do=_SMALLER)
+
+
+def _holds_form(lines: Sequence[Line]) -> bool:
+    return any(marks.starts(quotation(line.text, _DEEPEST)[1]) for line in lines)
+
+
+def _body(message: EmailMessage, name: str) -> list[Line]:
+    for kind in ("plain", "html"):
+        part = message.get_body(preferencelist=(kind,))
+        text = _part(part, name) if part is not None else ""
+        if part is not None and text.strip():
+            lines = _rendered(text) if kind == "html" else text
+            return _flowed(part, numbered(lines, "the mail's text"))
+    return []
+
+
+def _attachments(message: EmailMessage) -> Iterator[list[Line]]:
+    for part in message.iter_attachments():
+        filename = part.get_filename() or ""
+        if part.get_content_maintype() == "text" or filename.lower().endswith((".md", ".txt")):
+            payload = part.get_payload(decode=True)
+            if isinstance(payload, bytes):
+                declared = part.get_content_charset() or ""
+                marked = any(payload.startswith(start) for start, _ in _MARKED)
+                text = _text(payload, _CALLED.get(declared, declared), filename) if declared and not marked else ""
+                yield list(numbered(text or _decoded(payload, filename or "the attachment"), "the attachment"))
+
+
+def _part(part: MIMEPart, name: str) -> str:
+    payload = part.get_payload(decode=True)
+    declared = (part.get_content_charset() or "utf-8").lower()
+    return _text(payload if isinstance(payload, bytes) else b"", _CALLED.get(declared, declared), name)
+
+
+def _flowed(part: MIMEPart, lines: Iterator[Line]) -> list[Line]:
+    """Join the lines that a mail program broke (RFC 3676); each keeps the number of its first."""
+    if str(part.get_param("format", "")).lower() != "flowed":
+        return list(lines)
+    glue = "" if str(part.get_param("delsp", "")).lower() == "yes" else " "
+    firsts: list[Line] = []
+    texts: list[list[str]] = []
+    running = False
+    for line in lines:
+        depth = len(line.text) - len(line.text.lstrip(">"))
+        text = line.text[depth:].removeprefix(" ")
+        soft = text.endswith(" ") and text != "-- "
+        kept = text[:-1] + glue if soft else text
+        if running and firsts[-1].depth == depth:
+            texts[-1].append(kept)
+        else:
+            firsts.append(replace(line, depth=depth))
+            texts.append([("> " * depth) + kept])
+        running = soft
+    return [replace(first, text="".join(text)) for first, text in zip(firsts, texts, strict=True)]
+
+
+_NAME: Final = r"[a-z][^\s/>]*+"
+#: What follows an attribute's name; quotes mean something only behind the sign, as browsers have it.
+_VALUE: Final = r"""(?: \s*+ = \s*+ (?: "[^"]*+" | '[^']*+' | (?!["'])[^\s>]*+ ) )?+"""
+#: A piece of HTML. Where one is not closed, the rest of the mail is text: so none is looked for twice, and no word is lost.
+_MARKUP: Final = re.compile(
+    rf"""<(?:
+        !-- (?: -?> | .*? --!?> )
+        | (?: [!?](?!--) | /(?![a-z]) ) [^>]*+ >
+        | (?P<end>/)?+ (?P<name>{_NAME}) (?P<attributes>(?: [\s/]*+ [^\s/>][^\s/>=]*+ {_VALUE} )*+) (?P<slash>[\s/]*+) >
+        | (?P<open> [a-z/!?] )
+    )""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTE: Final = re.compile(rf"([^\s/>][^\s/>=]*+)({_VALUE})", re.VERBOSE)
+#: Elements in which nothing is markup, up to their end.
+_RAW: Final = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*+>?", re.IGNORECASE) for name in ("script", "style")}
+#: A number that stands for a character; more digits than eight stand for none.
+_NUMBER: Final = re.compile(r"&#(?=[0-9])0*+([0-9]{0,8}+)[0-9]*+")
+
+
+def _rendered(html: str) -> str:
+    """Turn a mail's HTML into the lines that people saw."""
+    reader = _Reader()
+    at = 0
+    while (markup := _MARKUP.search(html, at)) is not None and not markup["open"]:
+        reader.take(_characters(html[at : markup.start()]))
+        at, name = markup.end(), (markup["name"] or "").lower()
+        if name in _RAW and not markup["end"]:
+            closed = _RAW[name].search(html, at)
+            at = closed.end() if closed else len(html)
+        elif name:
+            if not markup["end"]:
+                reader.start(name, _ATTRIBUTE.findall(markup["attributes"]))
+            if markup["end"] or "/" in markup["slash"]:
+                reader.end(name)
+    reader.take(_characters(html[at:]))
+    return reader.text()
+
+
+def _characters(text: str) -> str:
+    return html_text.unescape(_NUMBER.sub(lambda found: f"&#{found[1] or 0}", text))
+
+
+class _Reader:
+    """Turns elements and words into lines."""
+
+    _BREAKS: Final = frozenset(
+        {"div", "p", "li", "tr", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr", "pre"}
+    )
+    _UNSEEN: Final = frozenset({"head", "title"})
+    _EMPTY: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
+    _HIDES: Final = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._line: list[str] = []  # the pieces of the line that is being written
+        self._hidden: list[str] = []  # the element that is not shown, and what is open inside it
+        self._inside: Counter[str] = Counter()  # the same, counted
+        self._quoted = 0
+        self._unseen = 0
+        self._pre = 0
+
+    def start(self, tag: str, attributes: Sequence[tuple[str, str]]) -> None:
+        """Begin a line where a block begins."""
+        if self._hidden and self._hidden[0] in ("p", "li") and tag in (self._BREAKS if self._hidden[0] == "p" else {"li"}):
+            self._show()  # a paragraph ends where the next block begins
+        if tag not in self._EMPTY and (self._hidden or self._hides(attributes)):
+            self._hidden.append(tag)
+            self._inside[tag] += 1
+        if self._hidden:
+            return
+        self._unseen += tag in self._UNSEEN
+        if tag == "br":
+            self._break()
+        elif tag in self._BREAKS:
+            self._fresh()
+        if tag == "blockquote":
+            self._quoted += 1
+            self._line = self._marks()
+        self._pre += tag == "pre"
+        if tag == "li":
+            self._line.append("- ")
+
+    def end(self, tag: str) -> None:
+        """End a line where a block ends."""
+        while self._hidden and self._inside[tag]:
+            last = self._hidden.pop()
+            self._inside[last] -= 1
+            if last == tag:
+                return
+        if self._hidden and tag in self._EMPTY:
+            return
+        self._show()  # the end of what holds the hidden element ends that too
+        self._unseen -= tag in self._UNSEEN and self._unseen > 0
+        self._quoted -= tag == "blockquote" and self._quoted > 0
+        if tag in self._BREAKS:
+            self._fresh()
+        self._pre -= tag == "pre" and self._pre > 0
+
+    def take(self, text: str) -> None:
+        """Take text as a browser shows it: runs of blanks are one."""
+        if self._unseen or self._hidden or not text:
+            return
+        if self._pre:
+            first, *others = _LINE_ENDS.split(text)
+            self._add(first)
+            for line in others:
+                self._break()
+                self._add(line)
+            return
+        plain = re.sub(r"[ \t\r\n]+", " ", text)
+        self._add(plain if self._line and not self._line[-1].endswith(" ") else plain.lstrip(" "))
+
+    def text(self) -> str:
+        """The lines; a non-breaking blank, which mail programs put in for a plain one, is one again."""
+        self._break()
+        return "\n".join(line.replace("\u00a0", " ").rstrip() for line in self._lines)
+
+    def _hides(self, attributes: Sequence[tuple[str, str]]) -> bool:
+        style = next((value for name, value in attributes if name.lower() == "style"), "")
+        return bool(self._HIDES.search(_characters(style))) or any(name.lower() == "hidden" for name, _ in attributes)
+
+    def _add(self, piece: str) -> None:
+        if piece:
+            self._line.append(piece)
+
+    def _show(self) -> None:
+        self._hidden.clear()
+        self._inside.clear()
+
+    def _marks(self) -> list[str]:
+        return ["> " * min(self._quoted, _DEEPEST)] if self._quoted else []
+
+    def _break(self) -> None:
+        self._lines.append("".join(self._line))
+        self._line = self._marks()
+
+    def _fresh(self) -> None:
+        # A paragraph that only holds a non-breaking blank is an empty line: it counts as begun.
+        if any(piece.strip(" >") for piece in self._line):
+            self._break()
+        else:
+            self._line = self._marks()

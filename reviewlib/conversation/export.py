@@ -1,0 +1,147 @@
+"""What the journal holds about one rep, for the rep's right to see it: every entry in every version, also what is kept back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reviewlib import files
+from reviewlib.conversation import copies, identity
+from reviewlib.conversation.answers import senders
+from reviewlib.conversation.entries import Entry, current
+from reviewlib.conversation.identity import Person
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.states import state_of, visible
+from reviewlib.conversation.visibility import Reach
+from reviewlib.errors import NotAllowedError, SubjectError
+from reviewlib.evidence import slicefile
+from reviewlib.evidence.subjects import Subject
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+
+
+def export_data(params: Params, rep_id: str, folder: Path, *, person: Person | None = None) -> tuple[Path, Path]:
+    """Write everything that the journal holds about one rep, for the owner's eyes only.
+
+    Names of who wrote are kept, they belong to the entries; entries about other reps and about teams are not in it. What was
+    kept from the rep in a team of another manager is in an analyst's export only; a manager's says how much is left out.
+
+    Args:
+        params: The workbook.
+        rep_id: The rep's id.
+        folder: Where to; made where it is missing.
+        person: Who exports; whoever is at the keyboard where not given.
+
+    Returns:
+        ``journal.json`` (all columns, as they are chained) and ``journal.md`` (the same to read).
+
+    Raises:
+        SubjectError: The journal holds nothing about such a rep.
+        NotAllowedError: The person is neither an analyst nor the rep's manager, or may not read all of it yet.
+    """
+    exporter = person or identity.at_keyboard(params)
+    with copies.journal(params) as store:
+        entries = store.entries(subject=("rep", rep_id)) if store else []
+    subject = _check_right(params, rep_id, exporter, entries)
+    if not entries:
+        raise SubjectError(
+            f"The journal holds nothing about {rep_id!r}.",
+            where=params.name,
+            do="Check the id; it is the one of the reps table.",
+        )
+    data = gathered(params, rep_id, entries, reach=copies.reach_of(subject, [exporter.name]) if subject else None)
+    paths = (folder / "journal.json", folder / "journal.md")
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    files.write_all({paths[0]: f"{text}\n", paths[1]: readable(data)})
+    return paths
+
+
+def gathered(params: Params, rep_id: str, entries: Sequence[Entry], *, reach: Reach | None = None) -> dict[str, Any]:
+    """Put the entries about one rep into what JSON holds, each with whether it is current, as far as who exports may read."""
+    now = {entry.id for entry in current(entries)}
+    own = [entry for entry in entries if (entry.about.kind, entry.about.subject) == ("rep", rep_id)]
+    held = [entry for entry in own if reach is None or reach.holds(entry)]
+    ordered = sorted(held, key=lambda entry: (entry.at, entry.sequence))
+    return {
+        "workbook": params.name,
+        "rep": rep_id,
+        "written_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "left_out": len(own) - len(held),
+        "entries": [entry.as_data() | {"current": entry.id in now} for entry in ordered],
+    }
+
+
+def readable(data: dict[str, Any]) -> str:
+    """Write the same for people; what somebody typed stands indented, so that it stays text wherever it is shown."""
+    entries = data["entries"]
+    current_ones = sum(entry["current"] for entry in entries)
+    left_out = f"Left out: {data['left_out']} that managers of other teams kept from the rep; an analyst’s export holds them."
+    head = [
+        f"# What the journal of {data['workbook']} holds about one rep",
+        "",
+        *_indented("Rep", data["rep"]),
+        f"Written {data['written_at']}. {len(entries)} entries, {current_ones} of them current; the others were edited since.",
+        "",
+        *([left_out, ""] if data["left_out"] else []),
+    ]
+    return "\n".join([*head, *(line for number, entry in enumerate(entries, start=1) for line in _entry(number, entry))])
+
+
+def _entry(number: int, entry: dict[str, Any]) -> list[str]:
+    kind = KINDS[entry["kind"]]
+    marks = ["current" if entry["current"] else "edited since"]
+    marks += ["kept from the rep"] if entry["visibility"] == "manager_only" else []
+    marks += ["written on the rep's behalf"] if entry["on_behalf_of"] else []
+    marks += _came(entry["source"]) if entry["source"] else []
+    lines = [f"## {number}. {kind.label}, {entry['about'][2]}", "", f"{entry['at']}; {'; '.join(marks)}.", ""]
+    lines += _indented(f"Written by ({entry['role']})", f"{entry['author_name']} ({entry['author']})")
+    for name, field in kind.model.model_fields.items():
+        if entry["payload"][name] not in (None, ""):
+            lines += _indented(field.title or name, entry["payload"][name])
+    return lines
+
+
+def _came(source: str) -> list[str]:
+    told = senders.not_verified(source) or "sent from the address in the reps table"
+    return [f"imported from the file {senders.sha256_of(source)}", told]
+
+
+def _indented(title: str, value: object) -> list[str]:
+    return [f"{title}:", "", *(f"    {line}" for line in str(value).split("\n")), ""]
+
+
+def _check_right(params: Params, rep_id: str, person: Person, entries: Sequence[Entry]) -> Subject | None:
+    """An analyst may; the rep's manager may once nothing of it is hidden from them, as far as they lead the rep: the answer."""
+    if person.role == "analyst":
+        return None
+    subject = _latest(params, rep_id, entries)
+    if person.role != "manager" or subject is None or not identity.leads(person, subject):
+        raise NotAllowedError(
+            f"{person.name} may not export what is recorded about {rep_id}.",
+            where=params.path.name,
+            found=f"role: {person.role or 'none'}",
+            do="Ask an analyst or the rep's manager.",
+        )
+    for about in {entry.about for entry in entries}:
+        own = [entry for entry in entries if entry.about == about]
+        if len(visible(own, audience="manager", state=state_of(own))) < len(own):
+            raise NotAllowedError(
+                "The rep's answer is hidden from the manager until the manager's part is in.",
+                where=str(about),
+                do="Write your part first, or ask an analyst to export.",
+            )
+    return subject
+
+
+def _latest(params: Params, rep_id: str, entries: Sequence[Entry]) -> Subject | None:
+    """The rep as the newest frozen period of their reviews knows them; a released review stays with its manager."""
+    periods = sorted(
+        {Period.parse(entry.about.period, params.fiscal) for entry in entries}, key=lambda one: one.end, reverse=True
+    )
+    frozen = (period for period in periods if slicefile.current_folder(params, period))
+    with copies.journal(params) as store:
+        known = (one for period in frozen for one in copies.reviewed_in(params, period, store))
+        return next((one for one in known if (one.kind, one.id) == ("rep", rep_id)), None)

@@ -1,0 +1,349 @@
+"""The five letters of a goal, each with its reason in words. Nothing is forbidden, everything is said.
+
+``smart`` works on a form while it is being filled: every field may be missing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from reviewlib.conversation.goals.kpi import Point, Track, aim_of, counted, day, pair, plain, reaches
+from reviewlib.conversation.goals.reckoning import over_of
+from reviewlib.conversation.kinds import Goal, Milestone, Relevance
+from reviewlib.evidence.comparison import at_least, same
+from reviewlib.periods import Period
+
+LetterName = Literal["S", "M", "A", "R", "T"]
+NAMES: Final[Mapping[LetterName, str]] = {
+    "S": "Specific",
+    "M": "Measurable",
+    "A": "Achievable",
+    "R": "Relevant",
+    "T": "Time-bound",
+}
+#: Fewer figures than this make no range worth the name; that is said.
+FEW: Final = 4
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One of the five letters: whether it holds, and why, in words."""
+
+    letter: LetterName
+    ok: bool
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """The letter's word."""
+        return NAMES[self.letter]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A goal as far as its form is filled in; ``steps`` are its milestones' dates in the order they stand in."""
+
+    kpi: str | None = None
+    deliverable: str = ""
+    scope: str = ""
+    baseline: float | None = None
+    target: float | None = None
+    over: str | None = None
+    due: dt.date | None = None
+    relevance: Relevance | None = None
+    because: str = ""
+    steps: tuple[dt.date | None, ...] = ()
+
+    @classmethod
+    def of(cls, goal: Goal, milestones: Sequence[Milestone]) -> Plan:
+        """Take a stored goal and its milestones."""
+        same = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
+        return cls(**{name: getattr(goal, name) for name in same}, steps=tuple(step.due for step in milestones))
+
+
+@dataclass(frozen=True)
+class Backing:
+    """What a goal may be linked to.
+
+    Attributes:
+        gaps: KPI to the title of the area to improve that was found in it.
+        strengths: KPI to the title of the strength.
+        objectives: KPI to the business objective it serves.
+        aspirations: The rep's own words, where they may be read.
+    """
+
+    gaps: Mapping[str, str] = field(default_factory=dict)
+    strengths: Mapping[str, str] = field(default_factory=dict)
+    objectives: Mapping[str, str] = field(default_factory=dict)
+    aspirations: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where the goal stands.
+
+    Attributes:
+        period: The review's period.
+        as_of: How far the data reach.
+        coming: The periods of the coming reviews, the next one first.
+        whose: What goes before "range" and "best quarter": "your" in the form, the subject's own word on a page.
+        since: The period of the goal's own review, where that is an earlier one.
+    """
+
+    period: Period
+    as_of: dt.date
+    coming: tuple[Period, ...]
+    whose: str = "your"
+    since: Period | None = None
+
+    @property
+    def begin(self) -> dt.date:
+        """The day after which due dates and milestones are ahead, as seen when the goal was set."""
+        return self.since.last_day if self.since else self.as_of
+
+
+def smart(plan: Plan, track: Track | None, *, setting: Setting, backing: Backing) -> tuple[Letter, ...]:
+    """Check the five letters of a goal.
+
+    Args:
+        plan: The goal as far as it is filled in.
+        track: The figures of its KPI; None where it names none or the scorecard does not have it.
+        setting: The review.
+        backing: What the goal may be linked to.
+
+    Returns:
+        S, M, A, R, T, in that order.
+    """
+    plan = _with_baseline(plan, track, setting)
+    found: dict[LetterName, tuple[bool, str]] = {
+        "S": _specific(plan, track),
+        "M": _measurable(plan, track, setting),
+        "A": _achievable(plan, track, setting),
+        "R": _relevant(plan, track, backing),
+        "T": _time_bound(plan, setting),
+    }
+    return tuple(Letter(letter, ok, reason) for letter, (ok, reason) in found.items())
+
+
+def _inside(text: str) -> str:
+    """Put a label into a sentence: its first letter small, unless it is an abbreviation."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _named(plan: Plan, track: Track | None) -> str:
+    return _inside(track.label) if track else plan.kpi or ""
+
+
+def _specific(plan: Plan, track: Track | None) -> tuple[bool, str]:
+    what = ", ".join(name for name in (_named(plan, track), plan.deliverable) if name)
+    if not what:
+        return False, "name a figure or a deliverable"
+    if not plan.scope:
+        return False, f"{what}; say whose deals, which customers or which product"
+    return True, f"{what}, {plan.scope}"
+
+
+def _measurable(plan: Plan, track: Track | None, setting: Setting) -> tuple[bool, str]:
+    if not plan.kpi:
+        return _deliverable_measured(plan)
+    say = track.say if track else plain
+    if plan.target is None:
+        return False, "no target yet" + (f"; the baseline is {say(plan.baseline)}" if plan.baseline is not None else "")
+    if plan.baseline is None:
+        return False, f"to {say(plan.target)}; no baseline, {_missing(track, setting)}"
+    words = pair(plan.baseline, plan.target, say)
+    if plan.over and over_of(plan.over, setting.period.fiscal) is None:
+        return False, f"{words}, but “{plan.over}” is no period; write FY2026, 2026-H2 or 2026-Q4"
+    if track is None and same(plan.baseline, plan.target):
+        return False, f"the target equals the baseline, {say(plan.target)}"
+    if track and aim_of(plan.baseline, plan.target, rises=track.rises, summed=False) == "keep":
+        side = "least" if track.rises else "most"
+        words = f"to keep at {side} {say(plan.target)}, from {say(plan.baseline)}"
+    return True, words + _over_words(plan, track)
+
+
+def _deliverable_measured(plan: Plan) -> tuple[bool, str]:
+    numbers = [plain(number) for number in (plan.baseline, plan.target) if number is not None]
+    if numbers:
+        return False, f"{' to '.join(numbers)} has no unit; name the figure"
+    if plan.deliverable:
+        return True, "the deliverable is there on the day or not"
+    return False, "neither figure nor deliverable, so nothing can be measured"
+
+
+def _with_baseline(plan: Plan, track: Track | None, setting: Setting) -> Plan:
+    """Take the baseline from the scorecard where the form leaves it out."""
+    if plan.baseline is not None or track is None or not plan.kpi:
+        return plan
+    return replace(plan, baseline=track.at(setting.since or setting.period).value)
+
+
+def _missing(track: Track | None, setting: Setting) -> str:
+    """Say why the scorecard gives no baseline."""
+    if track is None:
+        return "and the scorecard does not have this figure"
+    period = setting.since or setting.period
+    return f"and {period} is n/a: {track.at(period).reason}"
+
+
+def _over_words(plan: Plan, track: Track | None) -> str:
+    if not plan.over:
+        return ""
+    if track and not track.adds:
+        return f"; the figures of single periods cannot be added up, so each review’s own counts until {plan.over} ends"
+    return f" in {plan.over}"
+
+
+def _achievable(plan: Plan, track: Track | None, setting: Setting) -> tuple[bool, str]:
+    if not plan.kpi:
+        if not plan.deliverable:
+            return False, "no target to compare"
+        return bool(plan.steps), "no figure to compare; " + ("its steps lead there" if plan.steps else "steps would lead there")
+    if plan.target is None:
+        return False, "no target to compare"
+    if track is None:
+        return False, "no history to compare"
+    over = over_of(plan.over, setting.period.fiscal) if track.adds else None
+    wanted, before, held = _wanted(plan.target, over, track, setting)
+    if wanted is None:
+        return held, before
+    near, own = _against_own(wanted, track, setting, rises=track.rises)
+    reachable, peers = _against_peers(wanted, track, rises=track.rises)
+    return bool(near) or reachable, "; ".join(words for words in (before, own, peers) if words)
+
+
+def _wanted(target: float, over: Period | None, track: Track, setting: Setting) -> tuple[float | None, str, bool]:
+    """What a single period must bring: the target itself; of a sum over a longer period, an even part of what is left.
+
+    Returns:
+        The figure, None where nothing is to be compared; the words before the comparison; whether the target holds without one.
+    """
+    if over is None:
+        return target, "", False
+    so_far = Point(over, 0.0) if over.start >= setting.period.end else track.sum_of(over, through=setting.period)
+    if so_far.value is None:
+        return None, f"nothing to compare: {so_far.reason}", False
+    of = f"{track.say(so_far.value)} of {'' if track.rises else 'at most '}{track.say(target)}"
+    left = [period for period in _following(setting.period, over) if over.contains(period)]
+    if not left:
+        return None, f"{over} is over; {of} were reached", False
+    more = target - so_far.value
+    if at_least(so_far.value, target):
+        return None, f"{of} are {'reached' if track.rises else 'used'} already", track.rises
+    kind = setting.period.kind
+    rest = f"each of the {counted(len(left), kind)} left" if len(left) > 1 else f"the one {kind} left"
+    return more / len(left), f"{track.say(more / len(left))} in {rest}", False
+
+
+def _following(period: Period, over: Period) -> list[Period]:
+    """The periods after this one, or from the first of ``over`` on, until it ends."""
+    first = period.next if period.end > over.start else Period.containing(over.start, period.kind, period.fiscal)
+    return list(itertools.takewhile(lambda one: one.start < over.end, (first.shift(step) for step in range(48))))
+
+
+def _against_own(wanted: float, track: Track, setting: Setting, *, rises: bool) -> tuple[bool | None, str]:
+    """Where a target lies against the subject's last eight periods; None where there are none."""
+    known = [point for point in track.points if point.value is not None and point.period.end <= setting.period.end][-8:]
+    values = [point.value for point in known if point.value is not None]
+    if not values:
+        return None, "no history to compare"
+    kind, size = setting.period.kind, counted(len(values), setting.period.kind)
+    low, high = min(values), max(values)
+    best, worst = (high, low) if rises else (low, high)
+    span = f"{pair(low, high, track.say) if not same(low, high) else track.say(low)} in {size}"
+    few = f" (only {size} to compare)" if len(values) < FEW else ""
+    if same(best, wanted):
+        when = next(point.period for point in reversed(known) if point.value is not None and same(point.value, best))
+        return True, f"would equal {setting.whose} best {kind}, {track.say(best)} in {when}{few}"
+    if not reaches(best, wanted, rises=rises):
+        return False, f"{_beyond(wanted, best, rises=rises)} {setting.whose} best {kind}, {track.say(best)}{few}"
+    if reaches(worst, wanted, rises=rises):
+        return True, f"each of {size} reached it: {span}{few}"
+    return True, f"within {setting.whose} range: {span}{few}"
+
+
+def _beyond(wanted: float, best: float, *, rises: bool) -> str:
+    """Say by how much a target lies beyond the best: a share where the best is a positive number."""
+    side = "above" if rises else "below"
+    if best <= 0:
+        return side
+    share = round(abs(wanted - best) / best * 100)
+    return f"{share:,}% {side}" if share else f"less than 1% {side}"
+
+
+def _against_peers(wanted: float, track: Track, *, rises: bool) -> tuple[bool, str]:
+    """Where a target lies against the peers, and whether it stays inside their better quarter's edge."""
+    group = f"of {track.peers} peers" if track.peers else "of the peers"
+    edge, name = (track.peer_q3, "upper quartile") if rises else (track.peer_q1, "lower quartile")
+    beyond = "above" if rises else "below"
+    if edge is not None and not reaches(edge, wanted, rises=rises):
+        return False, f"{beyond} the {name} {group}"
+    if track.peer_median is None:
+        return edge is not None, f"not {beyond} the {name} {group}" if edge is not None else ""
+    if reaches(track.peer_median, wanted, rises=rises):
+        return True, f"not {beyond} the median {group}"
+    if edge is not None:
+        return True, f"between the median and the {name} {group}"
+    return False, f"{beyond} the median {group}"
+
+
+def _relevant(plan: Plan, track: Track | None, backing: Backing) -> tuple[bool, str]:
+    if plan.relevance is None and plan.because:
+        return False, f"“{plan.because}”: say whether it is a gap, a strength, an aspiration or an objective"
+    if plan.relevance is None:
+        return False, "say which gap, strength, aspiration or objective it serves" + _hint(plan, backing)
+    known = {"gap": backing.gaps, "strength": backing.strengths, "objective": backing.objectives}
+    called = {"gap": "area", "strength": "strength", "aspiration": "aspiration", "objective": "objective"}[plan.relevance]
+    found = known.get(plan.relevance, {}).get(plan.kpi or "", "")
+    words = plan.because or found
+    if words:
+        return True, f"the {called} “{words}”"
+    if plan.relevance == "aspiration":
+        own = "; the self-review names some" if backing.aspirations else ""
+        return False, f"say which aspiration it serves{own}"
+    missing = {
+        "gap": "area to improve was found in",
+        "strength": "strength was found in",
+        "objective": "objective stands beside",
+    }
+    return False, f"say which; no {missing[plan.relevance]} {_named(plan, track) or 'what it names'}"
+
+
+def _hint(plan: Plan, backing: Backing) -> str:
+    """Offer what is known of the KPI."""
+    sources = (("area", backing.gaps), ("strength", backing.strengths), ("objective", backing.objectives))
+    found = [f"the {name} “{titles[plan.kpi]}”" for name, titles in sources if plan.kpi and plan.kpi in titles]
+    return f"; at hand: {', '.join(found)}" if found else ""
+
+
+def _time_bound(plan: Plan, setting: Setting) -> tuple[bool, str]:
+    if plan.due is None:
+        return False, "no due date" + (f"; {plan.over} ends it" if over_of(plan.over, setting.period.fiscal) else "")
+    if plan.due <= setting.as_of:
+        return False, f"{day(plan.due)} has passed"
+    last = setting.coming[-1] if setting.coming else None
+    if last is not None and plan.due >= last.end:
+        return False, f"{day(plan.due)} lies after the coming reviews, the last of which is {last}"
+    ok, words = _steps(plan, plan.due, setting)
+    return ok, f"{day(plan.due)}, {words}"
+
+
+def _steps(plan: Plan, due: dt.date, setting: Setting) -> tuple[bool, str]:
+    """Say how the milestones lie: how many, which dates are missing, past, late or out of order."""
+    dates = [step for step in plan.steps if step is not None]
+    if not plan.steps:
+        return False, "no milestones before it"
+    complaints = (
+        (len(plan.steps) - len(dates), "without a date"),
+        (sum(step <= setting.begin for step in dates), "in the past"),
+        (sum(step > due for step in dates), "after it"),
+    )
+    said = [f"{counted(number, 'milestone')} {words}" for number, words in complaints if number]
+    if dates != sorted(dates):
+        said.append("milestones not in the order of their dates")
+    before = sum(step <= due for step in dates)
+    return not said, ", ".join([f"{counted(before, 'milestone')} before it", *said] if before else said)

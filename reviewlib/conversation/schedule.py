@@ -1,0 +1,223 @@
+"""What makes reviews happen: which ones are due, by when, and who is waited for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from reviewlib.conversation.entries import About, Entry, current, origins
+from reviewlib.conversation.kinds import ENDED, Role, Side, Update
+from reviewlib.conversation.states import State, StateName, state_of
+from reviewlib.evidence.subjects import Subject
+from reviewlib.params.model import Params
+from reviewlib.params.people import Rhythm
+from reviewlib.periods import Period
+
+StepName = Literal["answer", "feedback", "release", "signed"]
+#: The steps of a review in their order, with whose turn it is. A team has no answer of its own.
+STEPS: Final[tuple[tuple[StepName, Side], ...]] = (
+    ("answer", "rep"),
+    ("feedback", "manager"),
+    ("release", "manager"),
+    ("signed", "rep"),
+    ("signed", "manager"),
+)
+#: Days before the retention date from which on it is spoken of.
+RETENTION_NOTICE: Final = 30
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a review.
+
+    Attributes:
+        name: ``answer``, ``feedback``, ``release`` or ``signed``.
+        side: Whose step it is; both sides sign.
+        waiting_for: Who does it: a rep's manager where the rep is a team, an analyst where nobody is the manager.
+        due: By when; None where nothing is due.
+        done: Whether it is done, or nobody waits for it any more.
+    """
+
+    name: StepName
+    side: Side
+    waiting_for: Role
+    due: dt.date | None
+    done: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one review stands against its cadence; nothing of what people wrote is in it.
+
+    Attributes:
+        subject: Whom it is about.
+        period: The review's period.
+        state: Where it stands.
+        steps: Every step, done or not.
+        step: The next step; None where all are done.
+        waiting_for: Who is to do it; None where all are done, or nothing is due.
+        due: By when.
+        days_overdue: Days since then; 0 where it is not overdue.
+        no_dates: Why nothing is due, in words; None where dates are due.
+        released_on: The day of the (last) release.
+        signed_on: The day of each side's signature.
+        disputes: Disputes that are not resolved.
+        concerns: Concerns of this review that are open; those kept from the rep are not counted.
+    """
+
+    subject: Subject
+    period: str
+    state: StateName
+    steps: tuple[Step, ...]
+    step: StepName | None
+    waiting_for: Role | None
+    due: dt.date | None
+    days_overdue: int
+    no_dates: str | None
+    released_on: dt.date | None
+    signed_on: Mapping[Side, dt.date]
+    disputes: int
+    concerns: int
+
+
+def status(
+    params: Params,
+    subjects: Sequence[Subject],
+    entries: Mapping[About, Sequence[Entry]],
+    *,
+    today: dt.date,
+    period: Period,
+) -> list[Row]:
+    """Tell how the reviews that end with a period stand; who is reviewed by the half has none with a first quarter.
+
+    Args:
+        params: The workbook.
+        subjects: Everyone who has a review in the period.
+        entries: Every entry of each review, in the order of its chain; reviews without entries may be left out.
+        today: The day that due dates are held against.
+        period: The period looked at.
+    """
+    return [
+        _row(params, subject, entries.get(_about(subject, own), ()), own, today)
+        for subject in subjects
+        for own in reviewed_in(period, rhythm(params, subject))
+    ]
+
+
+def rhythm(params: Params, subject: Subject) -> Rhythm:
+    """How often a subject is reviewed: by its role, else its team, else as everyone."""
+    cadence = params.cadence
+    if subject.kind == "team":
+        return cadence.team
+    return cadence.roles.get(subject.role or "") or cadence.teams.get(subject.team or "") or cadence.rep
+
+
+def reviewed_in(period: Period, kind: Rhythm) -> tuple[Period, ...]:
+    """The review periods of a rhythm whose last day lies in a period, oldest first.
+
+    A third quarter holds no half's end, a fourth one holds that of the second half; a half holds two quarters.
+    """
+    found: list[Period] = []
+    own = Period.containing(period.last_day, kind, period.fiscal)
+    while own.last_day >= period.start:
+        found.insert(0, own)
+        own = own.previous
+    return tuple(one for one in found if one.last_day <= period.last_day)
+
+
+def retention_reminder(params: Params, *, today: dt.date) -> str | None:
+    """Say that the day to decide about old records comes near, or is over; None where there is nothing to say."""
+    day = params.records.retention_date
+    if day is None or (day - today).days > RETENTION_NOTICE:
+        return None
+    when = "is today" if day == today else f"is in {_days((day - today).days)}" if day > today else "is over"
+    return (
+        f"The retention date {day} {when}: decide which records are still needed, "
+        f"then set a new records.retention_date in {params.path.name}."
+    )
+
+
+def _days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
+
+
+def _about(subject: Subject, period: Period) -> About:
+    return About("team" if subject.kind == "team" else "rep", subject.id, period.name)
+
+
+def _row(params: Params, subject: Subject, entries: Sequence[Entry], period: Period, today: dt.date) -> Row:
+    state = state_of(entries)
+    excuse = no_dates(subject, period)
+    steps = _steps(params, subject, state, period, dated=excuse is None)
+    following = next((step for step in steps if not step.done), None)
+    due = following.due if following else None
+    return Row(
+        subject=subject,
+        period=period.name,
+        state=state.name,
+        steps=steps,
+        step=following.name if following else None,
+        waiting_for=following.waiting_for if following and due else None,
+        due=due,
+        days_overdue=max(0, (today - due).days) if due else 0,
+        no_dates=excuse,
+        released_on=_day_of(params, state.release) if state.release else None,
+        signed_on={side: _day_of(params, entry) for side, entry in state.signatures.items()},
+        disputes=_without(entries, "dispute", "resolution"),
+        concerns=_without(entries, "concern", "update"),
+    )
+
+
+def _day_of(params: Params, entry: Entry) -> dt.date:
+    """The day of an entry on the workbook's clock."""
+    return params.local(entry.at).date()
+
+
+def no_dates(subject: Subject, period: Period) -> str | None:
+    """Say why a review has figures and no due dates: the rep was there for a part of the period only."""
+    if subject.started_on and period.start < dt.date.fromisoformat(subject.started_on):
+        return f"started on {subject.started_on}, inside the period"
+    if subject.left_on and dt.date.fromisoformat(subject.left_on) <= period.last_day:
+        return f"left on {subject.left_on}"
+    return None
+
+
+def _steps(params: Params, subject: Subject, state: State, period: Period, *, dated: bool) -> tuple[Step, ...]:
+    """The steps of a review; one that release has overtaken is not waited for any more."""
+    days: Mapping[str, int] = params.cadence.due.model_dump()
+    done = {
+        "answer": state.answer is not None or state.released,
+        "feedback": state.feedback is not None or state.released,
+        "release": state.released,
+    }
+    return tuple(
+        Step(
+            name=name,
+            side=side,
+            waiting_for=_waiting_for(subject, side),
+            due=period.last_day + dt.timedelta(days=days[name]) if dated else None,
+            done=done.get(name, side in state.signatures),
+        )
+        for name, side in STEPS
+        if not (name == "answer" and subject.kind == "team")
+    )
+
+
+def _waiting_for(subject: Subject, side: Side) -> Role:
+    """Who does a side's steps; for a team as a whole its manager writes both."""
+    if side == "rep" and subject.kind == "rep":
+        return "rep"
+    return "manager" if subject.manager else "analyst"
+
+
+def _without(entries: Sequence[Entry], kind: str, ending: str) -> int:
+    """Count the shared entries of a kind that nothing has ended."""
+    now, roots = current(entries), origins(entries)
+    ended = {
+        roots.get(entry.of, entry.of)
+        for entry in now
+        if entry.kind == ending and entry.of and (not isinstance(entry.payload, Update) or entry.payload.status in ENDED)
+    }
+    return sum(1 for entry in now if entry.kind == kind and entry.visibility == "shared" and roots[entry.id] not in ended)

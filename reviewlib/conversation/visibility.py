@@ -1,0 +1,332 @@
+"""The minutes of a review: what one audience may read of what people said, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from reviewlib.conversation.entries import About, Entry, Head, current, edits, origins
+from reviewlib.conversation.kinds import KINDS, Agreement, Payload, Recognition
+from reviewlib.conversation.states import Audience, State, StateName, state_of, visible
+from reviewlib.periods import FiscalYear, Period
+
+#: Kinds of earlier reviews that later ones look back at: what carries over, and what became of it.
+LOOKED_BACK_AT = frozenset({name for name, kind in KINDS.items() if kind.carries} | {"update", "agreement", "recognition"})
+#: What a review waits for: that it is in is told also to those who do not read it.
+_PARTS = frozenset({"self_review", "feedback"})
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the managers who read a copy may read in what is recorded about one subject.
+
+    Attributes:
+        readers: Their names, as in the reps table.
+        team: The team that the subject is in now. What was kept from the rep in another team stays with who wrote it.
+        leading: Whether each of them leads the subject; else they read what is released and shared.
+    """
+
+    readers: frozenset[str]
+    team: str | None
+    leading: bool = True
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether they may read an entry about somebody they lead; of who has no team, only analysts' and their own notes."""
+        if entry.visibility == "shared" or entry.author_name in self.readers:
+            return True
+        return entry.team == self.team and (self.team is not None or entry.role == "analyst")
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """What one audience may read of a review's conversation.
+
+    Attributes:
+        about: The review.
+        audience: For whom.
+        state: Where the review stands; entries that the audience may not read are not in it. Whether an answer is in tells its
+            name, also where the answer itself cannot be read yet.
+        entries: Current entries of this review that the audience may read, oldest first.
+        earlier: Current entries of the subject's earlier reviews that are looked back at: what carries over, and its updates.
+        versions: How many times an entry was edited, by its current id; entries that never were are not in it.
+        roots: The id of the first version of every entry here, by its id: replies may name any version.
+        withheld: Kinds of which there are entries that this audience may not read yet.
+        members: A team's manager copy: the minutes of each of its reps, by id. A team's copy for the reps: of each rep what the
+            rep agreed to show on the team's board.
+        partial: Whether not everybody who reads it leads the subject, so that only what is released and shared is here.
+    """
+
+    about: About
+    audience: Audience
+    state: State
+    entries: tuple[Entry, ...] = ()
+    earlier: tuple[Entry, ...] = ()
+    versions: Mapping[str, int] = field(default_factory=dict)
+    roots: Mapping[str, str] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()
+    members: Mapping[str, Minutes] = field(default_factory=dict)
+    partial: bool = False
+
+    def of_kind(self, *kinds: str) -> list[Entry]:
+        """Current entries of this review of these kinds, oldest first."""
+        return [entry for entry in self.entries if entry.kind in kinds]
+
+    def on(self, entry: Entry, *kinds: str) -> list[Entry]:
+        """Current entries of this or an earlier review that are about an entry (any version of it), oldest first."""
+        root = self.roots.get(entry.id, entry.id)
+        everything = (*self.earlier, *self.entries)
+        return [one for one in everything if one.kind in kinds and one.of and self.roots.get(one.of, one.of) == root]
+
+    def find(self, entry_id: str) -> Entry | None:
+        """The current version of an entry by the id of any of its versions; None where it is not here."""
+        root = self.roots.get(entry_id, entry_id)
+        return next((one for one in (*self.entries, *self.earlier) if self.roots.get(one.id, one.id) == root), None)
+
+    def agreed(self, entry: Entry) -> Entry | None:
+        """The rep's latest word on an entry as it stands now; a word on an earlier wording does not count."""
+        return next((one for one in reversed(self.on(entry, "agreement")) if one.of == entry.id), None)
+
+    @property
+    def identity(self) -> list[Any]:
+        """What tells these minutes from others, as JSON holds it: the hashes of their entries, and how they stand."""
+        head = self.state.head
+        return [
+            self.state.name,
+            [head.sequence, head.hash] if head else None,
+            [entry.hash for entry in self.entries],
+            [entry.hash for entry in self.earlier],
+            sorted(self.versions.items()),
+            list(self.withheld),
+            self.partial,
+            sorted((rep_id, each.identity) for rep_id, each in self.members.items()),
+        ]
+
+    def as_data(self) -> dict[str, Any]:
+        """Turn the minutes into what JSON holds."""
+        head, state = self.state.head, self.state
+        return {
+            "about": [self.about.kind, self.about.subject, self.about.period],
+            "audience": self.audience,
+            "state": {
+                "name": state.name,
+                "answer": state.answer.as_data() if state.answer else None,
+                "feedback": state.feedback.as_data() if state.feedback else None,
+                "release": state.release.as_data() if state.release else None,
+                "signatures": [entry.as_data() for entry in state.signatures.values()],
+                "head": [head.sequence, head.hash] if head else None,
+            },
+            "entries": [entry.as_data() for entry in self.entries],
+            "earlier": [entry.as_data() for entry in self.earlier],
+            "versions": dict(self.versions),
+            "roots": dict(self.roots),
+            "withheld": list(self.withheld),
+            "members": {rep_id: minutes.as_data() for rep_id, minutes in self.members.items()},
+            "partial": self.partial,
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Minutes:
+        """Read what ``as_data`` wrote."""
+        return cls(
+            about=About(*data["about"]),
+            audience=data["audience"],
+            state=_state(data["state"]),
+            entries=tuple(Entry.from_data(entry) for entry in data["entries"]),
+            earlier=tuple(Entry.from_data(entry) for entry in data["earlier"]),
+            versions=MappingProxyType(data["versions"]),
+            roots=MappingProxyType(data["roots"]),
+            withheld=tuple(data["withheld"]),
+            members=MappingProxyType({rep_id: cls.from_data(each) for rep_id, each in data["members"].items()}),
+            partial=data.get("partial", False),
+        )
+
+
+def _state(data: Mapping[str, Any]) -> State:
+    name: StateName = data["name"]
+    found = {key: Entry.from_data(data[key]) if data[key] else None for key in ("answer", "feedback", "release")}
+    signatures = [Entry.from_data(entry) for entry in data["signatures"]]
+    return State(
+        name=name,
+        answer=found["answer"],
+        feedback=found["feedback"],
+        release=found["release"],
+        signatures={entry.payload.side: entry for entry in signatures},  # type: ignore[attr-defined]
+        head=Head(*data["head"]) if data["head"] else None,
+    )
+
+
+def empty(about: About, audience: Audience) -> Minutes:
+    """The minutes of a review of which nothing is recorded."""
+    return Minutes(about, audience, state_of([]))
+
+
+def take(
+    entries: Sequence[Entry],
+    about: About,
+    *,
+    audience: Audience,
+    fiscal: FiscalYear,
+    members: Mapping[str, Minutes] | None = None,
+    reach: Reach | None = None,
+) -> Minutes:
+    """Take the minutes of a review for one audience.
+
+    Args:
+        entries: Every entry of the subject, of all periods, each review's in the order of its chain.
+        about: The review.
+        audience: For whom; what they may not read is not in the result, not even its id.
+        fiscal: How period names are read.
+        members: For a team, the minutes of its reps.
+        reach: How far who reads a manager's copy may read; to the end where not given.
+    """
+    chains = _chains(entries, about, fiscal)
+    known = _readable(chains, entries, audience, reach)
+    standing = {entry.id for chain in chains.values() for entry in current(chain)}
+    shown = [entry for entry in known if entry.about == about and entry.id in standing]
+    looked_back_at = [
+        entry for entry in known if entry.about != about and entry.id in standing and entry.kind in LOOKED_BACK_AT
+    ]
+    counts, roots = edits(known), origins(known)
+    told = {roots[entry.id] for entry in (*shown, *looked_back_at)}
+    own = chains.get(about, [])
+    leading = reach is None or reach.leading
+    state = _state_for(audience, state_of(own), shown)
+    withheld = _withheld(own, shown) if audience == "manager" else ()
+    return Minutes(
+        about=about,
+        audience=audience,
+        state=state if leading else replace(state, head=None),
+        entries=tuple(shown),
+        earlier=tuple(looked_back_at),
+        versions={entry.id: counts[roots[entry.id]] for entry in (*shown, *looked_back_at) if counts[roots[entry.id]]},
+        roots={entry.id: roots[entry.id] for entry in known if roots[entry.id] in told},
+        withheld=withheld if leading else tuple(kind for kind in withheld if kind in _PARTS),
+        members=members or {},
+        partial=not leading,
+    )
+
+
+def worded(
+    entries: Sequence[Entry], about: About, *, audience: Audience, fiscal: FiscalYear, reach: Reach | None = None
+) -> list[Entry]:
+    """List every version of what an audience may read in a review and the earlier ones; the arguments are those of ``take``.
+
+    The rep reads the manager's words as they were released, and what became of them since.
+    """
+    chains = _chains(entries, about, fiscal)
+    found = _readable(chains, entries, audience, reach)
+    if audience == "manager":
+        return found
+    drafts = {old for chain in chains.values() for old in _edited_before_release(chain)}
+    return [
+        replace(entry, supersedes=None) if entry.supersedes in drafts else entry for entry in found if entry.id not in drafts
+    ]
+
+
+def _edited_before_release(chain: Sequence[Entry]) -> list[str]:
+    """The ids of the manager's wordings that were edited before the rep read any."""
+    first = next((entry.sequence for entry in chain if entry.kind == "release"), None)
+    edits_before = [entry for entry in chain if entry.supersedes and (first is None or entry.sequence < first)]
+    return [str(entry.supersedes) for entry in edits_before if entry.side == "manager"]
+
+
+def for_board(minutes: Minutes) -> Minutes:
+    """Leave of a rep's own copy only what the rep agreed to show to the team: recognitions, without what was paid for them.
+
+    Args:
+        minutes: Taken for the audience ``rep``, so that nothing is here before it was released.
+    """
+    shown = [
+        entry
+        for entry in minutes.of_kind("recognition")
+        if isinstance(entry.payload, Recognition) and entry.payload.for_board and _agreed(minutes, entry)
+    ]
+    entries = tuple(replace(entry, payload=_without_reward(entry.payload), supersedes=None) for entry in shown)
+    return Minutes(minutes.about, minutes.audience, state_of([]), entries, roots={entry.id: entry.id for entry in entries})
+
+
+def _chains(entries: Sequence[Entry], about: About, fiscal: FiscalYear) -> dict[About, list[Entry]]:
+    """The entries of earlier reviews and of this one, each by itself, oldest review first."""
+    start = Period.parse(about.period, fiscal).start
+    chains: dict[About, list[Entry]] = {}
+    for entry in entries:
+        chains.setdefault(entry.about, []).append(entry)
+    ends = {review: Period.parse(review.period, fiscal).end for review in chains}
+    earlier = sorted((review for review in chains if review != about and ends[review] <= start), key=ends.__getitem__)
+    return {review: chains[review] for review in (*earlier, about) if review in chains}
+
+
+def _readable(
+    chains: Mapping[About, Sequence[Entry]], entries: Sequence[Entry], audience: Audience, reach: Reach | None
+) -> list[Entry]:
+    """Every version that the audience may read; what is about something that they may not read goes with it."""
+    allowed = [entry for chain in chains.values() for entry in _within(chain, audience, reach)]
+    gone = _hidden(entries, allowed)
+    found = [entry for entry in allowed if entry.of not in gone and entry.id not in gone]
+    ids = {entry.id for entry in found}
+    # The id of a version that was kept from the reader says that there was one.
+    return [replace(entry, supersedes=None) if entry.supersedes and entry.supersedes not in ids else entry for entry in found]
+
+
+def _within(chain: Sequence[Entry], audience: Audience, reach: Reach | None) -> list[Entry]:
+    """What of one review an audience may read, as far as who reads the copy may."""
+    state = state_of(chain)
+    if reach is None or reach.leading:
+        found = visible(chain, audience=audience, state=state)
+        return found if reach is None else [entry for entry in found if reach.holds(entry)]
+    return visible(chain, audience="rep", state=state) if state.released else []
+
+
+def _hidden(entries: Sequence[Entry], allowed: Sequence[Entry]) -> set[str]:
+    """The ids of what may not be read, over any number of steps: what is about it, and what is about that.
+
+    What an entry says now decides: where its current version is hidden, everything about any version of it is. Of what can be
+    read now, an earlier version that was kept from the reader is hidden, and so is what is about that version.
+    """
+    roots, ids = origins(entries), {entry.id for entry in allowed}
+    hidden = {entry.id for entry in entries if entry.id not in ids}
+    now = current(entries)
+    before = -1
+    while len(hidden) > before:
+        before = len(hidden)
+        closed = {roots[entry.id] for entry in now if entry.id in hidden or entry.of in hidden}
+        hidden |= {entry.id for entry in entries if roots[entry.id] in closed or entry.of in hidden}
+    return hidden
+
+
+def _withheld(own: Sequence[Entry], shown: Sequence[Entry]) -> tuple[str, ...]:
+    ids = {entry.id for entry in shown}
+    hidden = (entry.kind for entry in current(own) if entry.id not in ids and entry.visibility == "shared")
+    return tuple(dict.fromkeys(hidden))
+
+
+def _state_for(audience: Audience, state: State, shown: Sequence[Entry]) -> State:
+    """The state without what the reader may not read; before release the rep is not even told that the manager has written."""
+    if audience == "rep" and not state.released:
+        return replace(state_of(shown), head=None)
+    readable = {entry.id: entry for entry in shown}
+
+    def shown_of(entry: Entry | None) -> Entry | None:
+        return readable.get(entry.id) if entry else None
+
+    return replace(
+        state,
+        answer=shown_of(state.answer),
+        feedback=shown_of(state.feedback),
+        release=shown_of(state.release),
+        signatures={side: readable[entry.id] for side, entry in state.signatures.items() if entry.id in readable},
+    )
+
+
+def _agreed(minutes: Minutes, entry: Entry) -> bool:
+    word = minutes.agreed(entry)
+    return word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
+
+
+def _without_reward(payload: Payload) -> Payload:
+    """A public mention is public; a bonus or an incentive is between two people."""
+    if isinstance(payload, Recognition) and payload.reward != "mention":
+        return payload.model_copy(update={"reward": "none", "reward_text": ""})
+    return payload

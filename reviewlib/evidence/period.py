@@ -1,0 +1,201 @@
+"""The dossier of a period: everything the CRM says about it, computed once, in memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import ibis
+import pandas as pd
+
+from reviewlib.errors import PeriodError, SourceError
+from reviewlib.evidence import evaluation, facts, measures, selection, sources
+from reviewlib.evidence.availability import Setting
+from reviewlib.evidence.figures import Kpi
+from reviewlib.evidence.roster import Roster, roster
+from reviewlib.evidence.scorecard import scorecard
+from reviewlib.evidence.sources import Tables
+from reviewlib.evidence.targets import targets
+from reviewlib.params.model import Params
+from reviewlib.periods import Period, last_complete
+
+#: Periods of the trend, this one included.
+TREND = 8
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """The evidence of one period.
+
+    Attributes:
+        params: The workbook.
+        period: The review period.
+        trend: The periods of the trend, oldest first.
+        tables: The canonical tables and what became of every row.
+        setting: What the scorecard was made with.
+        scorecard: The tidy scorecard of every scope and evaluated period.
+        deals: The deals that count in the period, with their flags.
+        accounts: The reps' base accounts of the period.
+        queries: The query of each KPI, as text.
+    """
+
+    params: Params
+    period: Period
+    trend: tuple[Period, ...]
+    tables: Tables
+    setting: Setting
+    scorecard: pd.DataFrame
+    deals: pd.DataFrame
+    accounts: pd.DataFrame
+    queries: Mapping[str, str]
+
+    @property
+    def roster(self) -> Roster:
+        """Who was there."""
+        return self.setting.roster
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether the period's last day lies after the export's date."""
+        return self.period.last_day > self.setting.as_of
+
+    @cached_property
+    def reviewed(self) -> tuple[str, ...]:
+        """The reps who get a page: active on a day of the period, or owner of a deal closed in it."""
+        closed = set(self.deals.loc[self.deals["closed"] | self.deals["refund"], "rep_id"].unique())
+        active = set(self.roster.active(self.period))
+        return tuple(rep_id for rep_id in self.roster.rep_ids if rep_id in active or rep_id in closed)
+
+    def teams(self) -> tuple[str, ...]:
+        """The teams of the reps who get a page, in order."""
+        names = {self.roster.posts[rep_id, self.period.name].team for rep_id in self.reviewed}
+        return tuple(sorted(name for name in names if name is not None))
+
+
+def compile_dossier(params: Params, tables: Tables, period: Period) -> Dossier:
+    """Compute every KPI for every rep, team and the whole, for all periods of the trend.
+
+    Raises:
+        PeriodError: The period starts after the export's date.
+        SourceError: Targets or measures name a KPI or a rep that is not there.
+        TargetError: Targets overlap or leave a gap in the period.
+    """
+    setting = _setting(params, tables, period)
+    connection = ibis.duckdb.connect()
+    try:
+        base = facts.build(
+            connection,
+            tables.deals,
+            members=setting.roster.members(),
+            calendar=setting.calendar,
+            mapped=setting.mapped,
+        )
+        measured = evaluation.evaluate(base, setting.kpis, _in(setting, setting.roster.groups()))
+        others = _in(setting, measures.evaluate(params, tables.measures, kpis=setting.kpis, roster=setting.roster))
+        return Dossier(
+            params=params,
+            period=period,
+            trend=period.trend(TREND),
+            tables=tables,
+            setting=setting,
+            scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), setting),
+            deals=facts.lists(base, period.name),
+            accounts=facts.account_rows(base, period.name),
+            queries=measured.queries,
+        )
+    finally:
+        connection.disconnect()
+
+
+def _setting(params: Params, tables: Tables, period: Period) -> Setting:
+    """Check what was asked for and lay out what the scorecard is made with."""
+    as_of = sources.as_of(params, tables.deals)
+    _refuse_future(period, as_of, params)
+    mapped = effective_columns(params, tables)
+    figures = selection.of_workbook(params, mapped)
+    _check_keys(params, tables, figures)
+    window = params.kpis["retention_rate"].window_months if "retention_rate" in params.kpis else None
+    calendar = facts.Calendar(tuple(sorted({*period.trend(TREND), period.year_ago})), window)
+    # Coverage asks for the target of the period after, also of the year before, which may stand alone before the trend.
+    covered = sorted({*calendar.periods, *(each.next for each in calendar.periods)})
+    people = roster(tables.reps, owners=tables.deals["rep_id"].unique().tolist(), periods=covered)
+    return Setting(
+        params=params,
+        kpis=figures,
+        calendar=calendar,
+        roster=people,
+        targets=targets(params, tables.targets, roster=people, strict=period),
+        mapped=mapped,
+        as_of=as_of,
+        history_from=history_from(params, tables.deals, as_of),
+        closing=_closing(tables.deals, calendar.periods),
+    )
+
+
+def _in(setting: Setting, frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of the evaluated periods; the roster also knows the ones after them."""
+    return frame[frame["period"].isin(list(setting.periods))].reset_index(drop=True)
+
+
+def effective_columns(params: Params, tables: Tables) -> frozenset[str]:
+    """The deal columns that carry something: the mapped ones, and the expected amount where list prices give it."""
+    priced = params.crm.products is not None and "product" in tables.mapped
+    return tables.mapped | {"expected_amount"} if priced else tables.mapped
+
+
+def history_from(params: Params, deals: pd.DataFrame, as_of: dt.date) -> dt.date:
+    """From when the export is complete: declared, else the first day of the month of the earliest close."""
+    if params.crm.history_from is not None:
+        return params.crm.history_from
+    earliest: dt.date = deals["closed_on"].min() if deals["closed_on"].notna().any() else as_of
+    return earliest.replace(day=1)
+
+
+def _closing(deals: pd.DataFrame, periods: Sequence[Period]) -> frozenset[tuple[str, str]]:
+    """Pair owners with the periods in which a deal of theirs closed, refunds included."""
+    closed = deals["closed_on"]
+    inside = {period.name: (closed >= period.start) & (closed < period.end) for period in periods}
+    return frozenset(
+        (str(owner), name) for name, rows in inside.items() for owner in deals.loc[rows.fillna(False), "rep_id"].unique()
+    )
+
+
+def _refuse_future(period: Period, as_of: dt.date, params: Params) -> None:
+    if period.start > as_of:
+        latest = last_complete(period.kind, as_of=as_of, fiscal=params.fiscal)
+        raise PeriodError(
+            f"{period} has not begun at the date of the export.",
+            where="as_of" if params.as_of else "the latest opened or closed date of the deals",
+            found=f"the export is of {as_of}; {period} starts on {period.start}",
+            do=f"Take a newer export, or review {latest}.",
+        )
+
+
+def _check_keys(params: Params, tables: Tables, figures: Mapping[str, Kpi]) -> None:
+    """Refuse targets and measures for what does not exist; name all of it at once."""
+    off = {key for key, entry in params.kpis.items() if entry.off}
+    known = {key for key, kpi in figures.items() if kpi.of is None} | off
+    reps, teams = set(tables.reps["rep_id"]), set(tables.reps["team"].dropna())
+    own = {key for key, kpi in figures.items() if kpi.expression is None and kpi.of is None} | off
+    problems = [
+        *_unknown(tables.targets, "kpi", known, "targets"),
+        *_unknown(tables.targets[tables.targets["scope"] == "rep"], "scope_id", reps, "targets"),
+        *_unknown(tables.targets[tables.targets["scope"] == "team"], "scope_id", teams, "targets"),
+        *_unknown(tables.measures, "kpi", own, "measures"),
+        *_unknown(tables.measures, "rep_id", reps, "measures"),
+    ]
+    if problems:
+        raise SourceError(
+            "Targets or measures are given for what does not exist.",
+            where="crm.targets, crm.measures",
+            found="; ".join(problems[:8]),
+            do="Correct the names, or describe the measure under kpis.",
+        )
+
+
+def _unknown(frame: pd.DataFrame, column: str, known: set[str], table: str) -> list[str]:
+    rows = frame[~frame[column].isin(list(known))]
+    lines = rows.groupby(column)["source_line"].min()
+    return [f"{table} line {line}: {column} {value!r}" for value, line in lines.items()]

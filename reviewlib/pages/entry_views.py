@@ -1,0 +1,291 @@
+"""What people said, as plain values for the templates: who said it and when, threads, disputes, concerns, decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reviewlib.conversation.answers import senders
+from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.goals.progress import last_update, on_day, status_of
+from reviewlib.conversation.kinds import KINDS, Concern, Dispute, Feedback, Resolution, SelfReview, Update
+from reviewlib.evidence.kpis import KPIS
+from reviewlib.pages import labels, paragraphs, sentences
+from reviewlib.pages.views import Sheet, note
+from reviewlib.review import Review
+
+_TIMES: Final = ("", "once", "twice")
+_STANCES: Final = {"strength": "Strength", "improve": "To improve"}
+_OUTCOMES: Final = {"accepted": "Accepted", "partly": "Accepted in part", "rejected": "Not accepted"}
+#: The field of each kind that quotes it best.
+_QUOTED: Final = ("statement", "title", "text", "reason", "perspective", "label", "comment")
+
+
+@dataclass(frozen=True)
+class By:
+    """Who said something, when, and how it came here.
+
+    Attributes:
+        name: Whose word it is.
+        when: The day.
+        how: Who wrote it down, where somebody else did.
+        edited: "edited once"; empty where it never was.
+        private: Whether only the manager's copy holds it.
+        rep: Whether it is the rep's word.
+    """
+
+    name: str
+    when: str
+    how: str
+    edited: str
+    private: bool
+    rep: bool
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a dispute did to the figures: each with its value before, where that is kept, and now."""
+
+    label: str
+    now: str
+    of: str
+    before: str = ""
+    snapshot: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One contribution to a thread: the line below the name, the text, further texts with a label, answers to it."""
+
+    by: By
+    what: str
+    text: str
+    more: tuple[tuple[str, str], ...] = ()
+    answers: tuple[Item, ...] = ()
+    mark: tuple[str, str] | None = None
+    note: Note | None = None
+
+
+@dataclass(frozen=True)
+class Thread:
+    """Contributions under one heading."""
+
+    title: str
+    items: tuple[Item, ...]
+
+
+def by(review: Review, entry: Entry) -> By:
+    """Say whose word an entry is, when it was written, and whether it was written down, recorded or edited."""
+    rep = entry.side == "rep"
+    times = review.minutes.versions.get(entry.id, 0)
+    return By(
+        name=rep_name(review) if rep else entry.author_name,
+        when=day_of(review, entry.at),
+        how=_how(entry, rep=rep),
+        edited=f"edited {_TIMES[times] if times < len(_TIMES) else f'{times} times'}" if times else "",
+        private=entry.visibility == "manager_only",
+        rep=rep,
+    )
+
+
+def _how(entry: Entry, *, rep: bool) -> str:
+    if not rep or entry.role == "rep":
+        return ""
+    if entry.source is not None:
+        sent = "sent as an answer from the address in the reps table" if senders.fits(entry.source) else "sent as an answer"
+        return f"{sent}, recorded by {entry.author_name}{doubted(entry)}"
+    return f"written down by {entry.author_name} in the meeting"
+
+
+def doubted(entry: Entry) -> str:
+    """Say that an imported entry is not known to be the rep's, and why: "; not verified: ..."; empty for any other."""
+    told = senders.not_verified(entry.source) if entry.source else ""
+    return f"; {told}" if told else ""
+
+
+def rep_name(review: Review) -> str:
+    """The name of the rep's side; of a team it is the team, whoever writes for it."""
+    return review.subject.name if review.kind == "rep" else "The team"
+
+
+def side(review: Review, name: str) -> str:
+    """Say who one of the two sides is, as colleagues would; any other text is a name already."""
+    manager = (review.subject.manager or "").split()
+    first = sentences.first_name(review.subject) if review.kind == "rep" else "The team"
+    return {"rep": first, "manager": manager[0] if manager else "The manager"}.get(name, name)
+
+
+def day(review: Review, date: dt.date) -> str:
+    """Write a date; without the year where it is that of the period's end."""
+    return labels.day(date, near=review.period.last_day)
+
+
+def day_of(review: Review, moment: dt.datetime) -> str:
+    """Write the day of a moment, as it was on the workbook's clock."""
+    return day(review, review.workbook.local(moment).date())
+
+
+def label(review: Review, key: str) -> str:
+    """The label of a figure, also of one that the workbook switched off."""
+    known = review.kpis.get(key) or KPIS.get(key)
+    return key.replace("_", " ").capitalize() if known is None else known.label
+
+
+def figure(review: Review, key: str) -> str:
+    """A figure with its label: "Win rate, 53.3%"; the label alone where the scorecard does not have it."""
+    sheet = Sheet(review)
+    return f"{label(review, key)}, {sheet.text(key)}" if sheet.figure(key) is not None else label(review, key)
+
+
+def own_view(review: Review) -> tuple[Entry, list[tuple[str, str]]] | None:
+    """The self-review with its parts that say something, each with its title; None where there is none to be read."""
+    entry = next(iter(reversed(review.minutes.of_kind("self_review"))), None)
+    if entry is None or not isinstance(entry.payload, SelfReview):
+        return None
+    fields = type(entry.payload).model_fields
+    return entry, [(fields[name].title or name, text) for name, text in entry.payload if text]
+
+
+def unread(review: Review, entry: Entry) -> bool:
+    """Whether a self-review was written before its writer could read the manager's feedback, as far as the journal proves it.
+
+    The rep reads the feedback from the release on. A release that was renewed, and what the manager wrote down, prove nothing.
+    """
+    state = review.minutes.state
+    if state.feedback is None or (entry.role != "rep" and entry.source is None):
+        return False
+    release = state.release
+    return release is None or (entry.sequence < release.sequence and release.id not in review.minutes.versions)
+
+
+def answers(review: Review, entry: Entry) -> tuple[Item, ...]:
+    """List the replies to an entry and the replies to those, in the order in which they were written."""
+    return tuple(_reply(review, reply, entry) for reply in sorted(_replies(review, entry), key=lambda one: one.at))
+
+
+def _replies(review: Review, entry: Entry) -> Iterator[Entry]:
+    for reply in review.minutes.on(entry, "reply"):
+        yield reply
+        yield from _replies(review, reply)
+
+
+def _reply(review: Review, reply: Entry, to: Entry) -> Item:
+    direct = review.minutes.find(reply.of or "")
+    what = "Reply" if direct is None or direct.kind != "reply" else f"Reply to {by(review, direct).name}"
+    return Item(by(review, reply), what, _text(reply))
+
+
+def _text(entry: Entry, name: str = "text") -> str:
+    return str(getattr(entry.payload, name, ""))
+
+
+def feedback(review: Review) -> list[Thread]:
+    """Gather what was said in both directions: feedback, disputes, concerns, notes, and replies to anything else."""
+    minutes = review.minutes
+    said = [_feedback(review, entry) for entry in minutes.of_kind("feedback", "feedback_to_manager")]
+    disputes = [
+        Thread(f"A disputed figure: {label(review, entry.payload.kpi)}", tuple(_dispute(review, entry, entry.payload)))
+        for entry in minutes.of_kind("dispute")
+        if isinstance(entry.payload, Dispute)
+    ]
+    concerns = [concern(review, entry) for entry in minutes.of_kind("concern")]
+    notes = [Item(by(review, entry), "Note", _text(entry)) for entry in minutes.of_kind("note")]
+    threads = [Thread(f"Feedback on {review.period}", tuple(said)), *disputes, Thread("Concerns", tuple(concerns))]
+    threads += [Thread("Other replies", tuple(_others(review))), Thread("Notes", tuple(notes))]
+    return [thread for thread in threads if thread.items]
+
+
+def _feedback(review: Review, entry: Entry) -> Item:
+    given = entry.payload
+    if not isinstance(given, Feedback):
+        return Item(by(review, entry), "Feedback to the manager", _text(entry), answers=answers(review, entry))
+    parts = [figure(review, given.kpi)] if given.kpi else []
+    parts += [f"“{given.behaviour}”"] if given.behaviour else []
+    more = (("Example", given.example),) if given.example else ()
+    what = f"{_STANCES[given.stance]}, linked to {' and '.join(parts)}"
+    return Item(by(review, entry), what, given.text, more, answers(review, entry))
+
+
+def _dispute(review: Review, entry: Entry, dispute: Dispute) -> Iterator[Item]:
+    deal = f", deal {dispute.deal}" if dispute.deal else ""
+    resolved = review.minutes.on(entry, "resolution")
+    mark = None if resolved else ("watch", "Not resolved yet")
+    said = f"Disputes {label(review, dispute.kpi)}{deal}"
+    yield Item(by(review, entry), said, dispute.reason, answers=answers(review, entry), mark=mark)
+    for one in resolved:
+        if isinstance(one.payload, Resolution):
+            told = _OUTCOMES[one.payload.outcome]
+            yield Item(
+                by(review, one), told, one.payload.text, answers=answers(review, one), note=_note(review, dispute, one.payload)
+            )
+
+
+def _note(review: Review, dispute: Dispute, resolution: Resolution) -> Note | None:
+    """Put the disputed figure beside what it was; ``data["before"]`` holds figures of snapshots that were disputed."""
+    now = Sheet(review).figure(dispute.kpi)
+    if now is None:
+        return None
+    snapshot = resolution.snapshot_before or ""
+    kept: dict[str, Any] = (review.data.get("before") or {}).get(snapshot, {})
+    style = sentences.style(review)
+    before = labels.value(kept[dispute.kpi], now.kpi.unit, style=style) if dispute.kpi in kept else ""
+    sample = note(Sheet(review), now)
+    text = labels.value(now.value, now.kpi.unit, style=style)
+    return Note(now.kpi.label, text, sample[0] if sample else "", before, snapshot[:8])
+
+
+def concern(review: Review, entry: Entry) -> Item:
+    """A concern with who looks after it, what is done, and what became of it."""
+    said = entry.payload
+    assert isinstance(said, Concern)
+    update = last_update(entry, review.minutes)
+    resolved = status_of(update) == "resolved"
+    mark = (
+        ("strength", f"Resolved on {day(review, on_day(update, review.workbook.local))}")
+        if resolved and update
+        else ("watch", "Open")
+    )
+    more = [("What is done about it", said.doing)] if said.doing else []
+    more += updates(review, entry)
+    what = f"{side(review, said.owner)} looks after it"
+    return Item(by(review, entry), what, said.text, tuple(more), answers(review, entry), mark)
+
+
+def updates(review: Review, entry: Entry) -> list[tuple[str, str]]:
+    """List what was noted about an entry later: who and when, and the words."""
+    found = []
+    for update in review.minutes.on(entry, "update"):
+        if isinstance(update.payload, Update) and update.payload.note:
+            said = by(review, update)
+            found.append((f"{said.name}, {said.when}", update.payload.note))
+    return found
+
+
+def _others(review: Review) -> Iterator[Item]:
+    """The replies that stand nowhere else on the page: those to a goal, an action, a rating, and so on."""
+    elsewhere = {"feedback", "feedback_to_manager", "dispute", "resolution", "concern", "self_review"}
+    for reply in review.minutes.of_kind("reply"):
+        root = _root(review, reply)
+        if root is None or root.kind not in elsewhere or root not in review.minutes.entries:
+            item = Item(by(review, reply), _about(root), _text(reply))
+            yield item
+
+
+def _root(review: Review, entry: Entry) -> Entry | None:
+    """What a chain of replies is about; None where this audience does not read it."""
+    found: Entry | None = entry
+    while found is not None and found.kind == "reply":
+        found = review.minutes.find(found.of or "")
+    return found
+
+
+def _about(entry: Entry | None) -> str:
+    return "Reply" if entry is None else f"Reply to the {quoted(entry)}"
+
+
+def quoted(entry: Entry) -> str:
+    """Name an entry by its kind and the beginning of its words."""
+    text = next((text for name in _QUOTED if (text := _text(entry, name))), "")
+    return f"{KINDS[entry.kind].label.lower()} “{paragraphs.short(text)}”"

@@ -1,0 +1,230 @@
+"""What a workbook asks for: the params file as frozen, typed values.
+
+One YAML file describes one workbook. ``reviewlib.params.reading.load`` reads it; the models here say which keys there are, what
+they mean (each ``description`` is also the reference and the editor's hint) and which values they take.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+
+from reviewlib.params import rules as rules
+from reviewlib.params.crm import Crm, Section, Source, Text
+from reviewlib.params.people import Cadence, People, Rating, Records
+from reviewlib.periods import FiscalYear, Kind
+
+Verdict = Literal["strength", "on_track", "watch", "gap", "not_enough_data", "not_available", "not_judged"]
+
+
+class FiscalYearParams(Section):
+    """When the company's year starts and how it is named."""
+
+    starts: int = Field(1, ge=1, le=12, description="First month of the fiscal year, 1 to 12.")
+    named_by: Literal["start", "end"] = Field("end", description="Which calendar year names a fiscal year.")
+
+
+class Bands(Section):
+    """Where a verdict begins, as attainment of the target (`pipeline_growth`: as points from it)."""
+
+    strength: float = Field(1.05, description="From here on a strength.")
+    on_track: float = Field(0.95, description="From here on on track.")
+    watch: float = Field(0.80, description="From here on to watch; below a gap.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Bands:
+        if not self.strength > self.on_track > self.watch:
+            raise ValueError("bands must fall: strength > on_track > watch")
+        return self
+
+
+class KpiParams(Section):
+    """What a workbook says of one KPI; for a measure from another tool also what it is."""
+
+    off: bool = Field(False, description="Leave the KPI out; the page says so.")
+    target: Decimal | None = Field(None, description="A target for everyone where the targets table has none.")
+    benchmark: Decimal | None = Field(None, description="A figure to compare with, beside or instead of the peers.")
+    objective: str | None = Field(None, description="The business objective it serves; printed.")
+    weight: float | None = Field(None, gt=0, description="How much it counts in the order of strengths and gaps.")
+    bands: Bands | None = Field(None, description="Where verdicts begin.")
+    window_months: int | None = Field(
+        None, ge=1, le=60, description="On retention_rate: the retention window; else the preceding period of equal length."
+    )
+    label: str | None = Field(None, description="A measure's name on pages; needed for a measure.")
+    definition: str | None = Field(None, description="A measure's definition in one line; needed for a measure.")
+    unit: Literal["money", "percent", "ratio", "days", "count", "score"] | None = Field(
+        None, description="A measure's unit; needed for a measure."
+    )
+    better: Literal["higher", "lower"] | None = Field(None, description="A measure's good direction; needed for a measure.")
+    combine: Literal["sum", "mean", "last"] | None = Field(
+        None, description="How a measure's periods and reps combine (mean is weighted by n); needed for a measure."
+    )
+
+
+class Peers(Section):
+    """Whom a rep is compared with."""
+
+    group: Literal["team", "role", "all"] = Field("all", description="Same team, same role or the whole workbook.")
+    median_from: int = Field(5, ge=5, description="Fewest members for a median; may be raised, not lowered.")
+    quartiles_from: int = Field(8, ge=8, description="Fewest members for quartiles; may be raised, not lowered.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Peers:
+        if self.quartiles_from < self.median_from:
+            raise ValueError("quartiles need at least as many members as the median (quartiles_from >= median_from)")
+        return self
+
+
+class Play(Section):
+    """One piece of advice: when a KPI calls for it, what to do, by whom."""
+
+    kpi: Text = Field(description="The KPI whose verdict calls for it.")
+    when: tuple[Literal["gap", "watch"], ...] = Field(("gap", "watch"), description="The verdicts that call for it.")
+    action: Text = Field(description="What to do; {cells} of the scorecard may stand in it, as in {win_rate.target}.")
+    who: Literal["rep", "manager"] = Field("rep", description="Who does it.")
+    skill: str | None = Field(None, description="The skill it builds.")
+    offer: str | None = Field(None, description="Training, coaching, mentoring or role-play that builds the skill.")
+
+
+class Recognition(Section):
+    """One rule that finds achievements."""
+
+    rule: Literal[
+        "target_met", "target_exceeded", "personal_best", "streak", "comeback", "significant_deal", "team_target", "top_quarter"
+    ] = Field(description="What to look for.")
+    kpi: str = Field("revenue", description="In which KPI.")
+    at_least: float | None = Field(
+        None,
+        description="target_exceeded: attainment (1.05); streak: periods in a row (3); significant_deal: times the median (3).",
+    )
+
+    @model_validator(mode="after")
+    def _threshold_is_read(self) -> Recognition:
+        rules.refuse(rules.threshold(self.rule, self.at_least))
+        return self
+
+
+class Theme(Section):
+    """The accent colour of pages and charts, for light and dark."""
+
+    accent: str = Field("#174f96", pattern=r"^#[0-9a-fA-F]{6}$", description="On light paper.")
+    accent_dark: str = Field("#8fb9f2", pattern=r"^#[0-9a-fA-F]{6}$", description="On dark paper.")
+
+    @model_validator(mode="after")
+    def _readable(self) -> Theme:
+        rules.refuse(rules.accents(self.accent, self.accent_dark))
+        return self
+
+
+class Batch(Section):
+    """How notebooks are run."""
+
+    memory_gb: float = Field(4.0, ge=0.5, le=1024, description="Gibibytes that the process of one notebook may take.")
+
+    @property
+    def memory(self) -> int:
+        """The same in bytes."""
+        return int(self.memory_gb * 2**30)
+
+
+class Params(Section):
+    """One workbook."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$", description="Short name: the folder under reports/.")
+    title: str | None = Field(None, description="The company's or department's name, printed on pages.")
+    currency: Annotated[str, rules.checked(rules.currency)] = Field(
+        pattern=r"^[A-Z]{3}$", description="ISO code of the amounts' currency."
+    )
+    timezone: Annotated[str, rules.checked(rules.timezone)] | None = Field(
+        None, description="IANA name; needed where dates carry a time of day."
+    )
+    locale: Annotated[str, rules.checked(rules.locale)] = Field(
+        "en", description="How numbers are written (en, en_GB, de_CH); pages are in English."
+    )
+    fiscal_year: FiscalYearParams = Field(FiscalYearParams(), description="When the year starts.")
+    cadence: Cadence = Field(Cadence(), description="How often reviews happen.")
+    as_of: dt.date | None = Field(None, description="The export's date; else the latest opened or closed date in it.")
+    group: str | None = Field(None, description="Operating-system group that may read the reports.")
+    crm: Crm = Field(description="Where the figures come from.")
+    kpis: Annotated[dict[str, KpiParams], rules.checked(rules.kpis)] = Field(
+        {}, description="Per KPI: target, benchmark, objective, bands; measures are described."
+    )
+    peers: Peers = Field(Peers(), description="Whom a rep is compared with.")
+    people: People = Field(People(), description="Who is who.")
+    playbook: tuple[Play, ...] = Field((), description="What to recommend for a gap.")
+    recognition: tuple[Recognition, ...] = Field(
+        (
+            Recognition(rule="target_exceeded"),
+            Recognition(rule="personal_best"),
+            Recognition(rule="streak"),
+            Recognition(rule="comeback"),
+            Recognition(rule="significant_deal"),
+            Recognition(rule="team_target"),
+            Recognition(rule="top_quarter"),
+        ),
+        description="Rules that find achievements.",
+    )
+    rating: Rating = Field(Rating(), description="The overall rating.")
+    theme: Theme = Field(Theme(), description="The accent colour.")
+    records: Records = Field(Records(), description="Where the journal is kept.")
+    batch: Batch = Field(Batch(), description="How notebooks are run.")
+
+    _path: Path = PrivateAttr(default=Path("params.yaml"))
+
+    @field_validator("playbook", "recognition")
+    @classmethod
+    def _known_kpis(cls, value: tuple[Play | Recognition, ...], info: ValidationInfo) -> tuple[Play | Recognition, ...]:
+        # Absent from info.data means that kpis itself was refused; its own message comes first then.
+        if "kpis" in info.data:
+            known = dict.fromkeys([*rules.BUILT_IN_KPIS, *info.data["kpis"]])
+            rules.refuse(rules.kpi_names((((str(at), "kpi"), entry.kpi) for at, entry in enumerate(value)), known))
+        return value
+
+    @model_validator(mode="after")
+    def _history_before_as_of(self) -> Params:
+        if self.as_of and self.crm.history_from and self.crm.history_from > self.as_of:
+            raise ValueError(f"crm.history_from ({self.crm.history_from}) lies after as_of ({self.as_of})")
+        return self
+
+    @property
+    def path(self) -> Path:
+        """The params file itself, absolute."""
+        return self._path
+
+    @property
+    def fiscal(self) -> FiscalYear:
+        """The fiscal year, for ``Period.parse``."""
+        return FiscalYear(self.fiscal_year.starts, self.fiscal_year.named_by)
+
+    @property
+    def clock(self) -> ZoneInfo:
+        """The workbook's timezone; UTC where none is given."""
+        return ZoneInfo(self.timezone or "UTC")
+
+    def local(self, moment: dt.datetime) -> dt.datetime:
+        """Read a moment on the workbook's clock."""
+        return moment.astimezone(self.clock)
+
+    @property
+    def root(self) -> Path:
+        """The workbook's folder: the parent of ``params/``, else the params file's own folder."""
+        folder = self._path.parent
+        return folder.parent if folder.name == "params" else folder
+
+    @property
+    def reports(self) -> Path:
+        """The folder that holds everything made for this workbook."""
+        return self.root / "reports" / self.name
+
+    def file(self, source: Source) -> Path:
+        """Resolve a source's file against the params file."""
+        return (self._path.parent / source.file).resolve()
+
+    def review_kind(self, scope: Literal["rep", "team"]) -> Kind:
+        """The kind of period that the cadence asks for."""
+        return self.cadence.rep if scope == "rep" else self.cadence.team

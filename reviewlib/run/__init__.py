@@ -1,0 +1,1 @@
+"""One period from freeze to index: what is made, published, handed out, released and verified."""

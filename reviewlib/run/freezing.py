@@ -1,0 +1,125 @@
+"""Before a run: check what can be checked, freeze the evidence of its periods, and say what moved."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reviewlib.errors import ParamsError, SubjectError
+from reviewlib.evidence import kpis, snapshot, sources
+from reviewlib.evidence.comparison import ROUNDING
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.pages import sentences
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+from reviewlib.run import locks, status
+
+
+def freeze(
+    params: Params, periods: Sequence[Period | None], *, reps: Sequence[str] = (), teams: Sequence[str] = ()
+) -> list[Snapshot]:
+    """Check everything that can be checked, freeze the evidence of the periods, and let each use it.
+
+    Args:
+        params: The workbook.
+        periods: The periods; None for the last complete one.
+        reps: Ids that must have a review in each period.
+        teams: Teams that must have one.
+
+    Raises:
+        ReviewError: Params, sources, targets, period or ids cannot be used; no period points to anything new.
+        BusyError: A run holds one of the periods.
+    """
+    modes = snapshot.modes_of(params)
+    check_texts(params)
+    read = functools.cache(lambda: sources.read(params))
+    frozen = [snapshot.freeze(params, period, reps=reps, teams=teams, read=read) for period in periods]
+    stands = [status.of(params, each) for each in frozen]
+    with contextlib.ExitStack() as stack:
+        for folder in dict.fromkeys(params.reports / each.period.name for each in frozen):
+            stack.enter_context(locks.held(folder, modes=modes))
+        for each, how in zip(frozen, stands, strict=True):
+            snapshot.use(params, each)
+            status.lay_minutes(params, how)
+    return frozen
+
+
+def moved(before: Snapshot | None, now: Snapshot) -> list[str]:
+    """Say which figures of the reps a new snapshot changed, one line per KPI."""
+    if before is None or before.hash == now.hash:
+        return []
+    key = ["scope_id", "period", "kpi"]
+    columns = [frame[frame["scope"] == "rep"].set_index(key)["value"] for frame in (before.scorecard(), now.scorecard())]
+    old, new = columns[0].align(columns[1])
+    differs = ~pd.Series(np.isclose(old, new, rtol=ROUNDING, atol=0, equal_nan=True), index=old.index)
+    counts = differs[differs].reset_index().groupby("kpi")["scope_id"].nunique()
+    names = {name: kpi.label for name, kpi in kpis.KPIS.items() if kpi.of is None}
+    lines = [
+        f"  {names[kpi]}: changed for {count} rep{'s' if count > 1 else ''}" for kpi, count in counts.items() if kpi in names
+    ]
+    return [f"Compared with snapshot {before.hash}:", *(lines or ["  no figure changed"])]
+
+
+def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Path:
+    """Find a rep's executed notebook.
+
+    Raises:
+        SubjectError: The period has no review of this rep yet.
+    """
+    found = period or sources_period(params)
+    frozen = snapshot.current(params, found)
+    subjects = frozen.subjects if frozen else ()
+    subject = next((one for one in subjects if one.kind == "rep" and one.id == rep), None)
+    path = params.reports / found.name / subject.folder / "notebooks" / f"{subject.slug}.ipynb" if subject else None
+    if path is None or not path.is_file():
+        raise SubjectError(
+            f"There is no executed notebook of rep {rep!r} in {found}.",
+            where=f"reports/{params.name}/{found}",
+            do=f"Run: reviewlib run {params.path.name} --period {found} --rep {rep}",
+        )
+    return path
+
+
+def sources_period(params: Params) -> Period:
+    """The period that a run without ``--period`` takes."""
+    return snapshot.default_period(params, sources.read(params).deals)
+
+
+def check_texts(params: Params) -> None:
+    """Check that the playbook's placeholders are cells of the scorecard.
+
+    Raises:
+        ParamsError: Some are not; the message lists them.
+    """
+    keys = {*kpis.KPIS, *params.kpis}
+    wrong = [
+        f"playbook.{place}.action: {problem}"
+        for place, play in enumerate(params.playbook)
+        for problem in sentences.problems(play.action, keys)
+    ]
+    if wrong:
+        raise ParamsError(
+            "The playbook names figures that do not exist.",
+            where=params.path.name,
+            found="; ".join(wrong),
+            do="Write {key} or {key.column}, as in {win_rate.target}; docs/params.md lists them.",
+        )
+
+
+def check(params: Params) -> sources.Tables:
+    """Read the sources for the data-quality report, and try the figures of the period that a run would take.
+
+    Raises:
+        ReviewError: Params, sources or targets cannot be used.
+    """
+    from reviewlib.evidence.period import compile_dossier  # brings Ibis and DuckDB, which most runs do without
+
+    check_texts(params)
+    read = sources.read(params)
+    compile_dossier(params, read, snapshot.default_period(params, read.deals))
+    return read

@@ -1,0 +1,98 @@
+"""What each review of a period is made from, in one hash: a review is made again where it changed, and only there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from reviewlib.conversation import copies
+from reviewlib.conversation.answers import form
+from reviewlib.conversation.entries import Entry
+from reviewlib.evidence import slicefile
+from reviewlib.evidence.subjects import Subject
+from reviewlib.params.model import Params
+from reviewlib.press import environment
+from reviewlib.run.manifest import Origin
+from reviewlib.run.status import Standing
+from reviewlib.workbook import starter
+
+#: Sections of params that no page is made from itself: their part in a review is in its slice or in the words of the journal,
+#: or they say how to run, who may read, and when what is due. Of ``people`` there is one address in a rep's copy.
+_ELSEWHERE: Final = {"crm", "as_of", "batch", "group", "cadence", "people", "rating", "records"}
+
+
+class Origins:
+    """Works out what reviews are made from; what is the same for all is worked out once."""
+
+    def __init__(self, params: Params, stands: Standing):
+        """Prepare the common parts.
+
+        Args:
+            params: The workbook.
+            stands: How the reviews of the period stand; the reps' minutes are laid out already.
+        """
+        self.params = params
+        self.stands = stands
+        book = params.model_dump(mode="json", by_alias=True, exclude=_ELSEWHERE)
+        self._common = _hash([book, dict(environment.drawing()), environment.code()])
+        self._templates = {kind: _hash_file(starter.notebook(params, kind)) for kind in starter.NOTEBOOKS}
+        self._said: dict[tuple[str, str], list[Entry]] = {}
+        for review, entries in stands.entries.items():
+            self._said.setdefault((review.kind, review.subject), []).extend(entries)
+        self._slices: dict[str, Mapping[str, str]] = {}
+        self._known: dict[tuple[Subject, str], Origin] = {}
+
+    def of(self, subject: Subject, audience: str) -> Origin:
+        """Tell what one copy of a review is made from; without a fingerprint where that cannot be told."""
+        if (subject, audience) not in self._known:
+            self._known[subject, audience] = self._of(subject, audience)
+        return self._known[subject, audience]
+
+    def _of(self, subject: Subject, audience: str) -> Origin:
+        state = self.stands.state(subject)
+        snapshot = self.stands.snapshot(subject)
+        cut = self._slices_of(snapshot).get(slicefile.slice_name(subject.kind, subject.id, audience))
+        parts = [
+            self._common,
+            self._templates[subject.kind],
+            [subject.kind, subject.id, self.stands.period.name, audience],
+            cut,
+            self._words_for(subject, audience),
+            self._names(subject),
+            self._address(subject, audience),
+        ]
+        return Origin(snapshot, state.head, state.closed, None if cut is None else _hash(parts))
+
+    def _words_for(self, subject: Subject, audience: str) -> Any:
+        """What of the journal a copy reads: the rep's its one file, the manager's whatever a manager may read."""
+        if audience == "rep":
+            return _hash_file(copies.rep_minutes_path(self.params, subject, self.stands.period))
+        stands = self.stands
+        return copies.manager_minutes(self.params, subject, stands.period, self._said, stands.subjects).identity
+
+    def _names(self, subject: Subject) -> list[list[str]]:
+        """The names on a team's board, which are not in its slice."""
+        about = self.stands.about(subject)
+        return [[one.id, one.name] for one in copies.members_of(about, self.stands.subjects)]
+
+    def _address(self, subject: Subject, audience: str) -> str | None:
+        """Where a rep's answer is sent, which stands in the rep's copy."""
+        return form.address_of(self.params, subject.manager) if (subject.kind, audience) == ("rep", "rep") else None
+
+    def _slices_of(self, snapshot: str) -> Mapping[str, str]:
+        if snapshot not in self._slices:
+            path = self.params.reports / "snapshots" / snapshot / slicefile.IDENTITIES
+            found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            self._slices[snapshot] = found
+        return self._slices[snapshot]
+
+
+def _hash_file(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _hash(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,164 @@
+"""What stands over all reviews: the index of a period, and the page about a review that failed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from reviewlib.conversation import schedule
+from reviewlib.evidence.roster import distinct_names
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.evidence.subjects import Subject
+from reviewlib.pages import index, signing
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+from reviewlib.press.jobs import Failure, Job
+from reviewlib.run.manifest import Entry
+from reviewlib.run.origins import Origins
+from reviewlib.run.status import Standing
+
+
+def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequence[Entry], origins: Origins) -> index.Index:
+    """Lay out the index: every team with its reps, what failed, and the account of the data."""
+    book = frozen.info["workbook"]
+    by_key = {entry.key: entry for entry in entries}
+    everyone = stands.subjects
+    waits = _waits(params, stands)
+    old = _outdated(stands, origins, by_key)
+    names = {(subject.kind, subject.id): subject for subject in everyone}
+    failures = [
+        index.Failure(
+            name=f"{names[entry.kind, entry.subject].name}, {entry.audience}’s copy",
+            team=names[entry.kind, entry.subject].team,
+            what=entry.error or "not made",
+            page=entry.problem,
+        )
+        for entry in entries
+        if entry.state == "failed"
+    ]
+    return index.Index(
+        title=book["title"],
+        period=frozen.period,
+        currency=book["currency"],
+        locale=book["locale"],
+        made=params.local(dt.datetime.now(dt.UTC)),
+        frozen_at=params.local(dt.datetime.fromisoformat(book["frozen_at"])),
+        as_of=dt.date.fromisoformat(book["as_of"]),
+        snapshot=frozen.hash,
+        teams=tuple(
+            _team_rows(stands, folder, by_key, waits, old) for folder in sorted({one.folder for one in stands.subjects})
+        ),
+        failures=tuple(failures),
+        data=frozen.info["data"],
+        files=(index.Link("scorecard.csv", "scorecard.csv"), index.Link("manifest.json", "manifest.json"), _quarantine(frozen)),
+        earlier=_earlier(params, frozen.period),
+        incomplete=book["incomplete"],
+        accent=book["accent"],
+        accent_dark=book["accent_dark"],
+    )
+
+
+def _team_rows(
+    stands: Standing, folder: str, entries: Mapping[str, Entry], waits: Mapping[Subject, str], old: AbstractSet[Subject]
+) -> index.TeamRows:
+    """One team of the index; reps without a team stand together."""
+    here = [subject for subject in stands.subjects if subject.folder == folder]
+    team = next((subject for subject in here if subject.kind == "team"), None)
+    reps = sorted((subject for subject in here if subject.kind == "rep"), key=lambda subject: (subject.name, subject.id))
+    names = distinct_names((rep.id, rep.name) for rep in reps)
+    return index.TeamRows(
+        name=team.name if team else "No team",
+        manager=team.manager if team else None,
+        revenue=team.revenue if team else math.fsum(rep.revenue or 0 for rep in reps),
+        target=team.target if team else None,
+        verdict=team.verdict if team else "not_available",
+        page=_page(entries, team, "manager") if team else None,
+        rows=tuple(
+            index.Row(
+                name=names[rep.id],
+                revenue=rep.revenue,
+                target=rep.target,
+                verdict=rep.verdict,
+                state=_state(entries, rep, outdated=rep in old),
+                manager=_page(entries, rep, "manager"),
+                rep=_page(entries, rep, "rep"),
+                note=rep.reason or "",
+                talk=signing.state_words(stands.state(rep)),
+                waits=waits.get(rep, ""),
+                signed=stands.state(rep).closed,
+            )
+            for rep in reps
+        ),
+    )
+
+
+def _waits(params: Params, stands: Standing) -> dict[Subject, str]:
+    """Name whom each review waits for, by the cadence; nobody where nothing is due."""
+    today = params.local(dt.datetime.now(dt.UTC)).date()
+    rows = schedule.status(params, stands.subjects, stands.entries, today=today, period=stands.period)
+    who = {
+        row.subject: {"rep": row.subject.name, "manager": row.subject.manager, "analyst": "an analyst"}[row.waiting_for]
+        for row in rows
+        if row.waiting_for and row.period == stands.period.name
+    }
+    return {subject: name or "the manager" for subject, name in who.items()}
+
+
+def _outdated(stands: Standing, origins: Origins, entries: Mapping[str, Entry]) -> AbstractSet[Subject]:
+    """Find the reps whose pages were made from something else than there is now: figures, words, notebook or params."""
+    return {
+        subject
+        for subject in stands.subjects
+        for audience in ("manager", "rep")
+        if (entry := entries.get(f"{subject.kind}:{subject.id}:{audience}"))
+        and not entry.sealed
+        and entry.fingerprint != origins.of(subject, audience).fingerprint
+    }
+
+
+def _state(entries: Mapping[str, Entry], rep: Subject, *, outdated: bool) -> index.State:
+    """Say how a rep's review stands."""
+    own = [entry for entry in entries.values() if entry.kind == "rep" and entry.subject == rep.id]
+    if any(entry.state == "failed" for entry in own):
+        return "Failed"
+    if outdated:
+        return "Outdated"
+    return "Open" if own else "Not made yet"
+
+
+def _page(entries: Mapping[str, Entry], subject: Subject, audience: str) -> str | None:
+    entry = entries.get(f"{subject.kind}:{subject.id}:{audience}")
+    return entry.page if entry is not None and entry.state == "made" else None
+
+
+def _quarantine(frozen: Snapshot) -> index.Link:
+    path = f"../snapshots/{frozen.hash}/quarantine.csv"
+    return index.Link("quarantine.csv", path)
+
+
+def _earlier(params: Params, period: Period) -> tuple[index.Link, ...]:
+    """Link the indexes of other periods, the latest first."""
+    found = sorted((path.parent.name for path in params.reports.glob("*/index.html")), reverse=True)
+    return tuple(index.Link(name, f"../{name}/index.html") for name in found if name != period.name)
+
+
+def problem_of(params: Params, frozen: Snapshot, job: Job, failure: Failure) -> str:
+    """The page about a review that failed: for the analyst, without anybody's figures."""
+    kind = job.labels["kind"]
+    option = f"--{kind} {shlex.quote(job.labels['subject'])}"
+    return index.problem_page(
+        index.Problem(
+            title=params.title or params.name,
+            subject=f"{job.labels['name']}, {job.labels['audience']}’s copy",
+            period=frozen.period,
+            where=f"cell {failure.cell} of {job.template.name}" if failure.cell else job.template.name,
+            message=f"{failure.error}: {failure.message}",
+            command=f"reviewlib run {shlex.quote(job.parameters['params'])} --period {frozen.period} {option}",
+            details=failure.source or "",
+            accent=params.theme.accent,
+            accent_dark=params.theme.accent_dark,
+        )
+    )

@@ -1,0 +1,356 @@
+"""A run: the reviews of one period, from evidence and journal to pages, index, scorecard and manifest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reviewlib import files
+from reviewlib.errors import ReviewError
+from reviewlib.evidence import snapshot
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.evidence.subjects import Subject
+from reviewlib.pages import printing
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_address, check_parameters, declared_in
+from reviewlib.run import beside, locks, manifest, overview, publishing, sealed, status
+from reviewlib.run.leftovers import Leftovers
+from reviewlib.run.manifest import Entry, Origin
+from reviewlib.run.origins import Origins
+from reviewlib.run.places import pages_of
+from reviewlib.run.status import Standing
+from reviewlib.workbook import starter
+
+if TYPE_CHECKING:
+    from reviewlib.press.crews import Crew
+
+#: Seconds that one review may take.
+TIMEOUT: Final = 120.0
+#: Seconds that it can be given.
+LONGEST: Final = 86_400.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is done.
+
+    Attributes:
+        workers: Notebooks at a time; a few per core where not given, because they wait for each other's messages.
+        timeout: Seconds that one review may take.
+        force: Make reviews again although nothing changed.
+        cold: Start every kernel from scratch.
+        scheduler: The Dask cluster that makes them, as ``tcp://HOST:PORT``; this process where not given.
+    """
+
+    workers: int | None = None
+    timeout: float = TIMEOUT
+    force: bool = False
+    cold: bool = False
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what nobody would heed, or nobody could."""
+        if not 0 < self.timeout <= LONGEST:
+            raise ReviewError(
+                "No review may take so long.",
+                where="--timeout",
+                found=f"{self.timeout:g} seconds",
+                do=f"Give a number of seconds up to {LONGEST:g}, which is a day.",
+            )
+        if self.scheduler is not None:
+            check_address(self.scheduler)
+        if self.scheduler is not None and self.workers is not None:
+            raise ReviewError(
+                "How many notebooks run at a time is up to a cluster's workers.",
+                where="--jobs",
+                found=str(self.workers),
+                do="Leave --jobs away, and start the workers with `dask worker --nthreads N`.",
+            )
+
+
+class Watch:
+    """Who is told how a run goes; does nothing with it."""
+
+    def plan(self, total: int) -> None:
+        """Be told how many reviews are to be made."""
+
+    def kept(self, entry: Entry) -> None:
+        """Be told of a review that stays as it is."""
+
+    def done(self, entry: Entry) -> None:
+        """Be told of a review that was made or failed."""
+
+    def note(self, text: str) -> None:
+        """Be told a remark."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run made; ``kept`` are the keys of the reviews that stayed as they were."""
+
+    period: Period
+    folder: Path
+    snapshot: Snapshot
+    entries: tuple[Entry, ...]
+    kept: frozenset[str]
+
+    @property
+    def failed(self) -> tuple[Entry, ...]:
+        """The reviews that could not be made."""
+        return tuple(entry for entry in self.entries if entry.state == "failed")
+
+    @property
+    def made(self) -> tuple[Entry, ...]:
+        """The reviews that were made."""
+        return tuple(entry for entry in self.entries if entry.state == "made" and entry.key not in self.kept)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One copy of a review that is wanted: how it would be made, and from what."""
+
+    job: Job
+    subject: Subject
+    origin: Origin
+
+
+def run(
+    params: Params,
+    frozen: Snapshot,
+    *,
+    reps: Sequence[str] = (),
+    teams: Sequence[str] = (),
+    options: Options | None = None,
+    watch: Watch | None = None,
+) -> Result:
+    """Make the reviews of a period that are not made yet, or not from what there is now.
+
+    A failed one gets a problem page, the others complete. What was finished is in the log at once, so that a run which is
+    killed is taken up by the next.
+
+    Args:
+        params: The workbook.
+        frozen: The evidence that the period uses from now on.
+        reps: Only these reps; all where neither reps nor teams are given.
+        teams: Only these teams, each with its page and its reps.
+        options: How it is done.
+        watch: Who is told how it goes.
+
+    Raises:
+        BusyError: Another run holds the period.
+        ReviewError: A template, the journal or the manifest cannot be used; nothing was made.
+    """
+    folder = params.reports / frozen.period.name
+    with locks.held(folder, modes=snapshot.modes_of(params)):
+        files.sweep(folder)
+        snapshot.use(params, frozen)
+        stands = status.of(params, frozen)
+        status.lay_minutes(params, stands)
+        work = _Run(params, frozen, stands, folder, options or Options(), watch or Watch())
+        return work.of(reps, teams)
+
+
+def check(params: Params) -> None:
+    """Look at the notebooks of a workbook before anything is written, as far as that takes no time.
+
+    Raises:
+        ReviewError: One is missing, is no notebook, or cannot be given what a run gives it.
+    """
+    for kind in starter.NOTEBOOKS:
+        path = starter.notebook(params, kind)
+        known = declared_in(path)
+        check_parameters(dict.fromkeys(["params", kind, "period", "audience"], ""), known, where=str(path))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run at work."""
+
+    params: Params
+    frozen: Snapshot
+    stands: Standing
+    folder: Path
+    options: Options
+    watch: Watch
+
+    def of(self, reps: Sequence[str], teams: Sequence[str]) -> Result:
+        origins = Origins(self.params, self.stands)
+        subjects = [subject for subject in self.stands.subjects if _chosen(subject, reps, teams)]
+        tasks = {task.job.key: task for subject in subjects for task in self._tasks(subject, origins)}
+        before = manifest.read(self.folder)
+        settled = self._settled(tasks, before)
+        kept = {key for key in tasks if key not in settled and self._fresh(tasks[key], before.get(key))}
+        staying = settled | {key: before[key] for key in kept}
+        entries = {key: self._leftovers.cleared(entry, entry, tasks[key].job) for key, entry in staying.items()}
+        for entry in entries.values():
+            self.watch.kept(entry)
+        wanted = {key: task for key, task in tasks.items() if key not in entries}
+        with self._ready([task.job for task in wanted.values()]) as crew:  # what raises here has changed nothing yet
+            try:
+                self._make(crew, wanted, before, entries)
+                known = manifest.hashes(before, entries)
+                beside.amend(self.params, self.stands, subjects, self.folder, known=known)
+            finally:
+                publishing.publish(self.params, self.frozen, self.stands, origins, entries)
+        found = tuple(entries[key] for key in tasks)
+        whole = frozenset(kept | {key for key, entry in settled.items() if entry.state == "made"})
+        return Result(self.frozen.period, self.folder, self.frozen, found, whole)
+
+    def _tasks(self, subject: Subject, origins: Origins) -> Iterator[_Task]:
+        for audience in pages_of(subject, self.folder):
+            yield _Task(self._job(subject, audience), subject, origins.of(subject, audience))
+
+    def _settled(self, tasks: Mapping[str, _Task], before: Mapping[str, Entry]) -> dict[str, Entry]:
+        """Find the reviews that are never made again, because both sides have signed them."""
+        found = sealed.kept([before[key] for key in tasks if key in before], self.folder)
+        for key, task in tasks.items():
+            if task.origin.closed and task.job.page.exists() and not manifest.knows(before, key):
+                found[key] = manifest.unknown_page(task.job, folder=self.folder)
+        return found
+
+    def _fresh(self, task: _Task, entry: Entry | None) -> bool:
+        """Tell whether a review is there, whole, and made from what there is now."""
+        if self.options.force or entry is None or entry.state != "made" or task.origin.fingerprint is None:
+            return False
+        return (
+            entry.page == task.job.page.relative_to(self.folder).as_posix()
+            and entry.fingerprint == task.origin.fingerprint
+            and manifest.intact(entry, self.folder)
+        )
+
+    @contextlib.contextmanager
+    def _ready(self, jobs: Sequence[Job]) -> Iterator[Crew | None]:
+        """Have a crew for jobs that can be begun; nobody where there are none."""
+        self.watch.plan(len(jobs))
+        if not jobs:
+            yield None
+            return
+        with self._crew(jobs) as crew:
+            from reviewlib.press import batch  # takes longer to import than a run in which nothing changed
+
+            batch.check(jobs)
+            yield crew
+
+    def _make(
+        self, crew: Crew | None, tasks: Mapping[str, _Task], before: Mapping[str, Entry], entries: dict[str, Entry]
+    ) -> None:
+        """Make reviews; each outcome is put into ``entries`` and into the log as it comes."""
+        if crew is None:
+            return
+        from reviewlib.press import batch
+
+        def done(outcome: Outcome) -> None:
+            key = outcome.job.key
+            entry = self._entry(tasks[key], outcome, before.get(key), announced.get(key))
+            entries[key] = entry
+            # Where the disk is full the manifest, written last, may still find room.
+            with contextlib.suppress(OSError):
+                manifest.log(self.folder, entry, modes=self._modes)
+            self.watch.done(entry)
+
+        announced: dict[str, Entry] = {}
+
+        def moving(outcome: Outcome) -> None:
+            key = outcome.job.key
+            entry = self._announcement(tasks[key], outcome, before.get(key))
+            if entry is not None:
+                manifest.log(self.folder, entry, modes=self._modes)
+                announced[key] = entry
+
+        def lay_beside(job: Job) -> Contents:
+            form = self._form(job)
+            self._leftovers.make_way(job, before[job.key].files if job.key in before else {}, form)
+            return form
+
+        press = batch.Press(self._problem, lay_beside, moving, done, self._modes)
+        batch.run([task.job for task in tasks.values()], crew, press)
+        if remark := crew.remark():
+            self.watch.note(remark)
+
+    def _announcement(self, task: _Task, outcome: Outcome, old: Entry | None) -> Entry | None:
+        """What the log says of a review before it is moved in; None where it only takes the place of what is known."""
+        entry = manifest.entry_of(outcome, task.origin, folder=self.folder)
+        known = {**old.files, **old.left} if old else {}
+        if not task.origin.closed and entry.files.keys() <= known.keys():
+            return None
+        left = {place: found for place, found in known.items() if place not in entry.files}
+        return replace(entry, state=manifest.MOVING, left=left)
+
+    def _entry(self, task: _Task, outcome: Outcome, old: Entry | None, announced: Entry | None) -> Entry:
+        """Describe what became of a review, and clear the places where it lay before."""
+        entry = manifest.entry_of(outcome, task.origin, folder=self.folder)
+        if entry.state == "failed" and announced and announced.sealed and manifest.arrived(announced, self.folder):
+            entry = replace(announced, state="made")  # whatever failed after that: it is there, and is never made again
+        if entry.state == "failed":  # what the last success made is still there, and what the log announced may be
+            places = {**(announced.files if announced else {}), **(old.left if old else {})}
+            files = old.files if old else {}
+            left = {place: found for place, found in places.items() if place not in files}
+            return replace(entry, files=files, left=left)
+        return self._leftovers.cleared(old or entry, entry, task.job)  # before the log forgets where it was
+
+    def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[Crew]:
+        """Who makes the reviews: threads of this process, or the workers of a cluster."""
+        from reviewlib.press import crews
+
+        settings = self._settings
+        if self.options.scheduler is not None:
+            from reviewlib.press import cluster
+
+            return cluster.workers(settings, jobs=jobs, address=self.options.scheduler)
+        return crews.threads(settings, workers=self.options.workers or 2 * (os.cpu_count() or 1))
+
+    @property
+    def _leftovers(self) -> Leftovers:
+        return Leftovers(self.folder, self._modes, self.watch.note)
+
+    @property
+    def _modes(self) -> files.Modes:
+        return snapshot.modes_of(self.params)
+
+    @property
+    def _settings(self) -> Settings:
+        from reviewlib.pages.preload import WARMTH
+
+        warm = None if self.options.cold else replace(WARMTH, folder=str(self.params.root), given=(str(self.params.path),))
+        return Settings(self.options.timeout, printing.page, self._modes, warm, self.params.batch.memory)
+
+    def _problem(self, job: Job, failure: Failure) -> str:
+        return overview.problem_of(self.params, self.frozen, job, failure)
+
+    def _form(self, job: Job) -> Contents:
+        """The form for the rep's answer lies beside the rep's copy, and moves in with it."""
+        if (job.labels["kind"], job.labels["audience"]) != ("rep", "rep"):
+            return {}
+        return beside.form(self.params, self.stands, job.labels["subject"], page=job.page)
+
+    def _job(self, subject: Subject, audience: str) -> Job:
+        """Plan one notebook; only the manager gets the executed one."""
+        stem = subject.slug if subject.kind == "rep" else f"team-{subject.slug}"
+        executed = self.folder / subject.folder / "notebooks" / f"{stem}.ipynb" if audience == "manager" else None
+        return Job(
+            key=f"{subject.kind}:{subject.id}:{audience}",
+            template=starter.notebook(self.params, subject.kind),
+            parameters={
+                "params": self.params.path.relative_to(self.params.root).as_posix(),
+                subject.kind: subject.id,
+                "period": self.frozen.period.name,
+                "audience": audience,
+            },
+            notebook=executed,
+            page=pages_of(subject, self.folder)[audience],
+            problem=self.folder / "problems" / f"{stem}-{audience}.html",
+            labels={"kind": subject.kind, "subject": subject.id, "audience": audience, "name": subject.name},
+            folder=self.params.root,
+        )
+
+
+def _chosen(subject: Subject, reps: Sequence[str], teams: Sequence[str]) -> bool:
+    if not reps and not teams:
+        return True
+    return subject.id in reps if subject.kind == "rep" and subject.team not in teams else subject.team in teams

@@ -1,0 +1,119 @@
+"""How the reviews of a period stand: their state in the journal, and the evidence that each one uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import groupby
+
+from reviewlib.conversation import copies, identity, records, remembered, security, upkeep
+from reviewlib.conversation import journal as store
+from reviewlib.conversation.entries import About, Entry, Head
+from reviewlib.conversation.journal import Store
+from reviewlib.conversation.states import State, state_of
+from reviewlib.errors import JournalError
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.evidence.subjects import Subject
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the reviews of one period stand.
+
+    Attributes:
+        period: The period.
+        current: The hash of the snapshot that the period uses.
+        subjects: Everyone who has a review, teams first; a released one as it was released.
+        entries: What was said in each review, of other periods too, all versions, in the order of its chain.
+        states: The state of each review of the period that has entries.
+        whole: Whether this login sees the whole journal; else ``subjects`` are those that it leads, and nobody else.
+    """
+
+    period: Period
+    current: str
+    subjects: tuple[Subject, ...]
+    entries: Mapping[About, Sequence[Entry]]
+    states: Mapping[About, State]
+    whole: bool = True
+
+    def about(self, subject: Subject) -> About:
+        """Which review of the journal a subject's is."""
+        return about(subject, self.period)
+
+    def state(self, subject: Subject) -> State:
+        """Where a subject's review stands."""
+        return self.states.get(self.about(subject)) or state_of([])
+
+    def snapshot(self, subject: Subject) -> str:
+        """The snapshot that a subject's review uses: the period's, or the one it was released with."""
+        return self.state(subject).snapshot or self.current
+
+    @property
+    def heads(self) -> dict[About, Head]:
+        """The end of each review's chain."""
+        return {review: state.head for review, state in self.states.items() if state.head is not None}
+
+
+def about(subject: Subject, period: Period) -> About:
+    """Which review of the journal a subject's is."""
+    return About("team" if subject.kind == "team" else "rep", subject.id, period.name)
+
+
+def of(params: Params, frozen: Snapshot) -> Standing:
+    """Read how the reviews of a period stand, and hold the journal against what the manifest remembers; nothing is written.
+
+    Args:
+        params: The workbook.
+        frozen: The evidence that the period uses.
+
+    Raises:
+        JournalError: The journal is damaged, or holds less than an earlier run saw.
+    """
+    with store.open_store(params) or nullcontext() as journal:
+        entries = journal.entries() if journal else []
+        whole = journal is None or sees_whole(journal)
+        found = {review: tuple(each) for review, each in groupby(entries, key=lambda entry: entry.about)}
+        states = {review: state_of(each) for review, each in found.items() if review.period == frozen.period.name}
+        pins = {review: state.snapshot for review, state in states.items() if state.snapshot}
+        subjects = copies.as_released(params, frozen.period, frozen.subjects, pins)
+        if not whole:
+            person = identity.at_keyboard(params)
+            subjects = tuple(subject for subject in subjects if identity.leads(person, subject))
+        stands = Standing(frozen.period, frozen.hash, subjects, found, states, whole)
+        _check(params, stands)
+    return stands
+
+
+def lay_minutes(params: Params, stands: Standing) -> None:
+    """Lay out what the reps' copies may read of the journal, one file a review; what stays the same is not touched."""
+    with store.open_store(params) or nullcontext() as journal:
+        records.write_rep_minutes(params, stands.period, stands.subjects, journal)
+
+
+def sees_whole(journal: Store) -> bool:
+    """Whether this login sees every entry."""
+    with journal.engine.connect() as connection:
+        return security.sees_all(connection)
+
+
+def _check(params: Params, stands: Standing) -> None:
+    """Hold the journal against what the period's manifest remembers of it.
+
+    Raises:
+        JournalError: A chain is broken, missing or shorter than it was.
+    """
+    seen = {stands.about(subject) for subject in stands.subjects}
+    heads = remembered.heads(params.reports / stands.period.name)
+    known = {review: head for review, head in heads.items() if stands.whole or review in seen}
+    own = [entry for review, each in stands.entries.items() if review.period == stands.period.name for entry in each]
+    problems = upkeep.verify(own, known)
+    if problems:
+        raise JournalError(
+            "The journal is not what it was.",
+            where=f"the journal of {params.name}, {stands.period}",
+            found="; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else ""),
+            do="Restore the journal from its latest backup; reviewlib verify lists everything. Nothing was made.",
+        )

@@ -1,0 +1,212 @@
+"""A synthetic company of any size, with the warts of a real export.
+
+``write_company(folder)`` writes a workbook's params file and CSV files. The same arguments give the same bytes: everything
+comes from one seed, nothing from the clock. ``make_company`` also tells what is wrong with the export on purpose, so that a
+reader's quarantine and reconciliation can be held against it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import string
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from reviewlib.workbook import company_flaws
+from reviewlib.workbook.company_deals import (
+    END,
+    HISTORY,
+    LEAD_DAYS,
+    MISSING,
+    NO_AMOUNT,
+    STAGES,
+    Deals,
+    Ints,
+    make_deals,
+    openings,
+)
+from reviewlib.workbook.company_flaws import COLUMNS, Wart
+from reviewlib.workbook.company_names import ACCOUNT_PLACES, ACCOUNT_TRADES, FORMER, PRODUCTS
+from reviewlib.workbook.company_people import Rep, activity_rows, former_rep, make_reps, rep_rows, target_rows
+
+#: Deals written at a time: bounds the memory of a company of any size.
+CHUNK: Final = 250_000
+#: From here on the warts stay far below the quarantine's threshold.
+WARTS_FROM: Final = 3000
+
+
+@dataclass(frozen=True)
+class Company:
+    """What was written: the params file, and what is wrong with its deals on purpose."""
+
+    path: Path
+    warts: tuple[Wart, ...]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some reps' deals, with whose they are and which account of all they belong to."""
+
+    owner: Ints
+    account: Ints
+    deals: Deals
+
+
+def write_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7, name: str = "demo") -> Path:
+    """Write a workbook's ``params/<name>.yaml`` and CSV files below ``out`` and return the params file.
+
+    Args:
+        out: The workbook's folder; made where it is missing.
+        reps: How many reps; the cast with its stories comes in from 48 on.
+        deals: How many deals; the warts come in from 3,000 on.
+        seed: What the random numbers start from.
+        name: The workbook's short name.
+    """
+    return make_company(out, reps=reps, deals=deals, seed=seed, name=name).path
+
+
+def make_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7, name: str = "demo") -> Company:
+    """Write a workbook as ``write_company`` does, and tell what is in its deals."""
+    folder = out / "params" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    people = make_reps(reps, seed)
+    former = former_rep(reps, seed)
+    owners = (*people, former) if former else people
+    counts, rate = _allot(owners, deals)
+    _write(folder / "reps.csv", rep_rows(people))
+    _write(folder / "targets.csv", target_rows(people, rate=rate))
+    _write(folder / "activities.csv", activity_rows(people, seed=seed))
+    path = out / "params" / f"{name}.yaml"
+    path.write_text(_params(name), encoding="utf-8", newline="\n")
+    return Company(path, _write_deals(folder / "deals.csv", owners, counts, rate=rate, seed=seed))
+
+
+def _params(name: str) -> str:
+    template = resources.files("reviewlib.workbook").joinpath("company_params.yaml").read_text(encoding="utf-8")
+    return string.Template(template).substitute(name=name)
+
+
+def _write(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _allot(reps: tuple[Rep, ...], deals: int) -> tuple[Ints, float]:
+    """Share the deals among the reps; tell how many an ordinary rep closes in an average month."""
+    loads = np.array([openings(rep)[LEAD_DAYS - 45 :].sum() for rep in reps] or [0.0])
+    if loads.sum() == 0:
+        return np.zeros(len(reps), np.int64), 8.0
+    exact = deals * loads / loads.sum()
+    counts = np.floor(exact).astype(np.int64)
+    counts[np.argsort(counts - exact, kind="stable")[: deals - counts.sum()]] += 1
+    workdays_a_month = 365.25 * 5 / 7 / 12
+    return counts, float((deals or 120 * len(reps)) * workdays_a_month / loads.sum())
+
+
+def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> tuple[Wart, ...]:
+    """Write the deals in blocks and tell the warts; these go into the first block, the subtotal row to the end."""
+    ids = [rep.rep_id for rep in reps]
+    gone = ids.index(FORMER[0]) if FORMER[0] in ids else MISSING
+    warts: tuple[Wart, ...] = ()
+    drawn, subtotal, former = 0, Decimal(0), Wart("former employee", "unassigned", 0, Decimal(0))
+    with path.open("wb") as file:
+        file.write((",".join(COLUMNS) + "\n").encode())
+        for block in _blocks(reps, counts, rate=rate, seed=seed):
+            text = _csv(_table(block, ids, first=drawn))
+            if not drawn and counts.sum() >= WARTS_FROM:
+                text, warts = company_flaws.insert(text, next_id=int(counts.sum()) + 1)
+            file.write(text)
+            drawn += len(block.deals)
+            subtotal += _sum(block.deals.amount[block.deals.closed > END - 4])
+            theirs = block.deals.amount[block.owner == gone]
+            rows = former.rows + len(theirs)
+            former = replace(former, rows=rows, amount=former.amount + _sum(theirs), drawn=rows)
+        if not warts:
+            return ()
+        last = Wart("subtotal row", "excluded", 1, subtotal, (drawn + sum(wart.added for wart in warts) + 2,))
+        file.write(company_flaws.subtotal_line(subtotal).encode())
+    return (*warts, last, former) if former.rows else (*warts, last)
+
+
+def _sum(cents: Ints) -> Decimal:
+    return Decimal(int(cents[cents != NO_AMOUNT].sum())) / 100
+
+
+def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> Iterator[_Block]:
+    """Draw the reps' deals and join them, in the order of opening, to blocks of bounded size."""
+    waiting: list[_Block] = []
+    neighbour = accounts = 0
+    for rep, count in zip(reps, counts, strict=True):
+        deals = make_deals(rep, count=int(count), rate=rate, seed=seed)
+        own = deals.account
+        account = np.where(own >= 0, own + accounts, np.where(own < MISSING, neighbour - 2 - own, MISSING))
+        waiting.append(_Block(np.full(len(deals), rep.index), account, deals))
+        if len(deals):
+            neighbour, accounts = accounts, accounts + int(own.max(initial=0)) + 1
+        if sum(len(block.deals) for block in waiting) >= CHUNK:
+            yield _joined(waiting)
+            waiting = []
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(blocks: list[_Block]) -> _Block:
+    columns = [np.concatenate([getattr(block.deals, field.name) for block in blocks]) for field in fields(Deals)]
+    deals = Deals(*columns)
+    order = np.argsort(np.where(deals.opened == MISSING, HISTORY, deals.opened), kind="stable")
+    owner, account = (np.concatenate([getattr(block, name) for block in blocks])[order] for name in ("owner", "account"))
+    return _Block(owner, account, Deals(*(column[order] for column in columns)))
+
+
+def _table(block: _Block, ids: list[str], *, first: int) -> pa.Table:
+    """Turn numbers into the columns of the export, as text, decimals and dates."""
+    deals = block.deals
+    number = pa.array(np.arange(first + 1, first + len(deals) + 1) + 10000).cast(pa.string())
+    known, names = np.unique(block.account, return_inverse=True)
+    accounts = pa.array([None if one == MISSING else account_name(int(one)) for one in known], pa.string())
+    columns: list[Any] = [
+        pc.binary_join_element_wise("D", number, "-"),
+        pa.array(ids, pa.string()).take(pa.array(block.owner)),
+        accounts.take(pa.array(names)),
+        pa.array(STAGES).take(pa.array(deals.stage)),
+        _money(deals.amount, deals.amount == NO_AMOUNT),
+        _money(deals.expected, deals.expected == MISSING),
+        *(_dates(column) for column in (deals.opened, deals.closed, deals.expected_close)),
+        pa.array(PRODUCTS).take(pa.array(deals.product)),
+    ]
+    return pa.table(columns, names=list(COLUMNS))
+
+
+def _money(cents: Ints, missing: Any) -> Any:
+    whole = pa.array(np.where(missing, 0, cents), mask=missing).cast(pa.decimal128(19, 0))
+    return pc.multiply(whole, pa.scalar(Decimal("0.01"), pa.decimal128(3, 2)))
+
+
+def _dates(days: Ints) -> Any:
+    return pa.array(days.astype(np.int32), mask=days == MISSING).cast(pa.date32())
+
+
+def _csv(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    # Nothing generated holds a comma or a quote, so plain fields are right, and short.
+    pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False, quoting_style="none"))
+    return out.getvalue()
+
+
+def account_name(number: int) -> str:
+    """Name an account; every number has a name of its own."""
+    names = len(ACCOUNT_PLACES) * len(ACCOUNT_TRADES)
+    # 1009 has no factor in common with the number of names: a walk over all of them that looks random.
+    place, trade = divmod(number * 1009 % names, len(ACCOUNT_TRADES))
+    name = f"{ACCOUNT_PLACES[place]} {ACCOUNT_TRADES[trade]}"
+    return name if number < names else f"{name} {number // names + 1}"

@@ -1,0 +1,218 @@
+"""The sample company's reps, targets and activities."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from reviewlib.periods import Period
+from reviewlib.workbook.company_names import CAST, FIRST_NAMES, FORMER, LAST_NAMES, MANAGERS, STORIES, TEAMS, Story, Team
+
+AS_OF: Final = dt.date(2026, 10, 15)
+HISTORY_FROM: Final = dt.date(2024, 10, 1)
+#: The eight quarters of history and the one after them, which has targets already.
+QUARTERS: Final = tuple(Period.parse("2024-Q4").shift(step) for step in range(9))
+MONTHS: Final = tuple(month for quarter in QUARTERS for month in quarter.months())
+#: Share of the full target that a starter owes in the first six months.
+RAMP: Final = (0.0, 0.25, 0.4, 0.6, 0.75, 0.9)
+#: How busy the months of a year are, and how much the company grows in a year.
+SEASON: Final = (0.93, 0.96, 1.06, 0.98, 0.98, 1.05, 0.95, 0.9, 1.06, 1.03, 1.06, 1.04)
+GROWTH: Final = 0.13
+
+
+@dataclass(frozen=True)
+class Rep:
+    """One rep of the sample: who they are and how they sell.
+
+    ``weight`` is the share of deals against an ordinary rep, ``size`` the usual deal in euros, ``cycle`` the median days to
+    close and ``spread`` how far the days scatter, ``keep`` the share of customers who buy again in the next quarter, ``level``
+    the usual attainment.
+    """
+
+    index: int
+    rep_id: str
+    name: str
+    team: Team
+    role: str
+    started_on: dt.date
+    weight: float
+    size: float
+    win_rate: float
+    cycle: float
+    spread: float
+    keep: float
+    level: float
+    story: Story
+
+    @property
+    def left_on(self) -> dt.date | None:
+        """The last day in the company."""
+        return self.story.left_on
+
+    def active(self, period: Period) -> bool:
+        """Tell whether the rep was there on at least one day of the period."""
+        return self.started_on < period.end and (self.left_on is None or self.left_on >= period.start)
+
+    def ramp(self, month: Period) -> float:
+        """Share of the full target owed in this month."""
+        since = (month.start.year - self.started_on.year) * 12 + month.start.month - self.started_on.month
+        return RAMP[since] if 0 <= since < len(RAMP) and self.started_on > HISTORY_FROM else 1.0
+
+
+def generator(seed: int, *keys: int) -> np.random.Generator:
+    """Make the random numbers of one subject, independent of how many others there are.
+
+    Only ``random()`` is drawn from it: numpy may change how it makes normal or other variates, and the sample should not.
+    """
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, *keys))))
+
+
+def season(month: Period) -> float:
+    """How much the company sells in this month, against an average month of the first year."""
+    years = (month.start.year - HISTORY_FROM.year) + (month.start.month - HISTORY_FROM.month) / 12
+    return float(SEASON[month.start.month - 1] * (1 + GROWTH) ** years)
+
+
+def make_reps(count: int, seed: int) -> tuple[Rep, ...]:
+    """Make the reps; the cast and its stories come in when there is room for all of them."""
+    stories = STORIES if count >= len(CAST) else {}
+    teams = [team for team in TEAMS for _ in range(team.size)]
+    further = [_further_team(number) for number in range(math.ceil(max(0, count - len(teams)) / 12)) for _ in range(12)]
+    placed = (teams + further)[:count]
+    ids = [f"R-{number:03d}" for number in range(1, count + 1)]
+    return tuple(_rep(index, ids[index], placed[index], stories.get(ids[index], Story()), seed) for index in range(count))
+
+
+def former_rep(count: int, seed: int) -> Rep | None:
+    """Make the owner of deals who is not in the reps table."""
+    rep_id, story = FORMER
+    return _rep(count, rep_id, TEAMS[0], story, seed) if count >= len(CAST) else None
+
+
+def _further_team(number: int) -> Team:
+    return Team(f"Field {number + 1:02d}", MANAGERS[number % len(MANAGERS)], "Field", 12)
+
+
+def _rep(index: int, rep_id: str, team: Team, story: Story, seed: int) -> Rep:
+    draw = generator(seed, 1, index).random(8)
+    role = team.role or ("Senior account executive" if draw[0] < 0.22 and rep_id not in STORIES else "Account executive")
+    size, pace = {"Key account executive": (2.6, 0.75), "Senior account executive": (1.35, 1.0)}.get(role, (1.0, 1.0))
+    return Rep(
+        index=index,
+        rep_id=rep_id,
+        name=_name(index),
+        team=team,
+        role=role,
+        started_on=story.started_on or dt.date(2018, 1, 1) + dt.timedelta(days=int(draw[1] * 2100)),
+        weight=_or(story.weight, pace * (0.8 + 0.4 * draw[2])),
+        size=_or(story.size, 8300 * size * (0.88 + 0.3 * draw[3])),
+        win_rate=_or(story.win_rate, 0.38 + 0.15 * draw[4]),
+        cycle=_or(story.cycle, 27 + 29 * draw[5]) * (1.25 if team.role else 1.0),
+        spread=_or(story.spread, 0.42),
+        keep=_or(story.keep, 0.38 + 0.3 * draw[6]),
+        level=_or(story.level, 0.88 + 0.24 * draw[7]),
+        story=story,
+    )
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _name(index: int) -> str:
+    if index < len(CAST):
+        return CAST[index]
+    # 37 and 65 first names have no common factor, so names repeat late.
+    return f"{FIRST_NAMES[index * 37 % len(FIRST_NAMES)]} {LAST_NAMES[index % len(LAST_NAMES)]}"
+
+
+def rep_rows(reps: tuple[Rep, ...]) -> Iterator[tuple[object, ...]]:
+    """List the rows of the reps table; who changed team has two."""
+    yield ("Employee", "Name", "Team", "Manager", "Role", "Region", "Email", "Started", "Left", "From", "To")
+    managers = {team.name: team for team in TEAMS}
+    for rep in reps:
+        email = f"{rep.rep_id.lower()}@lindhaven.example"
+        start, left = rep.started_on, rep.left_on or ""
+        spells: list[tuple[Team, object, object]] = [(rep.team, "", "")]
+        if rep.story.moved:
+            before, day = rep.story.moved
+            spells = [(managers[before], "", day - dt.timedelta(days=1)), (rep.team, day, "")]
+        for team, begin, end in spells:
+            yield (rep.rep_id, rep.name, team.name, team.manager, rep.role, team.region, email, start, left, begin, end)
+
+
+def target_rows(reps: tuple[Rep, ...], *, rate: float) -> Iterator[tuple[object, ...]]:
+    """List the rows of the targets table.
+
+    Args:
+        reps: The reps; whose story says so gets no revenue target.
+        rate: Deals that an ordinary rep closes in an average month.
+    """
+    yield ("scope", "scope_id", "kpi", "period", "value", "ramp")
+    teams = {rep.team.name for rep in reps}
+    yield from (row for row in COMPANY_TARGETS if row[0] == "all" or row[1] in teams)
+    for rep in reps:
+        if rep.story.target:
+            for month in filter(rep.active, MONTHS):
+                ramp = rep.ramp(month)
+                yield ("rep", rep.rep_id, "revenue", month, full_target(rep, month, rate=rate), "" if ramp == 1 else ramp)
+        for quarter in filter(rep.active, QUARTERS):
+            yield ("rep", rep.rep_id, "new_customers", quarter, _new_customers(rep, quarter, rate=rate), "")
+    yield from _team_target_rows(reps, rate=rate)
+
+
+def _team_target_rows(reps: tuple[Rep, ...], *, rate: float) -> Iterator[tuple[object, ...]]:
+    """One team has a target of its own, a little above the sum of its reps'."""
+    east = [rep for rep in reps if rep.team.name == "East"]
+    for month in MONTHS if east else ():
+        total = sum(full_target(rep, month, rate=rate) * rep.ramp(month) for rep in east if rep.active(month))
+        yield ("team", "East", "revenue", month, math.ceil(total * 1.03 / 1000) * 1000, "")
+
+
+def full_target(rep: Rep, month: Period, *, rate: float) -> int:
+    """The revenue target of a month in euros, before ramp and proration; the rep's usual result is ``level`` times it."""
+    # Targets forgive nobody's win rate: they assume an ordinary one.
+    win_rate = min(0.5, max(0.4, rep.win_rate))
+    return max(100, round(rate * (rep.weight or 1.0) * win_rate * rep.size * season(month) / 100) * 100)
+
+
+def _new_customers(rep: Rep, quarter: Period, *, rate: float) -> int:
+    won = sum(rate * (rep.weight or 1.0) * rep.win_rate * season(month) * rep.ramp(month) for month in quarter.months())
+    return max(1, round(won * 0.28))
+
+
+COMPANY_TARGETS: Final = (
+    *(("all", "", "win_rate", year, 0.4, "") for year in ("FY2024", "FY2025", "FY2026")),
+    *(("all", "", "cycle_days", year, 45, "") for year in ("FY2024", "FY2025", "FY2026")),
+    *(("all", "", "deal_size", year, value, "") for year, value in (("FY2024", 7500), ("FY2025", 8000), ("FY2026", 8500))),
+    ("all", "", "pipeline_growth", "FY2025", 0.03, ""),
+    ("all", "", "pipeline_growth", "FY2026", 0.05, ""),
+    ("all", "", "pipeline_coverage", "FY2025", 1.2, ""),
+    ("all", "", "pipeline_coverage", "FY2026", 1.3, ""),
+    # The narrowest row counts: the second half asks for more than the year.
+    ("all", "", "retention_rate", "FY2025", 0.5, ""),
+    ("all", "", "retention_rate", "FY2026", 0.5, ""),
+    ("all", "", "retention_rate", "2026-H2", 0.55, ""),
+    ("team", "Key Accounts", "win_rate", "FY2026", 0.35, ""),
+    ("team", "Key Accounts", "cycle_days", "FY2026", 60, ""),
+    ("team", "Key Accounts", "deal_size", "FY2026", 20000, ""),
+)
+
+
+def activity_rows(reps: tuple[Rep, ...], *, seed: int) -> Iterator[tuple[object, ...]]:
+    """List the rows of the activities table: calls by month, satisfaction by quarter with the number of answers."""
+    yield ("Rep ID", "Measure", "Period", "Figure", "Answers")
+    for rep in reps:
+        draw = generator(seed, 3, rep.index).random((len(MONTHS), 3))
+        usual, liked = 105 + 60 * draw[0, 2], 3.7 + 0.8 * draw[1, 2]
+        past = [month for month in MONTHS if month.last_day <= AS_OF and rep.active(month)]
+        for month, row in zip(past, draw, strict=False):
+            yield (rep.rep_id, "calls", month, round(usual * season(month) * (0.85 + 0.3 * row[0])), "")
+        quarters = [quarter for quarter in QUARTERS if quarter.last_day <= AS_OF and rep.active(quarter) and rep.weight]
+        for quarter, row in zip(quarters, draw, strict=False):
+            yield (rep.rep_id, "satisfaction", quarter, f"{min(5.0, liked + 0.5 * (row[1] - 0.5)):.2f}", 4 + int(12 * row[0]))

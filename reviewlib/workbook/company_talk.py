@@ -1,0 +1,282 @@
+"""The demo's conversation: what the people of the sample company said, from words in a file to entries of the journal.
+
+``params/demo/conversation.yaml`` holds the words. ``seed`` puts them into an empty journal, each with the time at which it was
+said, and never into one in which somebody wrote.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reviewlib.conversation import identity, wording
+from reviewlib.conversation.answers import senders
+from reviewlib.conversation.entries import About, Author, Draft, Entry
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.errors import JournalError
+from reviewlib.params.model import Params
+from reviewlib.workbook import starter
+
+#: Where the words lie, below the workbook's or the package's own folder.
+FILE: Final = Path("params", "demo", "conversation.yaml")
+#: Entries have the same ids in every copy of the demo.
+_NAMESPACE: Final = uuid.UUID("6f1d3c6e-6f0e-4f3a-9a43-0d5b7c1f2e60")
+
+
+class Spoken(BaseModel):
+    """One entry as the file has it; what is said stands under the key of its kind."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    at: str
+    by: Literal["manager", "mail", "meeting"] = "manager"
+    name: str = ""
+    of: str = ""
+    edits: str = ""
+    private: bool = False
+    figures: tuple[str, ...] = ()
+    deals: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Spoken:
+        found = list(self.model_extra or {})
+        if len(found) != 1 or found[0] not in KINDS:
+            raise ValueError(f"needs the key of one kind, and has {', '.join(found) or 'none'}")
+        if not isinstance(self.fields, Mapping):
+            raise ValueError(f"needs fields below {found[0]}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The key of its kind."""
+        return next(iter(self.model_extra or {}))
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What is said."""
+        found: Mapping[str, Any] = (self.model_extra or {})[self.kind]
+        return found
+
+    @property
+    def moment(self) -> dt.datetime:
+        """When it was said, as on a clock on the wall."""
+        return dt.datetime.strptime(self.at, "%Y-%m-%d %H:%M")  # noqa: DTZ007
+
+
+class Talk(BaseModel):
+    """One review's conversation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rep: str | None = None
+    team: str | None = None
+    period: str
+    entries: tuple[Spoken, ...]
+
+    @property
+    def about(self) -> About:
+        """Which review."""
+        return About("rep", self.rep, self.period) if self.rep else About("team", self.team or "", self.period)
+
+
+class Conversation(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    team: str
+    manager: str = Field(description="The login of the manager, who keeps the record.")
+    reviews: tuple[Talk, ...]
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """The periods in which somebody said something; their evidence is frozen before ``seed``."""
+        return tuple(sorted({talk.period for talk in self.reviews}))
+
+    def reps(self, period: str) -> list[str]:
+        """The reps who talk in a period."""
+        return [talk.rep for talk in self.reviews if talk.period == period and talk.rep]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry in the order of the telling: who says it where, and under which id it goes into the journal."""
+
+    id: str
+    about: About
+    at: dt.datetime
+    spoken: Spoken
+
+
+def read(params: Params) -> Conversation:
+    """Read what was said: from the workbook where it has the file, else from the package.
+
+    Raises:
+        JournalError: The file is not there, or not as it should be.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    own = params.root / FILE
+    path = own if own.is_file() else starter.home() / FILE
+    try:
+        data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return Conversation.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _unreadable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (OSError, UnicodeError, YAMLError) as error:
+        raise _unreadable(str(error).splitlines()[0] if isinstance(error, YAMLError) else type(error).__name__) from None
+
+
+def lines(params: Params, talked: Conversation) -> list[Line]:
+    """List every entry with its id and time, in the order in which they were said.
+
+    Raises:
+        JournalError: A time cannot be read, a name stands twice, or one is referred to that is not there before.
+    """
+    found = [line for talk in talked.reviews for line in _lines(params, talk)]
+    told = sorted(found, key=lambda line: line.at)
+    known: set[str] = set()
+    for line in told:
+        if line.id in known:
+            raise _unreadable(f"the name {line.spoken.name!r} twice")
+        if unknown := [name for name in (line.spoken.of, line.spoken.edits) if name and _id(params, name) not in known]:
+            raise _unreadable(f"{line.about}, {line.spoken.at}: nothing before it is named {unknown[0]!r}")
+        known.add(line.id)
+    return told
+
+
+def seed(params: Params, frozen: Mapping[str, str]) -> int:
+    """Put the demo's conversation into the workbook's journal, once.
+
+    Nothing is added to a journal that holds anything else. What an interrupted run left is completed.
+
+    Args:
+        params: The demo's workbook.
+        frozen: The snapshot of each of the conversation's periods, by the period's name; releases name it.
+
+    Returns:
+        How many entries were written.
+
+    Raises:
+        JournalError: The words cannot be read, or the journal cannot be opened.
+    """
+    from reviewlib.conversation.journal import open_store
+
+    talked = read(params)
+    if missing := [name for name in talked.periods if name not in frozen]:
+        raise _unreadable(f"entries of {', '.join(missing)}, of which nothing is frozen")
+    told = lines(params, talked)
+    for line in told:  # all of it can be said, or none of it is
+        _draft(params, talked, line, snapshot=frozen[line.about.period], head=None)
+    hand = _Hand()
+    store = open_store(params, create=True, clock=hand)
+    assert store is not None
+    with store:
+        there = store.entries()
+        if not _left_behind(there, told):
+            return 0
+        heads = {about: head.hash for about, head in store.heads().items()}
+        for batch in _batches(told[len(there) :]):
+            hand.put([line.at for line in batch])
+            asked = [(line, frozen[line.about.period], heads.get(line.about)) for line in batch]
+            written = store.append_all([_draft(params, talked, line, snapshot=one, head=head) for line, one, head in asked])
+            heads |= {entry.about: entry.hash for entry in written}
+    return len(told) - len(there)
+
+
+class _Hand:
+    """A clock that is put by hand: it tells the times of one batch, one after the other."""
+
+    def __init__(self) -> None:
+        self._times: Iterator[dt.datetime] = iter(())
+
+    def put(self, times: Sequence[dt.datetime]) -> None:
+        self._times = itertools.cycle(times)
+
+    def __call__(self) -> dt.datetime:
+        return next(self._times)
+
+
+def _left_behind(there: Sequence[Entry], told: Sequence[Line]) -> bool:
+    """Whether a journal holds nothing but a beginning of the telling, all of it and none of it included."""
+    return {entry.id for entry in there} == {line.id for line in told[: len(there)]}
+
+
+def _batches(told: Sequence[Line]) -> Iterator[list[Line]]:
+    """Cut the telling before every signature: it names the hash of what was read, which is known once that is written."""
+    batch: list[Line] = []
+    for line in told:
+        if line.spoken.kind == "signoff" and batch:
+            yield batch
+            batch = []
+        batch.append(line)
+    if batch:
+        yield batch
+
+
+def _lines(params: Params, talk: Talk) -> Iterator[Line]:
+    for number, spoken in enumerate(talk.entries, 1):
+        try:
+            at = spoken.moment.replace(tzinfo=params.clock).astimezone(dt.UTC)
+        except ValueError:
+            raise _unreadable(f"{talk.about}: {spoken.at!r} instead of a time such as 2026-07-13 15:05") from None
+        yield Line(_id(params, spoken.name or f"{talk.about} {number}"), talk.about, at, spoken)
+
+
+def _id(params: Params, name: str) -> str:
+    return uuid.uuid5(_NAMESPACE, f"{params.name}/{name}").hex
+
+
+def _draft(params: Params, talked: Conversation, line: Line, *, snapshot: str, head: str | None) -> Draft:
+    spoken, kind = line.spoken, KINDS[line.spoken.kind]
+    person = identity.person_of(params, talked.manager)
+    filled = _filled(params, spoken, snapshot=snapshot, head=head) | dict(spoken.fields)
+    return Draft(
+        about=line.about,
+        team=talked.team,
+        kind=spoken.kind,
+        payload=wording.validated(kind, filled, where=f"{FILE.name}, {line.about}, {spoken.at}"),
+        author=Author(person.login, person.name, person.role or "manager"),
+        on_behalf_of=None if spoken.by == "manager" else line.about.subject,
+        visibility="manager_only" if spoken.private or kind.private == "always" else "shared",
+        supersedes=_id(params, spoken.edits) if spoken.edits else None,
+        source=_mail(line) if spoken.by == "mail" else None,
+        id=line.id,
+    )
+
+
+def _filled(params: Params, spoken: Spoken, *, snapshot: str, head: str | None) -> dict[str, Any]:
+    """What the words need not say: what they refer to, the scale, the snapshot, the side, and what was read before signing."""
+    about = {"of": _id(params, spoken.of)} if spoken.of else {}
+    if spoken.kind == "rating":
+        scale, value = params.rating.scale, int(spoken.fields.get("value", 0))
+        return about | {"label": scale[value - 1] if 0 < value <= len(scale) else "?", "out_of": len(scale)}
+    if spoken.kind == "release":
+        return about | {"snapshot": snapshot}
+    if spoken.kind == "signoff":
+        return about | {"side": "manager" if spoken.by == "manager" else "rep", "head": head or "-"}
+    return about
+
+
+def _mail(line: Line) -> str:
+    """Name the mail that an answer came in: there is none in the demo, so review and time stand for it."""
+    return senders.source_of(hashlib.sha256(f"{line.about}, {line.spoken.at}".encode()).hexdigest(), ())
+
+
+def _unreadable(found: str) -> JournalError:
+    return JournalError(
+        "The demo’s conversation cannot be read.",
+        where=FILE.as_posix(),
+        found=found,
+        do="Restore the file; reviewlib demo in an empty folder makes a fresh one.",
+    )

@@ -1,0 +1,430 @@
+"""The command line: what it prints, its exit codes, and that bad input ends before anything is touched."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Run
+from lightbook import ALL, lay_edition, light_workbook
+from workbooks import workbook
+
+from reviewlib.cli.app import app
+from reviewlib.evidence.kpis import MAIN
+
+GOOD = {
+    "deals": [
+        {"deal_id": "1", "rep_id": "R1", "amount": "100", "opened_on": "2026-07-02", "closed_on": "2026-08-03"},
+        {"deal_id": "2", "rep_id": "R2", "amount": "50", "opened_on": "2026-04-02", "closed_on": "2026-05-03"},
+        {"deal_id": "3", "rep_id": "R2", "amount": None, "opened_on": "2026-05-02", "closed_on": "2026-09-30", "stage": "Lost"},
+    ],
+    "reps": [{"rep_id": "R1", "rep_name": "Ada", "team": "North"}, {"rep_id": "R2", "rep_name": "Ben", "team": "North"}],
+    "targets": [
+        {"scope": "rep", "scope_id": "R1", "kpi": "revenue", "period": "2026-Q3", "value": "90"},
+        {"scope": "rep", "scope_id": "R2", "kpi": "revenue", "period": "2026-Q3", "value": "90"},
+    ],
+}
+
+
+def made(folder: Path) -> Path:
+    workbook(folder, as_of="2026-10-05", **GOOD)
+    return folder / "params" / "book.yaml"
+
+
+def edit(folder: Path, old: str, new: str, *, file: str = "params/book.yaml") -> None:
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def empty_export(folder: Path) -> None:
+    path = folder / "params/book/deals.csv"
+    path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+
+
+def two_of_one_name(folder: Path) -> None:
+    path = folder / "params/book/reps.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "R1,Another Ada,South\n", encoding="utf-8")
+
+
+def overlapping_targets(folder: Path) -> None:
+    path = folder / "params/book/targets.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "rep,R1,revenue,2026-08,30\n", encoding="utf-8")
+
+
+def semicolons(folder: Path) -> None:
+    edit(folder, ",", ";", file="params/book/deals.csv")
+
+
+def latin(folder: Path) -> None:
+    path = folder / "params/book/reps.csv"
+    path.write_bytes(path.read_text(encoding="utf-8").replace("Ada", "Adé").encode("cp1252"))
+
+
+def untagged(folder: Path) -> None:
+    """Lay the notebooks, one of them without its tag."""
+    (folder / "notebooks").mkdir()
+    for name in ("rep_review.ipynb", "team_review.ipynb"):
+        text = (Path(__file__).parents[2] / "notebooks" / name).read_text(encoding="utf-8")
+        (folder / "notebooks" / name).write_text(text.replace('"parameters"', '"other"') if "team" in name else text)
+
+
+def notebook(folder: Path, text: str) -> None:
+    """Lay a notebook of reps that holds this text."""
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks" / "rep_review.ipynb").write_text(text, encoding="utf-8")
+
+
+NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def with_cell(**fields: Any) -> str:
+    """A notebook with one cell, of which some fields are other than they should be."""
+    cell = {"cell_type": "code", "metadata": {}, "source": "1", "outputs": [], "execution_count": None} | fields
+    return json.dumps(NOTEBOOK | {"cells": [cell]})
+
+
+ALL_OFF = {key: {"off": True} for key in MAIN}
+#: What is wrong, how it comes about, further arguments, and words that the message must hold.
+BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] = {
+    "a missing file": (lambda d: (d / "params/book/deals.csv").unlink(), (), ("deals.csv",)),
+    "a mapped column that is not there": (
+        lambda d: edit(d, '"amount": "amount"', '"amount": "Amuont"'), (), ("Amuont", "amount")),
+    "an unmapped stage": (lambda d: edit(d, "Lost", "Dead", file="params/book/deals.csv"), (), ("Dead", "1 deal", "stages")),
+    "an unknown rep": (lambda d: None, ("--rep", "R9"), ("R9", "R1")),
+    "an unknown team": (lambda d: None, ("--team", "Nroth"), ("Nroth", "North")),
+    "an unreadable period": (lambda d: None, ("--period", "2026-Q5"), ("2026-Q5", "2026-Q3")),
+    "a period in the future": (lambda d: None, ("--period", "2027-Q1"), ("2027-Q1", "2026-10-05")),
+    "a typo in params": (lambda d: edit(d, '"currency"', '"curency"'), (), ("curency", "currency", "line")),
+    "an empty export": (empty_export, (), ("deals.csv",)),
+    "two reps of one name": (two_of_one_name, (), ("R1", "lines")),
+    "targets that overlap": (overlapping_targets, (), ("2026-Q3", "2026-08", "lines")),
+    "another delimiter": (semicolons, (), ("deals.csv", "delimiter")),
+    "another encoding": (latin, (), ("reps.csv", "cp1252")),
+    "an empty params file": (lambda d: (d / "params/book.yaml").write_text("") and None, (), ("book.yaml", "empty")),
+    "a binary params file": (
+        lambda d: (d / "params/book.yaml").write_bytes(bytes(range(256))) and None, (), ("book.yaml",)),
+    "a missing params file": (lambda d: (d / "params/book.yaml").unlink(), (), ("book.yaml",)),
+    "a notebook that is none": (lambda d: notebook(d, "{broken"), (), ("not a notebook", "rep_review.ipynb")),
+    "a notebook without parameters": (untagged, (), ("parameters", "team_review.ipynb")),
+    "a notebook of odd cells": (lambda d: notebook(d, '{"cells": [1]}'), (), ("not a notebook", "rep_review.ipynb")),
+    "a notebook with odd metadata": (
+        lambda d: notebook(d, '{"cells": [], "metadata": []}'), (), ("not a notebook", "metadata", "rep_review.ipynb")),
+    "a notebook of an odd version": (
+        lambda d: notebook(d, json.dumps(NOTEBOOK | {"nbformat": 99})), (), ("not a notebook", "nbformat", "rep_review.ipynb")),
+    "a notebook of an odd edition": (
+        lambda d: notebook(d, json.dumps(NOTEBOOK | {"nbformat_minor": "x"})), (), ("not a notebook", "nbformat_minor")),
+    "a notebook with a cell of no kind": (lambda d: notebook(d, with_cell(cell_type=None)), (), ("not a notebook", "cell 1")),
+    "a notebook with odd tags": (lambda d: notebook(d, with_cell(metadata={"tags": None})), (), ("not a notebook", "cell 1")),
+    "a notebook with odd code": (lambda d: notebook(d, with_cell(source=5)), (), ("not a notebook", "cell 1")),
+    "a notebook without end": (lambda d: notebook(d, "[" * 100_000), (), ("not a notebook", "rep_review.ipynb")),
+    "no scheduler's address": (lambda d: None, ("--scheduler", "nonsense"), ("nonsense", "tcp://HOST:PORT")),
+    "time without end": (lambda d: None, ("--timeout", "inf"), ("inf seconds", "--timeout", "86400")),
+    "more than a day": (lambda d: None, ("--timeout", "1e300"), ("--timeout", "86400")),
+    "every KPI off": (
+        lambda d: edit(d, '"currency": "EUR",', f'"currency": "EUR", "kpis": {json.dumps(ALL_OFF)},'),
+        (), ("Every KPI is switched off", "kpis")),
+    "a target for an unknown rep": (
+        lambda d: edit(d, "rep,R2,", "rep,R7,", file="params/book/targets.csv"), (), ("R7", "line 3")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_before_anything_is_touched(case: str, tmp_path: Path, run: Run) -> None:
+    """Bad input: exit code 2, one message that names it, no traceback, and ``reports/`` is as it was."""
+    spoil, arguments, words = BAD[case]
+    path = made(tmp_path)
+    spoil(tmp_path)
+    (tmp_path / "reports").mkdir()
+    result = run("run", str(path), *arguments)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert all(word in result.stderr for word in words), result.stderr
+    assert list((tmp_path / "reports").iterdir()) == []
+
+
+def test_a_cluster_that_is_not_there_leaves_the_period_as_it_was(tmp_path: Path, run: Run) -> None:
+    """Where no review can be begun, neither index nor manifest nor scorecard is written."""
+    path = made(tmp_path)
+    result = run("run", str(path), "--scheduler", "tcp://127.0.0.1:1")
+    assert result.returncode == 2, result.stderr
+    assert "No scheduler answers there." in result.stderr
+    names = {path.name for path in (tmp_path / "reports" / "book" / "2026-Q3").iterdir()}
+    assert not names & {"index.html", "manifest.json", "scorecard.csv"}
+
+
+def test_rows_that_nobody_reads_end_the_run(tmp_path: Path) -> None:
+    """Who closes the pipe of ``--json`` is told on standard error, with exit code 130, and the next run goes on from there."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    path = tmp_path / "params" / "book.yaml"
+    command = [sys.executable, "-m", "reviewlib", "run", str(path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 130, said
+    assert "nobody reads the output any more" in said
+    assert "Traceback" not in said
+    assert "Exception" not in said
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 0, result.stderr
+    kept = [json.loads(line)["kept"] for line in result.stdout.splitlines()]
+    assert len(kept) == 10
+    assert any(kept)
+
+
+def test_reports_that_cannot_be_written_is_a_message(tmp_path: Path, run: Run) -> None:
+    """A file where the reports' folder should be ends with exit code 2 and the place, not with a traceback."""
+    path = made(tmp_path)
+    (tmp_path / "reports").write_text("in the way", encoding="utf-8")
+    result = run("run", str(path))
+    assert result.returncode == 2
+    assert "reports" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("key", MAIN)
+def test_any_kpi_can_be_switched_off(key: str, tmp_path: Path, run: Run) -> None:
+    """A workbook without one of the KPIs, whichever, checks."""
+    path = made(tmp_path)
+    edit(tmp_path, '"currency": "EUR",', f'"currency": "EUR", "kpis": {{"{key}": {{"off": true}}}},')
+    if key == "revenue":
+        (tmp_path / "params/book/targets.csv").write_text("scope,scope_id,kpi,period,value\nall,,win_rate,FY2026,0.4\n")
+    result = run("check", str(path))
+    assert result.returncode == 0, result.stderr
+
+
+def test_run_makes_everything_that_a_period_needs(tmp_path: Path, run: Run) -> None:
+    """A run leaves pages for both audiences, the team's page, notebooks, index, scorecard and manifest; it can be repeated."""
+    path = made(tmp_path)
+    for again in (False, True):
+        result = run("run", str(path), "--period", "2026-Q3", "--json", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        rows = [json.loads(line) for line in result.stdout.splitlines()]
+        assert {(row["state"], row["period"], row["kept"]) for row in rows} == {("made", "2026-Q3", again)}
+        assert ("0 to make, 6 unchanged" if again else "6 to make, 0 unchanged") in result.stderr
+    folder = tmp_path / "reports" / "book" / "2026-Q3"
+    made_files = {path.relative_to(folder).parts[-2:] for path in folder.rglob("*") if path.is_file()}
+    suffixes = sorted((parts[0] if len(parts) > 1 else "", Path(parts[-1]).suffix) for parts in made_files)
+    assert suffixes.count(("manager", ".html")) == 2
+    assert suffixes.count(("rep", ".html")) == 3  # the team has a page for itself too
+    assert suffixes.count(("notebooks", ".ipynb")) == 3
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert len(manifest["reviews"]) == len(rows) == 6
+    assert (folder / "index.html").is_file()
+    assert (folder / "scorecard.csv").read_text(encoding="utf-8").startswith("scope,scope_id,rep_id,rep_name,team,period,kpi,")
+
+
+def test_a_failed_review_does_not_stop_the_others(tmp_path: Path, run: Run) -> None:
+    """A review whose notebook fails gets a problem page and a line in the index; the others complete; exit code 1."""
+    path = made(tmp_path)
+    template = tmp_path / "notebooks" / "rep_review.ipynb"
+    template.parent.mkdir()
+    notebook = json.loads((Path(__file__).parents[2] / "notebooks/rep_review.ipynb").read_text(encoding="utf-8"))
+    broken = {
+        "cell_type": "code", "id": "broken", "execution_count": None, "metadata": {}, "outputs": [],
+        "source": "assert rep != 'R2', 'no luck'",
+    }  # fmt: skip
+    notebook["cells"].insert(3, broken)
+    template.write_text(json.dumps(notebook), encoding="utf-8")
+    result = run("run", str(path), "--period", "2026-Q3", "--rep", "R1", "--rep", "R2", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    folder = tmp_path / "reports" / "book" / "2026-Q3"
+    problems = sorted(page.read_text(encoding="utf-8") for page in (folder / "problems").iterdir())
+    assert len(problems) == 2
+    assert all("no luck" in page and "--rep R2" in page and "Ada" not in page for page in problems)
+    index = (folder / "index.html").read_text(encoding="utf-8")
+    assert "problems/" in index
+    assert len(list(folder.glob("*/rep/*.html"))) == 1
+
+
+def test_check_prints_the_account_of_every_row(tmp_path: Path, run: Run) -> None:
+    """``check`` prints what was read, used, quarantined and excluded, and touches nothing."""
+    path = made(tmp_path)
+    result = run("check", str(path))
+    assert result.returncode == 0, result.stderr
+    assert "Read = used + quarantined + excluded" in result.stdout
+    assert "deals.csv" in result.stdout
+    assert not (tmp_path / "reports").exists()
+    assert json.loads(run("check", str(path), "--json").stdout)["reconciliation"][0]["read"] == 3
+
+
+def test_check_finds_targets_that_overlap(tmp_path: Path, run: Run) -> None:
+    """``check`` tries the figures too, so that an error in targets shows before the evening of the run."""
+    path = made(tmp_path)
+    overlapping_targets(tmp_path)
+    result = run("check", str(path))
+    assert result.returncode == 2
+    assert "overlap" in result.stderr
+
+
+def test_freeze_says_what_moved(tmp_path: Path, run: Run) -> None:
+    """A second freeze of a changed export makes a second snapshot and names the figures that changed."""
+    path = made(tmp_path)
+    assert run("freeze", str(path), "--period", "2026-Q3").returncode == 0
+    edit(tmp_path, "100", "120", file="params/book/deals.csv")
+    result = run("freeze", str(path), "--period", "2026-Q3")
+    assert "Sales revenue: changed for 1 rep" in result.stdout
+    assert len(list((tmp_path / "reports/book/snapshots").iterdir())) == 2
+
+
+def test_init_writes_params_that_load(tmp_path: Path, run: Run) -> None:
+    """``init`` proposes a params file beside what to check, and does not overwrite one."""
+    made(tmp_path)
+    export = tmp_path / "params/book/deals.csv"
+    first = run("init", str(export), "--out", "params/mine.yaml", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "Please check" in first.stdout
+    assert run("check", "params/mine.yaml", cwd=tmp_path).returncode == 0
+    again = run("init", str(export), "--out", "params/mine.yaml", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "already" in again.stderr
+
+
+def test_sample_makes_a_workbook_that_checks(tmp_path: Path, run: Run) -> None:
+    """``sample`` makes params, files and notebooks of a company of the size asked for."""
+    result = run("sample", "--reps", "6", "--deals", "200", "--out", str(tmp_path / "big"))
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "big/notebooks/rep_review.ipynb").is_file()
+    assert run("check", str(tmp_path / "big/params/sample.yaml")).returncode == 0
+
+
+def test_open_without_a_run_says_what_to_run(tmp_path: Path, run: Run) -> None:
+    """``open`` of a review that was not made names the command that makes it."""
+    result = run("open", str(made(tmp_path)), "--rep", "R1", "--period", "2026-Q3")
+    assert result.returncode == 2
+    assert "reviewlib run" in result.stderr
+
+
+@pytest.mark.parametrize("command", [command.name or command.callback.__name__ for command in app.registered_commands])
+def test_every_help_has_an_example(command: str, run: Run) -> None:
+    """Each command's help ends with an example."""
+    result = run(command, "--help")
+    assert result.returncode == 0
+    assert f"Example: reviewlib {command}" in result.stdout
+
+
+def test_a_mistake_ends_a_process_without_a_traceback(tmp_path: Path) -> None:
+    """The installed command itself returns 2 and says what is wrong."""
+    command = [sys.executable, "-c", "from reviewlib.cli.app import main; main()", "check", str(tmp_path / "none.yaml")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("reviewlib: ")
+    assert "Traceback" not in result.stderr
+
+
+#: The command line, asked to end at a moment when something makes another error of it, as DuckDB does while it is at work.
+ASKED_TO_END = """
+import signal, sys
+from reviewlib.cli import app as cli
+from reviewlib.evidence import sources
+
+def read(params):
+    try:
+        signal.raise_signal(int(number))
+    except KeyboardInterrupt:
+        raise RuntimeError("Query interrupted")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests themselves run in the background
+number, *sys.argv[1:] = sys.argv[1:]
+sources.read = read
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["check", "freeze", "run"])
+def test_an_interrupt_while_the_evidence_is_computed(tmp_path: Path, command: str, number: signal.Signals) -> None:
+    """The database makes another error of an interrupt; whoever interrupts reads one line all the same."""
+    light_workbook(tmp_path)
+    words = [sys.executable, "-c", ASKED_TO_END, str(int(number)), command, str(tmp_path / "params" / "book.yaml")]
+    said = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert said.returncode == 130, said.stderr
+    assert said.stderr == "reviewlib: interrupted; what was finished stays, and the next run goes on from there\n"
+
+
+#: The command line as a job in the background, which ignores interrupts.
+IN_THE_BACKGROUND = """
+import signal, sys
+from reviewlib.cli import app as cli
+from reviewlib.errors import SourceError
+from reviewlib.evidence import sources
+
+def read(params):
+    signal.raise_signal(signal.SIGINT)
+    raise SourceError("It went on.", where="here", do="nothing")
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sources.read = read
+cli.main()
+"""
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """A run that a shell put into the background is not ended by an interrupt of what runs in front."""
+    light_workbook(tmp_path)
+    words = [sys.executable, "-c", IN_THE_BACKGROUND, "run", str(tmp_path / "params" / "book.yaml")]
+    said = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert said.returncode == 2, said.stderr
+    assert said.stderr.startswith("reviewlib: It went on.")
+
+
+def test_progress_that_nobody_reads_ends_nothing(tmp_path: Path) -> None:
+    """Where standard error was closed, every review is made and every row is printed."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    command = [sys.executable, "-m", "reviewlib", "run", str(tmp_path / "params" / "book.yaml"), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stderr.close()
+        rows = [json.loads(line) for line in process.stdout]
+    assert process.returncode == 0
+    assert {row["key"] for row in rows if row["state"] == "made"} == ALL
+
+
+def test_whoever_reads_nothing_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    """With both outputs closed a run that cannot print its rows still ends like an interrupted one, and bad input as such."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    path = tmp_path / "params" / "book.yaml"
+    for arguments, code in ((["--json"], 130), (["--rep", "R9"], 2)):
+        command = [sys.executable, "-m", "reviewlib", "run", str(path), *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            process.stderr.close()
+        assert process.returncode == code
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_progress_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    """Where standard error goes to a disk that is full, every review is made and every row is printed."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    command = [sys.executable, "-m", "reviewlib", "run", str(tmp_path / "params" / "book.yaml"), "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=240, check=False)
+    assert done.returncode == 0
+    assert {json.loads(line)["key"] for line in done.stdout.splitlines()} == ALL
+
+
+def test_where_standard_error_is_closed_a_run_goes_on(tmp_path: Path) -> None:
+    """A job that is started without standard error makes every review."""
+    light_workbook(tmp_path)
+    lay_edition(tmp_path, 1)
+    command = f"exec {shlex.quote(sys.executable)} -m reviewlib run params/book.yaml --json 2>&-"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, stdout=subprocess.PIPE, text=True, timeout=240, check=False)
+    assert done.returncode == 0
+    assert {json.loads(line)["key"] for line in done.stdout.splitlines()} == ALL

@@ -1,0 +1,208 @@
+"""Where the journal is kept, and what is said when its database cannot be used."""
+
+from __future__ import annotations
+
+import builtins
+import sqlite3
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import postgres
+import psycopg
+import pytest
+import sqlalchemy as sa
+import workbooks
+from journals import Desk, desk_of, draft
+
+from reviewlib.conversation import database
+from reviewlib.conversation.database import filesystem_of, place_of
+from reviewlib.conversation.journal import open_store
+from reviewlib.errors import ConflictError, JournalError
+from reviewlib.params.model import Params
+
+
+def params_with(folder: Path, url: str) -> Params:
+    return workbooks.changed(desk_of("sqlite", folder, None).params, records={"database": url})
+
+
+def mounts_of(folder: Path, *lines: str) -> Path:
+    path = folder / "mounts"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"])
+def test_a_journal_on_a_network_filesystem_is_refused(tmp_path: Path, kind: str) -> None:
+    """Where the reports lie on a network filesystem, the journal is neither made nor opened, and nothing is left there."""
+    desk = desk_of("sqlite", tmp_path, None)
+    mounts = mounts_of(tmp_path, "/dev/sda / ext4 rw 0 0", f"server:/x {tmp_path} {kind} rw 0 0", "proc /proc proc rw 0 0")
+    with pytest.raises(JournalError) as caught:
+        open_store(desk.params, create=True, mounts=mounts)
+    assert "local disk, or use PostgreSQL" in str(caught.value)
+    assert not desk.params.reports.exists()
+    desk.open().close()
+    with pytest.raises(JournalError, match="network filesystem"):
+        open_store(desk.params, mounts=mounts)
+
+
+def test_the_innermost_and_topmost_mount_counts(tmp_path: Path) -> None:
+    """The longest mount above a path decides, not a name that only begins alike; the last of two on one place; blanks count."""
+    (tmp_path / "a b" / "local").mkdir(parents=True)
+    escaped = str(tmp_path / "a b").replace(" ", "\\040")
+    mounts = mounts_of(
+        tmp_path,
+        "/dev/sda / ext4 rw 0 0",
+        f"x {escaped} nfs4 rw 0 0",
+        f"x {escaped}/local nfs4 rw 0 0",
+        f"y {escaped}/local xfs rw 0 0",
+    )
+    assert filesystem_of(tmp_path / "a b" / "file", mounts=mounts) == "nfs4"
+    assert filesystem_of(tmp_path / "a b" / "local" / "file", mounts=mounts) == "xfs"
+    assert filesystem_of(tmp_path / "a bc", mounts=mounts) == "ext4"
+    assert filesystem_of(tmp_path, mounts=tmp_path / "none") is None
+
+
+def test_a_sqlite_url_names_a_file_beside_the_params_file(tmp_path: Path) -> None:
+    """A relative SQLite URL is read from the params file, as sources are; odd letters in a path are letters."""
+    params = params_with(tmp_path, "sqlite:///a%20#1?/own.db".replace("?", "%3F"))
+    assert place_of(params_with(tmp_path, "sqlite:///own.db")).file == tmp_path / "params" / "own.db"
+    store = open_store(params, create=True)
+    assert store is not None
+    with store:
+        store.append(draft("one"))
+    assert list(tmp_path.glob("params/*/own.db"))
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://host:port/x"])
+def test_a_url_that_is_no_place_is_refused(tmp_path: Path, url: str) -> None:
+    """A database in memory and a URL that cannot be read are refused with what to write instead."""
+    with pytest.raises(JournalError) as caught:
+        open_store(params_with(tmp_path, url), create=True)
+    assert "postgresql://HOST/DATABASE" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to be looked at" * 40])
+def test_a_file_that_is_no_journal_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    """An empty or foreign file in the journal's place is reported in words and stays as it is."""
+    desk = desk_of("sqlite", tmp_path, None)
+    file = desk.params.reports / "journal.db"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    for create in (True, False):
+        with pytest.raises(JournalError) as caught:
+            open_store(desk.params, create=create)
+        assert str(tmp_path) not in str(caught.value)
+    assert file.read_bytes() == content
+
+
+def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
+    """A journal with overwritten pages is reported as damaged, with no traceback of the database."""
+    desk = desk_of("sqlite", tmp_path, None)
+    with desk.open() as store:
+        store.append_all([draft("x" * 3000) for _ in range(20)])
+    file = desk.params.reports / "journal.db"
+    content = bytearray(file.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    file.write_bytes(content)
+    with pytest.raises(JournalError, match="damaged"):
+        open_store(desk.params)
+
+
+def test_a_journal_that_somebody_holds_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another program keeps the journal locked for too long, the message says so, and reading goes on."""
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    desk = desk_of("sqlite", tmp_path, None)
+    with desk.open() as store:
+        store.append(draft("one"))
+        holder = sqlite3.connect(desk.params.reports / "journal.db", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalError, match="Somebody else is writing"):
+            store.append(draft("two"))
+        assert len(store.entries()) == 1
+        holder.close()
+        store.append(draft("two"))
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    """Where there is no more room, nothing is stored and the message says so."""
+    desk = desk_of("sqlite", tmp_path, None)
+    with desk.open() as store:
+
+        @sa.event.listens_for(store.engine, "connect")
+        def _small(connection: Any, _record: object) -> None:
+            connection.execute("PRAGMA max_page_count = 8")
+
+        with pytest.raises(JournalError, match="no room"):
+            store.append_all([draft("x" * 5000) for _ in range(20)])
+        assert store.entries() == []
+
+
+def test_a_password_is_in_no_message(tmp_path: Path) -> None:
+    """A server that does not answer is named without password, and so is one that does not know the login."""
+    params = params_with(tmp_path, "postgresql://anna:s3cret-word@127.0.0.1:1/journal?connect_timeout=2")
+    with pytest.raises(JournalError) as caught:
+        open_store(params)
+    assert "does not answer" in str(caught.value)
+    assert "the database journal on 127.0.0.1:1" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_missing_database_or_table_is_named(tmp_path: Path, postgres_server: postgres.Server) -> None:
+    """A database that is not there, a login that is not there and tables that are not there are three messages."""
+    messages = {
+        postgres_server.url("nowhere"): "does not answer",
+        postgres_server.url("postgres", user="nobody"): "does not answer",
+        postgres_server.url(postgres_server.new_database()): "not set up",
+    }
+    for url, words in messages.items():
+        with pytest.raises(JournalError) as caught:
+            open_store(params_with(tmp_path, url), create=True)
+        assert words in caught.value.what
+
+
+def test_a_server_that_goes_away_loses_only_what_was_not_acknowledged(tmp_path: Path, postgres_server: postgres.Server) -> None:
+    """After the server cut every connection the store goes on by itself."""
+    desk = desk_of("postgres", tmp_path, postgres_server)
+    with desk.open() as store:
+        kept = store.append(draft("one"))
+        with postgres_server.connect() as connection:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            connection.execute(query, [desk.database])
+        store.append(draft("two"))
+        assert store.entries()[0] == kept
+
+
+def test_without_the_driver_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without psycopg the message names what to install; plain postgresql:// means psycopg 3."""
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any) -> Any:
+        if name == "psycopg":
+            raise ModuleNotFoundError("No module named 'psycopg'")
+        return real(name, *rest)
+
+    monkeypatch.delitem(sys.modules, "psycopg")
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(JournalError) as caught:
+        open_store(params_with(tmp_path, "postgresql://host/x"))
+    assert 'pip install "reviewlib[postgres]"' in str(caught.value)
+
+
+def test_what_was_to_be_written_is_in_no_message(desk: Desk) -> None:
+    """An entry that the database refuses is reported without its text."""
+    secret = "between you and me"
+    with desk.open() as store, pytest.raises(JournalError) as caught:
+        store.append(replace(draft(secret), visibility="everybody"))  # type: ignore[arg-type]
+    assert not isinstance(caught.value, ConflictError)
+    assert secret not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_psycopg_3_is_the_driver(tmp_path: Path) -> None:
+    """Both ways to write the URL mean psycopg 3."""
+    for url in ("postgresql://host/x", "postgresql+psycopg://host/x"):
+        assert place_of(params_with(tmp_path, url)).url.drivername == "postgresql+psycopg"
+    assert psycopg.__version__.startswith("3.")

@@ -1,0 +1,415 @@
+"""The journal keeps what was saved, on either engine: nothing is overwritten, changed or acknowledged before it is there."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from journals import BEN, REVIEW, Desk, desk_of, draft
+
+from reviewlib.conversation.chain import broken
+from reviewlib.conversation.entries import About, Author, Draft, Entry, Head, current, history
+from reviewlib.conversation.journal import MovedError, Store, open_store
+from reviewlib.conversation.kinds import Concern, Note
+from reviewlib.errors import ConflictError, JournalError
+
+SIGN = {"side": "rep", "how": "agree", "name": "Rita", "head": "0"}
+
+
+def text(entry: Entry) -> str:
+    assert isinstance(entry.payload, Concern | Note)
+    return entry.payload.text
+
+
+def test_an_entry_comes_back_as_it_was_written(desk: Desk) -> None:
+    """Every column comes back from the database as append returned it, microseconds and odd letters included."""
+    words = "Zoë said: “fine”\u2028\n\t— 漢字 🎉 '; DROP TABLE entries; --"
+    at = dt.datetime(2026, 10, 1, 23, 59, 59, 999999, tzinfo=dt.timezone(dt.timedelta(hours=-5)))
+    with desk.open(clock=lambda: at) as store:
+        kept = store.append(draft(words, team=None, on_behalf_of="R1", visibility="manager_only", source="f" * 64))
+        goal = store.append(
+            draft(kind="goal", fields={"statement": "Win", "baseline": 0.1 + 0.2, "due": dt.date(2026, 12, 31)})
+        )
+    with desk.open() as store:
+        assert store.entries() == [kept, goal]
+        assert store.entry(kept.id) == kept
+        assert store.entry("none") is None
+    assert kept.at == at
+    assert text(kept) == words.strip()
+    assert (kept.sequence, goal.sequence, kept.previous, goal.previous) == (1, 2, "", kept.hash)
+
+
+def test_each_review_has_a_chain_of_its_own(desk: Desk) -> None:
+    """Entries are numbered within their review; they are found by subject and by period; each chain has its head."""
+    abouts = [About("rep", "R1", "2026-Q3"), About("team", "R1", "2026-Q3"), About("rep", "R1", "2026-Q4")]
+    with desk.open() as store:
+        kept = [store.append(draft(f"{about} {place}", about=about)) for place in (1, 2) for about in abouts]
+        assert store.entries() == sorted(kept, key=lambda entry: (entry.about, entry.sequence))
+        assert {entry.about for entry in store.entries(subject=("rep", "R1"))} == {abouts[0], abouts[2]}
+        assert [entry.about for entry in store.entries(subject=("rep", "R1"), period="2026-Q4")] == [abouts[2]] * 2
+        assert store.heads(period="2026-Q3") == {entry.about: Head(2, entry.hash) for entry in kept[3:5]}
+        assert list(store.heads()) == sorted(abouts)
+        assert all(broken(store.entries(subject=(a.kind, a.subject), period=a.period)) == [] for a in abouts)
+
+
+def test_an_edit_is_a_new_entry(desk: Desk) -> None:
+    """The text before an edit stays; what is current is the edit; the history shows both."""
+    with desk.open() as store:
+        first = store.append(draft("one"))
+        second = store.append(draft("two", supersedes=first.id))
+        assert current(store.entries()) == [second]
+        assert history(store.entries(), first.id) == [first, second]
+
+
+def test_the_second_of_two_people_is_shown_both_texts(desk: Desk) -> None:
+    """Two people edit the same text: the second save is refused and holds both, and nothing of it is stored."""
+    with desk.open() as one, desk.open() as two:
+        shared = one.append(draft("As it was"))
+        theirs = one.append(draft("Anna's", supersedes=shared.id))
+        latest = one.append(draft("Anna's, again", supersedes=theirs.id))
+        mine = draft("Ben's", supersedes=shared.id, author=BEN)
+        with pytest.raises(ConflictError) as caught:
+            two.append(mine)
+        assert caught.value.theirs == latest
+        assert isinstance(caught.value.mine, Draft)
+        assert caught.value.mine.payload == mine.payload
+        assert "Anna Berg" in (caught.value.found or "")
+        assert len(two.entries()) == 3
+
+
+def test_two_people_saving_at_the_same_moment(desk: Desk) -> None:
+    """Of eight simultaneous edits of one text one is taken; of eight simultaneous new texts all are, in one chain."""
+    gate = threading.Barrier(8)
+
+    def save(place: int, supersedes: str | None) -> str:
+        with desk.open() as store:
+            gate.wait()
+            try:
+                return store.append(draft(f"by {place}", supersedes=supersedes)).id
+            except ConflictError as conflict:
+                return f"conflict {getattr(conflict.theirs, 'id', None)}"
+
+    with desk.open() as store, ThreadPoolExecutor(8) as pool:
+        first = store.append(draft("As it was"))
+        results = list(pool.map(save, range(8), [first.id] * 8))
+        winner = next(result for result in results if not result.startswith("conflict"))
+        assert sorted(results) == sorted([winner, *[f"conflict {winner}"] * 7])
+        assert len(set(pool.map(save, range(8), [None] * 8))) == 8
+        assert len(store.entries()) == 10
+        assert broken(store.entries()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"), [("self_review", {"insights": "Much."}), ("release", {"snapshot": "abc"}), ("signoff", SIGN)]
+)
+def test_what_there_is_one_of_stays_one(desk: Desk, kind: str, fields: dict[str, Any]) -> None:
+    """A second self-review, release or signature of a side must replace the first; another review has its own."""
+    with desk.open() as store:
+        first = store.append(draft(kind=kind, fields=fields))
+        with pytest.raises(ConflictError) as caught:
+            store.append(draft(kind=kind, fields=fields))
+        assert caught.value.theirs == first
+        store.append(draft(kind=kind, fields=fields, about=replace(REVIEW, period="2026-Q4")))
+        second = store.append(draft(kind=kind, fields=fields, supersedes=first.id))
+        with pytest.raises(ConflictError) as caught:
+            store.append(draft(kind=kind, fields=fields))
+        assert caught.value.theirs == second
+
+
+def test_each_side_signs_once(desk: Desk) -> None:
+    """Both sides' signatures stand beside each other, and one side's cannot replace the other's."""
+    with desk.open() as store:
+        rep = store.append(draft(kind="signoff", fields=SIGN))
+        store.append(draft(kind="signoff", fields=SIGN | {"side": "manager"}))
+        with pytest.raises(JournalError, match="not there"):
+            store.append(draft(kind="signoff", fields=SIGN | {"side": "manager"}, supersedes=rep.id))
+
+
+def test_only_one_of_two_simultaneous_self_reviews_is_taken(desk: Desk) -> None:
+    """What there is one of stays one also when eight people save at the same moment."""
+    gate = threading.Barrier(8)
+
+    def save(_place: int) -> bool:
+        with desk.open() as store:
+            gate.wait()
+            try:
+                store.append(draft(kind="self_review", fields={"insights": "Much."}))
+            except ConflictError:
+                return False
+            return True
+
+    desk.open().close()
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(save, range(8))) == 1
+
+
+def test_a_save_that_is_tried_again_is_one_entry(desk: Desk) -> None:
+    """The same id with the same content gives the entry that is there; with other content it is refused."""
+    with desk.open() as store:
+        once = store.append(draft("one", id="id-1"))
+        assert store.append(draft("one", id="id-1")) == once
+        edited = store.append(draft("two", id="id-2", supersedes="id-1"))
+        assert store.append(draft("two", id="id-2", supersedes="id-1")) == edited
+        for other in (draft("other", id="id-1"), draft("one", id="id-1", author=BEN), draft("one", id="id-1", team="South")):
+            with pytest.raises(JournalError, match="belongs to another entry"):
+                store.append(other)
+        assert store.entries() == [once, edited]
+
+
+def test_all_or_none(desk: Desk) -> None:
+    """Where one of several drafts is refused, none is stored; drafts may build on each other."""
+    with desk.open() as store:
+        with pytest.raises(JournalError):
+            store.append_all([draft("one"), draft("two", supersedes="nowhere")])
+        assert store.entries() == []
+        kept = store.append_all(
+            [draft("one", id="a"), draft("two", supersedes="a"), draft("other", about=About("team", "N", "X"))]
+        )
+        assert [entry.sequence for entry in kept] == [1, 2, 1]
+        assert store.append_all([]) == []
+
+
+def test_an_edit_stays_in_its_review_and_kind(desk: Desk) -> None:
+    """An entry of another review or of another kind cannot be replaced."""
+    with desk.open() as store:
+        first = store.append(draft("one"))
+        for wrong in (
+            draft("two", supersedes=first.id, about=replace(REVIEW, period="2026-Q4")),
+            draft("two", supersedes=first.id, kind="note", visibility="manager_only"),
+            draft("two", supersedes="nowhere"),
+        ):
+            with pytest.raises(JournalError, match="to replace is not there"):
+                store.append(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(draft(), kind="gossip"),
+        replace(draft(), kind="note"),
+        draft(about=About("rep", "R\0", "2026-Q3")),
+        draft(about=About("rep", "R\ud800", "2026-Q3")),
+        draft(author=Author("anna", "\ud800", "manager")),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_in_words(desk: Desk, wrong: Draft) -> None:
+    """Unknown kinds, a payload of another kind and characters no database holds are refused before anything is written."""
+    with desk.open() as store:
+        with pytest.raises(JournalError):
+            store.append(wrong)
+        assert store.entries() == []
+
+
+@pytest.mark.parametrize("statement", ["UPDATE entries SET payload = '{}'", "DELETE FROM entries"])
+def test_the_table_is_append_only(desk: Desk, statement: str) -> None:
+    """The database itself refuses to change or delete an entry, even for the owner."""
+    with desk.open() as store:
+        kept = store.append(draft("one"))
+        with desk.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="append-only"):
+            connection.execute(sa.text(statement))
+        assert store.entries() == [kept]
+
+
+def test_the_database_refuses_doubles(desk: Desk) -> None:
+    """Without the store, the database refuses a second entry of a number and a second edit of an entry."""
+    with desk.open() as store:
+        first = store.append(draft("one"))
+        store.append(draft("two", supersedes=first.id))
+    copies = {"number": "sequence, NULL", "edit": "sequence + 5, supersedes"}
+    for what, columns in copies.items():
+        names = "subject_kind, subject, period, kind, author, author_name, role, visibility, at, payload, salt, digest"
+        names += ", previous, hash"
+        query = f"INSERT INTO entries (id, sequence, supersedes, {names}) SELECT '{what}', {columns}, {names} FROM entries"
+        with desk.connect() as connection, pytest.raises(sa.exc.IntegrityError):
+            connection.execute(sa.text(f"{query} WHERE sequence = 2"))
+
+
+def test_a_clock_that_is_set_back_breaks_nothing(desk: Desk) -> None:
+    """Entries keep the time of the clock, and their order is that of their numbers."""
+    times = iter([dt.datetime(2026, 10, 2, tzinfo=dt.UTC), dt.datetime(2026, 10, 1, tzinfo=dt.UTC)])
+    with desk.open(clock=lambda: next(times)) as store:
+        store.append_all([draft("one"), draft("two")])
+        assert [text(entry) for entry in store.entries()] == ["one", "two"]
+        assert broken(store.entries()) == []
+
+
+def test_a_review_that_is_never_free_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the next place is always taken, the save ends with a message after some tries and stores nothing."""
+    monkeypatch.setattr("reviewlib.conversation.journal.PAUSE", 0.0)
+    monkeypatch.setattr("reviewlib.conversation.admission.last", lambda *_: None)
+    with desk.open() as store:
+        store.append(draft("one"))
+        with pytest.raises(JournalError, match="could not be put"):
+            store.append(draft("two"))
+        assert len(store.entries()) == 1
+
+
+def test_reading_makes_no_file(tmp_path: Path) -> None:
+    """Where there is no journal, a reader gets None, and no file or folder appears."""
+    params = desk_of("sqlite", tmp_path, None).params
+    assert open_store(params) is None
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_journal_whose_file_vanishes_is_not_made_anew(tmp_path: Path) -> None:
+    """A store that is open does not write into a new, empty file when its own is gone."""
+    desk = desk_of("sqlite", tmp_path, None)
+    with desk.open() as store:
+        (desk.params.reports / "journal.db").unlink()
+        with pytest.raises(JournalError, match="cannot be opened"):
+            store.append(draft("one"))
+    assert not (desk.params.reports / "journal.db").exists()
+
+
+def test_the_file_and_its_log_are_private(tmp_path: Path) -> None:
+    """The journal, its log and its index of the log can be read by their owner alone, whatever the umask is."""
+    desk = desk_of("sqlite", tmp_path, None)
+    before = os.umask(0)
+    try:
+        with desk.open() as store, store.engine.connect() as connection:
+            connection.execute(sa.text("SELECT * FROM entries")).all()
+            store.append(draft("one"))
+            names = {path.name: stat.S_IMODE(path.stat().st_mode) for path in desk.params.reports.iterdir()}
+    finally:
+        os.umask(before)
+    assert names == dict.fromkeys(["journal.db", "journal.db-wal", "journal.db-shm"], 0o600)
+    assert stat.S_IMODE(desk.params.reports.stat().st_mode) == 0o700
+
+
+def test_sqlite_is_set_up_to_keep_what_it_acknowledges(tmp_path: Path) -> None:
+    """Every connection has foreign keys, the log is written through, and a writer waits for another one."""
+    with desk_of("sqlite", tmp_path, None).open() as store, store.engine.connect() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("foreign_keys", "synchronous", "journal_mode")
+        }
+    assert found == {"foreign_keys": 1, "synchronous": 2, "journal_mode": "wal"}
+
+
+def test_many_who_make_the_journal_make_one(tmp_path: Path) -> None:
+    """Eight that make and write a journal at the same moment write the same one; nothing else is left in the folder."""
+    desk, gate = desk_of("sqlite", tmp_path, None), threading.Barrier(8)
+
+    def save(place: int) -> str:
+        gate.wait()
+        with desk.open() as store:
+            return store.append(draft(str(place))).id
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(save, range(8)))
+    with desk.open() as store:
+        assert {entry.id for entry in store.entries()} == ids
+    assert {path.name for path in desk.params.reports.iterdir()} <= {"journal.db", "journal.db-wal", "journal.db-shm"}
+
+
+def test_a_server_that_acknowledges_early_is_told_not_to(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Where a server is set up to acknowledge before it is on disk, the journal's sessions are not."""
+    desk = desk_of("postgres", tmp_path, request.getfixturevalue("postgres_server"))
+    assert desk.server is not None
+    with desk.server.connect() as connection:
+        connection.execute(f"ALTER DATABASE {desk.database} SET synchronous_commit = off")
+    with desk.open() as store, store.engine.connect() as connection:
+        assert connection.execute(sa.text("SHOW synchronous_commit")).scalar() == "on"
+
+
+class JournalModel(RuleBasedStateMachine):
+    """The journal against a plain dictionary: id to (review, text, id that it replaces)."""
+
+    desk: Desk
+    store: Store
+
+    @initialize()
+    def begin(self) -> None:
+        self.kept: dict[str, tuple[About, str, str | None]] = {}
+        self.run = secrets.token_hex(8)
+
+    def review(self, number: int) -> About:
+        return About("rep", f"{self.run}-{number}", "2026-Q3")
+
+    @rule(
+        number=st.integers(0, 1),
+        words=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8),
+    )
+    def append(self, number: int, words: str) -> None:
+        words = words.strip() or "nothing"
+        entry = self.store.append(draft(words, about=self.review(number)))
+        assert entry.id not in self.kept
+        self.kept[entry.id] = (self.review(number), words, None)
+
+    @rule(data=st.data(), words=st.sampled_from(["a", "b"]))
+    def edit(self, data: st.DataObject, words: str) -> None:
+        if not self.kept:
+            return
+        target = data.draw(st.sampled_from(list(self.kept)))
+        about = self.kept[target][0]
+        edited = draft(words, about=about, supersedes=target)
+        if target in {replaced for _, _, replaced in self.kept.values()}:
+            with pytest.raises(ConflictError) as caught:
+                self.store.append(edited)
+            assert getattr(caught.value.theirs, "id", None) == self.versions(target)[-1]
+        else:
+            self.kept[self.store.append(edited).id] = (about, words, target)
+
+    def versions(self, entry_id: str) -> list[str]:
+        found = [entry_id]
+        while (before := self.kept[found[0]][2]) is not None:
+            found.insert(0, before)
+        while after := [key for key, kept in self.kept.items() if kept[2] == found[-1]]:
+            found += after
+        return found
+
+    @invariant()
+    def same(self) -> None:
+        for number in (0, 1):
+            about = self.review(number)
+            entries = self.store.entries(subject=(about.kind, about.subject), period=about.period)
+            mine = {key: kept for key, kept in self.kept.items() if kept[0] == about}
+            assert [(entry.id, text(entry), entry.supersedes) for entry in entries] == [
+                (key, *kept[1:]) for key, kept in mine.items()
+            ]
+            replaced = {kept[2] for kept in mine.values()}
+            assert [entry.id for entry in current(entries)] == [key for key in mine if key not in replaced]
+            assert all([entry.id for entry in history(entries, key)] == self.versions(key) for key in mine)
+            assert broken(entries) == []
+
+
+def test_the_journal_does_what_a_dictionary_does(tmp_path: Path) -> None:
+    """Whatever is appended and edited in whatever order, entries, current ones and histories are those of a dictionary."""
+    desk = desk_of("sqlite", tmp_path, None)
+    with desk.open() as store:
+
+        class Model(JournalModel):
+            pass
+
+        Model.desk, Model.store = desk, store
+        run_state_machine_as_test(
+            Model, settings=settings(max_examples=20, stateful_step_count=12, deadline=None, derandomize=True)
+        )
+
+
+def test_nothing_is_written_behind_what_was_expected(desk: Desk) -> None:
+    """Where a review does not end where it should, no draft of the transaction is stored, of any review."""
+    other = About("rep", "R1", "2026-Q4")
+    with desk.open() as store:
+        first = store.append_all([draft("One")], expecting={REVIEW: None})[0]
+        for expected in (None, Head(1, "0" * 64), Head(2, first.hash)):
+            with pytest.raises(MovedError):
+                store.append_all([draft("Two", about=other), draft("Three")], expecting={other: None, REVIEW: expected})
+        assert store.entries() == [first]
+        both = store.append_all([draft("Two"), draft("Three")], expecting={REVIEW: Head(1, first.hash)})
+        assert [entry.sequence for entry in both] == [2, 3]
+        assert both[1].previous == both[0].hash
+        assert store.entries(kind="concern") == [first, *both]
+        assert store.entries(kind="goal") == []

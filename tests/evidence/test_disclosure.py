@@ -1,0 +1,251 @@
+"""Tests of reviewlib.evidence.disclosure: an attacker who knows their own figures learns no colleague's."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pages_fixture
+import pytest
+from spoken import Talk
+from workbooks import workbook
+
+from reviewlib.evidence import sources
+from reviewlib.evidence.disclosure import FEW, UNKNOWN, of_older, tells
+from reviewlib.evidence.period import compile_dossier
+from reviewlib.evidence.slicefile import read_slice, slice_text
+from reviewlib.evidence.slices import Slicer
+from reviewlib.pages import blocks, charts
+from reviewlib.periods import FiscalYear, Period
+from reviewlib.review import Review, from_slice
+
+PERIOD = Period.parse("2026-Q3")
+SIZES = range(1, 9)
+#: The sections of a team's page, as its notebook shows them.
+SECTIONS = [*pages_fixture.TEAM, "pipeline", "customers", "strengths", "improve", "next_period", "goals"]
+Rows = list[dict[str, Any]]
+
+
+def _sold(rep: str, seed: int, *, closed: Sequence[str] = ("2026-02-11", "2026-05-12", "2026-08-13")) -> Rows:
+    """A won, a lost and an open deal of each day; no sum of two amounts is another one."""
+    found: Rows = []
+    for place, day in enumerate(closed):
+        amount = 10_000 + 7919 * seed + 104_729 * place
+        common = {
+            "rep_id": rep,
+            "account_id": f"{rep}-{place}",
+            "opened_on": "2025-11-03",
+            "expected_amount": amount + 3571 * seed,
+        }
+        found += [
+            common | {"amount": amount, "closed_on": day},
+            common | {"stage": "Lost", "closed_on": day},
+            common | {"stage": "Open", "expected_close_on": "2026-11-02"},
+        ]
+    return found
+
+
+def _slicer(folder: Path, reps: Rows, deals: Rows, **given: Any) -> Slicer:
+    quotas = [
+        {
+            "scope": "rep",
+            "scope_id": rep["rep_id"],
+            "kpi": "revenue",
+            "period": f"2026-Q{quarter}",
+            "value": 50_021 + 613 * place,
+        }
+        for place, rep in enumerate(reps)
+        for quarter in (3, 4)
+    ]
+    params = workbook(folder, deals=deals, reps=reps, targets=quotas, as_of="2026-10-15", **given)
+    dossier = compile_dossier(params, sources.read(params), PERIOD)
+    return Slicer(dossier, snapshot="f00", frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
+
+
+def _team(size: int, name: str, **more: Any) -> Rows:
+    return [
+        {"rep_id": f"{name}{place}", "rep_name": f"Rep {name}{place}", "team": name, "manager": "Max", **more}
+        for place in range(size)
+    ]
+
+
+@pytest.fixture(scope="module")
+def slicer(tmp_path_factory: pytest.TempPathFactory) -> Slicer:
+    """Teams of one to eight: T1 has one rep, T2 two."""
+    reps = [rep for size in SIZES for rep in _team(size, f"T{size}", started_on=None)]
+    deals = [deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed)]
+    return _slicer(tmp_path_factory.mktemp("teams"), reps, deals)
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """Every number of plain data, those inside texts too."""
+    if isinstance(value, str):
+        yield from (float(found.replace(",", "")) for found in re.findall(r"-?\d[\d,]*\.?\d*", value))
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _numbers(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _numbers(inner)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield float(value)
+
+
+def _opened(data: Mapping[str, Any]) -> Review:
+    return from_slice(data, FiscalYear())
+
+
+def _page(review: Review) -> str:
+    shown = [getattr(blocks, name)(review).html for name in SECTIONS]
+    html = "".join([*shown, charts.trends(review, kpis=["revenue", "win_rate"]).html])
+    return re.sub(r"<[^>]+>", " ", re.sub(r"<style.*?</style>", " ", html, flags=re.DOTALL))
+
+
+def _own(slicer: Slicer, rep: str) -> set[float]:
+    """The money and shares of a rep's own scorecard: numbers that are nobody else's by chance."""
+    columns = slicer.rep(rep, "manager")["history"]["columns"]
+    told = [columns.index(name) for name in ("value", "numerator", "denominator", "target", "previous", "year_ago")]
+    cells = (row[place] for row in slicer.rep(rep, "manager")["history"]["data"] for place in told)
+    return {round(cell, 6) for cell in cells if cell and abs(cell) > 1000}
+
+
+def _recovered(slicer: Slicer, said: set[float], reps: Sequence[str]) -> set[float]:
+    """What a member finds of the others' figures: numbers as they stand, and less any of their own."""
+    figures = {rep: _own(slicer, rep) for rep in reps}
+    found: set[float] = set()
+    for rep, own in figures.items():
+        others = {value for other, values in figures.items() if other != rep for value in values} - own
+        tried = {round(number - mine, 6) for number in said for mine in (0.0, *own)}
+        found |= tried & others
+    return found
+
+
+@pytest.mark.parametrize("size", range(1, 6))
+def test_a_member_learns_no_colleagues_figure(slicer: Slicer, size: int) -> None:
+    """No number of the copy, alone or less a figure of one's own, is a colleague's; in a team of two, unfiltered, many are."""
+    name, reps = f"T{size}", slicer.members(f"T{size}")
+    data = slicer.team(name, "rep")
+    assert len(reps) == size
+    assert not _recovered(slicer, {*_numbers(data), *_numbers(_page(_opened(data)))}, reps)
+    if size == 2:
+        whole = slicer._team(name, "rep")
+        assert len(_recovered(slicer, {*_numbers(whole)}, reps)) > 20
+        assert len(_recovered(slicer, {*_numbers(_page(_opened(whole)))}, reps)) > 2
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_totals_need_five_others(slicer: Slicer, size: int) -> None:
+    """A copy for reps holds the team's totals where nobody else or at least five others are behind them; the manager's does."""
+    data, shown = slicer.team(f"T{size}", "rep"), size == 1 or size >= 6
+    assert bool(data["history"]["data"]) == bool(data["stages"]["data"]) == shown
+    assert slicer.team(f"T{size}", "manager")["history"]["data"]
+    page = _page(_opened(data))
+    assert page.count(FEW) == (not shown)
+    assert ("This copy shows no totals; the summary says why." in page) == (not shown)
+    assert "No rule found" not in page or shown
+    assert slicer.team(f"T{size}", "manager")["data"].get("withheld") is None
+
+
+def test_who_is_behind_a_total() -> None:
+    """Nobody else gives nothing away, nor do five; one to four do, for any reader in any period."""
+    assert not tells([], ["a"])
+    assert not tells([["a"], []], ["a"])
+    assert tells([["a"]], ["a", "b"])
+    assert tells(["abcde"], ["a"])
+    assert not tells(["abcdef", "a"], ["a"])
+    assert tells(["abcdef", "ab"], ["a"])
+    assert not tells(["abcde"], ["x"])
+
+
+@pytest.mark.parametrize(
+    ("late", "deals", "shown"),
+    [
+        ({}, {}, True),
+        ({"started_on": "2026-04-01"}, {"closed": ("2026-08-13",)}, False),
+        ({"left_on": "2026-09-30"}, {}, False),
+    ],
+)
+def test_every_period_counts(tmp_path: Path, late: dict[str, str], deals: dict[str, Any], shown: bool) -> None:
+    """A team that was small in an earlier period, or will be in the next, whose targets count, gives its totals to nobody."""
+    reps = [*_team(3, "A"), *({**rep, "rep_id": f"B{place}", **late} for place, rep in enumerate(_team(4, "A")))]
+    sold = [deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed, **(deals if seed > 3 else {}))]
+    assert bool(_slicer(tmp_path, reps, sold).team("A", "rep")["history"]["data"]) == shown
+
+
+def test_a_leavers_open_deals_count(tmp_path: Path) -> None:
+    """Who has left long ago stands behind the total of a team of one by the deals that are still theirs."""
+    reps = [*_team(1, "A"), {**_team(1, "A")[0], "rep_id": "gone", "left_on": "2024-06-30"}]
+    assert _slicer(tmp_path / "one", reps, _sold("A0", 1)).team("A", "rep")["history"]["data"]
+    owned = _sold("gone", 2, closed=("2024-06-28",))
+    assert not _slicer(tmp_path / "two", reps, [*_sold("A0", 1), *owned]).team("A", "rep")["history"]["data"]
+
+
+@pytest.mark.parametrize(("size", "told"), [(1, True), (2, False), (5, False), (6, True)])
+def test_rows_of_the_export(tmp_path: Path, size: int, told: bool) -> None:
+    """Copies for reps list rows of the export without amounts, and in a company of two to five none."""
+    reps = _team(size, "A")
+    sold = [deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed)]
+    bad = {"rep_id": "A0", "amount": 777_777, "opened_on": "no date", "closed_on": "2026-08-13"}
+    slicer = _slicer(tmp_path, reps, [*sold, bad], crm={"quarantine": {"rows": 1, "amount": 1}})
+    for data in (slicer.rep("A0", "rep"), slicer.team("A", "rep")):
+        account = data["data"]
+        assert bool(account["tables"]) == bool(account["quarantine"]) == told
+        assert "777777.0" not in json.dumps(account)
+        assert account["unassigned"] == {}
+        assert all(table["used_amount"] is None for table in account["tables"])
+        assert ("How many rows were read is on the manager’s copy" in _page(_opened(data))) == (not told)
+    assert "777777.0" in json.dumps(slicer.rep("A0", "manager")["data"])
+
+
+@pytest.mark.parametrize(("size", "told"), [(5, False), (6, True)])
+def test_the_middle_of_five_is_a_colleagues_figure(tmp_path: Path, size: int, told: bool) -> None:
+    """A copy for reps gives the peers' median where at least five others are behind it; the verdict is that of both copies."""
+    reps = _team(size, "A")
+    sold = [deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed) * 6]
+    slicer = _slicer(tmp_path, reps, sold)
+    both = [slicer.rep("A0", audience) for audience in ("manager", "rep")]
+    seen, shown = (
+        [row[data["history"]["columns"].index("peer_median")] is not None for row in data["history"]["data"]] for data in both
+    )
+    assert any(seen)
+    assert any(shown) == told
+    place = both[0]["history"]["columns"].index("verdict")
+    verdicts = [[row[place] for row in data["history"]["data"]] for data in both]
+    assert verdicts[0] == verdicts[1]
+    lines = [[line for finding in data["findings"] for line in finding["evidence"] if "peer_median" in line] for data in both]
+    assert lines[0]
+    assert lines[1] == (lines[0] if told else [])
+
+
+def test_older_evidence_gives_nothing_away(slicer: Slicer, tmp_path: Path) -> None:
+    """A copy for reps that is made again from evidence frozen before shows no totals, no rows and no median of five."""
+    for size in SIZES:
+        frozen = slicer._team(f"T{size}", "rep")
+        path = tmp_path / "team.rep.json"
+        path.write_text(slice_text(frozen), encoding="utf-8")
+        data = read_slice(path)
+        assert (data["data"]["withheld"], data["history"]["data"], data["data"]["tables"]) == (UNKNOWN, [], [])
+        assert UNKNOWN in _page(_opened(data))
+    assert of_older(slicer.team("T7", "rep")) == slicer.team("T7", "rep")
+    assert of_older(slicer.team("T2", "manager")) == slicer.team("T2", "manager")
+    old = slicer._rep("T20") | {"audience": "rep"}
+    assert of_older(old)["data"]["tables"] == []
+    assert of_older(old)["history"]["data"]
+
+
+def test_a_goal_of_a_small_team_keeps_its_words(slicer: Slicer) -> None:
+    """A goal that was shared stands on the copy without the total it began from."""
+    talk = Talk()
+    talk.say(
+        "2026-Q3", "goal", statement="Grow together", kpi="revenue", baseline=432_187.0, target=500_000.0, due="2026-12-31"
+    )
+    for audience, told in (("manager", True), ("rep", False)):
+        data = slicer.team("T2", audience)
+        review = from_slice(data, FiscalYear(), minutes=talk.minutes("2026-Q3"))
+        html = blocks.goals(review).html
+        assert "Grow together" in html
+        assert ("432,187" in html) == told

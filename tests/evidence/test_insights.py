@@ -1,0 +1,219 @@
+"""Tests of reviewlib.evidence.insights: every number is a cell of the scorecard, and advice goes when its gap goes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+import pytest
+from scorecards import PERIOD, figure, judged, setting_of, target
+
+from reviewlib.evidence.insights import Card, Insights, insights
+from reviewlib.pages import sentences
+from reviewlib.params.model import Params
+from reviewlib.params.rules import SENTENCE_NAMES
+from reviewlib.review import Review, Subject, from_slice
+
+Said = tuple[str, Mapping[str, str], Subject]
+Slices = Mapping[tuple[str, str, str], dict[str, Any]]
+
+_PERIOD = re.compile(r"\b(\d{4}-(Q[1-4]|H[12]|\d{2})|FY\d{4})\b")
+_PLAYBOOK = [
+    {"kpi": "win_rate", "action": "Qualify: {lost_deals} were lost."},
+    {"kpi": "win_rate", "when": ["gap"], "action": "Read the lost deals.", "who": "manager"},
+    {"kpi": "revenue", "action": "Plan to {revenue.target}."},
+    {"kpi": "new_customers", "action": "Prospect."},
+]
+
+
+def _sentences(review: Review) -> Iterator[Said]:
+    """Every generated text of a review; the playbook's are the user's words."""
+    own = [*review.summary, *review.leads.values()]
+    for finding in review.findings:
+        own += [finding.title, finding.text, *finding.evidence]
+    yield from ((text, {}, review.subject) for text in own)
+    for item in review.achievements:
+        yield from ((text, item.names, item.subject) for text in (item.title, item.text))
+
+
+def _advice(review: Review) -> list[str]:
+    return [action.text for finding in review.findings for action in finding.actions]
+
+
+def test_numbers_are_cells(demo_params: Params, demo_slices: Slices) -> None:
+    """In every sentence of every rep and team of the demo no digit is left when cells and period names are taken out."""
+    count = 0
+    for data in demo_slices.values():
+        for text, _, _ in _sentences(from_slice(data, demo_params.fiscal)):
+            left = _PERIOD.sub("", re.sub(r"\{[^{}]*\}", "", text))
+            assert not re.search(r"\d", left), text
+            count += 1
+    assert count > 1500
+
+
+def _held(data: Mapping[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """The rows that a slice's reader holds, by whose they are, figure and period."""
+    frames = (data["history"], data["members"])
+    rows = [dict(zip(frame["columns"], row, strict=True)) for frame in frames for row in frame["data"]]
+    return {(row["scope_id"], row["kpi"], row["period"]): row for row in rows}
+
+
+def test_cells_exist(demo_params: Params, demo_slices: Slices) -> None:
+    """Every reference of every sentence and piece of advice of the demo is a figure that the reader's slice holds."""
+    count = 0
+    for data in demo_slices.values():
+        review, held = from_slice(data, demo_params.fiscal), _held(data)
+        periods = {None: review.period.name, "previous": review.period.previous.name}
+        advice: list[Said] = [(text, {}, review.subject) for text in _advice(review)]
+        for text, names, subject in [*_sentences(review), *advice]:
+            for reference in sentences.cells(text):
+                if reference.key not in {*SENTENCE_NAMES, *names}:
+                    period = periods.get(reference.period, str(reference.period))
+                    assert held[subject.id, reference.key, period][reference.column] is not None, text
+                    count += 1
+    assert count > 3000
+
+
+def test_sentences_are_filled(demo_params: Params, demo_slices: Slices) -> None:
+    """No sentence of the demo's teams, and of every fourth rep, shows a brace or a missing figure."""
+    reps = [key for key in demo_slices if key[0] == "rep"]
+    for key in [*reps[::4], *(key for key in demo_slices if key[0] == "team")]:
+        review = from_slice(demo_slices[key], demo_params.fiscal)
+        for text, names, subject in _sentences(review):
+            filled = sentences.fill(review, text, names, subject=subject)
+            assert not re.search(r"[{}]|n/a|nan|None|  ", filled), filled
+
+
+def test_demo_says_something(demo_slices: Slices) -> None:
+    """The demo shows every verdict that makes a finding and every rule of its recognition."""
+    findings = [finding for data in demo_slices.values() for finding in data["findings"]]
+    assert {finding["verdict"] for finding in findings} == {"gap", "watch", "strength"}
+    rules = {item["rule"] for data in demo_slices.values() for item in data["achievements"]}
+    assert rules >= {"target_exceeded", "target_met", "personal_best", "streak", "comeback", "significant_deal", "top_quarter"}
+
+
+def _insights(*, won: float = 20, revenue: float = 50, targets: Mapping[str, float] | None = None, **params: Any) -> Insights:
+    """A rep with a win rate of ``won`` in a hundred and a revenue, against targets."""
+    rows = [target(kpi, value) for kpi, value in (targets or {"win_rate": 0.4, "revenue": 100}).items()]
+    setting = setting_of(target_rows=rows, playbook=_PLAYBOOK, recognition=[], **params)
+    figures = [
+        figure("revenue", revenue),
+        figure("win_rate", won, 100),
+        figure("won_deals", won),
+        figure("closed_deals", 100),
+        figure("lost_deals", 100 - won),
+        figure("new_customers", 3),
+    ]
+    frame = judged(setting, figures)
+    card = Card.of(frame[frame["scope"] == "rep"], kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
+    return insights(card, setting.params)
+
+
+def _by_kpi(found: Insights) -> dict[str, dict[str, Any]]:
+    return {finding["kpi"]: finding for finding in found.findings}
+
+
+@pytest.mark.parametrize("mended", [{"won": 40}, {"targets": {"win_rate": 0.2, "revenue": 100}}, {"targets": {"revenue": 100}}])
+def test_removing_a_gap(mended: dict[str, Any]) -> None:
+    """Raising the value, lowering the target or taking it away removes the gap's finding and advice, and nothing else."""
+    before, after = _by_kpi(_insights()), _by_kpi(_insights(**mended))
+    assert set(before) == {"win_rate", "revenue"}
+    assert len(before["win_rate"]["actions"]) == 2
+    assert after == {"revenue": before["revenue"]}
+
+
+def test_adding_a_gap() -> None:
+    """A target that is missed adds its finding and its advice, and changes no other."""
+    before = _by_kpi(_insights())
+    after = _by_kpi(_insights(targets={"win_rate": 0.4, "revenue": 100, "new_customers": 9}))
+    assert [action["text"] for action in after.pop("new_customers")["actions"]] == ["Prospect."]
+    assert after == before
+
+
+def test_watch_takes_its_own_advice() -> None:
+    """Advice that is for gaps only does not stand beside a figure to watch, and a strength has none."""
+    watch = _by_kpi(_insights(won=34))["win_rate"]
+    assert (watch["verdict"], [action["who"] for action in watch["actions"]]) == ("watch", ["rep"])
+    strength = _by_kpi(_insights(won=80))["win_rate"]
+    assert (strength["kind"], strength["actions"]) == ("strength", [])
+
+
+def test_gaps_first_then_weight() -> None:
+    """Findings come gaps first, then to watch, then strengths; within a verdict the heavier KPI first."""
+    targets = {"win_rate": 0.4, "revenue": 100, "new_customers": 9}
+    kpis = {"win_rate": {"weight": 2}, "new_customers": {"weight": 3}}
+    order = [finding["kpi"] for finding in _insights(targets=targets, kpis=kpis).findings]
+    assert order == ["new_customers", "win_rate", "revenue"]
+    order = [finding["kpi"] for finding in _insights(targets=targets, kpis=kpis, revenue=85).findings]
+    assert order[-1] == "revenue"
+    order = [finding["kpi"] for finding in _insights(targets=targets, won=90).findings]
+    assert order[-1] == "win_rate"
+
+
+def test_leads_where_there_is_nothing() -> None:
+    """A section without findings says so, and one with findings does not."""
+    found = _insights(targets={"win_rate": 0.2, "revenue": 50})
+    assert {"strengths", "improve", "achievements"} <= set(found.leads)
+    assert found.leads["scorecard"] == "On track: Sales revenue and Win rate."
+    assert "improve" not in _insights().leads
+
+
+def _change(now: tuple[float, float, float], before: tuple[float, float, float] | None) -> str:
+    """The sentence on the change between two periods of (won revenue, won deals, refunds)."""
+    figures: list[dict[str, Any]] = []
+    for period, sales in ((PERIOD, now), (PERIOD.previous, before)):
+        if sales:
+            won, deals, refunds = sales
+            where: dict[str, Any] = {"period": period.name, "n": deals}
+            figures += [figure("revenue", won + refunds, **where), figure("won_revenue", won, **where)]
+            figures += [figure("refunds", refunds, **where)]
+    setting = setting_of()
+    card = Card.of(judged(setting, figures), kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
+    return insights(card, setting.params).leads.get("change", "")
+
+
+def test_change_in_words() -> None:
+    """The change names its parts, refunds where there are any, and the reason where it cannot be split."""
+    assert _change((400, 2, 0), (100, 1, 0)) == (
+        "Revenue rose by {revenue.change|abs} from {previous_period}: the number of won deals explains "
+        "{change_won_deals|signed}, their average size {change_deal_size|signed}."
+    )
+    assert "refunds {change_refunds|signed}" in _change((100, 2, -5), (400, 1, 0))
+    assert _change((400, 2, 0), (0, 0, 0)).endswith(
+        "the change cannot be split: one of the two periods has no won deals to compare."
+    )
+    assert _change((100, 2, 0), (100, 2, 0)) == "Revenue was the same as in {previous_period}."
+    assert _change((0.3, 2, 0), (0.1 + 0.2, 2, 0)) == "Revenue was the same as in {previous_period}."
+    assert _change((100, 2, 0), None) == ""
+
+
+def test_team_change_in_words(demo_params: Params, demo_slices: Slices) -> None:
+    """A team whose change is split in part names the parts and what is not split."""
+    said = 0
+    for data in [data for (kind, _, who), data in demo_slices.items() if (kind, who) == ("team", "manager")]:
+        review = from_slice(data, demo_params.fiscal)
+        parts = [review.figure(key).value for key in ("change_won_deals", "change_unsplit")]
+        if all(parts):
+            assert "{change_unsplit|signed} is not split" in review.leads["change"]
+            assert "{change_won_deals|signed}" in review.leads["change"]
+            said += 1
+    assert said
+
+
+def test_missing_revenue() -> None:
+    """Without revenue the summary says so with the reason."""
+    setting = setting_of()
+    frame = judged(setting, [figure("revenue", float("nan"), reason="the history is too short")])
+    card = Card.of(frame, kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
+    assert insights(card, setting.params).summary == ["No revenue can be given: the history is too short."]
+
+
+def test_card_reads_missing_cells_as_none() -> None:
+    """A figure that is not there and a value that is missing are both None."""
+    setting = setting_of()
+    card = Card.of(judged(setting, [figure("win_rate", 0, 0)]), kpis=setting.kpis, period=PERIOD, trend=())
+    assert card.cell("win_rate") is None
+    assert card.cell("revenue", "target") is None
+    assert pd.isna(card.rows["win_rate", PERIOD.name]["value"])

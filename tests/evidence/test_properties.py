@@ -1,0 +1,369 @@
+"""What must hold of the figures whatever the data: on the demo workbook and on generated tables."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from workbooks import workbook, write_csv
+
+from reviewlib.evidence import kpis, sources
+from reviewlib.evidence.period import Dossier, compile_dossier
+from reviewlib.params import reading
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+
+Row = dict[str, Any]
+DEMO = Path(__file__).parents[2] / "params" / "demo.yaml"
+Q3 = Period.parse("2026-Q3")
+AS_OF = dt.date(2026, 10, 15)
+SETTINGS = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+KEY = ["scope", "scope_id", "period", "kpi"]
+#: The definitions of these look beyond the rep: at the customer's other purchases, or at every cycle of the workbook.
+BEYOND = {
+    "new_customers",
+    "new_customer_revenue",
+    "won_back",
+    "retention_rate",
+    "kept_accounts",
+    "lapsed_open",
+    "stale_deals",
+    "stale_after",
+}
+#: A rep's own columns; peer figures, standing and what is judged by them look at the others.
+OWN = ["value", "n", "low", "high", "numerator", "denominator", "target", "target_raw", "attainment", "previous", "change"]
+PARTS = ["change_won_deals", "change_deal_size", "change_refunds", "change_unsplit"]
+
+
+@cache
+def demo(period: str) -> Dossier:
+    params = reading.load(DEMO)
+    return compile_dossier(params, _demo_tables(), Period.parse(period))
+
+
+@cache
+def _demo_tables() -> sources.Tables:
+    return sources.read(reading.load(DEMO))
+
+
+REPS: list[Row] = [
+    {"rep_id": "A", "team": "North", "from": None, "to": None, "left_on": None},
+    {"rep_id": "B", "team": "North", "from": None, "to": "2026-08-31", "left_on": None},
+    {"rep_id": "B", "team": "South", "from": "2026-09-01", "to": None, "left_on": None},
+    {"rep_id": "C", "team": "South", "from": None, "to": None, "left_on": "2026-06-30"},
+    {"rep_id": "D", "team": None, "from": None, "to": None, "left_on": None},
+]
+DAYS = [
+    "2026-01-01", "2026-03-31", "2026-04-01", "2026-06-30", "2026-07-01", "2026-07-31", "2026-08-01", "2026-09-30",
+    "2026-10-01",
+]  # fmt: skip
+
+
+@st.composite
+def generated(draw: st.DrawFn) -> Row:
+    stage = draw(st.sampled_from(["Won", "Won", "Won", "Lost", "Open"]))
+    return {
+        "rep_id": draw(st.sampled_from(["A", "B", "C", "D", "former"])),
+        "stage": stage,
+        "account_id": draw(st.sampled_from([None, "X", "Ÿ", 'Z; "z", z'])),
+        "amount": draw(st.sampled_from([None, "0", "-7.25", "10", "10.01", "1333.33", "0.07"])),
+        "expected_amount": draw(st.sampled_from([None, "12.5", "40", "2099.99"])),
+        "opened_on": draw(st.sampled_from([None, *DAYS])),
+        "closed_on": None if stage == "Open" else draw(st.sampled_from(DAYS)),
+        "expected_close_on": draw(st.sampled_from([None, "2026-09-30", "2026-10-01", "2027-01-01"])),
+    }
+
+
+TABLES = st.lists(generated(), min_size=3, max_size=24).map(
+    lambda rows: [{"deal_id": f"D{at:02}", **row} for at, row in enumerate(rows)]
+)
+
+
+def compiled(deals: Sequence[Row], *, period: Period = Q3, rewrite: Callable[[Params], Params] | None = None) -> Dossier:
+    """Take rows through files to a dossier; ``rewrite`` may replace the files and their description."""
+    with tempfile.TemporaryDirectory() as folder:
+        crm = {"history_from": "2026-01-01", "quarantine": {"rows": 1, "amount": 1}}
+        params = workbook(Path(folder), deals=deals, reps=REPS, as_of=AS_OF, crm=crm)
+        params = rewrite(params) if rewrite else params
+        return compile_dossier(params, sources.read(params), period)
+
+
+def figures(found: Dossier) -> pd.DataFrame:
+    """Everything of the scorecard, in an order that does not depend on the input's."""
+    return found.scorecard.sort_values(KEY).reset_index(drop=True)
+
+
+def pivot(found: Dossier, column: str = "value") -> pd.DataFrame:
+    """Figures beside each other, a row per scope and period."""
+    wide: pd.DataFrame = found.scorecard.pivot(index=KEY[:3], columns="kpi", values=column)
+    return wide
+
+
+def cents(values: Any) -> int:
+    """Sum amounts exactly, in cents; missing ones are nobody's."""
+    return sum(int((Decimal(repr(float(value))) * 100).to_integral_value()) for value in values if not pd.isna(value))
+
+
+# Totals ---------------------------------------------------------------------------------------------------------------------
+
+
+def revenue_is_the_control_total(found: Dossier) -> None:
+    deals = found.tables.deals
+    won = deals[(deals["outcome"] == "won") & deals["amount"].notna()]
+    wide = pivot(found)["revenue"]
+    begun = [period for period in found.trend if period.start >= found.setting.history_from]
+    assert begun
+    for period in begun:
+        inside = won[(won["closed_on"] >= period.start) & (won["closed_on"] < period.end)]
+        control = cents(inside["amount"])
+        of = wide[wide.index.get_level_values("period") == period.name]
+        scopes = {
+            scope: cents(of[of.index.get_level_values("scope") == scope]) for scope in ("rep", "unassigned", "all", "team")
+        }
+        assert scopes["rep"] + scopes["unassigned"] == control, period
+        assert scopes["all"] == control, period
+        teams_are_their_reps(found, of, period)
+
+
+def teams_are_their_reps(found: Dossier, revenue: pd.Series, period: Period) -> None:
+    posts = found.roster.posts
+    for scope, team, _ in revenue.index:
+        if scope == "team":
+            own = [
+                revenue.get(("rep", rep, period.name)) for rep in found.roster.rep_ids if posts[rep, period.name].team == team
+            ]
+            assert cents([value for value in own if value is not None]) == cents([revenue["team", team, period.name]]), team
+
+
+def test_revenue_of_the_demo_is_its_control_total() -> None:
+    """Revenue of all reps and of nobody adds up to the input's in every quarter, a team's to that of its reps, to the cent."""
+    revenue_is_the_control_total(demo("2026-Q3"))
+
+
+@given(deals=TABLES)
+@SETTINGS
+def test_revenue_is_the_control_total(deals: list[Row]) -> None:
+    """Revenue of all reps and of nobody adds up to the input's, a team's to that of its reps, to the cent."""
+    revenue_is_the_control_total(compiled(deals))
+
+
+# Bridge and split -----------------------------------------------------------------------------------------------------------
+
+
+def bridge_closes(found: Dossier) -> None:
+    wide = pivot(found)[list(kpis.BRIDGE)].dropna()
+    assert len(wide)
+    moved = wide["pipeline_start"] + wide["pipeline_created"] - wide["pipeline_won"] - wide["pipeline_lost"]
+    np.testing.assert_allclose(moved, wide["pipeline_end"], rtol=0, atol=1e-6)
+    valued = pivot(found)["pipeline_value"].dropna()
+    np.testing.assert_array_equal(valued, pivot(found)["pipeline_end"].reindex(valued.index))
+
+
+def split_sums_to_the_change(found: Dossier) -> None:
+    wide, whole = pivot(found)[PARTS], pivot(found, "change")["revenue"]
+    known = whole.dropna().index
+    assert len(known)
+    assert wide.loc[known].notna().all(axis=None), "a change without its split"
+    for place in known:
+        assert sum(cents([part]) for part in wide.loc[place]) == cents([whole[place]]), place
+
+
+def test_bridge_of_the_demo_closes() -> None:
+    """Start and created less won and lost is the end, in every scope and quarter; the end is the pipeline's value."""
+    bridge_closes(demo("2026-Q3"))
+
+
+def test_split_of_the_demo_sums_to_the_change() -> None:
+    """The parts of a change of revenue add up to it to the cent, in every scope and quarter."""
+    split_sums_to_the_change(demo("2026-Q3"))
+
+
+def test_split_of_a_team_is_that_of_its_reps() -> None:
+    """A team's split is the sum of its reps' splits; what is left is shown as not split."""
+    found = demo("2026-Q3")
+    wide, posts = pivot(found)[PARTS], found.roster.posts
+    for team in found.teams():
+        reps = [rep for rep in found.roster.rep_ids if posts[rep, Q3.name].team == team]
+        own = [wide.xs(("rep", rep, Q3.name)) for rep in reps if ("rep", rep, Q3.name) in wide.index]
+        for part in PARTS[:3]:
+            assert cents([row[part] for row in own]) == cents([wide[part]["team", team, Q3.name]]), (team, part)
+
+
+@given(deals=TABLES)
+@SETTINGS
+def test_bridge_closes_and_split_sums(deals: list[Row]) -> None:
+    """On any table the bridge closes and the split adds up."""
+    found = compiled(deals)
+    bridge_closes(found)
+    split_sums_to_the_change(found)
+
+
+# Months of a quarter --------------------------------------------------------------------------------------------------------
+
+
+def quarter_is_the_sum_of_its_months(quarter: Dossier, months: Dossier) -> None:
+    whole, parts = pivot(quarter), pivot(months)
+    names = [month.name for month in quarter.period.months()]
+    keys = ["won_deals", "lost_deals", "revenue", "refunds", "won_without_amount"]
+    compared = 0
+    for scope, scope_id, period in whole.index:
+        # Who moves within a quarter counts for one team in some of its months and for another in the quarter.
+        if period == quarter.period.name and scope != "team":
+            for key in keys:
+                added = cents([parts[key].get((scope, scope_id, name), np.nan) for name in names])
+                assert added == cents([whole[key][scope, scope_id, period]]), (key, scope_id)
+                compared += 1
+    assert compared
+
+
+def test_quarter_of_the_demo_is_the_sum_of_its_months() -> None:
+    """Won and lost deals and revenue of a quarter are the sums of its months, of every rep and of all."""
+    quarter_is_the_sum_of_its_months(demo("2026-Q3"), demo("2026-09"))
+
+
+@given(deals=TABLES)
+@SETTINGS
+def test_quarter_is_the_sum_of_its_months(deals: list[Row]) -> None:
+    """Won and lost deals and revenue of a quarter are the sums of its months."""
+    quarter_is_the_sum_of_its_months(compiled(deals), compiled(deals, period=Period.parse("2026-09")))
+
+
+# The form of the input ------------------------------------------------------------------------------------------------------
+
+
+def _shuffled(deals: list[Row]) -> list[Row]:
+    rows = list(deals)
+    random.Random(4).shuffle(rows)
+    return [dict(reversed(row.items())) for row in rows]
+
+
+def _renamed(params: Params) -> Params:
+    return _rewritten(params, lambda name: f"Col {name[::-1]}", {})
+
+
+def _dialect(params: Params) -> Params:
+    form = {"delimiter": ";", "encoding": "cp1252", "decimal": ",", "dates": "dmy"}
+    return _rewritten(params, str, form)
+
+
+def _rewritten(params: Params, rename: Callable[[str], str], form: Mapping[str, str]) -> Params:
+    """Write the deals under other names in another dialect, and describe them so."""
+    rows = _rows(params)
+    header = list(rows[0])
+    write_csv(
+        params.file(params.crm.deals),
+        [{rename(name): _text(name, row[name], form) for name in header} for row in rows],
+        header=[rename(name) for name in header],
+        encoding=form.get("encoding", "utf-8"),
+        delimiter=form.get("delimiter", ","),
+        lineterminator="\r\n",
+    )
+    columns = {name: rename(own) for name, own in params.crm.deals.columns.model_dump(exclude_none=True).items()}
+    return _described(params, {"columns": columns, "format": dict(form)})
+
+
+def _parquet(params: Params) -> Params:
+    frame = pd.DataFrame(_rows(params)).replace({"": None})
+    typed: dict[str, Any] = {}
+    for name in frame.columns:
+        values = [None if pd.isna(value) else value for value in frame[name]]
+        if name.endswith("_on"):
+            typed[name] = pa.array([value and dt.date.fromisoformat(value) for value in values], pa.date32())
+        elif name.endswith("amount"):
+            typed[name] = pa.array([value and Decimal(value) for value in values], pa.decimal128(18, 4))
+        else:
+            typed[name] = pa.array(values, pa.string())
+    pq.write_table(pa.table(typed), params.file(params.crm.deals).with_suffix(".parquet"))
+    return _described(params, {"file": params.crm.deals.file.replace(".csv", ".parquet")})
+
+
+def _rows(params: Params) -> list[dict[str, str]]:
+    with params.file(params.crm.deals).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _text(name: str, value: str, form: Mapping[str, str]) -> str:
+    if form.get("decimal") == "," and name.endswith("amount"):
+        return value.replace(".", ",")
+    if form.get("dates") == "dmy" and name.endswith("_on") and value:
+        return f"{dt.date.fromisoformat(value):%d.%m.%Y}"
+    return value
+
+
+def _described(params: Params, deals: Mapping[str, Any]) -> Params:
+    data = params.model_dump(mode="json", by_alias=True, exclude_none=True)
+    data["crm"]["deals"] |= deals
+    changed = Params.model_validate(data)
+    changed._path = params.path
+    return changed
+
+
+def same_figures(deals: list[Row]) -> None:
+    plain = figures(compiled(deals))
+    for name, rows, rewrite in (
+        ("shuffled", _shuffled(deals), None),
+        ("renamed", deals, _renamed),
+        ("dialect", deals, _dialect),
+        ("parquet", deals, _parquet),
+    ):
+        pd.testing.assert_frame_equal(plain, figures(compiled(rows, rewrite=rewrite)), obj=name)
+
+
+@given(deals=TABLES)
+@settings(SETTINGS, max_examples=3)
+def test_form_of_the_input_changes_no_figure(deals: list[Row]) -> None:
+    """Shuffled rows, other columns, another dialect, Parquet for CSV: every cell of the scorecard stays as it is."""
+    same_figures(deals)
+
+
+def test_shuffling_the_demo_changes_no_figure() -> None:
+    """Rows of the demo in another order give the same scorecard."""
+    found, tables = demo("2026-Q3"), _demo_tables()
+    mixed = {name: getattr(tables, name).sample(frac=1, random_state=7) for name in ("deals", "reps", "targets", "measures")}
+    again = compile_dossier(found.params, sources.Tables(**{**vars(tables), **mixed}), Q3)
+    pd.testing.assert_frame_equal(figures(found), figures(again))
+
+
+# A deal of somebody else ----------------------------------------------------------------------------------------------------
+
+
+def own_figures_stay(before: Dossier, after: Dossier, reps: Sequence[str]) -> None:
+    left, right = (
+        frame[(frame["scope"] == "rep") & frame["scope_id"].isin(reps) & ~frame["kpi"].isin(BEYOND)].reset_index(drop=True)
+        for frame in (figures(before), figures(after))
+    )
+    assert len(left)
+    pd.testing.assert_frame_equal(left[[*KEY, *OWN, "year_ago"]], right[[*KEY, *OWN, "year_ago"]])
+
+
+def test_deal_of_another_rep_of_the_demo_changes_nothing() -> None:
+    """A deal added to one rep changes no other rep's own figures but those whose definition looks beyond the rep."""
+    found, tables = demo("2026-Q3"), _demo_tables()
+    deals = tables.deals
+    given = deals[(deals["outcome"] == "won") & (deals["closed_on"] >= Q3.start) & (deals["closed_on"] < Q3.end)]
+    given = given[given["rep_id"].isin(found.roster.rep_ids)].iloc[[0]].assign(deal_id="added")
+    again = compile_dossier(found.params, sources.Tables(**{**vars(tables), "deals": pd.concat([deals, given])}), Q3)
+    rep = given["rep_id"].item()
+    own_figures_stay(found, again, [other for other in found.roster.rep_ids if other != rep])
+    assert cents([pivot(again)["won_deals"]["rep", rep, Q3.name]]) > cents([pivot(found)["won_deals"]["rep", rep, Q3.name]])
+
+
+@given(deals=TABLES, added=generated())
+@SETTINGS
+def test_deal_of_another_rep_changes_nothing(deals: list[Row], added: Row) -> None:
+    """Whatever deal another rep gets, a rep's own figures stay, but for those whose definition looks beyond the rep."""
+    more = [*deals, {**added, "deal_id": "added", "rep_id": "B"}]
+    own_figures_stay(compiled(deals), compiled(more), ["A", "C", "D"])

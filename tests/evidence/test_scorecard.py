@@ -1,0 +1,246 @@
+"""Tests of reviewlib.evidence.scorecard: from measured figures to judged ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scorecards import PERIOD, figure, judged, row, setting_of, target
+
+from reviewlib.evidence.intervals import median_interval, wilson
+from reviewlib.evidence.period import Dossier
+from reviewlib.evidence.tables import SCORECARD
+
+NINE = tuple("ABCDEFGHI")
+
+
+def _one(figures: list[dict[str, Any]], kpi: str, **setting: Any) -> dict[str, Any]:
+    return row(judged(setting_of(**setting), figures), kpi)
+
+
+def _sales(revenue: float, won: float, refunds: float = 0.0, **where: Any) -> list[dict[str, Any]]:
+    """Revenue with the two figures that its split needs."""
+    return [
+        figure("revenue", revenue + refunds, n=won, **where),
+        figure("won_revenue", revenue, n=won, **where),
+        figure("refunds", refunds, n=0, **where),
+    ]
+
+
+def test_columns_and_order() -> None:
+    """The scorecard has the columns of the tables module, and one row per scope, period and figure, in the KPIs' order."""
+    frame = judged(setting_of(), [figure("win_rate", 1, 2), figure("revenue", 1.0)])
+    assert tuple(frame.columns) == SCORECARD
+    assert not frame.duplicated(["scope", "scope_id", "period", "kpi"]).any()
+    own = frame[(frame["period"] == PERIOD.name)]["kpi"].tolist()
+    assert [key for key in own if key in ("revenue", "win_rate")] == ["revenue", "win_rate"]
+
+
+@pytest.mark.parametrize(
+    ("revenue", "verdict"), [(105.0, "strength"), (95.0, "on_track"), (94.0, "watch"), (80.0, "watch"), (79.0, "gap")]
+)
+def test_target_to_verdict(revenue: float, verdict: str) -> None:
+    """A target of the targets table is held against the figure, attainment and verdict with it."""
+    found = _one([figure("revenue", revenue)], "revenue", target_rows=[target("revenue", 100)])
+    assert (found["target"], found["attainment"], found["verdict"]) == (100.0, revenue / 100, verdict)
+
+
+def test_bands_of_params() -> None:
+    """The bands that params give a KPI are the ones used."""
+    kpis = {"revenue": {"bands": {"strength": 1.5, "on_track": 1.2, "watch": 1.1}}}
+    assert _one([figure("revenue", 110)], "revenue", target_rows=[target("revenue", 100)], kpis=kpis)["verdict"] == "watch"
+
+
+def test_benchmark_stands_in_for_a_target() -> None:
+    """Without a target the user's benchmark judges a rep, a target comes first, and a team's sum is not held against it."""
+    kpis = {"revenue": {"benchmark": 100}}
+    figures = [figure("revenue", 50), figure("revenue", 50, scope="team", scope_id="T")]
+    frame = judged(setting_of(kpis=kpis), figures)
+    own = row(frame, "revenue")
+    assert (own["verdict"], own["reason"], own["target"]) == ("gap", "well below benchmark", None)
+    assert row(frame, "revenue", scope_id="T")["verdict"] == "not_judged"
+    assert _one(figures[:1], "revenue", kpis=kpis, target_rows=[target("revenue", 50)])["reason"] == "at target"
+
+
+def test_benchmark_of_a_level_judges_a_team() -> None:
+    """A benchmark of a rate means the same for a team."""
+    figures = [figure("win_rate", 5, 100, scope="team", scope_id="T")]
+    frame = judged(setting_of(kpis={"win_rate": {"benchmark": 0.4}}), figures)
+    assert row(frame, "win_rate", scope_id="T")["verdict"] == "gap"
+
+
+@pytest.mark.parametrize("value", [0, -100])
+def test_target_not_above_zero(value: float) -> None:
+    """Against a target of zero or less nothing is judged and no attainment is given."""
+    found = _one([figure("revenue", 50)], "revenue", target_rows=[target("revenue", value)])
+    assert (found["verdict"], found["attainment"], found["target"]) == ("not_judged", None, value)
+
+
+def test_all_of_ten_against_a_target_of_all() -> None:
+    """Ten of ten deals won is no gap against a target of 100 %."""
+    found = _one([figure("win_rate", 10, 10)], "win_rate", target_rows=[target("win_rate", 1)])
+    assert (found["value"], found["high"], found["verdict"]) == (1.0, 1.0, "on_track")
+
+
+@pytest.mark.parametrize(("closed", "mature"), [(7, False), (8, True)])
+def test_cohort_matures_at_eighty_percent(closed: int, mature: bool) -> None:
+    """Under 80 % closed a cohort has neither interval nor verdict, from there on both."""
+    figures = [figure("conversion_rate", 7, 10), figure("opened_deals", 10), figure("opened_closed", closed)]
+    found = _one(figures, "conversion_rate", target_rows=[target("conversion_rate", 0.1)])
+    assert found["value"] == 0.7
+    assert (found["low"] is not None, found["verdict"]) == ((True, "strength") if mature else (False, "not_enough_data"))
+
+
+@pytest.mark.parametrize(("n", "known"), [(9, False), (10, True)])
+def test_interval_of_a_rate(n: int, known: bool) -> None:
+    """A rate has its Wilson interval from ten observations on."""
+    found = _one([figure("win_rate", 5, n)], "win_rate")
+    assert (found["low"], found["high"]) == (wilson(5, n) if known else (None, None))
+
+
+@pytest.mark.parametrize(("n", "known"), [(5, False), (6, True)])
+def test_interval_of_a_median(n: int, known: bool) -> None:
+    """A median has its interval from six observations on, and without a sample none."""
+    sample = [float(value) for value in range(n)]
+    found = _one([figure("cycle_days", 3.0, n=n, sample=sample)], "cycle_days")
+    assert (found["low"], found["high"]) == (median_interval(sample) if known else (None, None))
+
+
+def test_exact_figures_have_no_interval() -> None:
+    """What is no sample has no interval."""
+    assert _one([figure("revenue", 5.0, n=100)], "revenue")["low"] is None
+
+
+@pytest.mark.parametrize(("reps", "verdict"), [(7, "not_judged"), (8, "strength")])
+def test_exact_against_peers(reps: int, verdict: str) -> None:
+    """Without a target an exact figure needs eight peers for a verdict."""
+    names = NINE[:reps]
+    frame = judged(setting_of(names), [figure("revenue", 100 - place, scope_id=rep) for place, rep in enumerate(names)])
+    assert row(frame, "revenue")["verdict"] == verdict
+    assert row(frame, "revenue", scope_id=names[-1])["verdict"] == ("watch" if verdict == "strength" else "not_judged")
+
+
+@pytest.mark.parametrize(("reps", "verdict"), [(4, "not_judged"), (5, "strength")])
+def test_sample_against_peers(reps: int, verdict: str) -> None:
+    """Without a target a sample needs five peers for a verdict, and its bad side is to watch at most."""
+    names = NINE[:reps]
+    won = [95, *[50] * (reps - 2), 5]
+    frame = judged(setting_of(names), [figure("win_rate", top, 100, scope_id=rep) for top, rep in zip(won, names, strict=True)])
+    assert row(frame, "win_rate")["verdict"] == verdict
+    assert row(frame, "win_rate", scope_id=names[-1])["verdict"] == ("watch" if verdict == "strength" else "not_judged")
+
+
+@pytest.mark.parametrize("kpi", ["revenue", "win_rate"])
+def test_all_peers_equal(kpi: str) -> None:
+    """Where all peers are equal there is no verdict against them, exact or sampled."""
+    bottom = {"revenue": np.nan, "win_rate": 100.0}[kpi]
+    frame = judged(setting_of(NINE), [figure(kpi, 50.0, bottom, scope_id=rep) for rep in NINE])
+    found = row(frame, kpi)
+    assert (found["verdict"], found["standing"]) == ("not_judged", None)
+    assert found["peer_median"] == found["value"]
+
+
+def test_a_target_is_judged_where_all_peers_are_equal() -> None:
+    """Equal peers do not stand in the way of a target."""
+    rows = [target("win_rate", 0.9, scope="all", scope_id="")]
+    frame = judged(setting_of(NINE, target_rows=rows), [figure("win_rate", 50, 100, scope_id=rep) for rep in NINE])
+    assert row(frame, "win_rate")["verdict"] == "gap"
+
+
+def test_not_available_carries_its_reason() -> None:
+    """A zero denominator gives no figure, no interval and no verdict but the reason."""
+    found = _one([figure("win_rate", 0, 0)], "win_rate", target_rows=[target("win_rate", 0.4)])
+    assert (found["value"], found["low"], found["attainment"]) == (None, None, None)
+    assert (found["verdict"], found["reason"]) == ("not_available", "no deal was closed in the period")
+
+
+def test_previous_change_and_year_ago() -> None:
+    """Change is the difference from the period before, in the figure's own unit; a missing one leaves it out."""
+    figures = [
+        figure("win_rate", 6, 10),
+        figure("win_rate", 4, 10, period=PERIOD.previous.name),
+        figure("win_rate", 1, 10, period=PERIOD.year_ago.name),
+    ]
+    frame = judged(setting_of(), figures)
+    now, before = row(frame, "win_rate"), row(frame, "win_rate", period=PERIOD.previous.name)
+    assert (now["previous"], now["change"], now["year_ago"]) == (0.4, pytest.approx(0.2), 0.1)
+    assert (before["previous"], before["change"]) == (None, None)
+
+
+def test_split_of_the_change() -> None:
+    """The split of a rep's change stands beside revenue, and closes to it."""
+    frame = judged(setting_of(), [*_sales(400, 2, -10), *_sales(100, 1, period=PERIOD.previous.name)])
+    keys = ("change_won_deals", "change_deal_size", "change_refunds", "change_unsplit")
+    assert [row(frame, key)["value"] for key in keys] == [150, 150, -10, 0]
+    assert row(frame, "revenue")["change"] == 290
+
+
+def test_split_undefined() -> None:
+    """Without won deals in one of the periods the plain change stands with the reason."""
+    frame = judged(setting_of(), [*_sales(400, 2), *_sales(0, 0, period=PERIOD.previous.name)])
+    unsplit = row(frame, "change_unsplit")
+    assert unsplit["value"] == 400
+    assert "no won deals" in unsplit["reason"]
+    assert row(frame, "change_won_deals")["value"] == 0
+
+
+def test_team_split() -> None:
+    """A team's split is the sum of its reps' splits plus what cannot be split."""
+    whole: dict[str, Any] = {"scope": "team", "scope_id": "T"}
+    figures = [
+        *_sales(400, 2),
+        *_sales(100, 1, period=PERIOD.previous.name),
+        *_sales(70, 1, scope_id="B"),
+        *_sales(0, 0, scope_id="B", period=PERIOD.previous.name),
+        *_sales(470, 3, **whole),
+        *_sales(100, 1, period=PERIOD.previous.name, **whole),
+    ]
+    frame = judged(setting_of(["A", "B"]), figures)
+    keys = ("change_won_deals", "change_deal_size", "change_refunds", "change_unsplit")
+    assert [row(frame, key, scope_id="T")["value"] for key in keys] == [150, 150, 0, 70]
+
+
+def test_raw_attainment_stands_beside() -> None:
+    """Attainment of the full target stands beside that of the effective one."""
+    rows = [target("revenue", 100) | {"ramp": 0.5}]
+    frame = judged(setting_of(target_rows=rows), [figure("revenue", 60), figure("attainment", 60)])
+    assert (row(frame, "attainment")["value"], row(frame, "attainment_raw")["value"]) == (1.2, 0.6)
+    assert row(frame, "attainment")["verdict"] == "not_judged"
+
+
+def test_no_measures_and_nothing_but_revenue() -> None:
+    """KPIs switched off leave no row and break nothing."""
+    kpis = {"revenue": {"off": True}}
+    frame = judged(setting_of(kpis=kpis), [figure("win_rate", 5, 10), figure("opened_deals", 0), figure("opened_closed", 0)])
+    assert row(frame, "win_rate")["value"] == 0.5
+    assert not set(frame["kpi"]) & {"revenue", "change_won_deals"}
+
+
+def test_demo_intervals_match_the_deals(demo_dossier: Dossier) -> None:
+    """In the demo every interval of the sales cycle comes from exactly the won deals of that rep."""
+    deals, name = demo_dossier.deals, demo_dossier.period.name
+    won = deals[deals["won"] & deals["opened_on"].notna()]
+    days = (pd.to_datetime(won["closed_on"]) - pd.to_datetime(won["opened_on"])).dt.days
+    samples = days[days >= 0].groupby(won["rep_id"]).apply(lambda own: sorted(own.astype(float)))
+    frame = demo_dossier.scorecard
+    rows = frame[(frame["kpi"] == "cycle_days") & (frame["period"] == name) & (frame["scope"] == "rep")]
+    checked = rows[rows["low"].notna()].to_dict("records")
+    assert len(checked) > 20
+    for found in checked:
+        sample = samples[found["scope_id"]]
+        assert found["n"] == len(sample)
+        assert (found["low"], found["high"]) == median_interval(sample)
+        assert found["value"] == pytest.approx(float(np.median(sample)))
+
+
+def test_demo_verdicts_are_explained(demo_dossier: Dossier) -> None:
+    """Every row of the demo has a verdict with its reason, a figure or the reason for its absence."""
+    frame = demo_dossier.scorecard
+    assert (
+        frame["verdict"].isin(["strength", "on_track", "watch", "gap", "not_enough_data", "not_available", "not_judged"]).all()
+    )
+    assert frame["reason"].notna().all()
+    assert ((frame["verdict"] == "not_available") == frame["value"].isna()).all()
+    assert {"strength", "on_track", "watch", "gap"} <= set(frame["verdict"])

@@ -1,0 +1,442 @@
+"""Reviews made by a real Dask cluster: a scheduler and two workers, processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from commands import Run
+from nbformat.v4 import new_code_cell, new_notebook
+from running import KERNEL
+from workbooks import workbook
+
+from reviewlib.errors import ReviewError
+from reviewlib.pages import printing
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+from reviewlib.press import batch, cluster, environment, worker
+from reviewlib.press.jobs import Failure, Job, Made, Outcome, Settings
+from reviewlib.press.warm import Warmth
+from reviewlib.run import freezing, manifest, runs
+from reviewlib.run.manifest import Entry
+
+PERIOD = Period.parse("2026-Q3")
+REPS = [{"rep_id": f"R{n}", "rep_name": f"Rep {n}", "team": "North", "manager": "Max Holm"} for n in range(5)]
+DEALS = [{"rep_id": f"R{n}", "amount": "100", "opened_on": "2026-07-02", "closed_on": "2026-08-03"} for n in range(5)]
+ALL = {f"rep:R{n}:{who}" for n in range(5) for who in ("manager", "rep")} | {f"team:North:{who}" for who in ("manager", "rep")}
+#: Each kernel notes that it ran, which the warm process does not when it looks what is imported; the pages need nothing of
+#: the package, so that runs are short.
+NOTE = """import os
+if get_ipython().kernel is not None:
+    with open('ran.txt', 'a') as file:
+        file.write(f'{rep}{team} {audience} {os.getpid()}\\n')"""
+SHOW = "from IPython.display import HTML\nHTML(f'<p>{rep}{team} {audience}</p>')"
+WAIT = "import time\ntime.sleep(1)"
+HANG = "import time\ntime.sleep(600)"
+#: Kills the worker of an ordinary kernel.
+KILL = "import signal\nif rep == 'R3':\n    os.kill(os.getppid(), signal.SIGKILL)"
+
+
+class Cluster:
+    """A scheduler and its workers, which end with the test; nothing listens elsewhere than on 127.0.0.1."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.scheduler: subprocess.Popen[bytes] | None = None
+        self.address = ""
+
+    def start(self, **config: str) -> Cluster:
+        told = self.folder / "scheduler.json"
+        self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(told), config=config)
+        until(told.exists)
+        self.address = json.loads(told.read_text())["address"]
+        return self
+
+    def add(self, *flags: str, **config: str) -> subprocess.Popen[bytes]:
+        place = self.folder / f"worker-{len(self.workers)}"
+        command = ("worker", self.address, "--nthreads", "2", "--local-directory", str(place))
+        self.workers.append(self._start(*command, *(flags or ("--no-nanny",)), config=config))
+        return self.workers[-1]
+
+    def registered(self) -> int:
+        """How many workers the scheduler has greeted."""
+        return (self.folder / "cluster.log").read_text().count("Register worker addr")
+
+    def _start(self, *command: str, config: dict[str, str]) -> subprocess.Popen[bytes]:
+        local = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", "--no-dashboard")
+        log = (self.folder / "cluster.log").open("ab")
+        return subprocess.Popen(
+            [sys.executable, "-m", "dask", *command, *local], stdout=log, stderr=log, env=os.environ | config
+        )
+
+    def close(self) -> None:
+        for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
+            process.send_signal(signal.SIGTERM)
+        for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
+            try:
+                process.wait(2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def until(true: Callable[[], Any], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two workers, for the tests that leave them alive."""
+    with contextlib.closing(Cluster(tmp_path_factory.mktemp("pair")).start()) as found:
+        found.add()
+        found.add()
+        yield found
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster that the test may harm; nothing is started yet."""
+    (tmp_path / "own").mkdir()
+    with contextlib.closing(Cluster(tmp_path / "own")) as found:
+        yield found
+
+
+def lay(folder: Path, *cells: str) -> None:
+    """Write the templates, made of these cells."""
+    (folder / "notebooks").mkdir(exist_ok=True)
+    parameters = 'params = ""\nrep = ""\nteam = ""\nperiod = ""\naudience = ""'
+    for kind in ("rep", "team"):
+        first = new_code_cell(parameters, metadata={"tags": ["parameters"]})
+        nb = new_notebook(cells=[first, *map(new_code_cell, (NOTE, *cells, SHOW))], metadata=KERNEL)
+        nbformat.write(nb, folder / "notebooks" / f"{kind}_review.ipynb")
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Params:
+    (tmp_path / "book").mkdir()
+    lay(tmp_path / "book")
+    return workbook(tmp_path / "book", deals=DEALS, reps=REPS, as_of="2026-10-05")
+
+
+class Seen(runs.Watch):
+    """Remember what was told, and act on the first review that is done."""
+
+    def __init__(self, act: Callable[[], None] = lambda: None) -> None:
+        self.entries: list[Entry] = []
+        self._act = act
+
+    def done(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        if len(self.entries) == 1:
+            self._act()
+
+
+def run(book: Params, address: str, *, watch: Seen | None = None, **options: Any) -> runs.Result:
+    (frozen,) = freezing.freeze(book, [PERIOD])
+    return runs.run(book, frozen, options=runs.Options(scheduler=address, **options), watch=watch or Seen())
+
+
+def ran(book: Params) -> list[str]:
+    """Whose notebooks were run, once for each time."""
+    return [line.rsplit(" ", 1)[0] for line in (book.root / "ran.txt").read_text().splitlines()]
+
+
+def kernels(book: Params) -> set[int]:
+    """The processes in which notebooks were run."""
+    path = book.root / "ran.txt"
+    return {int(line.rsplit(" ", 1)[1]) for line in path.read_text().splitlines()} if path.exists() else set()
+
+
+def children(pid: int) -> set[int]:
+    """The processes below one, and theirs."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = path.read_text().rsplit(")", 1)[1].split()[:2]
+            if int(parent) == pid and state != "Z":
+                found.add(int(path.parent.name))
+    return found.union(*map(children, found))
+
+
+def settings(**others: Any) -> Settings:
+    return Settings(20, printing.page, **others)
+
+
+def a_job(folder: Path, rep: str = "R1") -> Job:
+    page, problem = (folder / "out" / f"{rep}-{name}.html" for name in ("page", "problem"))
+    return Job(rep, folder / "notebooks" / "rep_review.ipynb", {"rep": rep}, None, page, problem, folder=folder)
+
+
+def test_a_cluster_makes_what_threads_make(pair: Cluster, book: Params) -> None:
+    """Pages and notebooks are those of a run in this process, byte for byte; nothing of the run stays in the workers."""
+    result = run(book, pair.address)
+    assert {entry.key for entry in result.made} == ALL
+    folder = book.reports / PERIOD.name
+    made = {path: path.read_bytes() for path in folder.rglob("*") if path.suffix in (".html", ".ipynb", ".md")}
+    made.pop(folder / "index.html")
+    (frozen,) = freezing.freeze(book, [PERIOD])
+    runs.run(book, frozen, options=runs.Options(force=True, workers=4))
+    assert {path.name for path, content in made.items() if path.read_bytes() != content} == set()
+    assert not list(folder.rglob("*.part"))
+    assert [children(process.pid) for process in pair.workers] == [set(), set()]
+    assert len(run(book, "tcp://127.0.0.1:1").kept) == len(ALL)  # nothing to make needs no cluster
+
+
+def test_a_worker_that_is_killed_loses_nothing(own: Cluster, book: Params) -> None:
+    """With one of two workers killed in the middle, every review is made, published and told once; none is lost."""
+    lay(book.root, WAIT)
+    own.start()
+    victim = own.add()
+    own.add()
+    until(lambda: own.registered() == 2)
+    below: set[int] = set()
+
+    def kill() -> None:
+        """Kill the worker as soon as one of its kernels is at a cell that takes a second."""
+        before = kernels(book)
+        until(lambda: (kernels(book) - before) & children(victim.pid))
+        below.update(children(victim.pid))
+        victim.kill()
+
+    seen = Seen(kill)
+    result = run(book, own.address, watch=seen)
+    assert victim.poll() == -signal.SIGKILL
+    assert {entry.key for entry in result.made} == ALL
+    assert sorted(entry.key for entry in seen.entries) == sorted(ALL)
+    folder = book.reports / PERIOD.name
+    logged = [json.loads(line) for line in (folder / manifest.LOG).read_text().splitlines()]
+    assert sorted(row["key"] for row in logged if row["state"] == "made") == sorted(ALL)
+    rows = json.loads((folder / manifest.NAME).read_text())["reviews"]
+    assert sorted(row["key"] for row in rows) == sorted(ALL)
+    assert all(manifest.intact(Entry(**row), folder) for row in rows)
+    assert not list(folder.rglob("*.part"))
+    assert not any(Path(f"/proc/{pid}").exists() for pid in below)
+    assert len(ran(book)) > len(ALL)  # what the worker was at was made again
+
+
+def test_a_review_that_kills_its_workers_fails_alone(own: Cluster, book: Params) -> None:
+    """A review that ends whichever worker it comes to is given up and said so; those before and after it are made."""
+    lay(book.root, KILL)
+    address = own.start(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1").address
+    own.add("--nanny", "--nthreads", "1")
+    jobs = [a_job(book.root, rep) for rep in ("R1", "R3", "R2")]
+    press = batch.Press(lambda job, failure: failure.message)
+    failures = []
+    with cluster.workers(settings(), jobs=jobs, address=address) as crew:
+        for job in jobs:
+            failures += [outcome.failure for outcome in batch.run([job], crew, press)]
+    told = Failure(None, None, "WorkerEnded", "the worker ended, and so did every other one that tried")
+    assert failures == [None, told, None]
+    assert [rep[:2] for rep in ran(book)] == ["R1", "R3", "R3", "R2"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8786", "tcp://127.0.0.1", "inproc://x:1", ""])
+def test_what_is_no_address_is_refused(book: Params, address: str) -> None:
+    """An address that Dask would take for something else is refused, and nothing is begun."""
+    with pytest.raises(ReviewError, match="no scheduler's address"):
+        run(book, address)
+    assert not (book.root / "ran.txt").exists()
+
+
+def test_where_no_scheduler_listens_nothing_begins(book: Params) -> None:
+    """The message names the address."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(ReviewError, match="No scheduler answers") as caught,
+            cluster.workers(settings(), jobs=[a_job(book.root)], address=address, patience=1),
+        ):
+            pytest.fail("there is no cluster")
+    assert caught.value.where == address
+
+
+def test_a_cluster_without_workers_is_refused(own: Cluster, book: Params) -> None:
+    """The message says how to start one."""
+    address = own.start().address
+    with (
+        pytest.raises(ReviewError, match="no worker") as caught,
+        cluster.workers(settings(), jobs=[a_job(book.root)], address=address, patience=0.5),
+    ):
+        pytest.fail("there is no worker")
+    assert f"dask worker {address}" in str(caught.value)
+
+
+def test_without_any_worker_left_a_run_ends(own: Cluster, book: Params) -> None:
+    """A run whose last worker went is given up with a message instead of waiting for ever."""
+    lay(book.root, HANG)
+    address, only = own.start().address, own.add()
+    job = a_job(book.root)
+    with cluster.workers(settings(), jobs=[job], address=address, alone=0.1) as crew:
+        future = crew.executor.submit(crew.make, job)
+        until((book.root / "ran.txt").exists)
+        only.kill()
+        with pytest.raises(CancelledError) as caught:
+            future.result(60)
+        with pytest.raises(ReviewError, match="The cluster was lost"):
+            crew.blame(caught.value)
+
+
+def test_a_scheduler_that_goes_ends_the_run(own: Cluster, book: Params) -> None:
+    """What was finished stays and is known to the next run; the rest is no failure of any review."""
+    own.start()
+    own.add()
+    assert own.scheduler
+    with pytest.raises(ReviewError, match="The cluster was lost"):
+        run(book, own.address, watch=Seen(own.scheduler.kill), cold=True)
+    folder = book.reports / PERIOD.name
+    known = manifest.read(folder)
+    assert known
+    assert {entry.state for entry in known.values()} == {"made"}
+    assert not (folder / "problems").exists()
+    own.close()
+
+
+def test_a_scheduler_that_hangs_ends_the_run(own: Cluster, book: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that keeps its connections and answers no more is given up like one that is gone."""
+    lay(book.root, HANG)
+    address, job = own.start().address, a_job(book.root)
+    own.add()
+    assert own.scheduler
+    with cluster.workers(settings(), jobs=[job], address=address, alone=2) as crew:
+        monkeypatch.setattr(cluster, "ANSWER", 1.0)
+        future = crew.executor.submit(crew.make, job)
+        until((book.root / "ran.txt").exists)
+        own.scheduler.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(CancelledError) as caught:
+            future.result(60)
+        with pytest.raises(ReviewError, match="The cluster was lost"):
+            crew.blame(caught.value)
+        crew.stop()
+    own.scheduler.send_signal(signal.SIGCONT)
+    assert time.monotonic() - began < 60
+
+
+def test_an_interrupt_leaves_nothing_running(pair: Cluster, book: Params) -> None:
+    """Interrupted, kernels and warm processes of all workers end at once, finished reviews stay, the workers live."""
+    lay(book.root, "if rep > 'R0':\n    import time\n    time.sleep(600)")  # R0 is who the warm process tries
+
+    def interrupt() -> None:
+        until(lambda: len([line for line in ran(book) if line.startswith("R") and line > "R1"]) >= 3)
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(book, pair.address, watch=Seen(interrupt), timeout=600)
+    assert time.monotonic() - began < 60
+    until(lambda: not any(children(process.pid) for process in pair.workers), seconds=10)
+    assert all(process.poll() is None for process in pair.workers)
+    folder = book.reports / PERIOD.name
+    assert manifest.read(folder).keys() <= {key for key in ALL if key.startswith(("team", "rep:R0"))}
+    assert manifest.read(folder)
+    assert not list(folder.rglob("*.part"))
+
+
+def test_jobs_and_scheduler_do_not_go_together(run: Run, book: Params) -> None:
+    """The command line says that the cluster's workers decide how many run at a time."""
+    said = run("run", str(book.path), "--scheduler", "tcp://127.0.0.1:1", "--jobs", "2")
+    assert said.returncode == 2
+    assert "--nthreads" in said.stderr
+
+
+def test_unlike_environments_are_told() -> None:
+    """What differs is named with both versions; the same environment has nothing to tell."""
+    mine = environment.versions()
+    assert {"python", "code", "reviewlib", "papermill", "nbconvert", "matplotlib", "distributed"} <= mine.keys()
+    assert environment.differences(mine, mine) == []
+    assert environment.differences({"pandas": "3.0", "python": "3.11"}, {"pandas": "2.9"}) == [
+        "pandas 2.9, here 3.0",
+        "python missing, here 3.11",
+    ]
+
+
+def unfit(book: Params, **changes: Any) -> worker.Look:
+    """What a worker says that finds one thing not as it should be."""
+    order = worker.Order("run", settings(), {**environment.versions(), **changes.pop("versions", {})})
+    letter = book.root / "letter"
+    letter.write_text("hello")
+    path = book.root / "notebooks" / "rep_review.ipynb"
+    needs = {"templates": {path: batch.sha256(path.read_bytes())}, "folders": [book.root], "letter": letter, "text": "hello"}
+    return asyncio.run(worker.look(order, worker.Needs(**{**needs, **changes})))
+
+
+def test_a_worker_shows_what_it_lacks(book: Params, tmp_path: Path) -> None:
+    """Other versions, a template or folder that is not there or another one, a letter that it cannot read: each is named."""
+    template = book.root / "notebooks" / "rep_review.ipynb"
+    fit = unfit(book)
+    assert fit.lacks is None
+    assert fit.answer
+    assert fit.answer.read_text() == "hello"
+    assert "pandas" in str(unfit(book, versions={"pandas": "0.1"}).lacks)
+    assert f"does not see {tmp_path / 'no.ipynb'}" in str(unfit(book, templates={tmp_path / "no.ipynb": "0"}).lacks)
+    assert "sees another" in str(unfit(book, templates={template: "0"}).lacks)
+    assert "does not see" in str(unfit(book, folders=[tmp_path / "gone"]).lacks)
+    assert "cannot use" in str(unfit(book, letter=tmp_path / "gone" / "letter").lacks)
+    assert "sees another" in str(unfit(book, text="other").lacks)
+
+
+def test_an_unfit_worker_ends_the_run_before_it_begins(pair: Cluster, book: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the worker and the difference, no notebook runs, and the letter is gone."""
+    monkeypatch.setattr(cluster, "versions", lambda: {**environment.versions(), "pandas": "0.1"})
+    with pytest.raises(ReviewError, match="cannot do this run") as caught:
+        run(book, pair.address)
+    assert "2 of 2 workers; tcp://127.0.0.1:" in str(caught.value.where)
+    assert "here 0.1" in str(caught.value.found)
+    assert not (book.root / "ran.txt").exists()
+    assert not list(book.reports.rglob("*.part"))
+
+
+def test_a_worker_that_joined_later_with_other_code_makes_nothing(book: Params) -> None:
+    """Its jobs fail and say why, so that no page is made by other code than the manifest says."""
+    order = worker.Order("late", settings(), {"python": "2.7"})
+    made = worker.make(order, a_job(book.root))
+    assert made.failure
+    assert made.failure.error == "Worker"
+    assert "here 2.7" in made.failure.message
+    assert not (book.root / "ran.txt").exists()
+
+
+def test_stations_do_not_pile_up(book: Params) -> None:
+    """A new run closes the stations of those that left, never one that is at work; a run that is over opens none."""
+    stations = worker.Stations()
+    orders = [worker.Order(name, settings(), environment.versions()) for name in ("one", "two", "three")]
+    with stations.at(orders[0]) as first:
+        with stations.at(orders[1]) as second:
+            assert not first.kernels.stopped
+        with stations.at(orders[2]) as third:
+            assert (first.kernels.stopped, second.kernels.stopped) == (False, True)
+        with stations.at(orders[0]) as again:
+            assert again is first
+    stations.end("three")
+    stations.end("one")
+    assert (first.kernels.stopped, third.kernels.stopped) == (True, True)
+    with pytest.raises(ReviewError, match="the run is over"), stations.at(orders[0]):
+        pytest.fail("it is over")
+
+
+def test_all_that_travels_can_be_pickled(tmp_path: Path) -> None:
+    """Orders, jobs and what comes back are the same after the way to a worker."""
+    order = worker.Order("run", settings(warm=Warmth(("json",))), environment.versions())
+    job = a_job(tmp_path)
+    failure = Failure(1, "x", "E", "m")
+    for sent in (order, job, Made({}, {}, failure, 1.0), Outcome(job, failure, 1.0), worker.make):
+        assert pickle.loads(pickle.dumps(sent)) == sent

@@ -1,0 +1,474 @@
+"""The sample company: reproducible, believable, and wrong only where it says so."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections import Counter, defaultdict
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+import pytest
+
+from reviewlib.evidence import sources
+from reviewlib.evidence.period import compile_dossier
+from reviewlib.params import reading
+from reviewlib.periods import Period
+from reviewlib.workbook import company as sample
+from reviewlib.workbook import company_people
+from reviewlib.workbook.company import Company, make_company, write_company
+from reviewlib.workbook.company_flaws import Wart
+
+DEMO = Path(__file__).parents[2] / "params"
+FILES = ("deals.csv", "reps.csv", "targets.csv", "activities.csv")
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    return make_company(tmp_path_factory.mktemp("company"))
+
+
+@pytest.fixture(scope="module")
+def read(company: Company) -> sources.Tables:
+    return sources.read(reading.load(company.path))
+
+
+@pytest.fixture(scope="module")
+def judged(company: Company, read: sources.Tables) -> pd.DataFrame:
+    dossier = compile_dossier(reading.load(company.path), read, Period.parse("2026-Q3"))
+    card = dossier.scorecard
+    return card[(card["scope"] == "rep") & (card["period"] == "2026-Q3")].set_index(["scope_id", "kpi"])
+
+
+def rows(company: Company, file: str) -> Rows:
+    with (company.path.parent / company.path.stem / file).open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def good(company: Company) -> Rows:
+    spoilt = {line for wart in company.warts for line in wart.lines}
+    return [row for line, row in enumerate(rows(company, "deals.csv"), start=2) if line not in spoilt]
+
+
+def warts(company: Company, fate: str) -> list[Wart]:
+    return [wart for wart in company.warts if wart.fate == fate]
+
+
+def closed(deals: Rows, *, rep: str, first: str, last: str) -> Rows:
+    return [deal for deal in deals if deal["Owner ID"] == rep and first <= deal["Close Date"] <= last]
+
+
+def attainment(company: Company, deals: Rows, *, rep: str, months: tuple[str, ...]) -> float:
+    targets = [
+        row
+        for row in rows(company, "targets.csv")
+        if row["scope_id"] == rep and row["kpi"] == "revenue" and row["period"] in months
+    ]
+    owed = sum(float(row["value"]) * float(row["ramp"] or 1) for row in targets)
+    won = [
+        float(deal["Amount"])
+        for deal in closed(deals, rep=rep, first=f"{months[0]}-01", last=f"{months[-1]}-31")
+        if deal["Amount"]
+    ]
+    return sum(won) / owed
+
+
+# The files ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["demo.yaml", *(f"demo/{file}" for file in FILES)])
+def test_demo_is_what_the_generator_writes(company: Company, name: str) -> None:
+    """The committed demo is, byte for byte, what the generator writes for its default arguments."""
+    assert (DEMO / name).read_bytes() == (company.path.parent / name).read_bytes()
+
+
+def test_demo_is_small() -> None:
+    """The demo's tables stay under a megabyte."""
+    assert sum((DEMO / "demo" / file).stat().st_size for file in FILES) < 1_000_000
+
+
+def test_seed_decides(tmp_path: Path) -> None:
+    """The same seed gives the same deals, another seed other ones."""
+    one, same, other = (
+        write_company(tmp_path / name, reps=5, deals=200, seed=seed).parent / "demo/deals.csv"
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert one.read_bytes() == same.read_bytes() != other.read_bytes()
+
+
+def test_name_is_used_throughout(tmp_path: Path) -> None:
+    """Another name names the params file, the workbook and the folder of its tables."""
+    path = write_company(tmp_path, reps=5, deals=200, name="acme")
+    params = reading.load(path)
+    assert (path.name, params.name, params.file(params.crm.deals).parent.name) == ("acme.yaml", "acme", "acme")
+    assert sources.read(params).reconciliation[0].used == 200
+
+
+# Sizes ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("reps", "deals"), [(0, 0), (1, 0), (1, 1), (1, 40), (3, 10), (14, 500), (47, 2999), (60, 1000)])
+def test_any_size(tmp_path: Path, reps: int, deals: int) -> None:
+    """A company has exactly as many reps and deals as asked for, each deal with its own id."""
+    company = make_company(tmp_path, reps=reps, deals=deals)
+    found = rows(company, "deals.csv")
+    assert len(found) == len({row["Deal ID"] for row in found}) == deals
+    assert len({row["Employee"] for row in rows(company, "reps.csv")}) == reps
+    assert company.warts == ()
+
+
+@pytest.mark.parametrize("reps", [1, 3, 48, 200])
+def test_warts_at_any_size(tmp_path: Path, reps: int) -> None:
+    """From 3,000 deals on the warts are there, whatever the number of reps."""
+    company = make_company(tmp_path, reps=reps, deals=3000)
+    assert len(rows(company, "deals.csv")) == 3000 + sum(wart.added for wart in company.warts)
+    known = {row["Employee"] for row in rows(company, "reps.csv")}
+    strangers = sum(row["Owner ID"] not in known for row in good(company))
+    assert strangers == sum(wart.rows for wart in warts(company, "unassigned"))
+
+
+def test_blocks_change_no_deal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same deals are written in many blocks as in one, each with its own id."""
+    whole = rows(make_company(tmp_path / "whole", deals=2500), "deals.csv")
+    monkeypatch.setattr(sample, "CHUNK", 300)
+    parts = rows(make_company(tmp_path / "parts", deals=2500), "deals.csv")
+    columns = (
+        "Owner ID",
+        "Account",
+        "Stage",
+        "Amount",
+        "Expected Amount",
+        "Created",
+        "Close Date",
+        "Expected Close",
+        "Product",
+    )
+    one, other = (Counter(tuple(row[name] for name in columns) for row in deals) for deals in (whole, parts))
+    assert one == other
+    assert len({row["Deal ID"] for row in parts}) == len(parts)
+    assert [row["Deal ID"] for row in parts] == [row["Deal ID"] for row in whole]
+
+
+def test_account_names_differ() -> None:
+    """Every account has a name of its own, however many there are."""
+    assert len({sample.account_name(number) for number in range(12_000)}) == 12_000
+
+
+@pytest.mark.soak
+def test_large_company(tmp_path: Path) -> None:
+    """A million deals of 200 reps are written to the last one."""
+    company = make_company(tmp_path, reps=200, deals=1_000_000)
+    with (company.path.parent / "demo/deals.csv").open("rb") as file:
+        assert sum(1 for _ in file) == 1 + 1_000_000 + sum(wart.added for wart in company.warts)
+
+
+# Reconciliation -------------------------------------------------------------------------------------------------------------
+
+
+def test_quarantine_holds_the_bad_rows_and_no_good_one(company: Company, read: sources.Tables) -> None:
+    """The lines set aside are those of the warts that have to be, every one of them and no other."""
+    expected = sorted(line for wart in warts(company, "quarantined") for line in wart.lines)
+    assert len(expected) == 18
+    assert sorted(read.quarantine["line"].tolist()) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "column", "reason"),
+    [
+        ("bad close date", 4, "Close Date", "d"),
+        ("bad opening date", 2, "Created", "d"),
+        ("bad amount", 4, "Amount", "n"),
+        ("closed without close date", 3, "Close Date", "without"),
+        ("exact duplicate", 1, "Deal ID", "exact duplicate"),
+        ("conflicting id", 2, "Deal ID", "same key and other content"),
+        ("too many fields", 2, None, "number of fields"),
+    ],
+)
+def test_quarantined_by_kind(
+    company: Company, read: sources.Tables, kind: str, rows: int, column: str | None, reason: str
+) -> None:
+    """Each kind of bad row is set aside with its column, a reason, and the amount that could be read."""
+    wart = next(wart for wart in company.warts if wart.kind == kind)
+    found = read.quarantine[read.quarantine["line"].isin(wart.lines)]
+    assert len(found) == wart.rows == len(wart.lines) == rows
+    assert found["amount"].dropna().sum() == wart.amount
+    assert found["reason"].str.contains(reason).all()
+    assert found["column"].isna().all() if column is None else (found["column"] == column).all()
+
+
+def test_excluded_by_reason(company: Company, read: sources.Tables) -> None:
+    """The test account and the subtotal row are left out with their rows and amounts."""
+    found = {item.reason: (item.rows, item.amount) for item in read.exclusions}
+    expected = {wart.kind: (wart.rows, wart.amount) for wart in warts(company, "excluded")}
+    assert found["Test account"] == expected["test account"]
+    assert found["Subtotal row of the report"] == expected["subtotal row"]
+
+
+def test_conflicting_rows_share_an_id(company: Company) -> None:
+    """The lines of the conflict are two rows of one id and different amounts, the drawn one and the one put in."""
+    wart = next(wart for wart in company.warts if wart.kind == "conflicting id")
+    every = rows(company, "deals.csv")
+    one, other = (every[line - 2] for line in wart.lines)
+    assert (wart.drawn, wart.added) == (1, 1)
+    assert one["Deal ID"] == other["Deal ID"]
+    assert one["Amount"] != other["Amount"] == "7654.32"
+    assert wart.amount == Decimal(one["Amount"]) + Decimal(other["Amount"])
+
+
+def test_subtotal_is_small(company: Company, read: sources.Tables) -> None:
+    """The subtotal is what the deals of the last days come to, a small part of what is used."""
+    last_days = [row for row in good(company) if row["Close Date"] >= "2026-10-12"]
+    wart = next(wart for wart in company.warts if wart.kind == "subtotal row")
+    assert wart.amount == sum(Decimal(row["Amount"]) for row in last_days if row["Amount"])
+    assert wart.lines == (len(rows(company, "deals.csv")) + 1,)
+    used = read.reconciliation[0].used_amount
+    assert used is not None
+    assert 0 < wart.amount < used / 100
+
+
+def test_rows_and_amounts_reconcile(company: Company, read: sources.Tables) -> None:
+    """What is used is what the generator meant to be used, to the row and to the cent."""
+    deals = read.reconciliation[0]
+    used = good(company)
+    added = warts(company, "used")
+    assert deals.used == len(used) + sum(wart.rows for wart in added) == 8800 - 1 + 7
+    drawn = sum((Decimal(row["Amount"]) for row in used if row["Amount"]), Decimal(0))
+    assert deals.used_amount == drawn + sum(wart.amount for wart in added)
+    assert deals.quarantined_amount == sum(wart.amount for wart in warts(company, "quarantined"))
+    assert deals.excluded_amount == sum(wart.amount for wart in warts(company, "excluded"))
+
+
+def test_quarantine_stays_under_the_threshold(read: sources.Tables) -> None:
+    """Less than half of what would stop a run is set aside."""
+    deals = read.reconciliation[0]
+    assert deals.quarantined / deals.read < 0.003
+    assert deals.quarantined_amount is not None
+    assert deals.used_amount is not None
+    assert deals.quarantined_amount / deals.used_amount < Decimal("0.004")
+
+
+def test_former_employee_is_unassigned(company: Company, read: sources.Tables) -> None:
+    """The deals of somebody who is in no reps table are counted, with their amount."""
+    (wart,) = warts(company, "unassigned")
+    theirs = read.deals[~read.deals["rep_id"].isin(read.reps["rep_id"])]
+    assert (len(theirs), theirs["amount"].dropna().sum()) == (wart.rows, wart.amount)
+    assert wart.rows > 20
+
+
+def test_account_spelled_two_ways_is_one(company: Company, read: sources.Tables) -> None:
+    """Both spellings of an account are read as one."""
+    wart = next(wart for wart in company.warts if wart.kind == "account spelled two ways")
+    both = read.deals[read.deals["source_line"].isin(wart.lines)]
+    assert (len(both), set(both["account_id"])) == (3, {"Zennor Health"})
+    assert len({row["Account"] for row in rows(company, "deals.csv") if row["Account"].startswith("Zennor Health")}) == 2
+
+
+# The cast -------------------------------------------------------------------------------------------------------------------
+
+
+def test_teams(company: Company) -> None:
+    """48 reps work in five teams, one of them of exactly three."""
+    teams = Counter(row["Team"] for row in rows(company, "reps.csv") if not row["To"])
+    assert (sum(teams.values()), len(teams), min(teams.values())) == (48, 5, 3)
+
+
+def test_names(company: Company) -> None:
+    """Two reps share a name; others have an apostrophe, a hyphen, letters beyond ASCII, or a very long name."""
+    names = [row["Name"] for row in rows(company, "reps.csv") if not row["To"]]
+    assert len(set(names)) == 47
+    assert any("'" in name for name in names)
+    assert any("-" in name for name in names)
+    assert any(not name.isascii() for name in names)
+    assert max(map(len, names)) > 50
+
+
+def test_careers(company: Company) -> None:
+    """Some started, some left, and one changed team in the eight quarters."""
+    reps = rows(company, "reps.csv")
+    assert sum(row["Started"] > "2024-10-01" for row in reps) >= 4
+    assert sum(bool(row["Left"]) for row in reps) == 3
+    before, after = [row for row in reps if row["Employee"] == "R-019"]
+    assert (before["Team"], after["Team"]) == ("South", "North")
+    assert dt.date.fromisoformat(after["From"]) - dt.date.fromisoformat(before["To"]) == dt.timedelta(days=1)
+
+
+def test_few_deals_and_none(company: Company) -> None:
+    """One rep has no deals, one has a few, and the notebook's own rep has many in every quarter."""
+    counts = Counter(row["Owner ID"] for row in good(company))
+    assert "R-009" not in counts
+    assert counts["R-033"] < 50 < counts["R-014"] / 5
+    quarters = {
+        (row["Close Date"][:4], (int(row["Close Date"][5:7]) - 1) // 3)
+        for row in good(company)
+        if row["Owner ID"] == "R-014" and row["Close Date"]
+    }
+    assert len(quarters) == 9
+
+
+@pytest.mark.parametrize(
+    ("rep", "previous", "current"),
+    [("R-012", (1.0, 1.4), (1.1, 1.4)), ("R-017", (0.4, 0.85), (0.4, 0.8)), ("R-025", (0.6, 0.95), (1.0, 1.3))],
+    ids=["star", "struggler", "comeback"],
+)
+def test_stories(company: Company, rep: str, previous: tuple[float, float], current: tuple[float, float]) -> None:
+    """A star stays above target, a struggler below, and a comeback goes from below to above."""
+    deals = good(company)
+    before = attainment(company, deals, rep=rep, months=("2026-04", "2026-05", "2026-06"))
+    now = attainment(company, deals, rep=rep, months=("2026-07", "2026-08", "2026-09"))
+    assert previous[0] < before < previous[1]
+    assert current[0] < now < current[1]
+
+
+@pytest.mark.parametrize(
+    ("kpi", "verdict"),
+    [
+        ("revenue", "strength"),
+        ("win_rate", "strength"),
+        ("retention_rate", "on_track"),
+        ("pipeline_coverage", "watch"),
+        ("cycle_days", "gap"),
+    ],
+)
+def test_story_of_the_notebook(judged: pd.DataFrame, kpi: str, verdict: str) -> None:
+    """The notebook's own rep has a fine quarter behind her, a thin one ahead, and deals that take long."""
+    assert judged.loc[("R-014", kpi), "verdict"] == verdict
+
+
+@pytest.mark.parametrize("kpi", ["revenue", "new_customers", "retention_rate", "cycle_days", "pipeline_coverage"])
+def test_verdicts_differ(judged: pd.DataFrame, kpi: str) -> None:
+    """Among the reps are strengths, figures on track and figures that want attention, and most of them can be judged."""
+    verdicts = Counter(judged.xs(kpi, level="kpi")["verdict"])
+    assert min(verdicts["strength"], verdicts["on_track"], verdicts["watch"] + verdicts["gap"]) > 0
+    assert verdicts["not_enough_data"] + verdicts["not_available"] < 24
+
+
+def test_customers_are_enough_to_judge(judged: pd.DataFrame) -> None:
+    """The middle half of the reps has 8 to 12 customers to keep, keeps about half, and wins 2 to 4 new ones."""
+    for kpi, low, high in (("base_accounts", 8, 12), ("retention_rate", 0.4, 0.65), ("new_customers", 2, 4)):
+        values = judged.xs(kpi, level="kpi")["value"].dropna()
+        assert low <= values.quantile(0.25) <= values.quantile(0.75) <= high
+    reached = judged.xs("new_customers", level="kpi")["attainment"].dropna()
+    assert 0.9 <= reached.median() <= 1.1
+    assert reached.quantile(0.25) < 0.8
+    assert reached.quantile(0.75) > 1.1
+
+
+# The deals ------------------------------------------------------------------------------------------------------------------
+
+
+def test_deals_have_what_exports_have(company: Company) -> None:
+    """There are refunds, deals without account, open deals with and without expected close, old openings and cents."""
+    deals = good(company)
+    is_open = [row for row in deals if row["Stage"] not in {"Closed Won", "Closed Lost", "No Decision"}]
+    assert 20 < sum(row["Amount"].startswith("-") for row in deals) < 120
+    assert sum(not row["Account"] for row in deals) > 40
+    assert 5 < sum(not row["Expected Close"] for row in is_open) < len(is_open) / 4
+    assert not any(row["Close Date"] or row["Amount"] for row in is_open)
+    assert min(row["Created"] for row in deals if row["Created"]) < "2024-08-01"
+    assert sum(not row["Amount"].endswith("0") for row in deals if row["Amount"]) > 100
+    assert any(not row["Amount"] for row in deals if row["Stage"] == "Closed Won")
+    assert {row["Amount"] for row in deals if row["Stage"] in {"Closed Lost", "No Decision"}} == {"0.00"}
+
+
+def test_dates_lie_between_history_and_as_of(company: Company) -> None:
+    """Nothing closed before the history or happened after the as-of date; deals closed after they were opened."""
+    deals = good(company)
+    dates = [row["Close Date"] for row in deals if row["Close Date"]]
+    assert "2024-10-01" <= min(dates) < max(dates) <= "2026-10-15"
+    assert max(row["Created"] for row in deals) <= "2026-10-15"
+    assert all(row["Created"] <= row["Close Date"] for row in deals if row["Created"] and row["Close Date"])
+
+
+def test_leavers_close_nothing_afterwards(company: Company) -> None:
+    """Whoever left closes, opens and keeps nothing after the last day, refunds aside."""
+    for rep, left in {row["Employee"]: row["Left"] for row in rows(company, "reps.csv") if row["Left"]}.items():
+        theirs = [row for row in good(company) if row["Owner ID"] == rep and not row["Amount"].startswith("-")]
+        assert theirs
+        assert all(row["Close Date"] and row["Close Date"] <= left for row in theirs)
+
+
+def test_customers_stay_and_arrive(company: Company) -> None:
+    """From the second quarter on, half to two thirds of the customers buy again, and new ones buy in every quarter."""
+    sales: dict[int, set[tuple[str, str]]] = defaultdict(set)
+    for row in good(company):
+        if row["Stage"] == "Closed Won" and row["Account"] and not row["Amount"].startswith("-"):
+            year, month = map(int, row["Close Date"].split("-")[:2])
+            sales[year * 4 + (month - 1) // 3].add((row["Owner ID"], row["Account"]))
+    quarters = [sales[number] for number in sorted(sales)][:8]
+    known = {account for _, account in quarters[0]}
+    for before, now in pairwise(quarters):
+        bought = {account for _, account in now}
+        assert 0.48 < sum(account in bought for _, account in before) / len(before) < 0.68
+        assert len(bought - known) > 60
+        known |= bought
+
+
+def test_company_is_believable(company: Company) -> None:
+    """In 2026-Q3 the middle of the reps wins 35 to 55 %, closes in 30 to 60 days, and most are near their targets."""
+    deals, reps = good(company), [f"R-{number:03d}" for number in range(1, 49)]
+    reached, wins, cycles = list[float](), list[float](), list[float]()
+    for rep in reps:
+        theirs = closed(deals, rep=rep, first="2026-07-01", last="2026-09-30")
+        won = [row for row in theirs if row["Stage"] == "Closed Won" and not row["Amount"].startswith("-") and row["Created"]]
+        if len(theirs) < 10 or rep == "R-042":
+            continue
+        reached.append(attainment(company, deals, rep=rep, months=("2026-07", "2026-08", "2026-09")))
+        wins.append(len(won) / len(theirs))
+        cycles.append(median((dt.date.fromisoformat(r["Close Date"]) - dt.date.fromisoformat(r["Created"])).days for r in won))
+    assert len(reached) > 38
+    assert 0.9 < median(reached) < 1.1
+    assert sum(0.7 <= value <= 1.25 for value in reached) / len(reached) > 0.9
+    assert min(reached) < 0.85
+    assert max(reached) > 1.15
+    assert sum(0.3 <= value <= 0.6 for value in wins) / len(wins) > 0.9
+    assert sum(25 <= value <= 70 for value in cycles) / len(cycles) > 0.85
+
+
+# Targets and activities -----------------------------------------------------------------------------------------------------
+
+
+def test_targets_tile_the_months(company: Company) -> None:
+    """Every rep has a revenue target in each month of activity up to the end of 2026, except the one who lacks them."""
+    months = {(row["scope_id"], row["period"]) for row in rows(company, "targets.csv") if row["kpi"] == "revenue"}
+    people = company_people.make_reps(48, 7)
+    expected = {(rep.rep_id, month.name) for rep in people for month in company_people.MONTHS if rep.active(month)}
+    assert {pair for pair in months if pair[0] != "East"} == {pair for pair in expected if pair[0] != "R-042"}
+    assert ("R-014", "2026-12") in months
+
+
+def test_starters_ramp(company: Company) -> None:
+    """A starter owes a rising share of the target, for six months."""
+    ramps = [row["ramp"] for row in rows(company, "targets.csv") if (row["scope_id"], row["kpi"]) == ("R-022", "revenue")]
+    assert ramps == ["0.0", "0.25", "0.4", "0.6", "0.75", "0.9", "", "", "", "", "", ""]
+
+
+def test_one_team_has_a_target_of_its_own(company: Company) -> None:
+    """One team has revenue targets in every month, beside those of its reps."""
+    own = [row for row in rows(company, "targets.csv") if (row["scope"], row["kpi"]) == ("team", "revenue")]
+    assert ({row["scope_id"] for row in own}, len(own)) == ({"East"}, 27)
+
+
+def test_target_keys_are_unique(company: Company) -> None:
+    """No target stands twice."""
+    keys = Counter((row["scope"], row["scope_id"], row["kpi"], row["period"]) for row in rows(company, "targets.csv"))
+    assert keys.most_common(1)[0][1] == 1
+
+
+def test_activities_are_described(company: Company) -> None:
+    """Every measure of the activities is described in params, and satisfaction says how many answered."""
+    params = reading.load(company.path)
+    found = rows(company, "activities.csv")
+    assert {row["Measure"] for row in found} == {key for key, kpi in params.kpis.items() if kpi.label}
+    assert all(int(row["Answers"]) > 0 for row in found if row["Measure"] == "satisfaction")
+    assert all(1 <= float(row["Figure"]) <= 5 for row in found if row["Measure"] == "satisfaction")
+
+
+def test_playbook_covers_every_judged_kpi(company: Company) -> None:
+    """There is advice for the gap of every KPI that the params or the targets judge, for a rep to follow."""
+    params = reading.load(company.path)
+    judged = {row["kpi"] for row in rows(company, "targets.csv")} | {key for key, kpi in params.kpis.items() if kpi.target}
+    assert judged <= {play.kpi for play in params.playbook if "gap" in play.when and play.who == "rep"}

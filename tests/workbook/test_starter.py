@@ -1,0 +1,96 @@
+"""What travels in the package: the sample workbook, from a checkout and from a wheel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from reviewlib.params import reading
+from reviewlib.workbook import starter
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's wheel, unpacked where nothing else of the checkout is."""
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(out), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=280)
+    site = out / "site"
+    with zipfile.ZipFile(next(out.glob("*.whl"))) as archive:
+        archive.extractall(site)
+    return site
+
+
+def installed(wheel: Path, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line of the unpacked wheel from a folder that knows nothing of the checkout."""
+    code = f"import sys; sys.path.insert(0, {str(wheel)!r}); from reviewlib.cli.app import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(wheel)}
+    command = [sys.executable, "-c", code, *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=880, cwd=cwd, env=environment, check=False)
+
+
+def test_wheel_holds_what_a_workbook_needs(wheel: Path) -> None:
+    """Notebooks, page templates, the sample, the schema and ``py.typed`` travel in the wheel."""
+    package = wheel / "reviewlib"
+    for name in ("workbook/notebooks/rep_review.ipynb", "workbook/params/demo.yaml", "workbook/params/demo/deals.csv"):
+        assert (package / name).is_file(), name
+    assert (package / "params.schema.json").is_file()
+    assert (package / "py.typed").is_file()
+    assert list((package / "pages" / "templates").rglob("*.j2"))
+
+
+def test_wheel_makes_a_workbook_and_reviews_in_it(wheel: Path, tmp_path: Path) -> None:
+    """Without the repository: a whole workbook folder, twice in a row, from another folder."""
+    make = "from reviewlib.workbook import starter; from pathlib import Path; import reviewlib; print(reviewlib.__file__); "
+    code = f"import sys; sys.path.insert(0, {str(wheel)!r}); {make}starter.make_demo(Path('book'))"
+    for _ in range(2):
+        environment = {**os.environ, "PYTHONPATH": str(wheel)}
+        result = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=120
+        )
+        assert str(wheel) in result.stdout
+        made = installed(wheel, "run", "book/params/demo.yaml", "--rep", "R-014", cwd=tmp_path)
+        assert made.returncode == 0, made.stderr
+    pages = list((tmp_path / "book/reports/demo/2026-Q3").glob("*/rep/amara-okafor-*.html"))
+    assert len(pages) == 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_demo_runs_whole_twice_from_any_folder(wheel: Path, tmp_path: Path) -> None:
+    """``reviewlib demo --into DIR`` makes every review of the sample, twice in a row."""
+    for _ in range(2):
+        result = installed(wheel, "demo", "--into", "book", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    assert len(list((tmp_path / "book/reports/demo/2026-Q3").glob("*/team.html"))) == 5
+
+
+def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
+    """Making the demo again keeps what somebody changed in it."""
+    path = starter.make_demo(tmp_path)
+    path.write_text(path.read_text(encoding="utf-8").replace("Lindhaven Instruments\n", "Mine\n"), encoding="utf-8")
+    starter.make_demo(tmp_path)
+    assert reading.load(path).title == "Mine"
+
+
+def test_editors_find_the_schema(tmp_path: Path) -> None:
+    """The params file of a workbook made elsewhere refers to the schema that lies beside it."""
+    path = starter.make_demo(tmp_path)
+    first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+    assert first == reading.SCHEMA_LINE
+    assert (path.parent / first.rpartition("=")[2]).is_file()
+
+
+def test_a_workbook_may_have_its_own_template(tmp_path: Path) -> None:
+    """A run takes the workbook's own notebook, else the packaged one."""
+    params = reading.load(starter.make_demo(tmp_path))
+    assert starter.notebook(params, "rep") == params.root / "notebooks" / "rep_review.ipynb"
+    (params.root / "notebooks" / "rep_review.ipynb").unlink()
+    assert starter.notebook(params, "rep").is_file()
