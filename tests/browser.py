@@ -50,6 +50,13 @@ def launch() -> Iterator[Browser]:
             browser.close()
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Chromium for the tests of a module: driving it leaves no other event loop a place in this thread."""
+    with launch() as browser:
+        yield browser
+
+
 @contextlib.contextmanager
 def view(
     browser: Browser,

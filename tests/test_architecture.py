@@ -27,6 +27,7 @@ def test_public_names_are_those_of_all() -> None:
     assert dir(reviewlib) == reviewlib.__all__
 
 
+@pytest.mark.default
 def test_help_loads_no_heavy_library() -> None:
     """``reviewlib --help`` answers without pandas, Ibis, Jupyter or matplotlib."""
     code = "import sys; from reviewlib.cli import app; print(*sys.modules)"

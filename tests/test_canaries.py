@@ -131,6 +131,7 @@ def test_every_kind_has_a_canary() -> None:
     assert all(spoilt.free_text(kind) for kind in KINDS if kind not in spoilt.WORDLESS)
 
 
+@pytest.mark.whole
 def test_the_rep_s_files_hold_nothing_private(book: Params) -> None:
     """Nothing private, edited or of another rep is in the released rep's page, form, minutes or slice, in any encoding."""
     folder = book.reports / PERIOD.name
@@ -147,6 +148,7 @@ def test_the_rep_s_files_hold_nothing_private(book: Params) -> None:
         assert [word for word in forbidden if spoilt.holds(text, word)] == [], path.name
 
 
+@pytest.mark.whole
 def test_an_unreleased_review_tells_the_rep_nothing_of_the_manager(book: Params) -> None:
     """Before release the rep's files hold the rep's own words, and none of the manager's."""
     folder = book.reports / PERIOD.name
@@ -161,6 +163,7 @@ def test_an_unreleased_review_tells_the_rep_nothing_of_the_manager(book: Params)
     assert [word for word in _words("Hidden", "self_review").values() if word not in page] == []
 
 
+@pytest.mark.whole
 def test_what_stands_over_all_holds_no_words(book: Params) -> None:
     """Whatever a run leaves beside the journal and the pages of a review, logs too, holds no word of the conversation."""
     own = {"manager", "notebooks", "rep", "minutes"}
@@ -176,6 +179,7 @@ def test_what_stands_over_all_holds_no_words(book: Params) -> None:
         assert [word for word in ("Canary", str(book.root)) if spoilt.holds(text, word)] == [], path.name
 
 
+@pytest.mark.whole
 def test_a_problem_page_tells_of_nobody_but_its_review(book: Params) -> None:
     """The page about a review that failed names it and the error; no figure, no account, no word, nobody else, no path."""
     pages = sorted((book.reports / PERIOD.name / "problems").iterdir())
@@ -201,6 +205,7 @@ def _standing(book: Params) -> status.Standing:
     return status.of(book, releasing.frozen_period(book, PERIOD))
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("rep", "others", "marks"),
     [
@@ -221,6 +226,7 @@ def test_what_is_handed_to_a_rep_holds_nothing_private(
         assert [word for word in (*words, *others, str(book.root)) if spoilt.holds(text, word)] == [], path.name
 
 
+@pytest.mark.whole
 def test_a_handout_holds_what_is_the_manager_s_and_no_more(book: Params, parcel: Path) -> None:
     """The manager's own copies have the private words; the team's page and the list have none, and no other manager's rep."""
     shown = _of(parcel, "manager/ada*.html")
@@ -232,12 +238,14 @@ def test_a_handout_holds_what_is_the_manager_s_and_no_more(book: Params, parcel:
             assert not spoilt.holds(text, word), (path.name, word)
 
 
+@pytest.mark.whole
 def test_the_addresses_of_reps_stand_in_one_file(book: Params, parcel: Path) -> None:
     """What answers are held against is on no page, in no notebook, slice or form, and is handed out to nobody."""
     files = [path for folder in (book.reports, parcel) for path in folder.rglob("*") if path.is_file()]
     assert {path.name for path in files if b"@reached.example" in path.read_bytes()} == {"people.json"}
 
 
+@pytest.mark.whole
 def test_the_calendar_and_the_status_hold_no_words(book: Params, tmp_path: Path) -> None:
     """Who has what to do by when is no word of the conversation, no account and no path."""
     found = releasing.status(book, _standing(book))
@@ -250,6 +258,7 @@ def test_the_calendar_and_the_status_hold_no_words(book: Params, tmp_path: Path)
             assert not spoilt.holds(text, word), word
 
 
+@pytest.mark.whole
 def test_the_manager_s_copy_shows_every_word(book: Params) -> None:
     """Each field that somebody filled in is on the manager's page; the self-review that is hidden yet is not."""
     folder = book.reports / PERIOD.name
@@ -262,6 +271,7 @@ def test_the_manager_s_copy_shows_every_word(book: Params) -> None:
     assert [word for word in _words("Old", "feedback").values() if spoilt.holds(hidden + shown, word)] == []
 
 
+@pytest.mark.whole
 def test_the_rep_s_page_shows_every_shared_word(book: Params) -> None:
     """After release nothing that was said to the rep is missing on the rep's page."""
     shown = _of(book.reports / PERIOD.name, "*/rep/ada*.html")
@@ -278,6 +288,7 @@ def _rep_data(book: Params, rep: str) -> list[Path]:
     return [rep_minutes_path(book, subject, PERIOD), *slices]
 
 
+@pytest.mark.whole
 def test_the_team_s_own_page_names_only_who_agreed(book: Params) -> None:
     """The page for the whole team holds no rep's name, figure or word, as nobody agreed to be on the board."""
     page = _of(book.reports / PERIOD.name, "*/rep/team.html")

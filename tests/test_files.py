@@ -149,6 +149,7 @@ def test_one_after_the_other(tmp_path: Path) -> None:
     assert _mode(lock.parent) == 0o700
 
 
+@pytest.mark.default
 def test_only_what_nobody_holds_is_swept(tmp_path: Path) -> None:
     """A folder whose process is gone is removed, one that is held is left alone, and so is one that nobody ever claimed."""
     held, gone, other = (tmp_path / name for name in ("held", "gone", "other"))

@@ -19,12 +19,6 @@ from reviewlib.press import clean
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser.launch() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("workbook")
 

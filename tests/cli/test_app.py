@@ -161,6 +161,7 @@ def test_a_cluster_that_is_not_there_leaves_the_period_as_it_was(tmp_path: Path,
     assert not names & {"index.html", "manifest.json", "scorecard.csv"}
 
 
+@pytest.mark.whole
 def test_rows_that_nobody_reads_end_the_run(tmp_path: Path) -> None:
     """Who closes the pipe of ``--json`` is told on standard error, with exit code 130, and the next run goes on from there."""
     light_workbook(tmp_path)
@@ -314,6 +315,7 @@ def test_every_help_has_an_example(command: str, run: Run) -> None:
     assert f"Example: reviewlib {command}" in result.stdout
 
 
+@pytest.mark.default
 def test_a_mistake_ends_a_process_without_a_traceback(tmp_path: Path) -> None:
     """The installed command itself returns 2 and says what is wrong."""
     command = [sys.executable, "-c", "from reviewlib.cli.app import main; main()", "check", str(tmp_path / "none.yaml")]
@@ -342,6 +344,7 @@ cli.main()
 """
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("command", ["check", "freeze", "run"])
 def test_an_interrupt_while_the_evidence_is_computed(tmp_path: Path, command: str, number: signal.Signals) -> None:
@@ -370,6 +373,7 @@ cli.main()
 """
 
 
+@pytest.mark.whole
 def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     """A run that a shell put into the background is not ended by an interrupt of what runs in front."""
     light_workbook(tmp_path)
@@ -379,6 +383,7 @@ def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     assert said.stderr.startswith("reviewlib: It went on.")
 
 
+@pytest.mark.whole
 def test_progress_that_nobody_reads_ends_nothing(tmp_path: Path) -> None:
     """Where standard error was closed, every review is made and every row is printed."""
     light_workbook(tmp_path)
@@ -393,6 +398,7 @@ def test_progress_that_nobody_reads_ends_nothing(tmp_path: Path) -> None:
     assert {row["key"] for row in rows if row["state"] == "made"} == ALL
 
 
+@pytest.mark.whole
 def test_whoever_reads_nothing_is_told_by_the_exit_code(tmp_path: Path) -> None:
     """With both outputs closed a run that cannot print its rows still ends like an interrupted one, and bad input as such."""
     light_workbook(tmp_path)
@@ -408,6 +414,7 @@ def test_whoever_reads_nothing_is_told_by_the_exit_code(tmp_path: Path) -> None:
         assert process.returncode == code
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_progress_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     """Where standard error goes to a disk that is full, every review is made and every row is printed."""
@@ -420,6 +427,7 @@ def test_progress_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     assert {json.loads(line)["key"] for line in done.stdout.splitlines()} == ALL
 
 
+@pytest.mark.whole
 def test_where_standard_error_is_closed_a_run_goes_on(tmp_path: Path) -> None:
     """A job that is started without standard error makes every review."""
     light_workbook(tmp_path)

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from lightbook import lay_edition, light_workbook
 
+pytestmark = pytest.mark.whole
+
 #: What a terminal is told besides letters: colours, where the cursor goes.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 #: Ten reviews to make and three unchanged, of which half are made, one of them in vain.

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workbooks import workbook, write_csv
@@ -26,6 +27,7 @@ from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
+pytestmark = pytest.mark.default  # freezes the demo
 Row = dict[str, Any]
 DEMO = Path(__file__).parents[2] / "params" / "demo.yaml"
 Q3 = Period.parse("2026-Q3")

@@ -34,7 +34,10 @@ GOLDEN_KPIS = (
 )
 WITHOUT_DEALS = 5
 
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the Maven CRM sample (../shared/data/maven-crm) is not there")
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.skipif(not DATA.exists(), reason="the Maven CRM sample (../shared/data/maven-crm) is not there"),
+]
 
 
 @cache

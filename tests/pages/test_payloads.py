@@ -12,7 +12,7 @@ import pages_fixture as made
 import pytest
 import spoilt
 import talk
-from browser import View, launch, view
+from browser import View, view
 from playwright.sync_api import Browser
 
 from reviewlib.conversation.kinds import KINDS
@@ -131,17 +131,11 @@ def _about_q2(payload: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with launch() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def reader(chrome: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
+def reader(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
     """One open page that reads the others one after the other; what each says and asks for is written down."""
     path = tmp_path_factory.mktemp("payloads") / "page.html"
     path.write_text("<!doctype html><title>x</title>", encoding="utf-8")
-    with view(chrome, path) as seen:
+    with view(chromium, path) as seen:
         yield seen
 
 
@@ -150,11 +144,11 @@ def test_there_are_forty() -> None:
     assert len({_payload(number) for number in range(len(PAYLOADS))}) == 40
 
 
-def test_the_harness_notices(chrome: Browser, tmp_path: Path) -> None:
+def test_the_harness_notices(chromium: Browser, tmp_path: Path) -> None:
     """A page on which the payloads are markup runs scripts and asks for things, and the harness sees both."""
     path = tmp_path / "control.html"
     path.write_text("<!doctype html><title>x</title>" + _payload(0) + _payload(1) + _payload(2), encoding="utf-8")
-    with view(chrome, path) as seen:
+    with view(chromium, path) as seen:
         seen.page.wait_for_timeout(300)
         assert any("ran 0" in message for message in seen.messages)
         assert any("ran 1" in message for message in seen.messages)

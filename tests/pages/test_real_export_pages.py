@@ -98,6 +98,7 @@ def check_in_chromium(result: runs.Result) -> None:
                 assert seen.messages == [], path.name
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(900)
 def test_a_whole_period_of_real_reviews(tmp_path: Path) -> None:
     """All 35 agents and 6 teams of 2017-Q4 get their pages, five of them honest ones without figures."""

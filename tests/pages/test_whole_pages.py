@@ -8,7 +8,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import nbformat
 import pages_fixture as made
 import pytest
 import talk
-from browser import axe, launch, overflow, view
+from browser import axe, overflow, view
 from playwright.sync_api import Browser
 
 from reviewlib.pages import index
@@ -111,17 +110,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in PAGES}
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with launch() as started:
-        yield started
-
-
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_quiet_and_accessible(chrome: Browser, pages: dict[str, Path], name: str) -> None:
+def test_page_is_quiet_and_accessible(chromium: Browser, pages: dict[str, Path], name: str) -> None:
     """A page asks for nothing, logs nothing and has no axe violation, light and dark, with evidence unfolded."""
     for scheme in ("light", "dark") if name in ("rep", "index", "talk_rep", "talk_manager") else ("light",):
-        with view(chrome, pages[name], scheme=scheme) as seen:  # type: ignore[arg-type]
+        with view(chromium, pages[name], scheme=scheme) as seen:  # type: ignore[arg-type]
             # The longest lists stay folded: axe takes seconds for each and they are made like the others.
             seen.page.evaluate(
                 "() => document.querySelectorAll('#ev-retention_rate, #ev-new_customers').forEach(e => e.open = true)"
@@ -132,9 +125,9 @@ def test_page_is_quiet_and_accessible(chrome: Browser, pages: dict[str, Path], n
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_fits_every_width(chrome: Browser, pages: dict[str, Path], name: str) -> None:
+def test_page_fits_every_width(chromium: Browser, pages: dict[str, Path], name: str) -> None:
     """Nothing scrolls sideways from a small phone to a wide screen, with every detail unfolded."""
-    with view(chrome, pages[name]) as seen:
+    with view(chromium, pages[name]) as seen:
         seen.page.evaluate("() => document.querySelectorAll('details').forEach(e => e.open = true)")
         found = {}
         for width in WIDTHS:
@@ -167,20 +160,20 @@ def test_page_of_a_busy_rep_is_small() -> None:
     assert size <= LARGEST
 
 
-def test_charts_stand_in_their_section(chrome: Browser, pages: dict[str, Path]) -> None:
+def test_charts_stand_in_their_section(chromium: Browser, pages: dict[str, Path]) -> None:
     """The charts of a section are inside it, and their alternative text says first value, last value and target."""
-    with view(chrome, pages["rep"], scripts=True) as seen:
+    with view(chromium, pages["rep"], scripts=True) as seen:
         alts = seen.page.locator("#change img").evaluate_all("found => found.map(e => e.alt)")
     assert alts[0] == "Sales revenue: €239,680 in 2024-Q4, €398,220 in 2026-Q3, target €375,000."
     assert alts[1] == "Win rate: 39.7% in 2024-Q4, 53.3% in 2026-Q3, target 40.0%."
     assert len(alts) == 4
 
 
-def test_chart_follows_the_colour_scheme(chrome: Browser, pages: dict[str, Path]) -> None:
+def test_chart_follows_the_colour_scheme(chromium: Browser, pages: dict[str, Path]) -> None:
     """One image serves both schemes: drawn on dark paper its pixels differ from those on light paper."""
     shots = []
     for scheme in ("light", "dark"):
-        with view(chrome, pages["rep"], scheme=scheme) as seen:  # type: ignore[arg-type]
+        with view(chromium, pages["rep"], scheme=scheme) as seen:  # type: ignore[arg-type]
             image = seen.page.locator("#change img").first
             source = image.get_attribute("src")
             shots.append(image.screenshot())
@@ -189,9 +182,9 @@ def test_chart_follows_the_colour_scheme(chrome: Browser, pages: dict[str, Path]
     assert shots[0] != shots[1]
 
 
-def test_contents_lead_to_sections(chrome: Browser, pages: dict[str, Path]) -> None:
+def test_contents_lead_to_sections(chromium: Browser, pages: dict[str, Path]) -> None:
     """Every link of the contents leads to a section, in the order of the page; so do the scorecard's links to the evidence."""
-    with view(chrome, pages["rep"]) as seen:
+    with view(chromium, pages["rep"]) as seen:
         targets = seen.page.evaluate("() => [...document.querySelectorAll('.toc a')].map(a => a.hash.slice(1))")
         sections = seen.page.evaluate("() => [...document.querySelectorAll('main section')].map(s => s.id)")
         dead = seen.page.evaluate(
@@ -202,15 +195,15 @@ def test_contents_lead_to_sections(chrome: Browser, pages: dict[str, Path]) -> N
     assert dead == 0
 
 
-def test_print_shows_the_evidence(chrome: Browser, pages: dict[str, Path]) -> None:
+def test_print_shows_the_evidence(chromium: Browser, pages: dict[str, Path]) -> None:
     """On paper the evidence is unfolded and the contents list is gone."""
-    with view(chrome, pages["rep"]) as seen:
+    with view(chromium, pages["rep"]) as seen:
         seen.page.emulate_media(media="print")
         assert seen.page.locator("#ev-win_rate dd").first.is_visible()
         assert not seen.page.locator(".toc").is_visible()
 
 
-def test_lab_style_touches_nothing_outside(chrome: Browser, tmp_path: Path) -> None:
+def test_lab_style_touches_nothing_outside(chromium: Browser, tmp_path: Path) -> None:
     """The header's style in a notebook leaves everything outside its own outputs as it was."""
     from reviewlib.pages import blocks
 
@@ -224,13 +217,14 @@ def test_lab_style_touches_nothing_outside(chrome: Browser, tmp_path: Path) -> N
     for name, html in (("plain", outside), ("styled", outside + header)):
         path = tmp_path / f"{name}.html"
         path.write_text(f"<!doctype html><meta charset=utf-8><body>{html}", "utf-8")
-        with view(chrome, path) as seen:
+        with view(chromium, path) as seen:
             found.append(seen.page.evaluate(look))
             if name == "styled":
                 assert seen.page.locator(".rl h1").evaluate("e => getComputedStyle(e).fontWeight") == "650"
     assert found[0] == found[1]
 
 
+@pytest.mark.default
 def test_nbconvert_makes_the_same_page(tmp_path: Path) -> None:
     """``jupyter nbconvert --to review`` writes the page that the library writes."""
     nb = made.notebook(made.opened(made.rep_slice()))

@@ -23,6 +23,8 @@ from reviewlib.errors import ReviewError
 from reviewlib.press import batch, crews, execution, export
 from reviewlib.press.jobs import Failure, Job, Made, Outcome, Render, Settings
 
+pytestmark = pytest.mark.whole
+
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 SHOW = "from IPython.display import HTML\nHTML(f'<p>{rep} {period}</p>')"
 TIMEOUT = 8

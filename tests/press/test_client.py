@@ -15,6 +15,8 @@ from reviewlib.press.client import OUTPUT_MEGABYTES, OutputLimitError
 from reviewlib.press.execution import TimeLimitError
 from reviewlib.press.kernels import Kernels, Warmth
 
+pytestmark = pytest.mark.whole
+
 #: More messages than libzmq holds by itself, at both ends together.
 MANY = 4000
 #: A driver whose kernels' sockets have names that are too long; then it says what is left of its kernel.

@@ -34,6 +34,8 @@ from reviewlib.press.warm import Warmth
 from reviewlib.run import freezing, manifest, runs
 from reviewlib.run.manifest import Entry
 
+pytestmark = pytest.mark.whole
+
 PERIOD = Period.parse("2026-Q3")
 REPS = [{"rep_id": f"R{n}", "rep_name": f"Rep {n}", "team": "North", "manager": "Max Holm"} for n in range(5)]
 DEALS = [{"rep_id": f"R{n}", "amount": "100", "opened_on": "2026-07-02", "closed_on": "2026-08-03"} for n in range(5)]

@@ -69,6 +69,7 @@ def _populates() -> bool:
         return True
 
 
+@pytest.mark.default
 @pytest.mark.skipif(not _populates(), reason="this system copies no pages in advance; Linux does since 5.14")
 @pytest.mark.parametrize("way", ["at once", "each"])
 def test_what_one_wrote_to_is_copied_for_the_next(way: str) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import launch
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from reviewlib.press.inspection import inspect_page
 
@@ -43,11 +41,10 @@ JUDGE = """pages => pages.map(page => {
 
 
 @pytest.fixture(scope="module")
-def judge() -> Iterator[Page]:
-    with launch() as browser:
-        page = browser.new_page()
-        page.set_content("<!doctype html><title>judge</title>")
-        yield page
+def judge(chromium: Browser) -> Page:
+    page = chromium.new_page()
+    page.set_content("<!doctype html><title>judge</title>")
+    return page
 
 
 def test_whatever_runs_in_a_browser_is_found(judge: Page) -> None:

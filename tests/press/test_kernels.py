@@ -26,6 +26,8 @@ from running import execute, notebook, text
 from reviewlib.press import warm
 from reviewlib.press.kernels import Kernels, Warmth
 
+pytestmark = pytest.mark.whole
+
 MEBIBYTE = 1 << 20
 WAIT = """import time
 try:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from running import driven
 
+pytestmark = pytest.mark.whole
+
 #: A driver that runs so many notebooks at a time, and says what each printed or why none ran.
 DRIVER = """
 import pathlib

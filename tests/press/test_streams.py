@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from running import execute, notebook, text
 
 from reviewlib.press.kernels import Kernels, Warmth
+
+pytestmark = pytest.mark.whole
 
 CELLS = 60
 #: Prints before a display and after it, from a thread that ends before the cell does, and on both streams.

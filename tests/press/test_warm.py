@@ -19,6 +19,8 @@ from reviewlib.periods import Period
 from reviewlib.press.kernels import Kernels, Warmth
 from reviewlib.run import freezing
 
+pytestmark = pytest.mark.whole
+
 TEMPLATES = Path(__file__).parents[2] / "notebooks"
 #: One cell each: what a cell can see of its process, as text that must be the same in every kernel.
 CANARY = {

@@ -507,6 +507,7 @@ def test_any_table_is_proposed_or_refused(
         assert type(error) is SourceError  # noqa: PT017
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not MAVEN.is_dir(), reason="the public export maven-crm is not beside the project")
 def test_maven_export_is_proposed_whole(tmp_path: Path) -> None:
     """The public export is mapped as its own README describes it, reps, list prices and the other spelling included."""

@@ -684,6 +684,7 @@ def test_a_run_without_a_reader_makes_the_section_with_a_hint(name: str) -> None
         shown._ipython_display_()
 
 
+@pytest.mark.default
 def test_no_widget_library_is_loaded_without_a_reader() -> None:
     """A kernel that only runs the notebook does not import ipywidgets."""
     code = (

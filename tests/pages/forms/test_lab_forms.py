@@ -47,12 +47,6 @@ RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells');
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser.launch() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lay_workbook(tmp_path_factory.mktemp("forms"))
 
