@@ -24,6 +24,7 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+@pytest.mark.modes
 def test_write_makes_folders_and_closes_them_to_others(tmp_path: Path) -> None:
     """A new file and its new folders are for the owner only, whatever the umask."""
     path = tmp_path / "a" / "b" / "page.html"
@@ -104,6 +105,7 @@ def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
 
 
+@pytest.mark.modes
 def test_lines_are_added_whole(tmp_path: Path) -> None:
     """A line goes on disk at once, for the owner only; half a line that a killed writer left is cut off."""
     path = tmp_path / "deep" / "log.jsonl"
@@ -131,6 +133,7 @@ def test_a_line_that_does_not_fit_leaves_no_half(tmp_path: Path, monkeypatch: py
     assert path.read_text() == "one\n"
 
 
+@pytest.mark.modes
 def test_one_after_the_other(tmp_path: Path) -> None:
     """Who comes second waits until the first is done."""
     lock, seen = tmp_path / "folder" / ".lock", []
@@ -169,6 +172,7 @@ os._exit(9)"""
     assert [path.name for path in held.iterdir()] == ["secret"]
 
 
+@pytest.mark.modes
 def test_a_group_may_read(tmp_path: Path) -> None:
     """With a group, files are 0640 and folders 0750, and both belong to it."""
     group = grp.getgrgid(os.getgid()).gr_name
@@ -185,6 +189,7 @@ def test_an_unknown_group_is_refused() -> None:
     assert getpass.getuser() not in str(caught.value)
 
 
+@pytest.mark.modes
 def test_an_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
     """A folder that somebody opened to others stays as it is."""
     folder = tmp_path / "shared"

@@ -57,6 +57,7 @@ def test_the_readable_copy_says_the_same_and_keeps_text_text(records: Records, t
     assert html.count("<h1") == 1
 
 
+@pytest.mark.modes
 def test_the_files_are_for_their_owner_only(records: Records, tmp_path: Path) -> None:
     """Files 0600 in a folder 0700."""
     paths = _export(records, tmp_path / "out")

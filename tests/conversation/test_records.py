@@ -777,6 +777,7 @@ def test_a_rep_without_a_manager_is_written_to_by_nobody(params: Params) -> None
     assert "not the manager of Noa Levi" in refused
 
 
+@pytest.mark.modes
 def test_the_reps_file_holds_the_minutes(params: Params, dan: Records, ella: Records) -> None:
     """What the rep may read is one file under the team's folder; without a journal it is empty, without a file an error."""
     with pytest.raises(SnapshotError, match="not prepared") as caught:
