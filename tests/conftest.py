@@ -49,9 +49,10 @@ LONGEST = (
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Two workers for each core: half of the time goes by in waiting for a browser, a kernel or the disk."""
-    return 2 * (os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker for each core; two where half of the time goes by in waiting for a browser, a kernel or the disk."""
+    waiting = config.getoption("markexpr") in ("whole", "faults", "soak")
+    return (1 + waiting) * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -124,7 +124,7 @@ def test_papermill_alone_runs_the_notebook(demo: Path) -> None:
     assert "Amara Okafor" in (demo / "out.ipynb").read_text(encoding="utf-8")
 
 
-@pytest.mark.default
+@pytest.mark.whole
 def test_the_way_from_an_export_to_a_review_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands of "From your CRM export to your first review" work one after the other on an export."""
     small = company.write_company(tmp_path / "company", reps=2, deals=120, name="small")

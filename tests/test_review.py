@@ -169,7 +169,6 @@ def test_one_slice_is_quick(book: Params) -> None:
     assert one * 20 < whole
 
 
-@pytest.mark.default
 def test_a_kernel_loads_neither_ibis_nor_duckdb(book: Params) -> None:
     """Opening a review imports neither Ibis nor DuckDB."""
     code = (

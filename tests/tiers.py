@@ -11,8 +11,10 @@ import pytest
 TIERS = ("unit", "default", "whole", "faults", "soak")
 #: Fixtures that bring in more than Python and this package: a browser, JupyterLab, PostgreSQL, a wheel, runs of notebooks.
 TOOLS = frozenset({"chromium", "lab", "light_runs", "postgres_server", "wheel"})
-#: Fixtures that freeze the demo, or run the command line.
-TOGETHER = frozenset({"demo", "demo_dossier", "demo_params", "demo_slices", "run"})
+#: Fixtures that freeze a workbook, compile the demo, or run the command line.
+TOGETHER = frozenset({"demo", "demo_dossier", "demo_params", "demo_slices", "frozen", "kept", "run"})
+#: Modules whose tests freeze or compile a workbook each.
+COMPILING = frozenset({"test_company", "test_company_talk", "test_kpis", "test_properties", "test_review", "test_snapshot"})
 _TIER = pytest.StashKey[str]()
 _PROCESSES = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 _started: list[str] = []
@@ -39,7 +41,7 @@ def tier_of(item: pytest.Item) -> str:
     engine = getattr(item, "callspec", None) and item.callspec.params.get("desk")  # type: ignore[attr-defined]
     if fixtures & TOOLS or engine == "postgres":
         return "whole"
-    return "default" if fixtures & TOGETHER else "unit"
+    return "default" if fixtures & TOGETHER or item.path.stem in COMPILING else "unit"
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -151,6 +151,7 @@ def test_bad_input_ends_before_anything_is_touched(case: str, tmp_path: Path, ru
     assert list((tmp_path / "reports").iterdir()) == []
 
 
+@pytest.mark.whole
 def test_a_cluster_that_is_not_there_leaves_the_period_as_it_was(tmp_path: Path, run: Run) -> None:
     """Where no review can be begun, neither index nor manifest nor scorecard is written."""
     path = made(tmp_path)
@@ -194,7 +195,7 @@ def test_reports_that_cannot_be_written_is_a_message(tmp_path: Path, run: Run) -
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("key", MAIN)
+@pytest.mark.parametrize("key", ["revenue", *(pytest.param(key, marks=pytest.mark.whole) for key in MAIN if key != "revenue")])
 def test_any_kpi_can_be_switched_off(key: str, tmp_path: Path, run: Run) -> None:
     """A workbook without one of the KPIs, whichever, checks."""
     path = made(tmp_path)
@@ -205,6 +206,7 @@ def test_any_kpi_can_be_switched_off(key: str, tmp_path: Path, run: Run) -> None
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.whole
 def test_run_makes_everything_that_a_period_needs(tmp_path: Path, run: Run) -> None:
     """A run leaves pages for both audiences, the team's page, notebooks, index, scorecard and manifest; it can be repeated."""
     path = made(tmp_path)
@@ -226,6 +228,7 @@ def test_run_makes_everything_that_a_period_needs(tmp_path: Path, run: Run) -> N
     assert (folder / "scorecard.csv").read_text(encoding="utf-8").startswith("scope,scope_id,rep_id,rep_name,team,period,kpi,")
 
 
+@pytest.mark.whole
 def test_a_failed_review_does_not_stop_the_others(tmp_path: Path, run: Run) -> None:
     """A review whose notebook fails gets a problem page and a line in the index; the others complete; exit code 1."""
     path = made(tmp_path)

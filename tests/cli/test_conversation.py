@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import letters
@@ -30,12 +31,20 @@ def run(run: Run, book: Path) -> Run:
     return lambda command, *args: run(command, str(book), *args)
 
 
-@pytest.fixture
-def book(tmp_path: Path) -> Path:
-    """A workbook with two teams and frozen evidence."""
-    params = workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05", crm={"history_from": "2026-01-01"}, people=PEOPLE)
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workbook with two teams and frozen evidence, to be copied."""
+    folder = tmp_path_factory.mktemp("frozen")
+    params = workbook(folder, deals=DEALS, reps=REPS, as_of="2026-10-05", crm={"history_from": "2026-01-01"}, people=PEOPLE)
     freezing.freeze(params, [PERIOD])
-    return params.path
+    return folder
+
+
+@pytest.fixture
+def book(frozen: Path, tmp_path: Path) -> Path:
+    """A copy of its own of the workbook."""
+    shutil.copytree(frozen, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "params" / "book.yaml"
 
 
 def own(book: Path, rep: str = "R1", login: str = "max") -> records.Records:

@@ -192,6 +192,7 @@ def check(entries: list[Entry], writers: list[Writer]) -> None:
     assert {entry.id for entry in history(entries, SHARED)} == {SHARED, *edited}
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(120)
 def test_killed_writers_lose_nothing(desk: Desk) -> None:
     """Two writers make 40 edits each and are killed eight times, four of them inside a transaction: all is there, once."""

@@ -471,7 +471,9 @@ def with_a_leaver(tmp_path_factory: pytest.TempPathFactory) -> tuple[oracle.Book
     return known, compiled(known, tmp_path_factory.mktemp("leaver"))
 
 
-@pytest.mark.parametrize("key", kpis.MAIN)
+@pytest.mark.parametrize(
+    "key", ["revenue", *(pytest.param(key, marks=pytest.mark.whole) for key in kpis.MAIN if key != "revenue")]
+)
 def test_each_kpi_may_be_switched_off(key: str, with_a_leaver: tuple[oracle.Book, Dossier], tmp_path: Path) -> None:
     """A KPI that params switch off is gone with all that stands beside it, and every other figure stays as it was."""
     known, found = with_a_leaver
@@ -535,9 +537,17 @@ def held_against_the_loops(known: oracle.Book) -> None:
 
 
 @given(known=books())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_generated_tables(known: oracle.Book) -> None:
     """On any table every figure of every rep, team and the whole equals the plain loop."""
+    held_against_the_loops(known)
+
+
+@pytest.mark.whole
+@given(known=books())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_many_generated_tables(known: oracle.Book) -> None:
+    """On any table every figure equals the plain loop, thirty times over."""
     held_against_the_loops(known)
 
 

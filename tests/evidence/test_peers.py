@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -70,6 +70,7 @@ def test_params_raise_the_thresholds() -> None:
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=8, max_size=30))
+@settings(max_examples=30)
 def test_quartiles_are_type_seven_and_the_same_for_all(values: list[int]) -> None:
     """Quartiles are the linear kind, and every member, the rep included, sees the same figures."""
     frame = _peers([float(value) for value in values])

@@ -8,7 +8,6 @@ import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,13 @@ from workbooks import workbook, write_csv
 
 from reviewlib.evidence import kpis, sources
 from reviewlib.evidence.period import Dossier, compile_dossier
-from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
-pytestmark = pytest.mark.default  # freezes the demo
 Row = dict[str, Any]
-DEMO = Path(__file__).parents[2] / "params" / "demo.yaml"
 Q3 = Period.parse("2026-Q3")
 AS_OF = dt.date(2026, 10, 15)
-SETTINGS = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+SETTINGS = settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 KEY = ["scope", "scope_id", "period", "kpi"]
 #: The definitions of these look beyond the rep: at the customer's other purchases, or at every cycle of the workbook.
 BEYOND = {
@@ -48,17 +44,6 @@ BEYOND = {
 #: A rep's own columns; peer figures, standing and what is judged by them look at the others.
 OWN = ["value", "n", "low", "high", "numerator", "denominator", "target", "target_raw", "attainment", "previous", "change"]
 PARTS = ["change_won_deals", "change_deal_size", "change_refunds", "change_unsplit"]
-
-
-@cache
-def demo(period: str) -> Dossier:
-    params = reading.load(DEMO)
-    return compile_dossier(params, _demo_tables(), Period.parse(period))
-
-
-@cache
-def _demo_tables() -> sources.Tables:
-    return sources.read(reading.load(DEMO))
 
 
 REPS: list[Row] = [
@@ -150,9 +135,9 @@ def teams_are_their_reps(found: Dossier, revenue: pd.Series, period: Period) -> 
             assert cents([value for value in own if value is not None]) == cents([revenue["team", team, period.name]]), team
 
 
-def test_revenue_of_the_demo_is_its_control_total() -> None:
+def test_revenue_of_the_demo_is_its_control_total(demo_dossier: Dossier) -> None:
     """Revenue of all reps and of nobody adds up to the input's in every quarter, a team's to that of its reps, to the cent."""
-    revenue_is_the_control_total(demo("2026-Q3"))
+    revenue_is_the_control_total(demo_dossier)
 
 
 @given(deals=TABLES)
@@ -183,19 +168,19 @@ def split_sums_to_the_change(found: Dossier) -> None:
         assert sum(cents([part]) for part in wide.loc[place]) == cents([whole[place]]), place
 
 
-def test_bridge_of_the_demo_closes() -> None:
+def test_bridge_of_the_demo_closes(demo_dossier: Dossier) -> None:
     """Start and created less won and lost is the end, in every scope and quarter; the end is the pipeline's value."""
-    bridge_closes(demo("2026-Q3"))
+    bridge_closes(demo_dossier)
 
 
-def test_split_of_the_demo_sums_to_the_change() -> None:
+def test_split_of_the_demo_sums_to_the_change(demo_dossier: Dossier) -> None:
     """The parts of a change of revenue add up to it to the cent, in every scope and quarter."""
-    split_sums_to_the_change(demo("2026-Q3"))
+    split_sums_to_the_change(demo_dossier)
 
 
-def test_split_of_a_team_is_that_of_its_reps() -> None:
+def test_split_of_a_team_is_that_of_its_reps(demo_dossier: Dossier) -> None:
     """A team's split is the sum of its reps' splits; what is left is shown as not split."""
-    found = demo("2026-Q3")
+    found = demo_dossier
     wide, posts = pivot(found)[PARTS], found.roster.posts
     for team in found.teams():
         reps = [rep for rep in found.roster.rep_ids if posts[rep, Q3.name].team == team]
@@ -231,9 +216,11 @@ def quarter_is_the_sum_of_its_months(quarter: Dossier, months: Dossier) -> None:
     assert compared
 
 
-def test_quarter_of_the_demo_is_the_sum_of_its_months() -> None:
+@pytest.mark.whole
+def test_quarter_of_the_demo_is_the_sum_of_its_months(demo_dossier: Dossier) -> None:
     """Won and lost deals and revenue of a quarter are the sums of its months, of every rep and of all."""
-    quarter_is_the_sum_of_its_months(demo("2026-Q3"), demo("2026-09"))
+    month = compile_dossier(demo_dossier.params, demo_dossier.tables, Period.parse("2026-09"))
+    quarter_is_the_sum_of_its_months(demo_dossier, month)
 
 
 @given(deals=TABLES)
@@ -324,16 +311,18 @@ def same_figures(deals: list[Row]) -> None:
         pd.testing.assert_frame_equal(plain, figures(compiled(rows, rewrite=rewrite)), obj=name)
 
 
+@pytest.mark.whole
 @given(deals=TABLES)
-@settings(SETTINGS, max_examples=3)
+@settings(SETTINGS, max_examples=4)
 def test_form_of_the_input_changes_no_figure(deals: list[Row]) -> None:
     """Shuffled rows, other columns, another dialect, Parquet for CSV: every cell of the scorecard stays as it is."""
     same_figures(deals)
 
 
-def test_shuffling_the_demo_changes_no_figure() -> None:
+@pytest.mark.whole
+def test_shuffling_the_demo_changes_no_figure(demo_dossier: Dossier) -> None:
     """Rows of the demo in another order give the same scorecard."""
-    found, tables = demo("2026-Q3"), _demo_tables()
+    found, tables = demo_dossier, demo_dossier.tables
     mixed = {name: getattr(tables, name).sample(frac=1, random_state=7) for name in ("deals", "reps", "targets", "measures")}
     again = compile_dossier(found.params, sources.Tables(**{**vars(tables), **mixed}), Q3)
     pd.testing.assert_frame_equal(figures(found), figures(again))
@@ -351,9 +340,10 @@ def own_figures_stay(before: Dossier, after: Dossier, reps: Sequence[str]) -> No
     pd.testing.assert_frame_equal(left[[*KEY, *OWN, "year_ago"]], right[[*KEY, *OWN, "year_ago"]])
 
 
-def test_deal_of_another_rep_of_the_demo_changes_nothing() -> None:
+@pytest.mark.whole
+def test_deal_of_another_rep_of_the_demo_changes_nothing(demo_dossier: Dossier) -> None:
     """A deal added to one rep changes no other rep's own figures but those whose definition looks beyond the rep."""
-    found, tables = demo("2026-Q3"), _demo_tables()
+    found, tables = demo_dossier, demo_dossier.tables
     deals = tables.deals
     given = deals[(deals["outcome"] == "won") & (deals["closed_on"] >= Q3.start) & (deals["closed_on"] < Q3.end)]
     given = given[given["rep_id"].isin(found.roster.rep_ids)].iloc[[0]].assign(deal_id="added")
@@ -369,3 +359,22 @@ def test_deal_of_another_rep_changes_nothing(deals: list[Row], added: Row) -> No
     """Whatever deal another rep gets, a rep's own figures stay, but for those whose definition looks beyond the rep."""
     more = [*deals, {**added, "deal_id": "added", "rep_id": "B"}]
     own_figures_stay(compiled(deals), compiled(more), ["A", "C", "D"])
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize(
+    ("test", "more"),
+    [
+        (test_revenue_is_the_control_total, {}),
+        (test_bridge_closes_and_split_sums, {}),
+        (test_quarter_is_the_sum_of_its_months, {}),
+        (test_deal_of_another_rep_changes_nothing, {"added": generated()}),
+    ],
+)
+def test_on_many_tables(test: Any, more: dict[str, st.SearchStrategy[Row]]) -> None:
+    """What must hold on any table holds on a dozen, where a plain run takes two."""
+
+    def held(**drawn: Any) -> None:
+        test.hypothesis.inner_test(**drawn)
+
+    settings(SETTINGS, max_examples=12)(given(deals=TABLES, **more)(held))()

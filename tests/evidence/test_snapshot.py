@@ -154,6 +154,7 @@ def test_each_rep_has_the_latest_address_of_their_own(tmp_path: Path) -> None:
     assert addresses_of(freeze(made, PERIOD).folder) == {"R-1": "New@example.org"}
 
 
+@pytest.mark.modes
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX")
 def test_modes(frozen: Snapshot) -> None:
     """Nobody but the owner reads what is frozen."""
@@ -162,6 +163,7 @@ def test_modes(frozen: Snapshot) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == (0o600 if path.is_file() else 0o700), path.name
 
 
+@pytest.mark.modes
 @pytest.mark.skipif(sys.platform == "win32", reason="groups of accounts are those of POSIX")
 def test_group(tmp_path: Path) -> None:
     """A group of accounts named in params reads everything, the snapshot's own folder and the quarantine too."""
@@ -176,7 +178,9 @@ def test_group(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == (0o640 if path.is_file() else 0o750), path.name
 
 
-@pytest.mark.parametrize("at", ["_write_tables", "_json", "_info", "Slicer"])
+@pytest.mark.parametrize(
+    "at", ["_write_tables", *(pytest.param(at, marks=pytest.mark.whole) for at in ("_json", "_info", "Slicer"))]
+)
 def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     """Whatever breaks on the way, no part of a snapshot stays, and the next freeze works."""
     params = _book(tmp_path)

@@ -17,9 +17,11 @@ from workbooks import workbook
 from reviewlib.conversation import remembered
 from reviewlib.conversation.entries import About, Head
 from reviewlib.errors import ParamsError, ReviewError, SnapshotError
+from reviewlib.evidence import snapshot
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.files import PRIVATE, append_line
 from reviewlib.pages import heading, index, labels, provenance
+from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press.jobs import Failure, Job, Outcome
@@ -40,14 +42,26 @@ REPS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workbook with frozen evidence, to be copied."""
+    folder = tmp_path_factory.mktemp("kept")
+    freezing.freeze(workbook(folder, deals=DEALS, reps=REPS, as_of="2026-10-05"), [PERIOD])
+    return folder
+
+
 @pytest.fixture
-def book(tmp_path: Path) -> Params:
-    return workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05")
+def book(kept: Path, tmp_path: Path) -> Params:
+    """A copy of its own of the workbook."""
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
+    return reading.load(tmp_path / "params" / "book.yaml")
 
 
 @pytest.fixture
 def frozen(book: Params) -> Snapshot:
-    return freezing.freeze(book, [PERIOD])[0]
+    found = snapshot.current(book, PERIOD)
+    assert found is not None
+    return found
 
 
 def entry(
@@ -260,8 +274,9 @@ def test_a_playbook_with_an_unknown_cell_is_refused(tmp_path: Path) -> None:
     assert "revenu" in str(error.value)
 
 
-def test_several_periods_are_all_frozen_or_none_is_used(book: Params) -> None:
+def test_several_periods_are_all_frozen_or_none_is_used(tmp_path: Path) -> None:
     """One bad period among several leaves no period pointing to anything."""
+    book = workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05")
     with pytest.raises(ReviewError):
         freezing.freeze(book, [PERIOD, Period.parse("2027-Q1")])
     assert not (book.reports / "2026-Q3" / "current").exists()

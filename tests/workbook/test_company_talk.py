@@ -107,6 +107,7 @@ def words_of(line: Line) -> str:
 # --- into the journal
 
 
+@pytest.mark.whole
 def test_every_entry_stands_in_the_journal_at_its_time(entries: list[Entry], told: list[Line]) -> None:
     """The journal holds what the file says, each entry under its own time; every chain holds."""
     assert {entry.id: entry.at for entry in entries} == {line.id: line.at for line in told}
@@ -116,12 +117,14 @@ def test_every_entry_stands_in_the_journal_at_its_time(entries: list[Entry], tol
         assert [entry.at for entry in own] == sorted(entry.at for entry in own)
 
 
+@pytest.mark.whole
 def test_the_file_tells_in_the_order_of_time(book: Params) -> None:
     """Within a review nothing stands before what was said earlier."""
     for talk in company_talk.read(book).reviews:
         assert [spoken.moment for spoken in talk.entries] == sorted(spoken.moment for spoken in talk.entries), talk.about
 
 
+@pytest.mark.whole
 def test_a_second_time_adds_nothing(book: Params, entries: list[Entry]) -> None:
     """Running the demo again leaves the journal as it is."""
     assert company_talk.seed(book, frozen_of(book)) == 0
@@ -181,6 +184,7 @@ def _store(params: Params) -> Store:
     return store
 
 
+@pytest.mark.whole
 def test_ids_are_the_same_in_every_copy(book: Params, told: list[Line], tmp_path: Path) -> None:
     """Two copies of the demo have the same ids, so that a link into one finds the entry in the other."""
     other = book_in(tmp_path)
@@ -221,6 +225,7 @@ def test_a_file_that_is_wrong_is_named_and_nothing_is_written(tmp_path: Path, wr
 # --- what people may write
 
 
+@pytest.mark.whole
 def test_nobody_says_what_they_may_not(book: Params, entries: list[Entry]) -> None:
     """Replayed one after the other, each entry passes every rule of writing, by the login of its author."""
     written: list[Entry] = []
@@ -236,6 +241,7 @@ def test_nobody_says_what_they_may_not(book: Params, entries: list[Entry]) -> No
         written.append(entry)
 
 
+@pytest.mark.whole
 def test_what_answers_the_manager_comes_after_the_release(entries: list[Entry]) -> None:
     """No rep replies to words that are not released yet."""
     released = {entry.about: entry.at for entry in entries if entry.kind == "release"}
@@ -246,6 +252,7 @@ def test_what_answers_the_manager_comes_after_the_release(entries: list[Entry]) 
             assert entry.at > released[target.about], entry
 
 
+@pytest.mark.whole
 def test_reviews_stand_where_they_should(book: Params, entries: list[Entry]) -> None:
     """Every state of a review is there to be seen."""
     found = {}
@@ -261,6 +268,7 @@ def entries_about(entries: Sequence[Entry], about: About) -> list[Entry]:
     return [entry for entry in entries if (entry.about.kind, entry.about.subject) == (about.kind, about.subject)]
 
 
+@pytest.mark.whole
 def test_everything_that_happens_in_reviews_happens_here(entries: list[Entry]) -> None:
     """Decisions of each sort, both answers to the board, a signature without agreement, disputes that end both ways."""
     said = {kind: [entry.payload for entry in entries if entry.kind == kind] for kind in KINDS}
@@ -274,6 +282,7 @@ def test_everything_that_happens_in_reviews_happens_here(entries: list[Entry]) -
     assert sum(entry.visibility == "manager_only" for entry in entries) >= 3
 
 
+@pytest.mark.whole
 def test_what_only_managers_read_is_not_in_the_reps_minutes(book: Params, entries: list[Entry]) -> None:
     """Notes and private concerns stay on the manager's copy."""
     private = [entry for entry in entries if entry.visibility == "manager_only"]
@@ -282,6 +291,7 @@ def test_what_only_managers_read_is_not_in_the_reps_minutes(book: Params, entrie
         assert entry.payload.text not in str(minutes.as_data())  # type: ignore[attr-defined]
 
 
+@pytest.mark.whole
 def test_no_rep_is_named_in_the_review_of_another(told: list[Line]) -> None:
     """Reviews name their own rep, managers and customers, and no colleague."""
     names = {f"R-{number:03}": name for number, name in enumerate(CAST, 1)}
@@ -294,6 +304,7 @@ def test_no_rep_is_named_in_the_review_of_another(told: list[Line]) -> None:
 # --- true to the figures
 
 
+@pytest.mark.whole
 def test_baselines_are_those_of_the_scorecard(entries: list[Entry], reviews: dict[About, Review]) -> None:
     """A goal starts where the figure of its review was; one over a year, at the year before."""
     goals = [(entry, entry.payload) for entry in entries if isinstance(entry.payload, Goal)]
@@ -306,6 +317,7 @@ def test_baselines_are_those_of_the_scorecard(entries: list[Entry], reviews: dic
         assert goal.baseline == pytest.approx(found.value, abs=5e-5), goal.statement
 
 
+@pytest.mark.whole
 def test_figures_in_words_are_those_of_the_page(told: list[Line], reviews: dict[About, Review]) -> None:
     """What is marked as a figure stands in the words as the page writes it, and nothing that looks like one is unmarked."""
     deals = _deals()
@@ -334,6 +346,7 @@ def _deals() -> dict[str, dict[str, str]]:
         return {row["Deal ID"]: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.whole
 def test_deals_that_are_named_belong_to_the_rep(told: list[Line]) -> None:
     """Every deal id in the words is one of the rep's; the disputed ones closed on the days that are named."""
     deals, found = _deals(), 0
@@ -345,6 +358,7 @@ def test_deals_that_are_named_belong_to_the_rep(told: list[Line]) -> None:
     assert [deals[deal]["Close Date"] for deal in ("D-17682", "D-18355")] == ["2026-09-24", "2026-10-12"]
 
 
+@pytest.mark.whole
 def test_recommendations_are_those_of_the_page(entries: list[Entry], reviews: dict[About, Review]) -> None:
     """What was accepted, edited or dismissed stands on the page word for word, under the same figure."""
     for entry in entries:
@@ -354,6 +368,7 @@ def test_recommendations_are_those_of_the_page(entries: list[Entry], reviews: di
             assert (entry.payload.recommended, entry.payload.kpi) in found
 
 
+@pytest.mark.whole
 def test_achievements_that_are_confirmed_were_found(entries: list[Entry], reviews: dict[About, Review]) -> None:
     """A recognition that names a rule is one that the rule found."""
     for entry in entries:
@@ -362,6 +377,7 @@ def test_achievements_that_are_confirmed_were_found(entries: list[Entry], review
             assert (entry.payload.rule, entry.payload.kpi) in {(one.rule, one.kpi) for one in own}
 
 
+@pytest.mark.whole
 def test_agreements_of_the_second_quarter_end_as_told(book: Params, entries: list[Entry], reviews: dict[About, Review]) -> None:
     """Goals are met, missed and carried over; a promise is kept late; a concern is still open."""
     found: dict[str, list[str]] = {}
