@@ -1,15 +1,22 @@
-"""Conversations made by hand: entries with made-up hashes, and the minutes taken of them; no journal is opened."""
+"""Conversations made by hand: entries with made-up hashes, and the minutes taken of them; no journal is opened.
+
+At the end a word of its own for every free-text field of every kind, and the many ways in which a file may hide a word.
+"""
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from reviewlib.conversation.entries import About, Entry, SubjectKind
-from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.states import Audience
 from reviewlib.conversation.visibility import Minutes, take
 from reviewlib.periods import FiscalYear
@@ -265,3 +272,90 @@ def closed() -> tuple[Talk, Talk]:
 def minutes_of(talks: Sequence[Talk], audience: Audience = "manager") -> Minutes:
     """Take the minutes of the last of several reviews of one subject."""
     return talks[-1].minutes(audience, *talks[:-1]) if talks else Talk().minutes(audience)
+
+
+class Talks:
+    """Collects entries of one subject over any number of reviews."""
+
+    def __init__(self, subject: str = "R-014", *, kind: SubjectKind = "rep", fiscal: FiscalYear = FiscalYear()) -> None:
+        self.subject, self.kind, self.fiscal = subject, kind, fiscal
+        self.entries: list[Entry] = []
+
+    def say(
+        self,
+        period: str,
+        kind: str,
+        *,
+        on_day: str = "2026-07-16",
+        role: str = "manager",
+        visibility: str = "shared",
+        supersedes: Entry | None = None,
+        **fields: Any,
+    ) -> Entry:
+        """Write one entry into the review of a period."""
+        about = About(self.kind, self.subject, period)
+        sequence = 1 + sum(entry.about == about for entry in self.entries)
+        entry = Entry(
+            id=f"{self.subject}-{period}-{sequence}",
+            about=about,
+            team="North",
+            sequence=sequence,
+            kind=kind,
+            author=role,
+            author_name=role.capitalize(),
+            role=role,  # type: ignore[arg-type]
+            on_behalf_of=None,
+            visibility=visibility,  # type: ignore[arg-type]
+            at=dt.datetime.fromisoformat(f"{on_day}T09:00:00+00:00"),
+            supersedes=supersedes.id if supersedes else None,
+            source=None,
+            payload=KINDS[kind].model.model_validate(fields),
+            salt="",
+            digest="",
+            previous="",
+            hash=f"{period}-{sequence}",
+        )
+        self.entries.append(entry)
+        return entry
+
+    def minutes(self, period: str, audience: Audience = "manager") -> Minutes:
+        """Take the minutes of one of its reviews."""
+        return take(self.entries, About(self.kind, self.subject, period), audience=audience, fiscal=self.fiscal)
+
+
+#: Kinds whose words nobody reads on a page: a release and the hashes of a signature say nothing in words.
+WORDLESS = frozenset({"release"})
+
+
+def free_text(kind: str) -> list[str]:
+    """The fields of a kind into which people write what they like, found in its model."""
+    fields = KINDS[kind].model.model_fields
+    return [name for name, field in fields.items() if any(getattr(rule, "max_length", 0) == LONGEST for rule in field.metadata)]
+
+
+def canary(mark: str, kind: str, field: str) -> str:
+    """The word of one field: letters and digits only, so that nothing wraps or escapes it."""
+    return f"Canary{mark}{kind.replace('_', '')}{field.replace('_', '')}"
+
+
+def filled(kind: str, mark: str, **changes: Any) -> dict[str, Any]:
+    """The least of a kind with a word in every free-text field."""
+    return LEAST[kind] | {field: canary(mark, kind, field) for field in free_text(kind)} | changes
+
+
+def readings(text: str) -> Iterator[str]:
+    """A text as it stands, and everything it may hold encoded: entities, JSON escapes, per cent, base64."""
+    yield text
+    yield html.unescape(text)
+    yield unquote(html.unescape(text))
+    yield re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+    for packed in re.findall(r"[A-Za-z0-9+/]{24,}={0,2}", text):
+        try:
+            yield base64.b64decode(packed + "=" * (-len(packed) % 4)).decode("utf-8", "replace")
+        except ValueError:
+            continue
+
+
+def holds(text: str, word: str) -> bool:
+    """Whether a word is in a text in any reading."""
+    return any(word in reading for reading in readings(text))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import spoilt
+import talk
 from nbformat.v4 import new_code_cell
 from workbooks import workbook
 
@@ -43,7 +43,7 @@ KINDS_OF_MANAGER = ("feedback", "concern", "action", "goal", "milestone", "devel
 def _say(store: Store, params: Params, rep: str, kind: str, mark: str, **more: object) -> Entry:
     """Write an entry past all rights: what pages leave out must not depend on who could write it."""
     columns = {name: more.pop(name) for name in ("visibility", "supersedes", "on_behalf_of", "source") if name in more}
-    payload: Payload = KINDS[kind].model.model_validate(spoilt.filled(kind, mark, **more))
+    payload: Payload = KINDS[kind].model.model_validate(talk.filled(kind, mark, **more))
     about = About("rep", rep, PERIOD.name)
     return store.append(Draft(about, "North", kind, payload, MANAGER, **columns))  # type: ignore[arg-type]
 
@@ -115,7 +115,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
 
 
 def _words(mark: str, *kinds: str) -> dict[tuple[str, str], str]:
-    return {(kind, field): spoilt.canary(mark, kind, field) for kind in kinds for field in spoilt.free_text(kind)}
+    return {(kind, field): talk.canary(mark, kind, field) for kind in kinds for field in talk.free_text(kind)}
 
 
 def _of(folder: Path, pattern: str) -> str:
@@ -128,7 +128,7 @@ def test_every_kind_has_a_canary() -> None:
     """The kinds are those of the registry, so that a new kind or field is looked for too."""
     spoken = {*KINDS_OF_REP, *KINDS_OF_MANAGER, "resolution", "note", "release", "signoff", "amendment"}
     assert spoken == set(KINDS)
-    assert all(spoilt.free_text(kind) for kind in KINDS if kind not in spoilt.WORDLESS)
+    assert all(talk.free_text(kind) for kind in KINDS if kind not in talk.WORDLESS)
 
 
 @pytest.mark.whole
@@ -139,13 +139,13 @@ def test_the_rep_s_files_hold_nothing_private(book: Params) -> None:
     files = [*folder.glob(f"*/rep/{slug}*"), *_rep_data(book, "R1")]
     assert len(files) == 4
     forbidden = [
-        *(spoilt.canary(mark, kind, field) for mark in ("Private", "Old", "Hidden", "Unreleased")
-          for kind in KINDS for field in spoilt.free_text(kind)),
+        *(talk.canary(mark, kind, field) for mark in ("Private", "Old", "Hidden", "Unreleased")
+          for kind in KINDS for field in talk.free_text(kind)),
         "Distinctive", "Peculiar", "Bolt", "Coil", str(book.root),
     ]  # fmt: skip
     for path in files:
         text = path.read_text(encoding="utf-8")
-        assert [word for word in forbidden if spoilt.holds(text, word)] == [], path.name
+        assert [word for word in forbidden if talk.holds(text, word)] == [], path.name
 
 
 @pytest.mark.whole
@@ -157,8 +157,8 @@ def test_an_unreleased_review_tells_the_rep_nothing_of_the_manager(book: Params)
     for path in files:
         text = path.read_text(encoding="utf-8")
         for mark in ("Private", "Unreleased", "Shared", "Old"):
-            assert [word for word in _words(mark, *KINDS).values() if spoilt.holds(text, word)] == [], path.name
-        assert not spoilt.holds(text, "Unmistakable")
+            assert [word for word in _words(mark, *KINDS).values() if talk.holds(text, word)] == [], path.name
+        assert not talk.holds(text, "Unmistakable")
     page = _of(folder, f"*/rep/{slug}.html")
     assert [word for word in _words("Hidden", "self_review").values() if word not in page] == []
 
@@ -176,7 +176,7 @@ def test_what_stands_over_all_holds_no_words(book: Params) -> None:
     assert {"index.html", "scorecard.csv", "manifest.json", "snapshot.json", "people.json"} <= names
     for path in files:
         text = path.read_bytes().decode("utf-8", "replace")
-        assert [word for word in ("Canary", str(book.root)) if spoilt.holds(text, word)] == [], path.name
+        assert [word for word in ("Canary", str(book.root)) if talk.holds(text, word)] == [], path.name
 
 
 @pytest.mark.whole
@@ -189,7 +189,7 @@ def test_a_problem_page_tells_of_nobody_but_its_review(book: Params) -> None:
         assert "Cleo Peculiar" in text
         assert "no luck" in text
         forbidden = ("Canary", "Unmistakable", "Distinctive", "Acme", "Bolt", "Coil", str(book.root))
-        assert [word for word in forbidden if spoilt.holds(text, word)] == [], page.name
+        assert [word for word in forbidden if talk.holds(text, word)] == [], page.name
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +223,7 @@ def test_what_is_handed_to_a_rep_holds_nothing_private(
     words = [word for mark in marks for word in _words(mark, *KINDS).values()]
     for path in files:
         text = path.read_text(encoding="utf-8")
-        assert [word for word in (*words, *others, str(book.root)) if spoilt.holds(text, word)] == [], path.name
+        assert [word for word in (*words, *others, str(book.root)) if talk.holds(text, word)] == [], path.name
 
 
 @pytest.mark.whole
@@ -235,7 +235,7 @@ def test_a_handout_holds_what_is_the_manager_s_and_no_more(book: Params, parcel:
     for path in (parcel / "handout.json", *(parcel / "team").iterdir()):
         text = path.read_text(encoding="utf-8")
         for word in ("Canary", "Unmistakable", "Distinctive", "Peculiar", str(book.root)):
-            assert not spoilt.holds(text, word), (path.name, word)
+            assert not talk.holds(text, word), (path.name, word)
 
 
 @pytest.mark.whole
@@ -255,7 +255,7 @@ def test_the_calendar_and_the_status_hold_no_words(book: Params, tmp_path: Path)
     assert "Ada Unmistakable" in calendar
     for text in (calendar, json.dumps(dataclasses.asdict(found), default=str)):
         for word in ("Canary", "Acme", "Bolt", "Coil", str(book.root)):
-            assert not spoilt.holds(text, word), word
+            assert not talk.holds(text, word), word
 
 
 @pytest.mark.whole
@@ -267,8 +267,8 @@ def test_the_manager_s_copy_shows_every_word(book: Params) -> None:
     wanted = _words("Shared", *kinds) | {("private", *key): word for key, word in _words("Private", "note", "reply").items()}  # type: ignore[misc]
     assert [key for key, word in wanted.items() if word not in shown] == []
     hidden = _of(folder, "*/manager/ben*.html") + _of(folder, "*/team.html") + _of(folder, "*/notebooks/*.ipynb")
-    assert [word for word in _words("Hidden", "self_review").values() if spoilt.holds(hidden, word)] == []
-    assert [word for word in _words("Old", "feedback").values() if spoilt.holds(hidden + shown, word)] == []
+    assert [word for word in _words("Hidden", "self_review").values() if talk.holds(hidden, word)] == []
+    assert [word for word in _words("Old", "feedback").values() if talk.holds(hidden + shown, word)] == []
 
 
 @pytest.mark.whole
@@ -294,4 +294,4 @@ def test_the_team_s_own_page_names_only_who_agreed(book: Params) -> None:
     page = _of(book.reports / PERIOD.name, "*/rep/team.html")
     assert "Team performance review" in page
     for word in ("Canary", "Unmistakable", "Distinctive", "Peculiar", "Acme", "Bolt", "Coil"):
-        assert not spoilt.holds(page, word), word
+        assert not talk.holds(page, word), word

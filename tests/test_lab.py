@@ -10,7 +10,7 @@ from typing import Any
 import browser
 import nbformat
 import pytest
-from lab import ROOT, Lab, assert_ran, lay_workbook, reviewlib, run_all, serving
+from browser import ROOT, Lab, assert_ran, lay_workbook, reviewlib, run_all, serving
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 

@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import postgres
 import psycopg
 import pytest
 import sqlalchemy as sa
 import workbooks
-from journals import Desk, desk_of, draft
+from journals import Desk, Server, desk_of, draft
 
 from reviewlib.conversation import database
 from reviewlib.conversation.database import filesystem_of, place_of
@@ -150,7 +149,7 @@ def test_a_password_is_in_no_message(tmp_path: Path) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_a_missing_database_or_table_is_named(tmp_path: Path, postgres_server: postgres.Server) -> None:
+def test_a_missing_database_or_table_is_named(tmp_path: Path, postgres_server: Server) -> None:
     """A database that is not there, a login that is not there and tables that are not there are three messages."""
     messages = {
         postgres_server.url("nowhere"): "does not answer",
@@ -163,7 +162,7 @@ def test_a_missing_database_or_table_is_named(tmp_path: Path, postgres_server: p
         assert words in caught.value.what
 
 
-def test_a_server_that_goes_away_loses_only_what_was_not_acknowledged(tmp_path: Path, postgres_server: postgres.Server) -> None:
+def test_a_server_that_goes_away_loses_only_what_was_not_acknowledged(tmp_path: Path, postgres_server: Server) -> None:
     """After the server cut every connection the store goes on by itself."""
     desk = desk_of("postgres", tmp_path, postgres_server)
     with desk.open() as store:

@@ -273,6 +273,7 @@ def test_a_journal_whose_file_vanishes_is_not_made_anew(tmp_path: Path) -> None:
     assert not (desk.params.reports / "journal.db").exists()
 
 
+@pytest.mark.modes
 def test_the_file_and_its_log_are_private(tmp_path: Path) -> None:
     """The journal, its log and its index of the log can be read by their owner alone, whatever the umask is."""
     desk = desk_of("sqlite", tmp_path, None)
@@ -314,6 +315,7 @@ def test_many_who_make_the_journal_make_one(tmp_path: Path) -> None:
     assert {path.name for path in desk.params.reports.iterdir()} <= {"journal.db", "journal.db-wal", "journal.db-shm"}
 
 
+@pytest.mark.whole
 def test_a_server_that_acknowledges_early_is_told_not_to(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Where a server is set up to acknowledge before it is on disk, the journal's sessions are not."""
     desk = desk_of("postgres", tmp_path, request.getfixturevalue("postgres_server"))

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import postgres
 import psycopg
 import pytest
 import workbooks
-from journals import ANNA, BEN, SUBJECTS, Desk, desk_of, draft, subject
+from journals import ANNA, BEN, SUBJECTS, Desk, Server, desk_of, draft, subject
 
 from reviewlib.conversation import security
 from reviewlib.conversation.entries import About, Author
@@ -50,7 +49,7 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path, postgres_server: postgres.Server) -> Office:
+def office(tmp_path: Path, postgres_server: Server) -> Office:
     for login in ("anna", "ben", "ada", "rita"):
         postgres_server.new_role(login)
     office = Office(desk_of("postgres", tmp_path, postgres_server))

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import postgres
 import pytest
 import sqlalchemy as sa
 import workbooks
-from journals import BEN, REVIEW, SUBJECTS, Desk, desk_of, draft
+from journals import BEN, REVIEW, SUBJECTS, Desk, Server, desk_of, draft
 
 from reviewlib.conversation import security, table, upkeep
 from reviewlib.conversation.entries import About, Entry, Head
@@ -39,10 +38,9 @@ def kept_in(desk: Desk) -> list[Entry]:
         return store.entries()
 
 
+@pytest.mark.modes
 @pytest.mark.parametrize("other", ["sqlite", "postgres"])
-def test_a_backup_is_restored_on_either_engine(
-    desk: Desk, other: str, tmp_path: Path, postgres_server: postgres.Server
-) -> None:
+def test_a_backup_is_restored_on_either_engine(desk: Desk, other: str, tmp_path: Path, postgres_server: Server) -> None:
     """A backup of one engine is restored into an empty journal of the same or the other one; every column is the same."""
     entries = fill(desk)
     file = upkeep.backup(desk.params, tmp_path / "kept" / "journal.bak")
@@ -198,7 +196,7 @@ def test_what_is_no_whole_backup_is_refused(desk: Desk, tmp_path: Path) -> None:
     assert open_store(target.params) is None
 
 
-def test_a_manager_cannot_back_up_or_restore(tmp_path: Path, postgres_server: postgres.Server) -> None:
+def test_a_manager_cannot_back_up_or_restore(tmp_path: Path, postgres_server: Server) -> None:
     """A login that sees a part is told so instead of getting a part; an analyst's backup is whole."""
     for login in ("anna", "ada"):
         postgres_server.new_role(login)
@@ -278,7 +276,7 @@ def test_a_newer_journal_is_refused(desk: Desk) -> None:
             attempt()
 
 
-def test_setting_up_makes_what_is_missing(tmp_path: Path, postgres_server: postgres.Server) -> None:
+def test_setting_up_makes_what_is_missing(tmp_path: Path, postgres_server: Server) -> None:
     """Journal-init makes the journal on either engine, fills a file that was left empty, and may run again."""
     desk = desk_of("sqlite", tmp_path, None)
     desk.params.reports.mkdir(parents=True)
@@ -311,7 +309,7 @@ def test_a_longer_journal_than_remembered_holds(desk: Desk) -> None:
     assert upkeep.verify(entries, {REVIEW: Head(1, entries[0].hash)}) == []
 
 
-def test_a_dump_says_how_many_entries_it_holds(tmp_path: Path, postgres_server: postgres.Server) -> None:
+def test_a_dump_says_how_many_entries_it_holds(tmp_path: Path, postgres_server: Server) -> None:
     """The dump of a server is lines of JSON between a line that says what it is and one with the number of entries."""
     desk = desk_of("postgres", tmp_path, postgres_server)
     fill(desk)

@@ -10,7 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 import pages_fixture as made
 import pytest
-import spoilt
 import talk
 from browser import View, view
 from playwright.sync_api import Browser
@@ -77,7 +76,7 @@ def _talk(text: str) -> talk.Talk:
     said = talk.Talk(name=text, subject="R-014")
 
     def say(kind: str, **more: Any) -> str:
-        fields = spoilt.filled(kind, "x") | dict.fromkeys(spoilt.free_text(kind), text) | more
+        fields = talk.filled(kind, "x") | dict.fromkeys(talk.free_text(kind), text) | more
         write = said.rep if KINDS[kind].by == {"rep"} else said.manager
         return write(kind, **fields).id
 

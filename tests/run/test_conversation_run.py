@@ -13,8 +13,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from journals import Server
 from nbformat.v4 import new_code_cell
-from postgres import Server
 from workbooks import changed, workbook
 
 from reviewlib import files

@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from faultbench import Bench, Book, require_unfinished
-from faultruns import PATIENCE, Run, Said, kernels_of, warm_process_of
+from faultbench import PATIENCE, Bench, Book, Run, Said, kernels_of, require_unfinished, warm_process_of
 from lightbook import ALL
 
 pytestmark = pytest.mark.timeout(600)

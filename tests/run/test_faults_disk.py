@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faultbench import Bench, Book, require_unfinished
-from faultruns import Said
+from faultbench import Bench, Book, Said, require_unfinished
 from lightbook import ALL
 
 pytestmark = pytest.mark.timeout(600)

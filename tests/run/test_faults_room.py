@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 import smalldisk
-from faultbench import Bench, Book
-from faultruns import Said
+from faultbench import Bench, Book, Said
 from lightbook import ALL
 
 pytestmark = pytest.mark.timeout(600)

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from spoken import Talk
+from talk import Talks
 
 from reviewlib.conversation.goals.followup import Agreed, carried, counts, lead
 from reviewlib.conversation.goals.kpi import Point, Track
@@ -18,7 +18,7 @@ AS_OF = dt.date(2026, 10, 15)
 
 
 def rows(
-    talk: Talk, review: str = "2026-Q3", *, audience: Any = "manager", as_of: dt.date = AS_OF, **tracks: Track
+    talk: Talks, review: str = "2026-Q3", *, audience: Any = "manager", as_of: dt.date = AS_OF, **tracks: Track
 ) -> list[Agreed]:
     return carried(talk.minutes(review, audience), period=Period.parse(review), as_of=as_of, tracks=tracks)
 
@@ -62,7 +62,7 @@ def test_what_became_of_it(
     kind: str, fields: dict[str, Any], update: dict[str, Any] | None, outcome: str, words: tuple[str, ...]
 ) -> None:
     """Each row of the decision table gives its outcome and words."""
-    talk = Talk()
+    talk = Talks()
     entry = talk.say("2026-Q2", kind, **fields)
     if update:
         talk.say("2026-Q3", "update", on_day="2026-10-20", of=entry.id, **update)
@@ -74,7 +74,7 @@ def test_what_became_of_it(
 @pytest.mark.parametrize(("value", "outcome"), [(0.533, "met"), (0.44, "missed")])
 def test_a_goal_is_decided_by_its_figure(value: float, outcome: str) -> None:
     """Met or missed comes from the scorecard of the period that holds the due date."""
-    talk = Talk()
+    talk = Talks()
     talk.say("2026-Q2", "goal", statement="Win 45%", kpi="win_rate", baseline=0.444, target=0.45, due="2026-09-30")
     track = Track("win_rate", "Win rate", points=(Point(Period.parse("2026-Q3"), value),))
     [row] = rows(talk, win_rate=track)
@@ -84,7 +84,7 @@ def test_a_goal_is_decided_by_its_figure(value: float, outcome: str) -> None:
 
 def test_a_dismissed_recommendation_is_no_agreement() -> None:
     """What was turned down was not agreed; what was accepted or edited was."""
-    talk = Talk()
+    talk = Talks()
     talk.say("2026-Q2", "action", decision="dismissed", recommended="Call more", reason="No time")
     talk.say("2026-Q2", "action", decision="accepted", recommended="Call more", text="Call more")
     talk.say("2026-Q2", "action", decision="edited", recommended="Call more", text="Call on Mondays")
@@ -93,7 +93,7 @@ def test_a_dismissed_recommendation_is_no_agreement() -> None:
 
 def test_other_kinds_are_no_agreements() -> None:
     """Milestones stand with their goal; feedback, notes and recognition are not looked back at here."""
-    talk = Talk()
+    talk = Talks()
     goal = talk.say("2026-Q2", "goal", statement="A goal")
     talk.say("2026-Q2", "milestone", of=goal.id, text="A step")
     talk.say("2026-Q2", "feedback", stance="strength", behaviour="Listening", text="Good")
@@ -105,18 +105,18 @@ def test_other_kinds_are_no_agreements() -> None:
 
 def test_what_was_agreed_in_this_review_is_not_looked_back_at() -> None:
     """This review's own goals belong to the next one's look back."""
-    talk = Talk()
+    talk = Talks()
     talk.say("2026-Q3", "goal", statement="New")
     assert rows(talk) == []
 
 
-def old(talk: Talk, text: str, **fields: Any) -> Any:
+def old(talk: Talks, text: str, **fields: Any) -> Any:
     return talk.say("2026-Q1", "action", **deed(text=text, **fields))
 
 
 def test_what_had_ended_before_the_previous_review_does_not_come_back() -> None:
     """Older agreements appear while they run, when they ended since the previous review, or when one is updated now."""
-    talk = Talk()
+    talk = Talks()
     done_then, done_now = old(talk, "done then", due=None), old(talk, "done now", due=None)
     old(talk, "due then", due="2026-06-30")
     old(talk, "due since", due="2026-07-01")
@@ -140,7 +140,7 @@ def test_what_had_ended_before_the_previous_review_does_not_come_back() -> None:
 
 def test_an_agreement_of_the_previous_review_appears_however_it_ended() -> None:
     """What was agreed and done in the previous review itself is still told."""
-    talk = Talk()
+    talk = Talks()
     entry = talk.say("2026-Q2", "action", **deed(due="2026-06-30"))
     talk.say("2026-Q2", "update", of=entry.id, status="done", on="2026-06-30")
     assert [row.outcome for row in rows(talk)] == ["kept"]
@@ -148,14 +148,14 @@ def test_an_agreement_of_the_previous_review_appears_however_it_ended() -> None:
 
 def test_a_skipped_review_does_not_hide_what_was_agreed() -> None:
     """The previous review is the latest there was, not the previous quarter."""
-    talk = Talk()
+    talk = Talks()
     talk.say("2026-Q1", "action", **deed(due="2026-06-30"))
     assert [row.outcome for row in rows(talk)] == ["not_kept"]
 
 
 def test_the_latest_wording_counts() -> None:
     """An edited agreement appears once, as it was last written, with the updates of every wording."""
-    talk = Talk()
+    talk = Talks()
     first = talk.say("2026-Q2", "action", **deed(text="first"))
     talk.say("2026-Q2", "action", supersedes=first, **deed(text="second"))
     talk.say("2026-Q3", "update", of=first.id, status="done", on="2026-08-01", note="Moved.")
@@ -165,7 +165,7 @@ def test_the_latest_wording_counts() -> None:
 
 def test_a_refused_goal_says_so() -> None:
     """The rep's word on a goal stands with it."""
-    talk = Talk()
+    talk = Talks()
     goal = talk.say("2026-Q2", "goal", statement="A goal", due="2026-12-31")
     talk.say("2026-Q2", "agreement", role="rep", of=goal.id, agrees=False)
     [row] = rows(talk)
@@ -175,7 +175,7 @@ def test_a_refused_goal_says_so() -> None:
 
 def test_the_reps_copy_holds_nothing_private() -> None:
     """A concern of the manager's own, and its update, stay out of the rep's copy; the other concern is there after release."""
-    talk = Talk()
+    talk = Talks()
     private = talk.say("2026-Q2", "concern", text="Secret", visibility="manager_only")
     talk.say("2026-Q2", "concern", text="Legal")
     talk.say("2026-Q2", "release", snapshot="x")
@@ -184,9 +184,9 @@ def test_the_reps_copy_holds_nothing_private() -> None:
     assert [row.what for row in rows(talk, audience="rep")] == ["Legal"]
 
 
-def mock() -> Talk:
+def mock() -> Talks:
     """The five agreements of the mock."""
-    talk = Talk()
+    talk = Talks()
     goal = {"kpi": "win_rate", "baseline": 0.444, "due": "2026-09-30"}
     talk.say("2026-Q2", "goal", statement="Win at least 45%", target=0.45, **goal)
     talk.say("2026-Q2", "goal", statement="Win at least 60%", target=0.6, **goal)
@@ -210,7 +210,7 @@ def test_the_lead_counts() -> None:
 
 def test_the_lead_of_none_of_one_and_of_one_kind() -> None:
     """The sentence stays one where there is little to count."""
-    talk = Talk()
+    talk = Talks()
     assert lead(rows(talk)) == "Nothing was agreed in an earlier review."
     talk.say("2026-Q2", "action", **deed())
     assert lead(rows(talk)) == "The one agreement made on 16 July 2026 was missed."
@@ -220,7 +220,7 @@ def test_the_lead_of_none_of_one_and_of_one_kind() -> None:
 
 def test_days_are_those_of_the_workbooks_clock() -> None:
     """Done at half past five on the due date in Los Angeles is kept, though it is the next day in UTC."""
-    talk = Talk()
+    talk = Talks()
     call = talk.say("2026-Q2", "action", **deed(due="2026-09-15"))
     talk.entries[0] = replace(call, at=dt.datetime(2026, 7, 16, 1, 0, tzinfo=dt.UTC))
     update = talk.say("2026-Q3", "update", of=call.id, status="done")

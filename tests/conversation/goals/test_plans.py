@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from spoken import Talk
+from talk import Talks
 
 from reviewlib.conversation.goals.kpi import Point, Track
 from reviewlib.conversation.goals.plans import Need, board, moved, proposed, skills, way_of
@@ -40,7 +40,7 @@ def test_the_way_is_guessed_from_the_offer(offer: str, way: str) -> None:
 
 def test_a_skill_is_proposed_once_with_every_figure_that_calls_for_it() -> None:
     """Two KPIs that call for the same offer make one proposal; a need without skill or offer makes none."""
-    found = proposed([CYCLE, CALLS, RATE, Need("revenue", "", "x"), Need("revenue", "x", "")], Talk().minutes("2026-Q3"))
+    found = proposed([CYCLE, CALLS, RATE, Need("revenue", "", "x"), Need("revenue", "x", "")], Talks().minutes("2026-Q3"))
     assert [(one.skill, one.way, one.kpis) for one in found] == [
         ("Leading the decision", "coaching", ("cycle_days", "conversion_rate")),
         ("Time management", "training", ("calls",)),
@@ -50,7 +50,7 @@ def test_a_skill_is_proposed_once_with_every_figure_that_calls_for_it() -> None:
 @pytest.mark.parametrize(("status", "left"), [(None, ["Time management"]), ("running", ["Time management"]), ("done", None)])
 def test_what_is_planned_is_not_proposed_again(status: str | None, left: list[str] | None) -> None:
     """An open item of this or an earlier review stands for its skill; one that ended does not."""
-    talk = Talk()
+    talk = Talks()
     item = talk.say("2026-Q2", "development", way="coaching", skill="leading the  Decision", text="Four sessions")
     if status:
         talk.say("2026-Q3", "update", of=item.id, status=status)
@@ -85,7 +85,7 @@ OVERLAP = "The intervals overlap, so this does not show that the coaching was th
 )
 def test_before_and_after_claim_no_cause(before: tuple[Any, ...], now: tuple[Any, ...], words: str) -> None:
     """The figures stand side by side with their intervals; no sentence says that the one made the other."""
-    talk = Talk()
+    talk = Talks()
     item = talk.say("2026-Q1", "development", way="coaching", text="Discovery calls", kpi="win_rate")
     talk.say("2026-Q2", "update", of=item.id, status="done", on="2026-06-30")
     found = moved(item, talk.minutes("2026-Q3"), rate(before, now), period=Q3)
@@ -98,7 +98,7 @@ def test_before_and_after_claim_no_cause(before: tuple[Any, ...], now: tuple[Any
 
 def test_the_day_is_that_of_the_workbooks_clock() -> None:
     """Done in the evening in Los Angeles was done that day."""
-    talk = Talk()
+    talk = Talks()
     item = talk.say("2026-Q1", "development", way="coaching", text="Discovery calls", kpi="win_rate")
     update = talk.say("2026-Q2", "update", of=item.id, status="done")
     talk.entries[-1] = replace(update, at=dt.datetime(2026, 7, 1, 0, 30, tzinfo=dt.UTC))
@@ -110,7 +110,7 @@ def test_the_day_is_that_of_the_workbooks_clock() -> None:
 
 def test_both_figures_are_told_with_their_intervals() -> None:
     """Figure, period and interval, then and now."""
-    talk = Talk()
+    talk = Talks()
     item = talk.say("2026-Q1", "development", way="coaching", text="Discovery calls", kpi="win_rate")
     talk.say("2026-Q3", "update", of=item.id, status="running")
     found = moved(item, talk.minutes("2026-Q3"), rate((0.451, 0.34, 0.566), (0.533, 0.431, 0.631)), period=Q3)
@@ -132,7 +132,7 @@ def test_both_figures_are_told_with_their_intervals() -> None:
 )
 def test_nothing_is_compared_where_nothing_was_done(period: str, fields: dict[str, Any], status: str) -> None:
     """An item of this review, without a figure, only planned or dropped shows no before and after."""
-    talk = Talk()
+    talk = Talks()
     item = talk.say(period, "development", way="coaching", text="Discovery calls", **fields)
     talk.say("2026-Q3", "update", of=item.id, status=status)
     assert moved(item, talk.minutes("2026-Q3"), rate((0.4,), (0.6,)), period=Q3) is None
@@ -140,7 +140,7 @@ def test_nothing_is_compared_where_nothing_was_done(period: str, fields: dict[st
 
 def test_the_team_sum_counts_reps_and_what_was_done() -> None:
     """Skills stand by how many reps' figures call for them, with the items of every rep; ended ones of old reviews are gone."""
-    amara, ben = Talk("R-1"), Talk("R-2")
+    amara, ben = Talks("R-1"), Talks("R-2")
     gone = amara.say("2026-Q1", "development", way="training", skill="Negotiation", text="Old course")
     amara.say("2026-Q2", "update", of=gone.id, status="done")
     done = amara.say("2026-Q2", "development", way="coaching", skill="leading the decision", text="Four sessions")
@@ -168,7 +168,7 @@ def test_the_team_sum_counts_reps_and_what_was_done() -> None:
 )
 def test_the_board_shows_what_both_sides_agreed_to(for_board: bool, words: tuple[bool, ...], shown: bool) -> None:
     """Proposed for the board by the manager, agreed to by the rep, the latest word counting."""
-    talk = Talk("R-1")
+    talk = Talks("R-1")
     entry = talk.say(
         "2026-Q3", "recognition", title="Best quarter", text="Signed at list price", reward="bonus",
         reward_text="€2,400 in November", for_board=for_board,
@@ -184,7 +184,7 @@ def test_the_board_shows_what_both_sides_agreed_to(for_board: bool, words: tuple
 
 def test_a_word_on_an_earlier_wording_does_not_count() -> None:
     """After an edit the rep is asked again."""
-    talk = Talk("R-1")
+    talk = Talks("R-1")
     first = talk.say("2026-Q3", "recognition", title="Best quarter", for_board=True)
     talk.say("2026-Q3", "agreement", role="rep", of=first.id, agrees=True)
     talk.say("2026-Q3", "recognition", title="Best quarter ever", for_board=True, supersedes=first)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spoken import Talk
+from talk import Talks
 
 from reviewlib.conversation.goals.kpi import Point, Track
 from reviewlib.conversation.goals.progress import Progress, progress
@@ -41,7 +41,7 @@ def held(
     updates: tuple[dict[str, Any], ...] = (),
 ) -> Progress:
     """Hold a goal against figures in one review."""
-    talk = Talk()
+    talk = Talks()
     entry = talk.say(agreed, "goal", **({"statement": "A goal"} | goal))
     for update in updates:
         talk.say(review, "update", of=entry.id, **update)
@@ -351,7 +351,7 @@ def test_why_there_is_no_sum(over: str, reason: str) -> None:
 
 def test_what_a_day_is_depends_on_the_clock() -> None:
     """Done on the evening of the due date in Los Angeles is in time, though it is the next day in UTC."""
-    talk = Talk()
+    talk = Talks()
     goal = talk.say("2026-Q2", "goal", statement="A goal")
     step = talk.say("2026-Q2", "milestone", of=goal.id, text="A step", due="2026-09-15")
     update = talk.say("2026-Q3", "update", of=step.id, status="done")
@@ -444,7 +444,7 @@ def test_a_persons_end_is_told_beside_the_figure() -> None:
 
 def test_milestones_stand_by_date_with_what_became_of_them() -> None:
     """Done, done late, overdue, open and dropped are told apart, those without a date last."""
-    talk = Talk()
+    talk = Talks()
     goal = talk.say("2026-Q2", "goal", statement="A goal")
     dues = {"undated": None, "open": "2026-11-30", "late": "2026-08-01", "done": "2026-08-15", "overdue": "2026-09-30"}
     found = {name: talk.say("2026-Q2", "milestone", of=goal.id, text=name, due=due) for name, due in dues.items()}
@@ -459,7 +459,7 @@ def test_milestones_stand_by_date_with_what_became_of_them() -> None:
 
 def test_an_edited_goal_keeps_its_updates() -> None:
     """An update that names the first wording ends the goal in its new wording too."""
-    talk = Talk()
+    talk = Talks()
     first = talk.say("2026-Q2", "goal", statement="A goal")
     second = talk.say("2026-Q2", "goal", statement="The goal", supersedes=first)
     talk.say("2026-Q3", "update", of=first.id, status="dropped")
@@ -568,7 +568,7 @@ def test_periods_follow_the_fiscal_year() -> None:
     """A sum over a fiscal year that starts in April adds April to March."""
     april = FiscalYear(4)
     names = ("2026-Q4", "2027-Q1", "2027-Q2")
-    talk = Talk(fiscal=april)
+    talk = Talks(fiscal=april)
     entry = talk.say("2026-Q4", "goal", statement="A goal", **(YEAR | {"over": "FY2027", "due": "2027-03-31"}))
     points = tuple(Point(Period.parse(name, april), 10) for name in names)
     figures = Track("new_customers", "Customers acquired", points=points, adds=True)

@@ -17,7 +17,7 @@ import browser
 import nbformat
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from lab import Lab, assert_ran, lay_workbook, run_all, serving
+from browser import Lab, assert_ran, lay_workbook, run_all, serving
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
