@@ -30,7 +30,7 @@ DEMO = Path(__file__).parents[1] / "params"
 #: The longest modules begin first, so that no core waits for one of them at the end.
 LONGEST = (
     "test_lab_forms",
-    "test_maven_pages",
+    "test_real_export_pages",
     "test_conversation_run",
     "test_faults",
     "test_faults_disk",
@@ -44,7 +44,10 @@ LONGEST = (
     "test_client",
     "test_lab",
     "test_canaries",
+    "test_kpis",
+    "test_snapshot",
     "test_docs",
+    "test_app",
 )
 
 

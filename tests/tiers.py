@@ -14,7 +14,9 @@ TOOLS = frozenset({"chromium", "lab", "light_runs", "postgres_server", "wheel"})
 #: Fixtures that freeze a workbook, compile the demo, or run the command line.
 TOGETHER = frozenset({"demo", "demo_dossier", "demo_params", "demo_slices", "frozen", "kept", "run"})
 #: Modules whose tests freeze or compile a workbook each.
-COMPILING = frozenset({"test_company", "test_company_talk", "test_kpis", "test_properties", "test_review", "test_snapshot"})
+COMPILING = frozenset(
+    {"test_company", "test_company_talk", "test_kpis", "test_properties", "test_review", "test_slices", "test_snapshot"}
+)
 _TIER = pytest.StashKey[str]()
 _PROCESSES = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 _started: list[str] = []
