@@ -35,10 +35,9 @@ Key = tuple[str, ...]
 
 #: At most so many mistakes are listed; the rest is counted.
 SHOWN: Final = 10
-#: The schema travels in the package; a workbook gets a copy beside its params file, so that editors complete keys offline.
+#: A workbook gets the schema beside its params file, so that editors complete keys offline.
 SCHEMA_FILE: Final = ".reviewlib.schema.json"
 SCHEMA_LINE: Final = f"# yaml-language-server: $schema={SCHEMA_FILE}"
-_PACKAGED: Final = Path(__file__).parents[1] / "params.schema.json"
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
@@ -143,15 +142,15 @@ def schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """Write the schema as the package ships it."""
+    """Write the schema as text, for the build and for workbooks."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def place_schema(folder: Path) -> Path:
-    """Lay a copy of the packaged schema beside the params files of ``folder``, where their first line refers to it."""
+    """Lay the schema beside the params files of ``folder``, where their first line refers to it."""
     target = folder / SCHEMA_FILE
     beside = target.with_name(f"{SCHEMA_FILE}.{os.getpid()}.tmp")
-    beside.write_bytes(_PACKAGED.read_bytes())
+    beside.write_text(schema_text(), encoding="utf-8", newline="\n")
     beside.replace(target)
     return target
 

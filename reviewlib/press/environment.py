@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 _PACKAGE: Final = Path(__file__).parents[1]
+#: Not code: Python's own, and what the build writes for editors, whose words differ with the versions it is built with.
+_BUILT: Final = ("__pycache__", "params.schema.json")
 #: What others bring along and what yet shows in a page, or stands between two machines.
 _BESIDES: Final = ("dask", "distributed", "ipython")
 #: What a kernel and the page that is made of its notebook are drawn, written and exported with; whatever else is installed or
@@ -39,7 +41,7 @@ def versions() -> Mapping[str, str]:
 def code() -> str:
     """Hash this package, templates and styles included."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in _PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    for path in sorted(path for path in _PACKAGE.rglob("*") if path.is_file() and not set(_BUILT) & set(path.parts)):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -360,6 +360,18 @@ def test_jobs_and_scheduler_do_not_go_together(run: Run, book: Params) -> None:
     assert "--nthreads" in said.stderr
 
 
+def test_what_the_build_writes_is_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hash of the code is the same before and after a build, and another one where a module changed."""
+    monkeypatch.setattr(environment, "_PACKAGE", tmp_path)
+    hashes = []
+    for name in ("errors.py", "params.schema.json", "__pycache__/errors.pyc", "pages/page.css"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name, encoding="utf-8")
+        hashes.append(environment.code.__wrapped__())
+    first, built, compiled, styled = hashes
+    assert first == built == compiled != styled
+
+
 def test_unlike_environments_are_told() -> None:
     """What differs is named with both versions; the same environment has nothing to tell."""
     mine = environment.versions()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from build import ProjectBuilder
+from build.env import DefaultIsolatedEnv
 
 from reviewlib.params import reading
 from reviewlib.workbook import starter
@@ -16,11 +21,28 @@ from reviewlib.workbook import starter
 ROOT = Path(__file__).parents[2]
 
 
+#: What the build reads of a checkout.
+BUILT_FROM = (".gitignore", "LICENSE", "README.md", "hatch_build.py", "notebooks", "params", "pyproject.toml", "reviewlib")
+SCHEMA = Path("reviewlib", "params.schema.json")
+
+
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's wheel, unpacked where nothing else of the checkout is."""
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh checkout, without what an earlier build wrote."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in BUILT_FROM:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.schema.json"))
+        else:
+            shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's wheel, built by way of the sdist and unpacked where nothing else of the checkout is."""
     out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(out), str(ROOT)]
+    command = [sys.executable, "-m", "build", "--outdir", str(out), str(checkout)]
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=280)
     site = out / "site"
     with zipfile.ZipFile(next(out.glob("*.whl"))) as archive:
@@ -37,13 +59,31 @@ def installed(wheel: Path, *args: str, cwd: Path) -> subprocess.CompletedProcess
 
 
 def test_wheel_holds_what_a_workbook_needs(wheel: Path) -> None:
-    """Notebooks, page templates, the sample, the schema and ``py.typed`` travel in the wheel."""
+    """Notebooks, page templates, the sample and ``py.typed`` travel in the wheel."""
     package = wheel / "reviewlib"
     for name in ("workbook/notebooks/rep_review.ipynb", "workbook/params/demo.yaml", "workbook/params/demo/deals.csv"):
         assert (package / name).is_file(), name
-    assert (package / "params.schema.json").is_file()
     assert (package / "py.typed").is_file()
     assert list((package / "pages" / "templates").rglob("*.j2"))
+
+
+def keys_of(schema: dict[str, Any]) -> dict[str, list[str]]:
+    """The keys of each section; how they are described differs with the version of pydantic that the build takes."""
+    return {name: sorted(part.get("properties", {})) for name, part in {"": schema, **schema["$defs"]}.items()}
+
+
+def test_the_schema_is_built(checkout: Path, wheel: Path) -> None:
+    """The wheel holds the schema of params files; a checkout installed with ``-e`` has it where the demo names it."""
+    assert not (checkout / SCHEMA).exists()
+    with DefaultIsolatedEnv() as environment:
+        builder = ProjectBuilder.from_isolated_env(environment, checkout)
+        environment.install(builder.build_system_requires)
+        environment.install(builder.get_requires_for_build("editable"))
+        builder.build("editable", wheel.parent / "editable")
+    named = (checkout / "params" / "demo.yaml").read_text(encoding="utf-8").split("\n", 1)[0].rpartition("=")[2]
+    assert (checkout / "params" / named).resolve() == checkout / SCHEMA
+    for place in (checkout, wheel):
+        assert keys_of(json.loads((place / SCHEMA).read_text(encoding="utf-8"))) == keys_of(reading.schema())
 
 
 def test_wheel_makes_a_workbook_and_reviews_in_it(wheel: Path, tmp_path: Path) -> None:
