@@ -1,8 +1,9 @@
-"""The documentation keeps its word: commands, flags, params keys and code blocks."""
+"""The documentation keeps its word: commands, flags, params keys and code blocks, wherever they stand."""
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import shlex
 import subprocess
@@ -30,12 +31,24 @@ from reviewlib.run import freezing
 from reviewlib.workbook import company, starter
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-REFERENCE = (ROOT / "docs" / "params.md").read_text(encoding="utf-8")
+#: Every page that people read, by its path.
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
+}
+README, ALL = PAGES["README.md"], "\n".join(PAGES.values())
+REFERENCE = PAGES["docs/params.md"]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.replace("\n   ", "\n"), flags=re.DOTALL)
+def blocks(language: str, *, text: str = ALL) -> list[str]:
+    """The code blocks of a language, those of lists without their indentation."""
+    found = re.findall(r"^( *)```(\w*)\n(.*?)^ *```$", text, flags=re.DOTALL | re.MULTILINE)
+    return [re.sub(rf"^{margin}", "", block, flags=re.MULTILINE) for margin, name, block in found if name == language]
+
+
+def shell_lines() -> list[str]:
+    """Every command line that is shown."""
+    return [line for block in (*blocks("bash"), *blocks("")) for line in block.splitlines() if line]
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +60,45 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_command_and_flag_is_in_the_readme() -> None:
-    """The README's table names each command with each of its options."""
+def test_every_command_and_flag_is_documented() -> None:
+    """The table of commands names each command with each of its options."""
     group = typer.main.get_command(app)
     for name, command in group.commands.items():  # type: ignore[attr-defined]
-        line = next((line for line in README.splitlines() if line.startswith(f"| `reviewlib {name} ")), "")
+        line = next((line for line in ALL.splitlines() if line.startswith(f"| `reviewlib {name} ")), "")
         flags = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
         assert line, name
         assert [flag for flag in flags if flag not in re.findall(r"--[a-z]+", line)] == [], name
 
 
-def test_every_kpi_is_in_the_readme() -> None:
-    """The README lists each KPI with its label, key and definition."""
-    assert [key for key in MAIN if f"| {KPIS[key].label} | `{key}` | {KPIS[key].definition} |" not in README] == []
+def test_every_shown_command_is_one() -> None:
+    """Each command that a page shows, in a block or between backticks, is there with all of its options."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    shown = [*shell_lines(), *re.findall(r"`(reviewlib [a-z][^`]*)`", ALL.replace("\n", " "))]
+    ours = [
+        line.rpartition("reviewlib ")[2].split("#")[0].split() for line in shown if re.search(r"(^|&& )reviewlib [a-z]", line)
+    ]
+    assert len(ours) > 30
+    for name, *rest in ours:
+        given = set(re.findall(r"--[a-z]+", " ".join(rest)))
+        assert name in commands, name
+        assert given <= {option for parameter in commands[name].params for option in parameter.opts} | {"--help"}, (name, rest)
+
+
+def test_every_shown_verb_is_one() -> None:
+    """Each session of nox that a page shows is in the noxfile, and each path given to pytest is there."""
+    sessions = set(re.findall(r"@nox.session\ndef (\w+)", (ROOT / "noxfile.py").read_text(encoding="utf-8")))
+    shown = [*shell_lines(), *re.findall(r"`((?:nox|pytest) [^`]+)`", ALL)]
+    verbs = {verb for line in shown if line.startswith("nox -s ") for verb in line.split()[2:]}
+    paths = {word for line in shown if line.startswith("pytest ") for word in line.split()[1:] if word.startswith("tests")}
+    assert verbs
+    assert verbs <= sessions
+    assert paths
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
+
+
+def test_every_kpi_is_documented() -> None:
+    """The table of KPIs lists each one with its label, key and definition."""
+    assert [key for key in MAIN if f"| {KPIS[key].label} | `{key}` | {KPIS[key].definition} |" not in ALL] == []
 
 
 def test_params_rules_know_the_kpis() -> None:
@@ -75,17 +114,18 @@ def test_every_params_key_is_in_the_reference() -> None:
 
 
 def test_python_blocks_run(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python block of the README runs as it stands, in a workbook's folder."""
+    """Every Python block runs as it stands, in a workbook's folder."""
     monkeypatch.chdir(demo)
-    assert len(blocks("python")) == 2
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), {})
+    shown = [(page, block) for page, text in PAGES.items() for block in blocks("python", text=text)]
+    assert {page for page, _ in shown} == {"CONTRIBUTING.md", "docs/conversation.md", "docs/notebooks.md"}
+    for page, block in shown:
+        exec(compile(block, page, "exec"), {})
 
 
 def test_adding_a_kpi_is_one_entry(demo_params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The README's entry alone brings a new KPI: measured, judged among the peers, and printed with its calculation."""
+    """The entry that is shown alone brings a new KPI: measured, judged among the peers, and printed with its calculation."""
     scope: dict[str, Any] = {}
-    exec(compile(next(block for block in blocks("python") if "Kpi(" in block), "README.md", "exec"), scope)
+    exec(compile(next(block for block in blocks("python") if "Kpi(" in block), "CONTRIBUTING.md", "exec"), scope)
     entry = scope["largest_share"]
     monkeypatch.setattr(kpis, "KPIS", {**kpis.KPIS, entry.key: entry})
     dossier = compile_dossier(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
@@ -99,16 +139,14 @@ def test_adding_a_kpi_is_one_entry(demo_params: Params, monkeypatch: pytest.Monk
     assert f"€{won.max():,.0f}" in sections.figures(review).html
 
 
-def test_the_conversation_s_blocks_run(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What docs/conversation.md shows of Python, params and goals files is taken as it stands."""
-    text = (ROOT / "docs" / "conversation.md").read_text(encoding="utf-8")
-    monkeypatch.chdir(demo)
-    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
-        exec(compile(block, "conversation.md", "exec"), {})
+def test_what_is_shown_of_params_and_goals_is_taken(demo: Path) -> None:
+    """Params and goals files are taken as they stand; those of docs/params.md are held to its models with them."""
     plain = YAML(typ="safe").load((demo / "params" / "demo.yaml").read_text(encoding="utf-8"))
-    for block in re.findall(r"```yaml\n(.*?)```", f"{text}\n{README}", flags=re.DOTALL):
+    shown = [block for page, text in PAGES.items() if page != "docs/params.md" for block in blocks("yaml", text=text)]
+    assert len(shown) == 2
+    for block in shown:
         Params.model_validate(plain | YAML(typ="safe").load(block))
-    (goals,) = re.findall(r"```\n(rep,.*?)```", text, flags=re.DOTALL)
+    (goals,) = [block for block in blocks("") if block.startswith("rep,")]
     (demo / "goals.csv").write_text(goals, encoding="utf-8")
     known = Known(teams={"R-014": "North"}, units={"win_rate": "percent"})
     (given,) = read_goals(demo / "goals.csv", known=known)
@@ -116,8 +154,8 @@ def test_the_conversation_s_blocks_run(demo: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_papermill_alone_runs_the_notebook(demo: Path) -> None:
-    """The README's papermill command runs the template without our runner."""
-    line = next(line for block in blocks("bash") for line in block.splitlines() if line.startswith("papermill"))
+    """The papermill command that is shown runs the template without our runner."""
+    (line,) = [line for line in shell_lines() if line.startswith("papermill")]
     command = [sys.executable, "-m", *shlex.split(line)]
     result = subprocess.run(command, cwd=demo, capture_output=True, text=True, timeout=240, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
@@ -126,12 +164,13 @@ def test_papermill_alone_runs_the_notebook(demo: Path) -> None:
 
 @pytest.mark.whole
 def test_the_way_from_an_export_to_a_review_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commands of "From your CRM export to your first review" work one after the other on an export."""
+    """The commands of the README work one after the other on an export, and docs/setup.md shows the same."""
     small = company.write_company(tmp_path / "company", reps=2, deals=120, name="small")
     (tmp_path / "opportunities.csv").write_bytes((small.parent / "small" / "deals.csv").read_bytes())
     monkeypatch.chdir(tmp_path)
-    lines = [line for block in blocks("bash") for line in block.splitlines() if "acme" in line]
+    lines = [line for block in blocks("bash", text=README) for line in block.splitlines() if "acme" in line]
     assert [line.split()[1] for line in lines] == ["init", "check", "run"]
+    assert [line for block in blocks("bash", text=PAGES["docs/setup.md"]) for line in block.splitlines()] == lines
     for line in lines:
         monkeypatch.setattr(sys, "argv", shlex.split(line))
         with pytest.raises(SystemExit) as end:
@@ -143,13 +182,35 @@ def test_the_way_from_an_export_to_a_review_runs(tmp_path: Path, monkeypatch: py
 
 def test_the_two_commands_stand_in_the_readme() -> None:
     """The README prints the two commands for a fresh machine as they are."""
-    printed = [block.strip() for block in blocks("bash")]
+    printed = [block.strip() for block in blocks("bash", text=README)]
     assert "pip install -e . && reviewlib demo" in printed
     assert 'pip install -e ".[test]" && pytest' in printed
 
 
+def links(page: str) -> list[str]:
+    """The relative links of a page, as they are written."""
+    return [target for target in re.findall(r"\]\(([^)]+)\)", PAGES[page]) if "://" not in target]
+
+
 def test_links_lead_somewhere() -> None:
-    """Every relative link of the README and the docs leads to a file."""
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert "://" in target or (page.parent / target).exists(), (page.name, target)
+    """Every relative link leads to a file, and to a heading of it where it names one."""
+    for page in PAGES:
+        for target in links(page):
+            name, _, heading = target.partition("#")
+            file = (ROOT / page).parent / name if name else ROOT / page
+            assert file.exists(), (page, target)
+            if heading:
+                titles = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+                assert heading in [title.lower().replace(" ", "-") for title in titles], (page, target)
+
+
+def test_the_readme_is_short_and_leads_everywhere() -> None:
+    """It has one screen for each of the three people; details have pages of their own, which links lead to."""
+    assert len(README.encode()) <= 9 * 1024
+    seen, todo = set[str](), ["README.md"]
+    while todo:
+        page = todo.pop()
+        if page in PAGES and page not in seen:
+            seen.add(page)
+            todo += [os.path.normpath(Path(page).parent / link.partition("#")[0]) for link in links(page)]
+    assert set(PAGES) - seen == set()
