@@ -20,7 +20,7 @@ import pandas as pd
 from reviewlib.conversation import records
 from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.entries import About, SubjectKind
-from reviewlib.conversation.visibility import Minutes, empty
+from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.listing import lists
 from reviewlib.evidence.subjects import subjects_of
@@ -134,7 +134,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Action:
+class RecommendedAction:
     """One recommended action; ``text`` may hold {cells}."""
 
     text: str
@@ -153,7 +153,7 @@ class Finding:
     title: str
     text: str
     evidence: tuple[str, ...]
-    actions: tuple[Action, ...]
+    actions: tuple[RecommendedAction, ...]
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Achievement:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerWays:
     """How the rep answers without Jupyter: a mail that is ready to be filled in, and a form that lies beside the page."""
 
     mailto: str | None
@@ -225,10 +225,10 @@ class Review:
     findings: tuple[Finding, ...]
     achievements: tuple[Achievement, ...]
     data: Mapping[str, Any]
-    minutes: Minutes
+    minutes: VisibleEntries
     rows: Callable[[], Mapping[str, Any]]
     params_path: Path | None = None
-    answer: Answer | None = None
+    answer: AnswerWays | None = None
 
     @property
     def about(self) -> About:
@@ -316,7 +316,7 @@ def _open(params: str | Path, *, kind: SubjectKind, subject: str, period: str, a
     return replace(opened, params_path=book.path, answer=_answer(book, data, minutes))
 
 
-def _names(book: Params, about: About, minutes: Minutes) -> dict[str, str]:
+def _names(book: Params, about: About, minutes: VisibleEntries) -> dict[str, str]:
     """The names on a team's board, by id: the copy for the team knows no other."""
     folder = slicefile.current_folder(book, Period.parse(about.period, book.fiscal))
     if folder is None or about.kind != "team" or minutes.audience != "rep":
@@ -325,7 +325,7 @@ def _names(book: Params, about: About, minutes: Minutes) -> dict[str, str]:
     return {one.id: one.name for one in subjects_of(folder) if one.kind == "rep" and one.id in shown}
 
 
-def _before(book: Params, about: About, audience: str, minutes: Minutes) -> dict[str, dict[str, float | None]]:
+def _before(book: Params, about: About, audience: str, minutes: VisibleEntries) -> dict[str, dict[str, float | None]]:
     """The figures that were disputed and have been taken again since: values by figure, by snapshot."""
     asked: dict[str, Any] = {"kind": about.kind, "subject": about.subject, "audience": audience}
     period = Period.parse(about.period, book.fiscal)
@@ -341,7 +341,7 @@ def _before(book: Params, about: About, audience: str, minutes: Minutes) -> dict
     return found
 
 
-def _find(book: Params, about: About, audience: str) -> tuple[Path, Minutes]:
+def _find(book: Params, about: About, audience: str) -> tuple[Path, VisibleEntries]:
     """Find what one notebook works with: the slice of the snapshot that the minutes pin or the period uses, and the minutes."""
     slicefile.check_audience(audience, f"reviewlib freeze {book.path.name} --period {about.period}")
     period = Period.parse(about.period, book.fiscal)
@@ -363,13 +363,13 @@ def form_name(subject_name: str, subject_id: str) -> str:
     return f"{slug(subject_name, subject_id)}-answer.md"
 
 
-def _answer(book: Params, data: Mapping[str, Any], minutes: Minutes) -> Answer | None:
+def _answer(book: Params, data: Mapping[str, Any], minutes: VisibleEntries) -> AnswerWays | None:
     """How the rep answers; None on the manager's copy, on a team's, and once both sides have signed."""
     if minutes.audience != "rep" or minutes.about.kind != "rep" or minutes.state.closed:
         return None
     address = forms_text.address_of(book, data["subject"]["manager"])
     mailto = forms_text.mailto(minutes, book=_named(book, data), address=address)
-    return Answer(mailto, form_name(data["subject"]["name"], data["subject"]["id"]))
+    return AnswerWays(mailto, form_name(data["subject"]["name"], data["subject"]["id"]))
 
 
 def _named(book: Params, data: Mapping[str, Any]) -> forms_text.Book:
@@ -380,7 +380,7 @@ def from_slice(
     data: Mapping[str, Any],
     fiscal: FiscalYear,
     *,
-    minutes: Minutes | None = None,
+    minutes: VisibleEntries | None = None,
     rows: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Review:
     """Turn a slice, as ``slices.Slicer`` cut it, and the minutes into a review.
@@ -451,7 +451,7 @@ def _subject(data: Mapping[str, Any]) -> Subject:
 
 
 def _finding(data: Mapping[str, Any]) -> Finding:
-    actions = tuple(Action(**action) for action in data["actions"])
+    actions = tuple(RecommendedAction(**action) for action in data["actions"])
     return Finding(**{**data, "evidence": tuple(data["evidence"]), "actions": actions})
 
 

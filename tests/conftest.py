@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from reviewlib.evidence import sources
-from reviewlib.evidence.period import Dossier, compile_dossier
+from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.evidence.slices import Slicer
 from reviewlib.params import reading
 from reviewlib.params.model import Params
@@ -73,13 +73,13 @@ def demo_params(tmp_path_factory: pytest.TempPathFactory) -> Params:
 
 
 @pytest.fixture(scope="session")
-def demo_dossier(demo_params: Params) -> Dossier:
+def demo_dossier(demo_params: Params) -> PeriodEvidence:
     """The evidence of the demo's third quarter of 2026, in memory; tests change nothing in it."""
-    return compile_dossier(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
+    return compile_evidence(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
 
 
 @pytest.fixture(scope="session")
-def demo_slices(demo_dossier: Dossier) -> dict[tuple[str, str, str], dict[str, Any]]:
+def demo_slices(demo_dossier: PeriodEvidence) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Every slice of the demo by kind, subject and audience: reps for themselves, teams for both."""
     slicer = Slicer(demo_dossier, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
     reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") for rep_id in demo_dossier.reviewed}

@@ -14,7 +14,7 @@ from workbooks import workbook
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.pages.forms.context import Desk
+from reviewlib.pages.forms.context import FormContext
 from reviewlib.pages.forms.form import Form
 from reviewlib.pages.forms.spec import Spec
 
@@ -42,7 +42,7 @@ class Gate:
 class Table:
     """A desk with a real journal below it."""
 
-    desk: Desk
+    desk: FormContext
     gate: Gate
 
     def form(self, spec: Spec, **values: Any) -> Form:
@@ -67,7 +67,7 @@ def sit_down(folder: Path, login: str = "dan", **overrides: Any) -> Table:
     data = pages_fixture.rep_slice("manager")
     review = replace(pages_fixture.opened(data, records.minutes()), params_path=params.path)
     gate = Gate()
-    return Table(Desk(review, records, gate, review), gate)  # type: ignore[arg-type]
+    return Table(FormContext(review, records, gate, review), gate)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from reviewlib.run import beside, manifest, publishing, status
 from reviewlib.run.manifest import Origin
 from reviewlib.run.origins import Origins
 from reviewlib.run.places import pages_of
-from reviewlib.run.status import Standing
+from reviewlib.run.status import ReviewStatus
 
 PERIOD = Period.parse("2026-Q3")
 DEALS = [
@@ -50,7 +50,7 @@ class Handmade:
         self.folder = self.params.reports / PERIOD.name
 
     @property
-    def stands(self) -> Standing:
+    def stands(self) -> ReviewStatus:
         """How the reviews stand now."""
         frozen = snapshot.current(self.params, PERIOD)
         assert frozen is not None
@@ -72,7 +72,7 @@ class Handmade:
         status.lay_minutes(self.params, self.stands)
         stands = self.stands
         origins, before = Origins(self.params, stands), manifest.read(self.folder)
-        made: dict[str, manifest.Entry] = {}
+        made: dict[str, manifest.ManifestRow] = {}
         for subject in stands.subjects:
             for audience, page in pages_of(subject, self.folder).items():
                 key = f"{subject.kind}:{subject.id}:{audience}"
@@ -83,7 +83,7 @@ class Handmade:
         assert frozen is not None
         publishing.publish(self.params, frozen, stands, origins, made)
 
-    def _made(self, key: str, kind: str, id: str, page: Path, origin: Origin, stands: Standing) -> manifest.Entry:
+    def _made(self, key: str, kind: str, id: str, page: Path, origin: Origin, stands: ReviewStatus) -> manifest.ManifestRow:
         head, audience = origin.head, key.rpartition(":")[2]
         printed = f" Journal entry {head.sequence}, {head.hash[:8]}." if head else ""
         contents: dict[Path, str | bytes] = {page: f"<p>Page of {id}</p><footer><p>Made.{printed}</p></footer>"}
@@ -95,7 +95,7 @@ class Handmade:
             data = content.encode() if isinstance(content, str) else content
             path.write_bytes(data)
             found[path.relative_to(self.folder).as_posix()] = hashlib.sha256(data).hexdigest()
-        return manifest.Entry(
+        return manifest.ManifestRow(
             key=key, kind=kind, subject=id, audience=audience, snapshot=origin.snapshot, state="made",
             page=page.relative_to(self.folder).as_posix(), notebook=None, problem="problems/none.html", files=found,
             fingerprint=origin.fingerprint, seconds=0.0, error=None, made_at="", sequence=head.sequence if head else 0,

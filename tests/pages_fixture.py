@@ -14,7 +14,7 @@ import talk
 
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.states import Audience
-from reviewlib.conversation.visibility import Minutes, Reach, take
+from reviewlib.conversation.visibility import Reach, VisibleEntries, take
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.listing import lists
 from reviewlib.evidence.plain import records
@@ -160,7 +160,7 @@ def listed(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"lists": lists(deals, accounts, flags=flags)}
 
 
-def opened(data: dict[str, Any], minutes: Minutes | None = None) -> Review:
+def opened(data: dict[str, Any], minutes: VisibleEntries | None = None) -> Review:
     """Open a slice, whose deals may have been changed; without minutes nothing was said."""
     return from_slice(listed(copy.deepcopy(data)), FiscalYear(), minutes=minutes)
 
@@ -470,7 +470,7 @@ def index(**changes: Any) -> Any:
     from reviewlib.pages import index as pages
 
     rows = (
-        pages.Row(
+        pages.IndexRow(
             "Amara Okafor",
             398220.0,
             375000.0,
@@ -480,7 +480,7 @@ def index(**changes: Any) -> Any:
             talk="Signed by both",
             signed=True,
         ),
-        pages.Row(
+        pages.IndexRow(
             "Jonas Lindqvist",
             300510.0,
             330000.0,
@@ -490,7 +490,7 @@ def index(**changes: Any) -> Any:
             talk="Released",
             waits="Jonas",
         ),
-        pages.Row("Grace O’Neill", None, None, "not_available", note="no page"),
+        pages.IndexRow("Grace O’Neill", None, None, "not_available", note="no page"),
     )
     teams = (
         pages.TeamRows("North", "Daniel Brandt", 698730.0, 705000.0, "on_track", "north/team.html", rows),
@@ -501,7 +501,7 @@ def index(**changes: Any) -> Any:
             None,
             "not_judged",
             None,
-            (pages.Row("Noor", 0.0, None, "not_judged", manager="no-team/manager/noor.html", note="no deals"),),
+            (pages.IndexRow("Noor", 0.0, None, "not_judged", manager="no-team/manager/noor.html", note="no deals"),),
         ),
     )
     given = {
@@ -514,7 +514,7 @@ def index(**changes: Any) -> Any:
         "as_of": dt.date(2026, 10, 15),
         "snapshot": "7c41e09bd2aa",
         "teams": teams,
-        "failures": (pages.Failure("Grace O’Neill", "North", "Not made: the notebook stopped in the section Customers.", "problems/grace.html"),),
+        "failures": (pages.FailedReview("Grace O’Neill", "North", "Not made: the notebook stopped in the section Customers.", "problems/grace.html"),),
         "data": _data(),
         "files": (pages.Link("scorecard.csv", "scorecard.csv"), pages.Link("manifest.json", "manifest.json")),
     }  # fmt: skip
@@ -527,7 +527,7 @@ def problem() -> Any:
 
     command = "reviewlib run params/demo.yaml --period 2026-Q3 --rep R-031"
     message = "KeyError: 'retention_rate of R-031 in 2026-Q3' <b>&"
-    return pages.Problem(
+    return pages.ProblemPage(
         "Lindhaven Instruments",
         "Grace O’Neill",
         Period.parse("2026-Q3"),

@@ -13,7 +13,7 @@ import pandas as pd
 from workbooks import STAGES, params_of
 
 from reviewlib.evidence import tables
-from reviewlib.evidence.availability import Setting
+from reviewlib.evidence.availability import ScorecardContext
 from reviewlib.evidence.facts import Calendar
 from reviewlib.evidence.roster import roster
 from reviewlib.evidence.scorecard import scorecard
@@ -32,7 +32,7 @@ def setting_of(
     team: str | None = "T",
     count: int = 8,
     **overrides: Any,
-) -> Setting:
+) -> ScorecardContext:
     """Set up a workbook of these reps; ``target_rows`` are rows of the targets table, overrides keys of params."""
     columns = {field.alias or name: field.alias or name for name, field in DealColumns.model_fields.items()}
     deals = {"file": "deals.csv", "columns": columns, "stages": STAGES}
@@ -42,7 +42,7 @@ def setting_of(
     people = roster(_table(rows, tables.REPS), owners=list(reps), periods=[*trend, PERIOD.next])
     mapped = frozenset(columns)
     filled = [{"ramp": None, "source_line": 2, **row, "value": Decimal(str(row["value"]))} for row in target_rows]
-    return Setting(
+    return ScorecardContext(
         params=params,
         kpis=of_workbook(params, mapped),
         calendar=Calendar(trend, None),
@@ -66,7 +66,7 @@ def figure(kpi: str, top: float, bottom: float = np.nan, **more: Any) -> dict[st
     return {**row, "n": top if np.isnan(bottom) else bottom, "sample": None, "reason": None, **more}
 
 
-def judged(setting: Setting, figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def judged(setting: ScorecardContext, figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Judge figures."""
     frame = pd.DataFrame(list(figures))
     return scorecard(frame.astype({"numerator": "float64", "denominator": "float64", "n": "float64"}), setting)

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from reviewlib.conversation.entries import About, Entry, SubjectKind
 from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.states import Audience
-from reviewlib.conversation.visibility import Minutes, take
+from reviewlib.conversation.visibility import VisibleEntries, take
 from reviewlib.periods import FiscalYear
 
 MANAGER = "Daniel Brandt"
@@ -81,7 +81,9 @@ class Talk:
         author = {"author": entry.author, "author_name": entry.author_name, "role": entry.role}
         return self._add(entry.kind, said | rights, **author)
 
-    def minutes(self, audience: Audience = "manager", *earlier: Talk, members: Mapping[str, Minutes] | None = None) -> Minutes:
+    def minutes(
+        self, audience: Audience = "manager", *earlier: Talk, members: Mapping[str, VisibleEntries] | None = None
+    ) -> VisibleEntries:
         """Take the minutes for an audience; ``earlier`` are the subject's reviews before, oldest first."""
         entries = [entry for talk in (*earlier, self) for entry in talk.entries]
         return take(entries, self.about, audience=audience, fiscal=FiscalYear(), members=members)
@@ -269,7 +271,7 @@ def closed() -> tuple[Talk, Talk]:
     return before, talk
 
 
-def minutes_of(talks: Sequence[Talk], audience: Audience = "manager") -> Minutes:
+def minutes_of(talks: Sequence[Talk], audience: Audience = "manager") -> VisibleEntries:
     """Take the minutes of the last of several reviews of one subject."""
     return talks[-1].minutes(audience, *talks[:-1]) if talks else Talk().minutes(audience)
 
@@ -318,7 +320,7 @@ class Talks:
         self.entries.append(entry)
         return entry
 
-    def minutes(self, period: str, audience: Audience = "manager") -> Minutes:
+    def minutes(self, period: str, audience: Audience = "manager") -> VisibleEntries:
         """Take the minutes of one of its reviews."""
         return take(self.entries, About(self.kind, self.subject, period), audience=audience, fiscal=self.fiscal)
 

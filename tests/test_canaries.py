@@ -201,7 +201,7 @@ def parcel(book: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made.folder
 
 
-def _standing(book: Params) -> status.Standing:
+def _standing(book: Params) -> status.ReviewStatus:
     return status.of(book, releasing.frozen_period(book, PERIOD))
 
 

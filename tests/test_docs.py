@@ -19,7 +19,7 @@ from reviewlib.cli.app import app, main
 from reviewlib.conversation.goals.goalfile import Known, read_goals
 from reviewlib.evidence import kpis, sources
 from reviewlib.evidence.kpis import KPIS, MAIN
-from reviewlib.evidence.period import compile_dossier
+from reviewlib.evidence.period import compile_evidence
 from reviewlib.evidence.slices import Slicer
 from reviewlib.pages import blocks as sections
 from reviewlib.params import reading
@@ -128,7 +128,7 @@ def test_adding_a_kpi_is_one_entry(demo_params: Params, monkeypatch: pytest.Monk
     exec(compile(next(block for block in blocks("python") if "Kpi(" in block), "CONTRIBUTING.md", "exec"), scope)
     entry = scope["largest_share"]
     monkeypatch.setattr(kpis, "KPIS", {**kpis.KPIS, entry.key: entry})
-    dossier = compile_dossier(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
+    dossier = compile_evidence(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
     sliced = Slicer(dossier, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC)).rep("R-014", "rep")
     review = from_slice(sliced, demo_params.fiscal)
     figure = review.figure("largest_share")

@@ -18,7 +18,7 @@ from workbooks import workbook
 
 from reviewlib.errors import PeriodError, ReviewError, SnapshotError, SubjectError
 from reviewlib.evidence import snapshot, sources
-from reviewlib.evidence.period import compile_dossier
+from reviewlib.evidence.period import compile_evidence
 from reviewlib.evidence.slicefile import find_slice, read_slice
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -165,7 +165,7 @@ def test_one_slice_is_quick(book: Params) -> None:
 
     asked: dict[str, Any] = {"kind": "rep", "subject": "A", "period": PERIOD, "audience": "rep"}
     one = min(timed(lambda: read_slice(find_slice(book, **asked))) for _ in range(5))
-    whole = min(timed(lambda: compile_dossier(book, sources.read(book), PERIOD)) for _ in range(2))
+    whole = min(timed(lambda: compile_evidence(book, sources.read(book), PERIOD)) for _ in range(2))
     assert one * 20 < whole
 
 

@@ -13,7 +13,7 @@ from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, period_of, sho
 
 if TYPE_CHECKING:
     from reviewlib.params.model import Params
-    from reviewlib.run.status import Standing
+    from reviewlib.run.status import ReviewStatus
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -175,7 +175,7 @@ def status(
         terminal.print_status(found)
 
 
-def _standing(params: Path, period: str | None) -> tuple[Params, Standing]:
+def _standing(params: Path, period: str | None) -> tuple[Params, ReviewStatus]:
     """Load a workbook and read how the reviews of a period stand."""
     from reviewlib.params import reading
     from reviewlib.run import releasing

@@ -20,7 +20,7 @@ from reviewlib.cli.options import shown
 from reviewlib.run.runs import Watch
 
 if TYPE_CHECKING:
-    from reviewlib.run.manifest import Entry
+    from reviewlib.run.manifest import ManifestRow
     from reviewlib.run.runs import Result
 
 
@@ -62,7 +62,7 @@ class _Rate(ProgressColumn):
 
 
 @dataclass
-class Shown(Watch):
+class RunProgress(Watch):
     """The progress of one period, on standard error; with ``as_json`` also the rows, on standard output as they come."""
 
     console: Console
@@ -79,12 +79,12 @@ class Shown(Watch):
         if not self.console.is_terminal:
             self._line(f"{self.title}: {total} to make, {self.counts['kept']} unchanged")
 
-    def kept(self, entry: Entry) -> None:
+    def kept(self, entry: ManifestRow) -> None:
         """Count a review that stays as it is; a signed one whose page is gone has failed."""
         self.counts["kept" if entry.state == "made" else entry.state] += 1
         self._row(entry, kept=True)
 
-    def done(self, entry: Entry) -> None:
+    def done(self, entry: ManifestRow) -> None:
         """Count a review that was made or failed."""
         self.counts[entry.state] += 1
         self.bar.update(self.task, advance=1, failed=self.counts["failed"])
@@ -100,7 +100,7 @@ class Shown(Watch):
     def _line(self, text: str) -> None:
         self.console.print(Text(text), soft_wrap=True)
 
-    def _row(self, entry: Entry, *, kept: bool) -> None:
+    def _row(self, entry: ManifestRow, *, kept: bool) -> None:
         if self.as_json:
             row = {"period": self.title, "kept": kept} | dataclasses.asdict(entry)
             try:
@@ -111,7 +111,7 @@ class Shown(Watch):
 
 
 @contextlib.contextmanager
-def progress(title: str, *, as_json: bool) -> Iterator[Shown]:
+def progress(title: str, *, as_json: bool) -> Iterator[RunProgress]:
     """Show the progress of a run."""
     console = Console(file=cast(TextIO, _Courteous(sys.stderr)))
     columns = (
@@ -123,7 +123,7 @@ def progress(title: str, *, as_json: bool) -> Iterator[Shown]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        yield Shown(console, bar, title, as_json)
+        yield RunProgress(console, bar, title, as_json)
 
 
 def print_result(result: Result) -> None:

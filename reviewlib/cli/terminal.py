@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from reviewlib.conversation.schedule import Row
+    from reviewlib.conversation.schedule import DueReview
     from reviewlib.evidence.quality import Report
     from reviewlib.run.releasing import Status
 
@@ -94,11 +94,11 @@ def _wide() -> Console:
     return console if console.is_terminal else Console(width=200)
 
 
-def _urgency(row: Row) -> tuple[object, ...]:
+def _urgency(row: DueReview) -> tuple[object, ...]:
     return (-row.days_overdue, row.due is None, row.due, row.subject.team or "", row.subject.name)
 
 
-def _standing(row: Row) -> tuple[str, ...]:
+def _standing(row: DueReview) -> tuple[str, ...]:
     open_ones = [f"{count} {word} open" for count, word in ((row.disputes, "disputes"), (row.concerns, "concerns")) if count]
     late = f"{row.days_overdue} days overdue" if row.days_overdue else ""
     rest = "; ".join(part for part in (late, row.no_dates or "", *open_ones) if part)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from reviewlib.conversation.schedule import Row, Step, StepName
+from reviewlib.conversation.schedule import CadenceStep, DueReview, StepName
 from reviewlib.params.model import Params
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _WHAT: Final[Mapping[StepName, str]] = {
 }
 
 
-def calendar_of(params: Params, rows: Sequence[Row], *, made: dt.datetime) -> bytes:
+def calendar_of(params: Params, rows: Sequence[DueReview], *, made: dt.datetime) -> bytes:
     """Write the due steps of reviews as an iCalendar file.
 
     A step has the same UID in every export, so that a second import updates the event of the first one. A step that is done by
@@ -46,7 +46,7 @@ def calendar_of(params: Params, rows: Sequence[Row], *, made: dt.datetime) -> by
     return content
 
 
-def _event(params: Params, row: Row, step: Step, due: dt.date, made: dt.datetime) -> Event:
+def _event(params: Params, row: DueReview, step: CadenceStep, due: dt.date, made: dt.datetime) -> Event:
     from icalendar import Event
     from icalendar.enums import CLASS, STATUS, TRANSP
 

@@ -14,7 +14,7 @@ from reviewlib.conversation import visibility as minutes_of
 from reviewlib.conversation.entries import About, Entry, SubjectKind, current
 from reviewlib.conversation.kinds import Release
 from reviewlib.conversation.states import Audience, state_of
-from reviewlib.conversation.visibility import Minutes, Reach
+from reviewlib.conversation.visibility import Reach, VisibleEntries
 from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject, addresses_of, subjects_of
@@ -64,7 +64,7 @@ def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject
     return written
 
 
-def read_minutes(params: Params, about: About, audience: Audience) -> Minutes:
+def read_minutes(params: Params, about: About, audience: Audience) -> VisibleEntries:
     """Read a review's minutes: the rep's copy from its one prefiltered file, the manager's from the journal.
 
     Raises:
@@ -87,7 +87,7 @@ def read_minutes(params: Params, about: About, audience: Audience) -> Minutes:
             do=f"Run: {how_to_freeze(params, period)}",
         )
     try:
-        return Minutes.from_data(json.loads(found[0].read_bytes()))
+        return VisibleEntries.from_data(json.loads(found[0].read_bytes()))
     except (ValueError, KeyError, TypeError) as error:
         raise SnapshotError(
             f"What the rep may read of {about} cannot be read.",
@@ -107,7 +107,7 @@ def _rep_minutes(
     period: Period,
     said: Mapping[tuple[str, str], Sequence[Entry]],
     everyone: Sequence[Subject],
-) -> Minutes:
+) -> VisibleEntries:
     about = _about(subject, period)
     shown = {one.id: minutes_of.for_board(_rep_minutes(params, one, period, said, ())) for one in members_of(about, everyone)}
     entries = said.get((about.kind, about.subject), ())
@@ -122,7 +122,7 @@ def manager_minutes(
     everyone: Sequence[Subject],
     *,
     readers: Collection[str] | None = None,
-) -> Minutes:
+) -> VisibleEntries:
     """Take the minutes of the manager's copy; a team's with those of its reps.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from reviewlib.conversation import copies, wording
 from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import KINDS, Kind, Payload
-from reviewlib.conversation.scene import Scene, side_of
+from reviewlib.conversation.scene import WritingContext, side_of
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence import slicefile
 from reviewlib.params.model import Params
@@ -36,7 +36,7 @@ class Filler:
     person: Person
     head: str
 
-    def fill(self, kind: str, fields: Fields, scene: Scene, *, on_behalf: bool) -> dict[str, Any]:
+    def fill(self, kind: str, fields: Fields, scene: WritingContext, *, on_behalf: bool) -> dict[str, Any]:
         """Give an entry its fields.
 
         Raises:
@@ -48,7 +48,7 @@ class Filler:
         return filler(self.params, fields, scene) if filler else dict(fields)
 
 
-def check_figure(params: Params, kind: Kind, payload: Payload, scene: Scene, supersedes: str | None) -> None:
+def check_figure(params: Params, kind: Kind, payload: Payload, scene: WritingContext, supersedes: str | None) -> None:
     """Let pass a figure that the review's evidence knows, or that what is edited names already.
 
     Raises:
@@ -59,7 +59,7 @@ def check_figure(params: Params, kind: Kind, payload: Payload, scene: Scene, sup
         wording.check_figure(kind, key, _figures(params, scene), where=str(scene.about))
 
 
-def _figures(params: Params, scene: Scene) -> frozenset[str]:
+def _figures(params: Params, scene: WritingContext) -> frozenset[str]:
     """The keys of the figures that a review's evidence has; empty where there is none of it to look at."""
     about, pinned = scene.about, scene.state.snapshot
     asked: dict[str, Any] = {"kind": about.kind, "subject": about.subject, "audience": "manager"}
@@ -70,26 +70,26 @@ def _figures(params: Params, scene: Scene) -> frozenset[str]:
     return frozenset(kpi["key"] for kpi in data["kpis"])
 
 
-def _rating(params: Params, fields: Fields, scene: Scene) -> dict[str, Any]:
+def _rating(params: Params, fields: Fields, scene: WritingContext) -> dict[str, Any]:
     scale, value = params.rating.scale, fields.get("value")
     known = isinstance(value, int) and 1 <= value <= len(scale)
     return {"label": scale[value - 1] if known and value else "?", "out_of": len(scale)} | dict(fields)
 
 
-def _dispute(params: Params, fields: Fields, scene: Scene) -> dict[str, Any]:
+def _dispute(params: Params, fields: Fields, scene: WritingContext) -> dict[str, Any]:
     """The snapshot that the review's figures stand in."""
     folder = _current(params, scene)
     stands = scene.state.snapshot or (folder.name if folder else None)
     return dict(fields) | {"snapshot": fields.get("snapshot") or stands}
 
 
-def _resolution(params: Params, fields: Fields, scene: Scene) -> dict[str, Any]:
+def _resolution(params: Params, fields: Fields, scene: WritingContext) -> dict[str, Any]:
     disputed = scene.by_id.get(str(fields.get("of")))
     then = getattr(disputed.payload, "snapshot", None) if disputed else None
     return dict(fields) | {"snapshot_before": fields.get("snapshot_before") or then}
 
 
-def _release(params: Params, fields: Fields, scene: Scene) -> dict[str, Any]:
+def _release(params: Params, fields: Fields, scene: WritingContext) -> dict[str, Any]:
     """A review is released on the evidence that its period uses now, and on no other."""
     folder = _current(params, scene)
     now = folder.name if folder else None
@@ -102,19 +102,19 @@ def _release(params: Params, fields: Fields, scene: Scene) -> dict[str, Any]:
     raise wording.refused(KINDS["release"], problems, where=str(scene.about))
 
 
-def _is_in(params: Params, scene: Scene) -> bool:
+def _is_in(params: Params, scene: WritingContext) -> bool:
     everyone = copies.everyone_in(params, _period(params, scene))
     return any((one.kind, one.id) == (scene.about.kind, scene.about.subject) for one in everyone)
 
 
-def _current(params: Params, scene: Scene) -> Path | None:
+def _current(params: Params, scene: WritingContext) -> Path | None:
     return slicefile.current_folder(params, _period(params, scene))
 
 
-def _period(params: Params, scene: Scene) -> Period:
+def _period(params: Params, scene: WritingContext) -> Period:
     return Period.parse(scene.about.period, params.fiscal)
 
 
-_FILLERS: Final[Mapping[str, Callable[[Params, Fields, Scene], dict[str, Any]]]] = MappingProxyType(
+_FILLERS: Final[Mapping[str, Callable[[Params, Fields, WritingContext], dict[str, Any]]]] = MappingProxyType(
     {"rating": _rating, "dispute": _dispute, "resolution": _resolution, "release": _release}
 )

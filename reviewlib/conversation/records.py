@@ -24,8 +24,8 @@ from reviewlib.conversation.entries import history as versions_of
 from reviewlib.conversation.filling import Filler
 from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
-from reviewlib.conversation.scene import Attempt, Scene, audience_of, provisional
-from reviewlib.conversation.visibility import Minutes, worded
+from reviewlib.conversation.scene import Attempt, WritingContext, audience_of, provisional
+from reviewlib.conversation.visibility import VisibleEntries, worded
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params import reading
@@ -75,7 +75,7 @@ class Records:
     params: Params
     everyone: tuple[Subject, ...] = field(default=(), repr=False)
 
-    def minutes(self) -> Minutes:
+    def minutes(self) -> VisibleEntries:
         """Read the manager's copy as the journal has it now; a team's with those of its reps.
 
         Raises:
@@ -138,8 +138,8 @@ class Records:
         with copies.journal(self.params) as store:
             return store.entries(subject=(self.about.kind, self.about.subject)) if store else []
 
-    def _scene(self, entries: Sequence[Entry]) -> Scene:
-        return Scene(self.about, self.subject, entries, self.params.fiscal, self.params.path.name)
+    def _scene(self, entries: Sequence[Entry]) -> WritingContext:
+        return WritingContext(self.about, self.subject, entries, self.params.fiscal, self.params.path.name)
 
     def _checked(self, items: Sequence[New], entries: Sequence[Entry], read: str) -> list[Draft]:
         """Check every item as if those before it were written already; ``read`` is the head that a signature is for."""
@@ -158,13 +158,13 @@ class Records:
             entries = [*entries, provisional(draft, scene)]
         return drafts
 
-    def _again(self, item: New, before: Entry, scene: Scene) -> Draft:
+    def _again(self, item: New, before: Entry, scene: WritingContext) -> Draft:
         """The same save tried again: what was filled in then is filled in again, and the store compares the rest."""
         payload = wording.validated(_kind(item.kind), repeated.fields(item.fields, before), where=str(self.about))
         seen = repeated.visibility(item.visibility, before, scene)
         return self._draft(item, payload, seen, repeated.supersedes(item.supersedes, before, source=item.source))
 
-    def _drafted(self, item: New, scene: Scene, filler: Filler) -> tuple[Attempt, Draft]:
+    def _drafted(self, item: New, scene: WritingContext, filler: Filler) -> tuple[Attempt, Draft]:
         kind = _kind(item.kind)
         filled = filler.fill(item.kind, item.fields, scene, on_behalf=item.on_behalf)
         payload = wording.validated(kind, filled, where=str(self.about))
@@ -179,7 +179,7 @@ class Records:
         attempt = Attempt(kind, item.on_behalf, visibility, item.source, supersedes, payload)
         return attempt, self._draft(item, payload, visibility, supersedes)
 
-    def _replaced_answer(self, item: New, scene: Scene) -> str | None:
+    def _replaced_answer(self, item: New, scene: WritingContext) -> str | None:
         """A newer answer from the rep takes the place of the one before it, which the importer may not be able to name."""
         answer = scene.state.answer
         return answer.id if item.kind == "self_review" and item.source and answer else None

@@ -7,7 +7,7 @@ from typing import Final
 from reviewlib.conversation.entries import Entry, history
 from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES, Action, Side, Signoff, Update
-from reviewlib.conversation.scene import Attempt, Refusal, Scene, audience_of, side_of
+from reviewlib.conversation.scene import Attempt, Refusal, WritingContext, audience_of, side_of
 from reviewlib.conversation.states import State
 
 #: What may be added after the first signature.
@@ -23,7 +23,7 @@ def signed_by(state: State) -> str:
     return f"signed by {who} on {last:%Y-%m-%d}"
 
 
-def signs_what_was_read(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def signs_what_was_read(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     """A signature names the side that signs, and a head after which the other side changed nothing."""
     signature = attempt.payload
     if not isinstance(signature, Signoff):
@@ -52,7 +52,7 @@ def signs_what_was_read(person: Person, scene: Scene, attempt: Attempt) -> Refus
     return None
 
 
-def _changes(entry: Entry, side: Side, scene: Scene) -> bool:
+def _changes(entry: Entry, side: Side, scene: WritingContext) -> bool:
     """Whether an entry changes what the side had read; what may be added after a signature does not."""
     if entry.side == side or entry.kind == "signoff":
         return False
@@ -63,13 +63,13 @@ def _changes(entry: Entry, side: Side, scene: Scene) -> bool:
     return entry.kind not in ADDED or entry.supersedes is not None
 
 
-def read_by_rep(scene: Scene, entry: Entry) -> bool:
+def read_by_rep(scene: WritingContext, entry: Entry) -> bool:
     """Whether the rep reads an entry of a review, or did while it stood; what is about something private is not read."""
     about = scene.by_id.get(entry.of or "")
     return scene.readable(entry, "rep") and (about is None or scene.latest(about).visibility == "shared")
 
 
-def refers_to_what_is_there(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def refers_to_what_is_there(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     """What it is about is there, can be read by who writes, and is of a kind that it can be about."""
     if attempt.of is None:
         return None
@@ -89,7 +89,7 @@ def refers_to_what_is_there(person: Person, scene: Scene, attempt: Attempt) -> R
     return None
 
 
-def follows(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def follows(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     """An update says what can become of its kind, and nothing comes after an end; a dispute ends once."""
     target = scene.by_id.get(attempt.of or "")
     if target is None:
@@ -109,7 +109,7 @@ def follows(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
     return _after_the_end(scene, target, attempt)
 
 
-def _after_the_end(scene: Scene, target: Entry, attempt: Attempt) -> Refusal | None:
+def _after_the_end(scene: WritingContext, target: Entry, attempt: Attempt) -> Refusal | None:
     ends = [
         one for one in scene.earlier_on(target, "update") if isinstance(one.payload, Update) and one.payload.status in ENDED
     ]
@@ -122,7 +122,7 @@ def _after_the_end(scene: Scene, target: Entry, attempt: Attempt) -> Refusal | N
     )
 
 
-def edits_their_own(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def edits_their_own(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     """An edit stays in its review, its kind and its side; nobody rewrites the other's own word."""
     if attempt.supersedes is None:
         return None
@@ -140,7 +140,7 @@ def edits_their_own(person: Person, scene: Scene, attempt: Attempt) -> Refusal |
     return _edits_what_is_unsigned(scene, old)
 
 
-def _edits_what_is_unsigned(scene: Scene, old: Entry) -> Refusal | None:
+def _edits_what_is_unsigned(scene: WritingContext, old: Entry) -> Refusal | None:
     if old.kind == "amendment":
         return Refusal("An amendment is not edited.", "Write another one.")
     signed = [entry.sequence for entry in scene.state.signatures.values()]

@@ -19,7 +19,7 @@ from typing import Final
 from reviewlib.conversation import identity, references
 from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.scene import Attempt, Refusal, Scene, side_of
+from reviewlib.conversation.scene import Attempt, Refusal, WritingContext, side_of
 from reviewlib.conversation.states import StateName
 from reviewlib.errors import NotAllowedError
 from reviewlib.evidence.subjects import Subject
@@ -40,7 +40,7 @@ OPEN_TO: Final[Mapping[StateName, frozenset[str]]] = MappingProxyType(
 OF_ANALYSTS: Final = frozenset({"resolution", "note"})
 
 
-def check_write(person: Person, scene: Scene, attempt: Attempt) -> None:
+def check_write(person: Person, scene: WritingContext, attempt: Attempt) -> None:
     """Let pass what may be written.
 
     Raises:
@@ -71,12 +71,12 @@ def check_read(person: Person, subject: Subject, *, where: str) -> None:
         )
 
 
-def refusal(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def refusal(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     """Say why somebody may not write something; None where they may."""
     return next((found for rule in RULES if (found := rule(person, scene, attempt)) is not None), None)
 
 
-def _has_a_role(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def _has_a_role(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     if person.role is not None:
         return None
     return Refusal(
@@ -85,7 +85,7 @@ def _has_a_role(person: Person, scene: Scene, attempt: Attempt) -> Refusal | Non
     )
 
 
-def _is_theirs(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def _is_theirs(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     """A manager writes for their own team, a rep in their own review, an analyst for anybody."""
     subject = scene.subject
     if person.role == "rep" and (subject.kind, subject.id) != ("rep", person.rep_id):
@@ -99,7 +99,7 @@ def _is_theirs(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None
     return None
 
 
-def _is_their_word(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def _is_their_word(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     kind, name = attempt.kind, scene.subject.name
     if person.role == "rep" and attempt.on_behalf:
         return Refusal("A rep writes in their own word.", "Leave on_behalf out.")
@@ -117,7 +117,7 @@ def _is_their_word(person: Person, scene: Scene, attempt: Attempt) -> Refusal | 
     return None
 
 
-def _of_an_analyst(scene: Scene, attempt: Attempt) -> Refusal | None:
+def _of_an_analyst(scene: WritingContext, attempt: Attempt) -> Refusal | None:
     if not attempt.on_behalf and attempt.kind.name in OF_ANALYSTS:
         return None
     if "rep" not in attempt.kind.by or ("manager" in attempt.kind.by and not attempt.on_behalf):
@@ -133,7 +133,7 @@ def _of_an_analyst(scene: Scene, attempt: Attempt) -> Refusal | None:
     )
 
 
-def _may_be_private(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def _may_be_private(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     """Nothing is kept from the rep but what may be, and what is about such an entry; that, in turn, is not shared."""
     target = scene.by_id.get(attempt.of or "")
     if target is not None and side_of(person, on_behalf=attempt.on_behalf) == "manager":
@@ -150,7 +150,7 @@ def _may_be_private(person: Person, scene: Scene, attempt: Attempt) -> Refusal |
     return _takes_nothing_away(scene, attempt)
 
 
-def _takes_nothing_away(scene: Scene, attempt: Attempt) -> Refusal | None:
+def _takes_nothing_away(scene: WritingContext, attempt: Attempt) -> Refusal | None:
     """What the rep has read since the release is not taken out of what the rep signs."""
     old = scene.by_id.get(attempt.supersedes or "")
     if old is None or not scene.state.released or not references.read_by_rep(scene, old):
@@ -161,7 +161,7 @@ def _takes_nothing_away(scene: Scene, attempt: Attempt) -> Refusal | None:
     )
 
 
-def _is_time_for_it(person: Person, scene: Scene, attempt: Attempt) -> Refusal | None:
+def _is_time_for_it(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
     state, kind = scene.state, attempt.kind
     if kind.name in OPEN_TO[state.name]:
         return None
@@ -177,7 +177,7 @@ def _is_time_for_it(person: Person, scene: Scene, attempt: Attempt) -> Refusal |
     )
 
 
-Rule = Callable[[Person, Scene, Attempt], Refusal | None]
+Rule = Callable[[Person, WritingContext, Attempt], Refusal | None]
 #: Asked in this order; the first refusal is the answer.
 RULES: Final[tuple[Rule, ...]] = (
     _has_a_role,

@@ -17,7 +17,7 @@ from reviewlib.periods import FiscalYear, Period
 
 
 @dataclass(frozen=True)
-class Scene:
+class WritingContext:
     """The review as it is when somebody wants to write.
 
     Attributes:
@@ -132,7 +132,7 @@ def audience_of(person: Person) -> Audience:
     return "rep" if person.role == "rep" else "manager"
 
 
-def provisional(draft: Draft, scene: Scene) -> Entry:
+def provisional(draft: Draft, scene: WritingContext) -> Entry:
     """An entry as the store will make it, for checking what is written with it; it is never stored itself."""
     author, number = draft.author, len(scene.own) + 1
     mark = draft.id or f"provisional {number}"

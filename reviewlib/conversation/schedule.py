@@ -29,7 +29,7 @@ RETENTION_NOTICE: Final = 30
 
 
 @dataclass(frozen=True)
-class Step:
+class CadenceStep:
     """One step of a review.
 
     Attributes:
@@ -48,7 +48,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Row:
+class DueReview:
     """How one review stands against its cadence; nothing of what people wrote is in it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Row:
     subject: Subject
     period: str
     state: StateName
-    steps: tuple[Step, ...]
+    steps: tuple[CadenceStep, ...]
     step: StepName | None
     waiting_for: Role | None
     due: dt.date | None
@@ -89,7 +89,7 @@ def status(
     *,
     today: dt.date,
     period: Period,
-) -> list[Row]:
+) -> list[DueReview]:
     """Tell how the reviews that end with a period stand; who is reviewed by the half has none with a first quarter.
 
     Args:
@@ -147,13 +147,13 @@ def _about(subject: Subject, period: Period) -> About:
     return About("team" if subject.kind == "team" else "rep", subject.id, period.name)
 
 
-def _row(params: Params, subject: Subject, entries: Sequence[Entry], period: Period, today: dt.date) -> Row:
+def _row(params: Params, subject: Subject, entries: Sequence[Entry], period: Period, today: dt.date) -> DueReview:
     state = state_of(entries)
     excuse = no_dates(subject, period)
     steps = _steps(params, subject, state, period, dated=excuse is None)
     following = next((step for step in steps if not step.done), None)
     due = following.due if following else None
-    return Row(
+    return DueReview(
         subject=subject,
         period=period.name,
         state=state.name,
@@ -184,7 +184,7 @@ def no_dates(subject: Subject, period: Period) -> str | None:
     return None
 
 
-def _steps(params: Params, subject: Subject, state: State, period: Period, *, dated: bool) -> tuple[Step, ...]:
+def _steps(params: Params, subject: Subject, state: State, period: Period, *, dated: bool) -> tuple[CadenceStep, ...]:
     """The steps of a review; one that release has overtaken is not waited for any more."""
     days: Mapping[str, int] = params.cadence.due.model_dump()
     done = {
@@ -193,7 +193,7 @@ def _steps(params: Params, subject: Subject, state: State, period: Period, *, da
         "release": state.released,
     }
     return tuple(
-        Step(
+        CadenceStep(
             name=name,
             side=side,
             waiting_for=_waiting_for(subject, side),

@@ -40,7 +40,7 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class Minutes:
+class VisibleEntries:
     """What one audience may read of a review's conversation.
 
     Attributes:
@@ -66,7 +66,7 @@ class Minutes:
     versions: Mapping[str, int] = field(default_factory=dict)
     roots: Mapping[str, str] = field(default_factory=dict)
     withheld: tuple[str, ...] = ()
-    members: Mapping[str, Minutes] = field(default_factory=dict)
+    members: Mapping[str, VisibleEntries] = field(default_factory=dict)
     partial: bool = False
 
     def of_kind(self, *kinds: str) -> list[Entry]:
@@ -127,7 +127,7 @@ class Minutes:
         }
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Minutes:
+    def from_data(cls, data: Mapping[str, Any]) -> VisibleEntries:
         """Read what ``as_data`` wrote."""
         return cls(
             about=About(*data["about"]),
@@ -157,9 +157,9 @@ def _state(data: Mapping[str, Any]) -> State:
     )
 
 
-def empty(about: About, audience: Audience) -> Minutes:
+def empty(about: About, audience: Audience) -> VisibleEntries:
     """The minutes of a review of which nothing is recorded."""
-    return Minutes(about, audience, state_of([]))
+    return VisibleEntries(about, audience, state_of([]))
 
 
 def take(
@@ -168,9 +168,9 @@ def take(
     *,
     audience: Audience,
     fiscal: FiscalYear,
-    members: Mapping[str, Minutes] | None = None,
+    members: Mapping[str, VisibleEntries] | None = None,
     reach: Reach | None = None,
-) -> Minutes:
+) -> VisibleEntries:
     """Take the minutes of a review for one audience.
 
     Args:
@@ -194,7 +194,7 @@ def take(
     leading = reach is None or reach.leading
     state = _state_for(audience, state_of(own), shown)
     withheld = _withheld(own, shown) if audience == "manager" else ()
-    return Minutes(
+    return VisibleEntries(
         about=about,
         audience=audience,
         state=state if leading else replace(state, head=None),
@@ -232,7 +232,7 @@ def _edited_before_release(chain: Sequence[Entry]) -> list[str]:
     return [str(entry.supersedes) for entry in edits_before if entry.side == "manager"]
 
 
-def for_board(minutes: Minutes) -> Minutes:
+def for_board(minutes: VisibleEntries) -> VisibleEntries:
     """Leave of a rep's own copy only what the rep agreed to show to the team: recognitions, without what was paid for them.
 
     Args:
@@ -244,7 +244,9 @@ def for_board(minutes: Minutes) -> Minutes:
         if isinstance(entry.payload, Recognition) and entry.payload.for_board and _agreed(minutes, entry)
     ]
     entries = tuple(replace(entry, payload=_without_reward(entry.payload), supersedes=None) for entry in shown)
-    return Minutes(minutes.about, minutes.audience, state_of([]), entries, roots={entry.id: entry.id for entry in entries})
+    return VisibleEntries(
+        minutes.about, minutes.audience, state_of([]), entries, roots={entry.id: entry.id for entry in entries}
+    )
 
 
 def _chains(entries: Sequence[Entry], about: About, fiscal: FiscalYear) -> dict[About, list[Entry]]:
@@ -320,7 +322,7 @@ def _state_for(audience: Audience, state: State, shown: Sequence[Entry]) -> Stat
     )
 
 
-def _agreed(minutes: Minutes, entry: Entry) -> bool:
+def _agreed(minutes: VisibleEntries, entry: Entry) -> bool:
     word = minutes.agreed(entry)
     return word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.intervals import FEWEST
-from reviewlib.params.model import Recognition
+from reviewlib.params.model import RecognitionRule
 
 if TYPE_CHECKING:
-    from reviewlib.evidence.insights import Card
+    from reviewlib.evidence.insights import SubjectScorecard
     from reviewlib.periods import Period
 
 #: Earlier periods that a personal best must beat at the least.
@@ -32,11 +32,11 @@ class Achievement:
 
 
 @dataclass(frozen=True)
-class Scene:
+class RuleContext:
     """What a rule looks at."""
 
-    card: Card
-    rule: Recognition
+    card: SubjectScorecard
+    rule: RecognitionRule
     deals: Sequence[Mapping[Hashable, Any]]
     team_met: bool
 
@@ -51,7 +51,7 @@ class Scene:
 
 
 def achievements(
-    card: Card, rules: Sequence[Recognition], *, deals: Sequence[Mapping[Hashable, Any]], team_met: bool
+    card: SubjectScorecard, rules: Sequence[RecognitionRule], *, deals: Sequence[Mapping[Hashable, Any]], team_met: bool
 ) -> list[Achievement]:
     """Apply every rule, in the order of params.
 
@@ -61,20 +61,20 @@ def achievements(
         deals: The deals won in the period.
         team_met: Whether the subject's team met its revenue target.
     """
-    scenes = [Scene(card, rule, deals, team_met) for rule in rules if rule.kpi in card.kpis]
+    scenes = [RuleContext(card, rule, deals, team_met) for rule in rules if rule.kpi in card.kpis]
     found = [_RULES[scene.rule.rule](scene) for scene in scenes]
     return [item for item in found if item is not None]
 
 
-def _target_met(scene: Scene) -> Achievement | None:
+def _target_met(scene: RuleContext) -> Achievement | None:
     return _attained(scene, 1.0, "target met")
 
 
-def _target_exceeded(scene: Scene) -> Achievement | None:
+def _target_exceeded(scene: RuleContext) -> Achievement | None:
     return _attained(scene, scene.rule.at_least or 1.05, "target exceeded")
 
 
-def _attained(scene: Scene, wanted: float, words: str) -> Achievement | None:
+def _attained(scene: RuleContext, wanted: float, words: str) -> Achievement | None:
     key = scene.rule.kpi
     attained = scene.card.cell(key, "attainment")
     if attained is None or not at_least(attained, wanted):
@@ -82,7 +82,7 @@ def _attained(scene: Scene, wanted: float, words: str) -> Achievement | None:
     return scene.found(f"{scene.label}: {words}", f"{{{key}}}, {{{key}.attainment}} of the target of {{{key}.target}}.")
 
 
-def _personal_best(scene: Scene) -> Achievement | None:
+def _personal_best(scene: RuleContext) -> Achievement | None:
     key, card = scene.rule.kpi, scene.card
     lower = card.kpis[key].better == "lower"
     now = _solid(card, key, card.period)
@@ -99,14 +99,14 @@ def _personal_best(scene: Scene) -> Achievement | None:
     )
 
 
-def _solid(card: Card, key: str, period: Period) -> float | None:
+def _solid(card: SubjectScorecard, key: str, period: Period) -> float | None:
     """A value that may be compared: a sampled figure needs as many observations as a verdict does."""
     fewest = FEWEST.get(card.kpis[key].judged_by, 0)
     value: float | None = card.cell(key, period=period) if (card.cell(key, "n", period) or 0) >= fewest else None
     return value
 
 
-def _streak(scene: Scene) -> Achievement | None:
+def _streak(scene: RuleContext) -> Achievement | None:
     key, card = scene.rule.kpi, scene.card
     run = []
     for period in reversed(card.trend):
@@ -119,7 +119,7 @@ def _streak(scene: Scene) -> Achievement | None:
     return scene.found(f"{scene.label}: target met period after period", f"At or above target in {', '.join(reversed(run))}.")
 
 
-def _comeback(scene: Scene) -> Achievement | None:
+def _comeback(scene: RuleContext) -> Achievement | None:
     key, card = scene.rule.kpi, scene.card
     before, now = card.cell(key, "attainment", card.period.previous), card.cell(key, "attainment")
     if before is None or now is None or at_least(before, 1) or not at_least(now, 1):
@@ -128,7 +128,7 @@ def _comeback(scene: Scene) -> Achievement | None:
     return scene.found(f"{scene.label}: back above target", text)
 
 
-def _significant_deal(scene: Scene) -> Achievement | None:
+def _significant_deal(scene: RuleContext) -> Achievement | None:
     card = scene.card
     largest, median = card.cell("largest_deal"), card.cell("deal_size_median")
     if largest is None or not median or card.cell("largest_deal", "n") < FEWEST["order"]:
@@ -142,11 +142,11 @@ def _significant_deal(scene: Scene) -> Achievement | None:
     return scene.found("Significant deal", f"{{largest_deal}}, {who}where the median deal was {{deal_size_median}}.", **names)
 
 
-def _team_target(scene: Scene) -> Achievement | None:
+def _team_target(scene: RuleContext) -> Achievement | None:
     return scene.found("Team target met", "Team {team} met its revenue target.") if scene.team_met else None
 
 
-def _top_quarter(scene: Scene) -> Achievement | None:
+def _top_quarter(scene: RuleContext) -> Achievement | None:
     """Claim the top quarter; of a sampled figure only where its interval clears the peers' median."""
     key, card = scene.rule.kpi, scene.card
     if card.cell(key, "standing") != "top quarter":
@@ -156,7 +156,7 @@ def _top_quarter(scene: Scene) -> Achievement | None:
     return scene.found(f"{scene.label}: top quarter of the peers", f"{{{key}}}; the peers’ median is {{{key}.peer_median}}.")
 
 
-def _clear(scene: Scene) -> bool:
+def _clear(scene: RuleContext) -> bool:
     key, card = scene.rule.kpi, scene.card
     low, high, median = (card.cell(key, column) for column in ("low", "high", "peer_median"))
     if low is None or high is None or median is None:
@@ -164,7 +164,7 @@ def _clear(scene: Scene) -> bool:
     return below(high, median) if card.kpis[key].better == "lower" else above(low, median)
 
 
-_RULES: Final[Mapping[str, Callable[[Scene], Achievement | None]]] = {
+_RULES: Final[Mapping[str, Callable[[RuleContext], Achievement | None]]] = {
     "target_met": _target_met,
     "target_exceeded": _target_exceeded,
     "personal_best": _personal_best,

@@ -25,7 +25,7 @@ SCOPES: Final = ("rep", "team", ALL)
 
 
 @dataclass(frozen=True)
-class Setting:
+class ScorecardContext:
     """What the whole scorecard is made with.
 
     Attributes:
@@ -60,7 +60,7 @@ class Setting:
         return self.params.kpis.get(key, KpiParams())
 
 
-def with_targets(figures: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def with_targets(figures: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Put the target beside each KPI, and the revenue target below attainment and coverage.
 
     Adds target, target_raw, target_reason; a supporting figure has none.
@@ -82,7 +82,7 @@ def with_targets(figures: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return frame
 
 
-def with_values(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def with_values(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Divide; a denominator that is not above zero gives no figure but a reason. Who was not there has no figure either."""
     frame["reason"] = frame["reason"].where(frame["reason"].notna(), _unavailable(frame, setting))
     divided = frame["denominator"].notna()
@@ -96,7 +96,7 @@ def with_values(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return frame
 
 
-def _target(setting: Setting, kpi: Kpi, scope: str, scope_id: str, name: str) -> tuple[Target, Target]:
+def _target(setting: ScorecardContext, kpi: Kpi, scope: str, scope_id: str, name: str) -> tuple[Target, Target]:
     """The KPI's own target, and the revenue target that is its denominator."""
     period, revenue = setting.periods[name], KPIS["revenue"]
     if kpi.per_target == "this":
@@ -111,11 +111,11 @@ def _column(frame: pd.DataFrame, rows: pd.Index, values: list[object]) -> pd.Ser
     return pd.Series(numbers, index=rows, dtype="float64").reindex(frame.index)
 
 
-def _per_target(frame: pd.DataFrame, setting: Setting) -> pd.Series[bool]:
+def _per_target(frame: pd.DataFrame, setting: ScorecardContext) -> pd.Series[bool]:
     return frame["kpi"].isin([key for key, kpi in setting.kpis.items() if kpi.per_target])
 
 
-def _unavailable(frame: pd.DataFrame, setting: Setting) -> pd.Series[str]:
+def _unavailable(frame: pd.DataFrame, setting: ScorecardContext) -> pd.Series[str]:
     """Say why a figure cannot be given; missing where it can."""
     pairs = {
         (key, name): _not_covered(setting, kpi, period)
@@ -128,7 +128,7 @@ def _unavailable(frame: pd.DataFrame, setting: Setting) -> pd.Series[str]:
     return said.where(said.notna() | ~untargeted, frame["target_reason"].where(frame["target_reason"].notna(), empty))
 
 
-def _not_covered(setting: Setting, kpi: Kpi, period: Period) -> str | None:
+def _not_covered(setting: ScorecardContext, kpi: Kpi, period: Period) -> str | None:
     """Say which column or history a KPI lacks in a period."""
     if kpi.expression is None:
         return None
@@ -143,7 +143,7 @@ def _not_covered(setting: Setting, kpi: Kpi, period: Period) -> str | None:
     return None
 
 
-def _absent(frame: pd.DataFrame, setting: Setting) -> pd.Series[str]:
+def _absent(frame: pd.DataFrame, setting: ScorecardContext) -> pd.Series[str]:
     """Say of reps without any deal, or not there in the period, that the deals have no figure of theirs."""
     from_deals = frame["kpi"].map({key: kpi.expression is not None for key, kpi in setting.kpis.items()})
     gone = {
@@ -156,7 +156,7 @@ def _absent(frame: pd.DataFrame, setting: Setting) -> pd.Series[str]:
     return pd.Series(reasons, index=frame.index, dtype=object)
 
 
-def _absence(setting: Setting, rep_id: str, period: Period) -> str | None:
+def _absence(setting: ScorecardContext, rep_id: str, period: Period) -> str | None:
     if rep_id not in setting.roster.sellers:
         return "owns no deal in the export"
     if not setting.roster.posts[rep_id, period.name].active_days(period) and (rep_id, period.name) not in setting.closing:

@@ -47,7 +47,7 @@ _SYMBOLS: Final[dict[str, frozenset[str]]] = {
 
 
 @dataclass(frozen=True)
-class Style:
+class ValueFormat:
     """How a file writes its values, and what they stand for.
 
     Args:
@@ -71,7 +71,7 @@ class Cast:
     reasons: npt.NDArray[np.object_]
 
 
-def column(texts: pa.Array, kind: tables.Type, *, style: Style, typed: npt.NDArray[np.bool_] | None = None) -> Cast:
+def column(texts: pa.Array, kind: tables.Type, *, style: ValueFormat, typed: npt.NDArray[np.bool_] | None = None) -> Cast:
     """Cast a text column; every distinct text is read once.
 
     Args:
@@ -84,7 +84,7 @@ def column(texts: pa.Array, kind: tables.Type, *, style: Style, typed: npt.NDArr
         return Cast(texts, np.full(len(texts), None, np.object_))
     if typed is None or not typed.any():
         return _cast(texts, kind, style)
-    plain = Style(zone=style.zone, currency=style.currency)
+    plain = ValueFormat(zone=style.zone, currency=style.currency)
     if typed.all():
         return _cast(texts, kind, plain)
     as_typed, as_text = _cast(texts, kind, plain), _cast(texts, kind, style)
@@ -92,7 +92,7 @@ def column(texts: pa.Array, kind: tables.Type, *, style: Style, typed: npt.NDArr
     return Cast(values, np.where(typed, as_typed.reasons, as_text.reasons))
 
 
-def _cast(texts: pa.Array, kind: tables.Type, style: Style) -> Cast:
+def _cast(texts: pa.Array, kind: tables.Type, style: ValueFormat) -> Cast:
     if kind == "money" and style.decimal == "." and pc.all(pc.match_substring_regex(texts, _PLAIN)).as_py() is not False:
         return Cast(texts.cast(tables.ARROW[kind]), np.full(len(texts), None, np.object_))
     encoded = texts.dictionary_encode()
@@ -109,7 +109,7 @@ def _cast(texts: pa.Array, kind: tables.Type, style: Style) -> Cast:
     return Cast(pa.array(values, tables.ARROW[kind]).take(codes), spread)
 
 
-def _parser(kind: tables.Type, style: Style) -> Callable[[str], Value]:
+def _parser(kind: tables.Type, style: ValueFormat) -> Callable[[str], Value]:
     if kind == "date":
         return partial(date, order=style.dates, zone=style.zone)
     if kind == "money":

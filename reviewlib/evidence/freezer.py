@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reviewlib.evidence import safe_csv
-from reviewlib.evidence.period import Dossier
+from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slice_text
 from reviewlib.evidence.slices import Slicer, identity
@@ -27,7 +27,7 @@ from reviewlib.files import Modes, alone, make_folder, slug, sync_folder, write,
 _LOCK: Final = ".snapshots.lock"  # beside the folder of the snapshots
 
 
-def write_snapshot(dossier: Dossier, subjects: Sequence[Subject], folder: Path, *, modes: Modes) -> None:
+def write_snapshot(dossier: PeriodEvidence, subjects: Sequence[Subject], folder: Path, *, modes: Modes) -> None:
     """Write everything beside its place and move it in with one rename.
 
     One process at a time writes evidence of a workbook. So what lies there half written is nobody's any more, and where another
@@ -48,7 +48,7 @@ def write_snapshot(dossier: Dossier, subjects: Sequence[Subject], folder: Path, 
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _write_snapshot(dossier: Dossier, subjects: Sequence[Subject], hash: str, part: Path, modes: Modes) -> None:
+def _write_snapshot(dossier: PeriodEvidence, subjects: Sequence[Subject], hash: str, part: Path, modes: Modes) -> None:
     _write_tables(dossier, part, modes)
     slicer = Slicer(dossier, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC))
     identities: dict[str, str] = {}
@@ -71,7 +71,7 @@ def _addresses(reps: pd.DataFrame) -> dict[str, str]:
     return dict(zip(own["rep_id"].astype(str), own["email"].astype(str).str.strip(), strict=True))
 
 
-def subjects_in(dossier: Dossier) -> list[Subject]:
+def subjects_in(dossier: PeriodEvidence) -> list[Subject]:
     """Everyone who has a review, teams first."""
     name = dossier.period.name
     posts = {rep_id: dossier.roster.posts[rep_id, name] for rep_id in dossier.reviewed}
@@ -114,7 +114,7 @@ def _subject(kind: str, subject: str, name: str, team: str | None, manager: str 
     )
 
 
-def _write_tables(dossier: Dossier, folder: Path, modes: Modes) -> None:
+def _write_tables(dossier: PeriodEvidence, folder: Path, modes: Modes) -> None:
     read = dossier.tables
     sorted_tables = {
         "deals": read.deals.sort_values(["rep_id", "deal_id"]),
@@ -134,7 +134,7 @@ def _number(value: Any) -> float | None:
     return None if value is None or pd.isna(value) else float(value)
 
 
-def _info(dossier: Dossier) -> dict[str, Any]:
+def _info(dossier: PeriodEvidence) -> dict[str, Any]:
     """What ``snapshot.json`` says: hashes, dates, counts, control totals, quarantine, versions and the SQL of each KPI."""
     read, setting = dossier.tables, dossier.setting
     everything = dossier.scorecard[(dossier.scorecard["scope"] == "all") & (dossier.scorecard["kpi"] == "revenue")]

@@ -24,7 +24,7 @@ _ORDER: Final = ("gap", "watch", "strength")
 
 
 @dataclass(frozen=True)
-class Card:
+class SubjectScorecard:
     """The scorecard of one subject: its rows by KPI and period.
 
     Attributes:
@@ -40,7 +40,9 @@ class Card:
     trend: tuple[Period, ...]
 
     @classmethod
-    def of(cls, history: pd.DataFrame, *, kpis: Mapping[str, Kpi], period: Period, trend: tuple[Period, ...]) -> Card:
+    def of(
+        cls, history: pd.DataFrame, *, kpis: Mapping[str, Kpi], period: Period, trend: tuple[Period, ...]
+    ) -> SubjectScorecard:
         """Read the rows of one subject."""
         rows = {(str(row["kpi"]), str(row["period"])): row for row in history.to_dict("records")}
         return cls(rows, kpis, period, trend)
@@ -66,7 +68,7 @@ class Insights:
     achievements: list[Achievement]
 
 
-def insights(card: Card, params: Params, *, deals: Sequence[Row] = (), team_met: bool = False) -> Insights:
+def insights(card: SubjectScorecard, params: Params, *, deals: Sequence[Row] = (), team_met: bool = False) -> Insights:
     """Read a scorecard.
 
     Args:
@@ -80,7 +82,7 @@ def insights(card: Card, params: Params, *, deals: Sequence[Row] = (), team_met:
     return Insights(_summary(card, found), _leads(card, findings, found), findings, found)
 
 
-def _findings(card: Card, params: Params) -> list[dict[str, Any]]:
+def _findings(card: SubjectScorecard, params: Params) -> list[dict[str, Any]]:
     """One finding per strength, gap and watch; gaps first, then by weight."""
     rows = [(kpi, str(card.cell(kpi.key, "verdict"))) for kpi in card.judged()]
     named = [(kpi, verdict) for kpi, verdict in rows if verdict in _ORDER]
@@ -89,7 +91,7 @@ def _findings(card: Card, params: Params) -> list[dict[str, Any]]:
     return [_finding(card, kpi, verdict, params.playbook) for kpi, verdict in named]
 
 
-def _finding(card: Card, kpi: Kpi, verdict: str, playbook: Sequence[Play]) -> dict[str, Any]:
+def _finding(card: SubjectScorecard, kpi: Kpi, verdict: str, playbook: Sequence[Play]) -> dict[str, Any]:
     plays = [play for play in playbook if play.kpi == kpi.key and verdict in play.when]
     return {
         "kind": "strength" if verdict == "strength" else "improve",
@@ -106,7 +108,7 @@ def _finding(card: Card, kpi: Kpi, verdict: str, playbook: Sequence[Play]) -> di
     }
 
 
-def _text(card: Card, kpi: Kpi) -> str:
+def _text(card: SubjectScorecard, kpi: Kpi) -> str:
     """Say the figure and what it is held against."""
     if card.cell(kpi.key, "target") is None:
         return f"{kpi.sentence}."
@@ -115,7 +117,7 @@ def _text(card: Card, kpi: Kpi) -> str:
     return f"{kpi.sentence}, against a target of {{{kpi.key}.target}}."
 
 
-def _evidence(card: Card, kpi: Kpi) -> list[str]:
+def _evidence(card: SubjectScorecard, kpi: Kpi) -> list[str]:
     """List what backs a finding: interval, earlier figures, peers, what stands beside it."""
     lines = {
         "low": f"The interval is {{{kpi.key}.low}} to {{{kpi.key}.high}}.",
@@ -126,13 +128,13 @@ def _evidence(card: Card, kpi: Kpi) -> list[str]:
     return [*said, kpi.note] if kpi.note and _complete(card, kpi) else said
 
 
-def _complete(card: Card, kpi: Kpi) -> bool:
+def _complete(card: SubjectScorecard, kpi: Kpi) -> bool:
     """Tell whether every figure beside a KPI that its note names is available."""
     beside = [key for key, other in card.kpis.items() if other.of == kpi.key and f"{{{key}}}" in (kpi.note or "")]
     return all(card.cell(key) is not None for key in beside)
 
 
-def _summary(card: Card, found: Sequence[Achievement]) -> list[str]:
+def _summary(card: SubjectScorecard, found: Sequence[Achievement]) -> list[str]:
     """Say the period in up to four sentences: revenue, its change, conversion, what comes next."""
     if card.cell("revenue") is None:
         return [f"No revenue can be given: {card.cell('revenue', 'reason') or 'it is switched off'}."]
@@ -151,7 +153,7 @@ def _summary(card: Card, found: Sequence[Achievement]) -> list[str]:
     return [line for line in lines if line]
 
 
-def _change(card: Card) -> str:
+def _change(card: SubjectScorecard) -> str:
     """Say how revenue moved and what explains it."""
     change = card.cell("revenue", "change")
     if change is None:
@@ -168,14 +170,14 @@ def _change(card: Card) -> str:
     return f"{moved}: {parts}{refunds}{unsplit}."
 
 
-def _conversion(card: Card) -> str:
+def _conversion(card: SubjectScorecard) -> str:
     if card.cell("win_rate") is None:
         return ""
     before = ", after {win_rate.previous} in {previous_period}" if card.cell("win_rate", "previous") is not None else ""
     return f"{card.kpis['win_rate'].sentence}{before}."
 
 
-def _outlook(card: Card) -> str:
+def _outlook(card: SubjectScorecard) -> str:
     """Say how the next period starts."""
     growth = card.cell("pipeline_growth")
     if growth is None:
@@ -186,7 +188,7 @@ def _outlook(card: Card) -> str:
     return f"Open pipeline {moved} {{pipeline_end}}{unit}{covers if card.cell('pipeline_coverage') is not None else ''}."
 
 
-def _leads(card: Card, findings: Sequence[Mapping[str, Any]], found: Sequence[Achievement]) -> dict[str, str]:
+def _leads(card: SubjectScorecard, findings: Sequence[Mapping[str, Any]], found: Sequence[Achievement]) -> dict[str, str]:
     """Open each section with its finding."""
     leads = {"scorecard": _verdicts(card), "change": _change(card), "pipeline": _bridge(card), "customers": _customers(card)}
     kinds = {finding["kind"] for finding in findings}
@@ -199,7 +201,7 @@ def _leads(card: Card, findings: Sequence[Mapping[str, Any]], found: Sequence[Ac
     return {section: lead for section, lead in leads.items() if lead}
 
 
-def _verdicts(card: Card) -> str:
+def _verdicts(card: SubjectScorecard) -> str:
     """Name the KPIs by verdict, without counting."""
     names = {"strength": "Strengths", "on_track": "On track", "watch": "To watch", "gap": "Gaps"}
     by_verdict = {
@@ -209,13 +211,13 @@ def _verdicts(card: Card) -> str:
     return " ".join(said) or "No figure can be judged on this period’s data."
 
 
-def _bridge(card: Card) -> str:
+def _bridge(card: SubjectScorecard) -> str:
     if card.cell("pipeline_created") is None:
         return ""
     return "{pipeline_created} was created, {pipeline_won} was won and {pipeline_lost} was lost."
 
 
-def _customers(card: Card) -> str:
+def _customers(card: SubjectScorecard) -> str:
     if card.cell("retention_rate") is None and card.cell("new_customers") is None:
         return ""
     parts = {

@@ -97,7 +97,7 @@ class Intake:
     """
 
     table: tables.Table
-    sheet: readers.Sheet
+    sheet: readers.TextTable
     source: Source
     own: Mapping[str, str]
     texts: Mapping[str, pa.Array]
@@ -190,7 +190,7 @@ def take(params: Params, source: Source, table: tables.Table, *, columns: Mappin
     sheet = readers.read(params.file(source), source.format)
     form = source.format
     zone = ZoneInfo(params.timezone) if params.timezone else None
-    style = casting.Style(decimal=form.decimal, dates=form.dates, zone=zone, currency=params.currency)
+    style = casting.ValueFormat(decimal=form.decimal, dates=form.dates, zone=zone, currency=params.currency)
     texts, values = dict[str, pa.Array](), dict[str, casting.Cast]()
     for name, own in columns.items():
         place = sheet.place(own, key=f"crm.{table.name}.columns.{name}")
@@ -260,7 +260,7 @@ def _none(reasons: Texts) -> Flags:
     return np.asarray(pd.isna(reasons), np.bool_)
 
 
-def _excluded(sheet: readers.Sheet, source: Source, table: tables.Table) -> Texts:
+def _excluded(sheet: readers.TextTable, source: Source, table: tables.Table) -> Texts:
     reasons: Texts = np.full(len(sheet.lines), None, np.object_)
     for number, rule in reversed(list(enumerate(source.exclude))):
         place = sheet.place(rule.column, key=f"crm.{table.name}.exclude[{number}].column")

@@ -20,7 +20,7 @@ Combine = Literal["sum", "mean", "last"]
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasureRow:
     """One row of the measures table."""
 
     period: Period
@@ -68,18 +68,18 @@ def evaluate(params: Params, table: pd.DataFrame, *, kpis: Mapping[str, Kpi], ro
     return pd.DataFrame(records, columns=columns).astype(dict.fromkeys(["numerator", "denominator", "n"], "float64"))
 
 
-def _rows(params: Params, table: pd.DataFrame) -> dict[tuple[str, str], list[Row]]:
-    rows: dict[tuple[str, str], list[Row]] = {}
+def _rows(params: Params, table: pd.DataFrame) -> dict[tuple[str, str], list[MeasureRow]]:
+    rows: dict[tuple[str, str], list[MeasureRow]] = {}
     for record in table.to_dict("records"):
         period = Period.parse(str(record["period"]), params.fiscal)
         n = None if pd.isna(record["n"]) else float(record["n"])
-        row = Row(period, float(record["value"]), n, int(record["source_line"]))
+        row = MeasureRow(period, float(record["value"]), n, int(record["source_line"]))
         rows.setdefault((str(record["rep_id"]), str(record["kpi"])), []).append(row)
     return rows
 
 
 def _of_scope(
-    rows: Mapping[tuple[str, str], list[Row]],
+    rows: Mapping[tuple[str, str], list[MeasureRow]],
     kpi: str,
     combine: Combine,
     *,
@@ -106,7 +106,7 @@ def _of_scope(
     return _mean((result.value or 0, result.n) for result in known)
 
 
-def _of_rep(rows: list[Row], combine: Combine, period: Period, post: Post | None) -> Combined:
+def _of_rep(rows: list[MeasureRow], combine: Combine, period: Period, post: Post | None) -> Combined:
     inside = sorted((row for row in rows if period.contains(row.period)), key=lambda row: row.period)
     for left, right in itertools.pairwise(inside):
         if right.period.start < left.period.end:
@@ -121,7 +121,7 @@ def _of_rep(rows: list[Row], combine: Combine, period: Period, post: Post | None
     return _COMBINE[combine](inside, period, post)
 
 
-def _sum(inside: list[Row], period: Period, post: Post | None) -> Combined:
+def _sum(inside: list[MeasureRow], period: Period, post: Post | None) -> Combined:
     """Add the tiles; a missing month in which the rep was there leaves the sum unknown."""
     months = [month for month in period.months() if post is None or post.active_days(month)]
     covered = [month for month in months if any(row.period.contains(month) for row in inside)]
@@ -130,11 +130,11 @@ def _sum(inside: list[Row], period: Period, post: Post | None) -> Combined:
     return Combined(sum(row.value for row in inside), sum(row.n or 0 for row in inside) or len(inside))
 
 
-def _weighted(inside: list[Row], _period: Period, _post: Post | None) -> Combined:
+def _weighted(inside: list[MeasureRow], _period: Period, _post: Post | None) -> Combined:
     return _mean((row.value, 1.0 if row.n is None else row.n) for row in inside)
 
 
-def _last(inside: list[Row], _period: Period, _post: Post | None) -> Combined:
+def _last(inside: list[MeasureRow], _period: Period, _post: Post | None) -> Combined:
     return Combined(inside[-1].value, 1.0 if inside[-1].n is None else inside[-1].n)
 
 
@@ -147,7 +147,7 @@ def _mean(pairs: Iterable[tuple[float, float]]) -> Combined:
     return Combined(sum(value * n for value, n in weighted) / total, total)
 
 
-_COMBINE: Mapping[Combine, Callable[[list[Row], Period, Post | None], Combined]] = {
+_COMBINE: Mapping[Combine, Callable[[list[MeasureRow], Period, Post | None], Combined]] = {
     "sum": _sum,
     "mean": _weighted,
     "last": _last,

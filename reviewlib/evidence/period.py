@@ -12,7 +12,7 @@ import pandas as pd
 
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import evaluation, facts, measures, selection, sources
-from reviewlib.evidence.availability import Setting
+from reviewlib.evidence.availability import ScorecardContext
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import Roster, roster
 from reviewlib.evidence.scorecard import scorecard
@@ -26,7 +26,7 @@ TREND = 8
 
 
 @dataclass(frozen=True)
-class Dossier:
+class PeriodEvidence:
     """The evidence of one period.
 
     Attributes:
@@ -45,7 +45,7 @@ class Dossier:
     period: Period
     trend: tuple[Period, ...]
     tables: Tables
-    setting: Setting
+    setting: ScorecardContext
     scorecard: pd.DataFrame
     deals: pd.DataFrame
     accounts: pd.DataFrame
@@ -74,7 +74,7 @@ class Dossier:
         return tuple(sorted(name for name in names if name is not None))
 
 
-def compile_dossier(params: Params, tables: Tables, period: Period) -> Dossier:
+def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEvidence:
     """Compute every KPI for every rep, team and the whole, for all periods of the trend.
 
     Raises:
@@ -94,7 +94,7 @@ def compile_dossier(params: Params, tables: Tables, period: Period) -> Dossier:
         )
         measured = evaluation.evaluate(base, setting.kpis, _in(setting, setting.roster.groups()))
         others = _in(setting, measures.evaluate(params, tables.measures, kpis=setting.kpis, roster=setting.roster))
-        return Dossier(
+        return PeriodEvidence(
             params=params,
             period=period,
             trend=period.trend(TREND),
@@ -109,7 +109,7 @@ def compile_dossier(params: Params, tables: Tables, period: Period) -> Dossier:
         connection.disconnect()
 
 
-def _setting(params: Params, tables: Tables, period: Period) -> Setting:
+def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext:
     """Check what was asked for and lay out what the scorecard is made with."""
     as_of = sources.as_of(params, tables.deals)
     _refuse_future(period, as_of, params)
@@ -121,7 +121,7 @@ def _setting(params: Params, tables: Tables, period: Period) -> Setting:
     # Coverage asks for the target of the period after, also of the year before, which may stand alone before the trend.
     covered = sorted({*calendar.periods, *(each.next for each in calendar.periods)})
     people = roster(tables.reps, owners=tables.deals["rep_id"].unique().tolist(), periods=covered)
-    return Setting(
+    return ScorecardContext(
         params=params,
         kpis=figures,
         calendar=calendar,
@@ -134,7 +134,7 @@ def _setting(params: Params, tables: Tables, period: Period) -> Setting:
     )
 
 
-def _in(setting: Setting, frame: pd.DataFrame) -> pd.DataFrame:
+def _in(setting: ScorecardContext, frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of the evaluated periods; the roster also knows the ones after them."""
     return frame[frame["period"].isin(list(setting.periods))].reset_index(drop=True)
 

@@ -32,7 +32,7 @@ _ADVICE: Final = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class DataFinding:
     """One thing that is odd.
 
     Attributes:
@@ -103,7 +103,7 @@ class Report:
     first_day: dt.date | None
     as_of: dt.date
     as_of_declared: bool
-    findings: tuple[Finding, ...]
+    findings: tuple[DataFinding, ...]
     notes: tuple[str, ...]
 
 
@@ -187,10 +187,10 @@ def _quarantine(read: Tables) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=lambda reason: -reason.rows))
 
 
-def _set_aside(reason: Reason) -> Finding:
+def _set_aside(reason: Reason) -> DataFinding:
     what = f"{_plural(reason.rows, 'row', 'rows')} of {reason.file} set aside: {reason.reason}."
     do = _ADVICE.get(reason.reason, "Correct the rows in the CRM, or leave them out on purpose with exclude.")
-    return Finding("quarantine", "act", what, reason.rows, reason.amount, reason.examples, do)
+    return DataFinding("quarantine", "act", what, reason.rows, reason.amount, reason.examples, do)
 
 
 def _unassigned(read: Tables) -> tuple[Unassigned, ...]:
@@ -201,7 +201,7 @@ def _unassigned(read: Tables) -> tuple[Unassigned, ...]:
     return tuple(sorted(owners, key=lambda item: (-item.revenue, -item.deals)))
 
 
-def _unassigned_finding(unassigned: tuple[Unassigned, ...]) -> Iterable[Finding]:
+def _unassigned_finding(unassigned: tuple[Unassigned, ...]) -> Iterable[DataFinding]:
     if not unassigned:
         return
     deals, revenue = sum(item.deals for item in unassigned), sum((item.revenue for item in unassigned), Decimal(0))
@@ -209,13 +209,13 @@ def _unassigned_finding(unassigned: tuple[Unassigned, ...]) -> Iterable[Finding]
     owners = _plural(len(unassigned), "owner who is", "owners who are")
     what = f"{_plural(deals, 'deal belongs', 'deals belong')} to {owners} not in the reps table."
     do = "Add former employees to the reps table (with left_on), or give the deals an owner; else they count as unassigned."
-    yield Finding("unassigned", "act", what, deals, revenue, examples, do)
+    yield DataFinding("unassigned", "act", what, deals, revenue, examples, do)
 
 
 # Deals ----------------------------------------------------------------------------------------------------------------------
 
 
-def _lone_as_of(params: Params, deals: pd.DataFrame) -> Iterable[Finding]:
+def _lone_as_of(params: Params, deals: pd.DataFrame) -> Iterable[DataFinding]:
     """Warn where one stray row would decide which periods count as complete."""
     opened, closed = deals["opened_on"], deals["closed_on"]
     latest = closed.where((closed >= opened).fillna(closed.notna()), opened).dropna()
@@ -226,17 +226,17 @@ def _lone_as_of(params: Params, deals: pd.DataFrame) -> Iterable[Finding]:
     if days > _LONE_DAYS:
         what = f"The as-of date {top.iloc[0]} comes from a single row, {days} days after the next latest."
         do = "Correct the row, or declare as_of in params."
-        yield Finding("as_of", "act", what, 1, None, _lines(deals.loc[top.index[:1]], "deal_id"), do)
+        yield DataFinding("as_of", "act", what, 1, None, _lines(deals.loc[top.index[:1]], "deal_id"), do)
 
 
-def _deal_findings(read: Tables) -> Iterable[Finding]:
+def _deal_findings(read: Tables) -> Iterable[DataFinding]:
     """Look for odd deals; a column that is not mapped cannot be odd."""
     for oddity in _ODDITIES:
         rows = read.deals[oddity.rows(read.deals)] if oddity.applies(read) else read.deals.head(0)
         if len(rows):
             what = f"{_plural(len(rows), oddity.one, oddity.many)}."
             examples = _lines(rows, oddity.shown)
-            yield Finding(oddity.key, oddity.level, what, len(rows), _total(rows["amount"]), examples, oddity.do)
+            yield DataFinding(oddity.key, oddity.level, what, len(rows), _total(rows["amount"]), examples, oddity.do)
 
 
 def _repeated(deals: pd.DataFrame) -> pd.Series:
@@ -328,7 +328,7 @@ def _folded(name: str) -> str:
     return re.sub(r"[\W_]+", "", plain) or plain
 
 
-def _account_findings(deals: pd.DataFrame) -> Iterable[Finding]:
+def _account_findings(deals: pd.DataFrame) -> Iterable[DataFinding]:
     counts = deals["account_id"].value_counts()
     groups: dict[str, list[str]] = {}
     for name in counts.index:
@@ -338,24 +338,24 @@ def _account_findings(deals: pd.DataFrame) -> Iterable[Finding]:
         examples = tuple(" = ".join(f"{name} ({counts[name]:,})" for name in names) for names in alike[:_EXAMPLES])
         what = f"{_plural(len(alike), 'account is', 'accounts are')} spelled in more than one way."
         do = "Merge them in the CRM, or under crm.aliases.account_id: retention and new customers count them apart."
-        yield Finding("accounts_alike", "act", what, len(alike), None, examples, do)
+        yield DataFinding("accounts_alike", "act", what, len(alike), None, examples, do)
 
 
 # Reps, targets, measures ----------------------------------------------------------------------------------------------------
 
 
-def _rep_findings(read: Tables) -> Iterable[Finding]:
+def _rep_findings(read: Tables) -> Iterable[DataFinding]:
     reps = read.reps.drop_duplicates("rep_id", keep="last")
     idle = reps[~reps["rep_id"].isin(read.deals["rep_id"])]
     if len(idle):
         do = "Nothing, if they are new or sell nothing; else compare the ids of reps and deals."
         what = f"{_plural(len(idle), 'rep has', 'reps have')} no deal at all."
-        yield Finding("reps_without_deals", "look", what, len(idle), None, _names(idle), do)
+        yield DataFinding("reps_without_deals", "look", what, len(idle), None, _names(idle), do)
     teamless = reps[reps["team"].isna()]
     if len(teamless) and len(teamless) < len(reps):
         what = f"{_plural(len(teamless), 'rep has', 'reps have')} no team."
         do = "Add the team: their pages go under no-team, and no team counts them."
-        yield Finding("reps_without_team", "look", what, len(teamless), None, _names(teamless), do)
+        yield DataFinding("reps_without_team", "look", what, len(teamless), None, _names(teamless), do)
 
 
 def _names(reps: pd.DataFrame) -> tuple[str, ...]:
@@ -363,7 +363,7 @@ def _names(reps: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name if name == rep else f"{name} ({rep})" for rep, name in zip(head["rep_id"], head["rep_name"], strict=True))
 
 
-def _stray(read: Tables) -> Iterable[Finding]:
+def _stray(read: Tables) -> Iterable[DataFinding]:
     """Find targets and measures of nobody."""
     targets, reps = read.targets, read.reps
     of_rep = (targets["scope"] == "rep") & ~targets["scope_id"].isin(reps["rep_id"])
@@ -377,7 +377,7 @@ def _stray(read: Tables) -> Iterable[Finding]:
         if len(rows):
             what = f"{counted(len(rows))} of a rep or team that is not in the reps table."
             do = "Compare the ids; rows of nobody are not used."
-            yield Finding(f"stray_{table}", "look", what, len(rows), None, _lines(rows, name), do)
+            yield DataFinding(f"stray_{table}", "look", what, len(rows), None, _lines(rows, name), do)
 
 
 def _coverage(params: Params, read: Tables) -> tuple[Coverage, ...]:

@@ -48,7 +48,7 @@ class Broken:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class TextTable:
     """A file as text.
 
     Attributes:
@@ -103,7 +103,7 @@ class Sheet:
         return f"Did you mean {close!r}?" if close else "Write the column's name as it stands in the file."
 
 
-def read(path: Path, form: Format) -> Sheet:
+def read(path: Path, form: Format) -> TextTable:
     """Read a file by its suffix: .csv .tsv .txt .parquet .xlsx .duckdb .db.
 
     Raises:
@@ -169,7 +169,7 @@ def _missing(path: Path) -> SourceError:
 # CSV ------------------------------------------------------------------------------------------------------------------------
 
 
-def _read_csv(path: Path, form: Format) -> Sheet:
+def _read_csv(path: Path, form: Format) -> TextTable:
     lines = _decode(path, form.encoding)
     delimiter = "\t" if path.suffix.lower() == ".tsv" and "delimiter" not in form.model_fields_set else form.delimiter
     records = _records(lines, delimiter)
@@ -184,7 +184,7 @@ def _read_csv(path: Path, form: Format) -> Sheet:
 
 def _sheet_of_records(
     file: str, header: tuple[str, ...], records: Iterator[tuple[int, list[str] | Broken]], delimiter: str
-) -> Sheet:
+) -> TextTable:
     width, numbers, rows, broken = len(header), list[int](), list[list[str]](), list[Broken]()
     chunks: list[list[pa.Array]] = [[] for _ in header]
     for number, row in records:
@@ -199,7 +199,7 @@ def _sheet_of_records(
                 _transpose(rows, chunks)
     _transpose(rows, chunks)
     columns = tuple(pa.concat_arrays(chunk) if chunk else pa.array([], pa.string()) for chunk in chunks)
-    return Sheet(file, header, columns, (None,) * width, np.array(numbers, np.int64), tuple(broken))
+    return TextTable(file, header, columns, (None,) * width, np.array(numbers, np.int64), tuple(broken))
 
 
 def _transpose(rows: list[list[str]], chunks: Sequence[list[pa.Array]]) -> None:
@@ -287,7 +287,7 @@ def _trim(column: pa.Array) -> pa.Array:
 # Typed sources --------------------------------------------------------------------------------------------------------------
 
 
-def _read_parquet(path: Path, form: Format) -> Sheet:
+def _read_parquet(path: Path, form: Format) -> TextTable:
     import pyarrow.parquet as pq
 
     try:
@@ -296,7 +296,7 @@ def _read_parquet(path: Path, form: Format) -> Sheet:
         raise SourceError("The file is no Parquet file.", where=path.name, found=str(error)[:120], do="Export again.") from None
 
 
-def _read_duckdb(path: Path, form: Format) -> Sheet:
+def _read_duckdb(path: Path, form: Format) -> TextTable:
     import duckdb
 
     try:
@@ -338,14 +338,14 @@ def _table(path: Path, wanted: str | None, names: dict[str, tuple[str, str]]) ->
     raise SourceError(what, where=path.name, found=known, do="Set format.table to one of them.")
 
 
-def _sheet_of_table(file: str, table: pa.Table) -> Sheet:
+def _sheet_of_table(file: str, table: pa.Table) -> TextTable:
     pairs = [_texts(column.combine_chunks()) for column in table.columns]
     columns = tuple(_trim(column) for column, _ in pairs)
     filled = np.zeros(table.num_rows, np.bool_)
     for column in columns:
         filled |= np.asarray(column.is_valid())
     kept = pa.array(filled)
-    return Sheet(
+    return TextTable(
         file,
         tuple(name.strip() for name in table.column_names),
         tuple(column.filter(kept) for column in columns),
@@ -367,14 +367,14 @@ def _texts(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, bool]:
     return pa.array(map(text, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices), True
 
 
-def _read_excel(path: Path, form: Format) -> Sheet:
+def _read_excel(path: Path, form: Format) -> TextTable:
     rows = _cells(path, form.sheet)
     filled = [(number, row) for number, row in enumerate(rows, start=1) if any(text(cell).strip() for cell in row)]
     if not filled:
         raise SourceError("The sheet is empty.", where=path.name, found="no header", do="Export again, or set format.sheet.")
     (_, header), *body = filled
     columns = list(zip(*(row for _, row in body), strict=True)) or [()] * len(header)
-    return Sheet(
+    return TextTable(
         path.name,
         tuple(text(cell).strip() for cell in header),
         tuple(_trim(pa.array([text(cell) for cell in column], pa.string())) for column in columns),
@@ -405,7 +405,7 @@ def _cells(path: Path, name: str | None) -> list[list[Any]]:
     return rows
 
 
-_READERS: Final[dict[str, Callable[[Path, Format], Sheet]]] = {
+_READERS: Final[dict[str, Callable[[Path, Format], TextTable]]] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
     ".txt": _read_csv,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reviewlib.evidence.availability import KEY, Setting, with_targets, with_values
+from reviewlib.evidence.availability import KEY, ScorecardContext, with_targets, with_values
 from reviewlib.evidence.change import Sales, Split, cents, split, total
 from reviewlib.evidence.comparison import below
 from reviewlib.evidence.figures import Kpi
@@ -17,7 +17,7 @@ from reviewlib.evidence.intervals import FEWEST, median_interval, wilson
 from reviewlib.evidence.peers import with_peers
 from reviewlib.evidence.roster import ALL
 from reviewlib.evidence.tables import SCORECARD
-from reviewlib.evidence.verdicts import Reading, attainment, judge
+from reviewlib.evidence.verdicts import JudgedFigure, attainment, judge
 from reviewlib.params.model import KpiParams
 from reviewlib.periods import Period
 
@@ -44,7 +44,7 @@ _READ = (
 MATURE = 0.8
 
 
-def scorecard(figures: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def scorecard(figures: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Judge every figure.
 
     Args:
@@ -62,7 +62,7 @@ def scorecard(figures: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return _tidy(_with_verdicts(frame, setting), setting)
 
 
-def _changes(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def _changes(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Split the change of revenue of every scope and period that has one before it."""
     if "revenue" not in setting.kpis:
         return pd.DataFrame()
@@ -83,7 +83,7 @@ def _changes(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return pd.DataFrame([row for key, own in splits.items() for row in _split_rows(key, own)])
 
 
-def _reps_of(scope: str, scope_id: str, period: Period, setting: Setting) -> list[tuple[str, str, str]]:
+def _reps_of(scope: str, scope_id: str, period: Period, setting: ScorecardContext) -> list[tuple[str, str, str]]:
     posts = setting.roster.posts
     return [
         ("rep", rep, period.name)
@@ -113,7 +113,7 @@ def _split_rows(key: tuple[str, str, str], own: Split) -> list[dict[str, object]
     ]
 
 
-def _besides(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def _besides(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Work out the raw attainment and the sum of the reps' targets."""
     revenue = frame[(frame["kpi"] == "revenue") & frame["scope"].isin(["rep", "team", ALL])]
     if revenue.empty or "attainment" not in setting.kpis:
@@ -132,7 +132,7 @@ def _besides(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return pd.concat([raw, groups], ignore_index=True)
 
 
-def _with_intervals(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def _with_intervals(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Bound sampled figures that have enough observations and are mature."""
     frame["immature"] = _immature(frame)
     sampled = [key for key, kpi in setting.kpis.items() if kpi.judged_by in FEWEST]
@@ -165,7 +165,7 @@ def _interval(row: Row, kpi: Kpi) -> tuple[float, float]:
     return (median_interval(sample) if isinstance(sample, list) else None) or (np.nan, np.nan)
 
 
-def _with_history(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def _with_history(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Put the previous period and the year before beside each figure."""
     values = frame.set_index([*KEY, "kpi"])["value"]
     for column in ("previous", "year_ago"):
@@ -176,7 +176,7 @@ def _with_history(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return frame
 
 
-def _with_verdicts(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def _with_verdicts(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Judge the KPIs proper; a supporting figure has no verdict, only a reason where it is missing."""
     beside = frame["kpi"].isin([key for key, kpi in setting.kpis.items() if kpi.of is not None])
     judged = [_judged(row, setting) for row in frame.loc[~beside, [*_READ]].to_dict("records")]
@@ -192,12 +192,12 @@ def _with_verdicts(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return frame
 
 
-def _judged(row: Row, setting: Setting) -> tuple[str, str]:
+def _judged(row: Row, setting: ScorecardContext) -> tuple[str, str]:
     kpi = setting.kpis[str(row["kpi"])]
     entry = setting.of_kpi(kpi.key)
     target = _known(row["target"])
     sample = row["sample"]
-    reading = Reading(
+    reading = JudgedFigure(
         value=_known(row["value"]),
         reason=row["reason"] if isinstance(row["reason"], str) else None,
         n=_number(row["n"]),
@@ -223,7 +223,7 @@ def _benchmark(row: Row, kpi: Kpi, entry: KpiParams) -> float | None:
     return float(entry.benchmark)
 
 
-def _tidy(frame: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def _tidy(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Add names and attainment, and put rows and columns in order."""
     posts = setting.roster.posts
     owners = [

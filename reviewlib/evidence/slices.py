@@ -13,12 +13,12 @@ from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.facts import FLAGS
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.insights import Card, Insights, insights
+from reviewlib.evidence.insights import Insights, SubjectScorecard, insights
 from reviewlib.evidence.insights import plain as achieved
 from reviewlib.evidence.kpis import CORE
 from reviewlib.evidence.listing import ACCOUNT_COLUMNS, Row, lists
 from reviewlib.evidence.peers import two_digits
-from reviewlib.evidence.period import Dossier
+from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.plain import Rows, plain, records, rows_by, table
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.selection import missing
@@ -54,7 +54,7 @@ _EMPTY: Final[dict[str, Any]] = {"columns": [], "data": []}
 class Slicer:
     """Cuts slices from a dossier; what is the same for all is worked out once."""
 
-    def __init__(self, dossier: Dossier, *, snapshot: str, frozen_at: dt.datetime):
+    def __init__(self, dossier: PeriodEvidence, *, snapshot: str, frozen_at: dt.datetime):
         """Prepare the common parts.
 
         Args:
@@ -192,10 +192,10 @@ class Slicer:
             )
         return self._insights[rep_id]
 
-    def _card(self, history: Rows) -> Card:
+    def _card(self, history: Rows) -> SubjectScorecard:
         dossier = self.dossier
         rows = {(str(row["kpi"]), str(row["period"])): row for row in records(SCORECARD, history)}
-        return Card(rows, kpis=dossier.setting.kpis, period=dossier.period, trend=dossier.trend)
+        return SubjectScorecard(rows, kpis=dossier.setting.kpis, period=dossier.period, trend=dossier.trend)
 
     def _met(self, scope: str, name: str) -> bool:
         """Tell whether a scope reached its revenue target."""
@@ -212,7 +212,7 @@ def identity(data: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(own, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _workbook(dossier: Dossier, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:
+def _workbook(dossier: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:
     params, setting = dossier.params, dossier.setting
     return {
         "name": params.name,
@@ -233,12 +233,12 @@ def _workbook(dossier: Dossier, snapshot: str, frozen_at: dt.datetime) -> dict[s
     }
 
 
-def _card(dossier: Dossier, kpi: Kpi) -> dict[str, Any]:
+def _card(dossier: PeriodEvidence, kpi: Kpi) -> dict[str, Any]:
     entry = dossier.setting.of_kpi(kpi.key)
     return kpi.card(objective=entry.objective, benchmark=None if entry.benchmark is None else float(entry.benchmark))
 
 
-def _off(dossier: Dossier) -> dict[str, str]:
+def _off(dossier: PeriodEvidence) -> dict[str, str]:
     """Say which figures pages cannot show, and why: switched off in params, or a column is not mapped."""
     setting = dossier.setting
     switched = {key: "switched off in the params file" for key, entry in dossier.params.kpis.items() if entry.off}
@@ -247,7 +247,7 @@ def _off(dossier: Dossier) -> dict[str, str]:
     return core | {key: reason for key, reason in absent.items() if reason}
 
 
-def _data(dossier: Dossier) -> dict[str, Any]:
+def _data(dossier: PeriodEvidence) -> dict[str, Any]:
     """Say what became of every row that was read."""
     tables = dossier.tables
     quarantine = tables.quarantine[["reason", "amount"]].assign(rows=1)
@@ -266,7 +266,7 @@ def _data(dossier: Dossier) -> dict[str, Any]:
     }
 
 
-def _notes(dossier: Dossier) -> list[str]:
+def _notes(dossier: PeriodEvidence) -> list[str]:
     """What a reader of any page should know of the figures."""
     mapped = dossier.setting.mapped
     notes = ["A deal belongs to its current owner in the export; a rep to the team of the period’s last day."]

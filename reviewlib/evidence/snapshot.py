@@ -99,9 +99,9 @@ def freeze(
         _check_subjects(found.subjects, period, reps=reps, teams=teams)
         return found
     from reviewlib.evidence import freezer  # brings Ibis and DuckDB, which most runs do without
-    from reviewlib.evidence.period import compile_dossier
+    from reviewlib.evidence.period import compile_evidence
 
-    dossier = compile_dossier(params, read(), period)
+    dossier = compile_evidence(params, read(), period)
     subjects = freezer.subjects_in(dossier)
     _check_subjects(subjects, period, reps=reps, teams=teams)
     folder = params.reports / "snapshots" / fingerprint(params, period)[:12]

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import intake, readers, tables
 from reviewlib.evidence.intake import CONFLICT, Check, Excluded, Flags, Intake, Reconciliation, Settled
-from reviewlib.params.crm import Section, Source
+from reviewlib.params.crm import ParamsSection, Source
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
@@ -305,7 +305,7 @@ def _outside(values: pa.Array, low: float, high: float) -> Flags:
 # Ground ---------------------------------------------------------------------------------------------------------------------
 
 
-def _columns(columns: Section) -> dict[str, str]:
+def _columns(columns: ParamsSection) -> dict[str, str]:
     mapped: dict[str, str] = columns.model_dump(by_alias=True, exclude_none=True)
     return mapped
 

@@ -24,7 +24,7 @@ Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Row:
+class TargetRow:
     """One row of the targets table."""
 
     period: Period
@@ -55,7 +55,7 @@ NONE = Target(reason="no target is set")
 class Targets:
     """The targets table, ready to be asked; errors name the file and the lines."""
 
-    rows: Mapping[Key, tuple[Row, ...]]
+    rows: Mapping[Key, tuple[TargetRow, ...]]
     defaults: Mapping[str, Decimal]
     roster: Roster
     file: str
@@ -115,7 +115,7 @@ class Targets:
             self.found[key, period.name] = self._combined(kpi, scope, scope_id, period, self.rows.get(key, ()))
         return self.found[key, period.name]
 
-    def _combined(self, kpi: Kpi, scope: str, scope_id: str, period: Period, rows: tuple[Row, ...]) -> Target:
+    def _combined(self, kpi: Kpi, scope: str, scope_id: str, period: Period, rows: tuple[TargetRow, ...]) -> Target:
         inside = sorted((row for row in rows if period.contains(row.period)), key=lambda row: row.period)
         if not inside:
             coarser = next((row.period.name for row in rows if row.period.contains(period)), None)
@@ -130,7 +130,7 @@ class Targets:
         effective = sum((_effective(row, post) for row in inside), Fraction(0))
         return Target(effective, sum((Fraction(row.value) for row in inside), Fraction(0)))
 
-    def _refuse_overlap(self, kpi: Kpi, scope: str, scope_id: str, inside: list[Row]) -> None:
+    def _refuse_overlap(self, kpi: Kpi, scope: str, scope_id: str, inside: list[TargetRow]) -> None:
         for left, right in itertools.pairwise(inside):
             if right.period.start < left.period.end:
                 raise TargetError(
@@ -160,18 +160,18 @@ def targets(params: Params, table: pd.DataFrame, *, roster: Roster, strict: Peri
         roster: Teams and activity, for cascades and shares of active days.
         strict: The review period, in which a gap is an error; elsewhere it means no target.
     """
-    rows: dict[Key, list[Row]] = {}
+    rows: dict[Key, list[TargetRow]] = {}
     for record in table.to_dict("records"):
         key = (str(record["scope"]), "" if pd.isna(record["scope_id"]) else str(record["scope_id"]), str(record["kpi"]))
         ramp = Decimal(1) if pd.isna(record["ramp"]) else Decimal(str(record["ramp"]))
         period = Period.parse(str(record["period"]), params.fiscal)
-        rows.setdefault(key, []).append(Row(period, record["value"], ramp, int(record["source_line"])))
+        rows.setdefault(key, []).append(TargetRow(period, record["value"], ramp, int(record["source_line"])))
     defaults = {key: entry.target for key, entry in params.kpis.items() if entry.target is not None}
     file = params.crm.targets.file if params.crm.targets else "params"
     return Targets({key: tuple(own) for key, own in rows.items()}, defaults, roster, file, frozenset({strict.name}))
 
 
-def _gap(inside: list[Row], period: Period, post: Post | None) -> str | None:
+def _gap(inside: list[TargetRow], period: Period, post: Post | None) -> str | None:
     """Name the first month without a row; a month in which the rep was not there needs none."""
     for month in period.months():
         covered = any(row.period.contains(month) for row in inside)
@@ -180,7 +180,7 @@ def _gap(inside: list[Row], period: Period, post: Post | None) -> str | None:
     return None
 
 
-def _effective(row: Row, post: Post | None) -> Fraction:
+def _effective(row: TargetRow, post: Post | None) -> Fraction:
     """Scale a row by its ramp and the share of calendar days on which the rep was there."""
     share = Fraction(1) if post is None else Fraction(post.active_days(row.period), row.period.days)
     return Fraction(row.value) * Fraction(row.ramp) * share

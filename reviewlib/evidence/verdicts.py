@@ -35,7 +35,7 @@ _STANDINGS: Final[dict[str | None, tuple[Verdict, str]]] = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class JudgedFigure:
     """One figure, ready to be judged.
 
     Attributes:
@@ -66,7 +66,7 @@ class Reading:
     immature: bool = False
 
 
-def judge(kpi: Kpi, reading: Reading, bands: Bands | None = None) -> tuple[Verdict, str]:
+def judge(kpi: Kpi, reading: JudgedFigure, bands: Bands | None = None) -> tuple[Verdict, str]:
     """Give the verdict of a figure and its reason in words (the rules of the verdict table)."""
     if reading.value is None:
         return "not_available", reading.reason or "not available"
@@ -86,7 +86,7 @@ def attainment(kpi: Kpi, value: float, target: float) -> float | None:
     return value / target
 
 
-def _exact(kpi: Kpi, reading: Reading, bands: Bands | None) -> tuple[Verdict, str]:
+def _exact(kpi: Kpi, reading: JudgedFigure, bands: Bands | None) -> tuple[Verdict, str]:
     if reading.target is None:
         if kpi.only_with_target:
             return "not_judged", "judged only against a target, and none is set"
@@ -113,7 +113,7 @@ def _banded(kpi: Kpi, measure: float, bands: Bands, reference: str, *, start: fl
     return verdict, _EXACT[kpi.better, verdict].format(reference=reference)  # type: ignore[return-value]
 
 
-def _sampled(kpi: Kpi, reading: Reading) -> tuple[Verdict, str]:
+def _sampled(kpi: Kpi, reading: JudgedFigure) -> tuple[Verdict, str]:
     if reading.immature:
         return "not_enough_data", "immature: fewer than 80% of these deals are closed"
     fewest = FEWEST[kpi.judged_by]
@@ -139,7 +139,7 @@ def _sampled(kpi: Kpi, reading: Reading) -> tuple[Verdict, str]:
     return "on_track", f"not distinguishable from {name}"
 
 
-def _favourable(kpi: Kpi, reading: Reading) -> float:
+def _favourable(kpi: Kpi, reading: JudgedFigure) -> float:
     """The one-sided 80 % bound on the good side."""
     if kpi.judged_by == "order":
         return median_bound(reading.sample, "upper" if kpi.better == "higher" else "lower")

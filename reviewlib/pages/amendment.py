@@ -10,7 +10,7 @@ from reviewlib.periods import Period
 
 
 @dataclass(frozen=True)
-class Amendment:
+class AmendmentPage:
     """One amendment to a signed review.
 
     Attributes:
@@ -42,7 +42,7 @@ class Amendment:
     accent_dark: str = "#8fb9f2"
 
 
-def amendment_page(amendment: Amendment) -> str:
+def amendment_page(amendment: AmendmentPage) -> str:
     """Render the page of an amendment."""
     from reviewlib.pages import labels
 

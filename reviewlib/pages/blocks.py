@@ -99,7 +99,7 @@ def pipeline(review: Review) -> Display:
 
 def customers(review: Review) -> Display:
     """Customers won and kept."""
-    sheet, style = views.Sheet(review), sentences.style(review)
+    sheet, style = views.FigureTable(review), sentences.style(review)
     base, kept, new = (sheet.value(key) for key in ("base_accounts", "kept_accounts", "new_customers"))
     words = f"{labels.value(kept, 'count', style=style)} of {things(base, 'accounts', style=style)} bought again"
     return section(
@@ -135,7 +135,7 @@ def achievements(review: Review) -> Display:
 
 def next_period(review: Review) -> Display:
     """What counts in the next period: its target, what covers it, the objectives."""
-    sheet, style = views.Sheet(review), sentences.style(review)
+    sheet, style = views.FigureTable(review), sentences.style(review)
     covered = sheet.figure("pipeline_coverage")
     goal = covered.denominator if covered else None
     rows = [
@@ -257,12 +257,12 @@ def _item(review: Review, finding: Finding, decided: list[plan_views.Decision]) 
 
 
 def _reason(review: Review, key: str) -> str:
-    figure = views.Sheet(review).figure(key)
+    figure = views.FigureTable(review).figure(key)
     return (figure.reason if figure is not None else review.off.get(key)) or "nothing is known of it"
 
 
 def _no_change(review: Review) -> str:
-    sheet = views.Sheet(review)
+    sheet = views.FigureTable(review)
     if sheet.value("revenue") is None:
         return _reason(review, "revenue")
     before = sheet.figure("revenue", review.period.previous)
@@ -271,7 +271,7 @@ def _no_change(review: Review) -> str:
     return (before.reason if before is not None else None) or f"there is no figure for {review.period.previous}"
 
 
-def _kept_notes(sheet: views.Sheet) -> str:
+def _kept_notes(sheet: views.FigureTable) -> str:
     window = sheet.review.workbook.retention_window
     parts = [f"Accounts that bought in {window} and bought again in {sheet.review.period}, from anyone."]
     if sheet.value("lapsed_open"):
@@ -282,7 +282,7 @@ def _kept_notes(sheet: views.Sheet) -> str:
     return " ".join(parts)
 
 
-def _new_notes(sheet: views.Sheet) -> str:
+def _new_notes(sheet: views.FigureTable) -> str:
     parts = []
     together, revenue = sheet.value("new_customer_revenue"), sheet.value("revenue")
     if together is not None and sheet.value("new_customers"):

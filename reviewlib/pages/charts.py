@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.pages import labels, sentences
-from reviewlib.pages.labels import Style
+from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.rendering import Display, colour, render
-from reviewlib.pages.views import Sheet
+from reviewlib.pages.views import FigureTable
 from reviewlib.review import Figure, Kpi, Review
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def _trend(review: Review, kpi: str) -> Display:
 def _series(review: Review, key: str) -> Series | None:
     if key not in review.kpis:
         return None
-    sheet = Sheet(review)
+    sheet = FigureTable(review)
     figures = tuple(sheet.figure(key, period) for period in review.trend)
     return Series(review.kpis[key], figures, tuple(period.name for period in review.trend))
 
 
-def _bars(axes: Axes, series: Series, style: Style) -> None:
+def _bars(axes: Axes, series: Series, style: NumberStyle) -> None:
     import seaborn as sns
 
     places, values = series.known, series.values
@@ -133,7 +133,7 @@ def _bars(axes: Axes, series: Series, style: Style) -> None:
     _frame(axes, series, base=0.0)
 
 
-def _line(axes: Axes, series: Series, style: Style) -> None:
+def _line(axes: Axes, series: Series, style: NumberStyle) -> None:
     import seaborn as sns
 
     places, values, last = series.known, series.values, len(series.values) - 1
@@ -168,7 +168,7 @@ def _whiskers(series: Series, place: int) -> Figure | None:
     return None if figure is None or figure.low is None or series.kpi.interval_of else figure
 
 
-def _end(axes: Axes, series: Series, style: Style, *, extent: float, goal: float | None) -> None:
+def _end(axes: Axes, series: Series, style: NumberStyle, *, extent: float, goal: float | None) -> None:
     """Write the last value and the target beside the end of the line, apart from each other."""
     last = len(series.values) - 1
     value = series.values[last]
@@ -264,7 +264,7 @@ def _words(review: Review, title: str, series: Series | None) -> Display:
     return Display(render("chart_words.html.j2", title=title, reason=said), f"{title}: n/a, {said}")
 
 
-def _note(series: Series, style: Style) -> str:
+def _note(series: Series, style: NumberStyle) -> str:
     parts = ["95% interval"] if any(_whiskers(series, place) is not None for place in series.known) else []
     goal = series.targets[-1]
     if goal is not None:
@@ -272,7 +272,7 @@ def _note(series: Series, style: Style) -> str:
     return "; ".join(parts) or "no target set"
 
 
-def _alt(series: Series, style: Style) -> str:
+def _alt(series: Series, style: NumberStyle) -> str:
     """Say first value, last value and target, and which periods have no figure."""
 
     def said(number: float | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reviewlib.pages import labels
-from reviewlib.pages.labels import Style
+from reviewlib.pages.labels import NumberStyle
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Kpi
 
@@ -47,7 +47,7 @@ class Spark:
 
 
 @dataclass(frozen=True)
-class Peers:
+class PeerPlace:
     """A figure among its peers: the middle half in the middle third, right is better."""
 
     median: float
@@ -56,7 +56,7 @@ class Peers:
 
 
 @dataclass(frozen=True)
-class Step:
+class BridgeStep:
     """One row of a bridge: a bar from ``left``, ``width`` wide, and its words."""
 
     label: str
@@ -69,7 +69,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Part:
+class BridgePart:
     """What goes into a bridge: its words, the amount that is added, and a tone where the sign alone does not give it."""
 
     label: str
@@ -97,7 +97,7 @@ def bullet(
 
 
 def spark(
-    values: Sequence[float | None], *, kpi: Kpi, periods: Sequence[Period], style: Style, ceiling: float = 0.0
+    values: Sequence[float | None], *, kpi: Kpi, periods: Sequence[Period], style: NumberStyle, ceiling: float = 0.0
 ) -> Spark | None:
     """Draw the trend; None where fewer than two periods have a value.
 
@@ -122,7 +122,7 @@ def spark(
     return Spark(columns, zero if bottom < 0 else 0.0, f"{kpi.label}, {periods[0]} to {periods[-1]}: {said}")
 
 
-def peers(figure: Figure, *, style: Style, who: str) -> Peers | None:
+def peers(figure: Figure, *, style: NumberStyle, who: str) -> PeerPlace | None:
     """Place a figure among its peers; None where there are no quartiles, or they coincide."""
     low, middle, high = figure.peer_q1, figure.peer_median, figure.peer_q3
     if figure.value is None or low is None or middle is None or high is None or high <= low:
@@ -135,10 +135,10 @@ def peers(figure: Figure, *, style: Style, who: str) -> Peers | None:
 
     words = [labels.rounded(number, figure.kpi.unit, style=style) for number in (low, middle, high)]
     told = f"{figure.peers or 0:.0f} peers: lower quartile {words[0]}, median {words[1]}, upper quartile {words[2]}. "
-    return Peers(place(middle), place(figure.value), f"{told}{who}: {figure.standing or 'place not given'}.")
+    return PeerPlace(place(middle), place(figure.value), f"{told}{who}: {figure.standing or 'place not given'}.")
 
 
-def bridge(parts: Sequence[Part]) -> list[Step]:
+def bridge(parts: Sequence[BridgePart]) -> list[BridgeStep]:
     """Lay out a bridge: totals stand on zero, every other part begins where the one before ended."""
     ends, running = [], 0.0
     for part in parts:
@@ -148,7 +148,7 @@ def bridge(parts: Sequence[Part]) -> list[Step]:
     low, high = min(0.0, *(min(pair) for pair in ends)), max(0.0, *(max(pair) for pair in ends))
     extent = (high - low) or 1.0
     return [
-        Step(
+        BridgeStep(
             part.label,
             part.note,
             part.text,
@@ -161,12 +161,12 @@ def bridge(parts: Sequence[Part]) -> list[Step]:
     ]
 
 
-def diverging(parts: Sequence[Part]) -> list[Step]:
+def diverging(parts: Sequence[BridgePart]) -> list[BridgeStep]:
     """Lay out bars left and right of a common zero."""
     low, high = min(0.0, *(part.number for part in parts)), max(0.0, *(part.number for part in parts))
     extent = (high - low) or 1.0
     return [
-        Step(
+        BridgeStep(
             part.label,
             part.note,
             part.text,
@@ -178,7 +178,7 @@ def diverging(parts: Sequence[Part]) -> list[Step]:
     ]
 
 
-def things(number: float | None, noun: str, *, style: Style) -> str:
+def things(number: float | None, noun: str, *, style: NumberStyle) -> str:
     """Write a number of things whose noun is given in the plural: "1 won deal", "49 won deals"."""
     one = re.sub(r"\b(deal|account|refund|observation|purchase)s\b", r"\1", noun) if number == 1 else noun
     return f"{labels.value(number, 'count', style=style)} {one}".strip()

@@ -13,7 +13,7 @@ from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import KINDS, Concern, Dispute, Feedback, Resolution, SelfReview, Update
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.pages import labels, paragraphs, sentences
-from reviewlib.pages.views import Sheet, note
+from reviewlib.pages.views import FigureTable, note
 from reviewlib.review import Review
 
 _TIMES: Final = ("", "once", "twice")
@@ -45,7 +45,7 @@ class By:
 
 
 @dataclass(frozen=True)
-class Note:
+class DisputeNote:
     """What a dispute did to the figures: each with its value before, where that is kept, and now."""
 
     label: str
@@ -56,16 +56,16 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Item:
+class Contribution:
     """One contribution to a thread: the line below the name, the text, further texts with a label, answers to it."""
 
     by: By
     what: str
     text: str
     more: tuple[tuple[str, str], ...] = ()
-    answers: tuple[Item, ...] = ()
+    answers: tuple[Contribution, ...] = ()
     mark: tuple[str, str] | None = None
-    note: Note | None = None
+    note: DisputeNote | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Thread:
     """Contributions under one heading."""
 
     title: str
-    items: tuple[Item, ...]
+    items: tuple[Contribution, ...]
 
 
 def by(review: Review, entry: Entry) -> By:
@@ -135,7 +135,7 @@ def label(review: Review, key: str) -> str:
 
 def figure(review: Review, key: str) -> str:
     """A figure with its label: "Win rate, 53.3%"; the label alone where the scorecard does not have it."""
-    sheet = Sheet(review)
+    sheet = FigureTable(review)
     return f"{label(review, key)}, {sheet.text(key)}" if sheet.figure(key) is not None else label(review, key)
 
 
@@ -160,7 +160,7 @@ def unread(review: Review, entry: Entry) -> bool:
     return release is None or (entry.sequence < release.sequence and release.id not in review.minutes.versions)
 
 
-def answers(review: Review, entry: Entry) -> tuple[Item, ...]:
+def answers(review: Review, entry: Entry) -> tuple[Contribution, ...]:
     """List the replies to an entry and the replies to those, in the order in which they were written."""
     return tuple(_reply(review, reply, entry) for reply in sorted(_replies(review, entry), key=lambda one: one.at))
 
@@ -171,10 +171,10 @@ def _replies(review: Review, entry: Entry) -> Iterator[Entry]:
         yield from _replies(review, reply)
 
 
-def _reply(review: Review, reply: Entry, to: Entry) -> Item:
+def _reply(review: Review, reply: Entry, to: Entry) -> Contribution:
     direct = review.minutes.find(reply.of or "")
     what = "Reply" if direct is None or direct.kind != "reply" else f"Reply to {by(review, direct).name}"
-    return Item(by(review, reply), what, _text(reply))
+    return Contribution(by(review, reply), what, _text(reply))
 
 
 def _text(entry: Entry, name: str = "text") -> str:
@@ -191,52 +191,52 @@ def feedback(review: Review) -> list[Thread]:
         if isinstance(entry.payload, Dispute)
     ]
     concerns = [concern(review, entry) for entry in minutes.of_kind("concern")]
-    notes = [Item(by(review, entry), "Note", _text(entry)) for entry in minutes.of_kind("note")]
+    notes = [Contribution(by(review, entry), "Note", _text(entry)) for entry in minutes.of_kind("note")]
     threads = [Thread(f"Feedback on {review.period}", tuple(said)), *disputes, Thread("Concerns", tuple(concerns))]
     threads += [Thread("Other replies", tuple(_others(review))), Thread("Notes", tuple(notes))]
     return [thread for thread in threads if thread.items]
 
 
-def _feedback(review: Review, entry: Entry) -> Item:
+def _feedback(review: Review, entry: Entry) -> Contribution:
     given = entry.payload
     if not isinstance(given, Feedback):
-        return Item(by(review, entry), "Feedback to the manager", _text(entry), answers=answers(review, entry))
+        return Contribution(by(review, entry), "Feedback to the manager", _text(entry), answers=answers(review, entry))
     parts = [figure(review, given.kpi)] if given.kpi else []
     parts += [f"“{given.behaviour}”"] if given.behaviour else []
     more = (("Example", given.example),) if given.example else ()
     what = f"{_STANCES[given.stance]}, linked to {' and '.join(parts)}"
-    return Item(by(review, entry), what, given.text, more, answers(review, entry))
+    return Contribution(by(review, entry), what, given.text, more, answers(review, entry))
 
 
-def _dispute(review: Review, entry: Entry, dispute: Dispute) -> Iterator[Item]:
+def _dispute(review: Review, entry: Entry, dispute: Dispute) -> Iterator[Contribution]:
     deal = f", deal {dispute.deal}" if dispute.deal else ""
     resolved = review.minutes.on(entry, "resolution")
     mark = None if resolved else ("watch", "Not resolved yet")
     said = f"Disputes {label(review, dispute.kpi)}{deal}"
-    yield Item(by(review, entry), said, dispute.reason, answers=answers(review, entry), mark=mark)
+    yield Contribution(by(review, entry), said, dispute.reason, answers=answers(review, entry), mark=mark)
     for one in resolved:
         if isinstance(one.payload, Resolution):
             told = _OUTCOMES[one.payload.outcome]
-            yield Item(
+            yield Contribution(
                 by(review, one), told, one.payload.text, answers=answers(review, one), note=_note(review, dispute, one.payload)
             )
 
 
-def _note(review: Review, dispute: Dispute, resolution: Resolution) -> Note | None:
+def _note(review: Review, dispute: Dispute, resolution: Resolution) -> DisputeNote | None:
     """Put the disputed figure beside what it was; ``data["before"]`` holds figures of snapshots that were disputed."""
-    now = Sheet(review).figure(dispute.kpi)
+    now = FigureTable(review).figure(dispute.kpi)
     if now is None:
         return None
     snapshot = resolution.snapshot_before or ""
     kept: dict[str, Any] = (review.data.get("before") or {}).get(snapshot, {})
     style = sentences.style(review)
     before = labels.value(kept[dispute.kpi], now.kpi.unit, style=style) if dispute.kpi in kept else ""
-    sample = note(Sheet(review), now)
+    sample = note(FigureTable(review), now)
     text = labels.value(now.value, now.kpi.unit, style=style)
-    return Note(now.kpi.label, text, sample[0] if sample else "", before, snapshot[:8])
+    return DisputeNote(now.kpi.label, text, sample[0] if sample else "", before, snapshot[:8])
 
 
-def concern(review: Review, entry: Entry) -> Item:
+def concern(review: Review, entry: Entry) -> Contribution:
     """A concern with who looks after it, what is done, and what became of it."""
     said = entry.payload
     assert isinstance(said, Concern)
@@ -250,7 +250,7 @@ def concern(review: Review, entry: Entry) -> Item:
     more = [("What is done about it", said.doing)] if said.doing else []
     more += updates(review, entry)
     what = f"{side(review, said.owner)} looks after it"
-    return Item(by(review, entry), what, said.text, tuple(more), answers(review, entry), mark)
+    return Contribution(by(review, entry), what, said.text, tuple(more), answers(review, entry), mark)
 
 
 def updates(review: Review, entry: Entry) -> list[tuple[str, str]]:
@@ -263,13 +263,13 @@ def updates(review: Review, entry: Entry) -> list[tuple[str, str]]:
     return found
 
 
-def _others(review: Review) -> Iterator[Item]:
+def _others(review: Review) -> Iterator[Contribution]:
     """The replies that stand nowhere else on the page: those to a goal, an action, a rating, and so on."""
     elsewhere = {"feedback", "feedback_to_manager", "dispute", "resolution", "concern", "self_review"}
     for reply in review.minutes.of_kind("reply"):
         root = _root(review, reply)
         if root is None or root.kind not in elsewhere or root not in review.minutes.entries:
-            item = Item(by(review, reply), _about(root), _text(reply))
+            item = Contribution(by(review, reply), _about(root), _text(reply))
             yield item
 
 

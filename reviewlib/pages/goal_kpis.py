@@ -8,7 +8,7 @@ from functools import partial
 
 from reviewlib.conversation.goals.kpi import Point, Track
 from reviewlib.pages import labels
-from reviewlib.pages.views import Sheet
+from reviewlib.pages.views import FigureTable
 from reviewlib.review import Review
 
 
@@ -23,14 +23,14 @@ def tracks(review: Review, *, rep_id: str | None = None) -> Mapping[str, Track]:
 
 
 def _tracks(review: Review, keys: Iterable[str], rep_id: str | None) -> Mapping[str, Track]:
-    sheet = Sheet(review, rep_id=rep_id)
+    sheet = FigureTable(review, rep_id=rep_id)
     person = review.subject if rep_id is None else review.people.get(rep_id)
     started = person.started_on if person else None
     known = [key for key in keys if key in review.kpis]
     return {key: found for key in known if (found := _track(sheet, key, started=started)) is not None}
 
 
-def _track(sheet: Sheet, key: str, *, started: dt.date | None) -> Track | None:
+def _track(sheet: FigureTable, key: str, *, started: dt.date | None) -> Track | None:
     kpi, now = sheet.review.kpis[key], sheet.figure(key)
     if all(sheet.figure(key, period) is None for period in sheet.review.trend):
         return None
@@ -51,7 +51,7 @@ def _track(sheet: Sheet, key: str, *, started: dt.date | None) -> Track | None:
     )
 
 
-def _points(sheet: Sheet, key: str) -> Iterator[Point]:
+def _points(sheet: FigureTable, key: str) -> Iterator[Point]:
     for period in sheet.review.trend:
         figure = sheet.figure(key, period)
         if figure is None:

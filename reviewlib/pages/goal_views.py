@@ -12,10 +12,10 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.goals.followup import Agreed
 from reviewlib.conversation.goals.kpi import Track
-from reviewlib.conversation.goals.progress import STATUSES, Progress, Status, Step, progress
-from reviewlib.conversation.goals.smart import Backing, Letter, Plan, Setting, smart
+from reviewlib.conversation.goals.progress import STATUSES, MilestoneProgress, Progress, Status, progress
+from reviewlib.conversation.goals.smart import Backing, GoalContext, PlannedGoal, SmartCriterion, smart
 from reviewlib.conversation.kinds import Agreement, Development, Goal, Milestone
-from reviewlib.conversation.visibility import Minutes
+from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.pages import entry_views, labels, sentences
 from reviewlib.pages.entry_views import By
 from reviewlib.pages.goal_kpis import tracks
@@ -46,7 +46,7 @@ _COMING: Final = 4
 
 
 @dataclass(frozen=True)
-class Card:
+class GoalCard:
     """A goal as a card: where it stands, its steps, its letters, its agreement, its history."""
 
     statement: str
@@ -57,7 +57,7 @@ class Card:
     told: str
     lines: tuple[str, ...]
     steps: tuple[tuple[str, str, str, str, str], ...]
-    letters: tuple[Letter, ...]
+    letters: tuple[SmartCriterion, ...]
     agreement: str
     comment: str
     by: By
@@ -70,13 +70,13 @@ def agreed(review: Review) -> list[Agreed]:
     return carried(review.minutes, review, tracks(review))
 
 
-def carried(minutes: Minutes, review: Review, known: Mapping[str, Track]) -> list[Agreed]:
+def carried(minutes: VisibleEntries, review: Review, known: Mapping[str, Track]) -> list[Agreed]:
     """List the agreements of earlier reviews by the minutes of the review's subject or of one of a team's reps."""
     book = review.workbook
     return followup.carried(minutes, period=review.period, as_of=book.as_of, tracks=known, clock=book.local)
 
 
-def goals(review: Review) -> list[Card]:
+def goals(review: Review) -> list[GoalCard]:
     """List the goals as cards: those of this review, then those that carry over."""
     known = tracks(review)
     new = [(entry, _progress(review.minutes, review, known, entry)) for entry in review.minutes.of_kind("goal")]
@@ -84,7 +84,7 @@ def goals(review: Review) -> list[Card]:
     return [_card(review, entry, reached, known) for entry, reached in (*new, *old)]
 
 
-def _progress(minutes: Minutes, review: Review, known: Mapping[str, Track], entry: Entry) -> Progress:
+def _progress(minutes: VisibleEntries, review: Review, known: Mapping[str, Track], entry: Entry) -> Progress:
     book = review.workbook
     return progress(entry, minutes, _track_of(entry, known), period=review.period, as_of=book.as_of, clock=book.local)
 
@@ -94,13 +94,13 @@ def _track_of(entry: Entry, known: Mapping[str, Track]) -> Track | None:
     return known.get(kpi) if kpi else None
 
 
-def _card(review: Review, entry: Entry, reached: Progress, known: Mapping[str, Track]) -> Card:
+def _card(review: Review, entry: Entry, reached: Progress, known: Mapping[str, Track]) -> GoalCard:
     goal = entry.payload
     assert isinstance(goal, Goal)
     agreement, comment = _agreement(review, entry)
     track = _track_of(entry, known)
     share = None if reached.share is None else min(1.0, reached.share)
-    return Card(
+    return GoalCard(
         statement=goal.statement,
         mark=GOAL_MARKS[reached.status],
         word=STATUSES[reached.status],
@@ -127,7 +127,7 @@ def _told(reached: Progress, share: float | None) -> str:
     return f"{done}; an even pace would be {reached.pace:.0%}" if reached.pace is not None else done
 
 
-def _step(review: Review, step: Step) -> tuple[str, str, str, str, str]:
+def _step(review: Review, step: MilestoneProgress) -> tuple[str, str, str, str, str]:
     """A milestone's ISO date, its short date, its words, what became of it, and the last note on that."""
     word = _STEP_WORDS[step.status]
     if step.on is not None and step.status in ("done", "done_late"):
@@ -138,17 +138,17 @@ def _step(review: Review, step: Step) -> tuple[str, str, str, str, str]:
     return (step.due.isoformat() if step.due else "", short, f"{step.text}{owner}", word, notes[-1] if notes else "")
 
 
-def _letters(review: Review, entry: Entry, goal: Goal, track: Track | None) -> tuple[Letter, ...]:
+def _letters(review: Review, entry: Entry, goal: Goal, track: Track | None) -> tuple[SmartCriterion, ...]:
     own = Period.parse(entry.about.period, review.period.fiscal)
     steps = [one.payload for one in review.minutes.on(entry, "milestone") if isinstance(one.payload, Milestone)]
     steps.sort(key=lambda step: step.due or dt.date.max)
-    setting = Setting(
+    setting = GoalContext(
         period=own,
         as_of=own.last_day,
         coming=tuple(own.shift(number) for number in range(1, _COMING + 1)),
         whose=f"{sentences.first_name(review.subject)}’s" if review.kind == "rep" else "the team’s",
     )
-    return smart(Plan.of(goal, steps), track, setting=setting, backing=backing(review))
+    return smart(PlannedGoal.of(goal, steps), track, setting=setting, backing=backing(review))
 
 
 def backing(review: Review) -> Backing:
@@ -193,7 +193,7 @@ def tallies(review: Review) -> list[Tally]:
     return [_tally(review, rep_id, minutes) for rep_id, minutes in review.minutes.members.items() if rep_id in review.people]
 
 
-def _tally(review: Review, rep_id: str, minutes: Minutes) -> Tally:
+def _tally(review: Review, rep_id: str, minutes: VisibleEntries) -> Tally:
     known = tracks(review, rep_id=rep_id)
     new = [_progress(minutes, review, known, entry) for entry in minutes.of_kind("goal")]
     before = carried(minutes, review, known)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from reviewlib.pages import components, labels, provenance
-from reviewlib.pages.labels import Style
+from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.rendering import page_style, render
 from reviewlib.periods import Period
 
@@ -32,7 +32,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Row:
+class IndexRow:
     """One rep of the index.
 
     ``state`` tells how the pages stand, ``talk`` how the review itself does, in words ("Released"), ``waits`` whom it waits for
@@ -63,11 +63,11 @@ class TeamRows:
     target: float | None
     verdict: str
     page: str | None
-    rows: tuple[Row, ...]
+    rows: tuple[IndexRow, ...]
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedReview:
     """One review that could not be made; ``page`` is the problem page's path."""
 
     name: str
@@ -89,7 +89,7 @@ class Index:
     as_of: dt.date
     snapshot: str
     teams: tuple[TeamRows, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedReview, ...]
     data: Mapping[str, Any]
     files: tuple[Link, ...] = ()
     earlier: tuple[Link, ...] = ()
@@ -99,7 +99,7 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ProblemPage:
     """A review that failed: where it stopped, what was said, and the command that repeats it alone. No figures, no deals."""
 
     title: str
@@ -115,20 +115,20 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _RevenueBar:
     """Revenue against target, ready to be drawn."""
 
     revenue: str
     bullet: components.Bullet | None
     words: str
-    row: Row | TeamRows
+    row: IndexRow | TeamRows
     anchor: str = ""
-    rows: Sequence[_Shown] = field(default_factory=tuple)
+    rows: Sequence[_RevenueBar] = field(default_factory=tuple)
 
 
 def index_page(index: Index) -> str:
     """Render the index of a period."""
-    style = Style(index.locale, index.currency)
+    style = NumberStyle(index.locale, index.currency)
     running = f"Sales performance reviews {index.period}"
     reps = sum(len(team.rows) for team in index.teams)
     return render(
@@ -151,7 +151,7 @@ def index_page(index: Index) -> str:
     )
 
 
-def problem_page(problem: Problem) -> str:
+def problem_page(problem: ProblemPage) -> str:
     """Render the page of a review that failed."""
     running = f"Not made: {problem.subject}, {problem.period}"
     style = page_style(accent=problem.accent, accent_dark=problem.accent_dark, running=running)
@@ -184,7 +184,7 @@ def _signed(index: Index) -> str:
     return f", {signed} of them signed" if signed else ", none is signed yet"
 
 
-def _whole(index: Index, style: Style) -> tuple[str, str]:
+def _whole(index: Index, style: NumberStyle) -> tuple[str, str]:
     """The sum of all teams: revenue, and what share of the targets it is where every team has one."""
     known = [team.revenue for team in index.teams if team.revenue is not None]
     goals = [team.target for team in index.teams]
@@ -198,20 +198,20 @@ def _whole(index: Index, style: Style) -> tuple[str, str]:
     return labels.value(together, "money", style=style), share
 
 
-def _team(team: TeamRows, number: int, style: Style) -> _Shown:
+def _team(team: TeamRows, number: int, style: NumberStyle) -> _RevenueBar:
     return _shown(team, style, anchor=f"t-{number}", rows=[_shown(row, style) for row in team.rows])
 
 
-def _shown(row: Row | TeamRows, style: Style, *, anchor: str = "", rows: Sequence[_Shown] = ()) -> _Shown:
+def _shown(row: IndexRow | TeamRows, style: NumberStyle, *, anchor: str = "", rows: Sequence[_RevenueBar] = ()) -> _RevenueBar:
     drawn = components.bullet(row.revenue, row.target, verdict=row.verdict)
-    words = row.note if isinstance(row, Row) and row.note else "no target set"
+    words = row.note if isinstance(row, IndexRow) and row.note else "no target set"
     if row.revenue is not None and row.target is not None and row.target > 0:
         share = labels.value(row.revenue / row.target, "percent", style=style)
         words = f"{share} of {labels.value(row.target, 'money', style=style)}"
-    return _Shown(labels.value(row.revenue, "money", style=style), drawn, words, row, anchor, rows)
+    return _RevenueBar(labels.value(row.revenue, "money", style=style), drawn, words, row, anchor, rows)
 
 
-def _unassigned(data: Mapping[str, Any], style: Style) -> str:
+def _unassigned(data: Mapping[str, Any], style: NumberStyle) -> str:
     bucket = data.get("unassigned") or {}
     if not bucket.get("deals"):
         return ""

@@ -29,29 +29,29 @@ _STEPS: Final = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
 
 
 @dataclass(frozen=True)
-class Style:
+class NumberStyle:
     """How a workbook writes numbers: locale and the ISO code of its currency."""
 
     locale: str = "en"
     currency: str = "EUR"
 
 
-def value(number: float | None, unit: str, *, style: Style) -> str:
+def value(number: float | None, unit: str, *, style: NumberStyle) -> str:
     """Write a figure with its unit: "€398,220", "53.3%", "52 days", "12", "1.28×"."""
     return _text(number, unit, style, _DECIMALS[unit])
 
 
-def rounded(number: float | None, unit: str, *, style: Style) -> str:
+def rounded(number: float | None, unit: str, *, style: NumberStyle) -> str:
     """Write a figure that carries two significant digits, without inventing a third: "44%", "€9,600"."""
     return _text(number, unit, style, _ROUNDED[unit])
 
 
-def signed(number: float | None, unit: str, *, style: Style) -> str:
+def signed(number: float | None, unit: str, *, style: NumberStyle) -> str:
     """Write a figure with its sign: "+€97,740", "−19.0%", "+4 days"; zero has none."""
     return _with_plus(number, value(number, unit, style=style))
 
 
-def control(number: float | None, *, style: Style) -> str:
+def control(number: float | None, *, style: NumberStyle) -> str:
     """Write a control total to the smallest unit of its currency: "€31,102,400.50"."""
     from babel.numbers import get_currency_precision
 
@@ -62,7 +62,7 @@ def control(number: float | None, *, style: Style) -> str:
     return size if number >= 0 or _is_zero(size) else f"{MINUS}{size}"
 
 
-def change(number: float | None, unit: str, *, style: Style) -> str:
+def change(number: float | None, unit: str, *, style: NumberStyle) -> str:
     """Write the size of a change without its sign; that of a percent is in points: "8.8 points"."""
     if number is None or math.isnan(number):
         return NOT_AVAILABLE
@@ -72,7 +72,7 @@ def change(number: float | None, unit: str, *, style: Style) -> str:
     return f"{points} points"
 
 
-def signed_change(number: float | None, unit: str, *, style: Style) -> str:
+def signed_change(number: float | None, unit: str, *, style: NumberStyle) -> str:
     """Write a change with its sign: "+8.8 points", "−€9,259", "+4 days"."""
     if number is None or math.isnan(number):
         return NOT_AVAILABLE
@@ -80,7 +80,7 @@ def signed_change(number: float | None, unit: str, *, style: Style) -> str:
     return size if _is_zero(size) else f"{'+' if number > 0 else MINUS}{size}"
 
 
-def interval(low: float | None, high: float | None, unit: str, *, style: Style) -> str:
+def interval(low: float | None, high: float | None, unit: str, *, style: NumberStyle) -> str:
     """Write an interval with its unit once: "43.1–63.1%", "€6,252–10,239", "47–63 days"."""
     if low is None or high is None:
         return NOT_AVAILABLE
@@ -90,7 +90,7 @@ def interval(low: float | None, high: float | None, unit: str, *, style: Style) 
     return re.sub(r"\D+$", "", first) + "–" + re.sub(r"^\D+", "", last)
 
 
-def count(number: float | None, noun: str, *, style: Style, plural: str | None = None) -> str:
+def count(number: float | None, noun: str, *, style: NumberStyle, plural: str | None = None) -> str:
     """Write a number of things: "1 deal", "12 deals"."""
     text = value(number, "count", style=style)
     return f"{text} {noun if number == 1 else plural or noun + 's'}"
@@ -142,14 +142,14 @@ _MONTHS: Final = (
 )
 
 
-def _text(number: float | None, unit: str, style: Style, decimals: tuple[int, int]) -> str:
+def _text(number: float | None, unit: str, style: NumberStyle, decimals: tuple[int, int]) -> str:
     if number is None or math.isnan(number):
         return NOT_AVAILABLE
     size = _size(abs(float(number)), unit, style, decimals)
     return size if number >= 0 or _is_zero(size) else f"{MINUS}{size}"
 
 
-def _size(number: float, unit: str, style: Style, decimals: tuple[int, int]) -> str:
+def _size(number: float, unit: str, style: NumberStyle, decimals: tuple[int, int]) -> str:
     if unit == "money":
         return _money(number, style)
     if unit == "percent":
@@ -177,12 +177,12 @@ def _percent(number: float, locale: str, decimals: tuple[int, int]) -> str:
     return _around(shape, "%").replace("#", _digits(number, locale, decimals))
 
 
-def _money(number: float, style: Style, decimals: tuple[int, int] = (0, 0)) -> str:
+def _money(number: float, style: NumberStyle, decimals: tuple[int, int] = (0, 0)) -> str:
     return _money_shape(style).replace("#", _digits(number, style.locale, decimals))
 
 
 @functools.cache
-def _money_shape(style: Style) -> str:
+def _money_shape(style: NumberStyle) -> str:
     """What stands around an amount, and "#" for the amount itself."""
     from babel.numbers import get_currency_symbol
 

@@ -12,7 +12,7 @@ _MARKS: Final = (("ul", re.compile(r"[ \t]*[-*•][ \t]+(?=\S)")), ("ol", re.com
 
 
 @dataclass(frozen=True)
-class Block:
+class TextBlock:
     """A paragraph with its lines, or a list with its items; a numbered list begins with ``start``."""
 
     shape: Shape
@@ -20,13 +20,13 @@ class Block:
     start: int = 1
 
 
-def blocks(text: str) -> list[Block]:
+def blocks(text: str) -> list[TextBlock]:
     """Cut a text at its empty lines, and where a list begins or ends; no word of it is lost.
 
     A line that begins with ``-``, ``*`` or ``•`` is an item, one that begins with a number and a point or bracket is an item of
     a numbered list as long as the numbers follow each other.
     """
-    found: list[tuple[Block, list[str]]] = []
+    found: list[tuple[TextBlock, list[str]]] = []
     joins = False
     for line in text.split("\n"):
         if not line.strip():
@@ -47,16 +47,16 @@ def short(text: str, most: int = 60) -> str:
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
 
 
-def _block(line: str) -> Block:
+def _block(line: str) -> TextBlock:
     for shape, pattern in _MARKS:
         mark = pattern.match(line)
         if mark:
             number = int(mark[1]) if shape == "ol" else 1
-            return Block(shape, (line[mark.end() :].rstrip(),), number)  # type: ignore[arg-type]
-    return Block("p", (line.rstrip(),))
+            return TextBlock(shape, (line[mark.end() :].rstrip(),), number)  # type: ignore[arg-type]
+    return TextBlock("p", (line.rstrip(),))
 
 
-def _continues(before: Block, lines: Sequence[str], block: Block, *, joins: bool) -> bool:
+def _continues(before: TextBlock, lines: Sequence[str], block: TextBlock, *, joins: bool) -> bool:
     """Whether a line goes on with the block before it; list items do so across an empty line too."""
     if before.shape != block.shape:
         return False

@@ -47,7 +47,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Row:
+class PlanRow:
     """One row of a table of agreements or of the development plan."""
 
     what: str
@@ -115,10 +115,10 @@ def same(one: str, other: str) -> bool:
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
-def agreed_rows(review: Review, found: Iterable[Agreed]) -> list[Row]:
+def agreed_rows(review: Review, found: Iterable[Agreed]) -> list[PlanRow]:
     """Lay the agreements out as rows."""
     return [
-        Row(
+        PlanRow(
             what=one.what,
             sub=" · ".join(_whose(review, one)),
             lines=one.words,
@@ -142,7 +142,7 @@ def _whose(review: Review, one: Agreed) -> Iterator[str]:
         yield f"since {one.since}"
 
 
-def development(review: Review) -> list[Row]:
+def development(review: Review) -> list[PlanRow]:
     """List the development plan: earlier items that run or ended in this review, then its own."""
     entries = plans.development(review.minutes)
     return [_plan(review, entry, entry.payload) for entry in entries if isinstance(entry.payload, Development)]
@@ -160,13 +160,13 @@ def moved(review: Review) -> list[tuple[str, str]]:
     return found
 
 
-def _plan(review: Review, entry: Entry, item: Development) -> Row:
+def _plan(review: Review, entry: Entry, item: Development) -> PlanRow:
     update = last_update(entry, review.minutes)
     status = update.payload.status if update is not None and isinstance(update.payload, Update) else "planned"
     by_when = f"by {entry_views.day(review, item.due)}" if item.due else "no date yet"
     sub = [item.skill] if item.skill else []
     sub += [] if entry.about == review.about else [f"from {entry.about.period}"]
-    return Row(
+    return PlanRow(
         what=f"{item.way.capitalize()}: {item.text}",
         sub=" · ".join(sub),
         lines=(f"{entry_views.figure(review, item.kpi)} now" if item.kpi else "No figure shows it; judged in the talk",),

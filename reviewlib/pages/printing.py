@@ -13,7 +13,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Part:
+class PagePart:
     """One section of a page: trusted HTML, with the charts and the notes that belong into it."""
 
     id: str
@@ -22,7 +22,7 @@ class Part:
     charts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def adding(self, html: str, *, note: bool) -> Part:
+    def adding(self, html: str, *, note: bool) -> PagePart:
         """The section with one more chart, or one more note."""
         if note:
             return replace(self, notes=(*self.notes, html))
@@ -68,21 +68,21 @@ def _body(html: str) -> str:
     return html.rpartition(_STYLE_END)[2]
 
 
-def parts_of(nb: Any) -> tuple[dict[str, Any], Sequence[Part]]:
+def parts_of(nb: Any) -> tuple[dict[str, Any], Sequence[PagePart]]:
     """Gather the displays of a notebook: the header's metadata, and the sections in order with their charts."""
     from reviewlib.press.export import fragments
 
     head: dict[str, Any] = {}
-    parts: list[Part] = []
+    parts: list[PagePart] = []
     for fragment in fragments(nb):
         name = str(fragment.metadata.get("section", ""))
         if name == "header":
             head = dict(fragment.metadata)
-            parts.insert(0, Part(name, "", _body(fragment.html)))
+            parts.insert(0, PagePart(name, "", _body(fragment.html)))
         elif name:
-            parts.append(Part(name, str(fragment.metadata.get("title", "")), fragment.html))
+            parts.append(PagePart(name, str(fragment.metadata.get("title", "")), fragment.html))
         elif parts and parts[-1].id != "header":
             parts[-1] = parts[-1].adding(fragment.html, note=fragment.note)
         else:
-            parts.append(Part("", "", fragment.html))
+            parts.append(PagePart("", "", fragment.html))
     return head, parts

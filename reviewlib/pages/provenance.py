@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from reviewlib.pages import labels, sentences
 from reviewlib.pages.components import things
-from reviewlib.pages.labels import Style
-from reviewlib.pages.views import Sheet, target_words
+from reviewlib.pages.labels import NumberStyle
+from reviewlib.pages.views import FigureTable, target_words
 from reviewlib.review import Figure, Listed, Review
 
 _TIMES: Final = "\N{DIVISION SIGN}"
@@ -28,7 +28,7 @@ _CAPTIONS: Final = {
 
 
 @dataclass(frozen=True)
-class Row:
+class ReconciliationRow:
     """One line of the reconciliation."""
 
     label: str
@@ -38,11 +38,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Reconciliation:
+class ReconciliationView:
     """What became of every row of one file: used, quarantined and excluded add up to read."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[ReconciliationRow, ...]
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class Evidence:
     accounts: tuple[Account, ...]
 
 
-def reconciliations(data: Mapping[str, Any], *, style: Style) -> list[Reconciliation]:
+def reconciliations(data: Mapping[str, Any], *, style: NumberStyle) -> list[ReconciliationView]:
     """List what became of the rows of every file, for reviews and the index alike."""
     return [_reconciliation(table, style) for table in data.get("tables", ())]
 
 
-def _reconciliation(table: Mapping[str, Any], style: Style) -> Reconciliation:
+def _reconciliation(table: Mapping[str, Any], style: NumberStyle) -> ReconciliationView:
     kinds = (
         ("used", "Used"),
         ("quarantined", "Quarantined, with reason"),
@@ -93,7 +93,7 @@ def _reconciliation(table: Mapping[str, Any], style: Style) -> Reconciliation:
         ("read", "Read"),
     )
     rows = tuple(
-        Row(
+        ReconciliationRow(
             label,
             labels.value(table[kind], "count", style=style),
             labels.control(table.get(f"{kind}_amount"), style=style) if table.get("read_amount") is not None else "",
@@ -101,13 +101,13 @@ def _reconciliation(table: Mapping[str, Any], style: Style) -> Reconciliation:
         )
         for kind, label in kinds
     )
-    return Reconciliation(f"{table['table'].capitalize()}: {table['file']}", rows)
+    return ReconciliationView(f"{table['table'].capitalize()}: {table['file']}", rows)
 
 
-def reasons(data: Mapping[str, Any], kind: str, *, style: Style) -> list[Row]:
+def reasons(data: Mapping[str, Any], kind: str, *, style: NumberStyle) -> list[ReconciliationRow]:
     """List why rows were quarantined or excluded."""
     return [
-        Row(
+        ReconciliationRow(
             str(entry["reason"]),
             labels.value(entry["rows"], "count", style=style),
             labels.control(entry["amount"], style=style) if entry.get("amount") is not None else "",
@@ -153,7 +153,7 @@ def _mine(review: Review) -> str:
 
 def evidence(review: Review) -> list[Evidence]:
     """Collect what is behind each KPI; a deal list that another one holds already is named, not repeated."""
-    sheet = Sheet(review)
+    sheet = FigureTable(review)
     figures, owners = list(sheet.main()), {}
     listed: list[Figure] = []
     some = (figure for figure in figures if _deals(review, figure).count)
@@ -178,7 +178,7 @@ def _within(review: Review, figure: Figure, other: Figure) -> bool:
     return flag == figure.kpi.evidence or flag in _deals(review, figure).within
 
 
-def _evidence(sheet: Sheet, figure: Figure, *, owner: Figure | None, made: Mapping[int, Deal]) -> Evidence:
+def _evidence(sheet: FigureTable, figure: Figure, *, owner: Figure | None, made: Mapping[int, Deal]) -> Evidence:
     review, kpi, style = sheet.review, figure.kpi, sheet.style
     chosen, all_accounts = _deals(review, figure), review.lists.all_accounts
     of_accounts = kpi.evidence == "accounts" and kpi.unit == "percent" and kpi.top == "count"
@@ -204,18 +204,18 @@ def _evidence(sheet: Sheet, figure: Figure, *, owner: Figure | None, made: Mappi
     )
 
 
-def _count(shown: int, all_: int, style: Style) -> str:
+def _count(shown: int, all_: int, style: NumberStyle) -> str:
     """How many a list holds, and of how many where it was cut."""
     whole = labels.value(all_, "count", style=style)
     return whole if shown == all_ else f"{shown} of {whole}"
 
 
-def _cut(shown: int, all_: int, what: str, style: Style) -> str:
+def _cut(shown: int, all_: int, what: str, style: NumberStyle) -> str:
     """Say that a list was cut; empty where it was not, or where there is none."""
     return f"The {shown} largest of {things(all_, what, style=style)} are listed." if 0 < shown < all_ else ""
 
 
-def _facts(sheet: Sheet, figure: Figure) -> list[tuple[str, str]]:
+def _facts(sheet: FigureTable, figure: Figure) -> list[tuple[str, str]]:
     review, kpi, style = sheet.review, figure.kpi, sheet.style
     interval = labels.interval(figure.low, figure.high, kpi.unit, style=style) if figure.low is not None else ""
     beside = [other for other in review.kpis.values() if other.of == kpi.key and sheet.value(other.key) is not None]
@@ -245,12 +245,12 @@ def _word(figure: Figure) -> str:
     return VERDICTS[figure.verdict]
 
 
-def _target(figure: Figure, style: Style) -> str:
+def _target(figure: Figure, style: NumberStyle) -> str:
     words = target_words(figure, style)
     return words.removeprefix("target ") if words else "none set"
 
 
-def _calculation(sheet: Sheet, figure: Figure) -> str:
+def _calculation(sheet: FigureTable, figure: Figure) -> str:
     kpi, style = figure.kpi, sheet.style
     value = labels.value(figure.value, kpi.unit, style=style)
     if figure.value is None:
@@ -263,7 +263,7 @@ def _calculation(sheet: Sheet, figure: Figure) -> str:
     return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and kpi.bottom == "money" else f", {kpi.n_label}")
 
 
-def _deal(sheet: Sheet, row: Mapping[str, Any]) -> Deal:
+def _deal(sheet: FigureTable, row: Mapping[str, Any]) -> Deal:
     still_open = row["outcome"] == "open"  # today: what was open at the end of the period may have closed since
     opened, last = _day(row["opened_on"]), _day(row["expected_close_on" if still_open else "closed_on"])
     amount = row["amount"] if not still_open and row["amount"] is not None and not row["lost"] else row["expected_amount"]
@@ -282,7 +282,7 @@ def _deal(sheet: Sheet, row: Mapping[str, Any]) -> Deal:
     )
 
 
-def _accounts(sheet: Sheet) -> tuple[Account, ...]:
+def _accounts(sheet: FigureTable) -> tuple[Account, ...]:
     return tuple(
         Account(
             row["account_id"],

@@ -107,9 +107,9 @@ def pieces(
     return list(_pieces(review, template, {**_names(review, subject or review.subject), **(names or {})}, subject))
 
 
-def style(review: Review) -> labels.Style:
+def style(review: Review) -> labels.NumberStyle:
     """How the review's workbook writes numbers."""
-    return labels.Style(review.workbook.locale, review.workbook.currency)
+    return labels.NumberStyle(review.workbook.locale, review.workbook.currency)
 
 
 def _pieces(review: Review, template: str, names: Mapping[str, str], subject: Subject | None) -> Iterator[Piece]:

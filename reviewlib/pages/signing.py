@@ -9,7 +9,7 @@ from typing import Final
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import Amendment, Rating, Side, Signoff
 from reviewlib.conversation.states import State, StateName
-from reviewlib.conversation.visibility import Minutes
+from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.pages import entry_views
 from reviewlib.pages.entry_views import By
 from reviewlib.review import Review
@@ -88,7 +88,7 @@ def dated(review: Review) -> str:
     return state_words(state) + (f", {entry_views.day_of(review, moment)}" if moment else "")
 
 
-def waits_for(minutes: Minutes, *, rep: str, manager: str) -> str:
+def waits_for(minutes: VisibleEntries, *, rep: str, manager: str) -> str:
     """Say whom a review waits for, and for what; empty where it is closed.
 
     Args:
@@ -150,7 +150,7 @@ def rating(review: Review) -> Rated | None:
     return None
 
 
-def head(minutes: Minutes) -> str:
+def head(minutes: VisibleEntries) -> str:
     """Name the end of the journal that a page was made from: "Journal entry 41, 7c41e09b"; empty where there is none."""
     end = minutes.state.head
     return f"Journal entry {end.sequence}, {end.hash[:8]}" if end else ""

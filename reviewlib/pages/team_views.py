@@ -9,7 +9,7 @@ from types import MappingProxyType
 from reviewlib.evidence.comparison import below
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import Bullet, Spark
-from reviewlib.pages.views import Sheet
+from reviewlib.pages.views import FigureTable
 from reviewlib.review import Figure, Review, Subject
 
 
@@ -57,13 +57,13 @@ class Skill:
 
 def members(review: Review) -> list[Member]:
     """List the reps in the order of revenue; those without any come last."""
-    sheets = {rep_id: Sheet(review, rep_id=rep_id) for rep_id in review.people}
+    sheets = {rep_id: FigureTable(review, rep_id=rep_id) for rep_id in review.people}
     order = sorted(sheets, key=lambda rep_id: (-(sheets[rep_id].value("revenue") or 0.0), review.people[rep_id].name))
     every = [sheet.value("revenue", period) or 0.0 for sheet in sheets.values() for period in review.trend]
     return [_member(review, review.people[rep_id], sheets[rep_id], max(every, default=0.0)) for rep_id in order]
 
 
-def _member(review: Review, person: Subject, sheet: Sheet, ceiling: float) -> Member:
+def _member(review: Review, person: Subject, sheet: FigureTable, ceiling: float) -> Member:
     style, revenue, rate = sheet.style, sheet.figure("revenue"), sheet.figure("win_rate")
     trend = [sheet.value("revenue", period) for period in review.trend]
     kpi = review.kpis.get("revenue")
@@ -92,27 +92,27 @@ def _joined(review: Review, person: Subject) -> str:
     return ""
 
 
-def _attained(revenue: Figure | None, style: labels.Style) -> str:
+def _attained(revenue: Figure | None, style: labels.NumberStyle) -> str:
     if revenue is None or revenue.target is None:
         return "no target set"
     goal = labels.value(revenue.target, "money", style=style)
     return f"{labels.value(revenue.attainment, 'percent', style=style)} of {goal}"
 
 
-def _rate(rate: Figure | None, style: labels.Style) -> str:
+def _rate(rate: Figure | None, style: labels.NumberStyle) -> str:
     if rate is None or rate.value is None or rate.denominator is None:
         return "n/a"
     parts = [labels.value(number, "count", style=style) for number in (rate.numerator, rate.denominator)]
     return f"{labels.value(rate.value, 'percent', style=style)}, {parts[0]} of {parts[1]}"
 
 
-def _growth(sheet: Sheet) -> str:
+def _growth(sheet: FigureTable) -> str:
     return labels.signed(sheet.value("pipeline_growth"), "percent", style=sheet.style)
 
 
 def target_rate(review: Review) -> float | None:
     """The team's target of the win rate in percent, for the line through the intervals."""
-    rate = Sheet(review).figure("win_rate")
+    rate = FigureTable(review).figure("win_rate")
     return None if rate is None or rate.target is None else rate.target * 100
 
 
@@ -126,7 +126,7 @@ def dots(review: Review) -> tuple[list[Dot], float]:
     known = [
         (person, figure.attainment)
         for rep_id, person in review.people.items()
-        if (figure := Sheet(review, rep_id=rep_id).figure("revenue")) is not None and figure.attainment is not None
+        if (figure := FigureTable(review, rep_id=rep_id).figure("revenue")) is not None and figure.attainment is not None
     ]
     reach = max([0.2, *(abs(share - 1) for _, share in known)])
     reach = min(1.0, -(-reach * 10 // 1) / 10)
@@ -144,7 +144,7 @@ def dots(review: Review) -> tuple[list[Dot], float]:
 
 def without_attainment(review: Review) -> list[str]:
     """Name the reps who cannot be placed, because they have no target."""
-    figures = {person.name: Sheet(review, rep_id=rep_id).figure("revenue") for rep_id, person in review.people.items()}
+    figures = {person.name: FigureTable(review, rep_id=rep_id).figure("revenue") for rep_id, person in review.people.items()}
     return [name for name, figure in figures.items() if figure is None or figure.attainment is None]
 
 
@@ -165,7 +165,7 @@ def skills(review: Review, done: Mapping[str, tuple[str, ...]] = MappingProxyTyp
         done: By skill, what is planned or was done about it.
     """
     by_skill = {_plain(name): told for name, told in done.items()}
-    sheets = {person.name: Sheet(review, rep_id=rep_id) for rep_id, person in review.people.items()}
+    sheets = {person.name: FigureTable(review, rep_id=rep_id) for rep_id, person in review.people.items()}
     rows = []
     for finding in review.findings:
         for action in finding.actions:
@@ -180,7 +180,7 @@ def skills(review: Review, done: Mapping[str, tuple[str, ...]] = MappingProxyTyp
         Skill(
             name=skill,
             count=f"{number} of {len(sheets)} reps" if sheets else "",
-            evidence=f"{review.kpis[kpi].label}: {', '.join(short) or Sheet(review).text(kpi)}.",
+            evidence=f"{review.kpis[kpi].label}: {', '.join(short) or FigureTable(review).text(kpi)}.",
             offer=offer or "nothing offered yet",
             done=by_skill.get(_plain(skill), ()),
         )
@@ -192,7 +192,7 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _short_of(sheets: dict[str, Sheet], kpi: str) -> list[str]:
+def _short_of(sheets: dict[str, FigureTable], kpi: str) -> list[str]:
     figures = {name: sheet.figure(kpi) for name, sheet in sheets.items()}
     return [
         f"{name} {sheets[name].text(kpi)}" for name, figure in figures.items() if figure and figure.verdict in ("gap", "watch")

@@ -11,7 +11,7 @@ import pandas as pd
 from reviewlib.evidence.comparison import same
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.pages import components, labels, sentences
-from reviewlib.pages.components import Bullet, Part, Peers, Spark, Step, things
+from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, PeerPlace, Spark, things
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Kpi, Review
 
@@ -19,7 +19,7 @@ from reviewlib.review import Figure, Kpi, Review
 MOST_SQUARES: Final = 60
 
 
-class Sheet:
+class FigureTable:
     """The scorecard of one subject by figure and period, missing values as None."""
 
     def __init__(self, review: Review, *, rep_id: str | None = None):
@@ -51,7 +51,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Line:
+class ScorecardRow:
     """One row of the scorecard."""
 
     key: str
@@ -64,17 +64,17 @@ class Line:
     no_spark: str
     change: str
     year: str
-    peers: Peers | None
+    peers: PeerPlace | None
     standing: str
     verdict: str
     word: str
     reason: str
 
 
-def lines(review: Review) -> list[tuple[str, list[Line]]]:
+def lines(review: Review) -> list[tuple[str, list[ScorecardRow]]]:
     """List the scorecard's rows by group; attainment is shown in revenue's bullet."""
-    sheet = Sheet(review)
-    groups: dict[str, list[Line]] = {}
+    sheet = FigureTable(review)
+    groups: dict[str, list[ScorecardRow]] = {}
     for figure in sheet.main():
         if figure.kpi.key != "attainment":
             groups.setdefault(figure.kpi.group, []).append(_line(sheet, figure))
@@ -99,12 +99,12 @@ def _label(review: Review, key: str) -> str:
     return key.replace("_", " ").capitalize() if known is None else known.label
 
 
-def _line(sheet: Sheet, figure: Figure) -> Line:
+def _line(sheet: FigureTable, figure: Figure) -> ScorecardRow:
     review, kpi, style = sheet.review, figure.kpi, sheet.style
     trend = [sheet.value(kpi.key, period) for period in review.trend]
     drawn = components.spark(trend, kpi=kpi, periods=review.trend, style=style)
     where = components.peers(figure, style=style, who=sentences.first_name(review.subject))
-    return Line(
+    return ScorecardRow(
         key=kpi.key,
         label=kpi.label,
         note=note(sheet, figure),
@@ -123,7 +123,7 @@ def _line(sheet: Sheet, figure: Figure) -> Line:
     )
 
 
-def note(sheet: Sheet, figure: Figure) -> tuple[str, ...]:
+def note(sheet: FigureTable, figure: Figure) -> tuple[str, ...]:
     """Say what a figure is made of: its sample, its interval, its window."""
     kpi, style, parts = figure.kpi, sheet.style, []
     if kpi.judged_by == "wilson" and figure.denominator is not None:
@@ -142,7 +142,7 @@ def note(sheet: Sheet, figure: Figure) -> tuple[str, ...]:
     return (*parts, "lower is the aim") if kpi.better == "lower" else tuple(parts)
 
 
-def target_words(figure: Figure, style: labels.Style) -> str:
+def target_words(figure: Figure, style: labels.NumberStyle) -> str:
     """Say what a figure is held against; empty without a target."""
     if figure.target is None:
         benchmark = figure.kpi.benchmark
@@ -160,12 +160,12 @@ def target_words(figure: Figure, style: labels.Style) -> str:
     return f"target {goal}{full}"
 
 
-def goal(figure: Figure, style: labels.Style) -> str:
+def goal(figure: Figure, style: labels.NumberStyle) -> str:
     """Write a figure's target; "none set" without one."""
     return "none set" if figure.target is None else labels.value(figure.target, figure.kpi.unit, style=style)
 
 
-def change(value: float | None, before: float | None, kpi: Kpi, style: labels.Style) -> str:
+def change(value: float | None, before: float | None, kpi: Kpi, style: labels.NumberStyle) -> str:
     """Say how a figure moved: money in percent, shares in points (short: a narrow column), all else in its unit."""
     if value is None or before is None:
         return labels.NOT_AVAILABLE
@@ -183,7 +183,7 @@ def _bullet(figure: Figure) -> Bullet | None:
     return components.bullet(figure.value, goal, verdict=figure.verdict, low=low, high=high)
 
 
-def _standing(figure: Figure, style: labels.Style) -> str:
+def _standing(figure: Figure, style: labels.NumberStyle) -> str:
     if figure.peer_median is None:
         return "too few peers"
     median = labels.rounded(figure.peer_median, figure.kpi.unit, style=style)
@@ -193,14 +193,14 @@ def _standing(figure: Figure, style: labels.Style) -> str:
     return f"{words} · {median}"
 
 
-def revenue_bridge(review: Review) -> list[Step]:
+def revenue_bridge(review: Review) -> list[BridgeStep]:
     """Lay out the way from the previous period's revenue to this one's; empty where either is missing."""
-    sheet, period = Sheet(review), review.period
+    sheet, period = FigureTable(review), review.period
     before, now = sheet.value("revenue", period.previous), sheet.value("revenue")
     if before is None or now is None or before == now == 0:
         return []
     parts = [
-        Part(
+        BridgePart(
             period.previous.name, _of_deals(sheet, period.previous), before, sheet.text("revenue", period.previous), total=True
         )
     ]
@@ -208,10 +208,12 @@ def revenue_bridge(review: Review) -> list[Step]:
         part = _change_part(sheet, key)
         if part is not None:
             parts.append(part)
-    return components.bridge([*parts, Part(period.name, _of_deals(sheet, period), now, sheet.text("revenue"), total=True)])
+    return components.bridge(
+        [*parts, BridgePart(period.name, _of_deals(sheet, period), now, sheet.text("revenue"), total=True)]
+    )
 
 
-def _of_deals(sheet: Sheet, period: Period) -> str:
+def _of_deals(sheet: FigureTable, period: Period) -> str:
     figure = sheet.figure("deal_size", period)
     if figure is None or figure.value is None:
         return ""
@@ -219,17 +221,17 @@ def _of_deals(sheet: Sheet, period: Period) -> str:
     return f"{things(figure.n, 'won deals', style=sheet.style)} × {size}"
 
 
-def _change_part(sheet: Sheet, key: str) -> Part | None:
+def _change_part(sheet: FigureTable, key: str) -> BridgePart | None:
     figure = sheet.figure(key)
     optional = key in ("change_refunds", "change_unsplit")
     if figure is None or figure.value is None or (optional and round(figure.value, 2) == 0):
         return None
-    return Part(
+    return BridgePart(
         figure.kpi.label, _moved(sheet, key, figure), figure.value, labels.signed(figure.value, "money", style=sheet.style)
     )
 
 
-def _moved(sheet: Sheet, key: str, figure: Figure) -> str:
+def _moved(sheet: FigureTable, key: str, figure: Figure) -> str:
     if key == "change_unsplit":
         return figure.reason or ""
     # The number of won deals behind the split is that of deals with an amount, which deal_size carries as its sample.
@@ -244,24 +246,24 @@ def _moved(sheet: Sheet, key: str, figure: Figure) -> str:
 
 def beside_change(review: Review) -> list[tuple[str, str, str]]:
     """List what moves beside revenue without being part of its split: label, before, now."""
-    sheet = Sheet(review)
+    sheet = FigureTable(review)
     rows = [(key, review.kpis[key].label) for key in ("closed_deals", "win_rate", "opened_deals") if key in review.kpis]
     return [(label, sheet.text(key, review.period.previous), sheet.text(key)) for key, label in rows]
 
 
-def change_by_rep(review: Review) -> list[Step]:
+def change_by_rep(review: Review) -> list[BridgeStep]:
     """Lay out each rep's change of revenue (manager's copy of a team review)."""
     style, found = sentences.style(review), []
     for rep_id, person in review.people.items():
-        figure = Sheet(review, rep_id=rep_id).figure("revenue")
+        figure = FigureTable(review, rep_id=rep_id).figure("revenue")
         if figure is not None and figure.change is not None:
-            found.append(Part(person.name, "", figure.change, labels.signed(figure.change, "money", style=style)))
+            found.append(BridgePart(person.name, "", figure.change, labels.signed(figure.change, "money", style=style)))
     return components.diverging(sorted(found, key=lambda part: -part.number)) if found else []
 
 
-def pipeline_bridge(review: Review) -> list[Step]:
+def pipeline_bridge(review: Review) -> list[BridgeStep]:
     """Lay out the pipeline from the start to the end of the period; empty where it cannot be followed."""
-    sheet, period = Sheet(review), review.period
+    sheet, period = FigureTable(review), review.period
     start, end = sheet.figure("pipeline_start"), sheet.figure("pipeline_end")
     if start is None or start.value is None:
         return []
@@ -272,27 +274,27 @@ def pipeline_bridge(review: Review) -> list[Step]:
         if figure is not None and figure.value is not None:
             text = labels.signed(sign * figure.value, unit, style=style)
             good = "dn" if key == "pipeline_lost" else "up"
-            parts.append(Part(figure.kpi.label, _deals(figure, style), sign * figure.value, text, tone=good))
+            parts.append(BridgePart(figure.kpi.label, _deals(figure, style), sign * figure.value, text, tone=good))
     last = f"Open on {labels.day(period.last_day, near=period.last_day)}"
     if end is not None and end.value is not None and any([end.value, *(part.number for part in parts)]):
         return components.bridge([*parts, _stock(sheet, end, last)])
     total = sum(part.number for part in parts)
     if not any(part.number for part in parts):
         return []
-    return components.bridge([*parts, Part(last, "", total, labels.value(total, unit, style=style), total=True)])
+    return components.bridge([*parts, BridgePart(last, "", total, labels.value(total, unit, style=style), total=True)])
 
 
-def _stock(sheet: Sheet, figure: Figure, label: str) -> Part:
+def _stock(sheet: FigureTable, figure: Figure, label: str) -> BridgePart:
     text = labels.value(figure.value, figure.kpi.unit, style=sheet.style)
-    return Part(label, _deals(figure, sheet.style), figure.value or 0.0, text, total=True)
+    return BridgePart(label, _deals(figure, sheet.style), figure.value or 0.0, text, total=True)
 
 
-def _deals(figure: Figure, style: labels.Style) -> str:
+def _deals(figure: Figure, style: labels.NumberStyle) -> str:
     return things(figure.n, "deals", style=style) if figure.n is not None and figure.kpi.unit != "count" else ""
 
 
 @dataclass(frozen=True)
-class Stages:
+class OpenByStage:
     """Open deals by stage, with their sum."""
 
     rows: list[tuple[str, str, str]]
@@ -300,7 +302,7 @@ class Stages:
     amount: str
 
 
-def stages(review: Review) -> Stages | None:
+def stages(review: Review) -> OpenByStage | None:
     """List the open deals by stage; None without any."""
     if review.stages.empty:
         return None
@@ -311,12 +313,12 @@ def stages(review: Review) -> Stages | None:
         for row in review.stages.to_dict("records")
     ]
     whole = labels.value(sum(known) if known else None, "money", style=style)
-    return Stages(rows, labels.value(float(review.stages["deals"].sum()), "count", style=style), whole)
+    return OpenByStage(rows, labels.value(float(review.stages["deals"].sum()), "count", style=style), whole)
 
 
 def pipeline_notes(review: Review) -> list[str]:
     """Say what the pipeline's figures leave out, and what is old in it."""
-    sheet, said = Sheet(review), []
+    sheet, said = FigureTable(review), []
     if sheet.value("stale_deals") and sheet.value("stale_after") is not None:
         old = things(sheet.value("stale_deals"), "open deals", style=sheet.style)
         are = "is" if sheet.value("stale_deals") == 1 else "are"

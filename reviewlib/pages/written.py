@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reviewlib.conversation.goals import followup
-from reviewlib.conversation.visibility import Minutes
+from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.pages import entry_views, goal_views, plan_views, sentences, signing
 from reviewlib.pages.components import counted
 from reviewlib.pages.rendering import Display
@@ -102,7 +102,7 @@ def goals(review: Review) -> Display:
     return section(review, "goals", "Goals", cards=cards, told=_goals_lead(cards), empty=_empty(review, "goals"))
 
 
-def _goals_lead(cards: list[goal_views.Card]) -> str:
+def _goals_lead(cards: list[goal_views.GoalCard]) -> str:
     carried = sum(bool(card.since) for card in cards)
     new = len(cards) - carried
     parts = [counted(new, "new goal")] if new else []
@@ -181,7 +181,7 @@ def reviews(review: Review) -> Display:
     return section(review, "reviews", "State of the reviews", rows=rows)
 
 
-def _standing(review: Review, minutes: Minutes, rep: str, manager: str) -> tuple[str, str, str]:
+def _standing(review: Review, minutes: VisibleEntries, rep: str, manager: str) -> tuple[str, str, str]:
     moment = signing.state_moment(minutes.state)
     waits = signing.waits_for(minutes, rep=rep, manager=manager)
     since = entry_views.day_of(review, moment) if moment and not waits else ""

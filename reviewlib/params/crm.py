@@ -14,13 +14,13 @@ Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Section(BaseModel):
+class ParamsSection(BaseModel):
     """A mapping of the params file: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Format(Section):
+class Format(ParamsSection):
     """How a file writes its values. Nothing is guessed when reviews are made."""
 
     delimiter: Annotated[str, rules.checked(rules.delimiter)] = Field(
@@ -35,7 +35,7 @@ class Format(Section):
     table: str | None = Field(None, description="The table or view of a DuckDB file.")
 
 
-class Exclusion(Section):
+class Exclusion(ParamsSection):
     """Rows that are left out on purpose; they stay in the reconciliation."""
 
     column: Text = Field(description="The file's own column name.")
@@ -43,7 +43,7 @@ class Exclusion(Section):
     reason: Text = Field(description="Why; printed in the reconciliation.")
 
 
-class Stages(Section):
+class Stages(ParamsSection):
     """The CRM's stage names by outcome. Every stage of the export must stand here."""
 
     won: tuple[str, ...] = Field(min_length=1, description="Stages of deals that were won.")
@@ -64,7 +64,7 @@ class Stages(Section):
         return next((outcome for outcome, names in groups.items() if stage in names), None)
 
 
-class DealColumns(Section):
+class DealColumns(ParamsSection):
     """Which column of the file holds what; a column that is not mapped is not used."""
 
     deal_id: Text = Field(description="Identifies the deal.")
@@ -79,7 +79,7 @@ class DealColumns(Section):
     expected_close_on: str | None = Field(None, description="When an open deal is expected to close.")
 
 
-class RepColumns(Section):
+class RepColumns(ParamsSection):
     """Which column of the file holds what; a column that is not mapped is not used."""
 
     rep_id: Text = Field(description="Identifies the rep.")
@@ -95,7 +95,7 @@ class RepColumns(Section):
     to: str | None = Field(None, description="Last day on which the row holds.")
 
 
-class TargetColumns(Section):
+class TargetColumns(ParamsSection):
     """Which column of the file holds what; a column that is not mapped is not used."""
 
     scope: Text = Field("scope", description="rep, team or all.")
@@ -106,7 +106,7 @@ class TargetColumns(Section):
     ramp: str | None = Field(None, description="0 to 1: the share of the target a starter owes.")
 
 
-class MeasureColumns(Section):
+class MeasureColumns(ParamsSection):
     """Which column of the file holds what; a column that is not mapped is not used."""
 
     rep_id: Text = Field("rep_id", description="The rep's id.")
@@ -116,14 +116,14 @@ class MeasureColumns(Section):
     n: str | None = Field(None, description="How many observations it stands for.")
 
 
-class ProductColumns(Section):
+class ProductColumns(ParamsSection):
     """Which column of the file holds what."""
 
     product: Text = Field("product", description="The product's name.")
     list_price: Text = Field("list_price", description="Its list price, the expected amount of a deal.")
 
 
-class Source(Section):
+class Source(ParamsSection):
     """One file of the CRM."""
 
     file: Text = Field(description="CSV, Parquet, Excel or DuckDB file, relative to the params file.")
@@ -168,14 +168,14 @@ def _canonical(aliases: Mapping[str, object]) -> Iterator[rules.Finding]:
     return rules.aliases(aliases, dict.fromkeys(field.alias or name for name, field in fields))
 
 
-class Limits(Section):
+class Limits(ParamsSection):
     """How much may be quarantined before the run stops."""
 
     rows: Share = Field(0.01, description="Share of a table's rows.")
     amount: Share = Field(0.01, description="Share of the deals' amount.")
 
 
-class Crm(Section):
+class Crm(ParamsSection):
     """Where the figures come from."""
 
     deals: DealSource = Field(description="The deals (opportunities) of the export.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from reviewlib.params.crm import Section
+from reviewlib.params.crm import ParamsSection
 from reviewlib.params.model import Params
 from reviewlib.params.rules import Advice, nearest
 
@@ -156,9 +156,9 @@ def reference() -> Iterator[tuple[str, FieldInfo]]:
     yield from _walk(Params, "")
 
 
-def places() -> dict[type[Section], tuple[str, ...]]:
+def places() -> dict[type[ParamsSection], tuple[str, ...]]:
     """List the sections of a params file with the paths at which each may stand, in the order of the file."""
-    found: dict[type[Section], tuple[str, ...]] = {}
+    found: dict[type[ParamsSection], tuple[str, ...]] = {}
     for path, field in reference():
         here, kind = _entry(path, field.annotation)
         if inner := _section(kind):
@@ -173,7 +173,7 @@ def _entry(path: str, kind: Any) -> tuple[str, Any]:
     return path, kind
 
 
-def _walk(model: type[Section], path: str) -> Iterator[tuple[str, FieldInfo]]:
+def _walk(model: type[ParamsSection], path: str) -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
         here = f"{path}{field.alias or name}"
         yield here, field
@@ -188,7 +188,7 @@ def _field(loc: Loc) -> FieldInfo | None:
     return fields.get(str(loc[-1]))
 
 
-def _model(loc: Loc) -> type[Section] | None:
+def _model(loc: Loc) -> type[ParamsSection] | None:
     """Walk from the root to the section at ``loc``; None where no section stands there."""
     kind: Any = Params
     for step in loc:
@@ -203,9 +203,9 @@ def _model(loc: Loc) -> type[Section] | None:
     return _section(kind)
 
 
-def _section(kind: Any) -> type[Section] | None:
+def _section(kind: Any) -> type[ParamsSection] | None:
     options = get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
-    return next((option for option in options if isinstance(option, type) and issubclass(option, Section)), None)
+    return next((option for option in options if isinstance(option, type) and issubclass(option, ParamsSection)), None)
 
 
 def _inside(kind: Any) -> Any:

@@ -15,21 +15,21 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from reviewlib.params import rules as rules
-from reviewlib.params.crm import Crm, Section, Source, Text
-from reviewlib.params.people import Cadence, People, Rating, Records
+from reviewlib.params.crm import Crm, ParamsSection, Source, Text
+from reviewlib.params.people import Cadence, People, RatingScale, RecordsParams
 from reviewlib.periods import FiscalYear, Kind
 
 Verdict = Literal["strength", "on_track", "watch", "gap", "not_enough_data", "not_available", "not_judged"]
 
 
-class FiscalYearParams(Section):
+class FiscalYearParams(ParamsSection):
     """When the company's year starts and how it is named."""
 
     starts: int = Field(1, ge=1, le=12, description="First month of the fiscal year, 1 to 12.")
     named_by: Literal["start", "end"] = Field("end", description="Which calendar year names a fiscal year.")
 
 
-class Bands(Section):
+class Bands(ParamsSection):
     """Where a verdict begins, as attainment of the target (`pipeline_growth`: as points from it)."""
 
     strength: float = Field(1.05, description="From here on a strength.")
@@ -43,7 +43,7 @@ class Bands(Section):
         return self
 
 
-class KpiParams(Section):
+class KpiParams(ParamsSection):
     """What a workbook says of one KPI; for a measure from another tool also what it is."""
 
     off: bool = Field(False, description="Leave the KPI out; the page says so.")
@@ -66,7 +66,7 @@ class KpiParams(Section):
     )
 
 
-class Peers(Section):
+class Peers(ParamsSection):
     """Whom a rep is compared with."""
 
     group: Literal["team", "role", "all"] = Field("all", description="Same team, same role or the whole workbook.")
@@ -80,7 +80,7 @@ class Peers(Section):
         return self
 
 
-class Play(Section):
+class Play(ParamsSection):
     """One piece of advice: when a KPI calls for it, what to do, by whom."""
 
     kpi: Text = Field(description="The KPI whose verdict calls for it.")
@@ -91,7 +91,7 @@ class Play(Section):
     offer: str | None = Field(None, description="Training, coaching, mentoring or role-play that builds the skill.")
 
 
-class Recognition(Section):
+class RecognitionRule(ParamsSection):
     """One rule that finds achievements."""
 
     rule: Literal[
@@ -104,12 +104,12 @@ class Recognition(Section):
     )
 
     @model_validator(mode="after")
-    def _threshold_is_read(self) -> Recognition:
+    def _threshold_is_read(self) -> RecognitionRule:
         rules.refuse(rules.threshold(self.rule, self.at_least))
         return self
 
 
-class Theme(Section):
+class Theme(ParamsSection):
     """The accent colour of pages and charts, for light and dark."""
 
     accent: str = Field("#174f96", pattern=r"^#[0-9a-fA-F]{6}$", description="On light paper.")
@@ -121,7 +121,7 @@ class Theme(Section):
         return self
 
 
-class Batch(Section):
+class Batch(ParamsSection):
     """How notebooks are run."""
 
     memory_gb: float = Field(4.0, ge=0.5, le=1024, description="Gibibytes that the process of one notebook may take.")
@@ -132,7 +132,7 @@ class Batch(Section):
         return int(self.memory_gb * 2**30)
 
 
-class Params(Section):
+class Params(ParamsSection):
     """One workbook."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$", description="Short name: the folder under reports/.")
@@ -157,28 +157,28 @@ class Params(Section):
     peers: Peers = Field(Peers(), description="Whom a rep is compared with.")
     people: People = Field(People(), description="Who is who.")
     playbook: tuple[Play, ...] = Field((), description="What to recommend for a gap.")
-    recognition: tuple[Recognition, ...] = Field(
+    recognition: tuple[RecognitionRule, ...] = Field(
         (
-            Recognition(rule="target_exceeded"),
-            Recognition(rule="personal_best"),
-            Recognition(rule="streak"),
-            Recognition(rule="comeback"),
-            Recognition(rule="significant_deal"),
-            Recognition(rule="team_target"),
-            Recognition(rule="top_quarter"),
+            RecognitionRule(rule="target_exceeded"),
+            RecognitionRule(rule="personal_best"),
+            RecognitionRule(rule="streak"),
+            RecognitionRule(rule="comeback"),
+            RecognitionRule(rule="significant_deal"),
+            RecognitionRule(rule="team_target"),
+            RecognitionRule(rule="top_quarter"),
         ),
         description="Rules that find achievements.",
     )
-    rating: Rating = Field(Rating(), description="The overall rating.")
+    rating: RatingScale = Field(RatingScale(), description="The overall rating.")
     theme: Theme = Field(Theme(), description="The accent colour.")
-    records: Records = Field(Records(), description="Where the journal is kept.")
+    records: RecordsParams = Field(RecordsParams(), description="Where the journal is kept.")
     batch: Batch = Field(Batch(), description="How notebooks are run.")
 
     _path: Path = PrivateAttr(default=Path("params.yaml"))
 
     @field_validator("playbook", "recognition")
     @classmethod
-    def _known_kpis(cls, value: tuple[Play | Recognition, ...], info: ValidationInfo) -> tuple[Play | Recognition, ...]:
+    def _known_kpis(cls, value: tuple[Play | RecognitionRule, ...], info: ValidationInfo) -> tuple[Play | RecognitionRule, ...]:
         # Absent from info.data means that kpis itself was refused; its own message comes first then.
         if "kpis" in info.data:
             known = dict.fromkeys([*rules.BUILT_IN_KPIS, *info.data["kpis"]])

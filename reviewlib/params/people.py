@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from reviewlib.params import rules as rules
-from reviewlib.params.crm import Section, Text
+from reviewlib.params.crm import ParamsSection, Text
 
 Rhythm = Literal["quarter", "half"]
 
 
-class Steps(Section):
+class Steps(ParamsSection):
     """Days after the period's last day by which each step of a review is due."""
 
     answer: int = Field(10, ge=0, le=180, description="The rep's self-review is in.")
@@ -29,7 +29,7 @@ class Steps(Section):
         return self
 
 
-class Cadence(Section):
+class Cadence(ParamsSection):
     """How often reviews happen, and when their steps are due."""
 
     rep: Rhythm = Field("quarter", description="How often each rep is reviewed.")
@@ -40,7 +40,7 @@ class Cadence(Section):
     remind: int = Field(3, ge=0, le=60, description="Days before a due date on which the calendar reminds.")
 
 
-class People(Section):
+class People(ParamsSection):
     """Who is who; read by the conversation, not by the figures."""
 
     roles: dict[str, Literal["manager", "analyst", "rep"]] = Field({}, description="Login to role.")
@@ -54,7 +54,7 @@ class People(Section):
         return self
 
 
-class Rating(Section):
+class RatingScale(ParamsSection):
     """The overall rating; read by the conversation."""
 
     scale: tuple[Text, ...] = Field(
@@ -62,7 +62,7 @@ class Rating(Section):
     )
 
 
-class Records(Section):
+class RecordsParams(ParamsSection):
     """Where the journal is kept; read by the conversation."""
 
     database: Annotated[str, rules.checked(rules.database)] | None = Field(

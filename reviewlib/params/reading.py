@@ -42,7 +42,7 @@ _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
 @dataclass(frozen=True, order=True)
-class Problem:
+class ParamsProblem:
     """One mistake in a params file: where it stands and what to do about it."""
 
     line: int
@@ -64,7 +64,7 @@ class Outline:
     """Where each key of a YAML text stands, and which keys stand twice."""
 
     lines: Mapping[Key, int]
-    problems: tuple[Problem, ...]
+    problems: tuple[ParamsProblem, ...]
 
     def line(self, key: Key) -> int:
         """Find the line of a key, or of the nearest key above it that is written down."""
@@ -290,7 +290,7 @@ def _yaml_hint(error: MarkedYAMLError) -> str:
 
 def _outline(root: Node) -> Outline:
     lines: dict[Key, int] = {}
-    problems: list[Problem] = []
+    problems: list[ParamsProblem] = []
     seen: set[int] = set()
     todo: list[tuple[Key, Node, int]] = [((), root, root.start_mark.line + 1)]
     while todo:
@@ -317,7 +317,7 @@ def _children(key: Key, node: Node) -> Iterator[tuple[Key, Node, int]]:
             yield (*key, str(index)), value, value.start_mark.line + 1
 
 
-def _twice(key: Key, node: MappingNode) -> Iterator[Problem]:
+def _twice(key: Key, node: MappingNode) -> Iterator[ParamsProblem]:
     first: dict[str, int] = {}
     for child, _ in node.value:
         if not isinstance(child, ScalarNode):
@@ -325,7 +325,7 @@ def _twice(key: Key, node: MappingNode) -> Iterator[Problem]:
         line = child.start_mark.line + 1
         if child.value in first:
             advice = Advice("this key stands twice", f"it stands on line {first[child.value]} too", "Keep one of the two.")
-            yield Problem(line, _dotted((*key, child.value)), advice)
+            yield ParamsProblem(line, _dotted((*key, child.value)), advice)
         first.setdefault(child.value, line)
 
 
@@ -338,21 +338,21 @@ def _tame(node: ScalarNode) -> None:
             node.ctag = Tag(suffix="tag:yaml.org,2002:str")
 
 
-def _problems(error: ValidationError, outline: Outline) -> Iterator[Problem]:
+def _problems(error: ValidationError, outline: Outline) -> Iterator[ParamsProblem]:
     for item in error.errors(include_url=False):
         loc = tuple(str(part) for part in item["loc"] if part != "[key]")
         # A rule over several keys reports each contradiction at its own key.
         inner = item.get("ctx", {}).get("problems")
         for path, advice in inner if inner else (((), advise(item)),):
             key = (*loc, *path)
-            yield Problem(outline.line(key), _dotted(key), advice)
+            yield ParamsProblem(outline.line(key), _dotted(key), advice)
 
 
 def _dotted(key: Key) -> str:
     return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in key).removeprefix(".")
 
 
-def _complaint(name: str, problems: list[Problem]) -> ParamsError:
+def _complaint(name: str, problems: list[ParamsProblem]) -> ParamsError:
     problems = sorted(set(problems))
     if len(problems) == 1:
         only = problems[0]

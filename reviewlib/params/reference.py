@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from reviewlib.params.crm import Section
+from reviewlib.params.crm import ParamsSection
 from reviewlib.params.mistakes import places
 from reviewlib.params.model import Params
 from reviewlib.params.rules import BUILT_IN_KPIS
@@ -143,7 +143,7 @@ def markdown() -> str:
     return "\n".join(parts)
 
 
-def _section(model: type[Section], paths: tuple[str, ...]) -> Iterator[str]:
+def _section(model: type[ParamsSection], paths: tuple[str, ...]) -> Iterator[str]:
     first, *others = paths
     yield f"## `{first}`\n"
     same = f" The same under {', '.join(f'`{path}`' for path in others)}." if others else ""
@@ -155,7 +155,7 @@ def _section(model: type[Section], paths: tuple[str, ...]) -> Iterator[str]:
         yield f"```yaml\n{_EXAMPLES[first]}\n```\n"
 
 
-def _table(model: type[Section]) -> str:
+def _table(model: type[ParamsSection]) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         cells = (f"`{field.alias or name}`", _value(field), _default(field), field.description or "")
@@ -169,10 +169,10 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if value is None or value in ((), {}):
         return ""
-    if isinstance(value, Section):
+    if isinstance(value, ParamsSection):
         return "see below"
     if isinstance(value, tuple):
-        return "all rules but target_met" if isinstance(value[0], Section) else ", ".join(f"`{entry}`" for entry in value)
+        return "all rules but target_met" if isinstance(value[0], ParamsSection) else ", ".join(f"`{entry}`" for entry in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -78,7 +78,7 @@ class Advice:
 Finding = tuple[Key, Advice]
 
 
-class Kpi(Protocol):
+class KpiEntry(Protocol):
     """What the rules read of one entry of ``kpis``."""
 
     @property
@@ -122,7 +122,7 @@ def nearest(text: str, known: Collection[str], *, cutoff: float = 0.6) -> str | 
     return spelled[close[0]] if close else None
 
 
-def kpis(entries: Mapping[str, Kpi]) -> Iterator[Finding]:
+def kpis(entries: Mapping[str, KpiEntry]) -> Iterator[Finding]:
     """Check every entry of ``kpis``: a built-in KPI is not described anew, a measure is described in full."""
     for key, entry in entries.items():
         yield from _built_in(key, entry) if key in BUILT_IN_KPIS else _measure(key, entry)
@@ -131,7 +131,7 @@ def kpis(entries: Mapping[str, Kpi]) -> Iterator[Finding]:
             yield (key, "window_months"), Advice("only retention_rate has a window", "", "Remove window_months here.")
 
 
-def _built_in(key: str, entry: Kpi) -> Iterator[Finding]:
+def _built_in(key: str, entry: KpiEntry) -> Iterator[Finding]:
     for name in _DESCRIBE_MEASURE:
         if getattr(entry, name) is not None:
             what = f"{key} is a built-in KPI and brings its own {name}"
@@ -142,7 +142,7 @@ def _built_in(key: str, entry: Kpi) -> Iterator[Finding]:
             yield (key, name), Advice(f"{key} is a share between 0 and 1", f"{value:f}", hint)
 
 
-def _without_effect(key: str, entry: Kpi) -> Iterator[Finding]:
+def _without_effect(key: str, entry: KpiEntry) -> Iterator[Finding]:
     """Refuse what would be read by nobody: a target without a period, bands of a figure that is judged by its interval."""
     if entry.target is not None and (key in _OF_A_PERIOD or entry.combine in ("sum", "last")):
         do = "Put it in the targets table, with its period; here stand targets of rates, sizes and times."
@@ -151,7 +151,7 @@ def _without_effect(key: str, entry: Kpi) -> Iterator[Finding]:
         yield (key, "bands"), Advice(f"{key} is not judged by bands", "bands", "Remove bands here.")
 
 
-def _measure(key: str, entry: Kpi) -> Iterator[Finding]:
+def _measure(key: str, entry: KpiEntry) -> Iterator[Finding]:
     missing = [name for name in _DESCRIBE_MEASURE if getattr(entry, name) is None]
     near = nearest(key, BUILT_IN_KPIS)
     if near and "label" in missing:

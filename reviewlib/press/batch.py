@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.clean import without_folders
-from reviewlib.press.crews import Crew
+from reviewlib.press.crews import Pool
 from reviewlib.press.jobs import Contents, Failure, Job, Made, Outcome, check_parameters, declared
 from reviewlib.press.work import load_template, sha256
 
@@ -45,7 +45,7 @@ class Press:
     modes: files.Modes = files.PRIVATE
 
 
-def run(jobs: Sequence[Job], crew: Crew, press: Press) -> tuple[Outcome, ...]:
+def run(jobs: Sequence[Job], crew: Pool, press: Press) -> tuple[Outcome, ...]:
     """Run jobs that passed ``check`` and return their outcomes in the jobs' order.
 
     A job that fails leaves its problem page and whatever an earlier run left; the others go on. Interrupted, what runs is
@@ -88,7 +88,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _settle_finished(
-    futures: Mapping[Future[Made], Job], done: Mapping[Future[Made], Outcome], crew: Crew, press: Press
+    futures: Mapping[Future[Made], Job], done: Mapping[Future[Made], Outcome], crew: Pool, press: Press
 ) -> None:
     """Publish and tell of the jobs that still came through while the run was being stopped; the others were cut short."""
     for future, job in futures.items():
@@ -98,7 +98,7 @@ def _settle_finished(
                 press.on_done(_settle(job, made, press))
 
 
-def _made(future: Future[Made], crew: Crew) -> Made:
+def _made(future: Future[Made], crew: Pool) -> Made:
     try:
         return future.result()
     except Exception as error:  # noqa: BLE001 - a worker that is lost must not stop the others

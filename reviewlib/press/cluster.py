@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press import worker
-from reviewlib.press.crews import Crew, blame
+from reviewlib.press.crews import Pool, blame
 from reviewlib.press.environment import versions
 from reviewlib.press.jobs import Failure, Job, Settings, check_address
 from reviewlib.press.work import sha256
@@ -42,7 +42,7 @@ _LOOK: Final = 2.0
 @contextlib.contextmanager
 def workers(
     settings: Settings, *, jobs: Sequence[Job], address: str, patience: float = PATIENCE, alone: float = ALONE
-) -> Iterator[Crew]:
+) -> Iterator[Pool]:
     """Do jobs on the workers of a cluster.
 
     Args:
@@ -71,7 +71,7 @@ def workers(
                     files.sweep(folder)
 
 
-def _crew(client: Client, order: worker.Order, address: str) -> Crew:
+def _crew(client: Client, order: worker.Order, address: str) -> Pool:
     def remark() -> str | None:
         said = _everywhere(client, worker.cold_because, order.run).values()
         return "; ".join(sorted({why for why in said if isinstance(why, str)})) or None
@@ -79,7 +79,7 @@ def _crew(client: Client, order: worker.Order, address: str) -> Crew:
     def stop() -> None:
         _everywhere(client, worker.end, order.run, patience=_LEAVE)
 
-    return Crew(
+    return Pool(
         executor=client.get_executor(pure=False),
         make=functools.partial(worker.make, order),
         stop=stop,

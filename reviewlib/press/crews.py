@@ -18,7 +18,7 @@ def blame(error: Exception) -> Failure:
 
 
 @dataclass(frozen=True)
-class Crew:
+class Pool:
     """Who does the jobs.
 
     Args:
@@ -37,7 +37,7 @@ class Crew:
 
 
 @contextlib.contextmanager
-def threads(settings: Settings, *, workers: int) -> Iterator[Crew]:
+def threads(settings: Settings, *, workers: int) -> Iterator[Pool]:
     """Do jobs in this process, so many at a time.
 
     Raises:
@@ -48,6 +48,6 @@ def threads(settings: Settings, *, workers: int) -> Iterator[Crew]:
 
         with Station(settings, kernels) as station, ThreadPoolExecutor(workers, thread_name_prefix="press") as pool:
             try:
-                yield Crew(pool, station.make, station.stop, lambda: kernels.cold_because)
+                yield Pool(pool, station.make, station.stop, lambda: kernels.cold_because)
             finally:
                 station.stop()

@@ -39,7 +39,7 @@ class Fragment:
 
 
 @dataclass(frozen=True)
-class Section:
+class NotebookSection:
     """A part of the page with everything displayed until the next one begins.
 
     ``id`` and ``title`` are empty for what stands before the first section.
@@ -55,15 +55,15 @@ def fragments(nb: NotebookNode) -> list[Fragment]:
     return [fragment for cell in nb.cells for fragment in _of_cell(cell)]
 
 
-def sections(nb: NotebookNode) -> list[Section]:
+def sections(nb: NotebookNode) -> list[NotebookSection]:
     """Gather the displays into sections; one without a section's name belongs to the section before it."""
-    found: list[Section] = []
+    found: list[NotebookSection] = []
     for fragment in fragments(nb):
         name = str(fragment.metadata.get("section", ""))
         if found and name in ("", found[-1].id):
             found[-1] = replace(found[-1], html=f"{found[-1].html}\n{fragment.html}")
         else:
-            found.append(Section(id=name, title=str(fragment.metadata.get("title", "")), html=fragment.html))
+            found.append(NotebookSection(id=name, title=str(fragment.metadata.get("title", "")), html=fragment.html))
     return found
 
 
@@ -131,4 +131,4 @@ def _data_uri(content: str, kind: str) -> str:
     return f"data:{kind};base64,{encoded}"
 
 
-__all__ = ["OWN", "Fragment", "Section", "fragments", "inspect_page", "markdown", "sections"]
+__all__ = ["OWN", "Fragment", "NotebookSection", "fragments", "inspect_page", "markdown", "sections"]

@@ -16,13 +16,13 @@ from reviewlib.pages import amendment
 from reviewlib.params.model import Params
 from reviewlib.run import annotated
 from reviewlib.run.places import pages_of
-from reviewlib.run.status import Standing
+from reviewlib.run.status import ReviewStatus
 
 #: How the name of a form ends.
 FORM: Final = ".md"
 
 
-def form(params: Params, stands: Standing, rep: str, *, page: Path) -> dict[Path, str | bytes]:
+def form(params: Params, stands: ReviewStatus, rep: str, *, page: Path) -> dict[Path, str | bytes]:
     """Write the form for a rep's answer, by its place beside the rep's copy; none once both sides have signed.
 
     Args:
@@ -42,7 +42,7 @@ def form_path(subject: Subject, page: Path) -> Path:
     return page.with_name(review.form_name(subject.name, subject.id))
 
 
-def amend(params: Params, stands: Standing, subjects: Sequence[Subject], folder: Path, *, known: Mapping[str, str]) -> None:
+def amend(params: Params, stands: ReviewStatus, subjects: Sequence[Subject], folder: Path, *, known: Mapping[str, str]) -> None:
     """Lay amendments beside signed pages, each written once as ``<stem>-amendment-N.html``, and take their forms away.
 
     A form that somebody filled in is put aside.
@@ -74,7 +74,7 @@ def amend(params: Params, stands: Standing, subjects: Sequence[Subject], folder:
         raise failed[0]
 
 
-def _amend(params: Params, stands: Standing, subject: Subject, pages: Mapping[str, Path]) -> None:
+def _amend(params: Params, stands: ReviewStatus, subject: Subject, pages: Mapping[str, Path]) -> None:
     contents: dict[Path, str | bytes] = {
         path: amendment.amendment_page(page)
         for path, page in amendments(params, stands, subject, pages).items()
@@ -83,7 +83,7 @@ def _amend(params: Params, stands: Standing, subject: Subject, pages: Mapping[st
     files.write_all(contents, modes=snapshot.modes_of(params))
 
 
-def problems(params: Params, stands: Standing, subject: Subject, folder: Path) -> list[str]:
+def problems(params: Params, stands: ReviewStatus, subject: Subject, folder: Path) -> list[str]:
     """Say which amendments that lie beside a subject's pages are not as the journal has them: changed, or not from there.
 
     Only what an amendment says is compared, not how it looks: a new design changes no amendment that was laid before.
@@ -98,7 +98,7 @@ def problems(params: Params, stands: Standing, subject: Subject, folder: Path) -
     return [f"{path.relative_to(folder).as_posix()}: {problem}" for path, problem in sorted(wrong.items()) if problem]
 
 
-def _wrong(path: Path, said: amendment.Amendment) -> str | None:
+def _wrong(path: Path, said: amendment.AmendmentPage) -> str | None:
     if _words(path.read_text(encoding="utf-8", errors="replace")) != _words(amendment.amendment_page(said)):
         return "the amendment was changed since; move it away, and the next run lays it as the journal has it"
     return None
@@ -110,15 +110,15 @@ def _words(page: str) -> str:
 
 
 def amendments(
-    params: Params, stands: Standing, subject: Subject, pages: Mapping[str, Path]
-) -> dict[Path, amendment.Amendment]:
+    params: Params, stands: ReviewStatus, subject: Subject, pages: Mapping[str, Path]
+) -> dict[Path, amendment.AmendmentPage]:
     """List the amendments that lie beside each page.
 
     What stays with the manager is not beside the rep's copy, and not counted there: a gap would say that there is something.
     """
     entries = stands.entries.get(stands.about(subject), ())
     added = [entry for entry in current(entries) if entry.kind == "amendment"]
-    found: dict[Path, amendment.Amendment] = {}
+    found: dict[Path, amendment.AmendmentPage] = {}
     for audience, page in pages.items():
         read = [entry for entry in added if audience == "manager" or entry.visibility == "shared"]
         for number, entry in enumerate(read, 1):
@@ -128,12 +128,12 @@ def amendments(
 
 
 def _amendment(
-    params: Params, stands: Standing, subject: Subject, entry: Entry, *, number: int, signed: str
-) -> amendment.Amendment:
+    params: Params, stands: ReviewStatus, subject: Subject, entry: Entry, *, number: int, signed: str
+) -> amendment.AmendmentPage:
     said = entry.payload
     assert isinstance(said, Amendment)
     to = next((one for one in stands.entries[entry.about] if one.id == said.of), None)
-    return amendment.Amendment(
+    return amendment.AmendmentPage(
         title=params.title or params.name,
         name=subject.name,
         period=stands.period,

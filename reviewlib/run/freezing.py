@@ -117,9 +117,9 @@ def check(params: Params) -> sources.Tables:
     Raises:
         ReviewError: Params, sources or targets cannot be used.
     """
-    from reviewlib.evidence.period import compile_dossier  # brings Ibis and DuckDB, which most runs do without
+    from reviewlib.evidence.period import compile_evidence  # brings Ibis and DuckDB, which most runs do without
 
     check_texts(params)
     read = sources.read(params)
-    compile_dossier(params, read, snapshot.default_period(params, read.deals))
+    compile_evidence(params, read, snapshot.default_period(params, read.deals))
     return read

@@ -18,10 +18,10 @@ from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 from reviewlib.run import beside, locks, manifest, status
-from reviewlib.run.manifest import Entry
+from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.origins import Origins
 from reviewlib.run.places import pages_of
-from reviewlib.run.status import Standing
+from reviewlib.run.status import ReviewStatus
 
 #: What tells a folder that an earlier handout made from any other, which is never touched.
 _MARK: Final = "handout.json"
@@ -38,7 +38,7 @@ class Parcel:
     released: int
 
 
-def hand_out(params: Params, stands: Standing, out: Path, *, managers: Sequence[str] = ()) -> list[Parcel]:
+def hand_out(params: Params, stands: ReviewStatus, out: Path, *, managers: Sequence[str] = ()) -> list[Parcel]:
     """Copy each manager's pages into a folder of their own.
 
     ``OUT/<manager>/manager/`` holds the manager's copies, ``OUT/<manager>/reps/<rep>/`` what goes to one rep: the rep's copy,
@@ -67,7 +67,7 @@ def hand_out(params: Params, stands: Standing, out: Path, *, managers: Sequence[
 
 
 @contextlib.contextmanager
-def _at_rest(params: Params, stands: Standing) -> Iterator[None]:
+def _at_rest(params: Params, stands: ReviewStatus) -> Iterator[None]:
     """Keep runs away, and lay out what the reps' copies are made from; who may only read takes what is there."""
     folder = params.reports / stands.period.name
     if not os.access(folder, os.W_OK):
@@ -99,7 +99,7 @@ def _known(wanted: Sequence[str], groups: Mapping[str, object]) -> list[str]:
     return list(wanted) or list(groups)
 
 
-def _check_pages(params: Params, stands: Standing, subjects: Sequence[Subject]) -> None:
+def _check_pages(params: Params, stands: ReviewStatus, subjects: Sequence[Subject]) -> None:
     """Refuse pages that do not tell what the figures and the journal say now, and forms and amendments that do not."""
     folder = params.reports / stands.period.name
     entries, origins = manifest.read(folder), Origins(params, stands)
@@ -123,7 +123,7 @@ def _check_pages(params: Params, stands: Standing, subjects: Sequence[Subject]) 
         )
 
 
-def _fresh(entry: Entry | None, origins: Origins, subject: Subject, folder: Path) -> bool:
+def _fresh(entry: ManifestRow | None, origins: Origins, subject: Subject, folder: Path) -> bool:
     """Tell whether a page and its form are whole and up to date; what is sealed always is, but for its bytes."""
     if entry is None or entry.state != "made":
         return False
@@ -146,7 +146,7 @@ def _check_place(place: Path) -> None:
         )
 
 
-def _hand_out(params: Params, stands: Standing, manager: str, group: Sequence[Subject], place: Path) -> Parcel:
+def _hand_out(params: Params, stands: ReviewStatus, manager: str, group: Sequence[Subject], place: Path) -> Parcel:
     """Lay a folder out beside its place, then put it there whole."""
     modes = snapshot.modes_of(params)
     source = params.reports / stands.period.name
@@ -172,7 +172,7 @@ def _hand_out(params: Params, stands: Standing, manager: str, group: Sequence[Su
     return Parcel(manager or "no manager", place, len(reps), released)
 
 
-def _pages(params: Params, stands: Standing, subject: Subject, source: Path, *, apart: bool) -> Iterator[tuple[str, Path]]:
+def _pages(params: Params, stands: ReviewStatus, subject: Subject, source: Path, *, apart: bool) -> Iterator[tuple[str, Path]]:
     """Every file of a subject: where it goes, and where it is; ``apart`` in a folder of its own, as the team's of several."""
     pages = pages_of(subject, source)
     amended = list(beside.amendments(params, stands, subject, pages))

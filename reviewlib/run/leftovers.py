@@ -9,7 +9,7 @@ from pathlib import Path
 from reviewlib.files import Modes
 from reviewlib.press.jobs import Contents, Job
 from reviewlib.run import annotated, beside
-from reviewlib.run.manifest import Entry
+from reviewlib.run.manifest import ManifestRow
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Leftovers:
         for place, content in fresh.items():
             self._keep_answer(place, known.get(self._place(place)), fresh=content)
 
-    def cleared(self, old: Entry, new: Entry, job: Job) -> Entry:
+    def cleared(self, old: ManifestRow, new: ManifestRow, job: Job) -> ManifestRow:
         """Remove what earlier runs made at other places: whoever changed team is not read about in the old one.
 
         Args:

@@ -34,7 +34,7 @@ _STATES: Final = ("made", "failed", MOVING)
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestRow:
     """One review of the manifest: what was made of whom, for whom, and how it went.
 
     Attributes:
@@ -102,10 +102,10 @@ class Origin:
     fingerprint: str | None
 
 
-def entry_of(outcome: Outcome, origin: Origin, *, folder: Path) -> Entry:
+def entry_of(outcome: Outcome, origin: Origin, *, folder: Path) -> ManifestRow:
     """Describe what became of a job; paths are relative to the period's folder."""
     job, failure, head = outcome.job, outcome.failure, origin.head
-    return Entry(
+    return ManifestRow(
         key=job.key,
         kind=job.labels["kind"],
         subject=job.labels["subject"],
@@ -130,12 +130,12 @@ def _below(folder: Path, path: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def hashes(*found: Mapping[str, Entry]) -> dict[str, str]:
+def hashes(*found: Mapping[str, ManifestRow]) -> dict[str, str]:
     """The sha256 of every file that entries speak of, by place; where they differ, the last."""
     return {place: known for entries in found for entry in entries.values() for place, known in entry.files.items()}
 
 
-def intact(entry: Entry, folder: Path) -> bool:
+def intact(entry: ManifestRow, folder: Path) -> bool:
     """Tell whether every file of a review is there as it was made."""
     return bool(entry.files) and all(_is(folder / place, known) for place, known in entry.files.items())
 
@@ -150,19 +150,19 @@ def _is(path: Path, sha256: str) -> bool:
 _SIGNED: Final = "Signed"
 
 
-def knows(entries: Mapping[str, Entry], key: str) -> bool:
+def knows(entries: Mapping[str, ManifestRow], key: str) -> bool:
     """Tell whether a manifest knows how a page came about; of one that it found there it only knows that it does not."""
     return key in entries and not (not entries[key].files and str(entries[key].error).startswith(_SIGNED))
 
 
-def unknown_page(job: Job, *, folder: Path) -> Entry:
+def unknown_page(job: Job, *, folder: Path) -> ManifestRow:
     """Describe a review that both sides have signed and whose page the manifest does not know: it is left as it is."""
     what = "a page is there that the manifest does not know; restore manifest.json from a backup, or move the page away"
     failure = Failure(None, None, _SIGNED, what)
     return entry_of(Outcome(job, failure, 0.0), Origin("", None, closed=True, fingerprint=None), folder=folder)
 
 
-def read(folder: Path) -> dict[str, Entry]:
+def read(folder: Path) -> dict[str, ManifestRow]:
     """Read a period's manifest, by key, with what a run that did not come to its end has logged since.
 
     Raises:
@@ -176,14 +176,14 @@ def read(folder: Path) -> dict[str, Entry]:
     return entries | _logged(folder, data.get("log", 0), entries)
 
 
-def _entry(row: Any) -> Entry:
+def _entry(row: Any) -> ManifestRow:
     """Take a row for what it says.
 
     Raises:
         TypeError: It has not the columns of a review, or something else stands in one.
         ValueError: It names a place that is not below the period's folder, or a state that there is not.
     """
-    entry = Entry(**row)
+    entry = ManifestRow(**row)
     wrong = [name for name, kinds in _KINDS.items() if not isinstance(getattr(entry, name), kinds)]
     if wrong or not all(isinstance(text, str) for pair in (*entry.files.items(), *entry.left.items()) for text in pair):
         raise TypeError(f"{', '.join(wrong) or 'files'}: not what belongs there")
@@ -219,12 +219,12 @@ def _damaged(folder: Path, error: Exception) -> SnapshotError:
     )
 
 
-def arrived(announced: Entry, folder: Path) -> bool:
+def arrived(announced: ManifestRow, folder: Path) -> bool:
     """Tell whether the page that a run announced is there; of all its files it is moved in last."""
     return _is(folder / announced.page, announced.files.get(announced.page, ""))
 
 
-def _announced(entry: Entry, before: Entry | None, folder: Path) -> Entry:
+def _announced(entry: ManifestRow, before: ManifestRow | None, folder: Path) -> ManifestRow:
     """Say what is known of a review of which the log only says that it was about to be moved in."""
     if entry.sealed and arrived(entry, folder):
         return replace(entry, state="made")
@@ -232,11 +232,11 @@ def _announced(entry: Entry, before: Entry | None, folder: Path) -> Entry:
     return replace(before, left={**entry.files, **entry.left, **before.left})
 
 
-def _logged(folder: Path, start: int, known: Mapping[str, Entry]) -> dict[str, Entry]:
+def _logged(folder: Path, start: int, known: Mapping[str, ManifestRow]) -> dict[str, ManifestRow]:
     """Read the lines of the log that the manifest does not hold yet; half a line was left by a run that was killed."""
     content = (folder / LOG).read_bytes()[: logged(folder)] if (folder / LOG).is_file() else b""
     start = content.rfind(b"\n", 0, start) + 1  # an earlier version counted half lines too
-    found: dict[str, Entry] = {}
+    found: dict[str, ManifestRow] = {}
     # Only at line feeds: other ends of lines may stand in names and messages.
     for place, line in enumerate(content[start:].split(b"\n"), start=1):
         try:
@@ -277,12 +277,14 @@ def scorecard(folder: Path, frozen: Snapshot) -> str | None:
     return data.get("scorecard") if data.get("snapshot") == frozen.hash else None
 
 
-def log(folder: Path, entry: Entry, *, modes: Modes) -> None:
+def log(folder: Path, entry: ManifestRow, *, modes: Modes) -> None:
     """Write an outcome to the log; on disk when this returns."""
     append_line(folder / LOG, json.dumps(asdict(entry), ensure_ascii=False), modes=modes)
 
 
-def merged(before: Mapping[str, Entry], now: Mapping[str, Entry], subjects: Sequence[Subject] | None) -> list[Entry]:
+def merged(
+    before: Mapping[str, ManifestRow], now: Mapping[str, ManifestRow], subjects: Sequence[Subject] | None
+) -> list[ManifestRow]:
     """Put this run's entries in, and keep what earlier runs made of whoever still has a review (of everybody: None)."""
     known = None if subjects is None else {(subject.kind, subject.id) for subject in subjects}
     kept = {key: entry for key, entry in before.items() if known is None or (entry.kind, entry.subject) in known}
@@ -292,7 +294,7 @@ def merged(before: Mapping[str, Entry], now: Mapping[str, Entry], subjects: Sequ
 def text(
     name: str,
     frozen: Snapshot,
-    entries: list[Entry],
+    entries: list[ManifestRow],
     chains: Mapping[About, Head],
     *,
     log: int = 0,

@@ -16,7 +16,7 @@ from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 from reviewlib.press import environment
 from reviewlib.run.manifest import Origin
-from reviewlib.run.status import Standing
+from reviewlib.run.status import ReviewStatus
 from reviewlib.workbook import starter
 
 #: Sections of params that no page is made from itself: their part in a review is in its slice or in the words of the journal,
@@ -27,7 +27,7 @@ _ELSEWHERE: Final = {"crm", "as_of", "batch", "group", "cadence", "people", "rat
 class Origins:
     """Works out what reviews are made from; what is the same for all is worked out once."""
 
-    def __init__(self, params: Params, stands: Standing):
+    def __init__(self, params: Params, stands: ReviewStatus):
         """Prepare the common parts.
 
         Args:

@@ -16,12 +16,14 @@ from reviewlib.pages import index, signing
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press.jobs import Failure, Job
-from reviewlib.run.manifest import Entry
+from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.origins import Origins
-from reviewlib.run.status import Standing
+from reviewlib.run.status import ReviewStatus
 
 
-def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequence[Entry], origins: Origins) -> index.Index:
+def index_of(
+    params: Params, frozen: Snapshot, stands: ReviewStatus, entries: Sequence[ManifestRow], origins: Origins
+) -> index.Index:
     """Lay out the index: every team with its reps, what failed, and the account of the data."""
     book = frozen.info["workbook"]
     by_key = {entry.key: entry for entry in entries}
@@ -30,7 +32,7 @@ def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequen
     old = _outdated(stands, origins, by_key)
     names = {(subject.kind, subject.id): subject for subject in everyone}
     failures = [
-        index.Failure(
+        index.FailedReview(
             name=f"{names[entry.kind, entry.subject].name}, {entry.audience}’s copy",
             team=names[entry.kind, entry.subject].team,
             what=entry.error or "not made",
@@ -62,7 +64,11 @@ def index_of(params: Params, frozen: Snapshot, stands: Standing, entries: Sequen
 
 
 def _team_rows(
-    stands: Standing, folder: str, entries: Mapping[str, Entry], waits: Mapping[Subject, str], old: AbstractSet[Subject]
+    stands: ReviewStatus,
+    folder: str,
+    entries: Mapping[str, ManifestRow],
+    waits: Mapping[Subject, str],
+    old: AbstractSet[Subject],
 ) -> index.TeamRows:
     """One team of the index; reps without a team stand together."""
     here = [subject for subject in stands.subjects if subject.folder == folder]
@@ -77,7 +83,7 @@ def _team_rows(
         verdict=team.verdict if team else "not_available",
         page=_page(entries, team, "manager") if team else None,
         rows=tuple(
-            index.Row(
+            index.IndexRow(
                 name=names[rep.id],
                 revenue=rep.revenue,
                 target=rep.target,
@@ -95,7 +101,7 @@ def _team_rows(
     )
 
 
-def _waits(params: Params, stands: Standing) -> dict[Subject, str]:
+def _waits(params: Params, stands: ReviewStatus) -> dict[Subject, str]:
     """Name whom each review waits for, by the cadence; nobody where nothing is due."""
     today = params.local(dt.datetime.now(dt.UTC)).date()
     rows = schedule.status(params, stands.subjects, stands.entries, today=today, period=stands.period)
@@ -107,7 +113,7 @@ def _waits(params: Params, stands: Standing) -> dict[Subject, str]:
     return {subject: name or "the manager" for subject, name in who.items()}
 
 
-def _outdated(stands: Standing, origins: Origins, entries: Mapping[str, Entry]) -> AbstractSet[Subject]:
+def _outdated(stands: ReviewStatus, origins: Origins, entries: Mapping[str, ManifestRow]) -> AbstractSet[Subject]:
     """Find the reps whose pages were made from something else than there is now: figures, words, notebook or params."""
     return {
         subject
@@ -119,7 +125,7 @@ def _outdated(stands: Standing, origins: Origins, entries: Mapping[str, Entry]) 
     }
 
 
-def _state(entries: Mapping[str, Entry], rep: Subject, *, outdated: bool) -> index.State:
+def _state(entries: Mapping[str, ManifestRow], rep: Subject, *, outdated: bool) -> index.State:
     """Say how a rep's review stands."""
     own = [entry for entry in entries.values() if entry.kind == "rep" and entry.subject == rep.id]
     if any(entry.state == "failed" for entry in own):
@@ -129,7 +135,7 @@ def _state(entries: Mapping[str, Entry], rep: Subject, *, outdated: bool) -> ind
     return "Open" if own else "Not made yet"
 
 
-def _page(entries: Mapping[str, Entry], subject: Subject, audience: str) -> str | None:
+def _page(entries: Mapping[str, ManifestRow], subject: Subject, audience: str) -> str | None:
     entry = entries.get(f"{subject.kind}:{subject.id}:{audience}")
     return entry.page if entry is not None and entry.state == "made" else None
 
@@ -150,7 +156,7 @@ def problem_of(params: Params, frozen: Snapshot, job: Job, failure: Failure) -> 
     kind = job.labels["kind"]
     option = f"--{kind} {shlex.quote(job.labels['subject'])}"
     return index.problem_page(
-        index.Problem(
+        index.ProblemPage(
             title=params.title or params.name,
             subject=f"{job.labels['name']}, {job.labels['audience']}’s copy",
             period=frozen.period,

@@ -13,14 +13,14 @@ from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import index
 from reviewlib.params.model import Params
 from reviewlib.run import manifest, overview
-from reviewlib.run.manifest import Entry
+from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.origins import Origins
-from reviewlib.run.status import Standing
+from reviewlib.run.status import ReviewStatus
 
 _SCORECARD = "scorecard.csv"
 
 
-def publish(params: Params, frozen: Snapshot, stands: Standing, origins: Origins, made: Mapping[str, Entry]) -> None:
+def publish(params: Params, frozen: Snapshot, stands: ReviewStatus, origins: Origins, made: Mapping[str, ManifestRow]) -> None:
     """Write what stands over all reviews.
 
     A login that sees a part of the journal adds to the manifest only: the index would say wrong things of the others.

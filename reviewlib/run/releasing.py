@@ -16,14 +16,14 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import goalfile
 from reviewlib.conversation.goals.goalfile import Known
 from reviewlib.conversation.records import New
-from reviewlib.conversation.schedule import Row
+from reviewlib.conversation.schedule import DueReview
 from reviewlib.errors import NotAllowedError, ReviewError, SnapshotError, SubjectError
 from reviewlib.evidence import kpis, snapshot
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.run.status import Standing
+from reviewlib.run.status import ReviewStatus
 
 
 def frozen_period(params: Params, period: Period | None) -> Snapshot:
@@ -49,7 +49,7 @@ def _completeness(frozen: Snapshot) -> tuple[bool, dt.date, dt.date]:
     return (not frozen.info["workbook"]["incomplete"], frozen.period.end, frozen.period.start)
 
 
-def chosen(stands: Standing, *, reps: Sequence[str], teams: Sequence[str]) -> list[Subject]:
+def chosen(stands: ReviewStatus, *, reps: Sequence[str], teams: Sequence[str]) -> list[Subject]:
     """Find the subjects that are meant: these reps, and these teams with their reps.
 
     Raises:
@@ -70,7 +70,7 @@ def chosen(stands: Standing, *, reps: Sequence[str], teams: Sequence[str]) -> li
     return [*named, *(one for one in others if not stands.state(one).signatures)]
 
 
-def release(params: Params, stands: Standing, subjects: Sequence[Subject]) -> list[Entry]:
+def release(params: Params, stands: ReviewStatus, subjects: Sequence[Subject]) -> list[Entry]:
     """Release reviews on the evidence that the period uses now; all of them, or none where one may not be.
 
     Raises:
@@ -101,7 +101,7 @@ def import_response(params: Params, file: Path, *, unverified: bool = False) -> 
     return importing.import_response(records.open_records(params, about), letter, unverified=unverified)
 
 
-def import_goals(params: Params, stands: Standing, file: Path) -> dict[str, int]:
+def import_goals(params: Params, stands: ReviewStatus, file: Path) -> dict[str, int]:
     """Give goals to many reps at once; every one is checked before the first is written, what was given before is passed over.
 
     Returns:
@@ -149,11 +149,11 @@ class Status:
 
     period: str
     today: dt.date
-    rows: tuple[Row, ...]
+    rows: tuple[DueReview, ...]
     reminder: str | None
 
 
-def status(params: Params, stands: Standing, *, today: dt.date | None = None) -> Status:
+def status(params: Params, stands: ReviewStatus, *, today: dt.date | None = None) -> Status:
     """Tell what is due, overdue and waiting for whom, by the cadence of params."""
     day = today or params.local(dt.datetime.now(dt.UTC)).date()
     rows = schedule.status(params, stands.subjects, stands.entries, today=day, period=stands.period)
@@ -180,7 +180,7 @@ def write_calendar(params: Params, found: Status, file: Path) -> None:
         ) from None
 
 
-def next_run(params: Params, stands: Standing, subjects: Sequence[Subject], *, path: str) -> str:
+def next_run(params: Params, stands: ReviewStatus, subjects: Sequence[Subject], *, path: str) -> str:
     """The command that makes the pages of reviews anew."""
     some = [f"--{one.kind} {shlex.quote(one.id)}" for one in subjects] if len(subjects) < 4 else []
     return " ".join(["reviewlib run", path, f"--period {stands.period}", *some])

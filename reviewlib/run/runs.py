@@ -21,14 +21,14 @@ from reviewlib.periods import Period
 from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_address, check_parameters, declared_in
 from reviewlib.run import beside, locks, manifest, overview, publishing, sealed, status
 from reviewlib.run.leftovers import Leftovers
-from reviewlib.run.manifest import Entry, Origin
+from reviewlib.run.manifest import ManifestRow, Origin
 from reviewlib.run.origins import Origins
 from reviewlib.run.places import pages_of
-from reviewlib.run.status import Standing
+from reviewlib.run.status import ReviewStatus
 from reviewlib.workbook import starter
 
 if TYPE_CHECKING:
-    from reviewlib.press.crews import Crew
+    from reviewlib.press.crews import Pool
 
 #: Seconds that one review may take.
 TIMEOUT: Final = 120.0
@@ -80,10 +80,10 @@ class Watch:
     def plan(self, total: int) -> None:
         """Be told how many reviews are to be made."""
 
-    def kept(self, entry: Entry) -> None:
+    def kept(self, entry: ManifestRow) -> None:
         """Be told of a review that stays as it is."""
 
-    def done(self, entry: Entry) -> None:
+    def done(self, entry: ManifestRow) -> None:
         """Be told of a review that was made or failed."""
 
     def note(self, text: str) -> None:
@@ -97,16 +97,16 @@ class Result:
     period: Period
     folder: Path
     snapshot: Snapshot
-    entries: tuple[Entry, ...]
+    entries: tuple[ManifestRow, ...]
     kept: frozenset[str]
 
     @property
-    def failed(self) -> tuple[Entry, ...]:
+    def failed(self) -> tuple[ManifestRow, ...]:
         """The reviews that could not be made."""
         return tuple(entry for entry in self.entries if entry.state == "failed")
 
     @property
-    def made(self) -> tuple[Entry, ...]:
+    def made(self) -> tuple[ManifestRow, ...]:
         """The reviews that were made."""
         return tuple(entry for entry in self.entries if entry.state == "made" and entry.key not in self.kept)
 
@@ -174,7 +174,7 @@ class _Run:
 
     params: Params
     frozen: Snapshot
-    stands: Standing
+    stands: ReviewStatus
     folder: Path
     options: Options
     watch: Watch
@@ -206,7 +206,7 @@ class _Run:
         for audience in pages_of(subject, self.folder):
             yield _Task(self._job(subject, audience), subject, origins.of(subject, audience))
 
-    def _settled(self, tasks: Mapping[str, _Task], before: Mapping[str, Entry]) -> dict[str, Entry]:
+    def _settled(self, tasks: Mapping[str, _Task], before: Mapping[str, ManifestRow]) -> dict[str, ManifestRow]:
         """Find the reviews that are never made again, because both sides have signed them."""
         found = sealed.kept([before[key] for key in tasks if key in before], self.folder)
         for key, task in tasks.items():
@@ -214,7 +214,7 @@ class _Run:
                 found[key] = manifest.unknown_page(task.job, folder=self.folder)
         return found
 
-    def _fresh(self, task: _Task, entry: Entry | None) -> bool:
+    def _fresh(self, task: _Task, entry: ManifestRow | None) -> bool:
         """Tell whether a review is there, whole, and made from what there is now."""
         if self.options.force or entry is None or entry.state != "made" or task.origin.fingerprint is None:
             return False
@@ -225,7 +225,7 @@ class _Run:
         )
 
     @contextlib.contextmanager
-    def _ready(self, jobs: Sequence[Job]) -> Iterator[Crew | None]:
+    def _ready(self, jobs: Sequence[Job]) -> Iterator[Pool | None]:
         """Have a crew for jobs that can be begun; nobody where there are none."""
         self.watch.plan(len(jobs))
         if not jobs:
@@ -238,7 +238,7 @@ class _Run:
             yield crew
 
     def _make(
-        self, crew: Crew | None, tasks: Mapping[str, _Task], before: Mapping[str, Entry], entries: dict[str, Entry]
+        self, crew: Pool | None, tasks: Mapping[str, _Task], before: Mapping[str, ManifestRow], entries: dict[str, ManifestRow]
     ) -> None:
         """Make reviews; each outcome is put into ``entries`` and into the log as it comes."""
         if crew is None:
@@ -254,7 +254,7 @@ class _Run:
                 manifest.log(self.folder, entry, modes=self._modes)
             self.watch.done(entry)
 
-        announced: dict[str, Entry] = {}
+        announced: dict[str, ManifestRow] = {}
 
         def moving(outcome: Outcome) -> None:
             key = outcome.job.key
@@ -273,7 +273,7 @@ class _Run:
         if remark := crew.remark():
             self.watch.note(remark)
 
-    def _announcement(self, task: _Task, outcome: Outcome, old: Entry | None) -> Entry | None:
+    def _announcement(self, task: _Task, outcome: Outcome, old: ManifestRow | None) -> ManifestRow | None:
         """What the log says of a review before it is moved in; None where it only takes the place of what is known."""
         entry = manifest.entry_of(outcome, task.origin, folder=self.folder)
         known = {**old.files, **old.left} if old else {}
@@ -282,7 +282,7 @@ class _Run:
         left = {place: found for place, found in known.items() if place not in entry.files}
         return replace(entry, state=manifest.MOVING, left=left)
 
-    def _entry(self, task: _Task, outcome: Outcome, old: Entry | None, announced: Entry | None) -> Entry:
+    def _entry(self, task: _Task, outcome: Outcome, old: ManifestRow | None, announced: ManifestRow | None) -> ManifestRow:
         """Describe what became of a review, and clear the places where it lay before."""
         entry = manifest.entry_of(outcome, task.origin, folder=self.folder)
         if entry.state == "failed" and announced and announced.sealed and manifest.arrived(announced, self.folder):
@@ -294,7 +294,7 @@ class _Run:
             return replace(entry, files=files, left=left)
         return self._leftovers.cleared(old or entry, entry, task.job)  # before the log forgets where it was
 
-    def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[Crew]:
+    def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[Pool]:
         """Who makes the reviews: threads of this process, or the workers of a cluster."""
         from reviewlib.press import crews
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from reviewlib.run.manifest import Entry
+from reviewlib.run.manifest import ManifestRow
 
 
-def kept(entries: Iterable[Entry], folder: Path) -> dict[str, Entry]:
+def kept(entries: Iterable[ManifestRow], folder: Path) -> dict[str, ManifestRow]:
     """Find the reviews that are not made again, by key; one whose page is gone or was changed since counts as failed.
 
     Args:
@@ -20,12 +20,12 @@ def kept(entries: Iterable[Entry], folder: Path) -> dict[str, Entry]:
     return {entry.key: _looked_at(entry, folder) for entry in entries if entry.sealed}
 
 
-def _looked_at(entry: Entry, folder: Path) -> Entry:
+def _looked_at(entry: ManifestRow, folder: Path) -> ManifestRow:
     wrong = problem(entry, folder)
     return replace(entry, state="failed" if wrong else "made", error=wrong)
 
 
-def problem(entry: Entry, folder: Path) -> str | None:
+def problem(entry: ManifestRow, folder: Path) -> str | None:
     """Say what is wrong with a signed page; None where it is as it was signed."""
     path = folder / entry.page
     if not path.is_file():

@@ -20,7 +20,7 @@ from reviewlib.periods import Period
 
 
 @dataclass(frozen=True)
-class Standing:
+class ReviewStatus:
     """How the reviews of one period stand.
 
     Attributes:
@@ -62,7 +62,7 @@ def about(subject: Subject, period: Period) -> About:
     return About("team" if subject.kind == "team" else "rep", subject.id, period.name)
 
 
-def of(params: Params, frozen: Snapshot) -> Standing:
+def of(params: Params, frozen: Snapshot) -> ReviewStatus:
     """Read how the reviews of a period stand, and hold the journal against what the manifest remembers; nothing is written.
 
     Args:
@@ -82,12 +82,12 @@ def of(params: Params, frozen: Snapshot) -> Standing:
         if not whole:
             person = identity.at_keyboard(params)
             subjects = tuple(subject for subject in subjects if identity.leads(person, subject))
-        stands = Standing(frozen.period, frozen.hash, subjects, found, states, whole)
+        stands = ReviewStatus(frozen.period, frozen.hash, subjects, found, states, whole)
         _check(params, stands)
     return stands
 
 
-def lay_minutes(params: Params, stands: Standing) -> None:
+def lay_minutes(params: Params, stands: ReviewStatus) -> None:
     """Lay out what the reps' copies may read of the journal, one file a review; what stays the same is not touched."""
     with store.open_store(params) or nullcontext() as journal:
         records.write_rep_minutes(params, stands.period, stands.subjects, journal)
@@ -99,7 +99,7 @@ def sees_whole(journal: Store) -> bool:
         return security.sees_all(connection)
 
 
-def _check(params: Params, stands: Standing) -> None:
+def _check(params: Params, stands: ReviewStatus) -> None:
     """Hold the journal against what the period's manifest remembers of it.
 
     Raises:

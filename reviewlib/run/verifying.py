@@ -87,7 +87,7 @@ def _of_period(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
             yield f"{folder.name}/{page}: the journal does not hold the entry {end[0]}, {end[1]} that it prints"
 
 
-def _unprinted(folder: Path, made: Mapping[str, manifest.Entry], printed: Mapping[str, End | None]) -> Iterator[str]:
+def _unprinted(folder: Path, made: Mapping[str, manifest.ManifestRow], printed: Mapping[str, End | None]) -> Iterator[str]:
     """Where a signed page does not print the end of the journal that the manifest remembers."""
     for entry in made.values():
         if entry.sealed and entry.head and printed.get(entry.page, (0, "")) != (entry.sequence, entry.head[:8]):

@@ -35,7 +35,7 @@ from reviewlib.workbook.company_deals import (
     make_deals,
     openings,
 )
-from reviewlib.workbook.company_flaws import COLUMNS, Wart
+from reviewlib.workbook.company_flaws import COLUMNS, Flaw
 from reviewlib.workbook.company_names import ACCOUNT_PLACES, ACCOUNT_TRADES, FORMER, PRODUCTS
 from reviewlib.workbook.company_people import Rep, activity_rows, former_rep, make_reps, rep_rows, target_rows
 
@@ -50,11 +50,11 @@ class Company:
     """What was written: the params file, and what is wrong with its deals on purpose."""
 
     path: Path
-    warts: tuple[Wart, ...]
+    warts: tuple[Flaw, ...]
 
 
 @dataclass(frozen=True)
-class _Block:
+class _DealBlock:
     """Some reps' deals, with whose they are and which account of all they belong to."""
 
     owner: Ints
@@ -113,12 +113,12 @@ def _allot(reps: tuple[Rep, ...], deals: int) -> tuple[Ints, float]:
     return counts, float((deals or 120 * len(reps)) * workdays_a_month / loads.sum())
 
 
-def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> tuple[Wart, ...]:
+def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> tuple[Flaw, ...]:
     """Write the deals in blocks and tell the warts; these go into the first block, the subtotal row to the end."""
     ids = [rep.rep_id for rep in reps]
     gone = ids.index(FORMER[0]) if FORMER[0] in ids else MISSING
-    warts: tuple[Wart, ...] = ()
-    drawn, subtotal, former = 0, Decimal(0), Wart("former employee", "unassigned", 0, Decimal(0))
+    warts: tuple[Flaw, ...] = ()
+    drawn, subtotal, former = 0, Decimal(0), Flaw("former employee", "unassigned", 0, Decimal(0))
     with path.open("wb") as file:
         file.write((",".join(COLUMNS) + "\n").encode())
         for block in _blocks(reps, counts, rate=rate, seed=seed):
@@ -133,7 +133,7 @@ def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float
             former = replace(former, rows=rows, amount=former.amount + _sum(theirs), drawn=rows)
         if not warts:
             return ()
-        last = Wart("subtotal row", "excluded", 1, subtotal, (drawn + sum(wart.added for wart in warts) + 2,))
+        last = Flaw("subtotal row", "excluded", 1, subtotal, (drawn + sum(wart.added for wart in warts) + 2,))
         file.write(company_flaws.subtotal_line(subtotal).encode())
     return (*warts, last, former) if former.rows else (*warts, last)
 
@@ -142,15 +142,15 @@ def _sum(cents: Ints) -> Decimal:
     return Decimal(int(cents[cents != NO_AMOUNT].sum())) / 100
 
 
-def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> Iterator[_Block]:
+def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> Iterator[_DealBlock]:
     """Draw the reps' deals and join them, in the order of opening, to blocks of bounded size."""
-    waiting: list[_Block] = []
+    waiting: list[_DealBlock] = []
     neighbour = accounts = 0
     for rep, count in zip(reps, counts, strict=True):
         deals = make_deals(rep, count=int(count), rate=rate, seed=seed)
         own = deals.account
         account = np.where(own >= 0, own + accounts, np.where(own < MISSING, neighbour - 2 - own, MISSING))
-        waiting.append(_Block(np.full(len(deals), rep.index), account, deals))
+        waiting.append(_DealBlock(np.full(len(deals), rep.index), account, deals))
         if len(deals):
             neighbour, accounts = accounts, accounts + int(own.max(initial=0)) + 1
         if sum(len(block.deals) for block in waiting) >= CHUNK:
@@ -160,15 +160,15 @@ def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> I
         yield _joined(waiting)
 
 
-def _joined(blocks: list[_Block]) -> _Block:
+def _joined(blocks: list[_DealBlock]) -> _DealBlock:
     columns = [np.concatenate([getattr(block.deals, field.name) for block in blocks]) for field in fields(Deals)]
     deals = Deals(*columns)
     order = np.argsort(np.where(deals.opened == MISSING, HISTORY, deals.opened), kind="stable")
     owner, account = (np.concatenate([getattr(block, name) for block in blocks])[order] for name in ("owner", "account"))
-    return _Block(owner, account, Deals(*(column[order] for column in columns)))
+    return _DealBlock(owner, account, Deals(*(column[order] for column in columns)))
 
 
-def _table(block: _Block, ids: list[str], *, first: int) -> pa.Table:
+def _table(block: _DealBlock, ids: list[str], *, first: int) -> pa.Table:
     """Turn numbers into the columns of the export, as text, decimals and dates."""
     deals = block.deals
     number = pa.array(np.arange(first + 1, first + len(deals) + 1) + 10000).cast(pa.string())

@@ -33,7 +33,7 @@ ALIAS: Final = ("Zennor Health AG", "Zennor Health")
 
 
 @dataclass(frozen=True)
-class Wart:
+class Flaw:
     """Rows of one kind: where they stand in the deals file and what their readable amounts come to.
 
     ``drawn`` of the rows are deals that the company has anyway; the others were put in.
@@ -53,7 +53,7 @@ class Wart:
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _FlawKind:
     """How a good row becomes a bad one, once per value; with ``contradicts`` the good row is lost too."""
 
     kind: str
@@ -79,21 +79,23 @@ def _swap_dates(row: Row, _value: str) -> Row:
 
 
 _KINDS: Final = (
-    _Kind("bad close date", "quarantined", ("2026-02-30", "31/12/2025", "end of March", "0000-00-00"), _put("Close Date")),
-    _Kind("bad opening date", "quarantined", ("2025-13-01", "yesterday"), _put("Created")),
-    _Kind("bad amount", "quarantined", ("12.400.00", "9300 USD", "#VALUE!", "twelve thousand"), _put("Amount"), readable=False),
-    _Kind("closed without close date", "quarantined", ("", "", ""), _put("Close Date")),
-    _Kind("too many fields", "quarantined", ("", ""), _again, extra=",call back,in May", readable=False),
-    _Kind("exact duplicate", "quarantined", ("",), _again, same_id=True),
-    _Kind("conflicting id", "quarantined", ("7654.32",), _again, same_id=True, contradicts=True),
-    _Kind("test account", "excluded", (TEST_ACCOUNT,) * 3, _put("Account")),
-    _Kind("closed before opened", "used", ("", "", ""), _swap_dates),
-    _Kind("account spelled two ways", "used", (ALIAS[1], ALIAS[0], ALIAS[0]), _put("Account")),
-    _Kind("name with a comma", "used", ('"Orsa, Vega & Söhne"',), _put("Account")),
+    _FlawKind("bad close date", "quarantined", ("2026-02-30", "31/12/2025", "end of March", "0000-00-00"), _put("Close Date")),
+    _FlawKind("bad opening date", "quarantined", ("2025-13-01", "yesterday"), _put("Created")),
+    _FlawKind(
+        "bad amount", "quarantined", ("12.400.00", "9300 USD", "#VALUE!", "twelve thousand"), _put("Amount"), readable=False
+    ),
+    _FlawKind("closed without close date", "quarantined", ("", "", ""), _put("Close Date")),
+    _FlawKind("too many fields", "quarantined", ("", ""), _again, extra=",call back,in May", readable=False),
+    _FlawKind("exact duplicate", "quarantined", ("",), _again, same_id=True),
+    _FlawKind("conflicting id", "quarantined", ("7654.32",), _again, same_id=True, contradicts=True),
+    _FlawKind("test account", "excluded", (TEST_ACCOUNT,) * 3, _put("Account")),
+    _FlawKind("closed before opened", "used", ("", "", ""), _swap_dates),
+    _FlawKind("account spelled two ways", "used", (ALIAS[1], ALIAS[0], ALIAS[0]), _put("Account")),
+    _FlawKind("name with a comma", "used", ('"Orsa, Vega & Söhne"',), _put("Account")),
 )
 
 
-def insert(text: bytes, *, next_id: int) -> tuple[bytes, tuple[Wart, ...]]:
+def insert(text: bytes, *, next_id: int) -> tuple[bytes, tuple[Flaw, ...]]:
     """Put the warts among the lines of the deals, evenly, and count where each comes to stand.
 
     Args:
@@ -105,27 +107,27 @@ def insert(text: bytes, *, next_id: int) -> tuple[bytes, tuple[Wart, ...]]:
     models = _models(lines, len(planned))
     step = len(lines) // (len(planned) + 1)
     out: list[str] = []
-    found: dict[str, Wart] = {}
+    found: dict[str, Flaw] = {}
     # A step of 7 and 27 places have no factor in common: rows of one kind do not stand together.
     for place in range(len(planned)):
         kind, value = planned[place * 7 % len(planned)]
         at, row = models[place]
         # The header and the rows put in before stand above the good row.
-        original = Wart(kind.kind, kind.fate, 1, Decimal(row["Amount"]), (at + place + 2,), drawn=1)
+        original = Flaw(kind.kind, kind.fate, 1, Decimal(row["Amount"]), (at + place + 2,), drawn=1)
         out += lines[place * step : (place + 1) * step]
         own = {} if kind.same_id else {"Deal ID": f"D-{10000 + next_id + place}"}
         row = kind.spoil({**row, **own}, value)
         out.append(",".join(row.values()) + kind.extra)
-        wart = Wart(kind.kind, kind.fate, 1, Decimal(row["Amount"]) if kind.readable else Decimal(0), (len(out) + 1,))
+        wart = Flaw(kind.kind, kind.fate, 1, Decimal(row["Amount"]) if kind.readable else Decimal(0), (len(out) + 1,))
         for one in (original, wart) if kind.contradicts else (wart,):
             found[kind.kind] = _merged(found[kind.kind], one) if kind.kind in found else one
     out += lines[len(planned) * step :]
     return ("\n".join(out) + "\n").encode(), tuple(found.values())
 
 
-def _merged(one: Wart, other: Wart) -> Wart:
+def _merged(one: Flaw, other: Flaw) -> Flaw:
     rows, amount, drawn = one.rows + other.rows, one.amount + other.amount, one.drawn + other.drawn
-    return Wart(one.kind, one.fate, rows, amount, one.lines + other.lines, drawn)
+    return Flaw(one.kind, one.fate, rows, amount, one.lines + other.lines, drawn)
 
 
 def _models(lines: list[str], wanted: int) -> list[tuple[int, Row]]:

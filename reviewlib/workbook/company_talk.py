@@ -107,7 +107,7 @@ class Conversation(BaseModel):
 
 
 @dataclass(frozen=True)
-class Line:
+class SpokenEntry:
     """One entry in the order of the telling: who says it where, and under which id it goes into the journal."""
 
     id: str
@@ -137,7 +137,7 @@ def read(params: Params) -> Conversation:
         raise _unreadable(str(error).splitlines()[0] if isinstance(error, YAMLError) else type(error).__name__) from None
 
 
-def lines(params: Params, talked: Conversation) -> list[Line]:
+def lines(params: Params, talked: Conversation) -> list[SpokenEntry]:
     """List every entry with its id and time, in the order in which they were said.
 
     Raises:
@@ -207,14 +207,14 @@ class _Hand:
         return next(self._times)
 
 
-def _left_behind(there: Sequence[Entry], told: Sequence[Line]) -> bool:
+def _left_behind(there: Sequence[Entry], told: Sequence[SpokenEntry]) -> bool:
     """Whether a journal holds nothing but a beginning of the telling, all of it and none of it included."""
     return {entry.id for entry in there} == {line.id for line in told[: len(there)]}
 
 
-def _batches(told: Sequence[Line]) -> Iterator[list[Line]]:
+def _batches(told: Sequence[SpokenEntry]) -> Iterator[list[SpokenEntry]]:
     """Cut the telling before every signature: it names the hash of what was read, which is known once that is written."""
-    batch: list[Line] = []
+    batch: list[SpokenEntry] = []
     for line in told:
         if line.spoken.kind == "signoff" and batch:
             yield batch
@@ -224,20 +224,20 @@ def _batches(told: Sequence[Line]) -> Iterator[list[Line]]:
         yield batch
 
 
-def _lines(params: Params, talk: Talk) -> Iterator[Line]:
+def _lines(params: Params, talk: Talk) -> Iterator[SpokenEntry]:
     for number, spoken in enumerate(talk.entries, 1):
         try:
             at = spoken.moment.replace(tzinfo=params.clock).astimezone(dt.UTC)
         except ValueError:
             raise _unreadable(f"{talk.about}: {spoken.at!r} instead of a time such as 2026-07-13 15:05") from None
-        yield Line(_id(params, spoken.name or f"{talk.about} {number}"), talk.about, at, spoken)
+        yield SpokenEntry(_id(params, spoken.name or f"{talk.about} {number}"), talk.about, at, spoken)
 
 
 def _id(params: Params, name: str) -> str:
     return uuid.uuid5(_NAMESPACE, f"{params.name}/{name}").hex
 
 
-def _draft(params: Params, talked: Conversation, line: Line, *, snapshot: str, head: str | None) -> Draft:
+def _draft(params: Params, talked: Conversation, line: SpokenEntry, *, snapshot: str, head: str | None) -> Draft:
     spoken, kind = line.spoken, KINDS[line.spoken.kind]
     person = identity.person_of(params, talked.manager)
     filled = _filled(params, spoken, snapshot=snapshot, head=head) | dict(spoken.fields)
@@ -268,7 +268,7 @@ def _filled(params: Params, spoken: Spoken, *, snapshot: str, head: str | None) 
     return about
 
 
-def _mail(line: Line) -> str:
+def _mail(line: SpokenEntry) -> str:
     """Name the mail that an answer came in: there is none in the demo, so review and time stand for it."""
     return senders.source_of(hashlib.sha256(f"{line.about}, {line.spoken.at}".encode()).hexdigest(), ())
 

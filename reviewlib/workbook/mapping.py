@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from ruamel.yaml import YAML
 
 from reviewlib.evidence.comparison import at_least
-from reviewlib.workbook.sniffing import Export, Profile
+from reviewlib.workbook.sniffing import Profile, UnknownExport
 
 Outcome = Literal["won", "lost", "open"]
 
@@ -55,12 +55,12 @@ class Mapped:
     currency: str | None
     stages: Mapping[str, Sequence[str]]
 
-    def profile(self, found: Export, key: str) -> Profile | None:
+    def profile(self, found: UnknownExport, key: str) -> Profile | None:
         """The profile of a mapped column."""
         header = self.columns.get(key)
         return next((profile for profile in found.profiles if profile.name == header), None) if header else None
 
-    def dates(self, found: Export) -> list[Profile]:
+    def dates(self, found: UnknownExport) -> list[Profile]:
         """The profiles of the mapped date columns, each once."""
         profiles = [profile for key in _DATES if (profile := self.profile(found, key))]
         return list(dict.fromkeys(profiles))
@@ -98,7 +98,7 @@ def fold(header: str) -> str:
     return " ".join(re.findall(r"\w+", apart.replace("_", " ").lower()))
 
 
-def map_columns(found: Export) -> Mapped:
+def map_columns(found: UnknownExport) -> Mapped:
     """Tell what the columns of an export of deals mean."""
     headers = {fold(profile.name): profile.name for profile in reversed(found.profiles)}
     for kind in ("salesforce", "hubspot"):
@@ -107,7 +107,7 @@ def map_columns(found: Export) -> Mapped:
     return _from_names(found)
 
 
-def _from_known(found: Export, headers: Mapping[str, str], kind: Mapping[str, Any]) -> Mapped:
+def _from_known(found: UnknownExport, headers: Mapping[str, str], kind: Mapping[str, Any]) -> Mapped:
     first = {key: _first(headers, names) for key, names in kind["columns"].items()}
     columns = {key: header for key, header in first.items() if header}
     notes: dict[str, str] = {}
@@ -160,7 +160,7 @@ def _amount_check(crm: str, columns: Mapping[str, str]) -> Iterator[str]:
         yield "No column holds the amount: add it to the report and export again, or there is no revenue to review."
 
 
-def _from_names(found: Export) -> Mapped:
+def _from_names(found: UnknownExport) -> Mapped:
     columns: dict[str, str] = {}
     for key in (
         "deal_id",
@@ -196,7 +196,7 @@ def _from_names(found: Export) -> Mapped:
     return _with_expectation(found, mapped)
 
 
-def _with_expectation(found: Export, mapped: Mapped) -> Mapped:
+def _with_expectation(found: UnknownExport, mapped: Mapped) -> Mapped:
     """Map the close date twice where open deals carry it: there it is an expectation."""
     columns = mapped.columns
     if "closed_on" not in columns or "expected_close_on" in columns or "stage" not in columns:
@@ -213,7 +213,7 @@ def _with_expectation(found: Export, mapped: Mapped) -> Mapped:
     return Mapped(**{**vars(mapped), **changed, "checks": (*mapped.checks, check)})
 
 
-def sort_stages(found: Export, mapped: Mapped) -> tuple[Stage, ...]:
+def sort_stages(found: UnknownExport, mapped: Mapped) -> tuple[Stage, ...]:
     """Tell the outcome of every stage of the export, by flags, by what is known of the CRM, or by its words."""
     counts = found.counts(mapped.columns["stage"])
     told = _by_flags(found, mapped)
@@ -253,7 +253,7 @@ def _says(text: str, words: Sequence[str]) -> bool:
     return any(re.search(rf"\b{re.escape(word)}\b", text) for word in words)
 
 
-def _by_flags(found: Export, mapped: Mapped) -> dict[str, Outcome]:
+def _by_flags(found: UnknownExport, mapped: Mapped) -> dict[str, Outcome]:
     """Read outcomes from columns such as Is Won and Is Closed, where each stage has one."""
     if "won" not in mapped.flags or not {"closed", "lost"} & set(mapped.flags):
         return {}
@@ -266,7 +266,7 @@ def _by_flags(found: Export, mapped: Mapped) -> dict[str, Outcome]:
     return {name: next(iter(outcomes)) for name, outcomes in seen.items() if len(outcomes) == 1}
 
 
-def _with_a_won_stage(found: Export, mapped: Mapped, stages: list[Stage]) -> list[Stage]:
+def _with_a_won_stage(found: UnknownExport, mapped: Mapped, stages: list[Stage]) -> list[Stage]:
     """Params need a won stage: take the one whose deals carry the largest amounts most often, else the most frequent."""
     counts = found.counts(mapped.columns["stage"])
     if "amount" in mapped.columns:
@@ -282,7 +282,7 @@ def _first(headers: Mapping[str, str], names: Sequence[str]) -> str | None:
     return next((headers[name] for name in names if name in headers), None)
 
 
-def _by_name(found: Export, key: str, *, taken: set[str]) -> str | None:
+def _by_name(found: UnknownExport, key: str, *, taken: set[str]) -> str | None:
     free = [profile for profile in found.profiles if profile.name and profile.name not in taken and _fits(found, profile, key)]
     return match_header(free, known()["generic"]["columns"][key])
 
@@ -296,7 +296,7 @@ def match_header(profiles: Sequence[Profile], patterns: Sequence[str]) -> str | 
     return None
 
 
-def _fits(found: Export, profile: Profile, key: str) -> bool:
+def _fits(found: UnknownExport, profile: Profile, key: str) -> bool:
     if key in _DATES:
         return profile.kind == "date"
     if key in _AMOUNTS:
@@ -308,20 +308,20 @@ def _fits(found: Export, profile: Profile, key: str) -> bool:
     return profile.kind in {"text", "number"} and profile.distinct < max(2, found.rows) + (key != "rep_id")
 
 
-def _identifying(found: Export, *, taken: set[str]) -> str | None:
+def _identifying(found: UnknownExport, *, taken: set[str]) -> str | None:
     free = [profile for profile in found.profiles if profile.name and profile.name not in taken]
     whole = [p for p in free if p.kind in {"text", "number"} and p.distinct == found.rows == p.filled]
     return next((p.name for p in sorted(whole, key=lambda profile: profile.kind == "number")), None)
 
 
-def _few_valued(found: Export, *, taken: set[str]) -> str | None:
+def _few_valued(found: UnknownExport, *, taken: set[str]) -> str | None:
     """The fullest text column with few values; of equally full ones, the one with the fewest values."""
     free = [p for p in found.profiles if p.name and p.name not in taken and p.kind == "text" and 1 < p.distinct <= _MOST_STAGES]
     best = min(free, key=lambda profile: (-profile.filled, profile.distinct), default=None)
     return best.name if best else None
 
 
-def _currency_column(found: Export) -> str | None:
+def _currency_column(found: UnknownExport) -> str | None:
     return match_header(found.profiles, [".*currency( (iso )?code)?|w(ä|ae)hrung|devise"])
 
 

@@ -12,7 +12,7 @@ from reviewlib.errors import ReviewError
 from reviewlib.evidence.comparison import at_least, below
 from reviewlib.workbook import sniffing
 from reviewlib.workbook.mapping import Mapped, known, match_header
-from reviewlib.workbook.sniffing import Export
+from reviewlib.workbook.sniffing import UnknownExport
 
 _KINDS: Final = {".csv", ".tsv", ".parquet", ".xlsx"}
 #: Files beyond this are other exports, not reps or products.
@@ -48,10 +48,10 @@ class Neighbour:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 
-def neighbours(export: Path, found: Export, mapped: Mapped) -> tuple[Neighbour, ...]:
+def neighbours(export: Path, found: UnknownExport, mapped: Mapped) -> tuple[Neighbour, ...]:
     """Look for the reps and the products in the export's folder; at most one file each, the best match."""
     files = [path for path in sorted(export.parent.iterdir()) if path.suffix.lower() in _KINDS and path.name != export.name]
-    looked: list[Export] = []
+    looked: list[UnknownExport] = []
     for path in files[:_MOST_FILES]:
         if path.stat().st_size <= _LARGEST:
             try:
@@ -63,7 +63,7 @@ def neighbours(export: Path, found: Export, mapped: Mapped) -> tuple[Neighbour, 
     return tuple(neighbour for neighbour in best if neighbour)
 
 
-def _best(looked: list[Export], found: Export, mapped: Mapped, table: str, deal_key: str) -> Neighbour | None:
+def _best(looked: list[UnknownExport], found: UnknownExport, mapped: Mapped, table: str, deal_key: str) -> Neighbour | None:
     if deal_key not in mapped.columns:
         return None
     wanted = set(found.counts(mapped.columns[deal_key]))
@@ -71,7 +71,7 @@ def _best(looked: list[Export], found: Export, mapped: Mapped, table: str, deal_
     return max(rated, key=lambda pair: pair[0])[1] if rated else None
 
 
-def _rate(other: Export, wanted: set[str], table: str, deal_key: str) -> tuple[float, Neighbour] | None:
+def _rate(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> tuple[float, Neighbour] | None:
     columns = _columns(other, wanted, table, deal_key)
     if columns is None or not set(known()[table]["must"]) <= set(columns):
         return None
@@ -90,7 +90,7 @@ def _rate(other: Export, wanted: set[str], table: str, deal_key: str) -> tuple[f
     return shared, Neighbour(table, other.sheet.file, columns, form, why, unique and at_least(shared, _SURE), aliases)
 
 
-def _columns(other: Export, wanted: set[str], table: str, deal_key: str) -> dict[str, str] | None:
+def _columns(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> dict[str, str] | None:
     """Map the columns: the key by shared values, the others by name."""
     shared = {p.name: len(wanted & set(other.counts(p.name))) for p in other.profiles if p.name and p.filled}
     key = max(shared, key=lambda name: shared[name], default=None)

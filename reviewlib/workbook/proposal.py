@@ -20,7 +20,7 @@ from reviewlib.params.reading import SCHEMA_LINE
 from reviewlib.workbook import sniffing
 from reviewlib.workbook.mapping import Mapped, Stage, map_columns, quoted, sort_stages, stage_checks
 from reviewlib.workbook.neighbours import Neighbour, neighbours
-from reviewlib.workbook.sniffing import Export
+from reviewlib.workbook.sniffing import UnknownExport
 
 _SIGNS: Final = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₹": "INR"}
 _FOOT: Final = re.compile(
@@ -30,7 +30,7 @@ _MEANING: Final = {"deal_id": "identifies a deal", "rep_id": "names the owner of
 
 
 @dataclass(frozen=True)
-class Proposal:
+class ParamsProposal:
     """A params file to begin with.
 
     Attributes:
@@ -47,14 +47,14 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Line:
+class ProposedLine:
     """One line of the proposed file, and the sentence that it adds to the checks."""
 
     text: str
     check: str | None = None
 
 
-def propose(export: Path, *, name: str | None = None, folder: Path | None = None) -> Proposal:
+def propose(export: Path, *, name: str | None = None, folder: Path | None = None) -> ParamsProposal:
     """Propose a params file for an export of deals.
 
     Args:
@@ -87,33 +87,35 @@ def propose(export: Path, *, name: str | None = None, folder: Path | None = None
         *_unreadable(found, mapped),
         *(line.check for line in lines if line.check),
     ]
-    return Proposal(slug, "\n".join(line.text for line in lines) + "\n", mapped.recognized, tuple(dict.fromkeys(checks)))
+    return ParamsProposal(slug, "\n".join(line.text for line in lines) + "\n", mapped.recognized, tuple(dict.fromkeys(checks)))
 
 
 def _lines(
-    found: Export, mapped: Mapped, stages: tuple[Stage, ...], others: tuple[Neighbour, ...], *, name: str, away: Path
-) -> Iterator[Line]:
-    yield Line(SCHEMA_LINE)
+    found: UnknownExport, mapped: Mapped, stages: tuple[Stage, ...], others: tuple[Neighbour, ...], *, name: str, away: Path
+) -> Iterator[ProposedLine]:
+    yield ProposedLine(SCHEMA_LINE)
     origin = f"recognized as a {mapped.recognized}" if mapped.recognized else "read by its column names and values"
-    yield Line(f"# Proposed from {found.sheet.file}, {origin}. Look at each guess and check, then run `reviewlib check`.")
-    yield Line(f"name: {name}")
+    yield ProposedLine(
+        f"# Proposed from {found.sheet.file}, {origin}. Look at each guess and check, then run `reviewlib check`."
+    )
+    yield ProposedLine(f"name: {name}")
     yield _currency(found, mapped)
     yield from _timezone(found, mapped)
-    yield Line("crm:")
-    yield Line("  deals:")
-    yield Line(f"    file: {quoted((away / found.sheet.file).as_posix())}")
+    yield ProposedLine("crm:")
+    yield ProposedLine("  deals:")
+    yield ProposedLine(f"    file: {quoted((away / found.sheet.file).as_posix())}")
     yield from _format(found, mapped)
     yield from _footer(found, mapped)
-    yield Line("    columns:")
+    yield ProposedLine("    columns:")
     yield from _columns(mapped)
-    yield Line("    stages:")
+    yield ProposedLine("    stages:")
     yield from _stages(stages)
     for other in others:
         yield from _neighbour(other, away)
     yield from _aliases(others)
 
 
-def _broken(found: Export) -> Iterator[str]:
+def _broken(found: UnknownExport) -> Iterator[str]:
     broken = found.sheet.broken
     if broken:
         share = len(broken) / (len(broken) + found.rows)
@@ -121,7 +123,7 @@ def _broken(found: Export) -> Iterator[str]:
         yield f"{len(broken)} lines do not fit the header, the first is line {broken[0].line} ({broken[0].text[:40]!r}).{stop}"
 
 
-def _unreadable(found: Export, mapped: Mapped) -> Iterator[str]:
+def _unreadable(found: UnknownExport, mapped: Mapped) -> Iterator[str]:
     """Warn of columns that are mapped by their header but hold values of another kind."""
     for profile in mapped.dates(found):
         if profile.kind == "text":
@@ -133,64 +135,64 @@ def _unreadable(found: Export, mapped: Mapped) -> Iterator[str]:
         yield f"{amount.name!r} does not hold plain numbers: export it in another form."
 
 
-def _currency(found: Export, mapped: Mapped) -> Line:
+def _currency(found: UnknownExport, mapped: Mapped) -> ProposedLine:
     if mapped.currency and (used := found.counts(mapped.currency)):
         code = used.most_common(1)[0][0].upper()
         usable = not list(rules.currency(code))
         if usable and len(used) == 1:
-            return Line(f"currency: {code}")
+            return ProposedLine(f"currency: {code}")
         if usable:
             check = f"The deals carry {len(used)} currencies ({_some(used)}): map an amount converted to one currency."
-            return Line(f"currency: {code}  # check: several currencies in {mapped.currency!r}", check)
+            return ProposedLine(f"currency: {code}  # check: several currencies in {mapped.currency!r}", check)
     amount = mapped.profile(found, "amount")
     signs = amount.signs if amount else frozenset()
     codes = [_SIGNS.get(sign, sign) for sign in sorted(signs)]
     told = next((code for code in codes if not list(rules.currency(code))), None)
     if told:
-        return Line(f"currency: {told}  # guess: from the sign in {amount.name!r}" if amount else "")
-    return Line(
+        return ProposedLine(f"currency: {told}  # guess: from the sign in {amount.name!r}" if amount else "")
+    return ProposedLine(
         "currency: USD  # check: the export does not say its currency",
         "Set currency: the export does not say it; USD stands there.",
     )
 
 
-def _timezone(found: Export, mapped: Mapped) -> Iterator[Line]:
+def _timezone(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
     timed = [profile.name for profile in mapped.dates(found) if profile.timed]
     if timed:
         check = f"Set timezone: {_listed(timed)} carry a time of day, and the zone decides to which day it belongs."
-        yield Line(f"timezone: UTC  # check: {_listed(timed)} carry a time of day", check)
+        yield ProposedLine(f"timezone: UTC  # check: {_listed(timed)} carry a time of day", check)
 
 
-def _format(found: Export, mapped: Mapped) -> Iterator[Line]:
+def _format(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
     form = {key: value for key, value in found.form.model_dump(exclude_unset=True).items() if value is not None}
-    lines = [Line(f"      {key}: {quoted(value)}") for key, value in form.items()]
+    lines = [ProposedLine(f"      {key}: {quoted(value)}") for key, value in form.items()]
     if "delimiter" in form:
         lines += [*_decimal(found, mapped)]
     lines += _dates(found, mapped)
     if lines:
-        yield Line("    format:")
+        yield ProposedLine("    format:")
         yield from lines
 
 
-def _decimal(found: Export, mapped: Mapped) -> Iterator[Line]:
+def _decimal(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
     amounts = [profile for key in ("amount", "expected_amount") if (profile := mapped.profile(found, key))]
     mark = sniffing.decimal_mark(amounts)
     if mark:
-        yield Line(f'      decimal: "{mark}"')
+        yield ProposedLine(f'      decimal: "{mark}"')
     elif any(profile.decimals for profile in amounts):
         usual = "," if found.form.delimiter == ";" else "."
         names = _listed([profile.name for profile in amounts])
-        yield Line(
+        yield ProposedLine(
             f'      decimal: "{usual}"  # guess: no amount tells its decimal mark',
             f"Set decimal: in {names} the mark may group thousands; {usual!r} stands there.",
         )
 
 
-def _dates(found: Export, mapped: Mapped) -> Iterator[Line]:
+def _dates(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
     profiles = mapped.dates(found)
     order, fitting = sniffing.date_order(profiles)
     if order:
-        yield from [] if order == "ymd" else [Line(f"      dates: {order}")]
+        yield from [] if order == "ymd" else [ProposedLine(f"      dates: {order}")]
         return
     names = _listed([profile.name for profile in profiles])
     if fitting:
@@ -199,72 +201,72 @@ def _dates(found: Export, mapped: Mapped) -> Iterator[Line]:
             "mdy" if found.form.delimiter == "," and any("/" in (v or "") for v in found.values(profiles[0].name)) else "dmy"
         )
         check = f"Set dates: no day in {names} is above 12, so day and month cannot be told apart; {usual} stands there."
-        yield Line(f"      dates: {usual}  # check: dmy or mdy, no day above 12 tells", check)
+        yield ProposedLine(f"      dates: {usual}  # check: dmy or mdy, no day above 12 tells", check)
     else:
         check = f"The dates in {names} do not share one order of day and month: export them again in one form."
-        yield Line("      dates: ymd  # check: the dates do not share one order", check)
+        yield ProposedLine("      dates: ymd  # check: the dates do not share one order", check)
 
 
-def _footer(found: Export, mapped: Mapped) -> Iterator[Line]:
+def _footer(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
     """Exclude the totals and notices that some reports carry below the last deal."""
     column = mapped.columns["deal_id"]
     values = [value for value in found.counts(column) if _FOOT.match(value)]
     if values:
-        yield Line("    exclude:")
-        yield Line(f"      - column: {quoted(column)}  # guess: rows that are no deals")
-        yield Line(f"        equals: [{', '.join(quoted(value) for value in values)}]")
+        yield ProposedLine("    exclude:")
+        yield ProposedLine(f"      - column: {quoted(column)}  # guess: rows that are no deals")
+        yield ProposedLine(f"        equals: [{', '.join(quoted(value) for value in values)}]")
         check = f"Rows that look like totals or notices are left out ({_some(values)}): make sure that none is a deal."
-        yield Line("        reason: totals and notices of the report", check)
+        yield ProposedLine("        reason: totals and notices of the report", check)
 
 
-def _columns(mapped: Mapped) -> Iterator[Line]:
+def _columns(mapped: Mapped) -> Iterator[ProposedLine]:
     for key, header in mapped.columns.items():
         note = mapped.notes.get(key)
-        yield Line(f"      {key}: {quoted(header)}" + (f"  # {note}" if note else ""))
+        yield ProposedLine(f"      {key}: {quoted(header)}" + (f"  # {note}" if note else ""))
     for comment in mapped.comments:
-        yield Line(f"      # {comment}")
+        yield ProposedLine(f"      # {comment}")
 
 
-def _stages(stages: tuple[Stage, ...]) -> Iterator[Line]:
+def _stages(stages: tuple[Stage, ...]) -> Iterator[ProposedLine]:
     for outcome in ("won", "lost", "open"):
         members = [stage for stage in stages if stage.outcome == outcome]
         if not members:
-            yield Line(f"      {outcome}: []")
+            yield ProposedLine(f"      {outcome}: []")
             continue
-        yield Line(f"      {outcome}:")
+        yield ProposedLine(f"      {outcome}:")
         for stage in members:
             note = f"  # {stage.note}" if stage.note else ""
-            yield Line(f"        - {quoted(stage.name)}{note}")
+            yield ProposedLine(f"        - {quoted(stage.name)}{note}")
 
 
-def _neighbour(other: Neighbour, away: Path) -> Iterator[Line]:
+def _neighbour(other: Neighbour, away: Path) -> Iterator[ProposedLine]:
     mark = "" if other.sure else "# "
     check = f"{other.file} beside the export looks like the {other.table}: {other.why}. " + (
         f"It is used as crm.{other.table}; check its columns." if other.sure else f"Uncomment crm.{other.table} if it is."
     )
-    yield Line(f"  {mark}{other.table}:  # guess: {other.why}", check)
-    yield Line(f"  {mark}  file: {quoted((away / other.file).as_posix())}")
+    yield ProposedLine(f"  {mark}{other.table}:  # guess: {other.why}", check)
+    yield ProposedLine(f"  {mark}  file: {quoted((away / other.file).as_posix())}")
     form = {key: value for key, value in other.form.items() if value is not None}
     if form:
-        yield Line(f"  {mark}  format: {{{', '.join(f'{key}: {quoted(value)}' for key, value in form.items())}}}")
-    yield Line(f"  {mark}  columns:")
+        yield ProposedLine(f"  {mark}  format: {{{', '.join(f'{key}: {quoted(value)}' for key, value in form.items())}}}")
+    yield ProposedLine(f"  {mark}  columns:")
     for key, header in other.columns.items():
-        yield Line(f"  {mark}    {key}: {quoted(header)}")
+        yield ProposedLine(f"  {mark}    {key}: {quoted(header)}")
     if other.table == "reps" and "team" not in other.columns:
         hint = next((key for key in ("manager", "region") if key in other.columns), None)
         if hint:
             check = f"No column of {other.file} is called a team: map team too, to {other.columns[hint]!r} for instance."
-            yield Line(f"  {mark}    # team: {quoted(other.columns[hint])}  # check: teams get a page each", check)
+            yield ProposedLine(f"  {mark}    # team: {quoted(other.columns[hint])}  # check: teams get a page each", check)
 
 
-def _aliases(others: tuple[Neighbour, ...]) -> Iterator[Line]:
+def _aliases(others: tuple[Neighbour, ...]) -> Iterator[ProposedLine]:
     aliases = {alias: name for other in others if other.sure for alias, name in other.aliases.items()}
     if aliases:
-        yield Line("  aliases:")
+        yield ProposedLine("  aliases:")
         check = f"The products name some deals' products otherwise ({_some(aliases)}): check the aliases."
-        yield Line("    product:  # guess: two spellings of one product", check)
+        yield ProposedLine("    product:  # guess: two spellings of one product", check)
         for alias, name in aliases.items():
-            yield Line(f"      {quoted(alias)}: {quoted(name)}")
+            yield ProposedLine(f"      {quoted(alias)}: {quoted(name)}")
 
 
 def _slug(stem: str) -> str:

@@ -69,10 +69,10 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Export:
+class UnknownExport:
     """A file that nobody has described yet: its text, its dialect, its columns."""
 
-    sheet: readers.Sheet
+    sheet: readers.TextTable
     form: Format
     profiles: tuple[Profile, ...]
 
@@ -91,7 +91,7 @@ class Export:
         return Counter(value for value in self.values(name) if value is not None)
 
 
-def look(path: Path) -> Export:
+def look(path: Path) -> UnknownExport:
     """Read a file of unknown dialect.
 
     Raises:
@@ -104,7 +104,7 @@ def look(path: Path) -> Export:
     # A name that stands twice cannot be mapped.
     counts = Counter(sheet.header)
     single = ((name, column) for name, column in zip(sheet.header, sheet.columns, strict=True) if counts[name] == 1)
-    return Export(sheet, form, tuple(_profile(name, column) for name, column in single if name))
+    return UnknownExport(sheet, form, tuple(_profile(name, column) for name, column in single if name))
 
 
 def date_order(profiles: Sequence[Profile]) -> tuple[Order | None, frozenset[Order]]:

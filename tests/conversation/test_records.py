@@ -21,7 +21,7 @@ from reviewlib.conversation import records, upkeep
 from reviewlib.conversation.entries import About, Entry, Head
 from reviewlib.conversation.journal import MovedError, Store, open_store
 from reviewlib.conversation.records import New, Records
-from reviewlib.conversation.visibility import Minutes
+from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError, SnapshotError, SubjectError
 from reviewlib.evidence import slicefile
 from reviewlib.params.model import Params
@@ -689,7 +689,7 @@ def test_a_teams_minutes_hold_those_of_its_reps(params: Params, dan: Records) ->
 TWO = (*REPS, ("R-5", "Kim Ode", "North", "Lucía Ferrer"))
 
 
-def texts(minutes: Minutes) -> list[str]:
+def texts(minutes: VisibleEntries) -> list[str]:
     return [getattr(entry.payload, "text", "") for entry in (*minutes.earlier, *minutes.entries) if entry.kind != "release"]
 
 

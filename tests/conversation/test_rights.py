@@ -13,7 +13,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.rights import check_write, refusal
-from reviewlib.conversation.scene import Attempt, Scene
+from reviewlib.conversation.scene import Attempt, WritingContext
 from reviewlib.conversation.states import StateName
 from reviewlib.errors import JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
@@ -118,10 +118,10 @@ def talk_in(state: str) -> Talk:
     return talk
 
 
-def scene_of(*talks: Talk, subject: Subject = REP) -> Scene:
+def scene_of(*talks: Talk, subject: Subject = REP) -> WritingContext:
     """The scene of the last talk; those before are of earlier reviews."""
     entries = [entry for talk in talks for entry in talk.entries]
-    return Scene(talks[-1].about, subject, entries, FiscalYear(), "book.yaml")
+    return WritingContext(talks[-1].about, subject, entries, FiscalYear(), "book.yaml")
 
 
 def attempt(kind: str, fields: Mapping[str, Any] | None = None, **more: Any) -> Attempt:
@@ -131,7 +131,7 @@ def attempt(kind: str, fields: Mapping[str, Any] | None = None, **more: Any) -> 
     return Attempt(KINDS[kind], payload=payload, **(private | more))
 
 
-def said(person: Person, scene: Scene, kind: str, fields: Mapping[str, Any] | None = None, **more: Any) -> str | None:
+def said(person: Person, scene: WritingContext, kind: str, fields: Mapping[str, Any] | None = None, **more: Any) -> str | None:
     """The refusal in words."""
     found = refusal(person, scene, attempt(kind, fields, **more))
     return str(found) if found else None

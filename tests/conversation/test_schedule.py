@@ -14,7 +14,7 @@ from records_fixture import freeze_names, talking
 from talk import Talk
 
 from reviewlib.conversation.entries import About
-from reviewlib.conversation.schedule import Row, retention_reminder, reviewed_in, rhythm, status
+from reviewlib.conversation.schedule import DueReview, retention_reminder, reviewed_in, rhythm, status
 from reviewlib.evidence.subjects import Subject, subjects_of
 from reviewlib.params.model import Params
 from reviewlib.periods import FiscalYear, Period
@@ -27,12 +27,12 @@ def everyone(params: Params, period: str = "2026-Q3") -> tuple[Subject, ...]:
     return subjects_of(params.reports / "snapshots" / f"of-{period}")
 
 
-def rows_of(params: Params, *talks: Talk, today: dt.date = TODAY, period: Period = Q3) -> dict[str, Row]:
+def rows_of(params: Params, *talks: Talk, today: dt.date = TODAY, period: Period = Q3) -> dict[str, DueReview]:
     entries = {talk.about: talk.entries for talk in talks}
     return {row.subject.id: row for row in status(params, everyone(params), entries, today=today, period=period)}
 
 
-def one(params: Params, talk: Talk, today: dt.date = TODAY) -> Row:
+def one(params: Params, talk: Talk, today: dt.date = TODAY) -> DueReview:
     return rows_of(params, talk, today=today)[talk.subject]
 
 

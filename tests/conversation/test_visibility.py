@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from talk import Talk
 
 from reviewlib.conversation.entries import About, Entry
-from reviewlib.conversation.visibility import LOOKED_BACK_AT, Minutes, Reach, for_board, take
+from reviewlib.conversation.visibility import LOOKED_BACK_AT, Reach, VisibleEntries, for_board, take
 from reviewlib.periods import FiscalYear
 
 PERIODS: Final = ("2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4")
@@ -130,7 +130,7 @@ def test_minutes_survive_json() -> None:
     talk.manager("signoff", side="manager", how="agree", name="D", head=release.hash)
     for audience in ("manager", "rep"):
         minutes = talk.minutes(audience, before, members={"R-9": talk.minutes(audience)})
-        assert Minutes.from_data(json.loads(json.dumps(minutes.as_data()))) == minutes
+        assert VisibleEntries.from_data(json.loads(json.dumps(minutes.as_data()))) == minutes
 
 
 def test_only_ids_of_what_is_shown_are_kept() -> None:
@@ -142,7 +142,7 @@ def test_only_ids_of_what_is_shown_are_kept() -> None:
     assert old.id not in json.dumps(now.minutes("manager", before).as_data())
 
 
-def reading(talk: Talk, reach: Reach | None, *earlier: Talk) -> Minutes:
+def reading(talk: Talk, reach: Reach | None, *earlier: Talk) -> VisibleEntries:
     """The manager's minutes, as far as who reads them may read."""
     entries = [entry for one in (*earlier, talk) for entry in one.entries]
     return take(entries, talk.about, audience="manager", fiscal=FiscalYear(), reach=reach)
@@ -165,7 +165,7 @@ def test_managers_who_do_not_lead_a_rep_read_what_is_released_and_shared() -> No
     assert after.entries == talk.minutes("rep").entries
     assert not any(entry.id in json.dumps(after.as_data()) for entry in talk.entries if entry.visibility == "manager_only")
     assert after.partial
-    assert Minutes.from_data(json.loads(json.dumps(after.as_data()))) == after
+    assert VisibleEntries.from_data(json.loads(json.dumps(after.as_data()))) == after
 
 
 def test_what_was_kept_from_a_rep_in_another_team_is_not_read_in_the_next() -> None:

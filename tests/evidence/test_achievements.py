@@ -10,34 +10,36 @@ import pytest
 from scorecards import PERIOD
 
 from reviewlib.evidence.achievements import Achievement, achievements
-from reviewlib.evidence.insights import Card
+from reviewlib.evidence.insights import SubjectScorecard
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.pages.sentences import problems
-from reviewlib.params.model import Recognition
+from reviewlib.params.model import RecognitionRule
 from reviewlib.periods import Period
 
 TREND = PERIOD.trend(8)
 
 
-def _card(cells: Mapping[tuple[str, Period], dict[str, Any]]) -> Card:
+def _card(cells: Mapping[tuple[str, Period], dict[str, Any]]) -> SubjectScorecard:
     rows: dict[tuple[str, str], dict[Hashable, Any]] = {
         (kpi, period.name): {name: row.get(name) for name in SCORECARD} for (kpi, period), row in cells.items()
     }
-    return Card(rows, KPIS, PERIOD, TREND)
+    return SubjectScorecard(rows, KPIS, PERIOD, TREND)
 
 
-def _now(kpi: str = "revenue", **columns: Any) -> Card:
+def _now(kpi: str = "revenue", **columns: Any) -> SubjectScorecard:
     return _card({(kpi, PERIOD): columns})
 
 
-def _over_time(column: str, values: Sequence[float | None], kpi: str = "revenue", *, n: float = 20) -> Card:
+def _over_time(column: str, values: Sequence[float | None], kpi: str = "revenue", *, n: float = 20) -> SubjectScorecard:
     """The last of the values is this period's."""
     return _card({(kpi, period): {column: value, "n": n} for period, value in zip(TREND[-len(values) :], values, strict=True)})
 
 
-def _found(card: Card, rule: Any, *, deals: Sequence[Any] = (), team_met: bool = False, **more: Any) -> list[Achievement]:
-    found = achievements(card, [Recognition(rule=rule, **more)], deals=deals, team_met=team_met)
+def _found(
+    card: SubjectScorecard, rule: Any, *, deals: Sequence[Any] = (), team_met: bool = False, **more: Any
+) -> list[Achievement]:
+    found = achievements(card, [RecognitionRule(rule=rule, **more)], deals=deals, team_met=team_met)
     assert all(not problems(item.text, KPIS, names=item.names) for item in found)
     assert all(not any(character.isdigit() for character in item.title) for item in found)
     return found
@@ -209,5 +211,9 @@ def test_top_quarter_of_a_sample(kpi: str, low: float | None, high: float | None
 def test_rules_apply_in_the_order_of_params() -> None:
     """Achievements come in the order of the rules, and a rule of a KPI that is switched off finds nothing."""
     card = _now(attainment=1.2, standing="top quarter")
-    rules = [Recognition(rule="top_quarter"), Recognition(rule="target_met"), Recognition(rule="target_met", kpi="nothing")]
+    rules = [
+        RecognitionRule(rule="top_quarter"),
+        RecognitionRule(rule="target_met"),
+        RecognitionRule(rule="target_met", kpi="nothing"),
+    ]
     assert [item.rule for item in achievements(card, rules, deals=(), team_met=False)] == ["top_quarter", "target_met"]

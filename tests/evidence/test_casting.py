@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewlib.evidence import casting
-from reviewlib.evidence.casting import Style
+from reviewlib.evidence.casting import ValueFormat
 
 BERLIN = ZoneInfo("Europe/Berlin")
 AMOUNTS = st.decimals(min_value=-(10**13), max_value=10**13, places=4, allow_nan=False, allow_infinity=False)
@@ -160,7 +160,7 @@ def test_midnight_without_offset_is_a_plain_date() -> None:
 
 def test_column_keeps_places_and_reasons() -> None:
     """Values, missing and refused cells keep their rows; a refused cell is missing and has a reason."""
-    cast = casting.column(pa.array(["1,5", None, "x", "1,5"]), "money", style=Style(decimal=","))
+    cast = casting.column(pa.array(["1,5", None, "x", "1,5"]), "money", style=ValueFormat(decimal=","))
     assert cast.values.to_pylist() == [Decimal("1.5"), None, None, Decimal("1.5")]
     assert cast.reasons.tolist() == [None, None, "not a number", None]
     assert cast.values.type == pa.decimal128(18, 4)
@@ -174,15 +174,15 @@ def test_column_keeps_places_and_reasons() -> None:
 )
 def test_fast_path_equals_slow_path(texts: list[str | None]) -> None:
     """Plain columns, which are cast at once, give what value by value gives."""
-    cast = casting.column(pa.array(texts, pa.string()), "money", style=Style())
-    slow = [casting.column(pa.array([text, "x"], pa.string()), "money", style=Style()) for text in texts]
+    cast = casting.column(pa.array(texts, pa.string()), "money", style=ValueFormat())
+    slow = [casting.column(pa.array([text, "x"], pa.string()), "money", style=ValueFormat()) for text in texts]
     assert cast.values.to_pylist() == [one.values[0].as_py() for one in slow]
     assert cast.reasons.tolist() == [one.reasons[0] for one in slow]
 
 
 def test_typed_cells_do_not_follow_the_format() -> None:
     """A typed cell is an ISO date or a plain decimal; the text cells beside it are as declared."""
-    style, typed = Style(decimal=",", dates="dmy"), np.array([True, False])
+    style, typed = ValueFormat(decimal=",", dates="dmy"), np.array([True, False])
     money = casting.column(pa.array(["1.234", "1.234"]), "money", style=style, typed=typed)
     assert money.values.to_pylist() == [Decimal("1.234"), Decimal(1234)]
     dates = casting.column(pa.array(["2026-04-03", "03.04.2026"]), "date", style=style, typed=typed)
@@ -192,7 +192,7 @@ def test_typed_cells_do_not_follow_the_format() -> None:
 
 def test_numbers() -> None:
     """Numbers are read as amounts are; a count must be whole."""
-    assert casting.column(pa.array(["0,5", None]), "number", style=Style(decimal=",")).values.to_pylist() == [0.5, None]
-    count = casting.column(pa.array(["1,000", "1.5"]), "count", style=Style())
+    assert casting.column(pa.array(["0,5", None]), "number", style=ValueFormat(decimal=",")).values.to_pylist() == [0.5, None]
+    count = casting.column(pa.array(["1,000", "1.5"]), "count", style=ValueFormat())
     assert count.values.to_pylist() == [1000, None]
     assert count.reasons.tolist() == [None, "not a whole number"]

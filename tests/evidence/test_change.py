@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from reviewlib.evidence.change import Sales, Split, cents, share_out, split, total
-from reviewlib.evidence.period import Dossier
+from reviewlib.evidence.period import PeriodEvidence
 
 AMOUNTS = st.integers(1, 10**12).map(lambda value: value / 100)
 SALES = st.builds(
@@ -136,7 +136,7 @@ def test_cents(amount: float, found: int) -> None:
     assert cents(amount) == int((Decimal(repr(amount)) * 100).to_integral_value())
 
 
-def test_demo_splits(demo_dossier: Dossier) -> None:
+def test_demo_splits(demo_dossier: PeriodEvidence) -> None:
     """For every rep, team and the whole of the demo the parts add up to the change of revenue, teams' parts to their reps'."""
     frame = demo_dossier.scorecard
     wide = frame.pivot_table(index=["scope", "scope_id", "period"], columns="kpi", values="value", aggfunc="first")

@@ -16,7 +16,7 @@ from workbooks import workbook
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.disclosure import FEW, UNKNOWN, of_older, tells
-from reviewlib.evidence.period import compile_dossier
+from reviewlib.evidence.period import compile_evidence
 from reviewlib.evidence.slicefile import read_slice, slice_text
 from reviewlib.evidence.slices import Slicer
 from reviewlib.pages import blocks, charts
@@ -62,7 +62,7 @@ def _slicer(folder: Path, reps: Rows, deals: Rows, **given: Any) -> Slicer:
         for quarter in (3, 4)
     ]
     params = workbook(folder, deals=deals, reps=reps, targets=quotas, as_of="2026-10-15", **given)
-    dossier = compile_dossier(params, sources.read(params), PERIOD)
+    dossier = compile_evidence(params, sources.read(params), PERIOD)
     return Slicer(dossier, snapshot="f00", frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scorecards import PERIOD, figure, judged, setting_of, target
 
-from reviewlib.evidence.insights import Card, Insights, insights
+from reviewlib.evidence.insights import Insights, SubjectScorecard, insights
 from reviewlib.pages import sentences
 from reviewlib.params.model import Params
 from reviewlib.params.rules import SENTENCE_NAMES
@@ -107,7 +107,7 @@ def _insights(*, won: float = 20, revenue: float = 50, targets: Mapping[str, flo
         figure("new_customers", 3),
     ]
     frame = judged(setting, figures)
-    card = Card.of(frame[frame["scope"] == "rep"], kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
+    card = SubjectScorecard.of(frame[frame["scope"] == "rep"], kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
     return insights(card, setting.params)
 
 
@@ -170,7 +170,7 @@ def _change(now: tuple[float, float, float], before: tuple[float, float, float] 
             figures += [figure("revenue", won + refunds, **where), figure("won_revenue", won, **where)]
             figures += [figure("refunds", refunds, **where)]
     setting = setting_of()
-    card = Card.of(judged(setting, figures), kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
+    card = SubjectScorecard.of(judged(setting, figures), kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
     return insights(card, setting.params).leads.get("change", "")
 
 
@@ -206,14 +206,14 @@ def test_missing_revenue() -> None:
     """Without revenue the summary says so with the reason."""
     setting = setting_of()
     frame = judged(setting, [figure("revenue", float("nan"), reason="the history is too short")])
-    card = Card.of(frame, kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
+    card = SubjectScorecard.of(frame, kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
     assert insights(card, setting.params).summary == ["No revenue can be given: the history is too short."]
 
 
 def test_card_reads_missing_cells_as_none() -> None:
     """A figure that is not there and a value that is missing are both None."""
     setting = setting_of()
-    card = Card.of(judged(setting, [figure("win_rate", 0, 0)]), kpis=setting.kpis, period=PERIOD, trend=())
+    card = SubjectScorecard.of(judged(setting, [figure("win_rate", 0, 0)]), kpis=setting.kpis, period=PERIOD, trend=())
     assert card.cell("win_rate") is None
     assert card.cell("revenue", "target") is None
     assert pd.isna(card.rows["win_rate", PERIOD.name]["value"])

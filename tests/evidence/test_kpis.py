@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from workbooks import workbook
 
 from reviewlib.evidence import kpis, sources
-from reviewlib.evidence.period import Dossier, compile_dossier
+from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.periods import Period
 
 Row = dict[str, Any]
@@ -62,7 +62,7 @@ def book(deals: Sequence[Row], reps: Sequence[Row] = TEAM, *, unmapped: Sequence
     return oracle.Book(numbered, reps, **{"history_from": HISTORY, "mapped": mapped, **more})
 
 
-def compiled(known: oracle.Book, folder: Path, **overrides: Any) -> Dossier:
+def compiled(known: oracle.Book, folder: Path, **overrides: Any) -> PeriodEvidence:
     """Take the book through CSV files and params to a dossier."""
     hidden = {"outcome", *(name for name in oracle.ALL_COLUMNS if name not in known.mapped)}
     rows = [
@@ -77,16 +77,16 @@ def compiled(known: oracle.Book, folder: Path, **overrides: Any) -> Dossier:
     crm = {"history_from": known.history_from, "quarantine": limits}
     merged = {"as_of": AS_OF, "crm": crm, **overrides}
     params = workbook(folder, deals=rows, reps=known.reps, targets=targets or None, **merged)
-    return compile_dossier(params, sources.read(params), Q3)
+    return compile_evidence(params, sources.read(params), Q3)
 
 
-def cells(found: Dossier) -> Mapping[tuple[str, str, str, str], Mapping[str, Any]]:
+def cells(found: PeriodEvidence) -> Mapping[tuple[str, str, str, str], Mapping[str, Any]]:
     """The scorecard's rows by period, scope, scope id and figure."""
     records = found.scorecard.to_dict("records")
     return {(row["period"], row["scope"], row["scope_id"], row["kpi"]): row for row in records}  # type: ignore[misc]
 
 
-def compare(known: oracle.Book, found: Dossier, *, quarters: Sequence[int] = (1, 2, 3)) -> None:
+def compare(known: oracle.Book, found: PeriodEvidence, *, quarters: Sequence[int] = (1, 2, 3)) -> None:
     """Hold every figure of every scope against the loops; what is missing must be missing on both sides, with a reason."""
     rows, compared = cells(found), set()
     for number in quarters:
@@ -116,7 +116,7 @@ def _same(row: Mapping[str, Any], value: Fraction | None, n: int | None) -> None
         assert row["n"] == n, f"n of {where}"
 
 
-def figure(found: Dossier, key: str, rep: str = "A", *, scope: str = "rep") -> tuple[float, str]:
+def figure(found: PeriodEvidence, key: str, rep: str = "A", *, scope: str = "rep") -> tuple[float, str]:
     """Value and reason of one figure of the period."""
     row = cells(found)[Q3.name, scope, rep, key]
     return row["value"], row["reason"]
@@ -458,7 +458,7 @@ def test_leaver_and_rep_without_deals(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def with_a_leaver(tmp_path_factory: pytest.TempPathFactory) -> tuple[oracle.Book, Dossier]:
+def with_a_leaver(tmp_path_factory: pytest.TempPathFactory) -> tuple[oracle.Book, PeriodEvidence]:
     """A rep with deals of every kind, and one who left before the period and closed a deal in it."""
     leaver: list[Row] = [*TEAM[:1], {"rep_id": "B", "team": "North", "left_on": dt.date(2026, 6, 1)}]
     rows = [
@@ -474,7 +474,7 @@ def with_a_leaver(tmp_path_factory: pytest.TempPathFactory) -> tuple[oracle.Book
 @pytest.mark.parametrize(
     "key", ["revenue", *(pytest.param(key, marks=pytest.mark.whole) for key in kpis.MAIN if key != "revenue")]
 )
-def test_each_kpi_may_be_switched_off(key: str, with_a_leaver: tuple[oracle.Book, Dossier], tmp_path: Path) -> None:
+def test_each_kpi_may_be_switched_off(key: str, with_a_leaver: tuple[oracle.Book, PeriodEvidence], tmp_path: Path) -> None:
     """A KPI that params switch off is gone with all that stands beside it, and every other figure stays as it was."""
     known, found = with_a_leaver
     whole, less = cells(found), cells(compiled(known, tmp_path, kpis={key: {"off": True}}))

@@ -11,7 +11,7 @@ from workbooks import workbook
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import measures, selection, sources
-from reviewlib.evidence.period import Dossier, compile_dossier
+from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.evidence.roster import roster
 from reviewlib.periods import Period
 
@@ -136,7 +136,7 @@ def test_overlap_is_refused_with_its_lines(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def dossier(tmp_path_factory: pytest.TempPathFactory) -> Dossier:
+def dossier(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
     """A measure with targets in the table, beside a rep who has no deals at all."""
     targets = [{"scope": "rep", "scope_id": "A", "kpi": "calls", "period": month, "value": 2, "ramp": None} for month in MONTHS]
     params = workbook(
@@ -148,10 +148,10 @@ def dossier(tmp_path_factory: pytest.TempPathFactory) -> Dossier:
         kpis={"calls": {**DESCRIBED, "combine": "sum"}},
         as_of="2026-10-15",
     )
-    return compile_dossier(params, sources.read(params), Q3)
+    return compile_evidence(params, sources.read(params), Q3)
 
 
-def test_measure_is_judged_like_an_exact_kpi(dossier: Dossier) -> None:
+def test_measure_is_judged_like_an_exact_kpi(dossier: PeriodEvidence) -> None:
     """A measure has target, verdict and history like any KPI, also for who owns no deal."""
     rows = dossier.scorecard
     rows = rows[(rows["kpi"] == "calls") & (rows["period"] == Q3.name) & (rows["scope"] == "rep")].set_index("scope_id")
@@ -172,5 +172,5 @@ def test_measure_for_an_unknown_rep_or_kpi_is_refused(tmp_path: Path) -> None:
     rows = [row("2026-07", 1), row("2026-07", 1, rep="Z"), row("2026-07", 1, kpi="cals")]
     params = workbook(tmp_path, deals=DEALS, reps=[person("A")], measures=rows, kpis=described, as_of="2026-10-15")
     with pytest.raises(SourceError) as caught:
-        compile_dossier(params, sources.read(params), Q3)
+        compile_evidence(params, sources.read(params), Q3)
     assert caught.value.found == "measures line 4: kpi 'cals'; measures line 3: rep_id 'Z'"

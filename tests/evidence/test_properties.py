@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from workbooks import workbook, write_csv
 
 from reviewlib.evidence import kpis, sources
-from reviewlib.evidence.period import Dossier, compile_dossier
+from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
@@ -79,21 +79,21 @@ TABLES = st.lists(generated(), min_size=3, max_size=24).map(
 )
 
 
-def compiled(deals: Sequence[Row], *, period: Period = Q3, rewrite: Callable[[Params], Params] | None = None) -> Dossier:
+def compiled(deals: Sequence[Row], *, period: Period = Q3, rewrite: Callable[[Params], Params] | None = None) -> PeriodEvidence:
     """Take rows through files to a dossier; ``rewrite`` may replace the files and their description."""
     with tempfile.TemporaryDirectory() as folder:
         crm = {"history_from": "2026-01-01", "quarantine": {"rows": 1, "amount": 1}}
         params = workbook(Path(folder), deals=deals, reps=REPS, as_of=AS_OF, crm=crm)
         params = rewrite(params) if rewrite else params
-        return compile_dossier(params, sources.read(params), period)
+        return compile_evidence(params, sources.read(params), period)
 
 
-def figures(found: Dossier) -> pd.DataFrame:
+def figures(found: PeriodEvidence) -> pd.DataFrame:
     """Everything of the scorecard, in an order that does not depend on the input's."""
     return found.scorecard.sort_values(KEY).reset_index(drop=True)
 
 
-def pivot(found: Dossier, column: str = "value") -> pd.DataFrame:
+def pivot(found: PeriodEvidence, column: str = "value") -> pd.DataFrame:
     """Figures beside each other, a row per scope and period."""
     wide: pd.DataFrame = found.scorecard.pivot(index=KEY[:3], columns="kpi", values=column)
     return wide
@@ -107,7 +107,7 @@ def cents(values: Any) -> int:
 # Totals ---------------------------------------------------------------------------------------------------------------------
 
 
-def revenue_is_the_control_total(found: Dossier) -> None:
+def revenue_is_the_control_total(found: PeriodEvidence) -> None:
     deals = found.tables.deals
     won = deals[(deals["outcome"] == "won") & deals["amount"].notna()]
     wide = pivot(found)["revenue"]
@@ -125,7 +125,7 @@ def revenue_is_the_control_total(found: Dossier) -> None:
         teams_are_their_reps(found, of, period)
 
 
-def teams_are_their_reps(found: Dossier, revenue: pd.Series, period: Period) -> None:
+def teams_are_their_reps(found: PeriodEvidence, revenue: pd.Series, period: Period) -> None:
     posts = found.roster.posts
     for scope, team, _ in revenue.index:
         if scope == "team":
@@ -135,7 +135,7 @@ def teams_are_their_reps(found: Dossier, revenue: pd.Series, period: Period) -> 
             assert cents([value for value in own if value is not None]) == cents([revenue["team", team, period.name]]), team
 
 
-def test_revenue_of_the_demo_is_its_control_total(demo_dossier: Dossier) -> None:
+def test_revenue_of_the_demo_is_its_control_total(demo_dossier: PeriodEvidence) -> None:
     """Revenue of all reps and of nobody adds up to the input's in every quarter, a team's to that of its reps, to the cent."""
     revenue_is_the_control_total(demo_dossier)
 
@@ -150,7 +150,7 @@ def test_revenue_is_the_control_total(deals: list[Row]) -> None:
 # Bridge and split -----------------------------------------------------------------------------------------------------------
 
 
-def bridge_closes(found: Dossier) -> None:
+def bridge_closes(found: PeriodEvidence) -> None:
     wide = pivot(found)[list(kpis.BRIDGE)].dropna()
     assert len(wide)
     moved = wide["pipeline_start"] + wide["pipeline_created"] - wide["pipeline_won"] - wide["pipeline_lost"]
@@ -159,7 +159,7 @@ def bridge_closes(found: Dossier) -> None:
     np.testing.assert_array_equal(valued, pivot(found)["pipeline_end"].reindex(valued.index))
 
 
-def split_sums_to_the_change(found: Dossier) -> None:
+def split_sums_to_the_change(found: PeriodEvidence) -> None:
     wide, whole = pivot(found)[PARTS], pivot(found, "change")["revenue"]
     known = whole.dropna().index
     assert len(known)
@@ -168,17 +168,17 @@ def split_sums_to_the_change(found: Dossier) -> None:
         assert sum(cents([part]) for part in wide.loc[place]) == cents([whole[place]]), place
 
 
-def test_bridge_of_the_demo_closes(demo_dossier: Dossier) -> None:
+def test_bridge_of_the_demo_closes(demo_dossier: PeriodEvidence) -> None:
     """Start and created less won and lost is the end, in every scope and quarter; the end is the pipeline's value."""
     bridge_closes(demo_dossier)
 
 
-def test_split_of_the_demo_sums_to_the_change(demo_dossier: Dossier) -> None:
+def test_split_of_the_demo_sums_to_the_change(demo_dossier: PeriodEvidence) -> None:
     """The parts of a change of revenue add up to it to the cent, in every scope and quarter."""
     split_sums_to_the_change(demo_dossier)
 
 
-def test_split_of_a_team_is_that_of_its_reps(demo_dossier: Dossier) -> None:
+def test_split_of_a_team_is_that_of_its_reps(demo_dossier: PeriodEvidence) -> None:
     """A team's split is the sum of its reps' splits; what is left is shown as not split."""
     found = demo_dossier
     wide, posts = pivot(found)[PARTS], found.roster.posts
@@ -201,7 +201,7 @@ def test_bridge_closes_and_split_sums(deals: list[Row]) -> None:
 # Months of a quarter --------------------------------------------------------------------------------------------------------
 
 
-def quarter_is_the_sum_of_its_months(quarter: Dossier, months: Dossier) -> None:
+def quarter_is_the_sum_of_its_months(quarter: PeriodEvidence, months: PeriodEvidence) -> None:
     whole, parts = pivot(quarter), pivot(months)
     names = [month.name for month in quarter.period.months()]
     keys = ["won_deals", "lost_deals", "revenue", "refunds", "won_without_amount"]
@@ -217,9 +217,9 @@ def quarter_is_the_sum_of_its_months(quarter: Dossier, months: Dossier) -> None:
 
 
 @pytest.mark.whole
-def test_quarter_of_the_demo_is_the_sum_of_its_months(demo_dossier: Dossier) -> None:
+def test_quarter_of_the_demo_is_the_sum_of_its_months(demo_dossier: PeriodEvidence) -> None:
     """Won and lost deals and revenue of a quarter are the sums of its months, of every rep and of all."""
-    month = compile_dossier(demo_dossier.params, demo_dossier.tables, Period.parse("2026-09"))
+    month = compile_evidence(demo_dossier.params, demo_dossier.tables, Period.parse("2026-09"))
     quarter_is_the_sum_of_its_months(demo_dossier, month)
 
 
@@ -320,18 +320,18 @@ def test_form_of_the_input_changes_no_figure(deals: list[Row]) -> None:
 
 
 @pytest.mark.whole
-def test_shuffling_the_demo_changes_no_figure(demo_dossier: Dossier) -> None:
+def test_shuffling_the_demo_changes_no_figure(demo_dossier: PeriodEvidence) -> None:
     """Rows of the demo in another order give the same scorecard."""
     found, tables = demo_dossier, demo_dossier.tables
     mixed = {name: getattr(tables, name).sample(frac=1, random_state=7) for name in ("deals", "reps", "targets", "measures")}
-    again = compile_dossier(found.params, sources.Tables(**{**vars(tables), **mixed}), Q3)
+    again = compile_evidence(found.params, sources.Tables(**{**vars(tables), **mixed}), Q3)
     pd.testing.assert_frame_equal(figures(found), figures(again))
 
 
 # A deal of somebody else ----------------------------------------------------------------------------------------------------
 
 
-def own_figures_stay(before: Dossier, after: Dossier, reps: Sequence[str]) -> None:
+def own_figures_stay(before: PeriodEvidence, after: PeriodEvidence, reps: Sequence[str]) -> None:
     left, right = (
         frame[(frame["scope"] == "rep") & frame["scope_id"].isin(reps) & ~frame["kpi"].isin(BEYOND)].reset_index(drop=True)
         for frame in (figures(before), figures(after))
@@ -341,13 +341,13 @@ def own_figures_stay(before: Dossier, after: Dossier, reps: Sequence[str]) -> No
 
 
 @pytest.mark.whole
-def test_deal_of_another_rep_of_the_demo_changes_nothing(demo_dossier: Dossier) -> None:
+def test_deal_of_another_rep_of_the_demo_changes_nothing(demo_dossier: PeriodEvidence) -> None:
     """A deal added to one rep changes no other rep's own figures but those whose definition looks beyond the rep."""
     found, tables = demo_dossier, demo_dossier.tables
     deals = tables.deals
     given = deals[(deals["outcome"] == "won") & (deals["closed_on"] >= Q3.start) & (deals["closed_on"] < Q3.end)]
     given = given[given["rep_id"].isin(found.roster.rep_ids)].iloc[[0]].assign(deal_id="added")
-    again = compile_dossier(found.params, sources.Tables(**{**vars(tables), "deals": pd.concat([deals, given])}), Q3)
+    again = compile_evidence(found.params, sources.Tables(**{**vars(tables), "deals": pd.concat([deals, given])}), Q3)
     rep = given["rep_id"].item()
     own_figures_stay(found, again, [other for other in found.roster.rep_ids if other != rep])
     assert cents([pivot(again)["won_deals"]["rep", rep, Q3.name]]) > cents([pivot(found)["won_deals"]["rep", rep, Q3.name]])

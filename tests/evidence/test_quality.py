@@ -36,7 +36,7 @@ def _report(params: Params) -> quality.Report:
     return quality.report(params, sources.read(params))
 
 
-def _finding(report: quality.Report, key: str) -> quality.Finding:
+def _finding(report: quality.Report, key: str) -> quality.DataFinding:
     return next(finding for finding in report.findings if finding.key == key)
 
 

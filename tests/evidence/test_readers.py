@@ -24,7 +24,7 @@ def _csv(folder: Path, content: str | bytes, name: str = "deals.csv") -> Path:
     return path
 
 
-def _columns(sheet: readers.Sheet) -> dict[str, list[str | None]]:
+def _columns(sheet: readers.TextTable) -> dict[str, list[str | None]]:
     return {name: column.to_pylist() for name, column in zip(sheet.header, sheet.columns, strict=True)}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reviewlib.evidence import kpis, sources
-from reviewlib.evidence.period import Dossier, compile_dossier
+from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.params import reading
 from reviewlib.periods import Period
 
@@ -47,9 +47,9 @@ def tables() -> sources.Tables:
 
 
 @cache
-def dossier(period: str) -> Dossier:
+def dossier(period: str) -> PeriodEvidence:
     """The evidence of one period."""
-    return compile_dossier(reading.load(HERE / "maven.yaml"), tables(), Period.parse(period))
+    return compile_evidence(reading.load(HERE / "maven.yaml"), tables(), Period.parse(period))
 
 
 @cache

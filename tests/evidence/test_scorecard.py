@@ -10,7 +10,7 @@ import pytest
 from scorecards import PERIOD, figure, judged, row, setting_of, target
 
 from reviewlib.evidence.intervals import median_interval, wilson
-from reviewlib.evidence.period import Dossier
+from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.tables import SCORECARD
 
 NINE = tuple("ABCDEFGHI")
@@ -218,7 +218,7 @@ def test_no_measures_and_nothing_but_revenue() -> None:
     assert not set(frame["kpi"]) & {"revenue", "change_won_deals"}
 
 
-def test_demo_intervals_match_the_deals(demo_dossier: Dossier) -> None:
+def test_demo_intervals_match_the_deals(demo_dossier: PeriodEvidence) -> None:
     """In the demo every interval of the sales cycle comes from exactly the won deals of that rep."""
     deals, name = demo_dossier.deals, demo_dossier.period.name
     won = deals[deals["won"] & deals["opened_on"].notna()]
@@ -235,7 +235,7 @@ def test_demo_intervals_match_the_deals(demo_dossier: Dossier) -> None:
         assert found["value"] == pytest.approx(float(np.median(sample)))
 
 
-def test_demo_verdicts_are_explained(demo_dossier: Dossier) -> None:
+def test_demo_verdicts_are_explained(demo_dossier: PeriodEvidence) -> None:
     """Every row of the demo has a verdict with its reason, a figure or the reason for its absence."""
     frame = demo_dossier.scorecard
     assert (

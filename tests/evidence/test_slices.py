@@ -14,7 +14,7 @@ from workbooks import workbook
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.peers import two_digits
-from reviewlib.evidence.period import Dossier, compile_dossier
+from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.evidence.slices import Slicer, identity
 from reviewlib.periods import Period
 
@@ -38,7 +38,7 @@ def _frame(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(data["columns"], row, strict=True)) for row in data["data"]]
 
 
-def test_a_rep_reads_of_nobody_else(demo_dossier: Dossier, demo_slices: Slices) -> None:
+def test_a_rep_reads_of_nobody_else(demo_dossier: PeriodEvidence, demo_slices: Slices) -> None:
     """No text of a rep's slice holds another rep's id or name, or a deal of another rep."""
     every = demo_dossier.tables.deals
     owner = dict(zip(every["deal_id"], every["rep_id"], strict=True))
@@ -71,7 +71,7 @@ def test_a_rep_sees_nothing_of_the_managers(demo_slices: Slices) -> None:
         assert (data["people"] == [], data["members"]["data"] == []) == ((audience == "rep"),) * 2
 
 
-def test_a_teams_slice_for_reps_names_no_rep(demo_dossier: Dossier, demo_slices: Slices) -> None:
+def test_a_teams_slice_for_reps_names_no_rep(demo_dossier: PeriodEvidence, demo_slices: Slices) -> None:
     """The rep's copy of a team review holds the team's figures, stages and achievements, and nobody's name."""
     posts, name = demo_dossier.roster.posts, demo_dossier.period.name
     words = {word for rep_id in demo_dossier.roster.rep_ids for word in (rep_id, posts[rep_id, name].name)}
@@ -83,7 +83,7 @@ def test_a_teams_slice_for_reps_names_no_rep(demo_dossier: Dossier, demo_slices:
             assert data["deals"]["data"] == data["accounts"]["data"] == []
 
 
-def test_peers_are_rounded(demo_dossier: Dossier, demo_slices: Slices) -> None:
+def test_peers_are_rounded(demo_dossier: PeriodEvidence, demo_slices: Slices) -> None:
     """Benchmarks leave the evidence with two significant digits, in members' rows too."""
     count = 0
     for data in demo_slices.values():
@@ -130,7 +130,7 @@ def _slicer(folder: Path, *, quota: float = 100, **given: Any) -> Slicer:
     rows = [{"scope": "team", "scope_id": "T", "kpi": "revenue", "period": "2026-Q3", "value": quota}]
     book: dict[str, Any] = {"as_of": "2026-10-15", "crm": {"history_from": "2026-01-01"}, **given}
     params = workbook(folder, deals=deals, reps=reps, targets=rows, **book)
-    dossier = compile_dossier(params, sources.read(params), Period.parse("2026-Q3"))
+    dossier = compile_evidence(params, sources.read(params), Period.parse("2026-Q3"))
     return Slicer(dossier, snapshot="f00", frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
 
 

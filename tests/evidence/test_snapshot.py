@@ -17,7 +17,7 @@ from workbooks import changed, workbook
 
 from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import freezer, snapshot, sources, tables
-from reviewlib.evidence.period import compile_dossier
+from reviewlib.evidence.period import compile_evidence
 from reviewlib.evidence.slicefile import current_folder, find_slice, read_rows, read_slice, slice_name
 from reviewlib.evidence.snapshot import Snapshot, freeze
 from reviewlib.evidence.subjects import addresses_of, team_folder
@@ -213,7 +213,7 @@ def test_two_at_once(tmp_path: Path) -> None:
     params = _book(tmp_path)
     found = freeze(params, PERIOD)
     before = _state(found.folder)
-    dossier = compile_dossier(params, sources.read(params), PERIOD)
+    dossier = compile_evidence(params, sources.read(params), PERIOD)
     freezer.write_snapshot(dossier, found.subjects, found.folder, modes=snapshot.modes_of(params))
     assert _state(found.folder) == before
     assert list(found.folder.parent.iterdir()) == [found.folder]

@@ -10,7 +10,7 @@ import pytest
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.intervals import Z80, median_bound, median_interval, wilson
 from reviewlib.evidence.kpis import KPIS
-from reviewlib.evidence.verdicts import Reading, attainment, judge
+from reviewlib.evidence.verdicts import JudgedFigure, attainment, judge
 from reviewlib.params.model import Bands
 
 REVENUE, WIN_RATE, CYCLE, GROWTH = (KPIS[key] for key in ("revenue", "win_rate", "cycle_days", "pipeline_growth"))
@@ -18,17 +18,19 @@ COMPLAINTS = replace(REVENUE, key="complaints", better="lower")
 
 
 def _verdict(kpi: Kpi, bands: Bands | None = None, **reading: Any) -> str:
-    return judge(kpi, Reading(**reading), bands)[0]
+    return judge(kpi, JudgedFigure(**reading), bands)[0]
 
 
-def _rate(successes: int, n: int, **more: Any) -> Reading:
+def _rate(successes: int, n: int, **more: Any) -> JudgedFigure:
     low, high = wilson(successes, n)
-    return Reading(value=successes / n, n=n, successes=successes, low=low, high=high, **more)
+    return JudgedFigure(value=successes / n, n=n, successes=successes, low=low, high=high, **more)
 
 
-def _median(sample: list[float], **more: Any) -> Reading:
+def _median(sample: list[float], **more: Any) -> JudgedFigure:
     low, high = median_interval(sample) or (None, None)
-    return Reading(value=sorted(sample)[len(sample) // 2], n=len(sample), sample=sorted(sample), low=low, high=high, **more)
+    return JudgedFigure(
+        value=sorted(sample)[len(sample) // 2], n=len(sample), sample=sorted(sample), low=low, high=high, **more
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_bands_of_params() -> None:
 @pytest.mark.parametrize("target", [0.0, -10.0])
 def test_target_not_above_zero(target: float) -> None:
     """No share of a target of zero or less is taken; the figure is not judged and says why."""
-    verdict, reason = judge(REVENUE, Reading(value=50.0, target=target, standing="top quarter"))
+    verdict, reason = judge(REVENUE, JudgedFigure(value=50.0, target=target, standing="top quarter"))
     assert verdict == "not_judged"
     assert "not above zero" in reason
     assert attainment(REVENUE, 50.0, target) is None
@@ -139,9 +141,9 @@ def test_only_with_target() -> None:
 
 def test_not_available_and_not_judged() -> None:
     """A missing figure carries its reason; quota attainment and supporting figures are not judged."""
-    assert judge(REVENUE, Reading(value=None, reason="no history")) == ("not_available", "no history")
-    assert judge(KPIS["attainment"], Reading(value=2.0, target=1.0)) == ("not_judged", "judged through revenue")
-    assert judge(KPIS["won_deals"], Reading(value=2.0)) == ("not_judged", "supporting figure")
+    assert judge(REVENUE, JudgedFigure(value=None, reason="no history")) == ("not_available", "no history")
+    assert judge(KPIS["attainment"], JudgedFigure(value=2.0, target=1.0)) == ("not_judged", "judged through revenue")
+    assert judge(KPIS["won_deals"], JudgedFigure(value=2.0)) == ("not_judged", "supporting figure")
 
 
 @pytest.mark.parametrize(("n", "verdict"), [(9, "not_enough_data"), (10, "strength")])
@@ -182,11 +184,11 @@ def test_rounding_makes_no_verdict(digits: float) -> None:
         (CYCLE, days, days.low),
         (CYCLE, days, days.high),
         (CYCLE, days, median_bound(days.sample, "lower")),
-        (REVENUE, Reading(value=0.95e9), 1e9),
-        (REVENUE, Reading(value=0.8), 1.0),
-        (GROWTH, Reading(value=0.3), 0.25),
-        (GROWTH, Reading(value=0.0), 0.05),
-        (GROWTH, Reading(value=-0.25), -0.10),
+        (REVENUE, JudgedFigure(value=0.95e9), 1e9),
+        (REVENUE, JudgedFigure(value=0.8), 1.0),
+        (GROWTH, JudgedFigure(value=0.3), 0.25),
+        (GROWTH, JudgedFigure(value=0.0), 0.05),
+        (GROWTH, JudgedFigure(value=-0.25), -0.10),
     ):
         assert judge(kpi, replace(reading, target=edge * digits)) == judge(kpi, replace(reading, target=edge))
 

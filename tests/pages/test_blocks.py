@@ -9,7 +9,7 @@ import pages_fixture as made
 import pytest
 
 from reviewlib.pages import blocks, components, team_views, views
-from reviewlib.pages.components import Part
+from reviewlib.pages.components import BridgePart
 from reviewlib.review import Review
 
 
@@ -93,7 +93,7 @@ def test_peers_right_is_better(review: Review) -> None:
     from dataclasses import replace
 
     figure = review.figure("cycle_days")
-    style = views.Sheet(review).style
+    style = views.FigureTable(review).style
     long, short = (components.peers(replace(figure, value=days), style=style, who="A") for days in (46.0, 36.0))
     assert long is not None
     assert short is not None
@@ -104,7 +104,7 @@ def test_peers_right_is_better(review: Review) -> None:
 def test_bridge_adds_up() -> None:
     """Each part begins where the one before ended, below zero too."""
     steps = components.bridge(
-        [Part("a", "", 10.0, "", total=True), Part("b", "", -15.0, ""), Part("c", "", -5.0, "", total=True)]
+        [BridgePart("a", "", 10.0, "", total=True), BridgePart("b", "", -15.0, ""), BridgePart("c", "", -5.0, "", total=True)]
     )
     assert [(round(step.left), round(step.width)) for step in steps] == [(33, 67), (0, 100), (0, 33)]
     assert [step.tone for step in steps] == ["", "dn", ""]

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewlib.pages import labels
-from reviewlib.pages.labels import MINUS, Style
+from reviewlib.pages.labels import MINUS, NumberStyle
 from reviewlib.periods import Period
 
-EN = Style()
-SWISS = Style("de_CH", "CHF")
+EN = NumberStyle()
+SWISS = NumberStyle("de_CH", "CHF")
 #: Which apostrophe groups Swiss digits changed between releases of the Unicode locale data.
 SWISS_GROUP = get_group_symbol("de_CH")
 UNITS = ("money", "percent", "ratio", "days", "count", "score")
@@ -47,20 +47,20 @@ def test_value(number: float | None, unit: str, text: str) -> None:
     ("style", "text"),
     [
         (SWISS, f"CHF\N{NO-BREAK SPACE}398{SWISS_GROUP}220"),
-        (Style("de", "EUR"), "398.220\N{NO-BREAK SPACE}€"),
-        (Style("en_IN", "INR"), "₹3,98,220"),
-        (Style("en", "CHF"), "CHF\N{NO-BREAK SPACE}398,220"),
-        (Style("nonsense", "EUR"), "€398,220"),
+        (NumberStyle("de", "EUR"), "398.220\N{NO-BREAK SPACE}€"),
+        (NumberStyle("en_IN", "INR"), "₹3,98,220"),
+        (NumberStyle("en", "CHF"), "CHF\N{NO-BREAK SPACE}398,220"),
+        (NumberStyle("nonsense", "EUR"), "€398,220"),
     ],
 )
-def test_money_by_locale(style: Style, text: str) -> None:
+def test_money_by_locale(style: NumberStyle, text: str) -> None:
     """Grouping, decimal mark and the currency's place follow the locale; an unknown locale is English."""
     assert labels.value(398220.0, "money", style=style) == text
 
 
 def test_percent_by_locale() -> None:
     """A German percentage has a comma and a space that does not break."""
-    assert labels.value(0.533, "percent", style=Style("de", "EUR")) == "53,3\N{NO-BREAK SPACE}%"
+    assert labels.value(0.533, "percent", style=NumberStyle("de", "EUR")) == "53,3\N{NO-BREAK SPACE}%"
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_signed_change(number: float | None, unit: str, text: str) -> None:
         (0.431, 0.631, "percent", EN, "43.1–63.1%"),
         (6252.0, 10239.0, "money", EN, "€6,252–10,239"),
         (47.0, 63.0, "days", EN, "47–63 days"),
-        (6252.0, 10239.0, "money", Style("de", "EUR"), "6.252–10.239\N{NO-BREAK SPACE}€"),
+        (6252.0, 10239.0, "money", NumberStyle("de", "EUR"), "6.252–10.239\N{NO-BREAK SPACE}€"),
         (-5.0, 5.0, "count", EN, f"{MINUS}5 to 5"),
         (None, 5.0, "count", EN, "n/a"),
     ],
 )
-def test_interval(low: float | None, high: float, unit: str, style: Style, text: str) -> None:
+def test_interval(low: float | None, high: float, unit: str, style: NumberStyle, text: str) -> None:
     """An interval says its unit once."""
     assert labels.interval(low, high, unit, style=style) == text
 
@@ -114,7 +114,7 @@ def test_interval(low: float | None, high: float, unit: str, style: Style, text:
 def test_control_totals_keep_cents() -> None:
     """A control total is written to the cent, or to the unit of a currency without cents."""
     assert labels.control(31250700.5, style=EN) == "€31,250,700.50"
-    assert labels.control(31250700.0, style=Style("en", "JPY")) == "¥31,250,700"
+    assert labels.control(31250700.0, style=NumberStyle("en", "JPY")) == "¥31,250,700"
 
 
 def test_dates() -> None:
@@ -127,8 +127,8 @@ def test_dates() -> None:
     assert labels.span(Period.parse("2026-Q3")) == "1 July to 30 September 2026"
 
 
-@given(st.floats(-1e12, 1e12), st.sampled_from(UNITS), st.sampled_from([EN, SWISS, Style("de", "EUR")]))
-def test_never_minus_zero(number: float, unit: str, style: Style) -> None:
+@given(st.floats(-1e12, 1e12), st.sampled_from(UNITS), st.sampled_from([EN, SWISS, NumberStyle("de", "EUR")]))
+def test_never_minus_zero(number: float, unit: str, style: NumberStyle) -> None:
     """No figure is written as minus zero, and none with a hyphen for a minus."""
     for text in (labels.value(number, unit, style=style), labels.signed_change(number, unit, style=style)):
         assert "-" not in text

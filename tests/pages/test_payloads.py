@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.pages import blocks, refresh
-from reviewlib.pages.amendment import Amendment, amendment_page
+from reviewlib.pages.amendment import AmendmentPage, amendment_page
 from reviewlib.pages.rendering import page_style, render
 from reviewlib.periods import Period
 from reviewlib.press.inspection import inspect_page
@@ -114,7 +114,7 @@ def _pages(number: int) -> dict[str, str]:
     before.entries = [_moved(entry) for entry in before.entries]
     shown = {who: _page(made.talked(made.rep_slice(who), [before, said])) for who in ("manager", "rep")}
     at = said.entries[0].at
-    amended = Amendment(text, text, Period.parse("2026-Q3"), 1, text, text, at, text, "signed.html", 9, "f" * 64)
+    amended = AmendmentPage(text, text, Period.parse("2026-Q3"), 1, text, text, at, text, "signed.html", 9, "f" * 64)
     return shown | {"amendment": amendment_page(amended)}
 
 

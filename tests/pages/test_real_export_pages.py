@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from browser import axe, launch, overflow, view
 
-from reviewlib.pages.labels import Style, value
+from reviewlib.pages.labels import NumberStyle, value
 from reviewlib.params import reading
 from reviewlib.periods import Period
 from reviewlib.press.export import inspect_page
@@ -56,7 +56,7 @@ def scorecard_values(page: str) -> dict[str, str]:
 
 def check_golden(result: runs.Result, period: str) -> None:
     """Compare the scorecards of three agents, as printed, with the figures computed by plain loops."""
-    style = Style("en_US", "USD")
+    style = NumberStyle("en_US", "USD")
     pages = {entry.subject: result.folder / entry.page for entry in result.entries if entry.audience == "rep"}
     with (DATA / "golden.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["period"] == period]

@@ -16,7 +16,7 @@ from reviewlib.conversation.visibility import Reach
 from reviewlib.pages import blocks, entry_views, index, paragraphs, plan_views, signing
 from reviewlib.pages.printing import page
 from reviewlib.press.export import inspect_page
-from reviewlib.review import Answer, Review
+from reviewlib.review import AnswerWays, Review
 
 SECTIONS = ("agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff")
 
@@ -376,7 +376,7 @@ def test_who_did_not_sign_is_no_signature() -> None:
 
 def test_the_rep_is_told_how_to_answer() -> None:
     """The rep's copy holds the mail and names the form until the review is closed; the manager's copy does not."""
-    answer = Answer("mailto:d@example.org?subject=a&body=b", "amara-answer.md")
+    answer = AnswerWays("mailto:d@example.org?subject=a&body=b", "amara-answer.md")
     for talks, audience, told in (
         ((Talk(),), "rep", True),
         (talk.released(), "rep", True),
@@ -519,6 +519,6 @@ def test_the_index_shows_how_each_review_stands() -> None:
     assert "Signed by both" in text
     assert "Released waits for Jonas" in text
     assert "1 of 3" in text
-    old = index.Row("Noor", 1.0, None, "not_judged", state="Outdated", talk="Released", waits="Noor")
+    old = index.IndexRow("Noor", 1.0, None, "not_judged", state="Outdated", talk="Released", waits="Noor")
     teams = (index.TeamRows("North", None, 1.0, None, "not_judged", None, (old,)),)
     assert "Outdated Released waits for Noor" in text_of(index.index_page(made.index(teams=teams)))

@@ -350,7 +350,7 @@ def test_a_second_interrupt_waits_until_the_run_has_stopped(tmp_path: Path) -> N
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     pool = ThreadPoolExecutor(2)
-    crew = crews.Crew(pool, lambda job: Made({}, {}, None, 0.0), lambda: signal.raise_signal(signal.SIGINT), lambda: None)
+    crew = crews.Pool(pool, lambda job: Made({}, {}, None, 0.0), lambda: signal.raise_signal(signal.SIGINT), lambda: None)
     try:
         with pytest.raises(KeyboardInterrupt):
             batch.run(jobs, crew, batch.Press(problem, on_done=interrupt))

@@ -32,7 +32,7 @@ from reviewlib.press import batch, cluster, environment, worker
 from reviewlib.press.jobs import Failure, Job, Made, Outcome, Settings
 from reviewlib.press.warm import Warmth
 from reviewlib.run import freezing, manifest, runs
-from reviewlib.run.manifest import Entry
+from reviewlib.run.manifest import ManifestRow
 
 pytestmark = pytest.mark.whole
 
@@ -142,10 +142,10 @@ class Seen(runs.Watch):
     """Remember what was told, and act on the first review that is done."""
 
     def __init__(self, act: Callable[[], None] = lambda: None) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[ManifestRow] = []
         self._act = act
 
-    def done(self, entry: Entry) -> None:
+    def done(self, entry: ManifestRow) -> None:
         self.entries.append(entry)
         if len(self.entries) == 1:
             self._act()
@@ -228,7 +228,7 @@ def test_a_worker_that_is_killed_loses_nothing(own: Cluster, book: Params) -> No
     assert sorted(row["key"] for row in logged if row["state"] == "made") == sorted(ALL)
     rows = json.loads((folder / manifest.NAME).read_text())["reviews"]
     assert sorted(row["key"] for row in rows) == sorted(ALL)
-    assert all(manifest.intact(Entry(**row), folder) for row in rows)
+    assert all(manifest.intact(ManifestRow(**row), folder) for row in rows)
     assert not list(folder.rglob("*.part"))
     assert not any(Path(f"/proc/{pid}").exists() for pid in below)
     assert len(ran(book)) > len(ALL)  # what the worker was at was made again

@@ -44,9 +44,9 @@ def test_sections_come_in_order_with_what_follows_them() -> None:
         block("<i>3</i>"),
     )
     assert export.sections(nb) == [
-        export.Section("", "", "<header>A</header>"),
-        export.Section("summary", "Summary", "<p>1</p>"),
-        export.Section("scorecard", "Scorecard", "<p>2</p>\n<i>3</i>"),
+        export.NotebookSection("", "", "<header>A</header>"),
+        export.NotebookSection("summary", "Summary", "<p>1</p>"),
+        export.NotebookSection("scorecard", "Scorecard", "<p>2</p>\n<i>3</i>"),
     ]
 
 

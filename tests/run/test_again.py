@@ -260,7 +260,7 @@ def test_a_run_killed_while_somebody_moves_leaves_nothing_in_the_other_team(
 
     def second(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def called(*given: Any, **named: Any) -> Any:
-            entry = [one for one in given if isinstance(one, manifest.Entry)][-1]
+            entry = [one for one in given if isinstance(one, manifest.ManifestRow)][-1]
             if entry.subject != "R2" or entry.audience != "manager":
                 return call(*given, **named)
             calls.append(name)

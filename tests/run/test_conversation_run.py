@@ -75,7 +75,7 @@ class Book:
         return self.params.reports / PERIOD.name
 
     @property
-    def stands(self) -> status.Standing:
+    def stands(self) -> status.ReviewStatus:
         """How the reviews stand."""
         return status.of(self.params, releasing.frozen_period(self.params, PERIOD))
 
@@ -313,21 +313,21 @@ class KilledError(BaseException):
     """Nobody catches it."""
 
 
-def killed(folder: Path, entry: manifest.Entry, *, modes: files.Modes) -> None:
+def killed(folder: Path, entry: manifest.ManifestRow, *, modes: files.Modes) -> None:
     """The process ends before the line is written that says that a review is in place."""
     if entry.state != manifest.MOVING:
         raise KilledError
     manifest_log(folder, entry, modes=modes)
 
 
-def full(folder: Path, entry: manifest.Entry, *, modes: files.Modes) -> None:
+def full(folder: Path, entry: manifest.ManifestRow, *, modes: files.Modes) -> None:
     """The disk is full from then on."""
     if entry.state != manifest.MOVING:
         raise OSError(errno.ENOSPC, "No space left on device")
     manifest_log(folder, entry, modes=modes)
 
 
-def full_before(folder: Path, entry: manifest.Entry, *, modes: files.Modes) -> None:
+def full_before(folder: Path, entry: manifest.ManifestRow, *, modes: files.Modes) -> None:
     """The disk is full already."""
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -126,7 +126,7 @@ def test_rights_go_by_the_newest_period_complete_or_not(book: Book, monkeypatch:
     assert dict(seen[1])["R1"] == "Max Holm"
 
 
-def stands_of(made: Params, period: str) -> status.Standing:
+def stands_of(made: Params, period: str) -> status.ReviewStatus:
     return status.of(made, releasing.frozen_period(made, Period.parse(period)))
 
 

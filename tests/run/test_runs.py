@@ -26,7 +26,7 @@ from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press.jobs import Failure, Job, Outcome
 from reviewlib.run import freezing, manifest, overview, status
-from reviewlib.run.manifest import Entry, Origin
+from reviewlib.run.manifest import ManifestRow, Origin
 from reviewlib.run.origins import Origins
 
 PERIOD = Period.parse("2026-Q3")
@@ -66,8 +66,8 @@ def frozen(book: Params) -> Snapshot:
 
 def entry(
     frozen: Snapshot, subject: str, *, state: str = "made", snapshot: str | None = None, made_from: str | None = None
-) -> Entry:
-    return Entry(
+) -> ManifestRow:
+    return ManifestRow(
         key=f"rep:{subject}:manager",
         kind="rep",
         subject=subject,
@@ -85,7 +85,7 @@ def entry(
     )
 
 
-def rows(found: index.Index) -> dict[str, index.Row]:
+def rows(found: index.Index) -> dict[str, index.IndexRow]:
     return {row.name: row for team in found.teams for row in team.rows}
 
 

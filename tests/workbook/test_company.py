@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 
 from reviewlib.evidence import sources
-from reviewlib.evidence.period import compile_dossier
+from reviewlib.evidence.period import compile_evidence
 from reviewlib.params import reading
 from reviewlib.periods import Period
 from reviewlib.workbook import company as sample
 from reviewlib.workbook import company_people
 from reviewlib.workbook.company import Company, make_company, write_company
-from reviewlib.workbook.company_flaws import Wart
+from reviewlib.workbook.company_flaws import Flaw
 
 DEMO = Path(__file__).parents[2] / "params"
 FILES = ("deals.csv", "reps.csv", "targets.csv", "activities.csv")
@@ -39,7 +39,7 @@ def read(company: Company) -> sources.Tables:
 
 @pytest.fixture(scope="module")
 def judged(company: Company, read: sources.Tables) -> pd.DataFrame:
-    dossier = compile_dossier(reading.load(company.path), read, Period.parse("2026-Q3"))
+    dossier = compile_evidence(reading.load(company.path), read, Period.parse("2026-Q3"))
     card = dossier.scorecard
     return card[(card["scope"] == "rep") & (card["period"] == "2026-Q3")].set_index(["scope_id", "kpi"])
 
@@ -54,7 +54,7 @@ def good(company: Company) -> Rows:
     return [row for line, row in enumerate(rows(company, "deals.csv"), start=2) if line not in spoilt]
 
 
-def warts(company: Company, fate: str) -> list[Wart]:
+def warts(company: Company, fate: str) -> list[Flaw]:
     return [wart for wart in company.warts if wart.fate == fate]
 
 

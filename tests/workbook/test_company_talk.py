@@ -16,7 +16,7 @@ from reviewlib.conversation.entries import About, Author, Draft, Entry
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.journal import Store, open_store
 from reviewlib.conversation.kinds import KINDS, Action, Goal, Note, Recognition
-from reviewlib.conversation.scene import Attempt, Scene
+from reviewlib.conversation.scene import Attempt, WritingContext
 from reviewlib.conversation.visibility import take
 from reviewlib.errors import JournalError
 from reviewlib.evidence import slicefile, snapshot
@@ -27,7 +27,7 @@ from reviewlib.periods import Period
 from reviewlib.review import Review
 from reviewlib.workbook import company_talk, starter
 from reviewlib.workbook.company_names import CAST
-from reviewlib.workbook.company_talk import Line
+from reviewlib.workbook.company_talk import SpokenEntry
 
 PERIODS = ("2026-Q2", "2026-Q3")
 #: Where each review of the demo stands, in both periods.
@@ -72,7 +72,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
 
 
 @pytest.fixture(scope="module")
-def told(book: Params) -> list[Line]:
+def told(book: Params) -> list[SpokenEntry]:
     """Every entry as the file has it."""
     return company_talk.lines(book, company_talk.read(book))
 
@@ -99,7 +99,7 @@ def _opened(book: Params) -> Iterator[tuple[About, Review]]:
             yield about, review.from_slice(slicefile.read_slice(path), book.fiscal)
 
 
-def words_of(line: Line) -> str:
+def words_of(line: SpokenEntry) -> str:
     """Everything that an entry says in words; the reward is the company's own figure."""
     return "\n".join(str(text) for name, text in line.spoken.fields.items() if name not in {"recommended", "reward_text"})
 
@@ -108,7 +108,7 @@ def words_of(line: Line) -> str:
 
 
 @pytest.mark.whole
-def test_every_entry_stands_in_the_journal_at_its_time(entries: list[Entry], told: list[Line]) -> None:
+def test_every_entry_stands_in_the_journal_at_its_time(entries: list[Entry], told: list[SpokenEntry]) -> None:
     """The journal holds what the file says, each entry under its own time; every chain holds."""
     assert {entry.id: entry.at for entry in entries} == {line.id: line.at for line in told}
     for about in {entry.about for entry in entries}:
@@ -185,7 +185,7 @@ def _store(params: Params) -> Store:
 
 
 @pytest.mark.whole
-def test_ids_are_the_same_in_every_copy(book: Params, told: list[Line], tmp_path: Path) -> None:
+def test_ids_are_the_same_in_every_copy(book: Params, told: list[SpokenEntry], tmp_path: Path) -> None:
     """Two copies of the demo have the same ids, so that a link into one finds the entry in the other."""
     other = book_in(tmp_path)
     assert [line.id for line in company_talk.lines(other, company_talk.read(other))] == [line.id for line in told]
@@ -233,7 +233,7 @@ def test_nobody_says_what_they_may_not(book: Params, entries: list[Entry]) -> No
         opened = records.open_records(book, entry.about, person=identity.person_of(book, entry.author))
         assert (entry.team, entry.author_name) == (opened.subject.team, opened.person.name)
         before = [one for one in written if (one.about.kind, one.about.subject) == (entry.about.kind, entry.about.subject)]
-        scene = Scene(entry.about, opened.subject, before, book.fiscal, book.path.name)
+        scene = WritingContext(entry.about, opened.subject, before, book.fiscal, book.path.name)
         on_behalf = entry.on_behalf_of is not None
         attempt = Attempt(KINDS[entry.kind], on_behalf, entry.visibility, entry.source, entry.supersedes, entry.payload)
         refused = rights.refusal(opened.person, scene, attempt)
@@ -292,7 +292,7 @@ def test_what_only_managers_read_is_not_in_the_reps_minutes(book: Params, entrie
 
 
 @pytest.mark.whole
-def test_no_rep_is_named_in_the_review_of_another(told: list[Line]) -> None:
+def test_no_rep_is_named_in_the_review_of_another(told: list[SpokenEntry]) -> None:
     """Reviews name their own rep, managers and customers, and no colleague."""
     names = {f"R-{number:03}": name for number, name in enumerate(CAST, 1)}
     for line in told:
@@ -318,7 +318,7 @@ def test_baselines_are_those_of_the_scorecard(entries: list[Entry], reviews: dic
 
 
 @pytest.mark.whole
-def test_figures_in_words_are_those_of_the_page(told: list[Line], reviews: dict[About, Review]) -> None:
+def test_figures_in_words_are_those_of_the_page(told: list[SpokenEntry], reviews: dict[About, Review]) -> None:
     """What is marked as a figure stands in the words as the page writes it, and nothing that looks like one is unmarked."""
     deals = _deals()
     for line in told:
@@ -332,7 +332,7 @@ def test_figures_in_words_are_those_of_the_page(told: list[Line], reviews: dict[
         assert [one for one in loose if not _wanted(line, one)] == [], f"{line.about}, {line.spoken.at}"
 
 
-def _wanted(line: Line, written: str) -> bool:
+def _wanted(line: SpokenEntry, written: str) -> bool:
     """Whether a figure is the goal's own target, the business objective, or a step on the way."""
     number = float(re.sub(r"[^\d.]", "", written))
     targets = {line.spoken.fields.get("target"), (line.spoken.fields.get("target") or 0) * 100}
@@ -347,7 +347,7 @@ def _deals() -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.whole
-def test_deals_that_are_named_belong_to_the_rep(told: list[Line]) -> None:
+def test_deals_that_are_named_belong_to_the_rep(told: list[SpokenEntry]) -> None:
     """Every deal id in the words is one of the rep's; the disputed ones closed on the days that are named."""
     deals, found = _deals(), 0
     for line in told:

@@ -23,7 +23,7 @@ from reviewlib.evidence import sources
 from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.workbook.mapping import fold, quoted
-from reviewlib.workbook.proposal import Proposal, propose
+from reviewlib.workbook.proposal import ParamsProposal, propose
 
 MAVEN = Path(__file__).parents[3] / "shared" / "data" / "maven-crm"
 
@@ -61,7 +61,7 @@ D3,Bo,Beta,thinking,,2026-01-09,
 """
 
 
-def made(folder: Path, text: str, *, name: str = "export.csv", encoding: str = "utf-8") -> tuple[Proposal, Params]:
+def made(folder: Path, text: str, *, name: str = "export.csv", encoding: str = "utf-8") -> tuple[ParamsProposal, Params]:
     """Propose for an export of this content, and load what is proposed from where it would lie."""
     export = folder / "exports" / name
     export.parent.mkdir(exist_ok=True)
@@ -69,7 +69,7 @@ def made(folder: Path, text: str, *, name: str = "export.csv", encoding: str = "
     return loaded(folder, export)
 
 
-def loaded(folder: Path, export: Path) -> tuple[Proposal, Params]:
+def loaded(folder: Path, export: Path) -> tuple[ParamsProposal, Params]:
     (folder / "params").mkdir(exist_ok=True)
     proposal = propose(export, folder=folder / "params")
     path = folder / "params" / "proposed.yaml"

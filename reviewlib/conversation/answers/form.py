@@ -11,7 +11,7 @@ from urllib.parse import quote
 from reviewlib.conversation.answers import marks
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import ENDED, KINDS, Agreement, Recognition, SelfReview, Signoff, Update
-from reviewlib.conversation.visibility import Minutes
+from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.params.model import Params
 
 #: The longest link that phones and Outlook open.
@@ -86,7 +86,7 @@ class Blank:
     brief: bool = True
 
 
-def response_form(minutes: Minutes, *, book: Book, kpis: Sequence[tuple[str, str]]) -> str:
+def response_form(minutes: VisibleEntries, *, book: Book, kpis: Sequence[tuple[str, str]]) -> str:
     """Write the response form of a review.
 
     Args:
@@ -104,7 +104,7 @@ def response_form(minutes: Minutes, *, book: Book, kpis: Sequence[tuple[str, str
     return "\n".join([*head, *body, "[[End]]", ""])
 
 
-def mailto(minutes: Minutes, *, book: Book, address: str | None = None) -> str:
+def mailto(minutes: VisibleEntries, *, book: Book, address: str | None = None) -> str:
     """Write a link that starts a mail with the short form: marks only, no figures and nobody's words.
 
     What would make the link too long to open on a phone is left out; the whole form is in the file beside the page.
@@ -148,11 +148,11 @@ def _whole(blank: Blank) -> str:
     return f"{mark}\n\n{text}\n" if text else f"{mark}\n\n"
 
 
-def _reference(minutes: Minutes, book: Book) -> str:
+def _reference(minutes: VisibleEntries, book: Book) -> str:
     return f"Review {book.name} {minutes.about.period} {marks.subject_code(minutes.about.kind, minutes.about.subject)}"
 
 
-def _read_up_to(minutes: Minutes) -> list[str]:
+def _read_up_to(minutes: VisibleEntries) -> list[str]:
     """The head of the journal as the rep reads it; before release there is none."""
     head = minutes.state.head
     if head is None or not minutes.state.released:
@@ -160,7 +160,7 @@ def _read_up_to(minutes: Minutes) -> list[str]:
     return [f"[[Read {head.sequence} {' '.join(head.hash[at : at + 16] for at in range(0, 64, 16))}]]", ""]
 
 
-def _blanks(minutes: Minutes, kpis: Sequence[tuple[str, str]]) -> Iterator[Blank]:
+def _blanks(minutes: VisibleEntries, kpis: Sequence[tuple[str, str]]) -> Iterator[Blank]:
     if minutes.audience != "rep":
         raise ValueError("a response form is made from the rep's minutes")
     names = dict(kpis)
@@ -178,7 +178,7 @@ def _section(number: int, words: str) -> Blank:
     return Blank(f"Part {number}", (words,), brief=False)
 
 
-def _self_review(minutes: Minutes) -> Iterator[Blank]:
+def _self_review(minutes: VisibleEntries) -> Iterator[Blank]:
     recorded = next(reversed(minutes.of_kind("self_review")), None)
     payload = recorded.payload if recorded else None
     yield _section(1, "Your view of the period. Each question may stay empty.")
@@ -187,7 +187,7 @@ def _self_review(minutes: Minutes) -> Iterator[Blank]:
         yield Blank(title, (str(SelfReview.model_fields[name].description),), recorded, text)
 
 
-def _feedback_to_manager(minutes: Minutes) -> Iterator[Blank]:
+def _feedback_to_manager(minutes: VisibleEntries) -> Iterator[Blank]:
     yield _section(2, "Your manager, and what worries you.")
     for number, entry in enumerate([*_own(minutes, "feedback_to_manager"), None], start=1):
         guide = "What your manager does well, and what should be different."
@@ -195,13 +195,13 @@ def _feedback_to_manager(minutes: Minutes) -> Iterator[Blank]:
         yield Blank(words, (guide,), entry, _text(entry, "text"), brief=entry is None)
 
 
-def _concerns(minutes: Minutes) -> Iterator[Blank]:
+def _concerns(minutes: VisibleEntries) -> Iterator[Blank]:
     for number, entry in enumerate([*_own(minutes, "concern"), None], start=1):
         guide = "Something that needs looking after. For another one copy the mark and count on."
         yield Blank(f"Concern {number}", (guide,), entry, _text(entry, "text"), brief=entry is None)
 
 
-def _disputes(minutes: Minutes, names: dict[str, str]) -> Iterator[Blank]:
+def _disputes(minutes: VisibleEntries, names: dict[str, str]) -> Iterator[Blank]:
     labels = f"One of: {'; '.join(names.values())}." if names else "Its name on the page."
     yield _section(3, "Figures that you think are wrong. For another one copy its three marks and count on.")
     guides = {"figure": labels, "deal": "The deal's id, where one deal is the reason.", "why": "What is wrong with it."}
@@ -212,7 +212,7 @@ def _disputes(minutes: Minutes, names: dict[str, str]) -> Iterator[Blank]:
             yield Blank(f"Dispute {number} {part}", (guide,), entry, recorded[part], brief=number == len(known) + 1)
 
 
-def _replies(minutes: Minutes, names: dict[str, str]) -> Iterator[Blank]:
+def _replies(minutes: VisibleEntries, names: dict[str, str]) -> Iterator[Blank]:
     yield _section(4, "What your manager wrote, and your replies. The whole of it is on your page.")
     asked = {entry.id for entry in _to_agree(minutes)}
     for reference, entry in references(minutes).items():
@@ -224,7 +224,7 @@ def _replies(minutes: Minutes, names: dict[str, str]) -> Iterator[Blank]:
             yield Blank(f"Reply {reference}", guide, entry, _text(_latest_reply(minutes, entry), "text"))
 
 
-def _agreements(minutes: Minutes, names: dict[str, str]) -> Iterator[Blank]:
+def _agreements(minutes: VisibleEntries, names: dict[str, str]) -> Iterator[Blank]:
     yield _section(5, "Your word on goals, and on what may be shown to the team: yes or no on a line; a comment may follow.")
     questions = {
         "goal": "Do you accept this goal? Write yes or no:",
@@ -237,7 +237,7 @@ def _agreements(minutes: Minutes, names: dict[str, str]) -> Iterator[Blank]:
         yield Blank(words, (_quoted(entry, names), questions[entry.kind]), entry, _yes_or_no(given))
 
 
-def _signature(minutes: Minutes) -> Iterator[Blank]:
+def _signature(minutes: VisibleEntries) -> Iterator[Blank]:
     given = minutes.state.signatures.get("rep")
     payload = given.payload if given else None
     word = {how: words for words, how in WORDS.items()}
@@ -254,7 +254,7 @@ def _signature(minutes: Minutes) -> Iterator[Blank]:
         yield Blank(f"Signature {part}", (guide,), text=recorded[part], brief=given is None)
 
 
-def references(minutes: Minutes) -> dict[str, Entry]:
+def references(minutes: VisibleEntries) -> dict[str, Entry]:
     """Give every entry that can be replied to its short name: F1, F2, G1 ..."""
     counts: dict[str, int] = {}
     found: dict[str, Entry] = {}
@@ -266,7 +266,7 @@ def references(minutes: Minutes) -> dict[str, Entry]:
     return found
 
 
-def _to_agree(minutes: Minutes) -> list[Entry]:
+def _to_agree(minutes: VisibleEntries) -> list[Entry]:
     """Open goals, and recognitions that are meant for the team's board."""
     return [
         entry
@@ -276,16 +276,16 @@ def _to_agree(minutes: Minutes) -> list[Entry]:
     ]
 
 
-def _status(minutes: Minutes, entry: Entry) -> str:
+def _status(minutes: VisibleEntries, entry: Entry) -> str:
     payload = next((one.payload for one in reversed(minutes.on(entry, "update"))), None)
     return payload.status if isinstance(payload, Update) else "open"
 
 
-def _latest_reply(minutes: Minutes, entry: Entry) -> Entry | None:
+def _latest_reply(minutes: VisibleEntries, entry: Entry) -> Entry | None:
     return next((one for one in reversed(minutes.on(entry, "reply")) if one.side == "rep"), None)
 
 
-def _own(minutes: Minutes, kind: str) -> list[Entry | None]:
+def _own(minutes: VisibleEntries, kind: str) -> list[Entry | None]:
     return [entry for entry in minutes.of_kind(kind) if entry.side == "rep"]
 
 

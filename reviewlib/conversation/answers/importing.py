@@ -13,11 +13,11 @@ from typing import Final
 
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form, marks, senders, wishes
-from reviewlib.conversation.answers.mails import Letter, letter_of, open_letter
+from reviewlib.conversation.answers.mails import ArrivedAnswer, letter_of, open_letter
 from reviewlib.conversation.answers.responses import Answer, parse, refusal
 from reviewlib.conversation.answers.senders import Sender
-from reviewlib.conversation.answers.surroundings import Problem, short
-from reviewlib.conversation.answers.wishes import Journal, Wish
+from reviewlib.conversation.answers.surroundings import AnswerProblem, short
+from reviewlib.conversation.answers.wishes import AnswerItem, Journal
 from reviewlib.conversation.entries import About, Author, Draft, Entry
 from reviewlib.conversation.kinds import KINDS, Signoff
 from reviewlib.conversation.records import New, Records
@@ -32,7 +32,7 @@ _UNSAID: Final = frozenset({"of", "side", "head", "owner", "doing"})
 
 
 @dataclass(frozen=True)
-class Plan:
+class ImportPlan:
     """What importing an answer would do.
 
     Attributes:
@@ -48,10 +48,10 @@ class Plan:
     """
 
     about: About
-    wishes: tuple[Wish, ...]
-    unchanged: tuple[Wish, ...]
+    wishes: tuple[AnswerItem, ...]
+    unchanged: tuple[AnswerItem, ...]
     notes: tuple[str, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[AnswerProblem, ...]
     answer: Answer
     sender: Sender | None = None
     signed: str | None = None
@@ -72,13 +72,13 @@ class Plan:
 class Imported:
     """What an import recorded; no entries where all of it was recorded already."""
 
-    plan: Plan
+    plan: ImportPlan
     entries: tuple[Entry, ...]
 
 
 def import_response(
     records: Records,
-    source: Path | str | Letter,
+    source: Path | str | ArrivedAnswer,
     *,
     kpis: Sequence[tuple[str, str]] | None = None,
     unverified: bool = False,
@@ -107,7 +107,7 @@ def import_response(
     return Imported(made, tuple(records.write_all([_new(records, wish, made) for wish in made.wishes])))
 
 
-def plan(records: Records, source: Path | str | Letter, *, kpis: Sequence[tuple[str, str]] | None = None) -> Plan:
+def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence[tuple[str, str]] | None = None) -> ImportPlan:
     """Tell what importing an answer would record, and what in it is not understood.
 
     Raises:
@@ -120,14 +120,16 @@ def plan(records: Records, source: Path | str | Letter, *, kpis: Sequence[tuple[
     journal = _journal(records)
     problems = [*answer.problems, *_another_review(records, answer)]
     if problems:
-        return Plan(records.about, (), (), (), tuple(problems), answer)
+        return ImportPlan(records.about, (), (), (), tuple(problems), answer)
     if any(senders.sha256_of(entry.source) == answer.sha256 and entry.side == "rep" for entry in journal.own):
-        return Plan(records.about, (), (), ("This very file was imported before; nothing is recorded twice.",), (), answer)
+        return ImportPlan(
+            records.about, (), (), ("This very file was imported before; nothing is recorded twice.",), (), answer
+        )
     sender = _sender(records, letter, answer)
     found = wishes.read(journal, answer, kpis=_kpis(records) if kpis is None else kpis, sender=sender)
     new = tuple(wish for wish in found.wishes if not wish.unchanged)
     signed = next((wish.payload.name for wish in new if isinstance(wish.payload, Signoff)), None)
-    return Plan(
+    return ImportPlan(
         records.about,
         new,
         tuple(wish for wish in found.wishes if wish.unchanged),
@@ -140,9 +142,9 @@ def plan(records: Records, source: Path | str | Letter, *, kpis: Sequence[tuple[
     )
 
 
-def letter_from(source: Path | str | Letter) -> Letter:
+def letter_from(source: Path | str | ArrivedAnswer) -> ArrivedAnswer:
     """Read an answer from a file, or from its text."""
-    if isinstance(source, Letter):
+    if isinstance(source, ArrivedAnswer):
         return source
     return open_letter(source) if isinstance(source, Path) else letter_of(source.encode("utf-8", "surrogatepass"))
 
@@ -177,7 +179,7 @@ def addressed(params: Params, answer: Answer) -> About:
     )
 
 
-def _sender(records: Records, letter: Letter, answer: Answer) -> Sender:
+def _sender(records: Records, letter: ArrivedAnswer, answer: Answer) -> Sender:
     subject, address = records.subject, copies.address_of(records.params, records.about)
     named = subject.kind == "rep" and subject.name != subject.id
     nobody, own = (
@@ -202,7 +204,7 @@ def _kpis(records: Records) -> list[tuple[str, str]]:
     return [(kpi["key"], kpi["label"]) for kpi in data["kpis"]]
 
 
-def _another_review(records: Records, answer: Answer) -> list[Problem]:
+def _another_review(records: Records, answer: Answer) -> list[AnswerProblem]:
     if not answer.subject:
         return []
     about, line = records.about, answer.said[0].line
@@ -212,7 +214,7 @@ def _another_review(records: Records, answer: Answer) -> list[Problem]:
         ("person or team", answer.subject, marks.subject_code(about.kind, about.subject)),
     )
     return [
-        Problem(line, f"This form belongs to another {what}.", found, f"Import it where it belongs; this is {wanted}.")
+        AnswerProblem(line, f"This form belongs to another {what}.", found, f"Import it where it belongs; this is {wanted}.")
         for what, found, wanted in expected
         if found.casefold() != wanted.casefold()
     ]
@@ -231,7 +233,7 @@ def _age(journal: Journal, answer: Answer) -> list[str]:
     return [f"The form is an older one: {_counted(state.head.sequence - read.sequence, 'entry', 'entries')} came after it."]
 
 
-def _new(records: Records, wish: Wish, made: Plan) -> New:
+def _new(records: Records, wish: AnswerItem, made: ImportPlan) -> New:
     assert made.sender is not None
     return New(
         wish.kind,
@@ -243,7 +245,7 @@ def _new(records: Records, wish: Wish, made: Plan) -> New:
     )
 
 
-def _conflict(records: Records, wish: Wish, answer: Answer) -> ConflictError:
+def _conflict(records: Records, wish: AnswerItem, answer: Answer) -> ConflictError:
     person, theirs = records.person, wish.before
     author = Author(person.login, person.name, person.role or "manager", person.rep_id)
     mine = Draft(records.about, records.subject.team, wish.kind, wish.payload, author, source=answer.sha256)
@@ -257,7 +259,7 @@ def _conflict(records: Records, wish: Wish, answer: Answer) -> ConflictError:
     )
 
 
-def _shown(wish: Wish) -> str:
+def _shown(wish: AnswerItem) -> str:
     said = [value for name, value in wish.payload if name not in _UNSAID and value not in ("", None)]
     if wish.kind in _UNSHOWN:
         return _counted(sum(len(str(value)) for value in said), "character", "characters")
@@ -268,5 +270,5 @@ def _counted(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
-def _name(source: Path | str | Letter) -> str:
+def _name(source: Path | str | ArrivedAnswer) -> str:
     return source.name if isinstance(source, Path) else "the answer"

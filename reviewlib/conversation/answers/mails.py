@@ -46,7 +46,7 @@ _SMALLER: Final = "Save the mail without attachments and without older mails bel
 
 
 @dataclass(frozen=True)
-class Line:
+class AnswerLine:
     """One line of an answer.
 
     Attributes:
@@ -66,15 +66,15 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Letter:
+class ArrivedAnswer:
     """An answer as it arrived: its lines, the sha256 of the file, and whom a mail names as having sent it."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[AnswerLine, ...]
     sha256: str
     senders: tuple[str, ...] = ()
 
 
-def open_letter(path: Path) -> Letter:
+def open_letter(path: Path) -> ArrivedAnswer:
     """Read a form file (.md, .txt) or a saved mail (.eml).
 
     Raises:
@@ -89,7 +89,7 @@ def open_letter(path: Path) -> Letter:
     return letter_of(content, name=path.name)
 
 
-def letter_of(content: bytes, *, name: str = "the answer") -> Letter:
+def letter_of(content: bytes, *, name: str = "the answer") -> ArrivedAnswer:
     """Read an answer from the bytes of its file; ``name`` is what messages call it.
 
     Raises:
@@ -98,7 +98,7 @@ def letter_of(content: bytes, *, name: str = "the answer") -> Letter:
     _hold("It", len(content), files.ANSWER_BYTES, "bytes", name)
     lines, sent_by = _lines_and_senders(content, name)
     _hold("Its text", sum(len(line.text) for line in lines), files.ANSWER_CHARACTERS, "characters", name)
-    return Letter(tuple(lines), hashlib.sha256(content).hexdigest(), sent_by)
+    return ArrivedAnswer(tuple(lines), hashlib.sha256(content).hexdigest(), sent_by)
 
 
 def _hold(what: str, size: int, most: int, unit: str, name: str) -> None:
@@ -108,7 +108,7 @@ def _hold(what: str, size: int, most: int, unit: str, name: str) -> None:
         )
 
 
-def _lines_and_senders(content: bytes, name: str) -> tuple[Sequence[Line], tuple[str, ...]]:
+def _lines_and_senders(content: bytes, name: str) -> tuple[Sequence[AnswerLine], tuple[str, ...]]:
     if name.lower().endswith(".eml") or _HEADER.match(content):
         content = content.removeprefix(codecs.BOM_UTF8).lstrip()
         return _lines_of_mail(content, name), senders.of_mail(content)
@@ -121,7 +121,7 @@ def _lines_and_senders(content: bytes, name: str) -> tuple[Sequence[Line], tuple
     return lines, ()
 
 
-def _refuse_encoded(lines: Sequence[Line], name: str) -> None:
+def _refuse_encoded(lines: Sequence[AnswerLine], name: str) -> None:
     """Refuse a piece of a mail's source: its words are not the ones that were typed."""
     for line in lines:
         if marks.starts(quotation(line.text, _DEEPEST)[1]):
@@ -135,10 +135,10 @@ def _refuse_encoded(lines: Sequence[Line], name: str) -> None:
             )
 
 
-def numbered(text: str, place: str = "") -> Iterator[Line]:
+def numbered(text: str, place: str = "") -> Iterator[AnswerLine]:
     """Number the lines of a text and count how often each was quoted."""
     for number, line in enumerate(_LINE_ENDS.split(text), start=1):
-        yield Line(number, line, place, depth_of(line))
+        yield AnswerLine(number, line, place, depth_of(line))
 
 
 def depth_of(line: str) -> int:
@@ -179,7 +179,7 @@ def _text(content: bytes, encoding: str, name: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _lines_of_mail(content: bytes, name: str) -> list[Line]:
+def _lines_of_mail(content: bytes, name: str) -> list[AnswerLine]:
     """The text with the form in it: the mail's own, with what was written there before an attached form."""
     message = _message(content, name)
     body = _body(message, name)
@@ -233,11 +233,11 @@ def _unreadable(where: str, found: str) -> ResponseError:
     return ResponseError("This is no mail that can be read.", where=where, found=found, do=_SMALLER)
 
 
-def _holds_form(lines: Sequence[Line]) -> bool:
+def _holds_form(lines: Sequence[AnswerLine]) -> bool:
     return any(marks.starts(quotation(line.text, _DEEPEST)[1]) for line in lines)
 
 
-def _body(message: EmailMessage, name: str) -> list[Line]:
+def _body(message: EmailMessage, name: str) -> list[AnswerLine]:
     for kind in ("plain", "html"):
         part = message.get_body(preferencelist=(kind,))
         text = _part(part, name) if part is not None else ""
@@ -247,7 +247,7 @@ def _body(message: EmailMessage, name: str) -> list[Line]:
     return []
 
 
-def _attachments(message: EmailMessage) -> Iterator[list[Line]]:
+def _attachments(message: EmailMessage) -> Iterator[list[AnswerLine]]:
     for part in message.iter_attachments():
         filename = part.get_filename() or ""
         if part.get_content_maintype() == "text" or filename.lower().endswith((".md", ".txt")):
@@ -265,12 +265,12 @@ def _part(part: MIMEPart, name: str) -> str:
     return _text(payload if isinstance(payload, bytes) else b"", _CALLED.get(declared, declared), name)
 
 
-def _flowed(part: MIMEPart, lines: Iterator[Line]) -> list[Line]:
+def _flowed(part: MIMEPart, lines: Iterator[AnswerLine]) -> list[AnswerLine]:
     """Join the lines that a mail program broke (RFC 3676); each keeps the number of its first."""
     if str(part.get_param("format", "")).lower() != "flowed":
         return list(lines)
     glue = "" if str(part.get_param("delsp", "")).lower() == "yes" else " "
-    firsts: list[Line] = []
+    firsts: list[AnswerLine] = []
     texts: list[list[str]] = []
     running = False
     for line in lines:
@@ -309,7 +309,7 @@ _NUMBER: Final = re.compile(r"&#(?=[0-9])0*+([0-9]{0,8}+)[0-9]*+")
 
 def _rendered(html: str) -> str:
     """Turn a mail's HTML into the lines that people saw."""
-    reader = _Reader()
+    reader = _HtmlReader()
     at = 0
     while (markup := _MARKUP.search(html, at)) is not None and not markup["open"]:
         reader.take(_characters(html[at : markup.start()]))
@@ -330,7 +330,7 @@ def _characters(text: str) -> str:
     return html_text.unescape(_NUMBER.sub(lambda found: f"&#{found[1] or 0}", text))
 
 
-class _Reader:
+class _HtmlReader:
     """Turns elements and words into lines."""
 
     _BREAKS: Final = frozenset(

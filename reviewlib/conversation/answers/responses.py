@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reviewlib.conversation.answers import marks, surroundings
-from reviewlib.conversation.answers.mails import Letter, Line, numbered, quotation
+from reviewlib.conversation.answers.mails import AnswerLine, ArrivedAnswer, numbered, quotation
 from reviewlib.conversation.answers.marks import Mark
-from reviewlib.conversation.answers.surroundings import Problem
+from reviewlib.conversation.answers.surroundings import AnswerProblem
 from reviewlib.errors import ResponseError
 
 _YES: Final = "yes|y|ja|j|i agree|agree|agreed|accepted"
@@ -40,7 +40,7 @@ class Said:
 
     mark: Mark
     text: str
-    line: Line
+    line: AnswerLine
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Answer:
     opening: str = ""
     head: str = ""
     said: tuple[Said, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    left_out: tuple[Line, ...] = ()
+    problems: tuple[AnswerProblem, ...] = ()
+    left_out: tuple[AnswerLine, ...] = ()
     sha256: str = ""
 
     def of(self, *fields: str) -> list[Said]:
@@ -74,20 +74,22 @@ class Answer:
         return [one for one in self.said if one.mark.field in fields and one.text]
 
 
-def parse(letter: Letter | str) -> Answer:
+def parse(letter: ArrivedAnswer | str) -> Answer:
     """Read an answer.
 
     Args:
         letter: What ``mails.open_letter`` read, or the text of a form.
     """
-    lines = letter.lines if isinstance(letter, Letter) else tuple(numbered(letter))
-    sha256 = letter.sha256 if isinstance(letter, Letter) else ""
+    lines = letter.lines if isinstance(letter, ArrivedAnswer) else tuple(numbered(letter))
+    sha256 = letter.sha256 if isinstance(letter, ArrivedAnswer) else ""
     start = _start(lines)
     if start is None:
         missing = "The line that names the review, [[Review ...]], is not here."
-        nothing = Problem(lines[0] if lines else Line(1, ""), missing, "no response form", "Keep that line of the form.")
+        nothing = AnswerProblem(
+            lines[0] if lines else AnswerLine(1, ""), missing, "no response form", "Keep that line of the form."
+        )
         return Answer(problems=(nothing,), sha256=sha256)
-    reading = _Reading(lines[start].depth)
+    reading = _FormReading(lines[start].depth)
     rest = reading.run(lines[start:])
     before = surroundings.before(lines[:start])
     after = surroundings.after(rest)
@@ -100,7 +102,7 @@ def parse(letter: Letter | str) -> Answer:
     )
 
 
-def refusal(problems: Sequence[Problem], *, where: str) -> ResponseError:
+def refusal(problems: Sequence[AnswerProblem], *, where: str) -> ResponseError:
     """Make the error that names each problem with its line."""
     listed = "\n".join(f"    {problem}" for problem in problems)
     return ResponseError(
@@ -130,13 +132,13 @@ def signs(word: str) -> str | None:
     return "agree" if plain in _AGREES else "disagree" if plain in _DISAGREES else None
 
 
-def _start(lines: Sequence[Line]) -> int | None:
+def _start(lines: Sequence[AnswerLine]) -> int | None:
     """Where the form begins: the first one, of those that were quoted least."""
     found = [place for place, line in enumerate(lines) if _begins_form(lines, place)]
     return min(found, key=lambda place: (lines[place].depth, place), default=None)
 
 
-def _begins_form(lines: Sequence[Line], place: int) -> bool:
+def _begins_form(lines: Sequence[AnswerLine], place: int) -> bool:
     depth = lines[place].depth
     around = [quotation(line.text, depth)[1] for line in lines[place : place + marks.MARK_LINES]]
     opened = marks.opened(around)
@@ -145,16 +147,16 @@ def _begins_form(lines: Sequence[Line], place: int) -> bool:
 
 
 @dataclass
-class _Reading:
+class _FormReading:
     """The way through a form, field by field."""
 
     depth: int
     named: dict[str, str] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[AnswerProblem] = field(default_factory=list)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
 
-    def run(self, lines: Sequence[Line]) -> Sequence[Line]:
+    def run(self, lines: Sequence[AnswerLine]) -> Sequence[AnswerLine]:
         """Read up to the end mark; give back what follows it."""
         plain = [quotation(line.text, self.depth)[1] for line in lines]
         place, current, typed, first = 0, None, list[str](), lines[0]
@@ -168,7 +170,7 @@ class _Reading:
             first, current = lines[place], self._mark(opened[0], lines[place])
             place, typed = self._after_guide(current, opened[1], plain, place + opened[2], first)
             if current is not None and current.field == "end":
-                return [*(Line(first.number, text, first.place) for text in typed), *lines[place:]]
+                return [*(AnswerLine(first.number, text, first.place) for text in typed), *lines[place:]]
         self._close(current, typed, first)
         last = next((line for line in reversed(lines) if line.text.strip()), lines[-1])
         self._problem(
@@ -176,14 +178,14 @@ class _Reading:
         )
         return ()
 
-    def _text(self, text: str, line: Line) -> str:
+    def _text(self, text: str, line: AnswerLine) -> str:
         mark = None if marks.kept(text) else marks.within(text)
         if mark is not None:
             do = "Give the mark a line of its own; if it is your own text, begin the line with ^."
             self._problem(line, "A mark stands within a line.", f"[[{mark.words}]]", do)
         return marks.typed(text)
 
-    def _mark(self, inside: str, line: Line) -> Mark | None:
+    def _mark(self, inside: str, line: AnswerLine) -> Mark | None:
         mark = marks.read(inside)
         if mark is None:
             do = "Write it as in the form; if it is text of your own, begin the line with ^."
@@ -195,7 +197,7 @@ class _Reading:
         return mark
 
     def _after_guide(
-        self, mark: Mark | None, beside: str, plain: Sequence[str], place: int, first: Line
+        self, mark: Mark | None, beside: str, plain: Sequence[str], place: int, first: AnswerLine
     ) -> tuple[int, list[str]]:
         """Skip the guide below a mark; tell where the answer begins, and what of it stands beside the mark."""
         typed = [] if beside.startswith(marks.GUIDE) or not beside else [beside]
@@ -222,7 +224,7 @@ class _Reading:
         if mark.field == "review":
             self.named["opening"] = " ".join(line.strip(" :") for line in guide)
 
-    def _close(self, mark: Mark | None, typed: Sequence[str], line: Line) -> None:
+    def _close(self, mark: Mark | None, typed: Sequence[str], line: AnswerLine) -> None:
         text = "\n".join(typed).strip()
         if mark is None:
             return
@@ -236,18 +238,18 @@ class _Reading:
                 )
         self.said.append(Said(mark, text, line))
 
-    def _problem(self, line: Line, what: str, found: str, do: str) -> None:
-        self.problems.append(Problem(line, what, surroundings.short(found), do))
+    def _problem(self, line: AnswerLine, what: str, found: str, do: str) -> None:
+        self.problems.append(AnswerProblem(line, what, surroundings.short(found), do))
 
 
-def _wrong(said: Sequence[Said]) -> list[Problem]:
+def _wrong(said: Sequence[Said]) -> list[AnswerProblem]:
     """What is understood as a field and says nothing that can be recorded."""
     return [*_neither(said), *_half_disputes(said), *_half_signatures(said)]
 
 
-def _neither(said: Sequence[Said]) -> list[Problem]:
+def _neither(said: Sequence[Said]) -> list[AnswerProblem]:
     return [
-        Problem(
+        AnswerProblem(
             one.line, f"{one.mark.words}: this is neither yes nor no.", surroundings.short(one.text), "Begin with yes or no."
         )
         for one in said
@@ -255,8 +257,8 @@ def _neither(said: Sequence[Said]) -> list[Problem]:
     ]
 
 
-def _half_disputes(said: Sequence[Said]) -> list[Problem]:
-    found: list[Problem] = []
+def _half_disputes(said: Sequence[Said]) -> list[AnswerProblem]:
+    found: list[AnswerProblem] = []
     disputes: dict[str, dict[str, Said]] = {}
     for one in said:
         if one.mark.field == "dispute" and one.text:
@@ -267,26 +269,26 @@ def _half_disputes(said: Sequence[Said]) -> list[Problem]:
                 line = next(iter(parts.values())).line
                 words = {"figure": "without a figure", "why": "without a reason"}[missing]
                 found.append(
-                    Problem(line, f"Dispute {number} is {words}.", f"an empty field: Dispute {number} {missing}", asked)
+                    AnswerProblem(line, f"Dispute {number} is {words}.", f"an empty field: Dispute {number} {missing}", asked)
                 )
     return found
 
 
-def _half_signatures(said: Sequence[Said]) -> list[Problem]:
+def _half_signatures(said: Sequence[Said]) -> list[AnswerProblem]:
     parts = {one.mark.part: one for one in said if one.mark.field == "signoff" and one.text}
     if not parts:
         return []
     line = next(iter(parts.values())).line
     if "name" not in parts:
         return [
-            Problem(
+            AnswerProblem(
                 line, "A signature without a name.", surroundings.short(parts[next(iter(parts))].text), "Type the name too."
             )
         ]
     if "word" not in parts:
         do = "Write: agree. Or write: read, do not agree."
-        return [Problem(line, "A signature that does not say how.", surroundings.short(parts["name"].text), do)]
+        return [AnswerProblem(line, "A signature that does not say how.", surroundings.short(parts["name"].text), do)]
     if signs(parts["word"].text) is None:
         do = "Write: agree. Or write: read, do not agree."
-        return [Problem(parts["word"].line, "This is no way of signing.", surroundings.short(parts["word"].text), do)]
+        return [AnswerProblem(parts["word"].line, "This is no way of signing.", surroundings.short(parts["word"].text), do)]
     return []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reviewlib.conversation.answers.mails import Line
+from reviewlib.conversation.answers.mails import AnswerLine
 
 #: The longest greeting: so many lines, and so many characters in all.
 GREETING: Final = (3, 120)
@@ -46,10 +46,10 @@ _HEADING: Final = re.compile(
 
 
 @dataclass(frozen=True)
-class Problem:
+class AnswerProblem:
     """Something that cannot be understood: where, what, what was found there, what to do."""
 
-    line: Line
+    line: AnswerLine
     what: str
     found: str
     do: str
@@ -59,28 +59,28 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Around:
+class MailParts:
     """What stands around a form."""
 
-    problems: tuple[Problem, ...]
-    left_out: tuple[Line, ...]
+    problems: tuple[AnswerProblem, ...]
+    left_out: tuple[AnswerLine, ...]
 
 
-def before(lines: Sequence[Line]) -> Around:
+def before(lines: Sequence[AnswerLine]) -> MailParts:
     """Sort what stands before a form."""
     return _sorted(lines)
 
 
-def after(lines: Sequence[Line]) -> Around:
+def after(lines: Sequence[AnswerLine]) -> MailParts:
     """Sort what stands after a form; what a company's server adds to every mail is left out too."""
     added = {place for paragraph in _paragraphs(lines) if _is_added([lines[at] for at in paragraph]) for place in paragraph}
     found = _sorted([line for place, line in enumerate(lines) if place not in added])
     kept = {line: place for place, line in enumerate(lines)}
     left_out = sorted((*found.left_out, *(lines[place] for place in added)), key=kept.__getitem__)
-    return Around(found.problems, tuple(left_out))
+    return MailParts(found.problems, tuple(left_out))
 
 
-def _paragraphs(lines: Sequence[Line]) -> list[list[int]]:
+def _paragraphs(lines: Sequence[AnswerLine]) -> list[list[int]]:
     found: list[list[int]] = [[]]
     for place, line in enumerate(lines):
         if line.text.strip(" >"):
@@ -90,15 +90,15 @@ def _paragraphs(lines: Sequence[Line]) -> list[list[int]]:
     return [paragraph for paragraph in found if paragraph]
 
 
-def _is_added(paragraph: Sequence[Line]) -> bool:
+def _is_added(paragraph: Sequence[AnswerLine]) -> bool:
     """Whether a paragraph is a disclaimer or a company's particulars."""
     words = {word.casefold() for word in _ADDED.findall(" ".join(line.text for line in paragraph))}
     return len(words) >= ADDED_WORDS
 
 
-def _sorted(lines: Sequence[Line]) -> Around:
-    left_out: list[Line] = []
-    astray: list[Line] = []
+def _sorted(lines: Sequence[AnswerLine]) -> MailParts:
+    left_out: list[AnswerLine] = []
+    astray: list[AnswerLine] = []
     place = 0
     while place < len(lines):
         line = lines[place]
@@ -112,12 +112,14 @@ def _sorted(lines: Sequence[Line]) -> Around:
         place += taken or 1
     long = len(astray) > GREETING[0] or sum(len(line.text) for line in astray) > GREETING[1]
     if not long:
-        return Around((), (*left_out, *astray))
+        return MailParts((), (*left_out, *astray))
     do = "Move it into a field, or take it out."
-    return Around(tuple(Problem(line, "This text is in no field.", short(line.text), do) for line in astray), tuple(left_out))
+    return MailParts(
+        tuple(AnswerProblem(line, "This text is in no field.", short(line.text), do) for line in astray), tuple(left_out)
+    )
 
 
-def _known(lines: Sequence[Line], place: int) -> int:
+def _known(lines: Sequence[AnswerLine], place: int) -> int:
     """How many lines from here on are blank, quoted or a mail program's own."""
     line = lines[place]
     if not line.text.strip() or line.depth or _PROGRAM.fullmatch(line.text) or _HEADING.fullmatch(line.text):
@@ -128,13 +130,13 @@ def _known(lines: Sequence[Line], place: int) -> int:
     return 0
 
 
-def _next_known(lines: Sequence[Line], place: int) -> int:
+def _next_known(lines: Sequence[AnswerLine], place: int) -> int:
     """Where, behind a place, a quotation or a mail program's own words begin."""
     behind = range(place + 1, len(lines))
     return next((other for other in behind if lines[other].text.strip() and _known(lines, other)), len(lines))
 
 
-def _is_signature(lines: Sequence[Line], start: int) -> bool:
+def _is_signature(lines: Sequence[AnswerLine], start: int) -> bool:
     said: list[str] = []
     for place in range(start, len(lines)):
         text = lines[place].text.strip()

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from reviewlib.conversation import wording
 from reviewlib.conversation.answers import marks, senders
-from reviewlib.conversation.answers.mails import Line
+from reviewlib.conversation.answers.mails import AnswerLine
 from reviewlib.conversation.answers.responses import Answer, Said, signs, yes_or_no
 from reviewlib.conversation.answers.senders import Sender
-from reviewlib.conversation.answers.surroundings import Problem, short
+from reviewlib.conversation.answers.surroundings import AnswerProblem, short
 from reviewlib.conversation.entries import About, Entry, current, history, origins
 from reviewlib.conversation.kinds import KINDS, Payload, Signoff
 from reviewlib.conversation.states import State, state_of
@@ -84,7 +84,7 @@ class Journal:
 
 
 @dataclass(frozen=True)
-class Wish:
+class AnswerItem:
     """One entry that an answer asks for.
 
     Attributes:
@@ -103,7 +103,7 @@ class Wish:
 
     kind: str
     words: str
-    line: Line
+    line: AnswerLine
     key: str
     fields: Mapping[str, Any]
     payload: Payload = field(default_factory=Payload)
@@ -118,8 +118,8 @@ class Wish:
 class Found:
     """What an answer asks for, and what in it does not fit the journal."""
 
-    wishes: tuple[Wish, ...]
-    problems: tuple[Problem, ...]
+    wishes: tuple[AnswerItem, ...]
+    problems: tuple[AnswerProblem, ...]
     notes: tuple[str, ...]
 
 
@@ -137,7 +137,7 @@ def said(payload: Payload) -> str:
 
 def read(journal: Journal, answer: Answer, *, kpis: Sequence[tuple[str, str]], sender: Sender) -> Found:
     """Hold an answer's fields against the journal."""
-    reader = _Reader(
+    reader = _FieldReader(
         journal,
         answer,
         sender,
@@ -149,16 +149,16 @@ def read(journal: Journal, answer: Answer, *, kpis: Sequence[tuple[str, str]], s
 
 
 @dataclass
-class _Reader:
+class _FieldReader:
     journal: Journal
     answer: Answer
     sender: Sender
     figures: Mapping[str, str]
     labels: Sequence[str]
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[AnswerProblem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def wishes(self) -> Iterator[Wish]:
+    def wishes(self) -> Iterator[AnswerItem]:
         """List what the answer asks for, the signature last."""
         yield from self._self_review()
         for one in self.answer.of("feedback_to_manager", "concern"):
@@ -168,7 +168,7 @@ class _Reader:
         yield from self._agreements()
         yield from self._signature()
 
-    def settled(self, wish: Wish) -> Wish | None:
+    def settled(self, wish: AnswerItem) -> AnswerItem | None:
         """Complete a wish with what it replaces; None where the kind does not take what was typed."""
         before = wish.before
         merged = ({} if before is None else before.payload.model_dump()) | dict(wish.fields)
@@ -186,7 +186,7 @@ class _Reader:
             id=entry_id(self.journal.about, wish.key, payload, before.id if before else None),
         )
 
-    def _says_nothing_new(self, wish: Wish, payload: Payload) -> bool:
+    def _says_nothing_new(self, wish: AnswerItem, payload: Payload) -> bool:
         if wish.before is not None and said(wish.before.payload) == said(payload):
             return not (isinstance(payload, Signoff) and self._signs_better(wish.before, payload))
         if wish.conflict and wish.basis is not None:  # somebody else wrote on; the rep left the form's text as it was
@@ -207,20 +207,22 @@ class _Reader:
         read = {entry.hash: entry.sequence for entry in self.journal.own}
         return read.get(signed.head, 0) >= read.get(getattr(before.payload, "head", ""), 0)
 
-    def _self_review(self) -> Iterator[Wish]:
+    def _self_review(self) -> Iterator[AnswerItem]:
         parts = self.answer.of("self_review")
         if not parts:
             return
         first = parts[0]
         coded = next((one for one in parts if one.mark.entry), first)
-        wish = Wish("self_review", KINDS["self_review"].label, first.line, "self_review", {p.mark.part: p.text for p in parts})
+        wish = AnswerItem(
+            "self_review", KINDS["self_review"].label, first.line, "self_review", {p.mark.part: p.text for p in parts}
+        )
         if coded.mark.entry:
             yield from self._on_basis(wish, coded.mark.entry)
             return
         recorded = self.journal.state.answer
         yield replace(wish, before=recorded, conflict=_by_somebody_else(recorded))
 
-    def _disputes(self) -> Iterator[Wish]:
+    def _disputes(self) -> Iterator[AnswerItem]:
         typed = self.answer.of("dispute")
         for number in dict.fromkeys(one.mark.number for one in typed):
             parts = {one.mark.part: one for one in typed if one.mark.number == number}
@@ -235,12 +237,12 @@ class _Reader:
             fields = {"kpi": key, "reason": parts["why"].text} | ({"deal": parts["deal"].text} if "deal" in parts else {})
             yield from self._with_basis(figure, f"dispute:{number}", fields, words=f"Dispute {number}")
 
-    def _replies(self) -> Iterator[Wish]:
+    def _replies(self) -> Iterator[AnswerItem]:
         for one in self.answer.of("reply"):
             target = self._target(one)
             if target is not None:
                 root = self.journal.roots[target.id]
-                wish = Wish("reply", one.mark.words, one.line, f"reply:{root}", {"of": target.id, "text": one.text})
+                wish = AnswerItem("reply", one.mark.words, one.line, f"reply:{root}", {"of": target.id, "text": one.text})
                 shown = self.journal.replied(root, by=self.answer.head)
                 before = self.journal.newest(shown) if shown else self.journal.imported("reply", wish.key)
                 if before is not None:
@@ -248,7 +250,7 @@ class _Reader:
                 changed = before is not shown and shown is not None and _by_somebody_else(before)
                 yield replace(wish, before=before, basis=shown, conflict=changed)
 
-    def _agreements(self) -> Iterator[Wish]:
+    def _agreements(self) -> Iterator[AnswerItem]:
         for one in self.answer.of("agreement"):
             target, word = self._target(one), yes_or_no(one.text)
             if target is None or word is None:
@@ -258,9 +260,9 @@ class _Reader:
                 continue
             key = f"agreement:{target.id}"
             fields = {"of": target.id, "agrees": word[0], "text": word[1]}
-            yield Wish("agreement", one.mark.words, one.line, key, fields, before=self.journal.imported("agreement", key))
+            yield AnswerItem("agreement", one.mark.words, one.line, key, fields, before=self.journal.imported("agreement", key))
 
-    def _signature(self) -> Iterator[Wish]:
+    def _signature(self) -> Iterator[AnswerItem]:
         parts = {one.mark.part: one for one in self.answer.of("signoff")}
         how = signs(parts["word"].text) if "word" in parts else None
         if "name" not in parts or how is None:
@@ -276,16 +278,16 @@ class _Reader:
             fields["comment"] = parts["comment"].text
         elif given is not None and getattr(given.payload, "how", None) != how:
             fields["comment"] = ""  # the comment was on the word that is taken back
-        yield Wish("signoff", "Signature", line, "signoff", fields, before=given, conflict=_by_somebody_else(given))
+        yield AnswerItem("signoff", "Signature", line, "signoff", fields, before=given, conflict=_by_somebody_else(given))
 
-    def _with_basis(self, one: Said, key: str, fields: Mapping[str, Any], *, words: str = "") -> Iterator[Wish]:
-        wish = Wish(one.mark.field, words or one.mark.words, one.line, key, fields)
+    def _with_basis(self, one: Said, key: str, fields: Mapping[str, Any], *, words: str = "") -> Iterator[AnswerItem]:
+        wish = AnswerItem(one.mark.field, words or one.mark.words, one.line, key, fields)
         if one.mark.entry:
             yield from self._on_basis(wish, one.mark.entry)
         else:
             yield replace(wish, before=self.journal.imported(wish.kind, key))
 
-    def _on_basis(self, wish: Wish, code: str) -> Iterator[Wish]:
+    def _on_basis(self, wish: AnswerItem, code: str) -> Iterator[AnswerItem]:
         """Replace the entry that the form had in the field, unless somebody else has written on since."""
         basis = self.journal.coded(code)
         if basis is None or basis.kind != wish.kind or basis.side != "rep":
@@ -303,11 +305,11 @@ class _Reader:
             self.notes.append(f"{one.line}: {one.mark.words}: the entry was edited since; this is about its earlier wording.")
         return target
 
-    def _unknown(self, line: Line, words: str) -> None:
+    def _unknown(self, line: AnswerLine, words: str) -> None:
         self._problem(line, "There is no such entry in this review.", words, "Take the mark from a fresh form, digits and all.")
 
-    def _problem(self, line: Line, what: str, found: str, do: str) -> None:
-        self.problems.append(Problem(line, what, short(found), do))
+    def _problem(self, line: AnswerLine, what: str, found: str, do: str) -> None:
+        self.problems.append(AnswerProblem(line, what, short(found), do))
 
 
 def _by_somebody_else(entry: Entry | None) -> bool:

@@ -16,7 +16,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import Track, day, number
 from reviewlib.conversation.goals.progress import Clock, Progress, in_utc, last_update, on_day, progress, status_of
 from reviewlib.conversation.kinds import ENDED, Action, Agreement, Concern, Development, Goal
-from reviewlib.conversation.visibility import Minutes
+from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.periods import Period
 
 Outcome = Literal[
@@ -86,7 +86,7 @@ class Agreed:
 
 
 def carried(
-    minutes: Minutes,
+    minutes: VisibleEntries,
     *,
     period: Period,
     as_of: dt.date,
@@ -115,7 +115,7 @@ def carried(
     return [row for entry in minutes.earlier if (row := _row(entry, asked)) is not None and _belongs(row, asked)]
 
 
-def previous_review(minutes: Minutes, period: Period) -> Period | None:
+def previous_review(minutes: VisibleEntries, period: Period) -> Period | None:
     """The period of the latest earlier review that left something to look back at."""
     names = {entry.about.period for entry in minutes.earlier}
     return max((Period.parse(name, period.fiscal) for name in names), key=lambda one: one.end, default=None)
@@ -149,7 +149,7 @@ def lead(rows: Sequence[Agreed], clock: Clock = in_utc) -> str:
 class _Asked:
     """What every row is made from."""
 
-    minutes: Minutes
+    minutes: VisibleEntries
     period: Period
     before: Period
     as_of: dt.date

@@ -18,7 +18,7 @@ from typing import Any, Final, get_args
 from pydantic import ValidationError
 
 from reviewlib.conversation.entries import About, Entry, current
-from reviewlib.conversation.goals.goalrows import Cell, Problem, Row, complain, rows_of
+from reviewlib.conversation.goals.goalrows import Cell, GoalFileProblem, GoalRow, complain, rows_of
 from reviewlib.conversation.kinds import Goal, Relevance, Side
 from reviewlib.errors import PeriodError
 from reviewlib.params.rules import nearest
@@ -53,14 +53,14 @@ class Given:
 
 
 @dataclass
-class _Reader:
+class _RowReader:
     """Reads the cells of one row and keeps what is wrong."""
 
     known: Known
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[GoalFileProblem] = field(default_factory=list)
 
     def wrong(self, cell: Cell, what: str, do: str) -> None:
-        self.problems.append(Problem(cell.line, cell.place, what, cell.text, do))
+        self.problems.append(GoalFileProblem(cell.line, cell.place, what, cell.text, do))
 
 
 def read_goals(path: Path, *, known: Known) -> list[Given]:
@@ -73,7 +73,7 @@ def read_goals(path: Path, *, known: Known) -> list[Given]:
     Raises:
         SourceError: The file cannot be read, or something in it is wrong; everything that is wrong is named.
     """
-    reader = _Reader(known)
+    reader = _RowReader(known)
     rows, problems = rows_of(path)
     reader.problems += problems
     given = [one for row in rows for one in _given(row, reader)]
@@ -110,7 +110,7 @@ def refuse_given(path: Path, given: Sequence[Given], *, period: Period, said: Ma
     Raises:
         SourceError: There are some; each is named with its line.
     """
-    problems: list[Problem] = []
+    problems: list[GoalFileProblem] = []
     for one in given:
         entries = said.get(About("rep", one.rep_id, period.name), ())
         has = {_folded(entry.payload.statement) for entry in current(entries) if isinstance(entry.payload, Goal)}
@@ -118,7 +118,7 @@ def refuse_given(path: Path, given: Sequence[Given], *, period: Period, said: Ma
         if _folded(statement) in has and _id(one, period, "goal") not in {entry.id for entry in entries}:
             do = "Change that goal in the review’s notebook and take this row out; a goal of its own needs words of its own."
             what = f"{one.rep_id} has this goal already in {period}, with other fields or milestones"
-            problems.append(Problem(one.line, f"line {one.line}", what, statement, do))
+            problems.append(GoalFileProblem(one.line, f"line {one.line}", what, statement, do))
     complain(path.name, problems)
 
 
@@ -131,7 +131,7 @@ def _id(given: Given, period: Period, part: str) -> str:
     return str(uuid.uuid5(_IDS, json.dumps(said, sort_keys=True, default=str)))
 
 
-def _refuse_twice(given: Sequence[Given], reader: _Reader) -> None:
+def _refuse_twice(given: Sequence[Given], reader: _RowReader) -> None:
     first: dict[str, int] = {}
     for one in given:
         said = json.dumps([one.rep_id, one.goal], sort_keys=True, default=str)
@@ -139,12 +139,12 @@ def _refuse_twice(given: Sequence[Given], reader: _Reader) -> None:
             what = f"{one.rep_id} gets the same goal twice"
             place = f"line {one.line}"
             reader.problems.append(
-                Problem(one.line, place, what, f"it stands on line {first[said]} too", "Keep one of the two.")
+                GoalFileProblem(one.line, place, what, f"it stands on line {first[said]} too", "Keep one of the two.")
             )
         first.setdefault(said, one.line)
 
 
-def _given(row: Row, reader: _Reader) -> Iterator[Given]:
+def _given(row: GoalRow, reader: _RowReader) -> Iterator[Given]:
     before = len(reader.problems)
     reps = _reps(row, reader)
     goal = {name: value for name, read in _READERS.items() if (value := read(row.cell(name), reader)) is not None}
@@ -159,7 +159,7 @@ def _given(row: Row, reader: _Reader) -> Iterator[Given]:
         yield from (Given(rep_id, goal, milestones, row.line) for rep_id in reps)
 
 
-def _check_model(row: Row, goal: Mapping[str, Any], reader: _Reader) -> None:
+def _check_model(row: GoalRow, goal: Mapping[str, Any], reader: _RowReader) -> None:
     """Hold the goal against its model: lengths, and characters that cannot be stored."""
     try:
         Goal.model_validate(goal)
@@ -169,13 +169,13 @@ def _check_model(row: Row, goal: Mapping[str, Any], reader: _Reader) -> None:
             reader.wrong(cell, f"{cell.name}: {item['msg'].removeprefix('Value error, ')}", "Change that.")
 
 
-def _check_unit(cell: Cell, value: object, kpi: str, reader: _Reader) -> None:
+def _check_unit(cell: Cell, value: object, kpi: str, reader: _RowReader) -> None:
     percentage = reader.known.units.get(kpi) == "percent"
     if percentage and isinstance(value, float) and "%" not in cell.text and abs(value) >= _NO_PERCENTAGE:
         reader.wrong(cell, f"{kpi} is a percentage", f"Write {cell.text}%, or the fraction.")
 
 
-def _reps(row: Row, reader: _Reader) -> list[str]:
+def _reps(row: GoalRow, reader: _RowReader) -> list[str]:
     """The reps that a row is for: one by id, or all of a team."""
     rep, team, teams = row.cell("rep"), row.cell("team"), reader.known.teams
     if not rep.text and not team.text and not row.whole:
@@ -190,7 +190,7 @@ def _reps(row: Row, reader: _Reader) -> list[str]:
     return [rep_id for rep_id, name in teams.items() if name == team.text] if _one_of(team, names, "team", reader) else []
 
 
-def _one_of(cell: Cell, known: Sequence[str], noun: str, reader: _Reader) -> bool:
+def _one_of(cell: Cell, known: Sequence[str], noun: str, reader: _RowReader) -> bool:
     if cell.text in known:
         return True
     close = nearest(cell.text, known)
@@ -198,11 +198,11 @@ def _one_of(cell: Cell, known: Sequence[str], noun: str, reader: _Reader) -> boo
     return False
 
 
-def _text(cell: Cell, reader: _Reader) -> str | None:
+def _text(cell: Cell, reader: _RowReader) -> str | None:
     return cell.text or None
 
 
-def _number(cell: Cell, reader: _Reader) -> float | None:
+def _number(cell: Cell, reader: _RowReader) -> float | None:
     if not cell.text:
         return None
     match = _NUMBER.fullmatch(cell.text)
@@ -215,11 +215,11 @@ def _number(cell: Cell, reader: _Reader) -> float | None:
     return size if match[1] in ("", "+") else -size
 
 
-def _baseline(cell: Cell, reader: _Reader) -> float | None:
+def _baseline(cell: Cell, reader: _RowReader) -> float | None:
     return None if cell.text.lower() == FROM_SCORECARD else _number(cell, reader)
 
 
-def _date(cell: Cell, reader: _Reader) -> dt.date | None:
+def _date(cell: Cell, reader: _RowReader) -> dt.date | None:
     if not cell.text:
         return None
     try:
@@ -231,7 +231,7 @@ def _date(cell: Cell, reader: _Reader) -> dt.date | None:
     return None
 
 
-def _over(cell: Cell, reader: _Reader) -> str | None:
+def _over(cell: Cell, reader: _RowReader) -> str | None:
     try:
         return Period.parse(cell.text, reader.known.fiscal).name if cell.text else None
     except PeriodError:
@@ -239,8 +239,8 @@ def _over(cell: Cell, reader: _Reader) -> str | None:
         return None
 
 
-def _choice(*known: str) -> Callable[[Cell, _Reader], str | None]:
-    def read(cell: Cell, reader: _Reader) -> str | None:
+def _choice(*known: str) -> Callable[[Cell, _RowReader], str | None]:
+    def read(cell: Cell, reader: _RowReader) -> str | None:
         text = cell.text.lower()
         if not text or text in known:
             return text or None
@@ -252,11 +252,11 @@ def _choice(*known: str) -> Callable[[Cell, _Reader], str | None]:
     return read
 
 
-def _kpi(cell: Cell, reader: _Reader) -> str | None:
+def _kpi(cell: Cell, reader: _RowReader) -> str | None:
     return cell.text if cell.text and _one_of(cell, list(reader.known.units), "KPI", reader) else None
 
 
-def _milestone(cell: Cell, reader: _Reader) -> dict[str, Any] | None:
+def _milestone(cell: Cell, reader: _RowReader) -> dict[str, Any] | None:
     """Read ``2026-11-13: what is there by then``."""
     date, colon, text = (part.strip() for part in cell.text.partition(":"))
     if not colon or not text or not _DAY.fullmatch(date):
@@ -267,7 +267,7 @@ def _milestone(cell: Cell, reader: _Reader) -> dict[str, Any] | None:
 
 
 #: How each field of a goal is read.
-_READERS: Final[Mapping[str, Callable[[Cell, _Reader], Any]]] = {
+_READERS: Final[Mapping[str, Callable[[Cell, _RowReader], Any]]] = {
     "statement": _text,
     "kpi": _kpi,
     "deliverable": _text,

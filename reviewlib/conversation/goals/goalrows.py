@@ -40,7 +40,7 @@ class Cell:
 
 
 @dataclass(frozen=True, order=True)
-class Problem:
+class GoalFileProblem:
     """One mistake in a file."""
 
     line: int
@@ -54,7 +54,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Row:
+class GoalRow:
     """One goal as it is written: its cells by column, and one cell per milestone.
 
     ``whole`` is False where some of it could not be read: that something is missing is then no mistake of its own.
@@ -70,7 +70,7 @@ class Row:
         return self.cells.get(name) or Cell(name, "", self.line, f"line {self.line}, {name}")
 
 
-Rows = tuple[list[Row], list[Problem]]
+Rows = tuple[list[GoalRow], list[GoalFileProblem]]
 
 
 def rows_of(path: Path) -> Rows:
@@ -90,7 +90,7 @@ def rows_of(path: Path) -> Rows:
     return rows, problems
 
 
-def complain(name: str, problems: Sequence[Problem]) -> None:
+def complain(name: str, problems: Sequence[GoalFileProblem]) -> None:
     """Stop where there is a problem, naming all of them.
 
     Raises:
@@ -122,18 +122,18 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _unknown(name: str, line: int, place: str, noun: str) -> Problem:
+def _unknown(name: str, line: int, place: str, noun: str) -> GoalFileProblem:
     close = nearest(name, COLUMNS)
     do = f"Write {close}." if close else f"There are {', '.join(COLUMNS)}."
-    return Problem(line, place, f"there is no such {noun}", name, do)
+    return GoalFileProblem(line, place, f"there is no such {noun}", name, do)
 
 
 def _csv_rows(text: str, name: str) -> Rows:
     head = text.lstrip().partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     header: list[str] = []
-    rows: list[Row] = []
-    problems: list[Problem] = []
+    rows: list[GoalRow] = []
+    problems: list[GoalFileProblem] = []
     try:
         start = 1
         for cells in reader:
@@ -151,20 +151,20 @@ def _csv_rows(text: str, name: str) -> Rows:
     return rows, problems
 
 
-def _header_problems(header: Sequence[str], line: int) -> Iterator[Problem]:
+def _header_problems(header: Sequence[str], line: int) -> Iterator[GoalFileProblem]:
     for at, column in enumerate(header):
         place = f"line {line}, column {at + 1}"
         if column not in COLUMNS:
             yield _unknown(column, line, place, "column")
         elif header.index(column) < at:
-            yield Problem(line, place, "this column stands twice", column, "Keep one of the two.")
+            yield GoalFileProblem(line, place, "this column stands twice", column, "Keep one of the two.")
 
 
-def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, problems: list[Problem]) -> Iterator[Row]:
+def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, problems: list[GoalFileProblem]) -> Iterator[GoalRow]:
     if len(cells) != len(header):
         found = f"{len(cells)} cells"
         do = f"Fill in {len(header)} cells, as in the first line; put a text that holds the separator in quotes."
-        problems.append(Problem(line, f"line {line}", "this row is not as long as the first one", found, do))
+        problems.append(GoalFileProblem(line, f"line {line}", "this row is not as long as the first one", found, do))
         return
     found_cells = {
         column: Cell(column, text.strip(), line, f"line {line}, column {column}")
@@ -173,11 +173,11 @@ def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, problems: l
     written = found_cells.pop("milestones", None)
     texts = [part.strip() for part in _BETWEEN.split(written.text)] if written else []
     steps = tuple(Cell("milestones", text, line, f"line {line}, column milestones") for text in texts if text)
-    yield Row(line, found_cells, steps, whole=set(header) <= set(COLUMNS))
+    yield GoalRow(line, found_cells, steps, whole=set(header) <= set(COLUMNS))
 
 
 def _yaml_rows(text: str, name: str) -> Rows:
-    problems: list[Problem] = []
+    problems: list[GoalFileProblem] = []
     rows = [row for node in _goal_nodes(text, name) for row in _yaml_row(node, problems)]
     return rows, problems
 
@@ -200,11 +200,11 @@ def _cell(name: str, node: Node) -> Cell:
     return Cell(name, text, line, f"line {line}, column {column}, {name}")
 
 
-def _yaml_row(node: Node, problems: list[Problem]) -> Iterator[Row]:
+def _yaml_row(node: Node, problems: list[GoalFileProblem]) -> Iterator[GoalRow]:
     first = _cell("goal", node)
     if not isinstance(node, MappingNode):
         problems.append(
-            Problem(first.line, first.place, "a goal is a list of keys", first.text, "Begin it with `rep:` or `team:`.")
+            GoalFileProblem(first.line, first.place, "a goal is a list of keys", first.text, "Begin it with `rep:` or `team:`.")
         )
         return
     before = len(problems)
@@ -215,16 +215,16 @@ def _yaml_row(node: Node, problems: list[Problem]) -> Iterator[Row]:
         if at.text not in COLUMNS:
             problems.append(_unknown(at.text, at.line, at.place, "key"))
         elif at.text in cells:
-            problems.append(Problem(at.line, at.place, "this key stands twice", at.text, "Keep one of the two."))
+            problems.append(GoalFileProblem(at.line, at.place, "this key stands twice", at.text, "Keep one of the two."))
         elif at.text == "milestones":
             steps = list(_yaml_steps(value))
         elif not isinstance(value, ScalarNode):
-            problems.append(Problem(at.line, at.place, f"{at.text} is one text, no list", "", "Write a goal for each."))
+            problems.append(GoalFileProblem(at.line, at.place, f"{at.text} is one text, no list", "", "Write a goal for each."))
         cell = _cell(at.text, value)
         # Nothing has no place of its own; the key has.
         cells[at.text] = cell if cell.text else replace(cell, line=at.line, place=at.place.replace("key", at.text))
     cells.pop("milestones", None)
-    yield Row(first.line, cells, tuple(steps), whole=len(problems) == before)
+    yield GoalRow(first.line, cells, tuple(steps), whole=len(problems) == before)
 
 
 def _yaml_steps(node: Node) -> Iterator[Cell]:

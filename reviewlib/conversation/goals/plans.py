@@ -11,7 +11,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import Point, Track, counted, day, number, pair
 from reviewlib.conversation.goals.progress import Clock, in_utc, last_update, on_day, status_of
 from reviewlib.conversation.kinds import ENDED, Agreement, Development, Recognition, Way
-from reviewlib.conversation.visibility import Minutes
+from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.evidence.comparison import above, at_most
 from reviewlib.periods import Period
 
@@ -35,7 +35,7 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Proposal:
+class ProposedItem:
     """A proposed item of the development plan, and the KPIs that call for it."""
 
     skill: str
@@ -56,7 +56,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Item:
+class DevelopmentItem:
     """A development item of one rep and where it stands."""
 
     rep_id: str
@@ -70,7 +70,7 @@ class SkillSum:
 
     skill: str
     lacking: tuple[str, ...]
-    items: tuple[Item, ...]
+    items: tuple[DevelopmentItem, ...]
 
     @property
     def words(self) -> str:
@@ -83,7 +83,7 @@ class SkillSum:
 
 
 @dataclass(frozen=True)
-class Shown:
+class BoardItem:
     """What a team's board shows: for what, in words; never the reward."""
 
     rep_id: str
@@ -98,7 +98,7 @@ def way_of(offer: str) -> Way:
     return next((way for way, words in _WAYS.items() if any(word in said for word in words)), "training")
 
 
-def proposed(needs: Sequence[Need], minutes: Minutes) -> list[Proposal]:
+def proposed(needs: Sequence[Need], minutes: VisibleEntries) -> list[ProposedItem]:
     """Propose development items: one per skill and offer, in the order of the needs, without what is planned already.
 
     An item that ended does not stand in the way of a new one.
@@ -110,27 +110,27 @@ def proposed(needs: Sequence[Need], minutes: Minutes) -> list[Proposal]:
         if need.skill and need.offer and _plain(need.skill) not in planned:
             found.setdefault((_plain(need.skill), _plain(need.offer)), []).append(need)
     return [
-        Proposal(same[0].skill, same[0].offer, way_of(same[0].offer), tuple(dict.fromkeys(need.kpi for need in same)))
+        ProposedItem(same[0].skill, same[0].offer, way_of(same[0].offer), tuple(dict.fromkeys(need.kpi for need in same)))
         for same in found.values()
     ]
 
 
-def development(minutes: Minutes) -> list[Entry]:
+def development(minutes: VisibleEntries) -> list[Entry]:
     """List the development items that matter in a review: its own, older ones that run or that it tells something about."""
     own = minutes.of_kind("development")
     older = [entry for entry in minutes.earlier if entry.kind == "development"]
     return [entry for entry in older if _status(entry, minutes) not in ENDED or _touched(entry, minutes)] + own
 
 
-def _touched(entry: Entry, minutes: Minutes) -> bool:
+def _touched(entry: Entry, minutes: VisibleEntries) -> bool:
     return any(update.about == minutes.about for update in minutes.on(entry, "update"))
 
 
-def _status(entry: Entry, minutes: Minutes) -> str:
+def _status(entry: Entry, minutes: VisibleEntries) -> str:
     return status_of(last_update(entry, minutes)) or "planned"
 
 
-def moved(entry: Entry, minutes: Minutes, track: Track | None, *, period: Period, clock: Clock = in_utc) -> Moved | None:
+def moved(entry: Entry, minutes: VisibleEntries, track: Track | None, *, period: Period, clock: Clock = in_utc) -> Moved | None:
     """Show the KPI of an earlier review's development item, before it and now.
 
     Args:
@@ -178,7 +178,7 @@ def _figure(point: Point, track: Track) -> str:
     return f"{track.say(point.value)} in {point.period}{interval}"
 
 
-def skills(needs: Mapping[str, Sequence[Need]], members: Mapping[str, Minutes]) -> list[SkillSum]:
+def skills(needs: Mapping[str, Sequence[Need]], members: Mapping[str, VisibleEntries]) -> list[SkillSum]:
     """Sum up which skills a team's figures call for and what was done, most called for first.
 
     Args:
@@ -192,7 +192,7 @@ def skills(needs: Mapping[str, Sequence[Need]], members: Mapping[str, Minutes]) 
             names.setdefault(_plain(need.skill), need.skill)
             if rep_id not in lacking.setdefault(_plain(need.skill), []):
                 lacking[_plain(need.skill)].append(rep_id)
-    items: dict[str, list[Item]] = {}
+    items: dict[str, list[DevelopmentItem]] = {}
     for item in _items(members):
         skill = item.entry.payload.skill if isinstance(item.entry.payload, Development) else ""
         names.setdefault(_plain(skill), skill)
@@ -201,18 +201,18 @@ def skills(needs: Mapping[str, Sequence[Need]], members: Mapping[str, Minutes]) 
     return sorted(found, key=lambda one: (-len(one.lacking), -len(one.items), one.skill.casefold()))
 
 
-def _items(members: Mapping[str, Minutes]) -> Iterator[Item]:
+def _items(members: Mapping[str, VisibleEntries]) -> Iterator[DevelopmentItem]:
     for rep_id, minutes in members.items():
-        yield from (Item(rep_id, entry, _status(entry, minutes)) for entry in development(minutes))
+        yield from (DevelopmentItem(rep_id, entry, _status(entry, minutes)) for entry in development(minutes))
 
 
-def board(members: Mapping[str, Minutes]) -> list[Shown]:
+def board(members: Mapping[str, VisibleEntries]) -> list[BoardItem]:
     """List what a team's board may show: what the manager proposed for it and the rep agreed to, as it stands now.
 
     The reward stays off the board: a bonus is between two people.
     """
     return [
-        Shown(rep_id, entry.id, entry.payload.title, entry.payload.text)
+        BoardItem(rep_id, entry.id, entry.payload.title, entry.payload.text)
         for rep_id, minutes in members.items()
         for entry in minutes.of_kind("recognition")
         if isinstance(entry.payload, Recognition) and entry.payload.for_board and entry.visibility == "shared"
@@ -220,7 +220,7 @@ def board(members: Mapping[str, Minutes]) -> list[Shown]:
     ]
 
 
-def _agrees(entry: Entry, minutes: Minutes) -> bool:
+def _agrees(entry: Entry, minutes: VisibleEntries) -> bool:
     word = minutes.agreed(entry)
     return word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
 

@@ -10,9 +10,9 @@ from typing import Final, Literal
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import Aim, Track, day
-from reviewlib.conversation.goals.reckoning import Reading, read
+from reviewlib.conversation.goals.reckoning import GoalReading, read
 from reviewlib.conversation.kinds import ENDED, Goal, Milestone, Update
-from reviewlib.conversation.visibility import Minutes
+from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.evidence.comparison import same
 from reviewlib.periods import MONTHS, Period
 
@@ -36,7 +36,7 @@ StepStatus = Literal["open", "done", "done_late", "missed", "dropped", "overdue"
 
 
 @dataclass(frozen=True)
-class Step:
+class MilestoneProgress:
     """A milestone or task and what became of it; ``on`` is the day of its last update."""
 
     entry: Entry
@@ -74,7 +74,7 @@ class Progress:
     expected: float | None = None
     due: dt.date | None = None
     words: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[MilestoneProgress, ...] = ()
     update: Entry | None = None
 
 
@@ -89,7 +89,7 @@ def on_day(update: Entry, clock: Clock = in_utc) -> dt.date:
     return payload.on if isinstance(payload, Update) and payload.on else clock(update.at).date()
 
 
-def last_update(entry: Entry, minutes: Minutes) -> Entry | None:
+def last_update(entry: Entry, minutes: VisibleEntries) -> Entry | None:
     """The latest update of an entry."""
     return next(reversed(minutes.on(entry, "update")), None)
 
@@ -100,7 +100,7 @@ def status_of(update: Entry | None) -> str | None:
 
 
 def progress(
-    goal: Entry, minutes: Minutes, track: Track | None, *, period: Period, as_of: dt.date, clock: Clock = in_utc
+    goal: Entry, minutes: VisibleEntries, track: Track | None, *, period: Period, as_of: dt.date, clock: Clock = in_utc
 ) -> Progress:
     """Tell how far a goal has come.
 
@@ -139,13 +139,13 @@ def progress(
     )
 
 
-def steps(goal: Entry, minutes: Minutes, *, today: dt.date, clock: Clock = in_utc) -> tuple[Step, ...]:
+def steps(goal: Entry, minutes: VisibleEntries, *, today: dt.date, clock: Clock = in_utc) -> tuple[MilestoneProgress, ...]:
     """List a goal's milestones and tasks by date, those without one last, with what became of them."""
     found = [_step(entry, minutes, today, clock) for entry in minutes.on(goal, "milestone")]
     return tuple(sorted(found, key=lambda step: step.due or dt.date.max))
 
 
-def _step(entry: Entry, minutes: Minutes, today: dt.date, clock: Clock) -> Step:
+def _step(entry: Entry, minutes: VisibleEntries, today: dt.date, clock: Clock) -> MilestoneProgress:
     payload = entry.payload
     assert isinstance(payload, Milestone)
     update = last_update(entry, minutes)
@@ -154,10 +154,10 @@ def _step(entry: Entry, minutes: Minutes, today: dt.date, clock: Clock) -> Step:
     overdue = payload.due is not None and payload.due <= today
     computed: StepStatus = "overdue" if overdue else "open"
     known: dict[str | None, StepStatus] = {"done": "done_late" if late else "done", "missed": "missed", "dropped": "dropped"}
-    return Step(entry, payload.text, payload.due, payload.owner, known.get(said, computed), on)
+    return MilestoneProgress(entry, payload.text, payload.due, payload.owner, known.get(said, computed), on)
 
 
-def _status(reading: Reading) -> Status:
+def _status(reading: GoalReading) -> Status:
     if reading.passed:
         decided = reading.measured and reading.point.value is not None
         return "lapsed" if not decided else "met" if reading.reached else "missed"
@@ -166,7 +166,7 @@ def _status(reading: Reading) -> Status:
     return "on_track" if reading.on_pace else "behind"
 
 
-def _words(reading: Reading, status: Status, goal: Entry, *, period: Period, recorded: str) -> Iterator[str]:
+def _words(reading: GoalReading, status: Status, goal: Entry, *, period: Period, recorded: str) -> Iterator[str]:
     """Say where the goal stands, the end that a person recorded first."""
     if recorded:
         yield recorded
@@ -178,7 +178,7 @@ def _words(reading: Reading, status: Status, goal: Entry, *, period: Period, rec
         yield _without_figure(reading)
 
 
-def _at_the_start(reading: Reading, goal: Entry, period: Period) -> Iterator[str]:
+def _at_the_start(reading: GoalReading, goal: Entry, period: Period) -> Iterator[str]:
     wanted, track = reading.goal, reading.track
     until = f" by {day(reading.due)}" if reading.due else ""
     if track is None or not wanted.kpi or wanted.target is None:
@@ -198,12 +198,12 @@ def _at_the_start(reading: Reading, goal: Entry, period: Period) -> Iterator[str
     yield f"Progress is first computed with the {period.next} figures."
 
 
-def _until(reading: Reading) -> str:
+def _until(reading: GoalReading) -> str:
     word = "until" if reading.aim == "keep" else "by"
     return f" {word} {day(reading.due)}" if reading.due else ""
 
 
-def _with_figure(reading: Reading, value: float, track: Track) -> Iterator[str]:
+def _with_figure(reading: GoalReading, value: float, track: Track) -> Iterator[str]:
     target, where = reading.goal.target, reading.point.period
     if target is None:
         yield f"{track.say(value)} in {where}; the goal names no target."
@@ -223,12 +223,12 @@ def _with_figure(reading: Reading, value: float, track: Track) -> Iterator[str]:
         yield f"The baseline was {track.say(reading.baseline)}."
 
 
-def _ends_early(reading: Reading) -> bool:
+def _ends_early(reading: GoalReading) -> bool:
     """Whether a sum is decided before the period that its target covers is over."""
     return reading.over is not None and reading.through.last_day < reading.over.last_day
 
 
-def _pace_words(reading: Reading, track: Track) -> Iterator[str]:
+def _pace_words(reading: GoalReading, track: Track) -> Iterator[str]:
     if reading.over and reading.come and reading.due is not None and reading.due < reading.through.last_day:
         yield f"{reading.through} counts as a whole, though the goal was due on {day(reading.due)}."
     if reading.passed:
@@ -249,7 +249,7 @@ def _pace_words(reading: Reading, track: Track) -> Iterator[str]:
         yield "No baseline, so there is no pace."
 
 
-def _beside(reading: Reading, value: float, target: float, track: Track) -> str:
+def _beside(reading: GoalReading, value: float, target: float, track: Track) -> str:
     """Put a figure beside its target or limit: above, below or exactly it."""
     words = f"the {reading.noun} of {track.say(target)}"
     if same(value, target):
@@ -257,7 +257,7 @@ def _beside(reading: Reading, value: float, target: float, track: Track) -> str:
     return f"{track.apart(abs(value - target))} {'above' if value > target else 'below'} {words}"
 
 
-def _without_figure(reading: Reading) -> str:
+def _without_figure(reading: GoalReading) -> str:
     due = f"Due on {day(reading.due)}" if reading.due else "No due date"
     if reading.goal.kpi:
         return f"{due}; n/a, {reading.point.reason}."

@@ -14,7 +14,7 @@ from reviewlib.periods import FiscalYear, Period
 
 
 @dataclass(frozen=True)
-class Reading:
+class GoalReading:
     """The goal held against the figures, before a status is made of it.
 
     Attributes:
@@ -157,7 +157,7 @@ def due_of(goal: Goal, fiscal: FiscalYear) -> dt.date | None:
     return min((date for date in (goal.due, over.last_day if over else None) if date), default=None)
 
 
-def read(goal: Entry, payload: Goal, track: Track | None, *, period: Period, today: dt.date) -> Reading:
+def read(goal: Entry, payload: Goal, track: Track | None, *, period: Period, today: dt.date) -> GoalReading:
     """Hold a goal against the figures as they are in the review of a period."""
     fiscal = period.fiscal
     covers = over_of(payload.over, fiscal)
@@ -172,7 +172,7 @@ def read(goal: Entry, payload: Goal, track: Track | None, *, period: Period, tod
     baseline = payload.baseline
     if baseline is None and track is not None and payload.kpi:
         baseline = track.at(own).value
-    return Reading(
+    return GoalReading(
         goal=payload,
         track=track,
         point=_point(payload, track, over, through),

@@ -30,7 +30,7 @@ FEW: Final = 4
 
 
 @dataclass(frozen=True)
-class Letter:
+class SmartCriterion:
     """One of the five letters: whether it holds, and why, in words."""
 
     letter: LetterName
@@ -44,7 +44,7 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlannedGoal:
     """A goal as far as its form is filled in; ``steps`` are its milestones' dates in the order they stand in."""
 
     kpi: str | None = None
@@ -59,7 +59,7 @@ class Plan:
     steps: tuple[dt.date | None, ...] = ()
 
     @classmethod
-    def of(cls, goal: Goal, milestones: Sequence[Milestone]) -> Plan:
+    def of(cls, goal: Goal, milestones: Sequence[Milestone]) -> PlannedGoal:
         """Take a stored goal and its milestones."""
         same = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
         return cls(**{name: getattr(goal, name) for name in same}, steps=tuple(step.due for step in milestones))
@@ -83,7 +83,7 @@ class Backing:
 
 
 @dataclass(frozen=True)
-class Setting:
+class GoalContext:
     """Where the goal stands.
 
     Attributes:
@@ -106,7 +106,7 @@ class Setting:
         return self.since.last_day if self.since else self.as_of
 
 
-def smart(plan: Plan, track: Track | None, *, setting: Setting, backing: Backing) -> tuple[Letter, ...]:
+def smart(plan: PlannedGoal, track: Track | None, *, setting: GoalContext, backing: Backing) -> tuple[SmartCriterion, ...]:
     """Check the five letters of a goal.
 
     Args:
@@ -126,7 +126,7 @@ def smart(plan: Plan, track: Track | None, *, setting: Setting, backing: Backing
         "R": _relevant(plan, track, backing),
         "T": _time_bound(plan, setting),
     }
-    return tuple(Letter(letter, ok, reason) for letter, (ok, reason) in found.items())
+    return tuple(SmartCriterion(letter, ok, reason) for letter, (ok, reason) in found.items())
 
 
 def _inside(text: str) -> str:
@@ -134,11 +134,11 @@ def _inside(text: str) -> str:
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
-def _named(plan: Plan, track: Track | None) -> str:
+def _named(plan: PlannedGoal, track: Track | None) -> str:
     return _inside(track.label) if track else plan.kpi or ""
 
 
-def _specific(plan: Plan, track: Track | None) -> tuple[bool, str]:
+def _specific(plan: PlannedGoal, track: Track | None) -> tuple[bool, str]:
     what = ", ".join(name for name in (_named(plan, track), plan.deliverable) if name)
     if not what:
         return False, "name a figure or a deliverable"
@@ -147,7 +147,7 @@ def _specific(plan: Plan, track: Track | None) -> tuple[bool, str]:
     return True, f"{what}, {plan.scope}"
 
 
-def _measurable(plan: Plan, track: Track | None, setting: Setting) -> tuple[bool, str]:
+def _measurable(plan: PlannedGoal, track: Track | None, setting: GoalContext) -> tuple[bool, str]:
     if not plan.kpi:
         return _deliverable_measured(plan)
     say = track.say if track else plain
@@ -166,7 +166,7 @@ def _measurable(plan: Plan, track: Track | None, setting: Setting) -> tuple[bool
     return True, words + _over_words(plan, track)
 
 
-def _deliverable_measured(plan: Plan) -> tuple[bool, str]:
+def _deliverable_measured(plan: PlannedGoal) -> tuple[bool, str]:
     numbers = [plain(number) for number in (plan.baseline, plan.target) if number is not None]
     if numbers:
         return False, f"{' to '.join(numbers)} has no unit; name the figure"
@@ -175,14 +175,14 @@ def _deliverable_measured(plan: Plan) -> tuple[bool, str]:
     return False, "neither figure nor deliverable, so nothing can be measured"
 
 
-def _with_baseline(plan: Plan, track: Track | None, setting: Setting) -> Plan:
+def _with_baseline(plan: PlannedGoal, track: Track | None, setting: GoalContext) -> PlannedGoal:
     """Take the baseline from the scorecard where the form leaves it out."""
     if plan.baseline is not None or track is None or not plan.kpi:
         return plan
     return replace(plan, baseline=track.at(setting.since or setting.period).value)
 
 
-def _missing(track: Track | None, setting: Setting) -> str:
+def _missing(track: Track | None, setting: GoalContext) -> str:
     """Say why the scorecard gives no baseline."""
     if track is None:
         return "and the scorecard does not have this figure"
@@ -190,7 +190,7 @@ def _missing(track: Track | None, setting: Setting) -> str:
     return f"and {period} is n/a: {track.at(period).reason}"
 
 
-def _over_words(plan: Plan, track: Track | None) -> str:
+def _over_words(plan: PlannedGoal, track: Track | None) -> str:
     if not plan.over:
         return ""
     if track and not track.adds:
@@ -198,7 +198,7 @@ def _over_words(plan: Plan, track: Track | None) -> str:
     return f" in {plan.over}"
 
 
-def _achievable(plan: Plan, track: Track | None, setting: Setting) -> tuple[bool, str]:
+def _achievable(plan: PlannedGoal, track: Track | None, setting: GoalContext) -> tuple[bool, str]:
     if not plan.kpi:
         if not plan.deliverable:
             return False, "no target to compare"
@@ -216,7 +216,7 @@ def _achievable(plan: Plan, track: Track | None, setting: Setting) -> tuple[bool
     return bool(near) or reachable, "; ".join(words for words in (before, own, peers) if words)
 
 
-def _wanted(target: float, over: Period | None, track: Track, setting: Setting) -> tuple[float | None, str, bool]:
+def _wanted(target: float, over: Period | None, track: Track, setting: GoalContext) -> tuple[float | None, str, bool]:
     """What a single period must bring: the target itself; of a sum over a longer period, an even part of what is left.
 
     Returns:
@@ -245,7 +245,7 @@ def _following(period: Period, over: Period) -> list[Period]:
     return list(itertools.takewhile(lambda one: one.start < over.end, (first.shift(step) for step in range(48))))
 
 
-def _against_own(wanted: float, track: Track, setting: Setting, *, rises: bool) -> tuple[bool | None, str]:
+def _against_own(wanted: float, track: Track, setting: GoalContext, *, rises: bool) -> tuple[bool | None, str]:
     """Where a target lies against the subject's last eight periods; None where there are none."""
     known = [point for point in track.points if point.value is not None and point.period.end <= setting.period.end][-8:]
     values = [point.value for point in known if point.value is not None]
@@ -291,7 +291,7 @@ def _against_peers(wanted: float, track: Track, *, rises: bool) -> tuple[bool, s
     return False, f"{beyond} the median {group}"
 
 
-def _relevant(plan: Plan, track: Track | None, backing: Backing) -> tuple[bool, str]:
+def _relevant(plan: PlannedGoal, track: Track | None, backing: Backing) -> tuple[bool, str]:
     if plan.relevance is None and plan.because:
         return False, f"“{plan.because}”: say whether it is a gap, a strength, an aspiration or an objective"
     if plan.relevance is None:
@@ -313,14 +313,14 @@ def _relevant(plan: Plan, track: Track | None, backing: Backing) -> tuple[bool, 
     return False, f"say which; no {missing[plan.relevance]} {_named(plan, track) or 'what it names'}"
 
 
-def _hint(plan: Plan, backing: Backing) -> str:
+def _hint(plan: PlannedGoal, backing: Backing) -> str:
     """Offer what is known of the KPI."""
     sources = (("area", backing.gaps), ("strength", backing.strengths), ("objective", backing.objectives))
     found = [f"the {name} “{titles[plan.kpi]}”" for name, titles in sources if plan.kpi and plan.kpi in titles]
     return f"; at hand: {', '.join(found)}" if found else ""
 
 
-def _time_bound(plan: Plan, setting: Setting) -> tuple[bool, str]:
+def _time_bound(plan: PlannedGoal, setting: GoalContext) -> tuple[bool, str]:
     if plan.due is None:
         return False, "no due date" + (f"; {plan.over} ends it" if over_of(plan.over, setting.period.fiscal) else "")
     if plan.due <= setting.as_of:
@@ -332,7 +332,7 @@ def _time_bound(plan: Plan, setting: Setting) -> tuple[bool, str]:
     return ok, f"{day(plan.due)}, {words}"
 
 
-def _steps(plan: Plan, due: dt.date, setting: Setting) -> tuple[bool, str]:
+def _steps(plan: PlannedGoal, due: dt.date, setting: GoalContext) -> tuple[bool, str]:
     """Say how the milestones lie: how many, which dates are missing, past, late or out of order."""
     dates = [step for step in plan.steps if step is not None]
     if not plan.steps:

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
 from reviewlib.conversation.entries import About, Entry
-from reviewlib.conversation.visibility import Minutes
+from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.errors import JournalError
 from reviewlib.pages import labels, sentences
 from reviewlib.pages.forms.draft_files import DraftFiles, Kept
@@ -31,7 +31,7 @@ _SHORT = 70
 
 
 @dataclass
-class Desk:
+class FormContext:
     """Where the forms of one review are filled in.
 
     Attributes:
@@ -57,7 +57,7 @@ class Desk:
     lock: RLock = field(default_factory=RLock, repr=False)
 
     @property
-    def minutes(self) -> Minutes:
+    def minutes(self) -> VisibleEntries:
         """What is recorded, as it is now."""
         return self.review.minutes
 
@@ -72,7 +72,7 @@ class Desk:
         return self.review.subject.manager or "The manager"
 
     @property
-    def style(self) -> labels.Style:
+    def style(self) -> labels.NumberStyle:
         """How the workbook writes numbers."""
         return sentences.style(self.review)
 
@@ -177,7 +177,7 @@ def alive() -> bool:
     return bool(os.environ.get(SESSION)) and _shell() is not None
 
 
-def desk_of(review: Review) -> Desk:
+def desk_of(review: Review) -> FormContext:
     """The desk of a review: the one the notebook has already, with the review as it was opened last.
 
     Raises:
@@ -187,7 +187,7 @@ def desk_of(review: Review) -> Desk:
     from reviewlib.pages.forms.saving import Fence
     from reviewlib.params import reading
 
-    desks: dict[About, Desk] = _shell().user_ns.setdefault(KEPT_AS, {})
+    desks: dict[About, FormContext] = _shell().user_ns.setdefault(KEPT_AS, {})
     if review.params_path is None:
         raise JournalError("This review was not opened from a params file.", do="Open it with rl.open_review.")
     found = desks.get(review.about)
@@ -195,7 +195,7 @@ def desk_of(review: Review) -> Desk:
         return found
     records = open_records(reading.load(review.params_path), review.about)
     if found is None:
-        desks[review.about] = Desk(replace(review, minutes=records.minutes()), records, Fence(), review)
+        desks[review.about] = FormContext(replace(review, minutes=records.minutes()), records, Fence(), review)
     else:
         found.reopen(review, records)
     return desks[review.about]

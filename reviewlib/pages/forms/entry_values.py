@@ -14,11 +14,11 @@ from reviewlib.pages.forms.reading import UnreadableError, number_text
 from reviewlib.pages.forms.spec import PRIVATE, SIDE, ProblemsError, Spec
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
     from reviewlib.pages.forms.controls import Control
 
 
-def of_entry(desk: Desk, spec: Spec, entry: Entry) -> Values:
+def of_entry(desk: FormContext, spec: Spec, entry: Entry) -> Values:
     """What the fields hold when an entry is edited."""
     said = entry.payload.model_dump()
     unit = _unit(desk, said)
@@ -31,7 +31,7 @@ def of_entry(desk: Desk, spec: Spec, entry: Entry) -> Values:
     return found | {name: value for name, value in common.items() if name in offered}
 
 
-def of_fields(desk: Desk, spec: Spec, controls: Mapping[str, Control]) -> Values:
+def of_fields(desk: FormContext, spec: Spec, controls: Mapping[str, Control]) -> Values:
     """The payload that the fields hold.
 
     Raises:
@@ -56,7 +56,7 @@ def of_fields(desk: Desk, spec: Spec, controls: Mapping[str, Control]) -> Values
     return said
 
 
-def in_words(desk: Desk, entry: Entry) -> list[tuple[str, str]]:
+def in_words(desk: FormContext, entry: Entry) -> list[tuple[str, str]]:
     """Label and text of everything that an entry says, exactly as it was stored."""
     said = entry.payload.model_dump()
     unit = _unit(desk, said)
@@ -64,7 +64,7 @@ def in_words(desk: Desk, entry: Entry) -> list[tuple[str, str]]:
     return [(info.title or name, _shown(desk, name, value, unit)) for info, name, value in rows if value not in (None, "")]
 
 
-def _unit(desk: Desk, said: dict[str, Any]) -> str | None:
+def _unit(desk: FormContext, said: dict[str, Any]) -> str | None:
     kpi = desk.review.kpis.get(str(said.get("kpi")))
     return kpi.unit if kpi is not None else None
 
@@ -77,7 +77,7 @@ def _raw(value: Any, unit: str | None) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else "" if value is None else value
 
 
-def _shown(desk: Desk, name: str, value: Any, unit: str | None) -> str:
+def _shown(desk: FormContext, name: str, value: Any, unit: str | None) -> str:
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, dt.date):

@@ -17,13 +17,13 @@ from reviewlib.pages.forms.context import SESSION
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
 
 _AUDIENCES: Final = {"manager": "The manager’s copy", "rep": "The rep’s copy"}
 
 
 @dataclass(frozen=True)
-class Made:
+class MadePage:
     """One page of a run: for whom, where it lies, or why it is not there."""
 
     words: str
@@ -31,10 +31,10 @@ class Made:
     error: str
 
 
-class Export:
+class PageExport:
     """A button that makes the review's pages, and what came of it."""
 
-    def __init__(self, desk: Desk):
+    def __init__(self, desk: FormContext):
         self.desk = desk
         self.button = controls.button("Make the pages", primary=True, clicked=self._clicked)
         self.status = widgets.HTML()
@@ -80,7 +80,7 @@ class Export:
         return render("forms/exported.html.j2", pages=pages_of(self.desk, rows))
 
 
-def command(desk: Desk) -> list[str]:
+def command(desk: FormContext) -> list[str]:
     """The command that makes one review's pages."""
     about = desk.review.about
     asked = ["--rep" if about.kind == "rep" else "--team", about.subject]
@@ -92,13 +92,13 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != SESSION}
 
 
-def pages_of(desk: Desk, rows: list[dict[str, Any]]) -> list[Made]:
+def pages_of(desk: FormContext, rows: list[dict[str, Any]]) -> list[MadePage]:
     """The pages of this review among those of a run; paths from the workbook's folder."""
     about, params = desk.review.about, desk.records.params
     own = [row for row in rows if (row["kind"], row["subject"]) == (about.kind, about.subject)]
     base = f"reports/{params.name}/{about.period}"
     return [
-        Made(
+        MadePage(
             _AUDIENCES.get(row["audience"], row["audience"]),
             f"{base}/{row['page']}",
             html.unescape(str(row.get("error") or "")),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from reviewlib.conversation.kinds import KINDS
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
 
 Form = Literal["line", "text", "choice", "check", "day", "number"]
 Options = list[tuple[str, str]]
@@ -80,22 +80,22 @@ class Field:
     label: str
     form: Form = "text"
     hint: str = ""
-    options: Callable[[Desk, Values], Options] | None = None
+    options: Callable[[FormContext, Values], Options] | None = None
     default: Any = ""
 
 
-def choices(name: str, *, choose: str | None = None) -> Callable[[Desk, Values], Options]:
+def choices(name: str, *, choose: str | None = None) -> Callable[[FormContext, Values], Options]:
     """Options from ``WORDS``; with ``choose`` nothing is chosen at first."""
     listed = [(words, value) for value, words in WORDS[name].items()]
     return lambda _, __: [(choose, ""), *listed] if choose else listed
 
 
-def figures(desk: Desk, _: Values) -> Options:
+def figures(desk: FormContext, _: Values) -> Options:
     """The KPIs of the review, by their labels."""
     return [(NONE, ""), *((kpi.label, key) for key, kpi in desk.review.kpis.items())]
 
 
-def sides(desk: Desk, _: Values) -> Options:
+def sides(desk: FormContext, _: Values) -> Options:
     """The rep and the manager, by name."""
     return [(desk.rep_name, "rep"), (desk.manager_name, "manager")]
 

@@ -18,7 +18,7 @@ from reviewlib.pages.forms.spec import ProblemsError, Spec, by_rep, nothing
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
 
 _NEW: Final = "A new one"
 
@@ -26,7 +26,7 @@ _NEW: Final = "A new one"
 class Form:
     """One form over the journal; its draft lives on the desk and outlives it."""
 
-    def __init__(self, desk: Desk, spec: Spec):
+    def __init__(self, desk: FormContext, spec: Spec):
         self.desk, self.spec = desk, spec
         self.refused = self._refusal()
         self.controls: dict[str, Control] = {}
@@ -100,7 +100,7 @@ class Form:
         made.listen(self.desk.alone(lambda _, key: self._open(key)))
         return made
 
-    def _editable(self, desk: Desk, _: Values) -> list[tuple[str, str]]:
+    def _editable(self, desk: FormContext, _: Values) -> list[tuple[str, str]]:
         return desk.named(self.spec.existing(desk), first=_NEW)
 
     def _fill_picker(self) -> None:

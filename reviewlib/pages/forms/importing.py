@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import ipywidgets as widgets
 
 from reviewlib.conversation.answers import importing
-from reviewlib.conversation.answers.importing import Plan
-from reviewlib.conversation.answers.mails import Letter, letter_of
+from reviewlib.conversation.answers.importing import ImportPlan
+from reviewlib.conversation.answers.mails import ArrivedAnswer, letter_of
 from reviewlib.conversation.entries import Entry
 from reviewlib.errors import ConflictError, ReviewError
 from reviewlib.pages.forms import controls
@@ -20,7 +20,7 @@ from reviewlib.pages.rendering import render
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
 
 _NAME: Final = "import"
 _TEXT: Final = Field("answer", "The answer’s text", hint="The whole mail or form, as it came. Or choose its file below.")
@@ -29,7 +29,7 @@ _TEXT: Final = Field("answer", "The answer’s text", hint="The whole mail or fo
 class Import:
     """A field and a file for the rep's answer, a button that shows what would be recorded, and one that records it."""
 
-    def __init__(self, desk: Desk):
+    def __init__(self, desk: FormContext):
         self.desk = desk
         self.draft = desk.drafts.of(_NAME)
         if not self.draft.unsaved and not self.draft.busy:
@@ -108,7 +108,7 @@ class Import:
     def _set_buttons(self, *, disabled: bool) -> None:
         self.preview.disabled = self.record.disabled = self.clear.disabled = disabled
 
-    def _source(self) -> str | Letter | None:
+    def _source(self) -> str | ArrivedAnswer | None:
         """The answer that was given; None, with the reason shown, where there is none or there are two."""
         text = str(self.text.value)
         files = self.file.value
@@ -137,7 +137,7 @@ class Import:
         self.desk.refresh()
         self._show(done.plan, done.entries)
 
-    def _show(self, plan: Plan, recorded: tuple[Entry, ...]) -> None:
+    def _show(self, plan: ImportPlan, recorded: tuple[Entry, ...]) -> None:
         """Show a plan by its lines, or what of it is in the journal now."""
         self._offer_unverified(plan.refused is not None and not plan.problems and not recorded)
         self.status.value = render(

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 Show = Callable[[Review], Display]
 #: Makes the forms of a section.
-Build = Callable[[desks.Desk], "Sequence[ipywidgets.Widget]"]
+Build = Callable[[desks.FormContext], "Sequence[ipywidgets.Widget]"]
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
-class Section(Display):
+class FormSection(Display):
     """A section's record; in a live JupyterLab its forms stand below it.
 
     What a notebook keeps of it, and an exporter reads, is the record alone.
@@ -51,7 +51,7 @@ class Section(Display):
             return
         _place(forms)
 
-    def _lay_out(self, desk: desks.Desk, show: Show, build: Build) -> Sequence[ipywidgets.Widget]:
+    def _lay_out(self, desk: desks.FormContext, show: Show, build: Build) -> Sequence[ipywidgets.Widget]:
         """Show the record, tell the desk where it stands, and make the forms."""
         from IPython.display import display
 
@@ -67,7 +67,7 @@ class _Refreshing:
 
     handle: Any
     show: Show
-    desk: desks.Desk
+    desk: desks.FormContext
     shown: Display
 
     def __call__(self) -> None:
@@ -89,10 +89,10 @@ def section(review: Review, show: Show, build: Build) -> Display:
     if review.audience != "manager":
         return shown
     html = shown.html + render("forms/hint.html.j2")
-    return Section(html, shown.text, shown.metadata, review=review, show=show, build=build)
+    return FormSection(html, shown.text, shown.metadata, review=review, show=show, build=build)
 
 
-def _record(show: Show, desk: desks.Desk) -> Display:
+def _record(show: Show, desk: desks.FormContext) -> Display:
     shown = show(desk.review)
     return replace(shown, metadata={**shown.metadata})
 

@@ -11,14 +11,14 @@ from reviewlib.pages.rendering import Display
 from reviewlib.review import Review
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
     from reviewlib.pages.forms.spec import Spec
 
 
 def improve(review: Review) -> Display:
     """Areas to improve; below them, what is decided on the recommended actions."""
 
-    def build(desk: Desk) -> Sequence[Any]:
+    def build(desk: FormContext) -> Sequence[Any]:
         from reviewlib.pages.forms.specs.actions import ACTION
 
         return _forms(desk, ACTION)
@@ -29,7 +29,7 @@ def improve(review: Review) -> Display:
 def agreed(review: Review) -> Display:
     """What was agreed last time; below it, what became of it."""
 
-    def build(desk: Desk) -> Sequence[Any]:
+    def build(desk: FormContext) -> Sequence[Any]:
         from reviewlib.pages.forms.specs.followup import UPDATE
 
         return _forms(desk, UPDATE)
@@ -40,7 +40,7 @@ def agreed(review: Review) -> Display:
 def own_view(review: Review) -> Display:
     """The rep's own view; below it, the rep's answer imported, or written down on the rep's behalf."""
 
-    def build(desk: Desk) -> Sequence[Any]:
+    def build(desk: FormContext) -> Sequence[Any]:
         from reviewlib.pages.forms.importing import Import
         from reviewlib.pages.forms.specs import feedback as forms
 
@@ -53,7 +53,7 @@ def own_view(review: Review) -> Display:
 def feedback(review: Review) -> Display:
     """Feedback and replies; below them, feedback, replies, concerns, disputed figures, the rating and notes."""
 
-    def build(desk: Desk) -> Sequence[Any]:
+    def build(desk: FormContext) -> Sequence[Any]:
         from reviewlib.pages.forms.specs import feedback as forms
 
         return _forms(desk, forms.FEEDBACK, forms.REPLY, forms.CONCERN, forms.RESOLUTION, forms.RATING, forms.NOTE)
@@ -64,7 +64,7 @@ def feedback(review: Review) -> Display:
 def goals(review: Review) -> Display:
     """The goals; below them, a goal with its five letters, its steps, and the rep's word on it."""
 
-    def build(desk: Desk) -> Sequence[Any]:
+    def build(desk: FormContext) -> Sequence[Any]:
         from reviewlib.pages.forms.specs import goals as forms
 
         return _forms(desk, forms.GOAL, forms.MILESTONE, forms.AGREEMENT)
@@ -75,7 +75,7 @@ def goals(review: Review) -> Display:
 def development(review: Review) -> Display:
     """The development plan; below it, its items."""
 
-    def build(desk: Desk) -> Sequence[Any]:
+    def build(desk: FormContext) -> Sequence[Any]:
         from reviewlib.pages.forms.specs.development import DEVELOPMENT
 
         return _forms(desk, DEVELOPMENT)
@@ -86,7 +86,7 @@ def development(review: Review) -> Display:
 def recognition(review: Review) -> Display:
     """Recognition; below it, achievements confirmed or added, and the rep's word on the board."""
 
-    def build(desk: Desk) -> Sequence[Any]:
+    def build(desk: FormContext) -> Sequence[Any]:
         from reviewlib.pages.forms.specs.recognition import BOARD, RECOGNITION
 
         return _forms(desk, RECOGNITION, BOARD)
@@ -97,17 +97,17 @@ def recognition(review: Review) -> Display:
 def signoff(review: Review) -> Display:
     """The signatures; below them, release, sign-off, amendments, and the pages made again."""
 
-    def build(desk: Desk) -> Sequence[Any]:
-        from reviewlib.pages.forms.exporting import Export
+    def build(desk: FormContext) -> Sequence[Any]:
+        from reviewlib.pages.forms.exporting import PageExport
         from reviewlib.pages.forms.specs import signoff as forms
 
         written = _forms(desk, forms.RELEASE, forms.SIGN_MANAGER, forms.SIGN_REP, forms.AMENDMENT)
-        return [*written, Export(desk).widget]
+        return [*written, PageExport(desk).widget]
 
     return section(review, blocks.signoff, build)
 
 
-def _forms(desk: Desk, *specs: Spec) -> list[Any]:
+def _forms(desk: FormContext, *specs: Spec) -> list[Any]:
     from reviewlib.pages.forms.form import Form
 
     return [Form(desk, spec).widget for spec in specs]

@@ -11,7 +11,7 @@ from reviewlib.conversation.kinds import KINDS
 from reviewlib.pages.forms.fields import Field, Options, Values
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
 
 #: Fields that are no part of the payload: whose word it is, and who may read it.
 SIDE: Final = "_side"
@@ -26,12 +26,12 @@ class ProblemsError(ValueError):
         super().__init__("; ".join(problems.values()))
 
 
-def as_they_are(desk: Desk, values: Values) -> Values:
+def as_they_are(desk: FormContext, values: Values) -> Values:
     """The payload is what stands in the fields."""
     return values
 
 
-def nothing(desk: Desk) -> list[Entry]:
+def nothing(desk: FormContext) -> list[Entry]:
     """No entries."""
     return []
 
@@ -62,13 +62,13 @@ class Spec:
     fields: tuple[Field, ...]
     lead: str = ""
     save: str = "Save"
-    payload: Callable[[Desk, Values], Values] = as_they_are
-    more: Callable[[Desk, Entry], Values] | None = None
-    existing: Callable[[Desk], list[Entry]] = nothing
-    one: Callable[[Desk], Entry | None] | None = None
+    payload: Callable[[FormContext, Values], Values] = as_they_are
+    more: Callable[[FormContext, Entry], Values] | None = None
+    existing: Callable[[FormContext], list[Entry]] = nothing
+    one: Callable[[FormContext], Entry | None] | None = None
     behalf: Literal["never", "always", "choose"] = "never"
-    advice: Callable[[Desk, Values], str] | None = None
-    hints: Callable[[Desk, Values], Mapping[str, str]] | None = None
+    advice: Callable[[FormContext, Values], str] | None = None
+    hints: Callable[[FormContext, Values], Mapping[str, str]] | None = None
 
     @property
     def all_fields(self) -> tuple[Field, ...]:
@@ -104,12 +104,12 @@ class Spec:
         return info is not None and not info.is_required() and info.default is None
 
 
-def written_here(kind: str) -> Callable[[Desk], list[Entry]]:
+def written_here(kind: str) -> Callable[[FormContext], list[Entry]]:
     """The current entries of a kind but those that came from the rep: nobody else edits their words."""
     return lambda desk: [entry for entry in desk.minutes.of_kind(kind) if not by_rep(entry)]
 
 
-def latest(kind: str) -> Callable[[Desk], Entry | None]:
+def latest(kind: str) -> Callable[[FormContext], Entry | None]:
     """The one current entry of a kind."""
     return lambda desk: next(iter(desk.minutes.of_kind(kind)), None)
 
@@ -119,5 +119,5 @@ def by_rep(entry: Entry) -> bool:
     return entry.side == "rep" and (entry.role == "rep" or entry.source is not None)
 
 
-def _speakers(desk: Desk, _: Values) -> Options:
+def _speakers(desk: FormContext, _: Values) -> Options:
     return [("The manager’s", "manager"), (f"{desk.rep_name}’s, written down in the meeting", "rep")]

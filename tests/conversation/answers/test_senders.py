@@ -13,7 +13,7 @@ from records_fixture import freeze_names, give_address
 from reviewlib.conversation import copies, export
 from reviewlib.conversation.answers import mails, marks, senders
 from reviewlib.conversation.answers.importing import Imported, import_response, plan
-from reviewlib.conversation.answers.mails import Letter
+from reviewlib.conversation.answers.mails import ArrivedAnswer
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.records import New, Records
@@ -23,7 +23,7 @@ ADDRESS = "ella@example.com"
 SIGNED = {"Signature_name": "Ella Byrne", "Signature_word": "agree"}
 
 
-def letter(text: str, *fields: str) -> Letter:
+def letter(text: str, *fields: str) -> ArrivedAnswer:
     """A saved mail with these fields."""
     head = "\n".join([*fields, "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8"])
     return mails.letter_of(f"{head}\n\n{text}".encode())
@@ -130,7 +130,7 @@ def records(tmp_path: Path) -> Records:
     return made
 
 
-def _import(records: Records, source: str | Letter, **more: Any) -> Imported:
+def _import(records: Records, source: str | ArrivedAnswer, **more: Any) -> Imported:
     return import_response(records, source, kpis=letters.KPIS, **more)
 
 
@@ -176,7 +176,7 @@ def test_a_strangers_mail_records_nothing_unless_somebody_says_so(records: Recor
     ],
     ids=["the rep's address", "a file", "another address"],
 )
-def test_a_signature_in_another_name_is_refused(records: Records, sent: Callable[[str], str | Letter], how: str) -> None:
+def test_a_signature_in_another_name_is_refused(records: Records, sent: Callable[[str], str | ArrivedAnswer], how: str) -> None:
     """From the rep's own address too; the message has both names, and where it is recorded all the same it is marked."""
     form = letters.fill(letters.form(records), **SIGNED | {"Signature_name": "Finn Dahl"}, Concern_1="Mine.")
     with pytest.raises(ResponseError) as caught:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewlib.conversation.goals.kpi import Point, Track
-from reviewlib.conversation.goals.smart import Backing, Letter, Plan, Setting, smart
+from reviewlib.conversation.goals.smart import Backing, GoalContext, PlannedGoal, SmartCriterion, smart
 from reviewlib.conversation.kinds import Goal, Milestone
 from reviewlib.periods import Period
 
 PERIOD = Period.parse("2026-Q3")
-SETTING = Setting(PERIOD, dt.date(2026, 10, 15), tuple(PERIOD.shift(step) for step in range(1, 5)))
+SETTING = GoalContext(PERIOD, dt.date(2026, 10, 15), tuple(PERIOD.shift(step) for step in range(1, 5)))
 
 
 def days(number: float) -> str:
@@ -41,7 +41,7 @@ def cycle(*values: float | None, **fields: Any) -> Track:
 
 
 EIGHT = (43.5, 50, 54, 48, 47, 49, 51, 52)
-CYCLE = Plan(
+CYCLE = PlannedGoal(
     kpi="cycle_days", scope="won deals", baseline=52, target=47, due=dt.date(2027, 3, 31), relevance="gap",
     steps=(dt.date(2026, 11, 30), dt.date(2026, 12, 31), dt.date(2027, 3, 31)),
 )  # fmt: skip
@@ -53,8 +53,8 @@ BACKING = Backing(
 
 
 def letters(
-    plan: Plan, track: Track | None = None, setting: Setting = SETTING, backing: Backing = BACKING
-) -> dict[str, Letter]:
+    plan: PlannedGoal, track: Track | None = None, setting: GoalContext = SETTING, backing: Backing = BACKING
+) -> dict[str, SmartCriterion]:
     return {found.letter: found for found in smart(plan, track, setting=setting, backing=backing)}
 
 
@@ -72,7 +72,7 @@ def test_a_whole_goal_holds_in_every_letter() -> None:
 
 def test_an_empty_form_gets_five_letters_too() -> None:
     """Before anything is typed each letter says what it waits for."""
-    assert {letter: (found.ok, found.reason) for letter, found in letters(Plan()).items()} == {
+    assert {letter: (found.ok, found.reason) for letter, found in letters(PlannedGoal()).items()} == {
         "S": (False, "name a figure or a deliverable"),
         "M": (False, "neither figure nor deliverable, so nothing can be measured"),
         "A": (False, "no target to compare"),
@@ -97,8 +97,8 @@ def test_specific(changes: dict[str, Any], ok: bool, reason: str) -> None:
     assert (found.ok, found.reason) == (ok, reason)
 
 
-def changed(changes: dict[str, Any]) -> Plan:
-    return Plan(**({name: getattr(CYCLE, name) for name in CYCLE.__dataclass_fields__} | changes))
+def changed(changes: dict[str, Any]) -> PlannedGoal:
+    return PlannedGoal(**({name: getattr(CYCLE, name) for name in CYCLE.__dataclass_fields__} | changes))
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_measurable(changes: dict[str, Any], ok: bool, reason: str) -> None:
         (changed({"baseline": None}), None, False, "to 47; no baseline, and the scorecard does not have this figure"),
         (changed({"baseline": None}), cycle(50, None), False, "to 47 days; no baseline, and 2026-Q3 is n/a: no won deals"),
         (changed({"target": 52}), None, False, "the target equals the baseline, 52"),
-        (Plan(deliverable="a guide"), None, True, "the deliverable is there on the day or not"),
-        (Plan(deliverable="calls", target=60), None, False, "60 has no unit; name the figure"),
+        (PlannedGoal(deliverable="a guide"), None, True, "the deliverable is there on the day or not"),
+        (PlannedGoal(deliverable="calls", target=60), None, False, "60 has no unit; name the figure"),
     ],
 )
-def test_measurable_without_figures(plan: Plan, track: Track | None, ok: bool, reason: str) -> None:
+def test_measurable_without_figures(plan: PlannedGoal, track: Track | None, ok: bool, reason: str) -> None:
     """What the scorecard cannot give is said, and a deliverable needs no figure."""
     found = letters(plan, track)["M"]
     assert (found.ok, found.reason) == (ok, reason)
@@ -234,13 +234,13 @@ def test_a_minimum_to_keep_is_measurable() -> None:
 @pytest.mark.parametrize(
     ("plan", "ok", "reason"),
     [
-        (Plan(deliverable="a guide"), False, "no figure to compare; steps would lead there"),
-        (Plan(deliverable="a guide", steps=(None,)), True, "no figure to compare; its steps lead there"),
+        (PlannedGoal(deliverable="a guide"), False, "no figure to compare; steps would lead there"),
+        (PlannedGoal(deliverable="a guide", steps=(None,)), True, "no figure to compare; its steps lead there"),
         (changed({"target": None}), False, "no target to compare"),
         (CYCLE, False, "no history to compare"),
     ],
 )
-def test_achievable_without_figures(plan: Plan, ok: bool, reason: str) -> None:
+def test_achievable_without_figures(plan: PlannedGoal, ok: bool, reason: str) -> None:
     """Without a figure, a target or a scorecard that has it, that is the reason."""
     found = letters(plan)["A"]
     assert (found.ok, found.reason) == (ok, reason)
@@ -302,7 +302,7 @@ def test_no_due_date_says_when_the_period_ends_it() -> None:
 
 def test_a_goal_of_an_earlier_review_is_seen_from_there() -> None:
     """Its milestones may lie behind by now, and its baseline is the figure of its own review."""
-    setting = Setting(PERIOD, SETTING.as_of, SETTING.coming, since=Period.parse("2026-Q1"))
+    setting = GoalContext(PERIOD, SETTING.as_of, SETTING.coming, since=Period.parse("2026-Q1"))
     plan = changed({"baseline": None, "steps": (D("2026-06-30"), D("2026-12-31"))})
     found = letters(plan, cycle(*EIGHT), setting)
     assert found["M"].reason == "49 to 47 days"
@@ -324,14 +324,14 @@ def test_rounding_is_no_difference() -> None:
 
 def test_the_range_is_that_of_the_last_eight_periods() -> None:
     """An older best does not count, and whose range it is can be said."""
-    setting = Setting(PERIOD, SETTING.as_of, SETTING.coming, whose="Amara’s")
+    setting = GoalContext(PERIOD, SETTING.as_of, SETTING.coming, whose="Amara’s")
     found = letters(changed({"target": 40}), cycle(30, *EIGHT), setting)
     assert found["A"].reason == "8% below Amara’s best quarter, 43.5 days"
 
 
 def test_later_figures_are_not_known_yet() -> None:
     """A goal of an earlier review is held against what was known then."""
-    setting = Setting(Period.parse("2026-Q1"), dt.date(2026, 3, 31), SETTING.coming)
+    setting = GoalContext(Period.parse("2026-Q1"), dt.date(2026, 3, 31), SETTING.coming)
     found = letters(changed({"target": 46.5}), cycle(*EIGHT[:5], 47, 40, 41), setting)
     assert found["A"].reason == "within your range: 43.5 to 54 days in six quarters"
 
@@ -342,7 +342,7 @@ def test_a_stored_goal_is_checked_as_it_is() -> None:
         statement="A goal", kpi="cycle_days", scope="won deals", baseline=52, target=47, due=D("2027-03-31"), relevance="gap"
     )
     steps = [Milestone(of="x", text="A step", due=step) for step in CYCLE.steps]
-    assert Plan.of(goal, steps) == CYCLE
+    assert PlannedGoal.of(goal, steps) == CYCLE
 
 
 numbers = st.none() | st.floats(-1e12, 1e12, allow_nan=False)
@@ -351,7 +351,7 @@ dates = st.none() | st.dates()
 
 @given(
     plan=st.builds(
-        Plan,
+        PlannedGoal,
         kpi=st.sampled_from([None, "cycle_days"]), deliverable=st.sampled_from(["", "a guide"]),
         scope=st.sampled_from(["", "all"]),
         baseline=numbers, target=numbers, over=st.sampled_from([None, "FY2026", "2026-Q4", "FY1900", "FY9990", "x"]), due=dates,
@@ -362,7 +362,7 @@ dates = st.none() | st.dates()
     quartiles=st.tuples(numbers, numbers, numbers),
 )  # fmt: skip
 def test_any_half_filled_form_gets_five_reasons(
-    plan: Plan, values: list[float | None], adds: bool, better: str, known: bool, quartiles: tuple[float | None, ...]
+    plan: PlannedGoal, values: list[float | None], adds: bool, better: str, known: bool, quartiles: tuple[float | None, ...]
 ) -> None:
     """While somebody types, every letter has a reason, in words and without a cause or a judgement."""
     q1, median, q3 = quartiles

@@ -16,7 +16,7 @@ from records_fixture import as_login
 
 from reviewlib import files
 from reviewlib.conversation.entries import Entry
-from reviewlib.pages.forms.context import Desk
+from reviewlib.pages.forms.context import FormContext
 from reviewlib.pages.forms.form import Form
 from reviewlib.pages.forms.importing import Import
 from reviewlib.pages.forms.spec import Spec
@@ -31,7 +31,9 @@ SPECS = [spec for module in MODULES for spec in vars(module).values() if isinsta
 def restarted(table: Table) -> Table:
     """The same review, login and journal in another kernel."""
     desk = table.desk
-    return Table(Desk(replace(desk.review, minutes=desk.records.minutes()), desk.records, desk.fence, desk.review), table.gate)
+    return Table(
+        FormContext(replace(desk.review, minutes=desk.records.minutes()), desk.records, desk.fence, desk.review), table.gate
+    )
 
 
 def lying(folder: Path) -> list[Path]:
@@ -234,7 +236,7 @@ def test_logins_and_reviews_do_not_see_each_other(tmp_path: Path, own_data_folde
         as_login(desk.records.params, "ana", subject="R-014"),
         replace(desk.records, about=replace(desk.records.about, period="2026-Q2")),
     ):
-        other = Desk(desk.review, records, desk.fence, desk.review)
+        other = FormContext(desk.review, records, desk.fence, desk.review)
         assert not Form(other, feedback.FEEDBACK).draft.unsaved
     assert not Form(restarted(table).desk, goals.GOAL).draft.unsaved
     assert len(lying(own_data_folder)) == 1

@@ -11,7 +11,7 @@ from reviewlib.pages.forms.spec import ProblemsError, Spec, written_here
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
 
 _OWN: Final = "None: my own action"
 
@@ -25,7 +25,7 @@ class Recommendation:
     who: str
 
 
-def recommendations(desk: Desk) -> list[Recommendation]:
+def recommendations(desk: FormContext) -> list[Recommendation]:
     """The actions that the playbook recommends for this review's areas to improve, without doubles."""
     found: dict[str, Recommendation] = {}
     for finding in desk.review.findings:
@@ -35,20 +35,20 @@ def recommendations(desk: Desk) -> list[Recommendation]:
     return list(found.values())
 
 
-def _recommended(desk: Desk, _: Values) -> Options:
+def _recommended(desk: FormContext, _: Values) -> Options:
     decided = {getattr(entry.payload, "recommended", "") for entry in desk.minutes.of_kind("action")}
     listed = [(f"{one.text} (decided)" if one.text in decided else one.text, one.text) for one in recommendations(desk)]
     gone = [(f"{text} (decided)", text) for text in decided if text and text not in {value for _, value in listed}]
     return [(_OWN, ""), *listed, *gone]
 
 
-def _decisions(desk: Desk, values: Values) -> Options:
+def _decisions(desk: FormContext, values: Values) -> Options:
     if not values.get("recommended"):
         return [("Add", "added")]
     return [("Accept as it is", "accepted"), ("Accept in other words", "edited"), ("Dismiss", "dismissed")]
 
 
-def _payload(desk: Desk, values: Values) -> Values:
+def _payload(desk: FormContext, values: Values) -> Values:
     text, decision = str(values["text"]).strip(), values["decision"]
     found = next((one for one in recommendations(desk) if one.text == values["recommended"]), None)
     if decision == "accepted":
@@ -66,7 +66,7 @@ def _payload(desk: Desk, values: Values) -> Values:
     return values | {"kpi": found.kpi} if found is not None else values
 
 
-def _advice(desk: Desk, values: Values) -> str:
+def _advice(desk: FormContext, values: Values) -> str:
     found = next((one for one in recommendations(desk) if one.text == values["recommended"]), None)
     if found is None:
         return ""

@@ -11,13 +11,13 @@ from reviewlib.pages.forms.fields import CHOOSE, Options, Values, of_kind
 from reviewlib.pages.forms.spec import ProblemsError, Spec, latest, written_here
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
 
 
-def about(kind: str, *, first: str = CHOOSE, wanted: Callable[[Desk], list[Entry]] | None = None) -> dict[str, Any]:
+def about(kind: str, *, first: str = CHOOSE, wanted: Callable[[FormContext], list[Entry]] | None = None) -> dict[str, Any]:
     """The field that says what an entry is about: one of this review's entries, or of earlier ones that are looked back at."""
 
-    def options(desk: Desk, _: Values) -> Options:
+    def options(desk: FormContext, _: Values) -> Options:
         if wanted is not None:
             return desk.named(wanted(desk), first=first)
         known = (*desk.minutes.earlier, *desk.minutes.entries)
@@ -26,23 +26,23 @@ def about(kind: str, *, first: str = CHOOSE, wanted: Callable[[Desk], list[Entry
     return {"form": "choice", "options": options, "default": ""}
 
 
-def _disputes(desk: Desk) -> list[Entry]:
+def _disputes(desk: FormContext) -> list[Entry]:
     return desk.minutes.of_kind("dispute")
 
 
-def _scale(desk: Desk, _: Values) -> Options:
+def _scale(desk: FormContext, _: Values) -> Options:
     words = desk.records.params.rating.scale
     places = [(f"{place} of {len(words)}: {word}", str(place)) for place, word in enumerate(words, start=1)]
     return [(CHOOSE, ""), *places]
 
 
-def _rated(desk: Desk, values: Values) -> Values:
+def _rated(desk: FormContext, values: Values) -> Values:
     if not values["value"]:
         raise ProblemsError({"value": "choose one"})
     return values | {"value": int(values["value"])}
 
 
-def _resolved(desk: Desk, values: Values) -> Values:
+def _resolved(desk: FormContext, values: Values) -> Values:
     """Which figures were disputed: those that the review was made with."""
     return values | {"snapshot_before": desk.review.workbook.snapshot}
 

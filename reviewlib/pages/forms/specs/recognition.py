@@ -12,7 +12,7 @@ from reviewlib.pages.forms.specs.feedback import about
 from reviewlib.review import Achievement
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
 
 _FOUND: Final = "_found"
 _OWN: Final = "None: in my own words"
@@ -22,13 +22,13 @@ def _key(rule: str | None, kpi: str | None) -> str:
     return f"{rule}/{kpi or ''}" if rule else ""
 
 
-def _found(desk: Desk) -> dict[str, Achievement]:
+def _found(desk: FormContext) -> dict[str, Achievement]:
     """What the rules found of the review's own subject, by a key that stays."""
     own = [item for item in desk.review.achievements if item.subject.id == desk.review.subject.id]
     return {_key(item.rule, item.kpi): item for item in own}
 
 
-def _options(desk: Desk, _: Values) -> Options:
+def _options(desk: FormContext, _: Values) -> Options:
     confirmed = {_of_entry(entry) for entry in desk.minutes.of_kind("recognition")}
     listed = [(f"{item.title} (confirmed)" if key in confirmed else item.title, key) for key, item in _found(desk).items()]
     gone = [(key, key) for key in sorted(confirmed) if key and key not in _found(desk)]
@@ -49,7 +49,7 @@ def _of_entry(entry: Entry) -> str:
     return _key(getattr(entry.payload, "rule", None), getattr(entry.payload, "kpi", None))
 
 
-def _payload(desk: Desk, values: Values) -> Values:
+def _payload(desk: FormContext, values: Values) -> Values:
     item = _found(desk).get(values[_FOUND])
     values = {name: value for name, value in values.items() if name != _FOUND}
     if item is None:
@@ -86,7 +86,7 @@ RECOGNITION: Final = Spec(
 )
 
 
-def proposed(desk: Desk) -> list[Entry]:
+def proposed(desk: FormContext) -> list[Entry]:
     """Recognitions that are proposed for the board."""
     return [entry for entry in desk.minutes.of_kind("recognition") if getattr(entry.payload, "for_board", False)]
 
@@ -94,11 +94,11 @@ def proposed(desk: Desk) -> list[Entry]:
 def agreement(name: str, title: str, kind: str, *, hint: str) -> Spec:
     """The rep's word on a goal or on the board, written down in the meeting."""
 
-    def wanted(desk: Desk) -> list[Entry]:
+    def wanted(desk: FormContext) -> list[Entry]:
         known = (*desk.minutes.earlier, *desk.minutes.entries)
         return proposed(desk) if kind == "recognition" else [entry for entry in known if entry.kind == kind]
 
-    def existing(desk: Desk) -> list[Entry]:
+    def existing(desk: FormContext) -> list[Entry]:
         targets = {desk.root(entry) for entry in wanted(desk)}
         said = written_here("agreement")(desk)
         return [entry for entry in said if entry.of and desk.minutes.roots.get(entry.of, entry.of) in targets]
@@ -114,11 +114,11 @@ def agreement(name: str, title: str, kind: str, *, hint: str) -> Spec:
     )
 
 
-def _agrees(desk: Desk, _: Values) -> Options:
+def _agrees(desk: FormContext, _: Values) -> Options:
     return [("Choose …", ""), ("Agrees", "yes"), ("Does not agree", "no")]
 
 
-def _agreed(desk: Desk, values: Values) -> Values:
+def _agreed(desk: FormContext, values: Values) -> Values:
     if missing := {name: "choose one" for name in ("of", "agrees") if not values[name]}:
         raise ProblemsError(missing)
     target = desk.minutes.find(str(values["of"]))

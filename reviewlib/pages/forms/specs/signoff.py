@@ -14,10 +14,10 @@ from reviewlib.pages.forms.specs.feedback import about
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import Desk
+    from reviewlib.pages.forms.context import FormContext
 
 
-def _snapshots(desk: Desk, _: Values) -> Options:
+def _snapshots(desk: FormContext, _: Values) -> Options:
     """The figures that the period uses now: those shown here, or newer ones where it has been frozen again."""
     shown = desk.review.workbook.snapshot
     folder = slicefile.current_folder(desk.records.params, desk.review.period)
@@ -26,7 +26,7 @@ def _snapshots(desk: Desk, _: Values) -> Options:
     return [("Choose …", ""), (f"{words} (snapshot {current})", current)]
 
 
-def missing(desk: Desk) -> list[str]:
+def missing(desk: FormContext) -> list[str]:
     """What is not there yet; the manager may release all the same."""
     minutes = desk.minutes
     resolved = {minutes.roots.get(str(entry.of), entry.of) for entry in minutes.of_kind("resolution")}
@@ -41,13 +41,13 @@ def missing(desk: Desk) -> list[str]:
     return [text for holds, text in lines if holds]
 
 
-def _release_advice(desk: Desk, _: Values) -> str:
+def _release_advice(desk: FormContext, _: Values) -> str:
     released = desk.minutes.state.release
     when = desk.when(released) if released is not None else ""
     return render("forms/release.html.j2", missing=missing(desk), when=when, rep=desk.rep_name, team=desk.review.kind == "team")
 
 
-def _released(desk: Desk, values: Values) -> Values:
+def _released(desk: FormContext, values: Values) -> Values:
     if not values["snapshot"]:
         raise ProblemsError({"snapshot": "choose the figures"})
     return values
@@ -65,11 +65,11 @@ RELEASE: Final = Spec(
 )
 
 
-def _signature(side: Side) -> Callable[[Desk], Entry | None]:
+def _signature(side: Side) -> Callable[[FormContext], Entry | None]:
     return lambda desk: desk.minutes.state.signatures.get(side)
 
 
-def _signed(desk: Desk, values: Values) -> Values:
+def _signed(desk: FormContext, values: Values) -> Values:
     """A signature is on what was shown when it was given."""
     head = desk.minutes.state.head
     if values["how"] == "disagree" and not str(values["comment"]).strip():
