@@ -151,7 +151,7 @@ def _addresses(value: str) -> list[str]:
         wrong = any(isinstance(defect, email.errors.InvalidHeaderDefect) for defect in header.defects)
         if not wrong and not any(group.display_name for group in header.groups):
             return [address.addr_spec for address in header.addresses]
-    except (email.errors.MessageError, LookupError, AttributeError, TypeError, ValueError):
+    except (email.errors.MessageError, LookupError, AttributeError, TypeError, ValueError, RecursionError):
         pass  # the library stumbles over some of what is no address
     return [text] if text else []
 
