@@ -20,7 +20,7 @@ import nbformat
 import pandas as pd
 import pytest
 from commands import Run, Said
-from postgres import Server, launch
+from journals import Server, launch
 
 import reviewlib as rl
 from reviewlib.conversation import chain, identity, records

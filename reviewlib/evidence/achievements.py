@@ -10,10 +10,10 @@ import pandas as pd
 
 from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.intervals import FEWEST
+from reviewlib.evidence.scorecard import SubjectScorecard
 from reviewlib.params.model import RecognitionRule
 
 if TYPE_CHECKING:
-    from reviewlib.evidence.insights import SubjectScorecard
     from reviewlib.periods import Period
 
 #: Earlier periods that a personal best must beat at the least.

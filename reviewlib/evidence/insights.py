@@ -6,56 +6,17 @@ cannot say a figure that the scorecard does not hold, and advice goes when its g
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
-
-import pandas as pd
 
 from reviewlib.evidence.achievements import Achievement, achievements
 from reviewlib.evidence.comparison import same
 from reviewlib.evidence.figures import Kpi
+from reviewlib.evidence.scorecard import Row, SubjectScorecard
 from reviewlib.params.model import Params, Play
-from reviewlib.periods import Period
-
-Row = Mapping[Hashable, Any]
 
 _ORDER: Final = ("gap", "watch", "strength")
-
-
-@dataclass(frozen=True)
-class SubjectScorecard:
-    """The scorecard of one subject: its rows by KPI and period.
-
-    Attributes:
-        rows: (kpi, period name) to a row of the scorecard.
-        kpis: The figures of the workbook.
-        period: The review period.
-        trend: The periods of the trend, oldest first.
-    """
-
-    rows: Mapping[tuple[str, str], Row]
-    kpis: Mapping[str, Kpi]
-    period: Period
-    trend: tuple[Period, ...]
-
-    @classmethod
-    def of(
-        cls, history: pd.DataFrame, *, kpis: Mapping[str, Kpi], period: Period, trend: tuple[Period, ...]
-    ) -> SubjectScorecard:
-        """Read the rows of one subject."""
-        rows = {(str(row["kpi"]), str(row["period"])): row for row in history.to_dict("records")}
-        return cls(rows, kpis, period, trend)
-
-    def cell(self, kpi: str, column: str = "value", period: Period | None = None) -> Any:
-        """Read one cell; None where the figure or the value is missing."""
-        row = self.rows.get((kpi, (period or self.period).name))
-        value = row[column] if row else None
-        return None if value is None or pd.isna(value) else value
-
-    def judged(self) -> list[Kpi]:
-        """The KPIs proper that the scorecard holds, in order."""
-        return [kpi for key, kpi in self.kpis.items() if kpi.of is None and (key, self.period.name) in self.rows]
 
 
 @dataclass(frozen=True)

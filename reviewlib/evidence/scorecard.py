@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,41 @@ _READ = (
 )
 #: A cohort is mature when this share of it is closed.
 MATURE = 0.8
+
+
+@dataclass(frozen=True)
+class SubjectScorecard:
+    """The scorecard of one subject: its rows by KPI and period.
+
+    Attributes:
+        rows: (kpi, period name) to a row of the scorecard.
+        kpis: The figures of the workbook.
+        period: The review period.
+        trend: The periods of the trend, oldest first.
+    """
+
+    rows: Mapping[tuple[str, str], Row]
+    kpis: Mapping[str, Kpi]
+    period: Period
+    trend: tuple[Period, ...]
+
+    @classmethod
+    def of(
+        cls, history: pd.DataFrame, *, kpis: Mapping[str, Kpi], period: Period, trend: tuple[Period, ...]
+    ) -> SubjectScorecard:
+        """Read the rows of one subject."""
+        rows = {(str(row["kpi"]), str(row["period"])): row for row in history.to_dict("records")}
+        return cls(rows, kpis, period, trend)
+
+    def cell(self, kpi: str, column: str = "value", period: Period | None = None) -> Any:
+        """Read one cell; None where the figure or the value is missing."""
+        row = self.rows.get((kpi, (period or self.period).name))
+        value = row[column] if row else None
+        return None if value is None or pd.isna(value) else value
+
+    def judged(self) -> list[Kpi]:
+        """The KPIs proper that the scorecard holds, in order."""
+        return [kpi for key, kpi in self.kpis.items() if kpi.of is None and (key, self.period.name) in self.rows]
 
 
 def scorecard(figures: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:

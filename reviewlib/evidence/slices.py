@@ -13,7 +13,7 @@ from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.facts import FLAGS
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.insights import Insights, SubjectScorecard, insights
+from reviewlib.evidence.insights import Insights, insights
 from reviewlib.evidence.insights import plain as achieved
 from reviewlib.evidence.kpis import CORE
 from reviewlib.evidence.listing import ACCOUNT_COLUMNS, Row, lists
@@ -21,6 +21,7 @@ from reviewlib.evidence.peers import two_digits
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.plain import Rows, plain, records, rows_by, table
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
+from reviewlib.evidence.scorecard import SubjectScorecard
 from reviewlib.evidence.selection import missing
 from reviewlib.evidence.tables import SCORECARD
 

@@ -10,8 +10,8 @@ import pytest
 from scorecards import PERIOD
 
 from reviewlib.evidence.achievements import Achievement, achievements
-from reviewlib.evidence.insights import SubjectScorecard
 from reviewlib.evidence.kpis import KPIS
+from reviewlib.evidence.scorecard import SubjectScorecard
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.pages.sentences import problems
 from reviewlib.params.model import RecognitionRule

@@ -11,7 +11,7 @@ from typing import Any
 
 import pages_fixture
 import pytest
-from spoken import Talk
+from talk import Talks
 from workbooks import workbook
 
 from reviewlib.evidence import sources
@@ -239,7 +239,7 @@ def test_older_evidence_gives_nothing_away(slicer: Slicer, tmp_path: Path) -> No
 
 def test_a_goal_of_a_small_team_keeps_its_words(slicer: Slicer) -> None:
     """A goal that was shared stands on the copy without the total it began from."""
-    talk = Talk()
+    talk = Talks()
     talk.say(
         "2026-Q3", "goal", statement="Grow together", kpi="revenue", baseline=432_187.0, target=500_000.0, due="2026-12-31"
     )

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scorecards import PERIOD, figure, judged, setting_of, target
 
-from reviewlib.evidence.insights import Insights, SubjectScorecard, insights
+from reviewlib.evidence.insights import Insights, insights
+from reviewlib.evidence.scorecard import SubjectScorecard
 from reviewlib.pages import sentences
 from reviewlib.params.model import Params
 from reviewlib.params.rules import SENTENCE_NAMES

@@ -140,7 +140,7 @@ def test_what_a_run_writes(tmp_path: Path) -> None:
 
 
 def test_one_way_to_write_csv() -> None:
-    """Only ``spreadsheet`` writes CSV, and the sample company, whose files stand for a CRM's and are read as such."""
+    """Only ``safe_csv`` writes CSV, and the sample company, whose files stand for a CRM's and are read as such."""
     package = Path(reviewlib.__file__).parent
     writers = {"to_csv", "to_excel", "to_clipboard", "write_csv", "writer", "DictWriter", "ExcelWriter", "Workbook"}
     found = {
@@ -149,4 +149,4 @@ def test_one_way_to_write_csv() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in writers
     }
-    assert found == {"evidence/spreadsheet.py", "evidence/sample.py"}
+    assert found == {"evidence/safe_csv.py", "workbook/company.py"}

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, ParamSpec
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol
 
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.visibility import VisibleEntries
@@ -19,7 +19,6 @@ from reviewlib.review import Review
 
 if TYPE_CHECKING:
     from reviewlib.conversation.records import Records
-    from reviewlib.pages.forms.form import Form
     from reviewlib.pages.forms.saving import Fence
 
 P = ParamSpec("P")
@@ -28,6 +27,21 @@ SESSION: Final = "JPY_SESSION_NAME"
 #: What stands for an entry in a list, by the first of these fields that it has.
 _TELLING = ("text", "statement", "title", "reason", "perspective", "recommended", "comment", "note", "label")
 _SHORT = 70
+
+
+class OpenForm(Protocol):
+    """A form as the others of its review know it."""
+
+    @property
+    def key(self) -> str:
+        """Which entry it edits; empty for a new one."""
+
+    @property
+    def draft(self) -> Draft:
+        """What stands in it."""
+
+    def refresh(self) -> None:
+        """Show what is recorded now; nothing that is typed is touched."""
 
 
 @dataclass
@@ -52,7 +66,7 @@ class FormContext:
     opened: Review
     drafts: Drafts = field(default_factory=Drafts)
     sections: dict[str, Callable[[], None]] = field(default_factory=dict)
-    forms: dict[str, Form] = field(default_factory=dict)
+    forms: dict[str, OpenForm] = field(default_factory=dict)
     unkept: str = ""
     lock: RLock = field(default_factory=RLock, repr=False)
 

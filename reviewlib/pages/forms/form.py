@@ -265,7 +265,7 @@ class Form:
     def _newest(self, draft: Draft) -> Form:
         """The form that shows a draft now: the cell may have run again since the click."""
         newest = self.desk.forms[self.spec.name]
-        return newest if newest.draft is draft else self
+        return newest if isinstance(newest, Form) and newest.draft is draft else self
 
     def _save(self, draft: Draft, over: str | None) -> None:
         self._say("failed")  # what stays when something happens that nobody thought of
