@@ -17,7 +17,7 @@ from reviewlib.conversation.journal import Store, open_store
 from reviewlib.conversation.kinds import KINDS, Payload
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.run import freezing, releasing, runs, status
+from reviewlib.run import freezing, runs, status
 from reviewlib.run.handout import hand_out
 
 ROOT = Path(__file__).parents[1]
@@ -202,7 +202,7 @@ def parcel(book: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _standing(book: Params) -> status.ReviewStatus:
-    return status.of(book, releasing.frozen_period(book, PERIOD))
+    return status.of(book, status.frozen_period(book, PERIOD))
 
 
 @pytest.mark.whole
@@ -248,8 +248,8 @@ def test_the_addresses_of_reps_stand_in_one_file(book: Params, parcel: Path) -> 
 @pytest.mark.whole
 def test_the_calendar_and_the_status_hold_no_words(book: Params, tmp_path: Path) -> None:
     """Who has what to do by when is no word of the conversation, no account and no path."""
-    found = releasing.status(book, _standing(book))
-    releasing.write_calendar(book, found, tmp_path / "reviews.ics")
+    found = status.status(book, _standing(book))
+    status.write_calendar(book, found, tmp_path / "reviews.ics")
     # Long lines of a calendar go on after a line end and a blank.
     calendar = (tmp_path / "reviews.ics").read_bytes().decode("utf-8").replace("\r\n ", "")
     assert "Ada Unmistakable" in calendar
@@ -283,7 +283,7 @@ def _rep_data(book: Params, rep: str) -> list[Path]:
     from reviewlib.conversation.records import rep_minutes_path
     from reviewlib.evidence.slicefile import slice_name
 
-    subject = next(one for one in releasing.frozen_period(book, PERIOD).subjects if one.id == rep)
+    subject = next(one for one in status.frozen_period(book, PERIOD).subjects if one.id == rep)
     slices = (book.reports / "snapshots").rglob(slice_name("rep", rep, "rep"))
     return [rep_minutes_path(book, subject, PERIOD), *slices]
 

@@ -162,12 +162,12 @@ def status(
 ) -> None:
     """Say what is due, overdue and waiting for whom, released and signed."""
     from reviewlib.cli import terminal
-    from reviewlib.run import releasing
+    from reviewlib.run import status as standing
 
     book, stands = _standing(params, period)
-    found = releasing.status(book, stands)
+    found = standing.status(book, stands)
     if ics is not None:
-        releasing.write_calendar(book, found, ics)
+        standing.write_calendar(book, found, ics)
         typer.echo(f"{shown(ics)}: {len(found.rows)} reviews", err=True)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found), default=str, indent=1, ensure_ascii=False))
@@ -178,8 +178,7 @@ def status(
 def _standing(params: Path, period: str | None) -> tuple[Params, ReviewStatus]:
     """Load a workbook and read how the reviews of a period stand."""
     from reviewlib.params import reading
-    from reviewlib.run import releasing
     from reviewlib.run import status as standing
 
     book = reading.load(params)
-    return book, standing.of(book, releasing.frozen_period(book, period_of(book, period)))
+    return book, standing.of(book, standing.frozen_period(book, period_of(book, period)))

@@ -11,7 +11,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from reviewlib.conversation.schedule import DueReview
     from reviewlib.evidence.quality import Report
-    from reviewlib.run.releasing import Status
+    from reviewlib.run.status import Status
 
 
 def print_report(report: Report) -> None:

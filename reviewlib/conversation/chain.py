@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, Final
 
-from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.entries import About, Entry, Head
 from reviewlib.conversation.kinds import Payload
 
 #: What the hash of an entry begins with, so that another form of entry can never have the same bytes.
@@ -88,6 +89,34 @@ def broken(entries: Sequence[Entry]) -> list[str]:
         found += [f"{entry.about}: entry {entry.sequence} {words}" for words in _wrong_with(entry, last)]
         last = entry
     return found
+
+
+def verify(entries: Sequence[Entry], remembered: Mapping[About, Head]) -> list[str]:
+    """Walk every chain, and hold the chains against heads that were remembered elsewhere.
+
+    Args:
+        entries: All of them, as a login sees them that sees everything.
+        remembered: Heads of a manifest or a signed page.
+
+    Returns:
+        What is wrong, in words; empty where all holds.
+    """
+    ordered = sorted(entries, key=lambda entry: (entry.about, entry.sequence))
+    chains = {about: list(own) for about, own in groupby(ordered, key=lambda entry: entry.about)}
+    found = [words for own in chains.values() for words in broken(own)]
+    for about, head in sorted(remembered.items()):
+        found += _against(chains.get(about, []), about, head)
+    return found
+
+
+def _against(own: Sequence[Entry], about: About, head: Head) -> list[str]:
+    if not own:
+        return [f"{about}: the journal has no entries of this review, and {head.sequence} are remembered"]
+    if own[-1].sequence < head.sequence:
+        return [f"{about}: the journal ends with entry {own[-1].sequence}, and {head.sequence} are remembered"]
+    if not any(entry.sequence == head.sequence and entry.hash == head.hash for entry in own):
+        return [f"{about}: entry {head.sequence} is not the one that is remembered"]
+    return []
 
 
 def _wrong_with(entry: Entry, last: Entry | None) -> list[str]:

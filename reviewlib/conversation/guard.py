@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reviewlib.conversation import copies, remembered
+from reviewlib.conversation import chain, copies, remembered
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.errors import JournalError
 from reviewlib.params.model import Params
@@ -23,8 +23,6 @@ def refuse_shortened(params: Params, about: About, entries: Sequence[Entry]) -> 
     Raises:
         JournalError: The review is shorter than it was, or its chain is broken, or the journal was emptied.
     """
-    from reviewlib.conversation import upkeep
-
     with copies.journal(params) as store:
         if store is None or not store.sees_all():
             return
@@ -32,7 +30,7 @@ def refuse_shortened(params: Params, about: About, entries: Sequence[Entry]) -> 
             remembered.refuse_missing(params)
     head = remembered.heads(params.reports / about.period).get(about)
     own = [entry for entry in entries if entry.about == about]
-    if problems := upkeep.verify(own, {about: head} if head else {}):
+    if problems := chain.verify(own, {about: head} if head else {}):
         raise JournalError(
             "The journal is not what it was.",
             where=f"the journal of {params.name}",

@@ -15,7 +15,6 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -24,7 +23,7 @@ import sqlalchemy as sa
 
 from reviewlib import files
 from reviewlib.conversation import chain, database, journal, remembered, security, table
-from reviewlib.conversation.entries import About, Entry, Head
+from reviewlib.conversation.entries import Entry
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
@@ -127,7 +126,7 @@ def _check_copy(part: Path, place: database.Place) -> None:
         raise _damaged(place, str(error)) from None
     if version != table.VERSION:
         return
-    if problems := verify([table.entry_of(row) for row in rows], {}):
+    if problems := chain.verify([table.entry_of(row) for row in rows], {}):
         raise _damaged(place, problems[0])
 
 
@@ -167,7 +166,7 @@ def restore(params: Params, backup_file: Path) -> int:
         JournalError: The backup is no whole one, a chain in it is broken, or there are entries already. Nothing was changed.
     """
     entries = _read(backup_file)
-    if problems := verify(entries, {}):
+    if problems := chain.verify(entries, {}):
         raise _unfit(backup_file, problems[0])
     place = database.place_of(params)
     if place.file is not None and place.file.exists() and not _has_tables(place):
@@ -319,31 +318,3 @@ def _migrate(connection: sa.Connection, version: int, steps: Mapping[int, Step])
         steps[number](connection)
     table.create(connection)
     connection.execute(table.journal.update().values(version=table.VERSION))
-
-
-def verify(entries: Sequence[Entry], remembered: Mapping[About, Head]) -> list[str]:
-    """Walk every chain, and hold the chains against heads that were remembered elsewhere.
-
-    Args:
-        entries: All of them, as a login sees them that sees everything.
-        remembered: Heads of a manifest or a signed page.
-
-    Returns:
-        What is wrong, in words; empty where all holds.
-    """
-    ordered = sorted(entries, key=lambda entry: (entry.about, entry.sequence))
-    chains = {about: list(own) for about, own in groupby(ordered, key=lambda entry: entry.about)}
-    found = [words for own in chains.values() for words in chain.broken(own)]
-    for about, head in sorted(remembered.items()):
-        found += _against(chains.get(about, []), about, head)
-    return found
-
-
-def _against(own: Sequence[Entry], about: About, head: Head) -> list[str]:
-    if not own:
-        return [f"{about}: the journal has no entries of this review, and {head.sequence} are remembered"]
-    if own[-1].sequence < head.sequence:
-        return [f"{about}: the journal ends with entry {own[-1].sequence}, and {head.sequence} are remembered"]
-    if not any(entry.sequence == head.sequence and entry.hash == head.hash for entry in own):
-        return [f"{about}: entry {head.sequence} is not the one that is remembered"]
-    return []

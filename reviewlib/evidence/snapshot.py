@@ -11,18 +11,19 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.errors import PeriodError, SubjectError
-from reviewlib.evidence import sources, tables
 from reviewlib.evidence.slicefile import current_folder
-from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.subjects import Subject, subjects_of
 from reviewlib.files import PRIVATE, Modes, write
 from reviewlib.params.model import Params
 from reviewlib.periods import Period, last_complete
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reviewlib.evidence.sources import Tables
 
 #: Sections of params that no figure depends on.
 _OF_PEOPLE: Final = {"people", "rating", "records", "batch"}
@@ -51,10 +52,14 @@ class Snapshot:
 
     def scorecard(self) -> pd.DataFrame:
         """The tidy scorecard of every scope and period, with the reps' names put back in."""
+        import pandas as pd
+
+        from reviewlib.evidence.tables import SCORECARD
+
         frame = pd.read_parquet(self.folder / "scorecard.parquet")
         people = json.loads((self.folder / "people.json").read_text(encoding="utf-8"))["reps"]
         frame["rep_name"] = frame["rep_id"].map(people)
-        return frame[[*tables.SCORECARD]]
+        return frame[[*SCORECARD]]
 
 
 def modes_of(params: Params) -> Modes:
@@ -64,6 +69,8 @@ def modes_of(params: Params) -> Modes:
 
 def fingerprint(params: Params, period: Period) -> str:
     """Hash everything that the evidence of a period is made from: inputs, params, period and the code of this wing."""
+    from reviewlib.evidence import sources
+
     parts = {
         "inputs": sources.input_hashes(params),
         "params": params.model_dump(mode="json", by_alias=True, exclude=_OF_PEOPLE),
@@ -93,6 +100,8 @@ def freeze(
     Raises:
         ReviewError: Whatever is wrong with sources, targets, period or ids, before anything is written.
     """
+    from reviewlib.evidence import sources
+
     read = read or functools.cache(lambda: sources.read(params))
     period = period or _known_default(params) or default_period(params, read().deals)
     if found := _frozen(params, period):
@@ -111,6 +120,8 @@ def freeze(
 
 def default_period(params: Params, deals: pd.DataFrame) -> Period:
     """The last complete period of the reps' cadence, by the export's date."""
+    from reviewlib.evidence import sources
+
     return last_complete(params.review_kind("rep"), as_of=sources.as_of(params, deals), fiscal=params.fiscal)
 
 

@@ -1,52 +1,23 @@
-"""What the command line does with the conversation: release, import, status."""
+"""What the command line does with the conversation: release, import, give goals, prepare the journal."""
 
 from __future__ import annotations
 
-import datetime as dt
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from reviewlib import files
-from reviewlib.conversation import records, schedule, upkeep
+from reviewlib.conversation import records, upkeep
 from reviewlib.conversation.answers import importing, responses
 from reviewlib.conversation.answers.importing import Imported
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import goalfile
 from reviewlib.conversation.goals.goalfile import Known
 from reviewlib.conversation.records import New
-from reviewlib.conversation.schedule import DueReview
-from reviewlib.errors import NotAllowedError, ReviewError, SnapshotError, SubjectError
+from reviewlib.errors import NotAllowedError, SubjectError
 from reviewlib.evidence import kpis, snapshot
-from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
-from reviewlib.periods import Period
 from reviewlib.run.status import ReviewStatus
-
-
-def frozen_period(params: Params, period: Period | None) -> Snapshot:
-    """Find the evidence of a period, or of the latest complete one that is frozen; the CRM's export is not read.
-
-    Raises:
-        SnapshotError: Nothing is frozen.
-    """
-    periods = [period] if period else snapshot.period_folders(params).values()
-    known = [one for each in periods if (one := snapshot.current(params, each))]
-    found = max(known, key=_completeness, default=None)
-    if found is None:
-        raise SnapshotError(
-            f"Nothing is frozen for {period}." if period else "Nothing is frozen yet.",
-            where=f"reports/{params.name}",
-            do=f"Run: reviewlib run {params.path.name}" + (f" --period {period}" if period else ""),
-        )
-    return found
-
-
-def _completeness(frozen: Snapshot) -> tuple[bool, dt.date, dt.date]:
-    """What makes a period the usual one: it is complete, it ended last, it is the shortest of those."""
-    return (not frozen.info["workbook"]["incomplete"], frozen.period.end, frozen.period.start)
 
 
 def chosen(stands: ReviewStatus, *, reps: Sequence[str], teams: Sequence[str]) -> list[Subject]:
@@ -141,43 +112,6 @@ def journal_init(params: Params) -> list[str]:
     if unknown:
         lines.append(f"The database does not know these logins; create them, then run this again: {', '.join(unknown)}")
     return lines
-
-
-@dataclass(frozen=True)
-class Status:
-    """How the reviews of a period stand against their cadence, and what else is to be remembered."""
-
-    period: str
-    today: dt.date
-    rows: tuple[DueReview, ...]
-    reminder: str | None
-
-
-def status(params: Params, stands: ReviewStatus, *, today: dt.date | None = None) -> Status:
-    """Tell what is due, overdue and waiting for whom, by the cadence of params."""
-    day = today or params.local(dt.datetime.now(dt.UTC)).date()
-    rows = schedule.status(params, stands.subjects, stands.entries, today=day, period=stands.period)
-    return Status(stands.period.name, day, tuple(rows), schedule.retention_reminder(params, today=day))
-
-
-def write_calendar(params: Params, found: Status, file: Path) -> None:
-    """Write what is due as an iCalendar file.
-
-    Raises:
-        ReviewError: The file cannot be written, or a folder is there.
-    """
-    from reviewlib.conversation.calendar import calendar_of
-
-    content = calendar_of(params, found.rows, made=dt.datetime.now(dt.UTC))
-    try:
-        files.write(file, content)
-    except OSError as error:
-        raise ReviewError(
-            "The calendar cannot be written.",
-            where=str(file),
-            found=error.strerror,
-            do="Name a file that may be written, such as reviews.ics.",
-        ) from None
 
 
 def next_run(params: Params, stands: ReviewStatus, subjects: Sequence[Subject], *, path: str) -> str:

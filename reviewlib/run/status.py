@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
-from reviewlib.conversation import copies, identity, records, remembered, security, upkeep
+from reviewlib import files
+from reviewlib.conversation import chain, copies, identity, remembered, schedule, security
 from reviewlib.conversation import journal as store
 from reviewlib.conversation.entries import About, Entry, Head
 from reviewlib.conversation.journal import Store
+from reviewlib.conversation.schedule import DueReview
 from reviewlib.conversation.states import State, state_of
-from reviewlib.errors import JournalError
+from reviewlib.errors import JournalError, ReviewError, SnapshotError
+from reviewlib.evidence import snapshot
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
@@ -57,6 +62,29 @@ class ReviewStatus:
         return {review: state.head for review, state in self.states.items() if state.head is not None}
 
 
+def frozen_period(params: Params, period: Period | None) -> Snapshot:
+    """Find the evidence of a period, or of the latest complete one that is frozen; the CRM's export is not read.
+
+    Raises:
+        SnapshotError: Nothing is frozen.
+    """
+    periods = [period] if period else snapshot.period_folders(params).values()
+    known = [one for each in periods if (one := snapshot.current(params, each))]
+    found = max(known, key=_completeness, default=None)
+    if found is None:
+        raise SnapshotError(
+            f"Nothing is frozen for {period}." if period else "Nothing is frozen yet.",
+            where=f"reports/{params.name}",
+            do=f"Run: reviewlib run {params.path.name}" + (f" --period {period}" if period else ""),
+        )
+    return found
+
+
+def _completeness(frozen: Snapshot) -> tuple[bool, dt.date, dt.date]:
+    """What makes a period the usual one: it is complete, it ended last, it is the shortest of those."""
+    return (not frozen.info["workbook"]["incomplete"], frozen.period.end, frozen.period.start)
+
+
 def about(subject: Subject, period: Period) -> About:
     """Which review of the journal a subject's is."""
     return About("team" if subject.kind == "team" else "rep", subject.id, period.name)
@@ -90,7 +118,7 @@ def of(params: Params, frozen: Snapshot) -> ReviewStatus:
 def lay_minutes(params: Params, stands: ReviewStatus) -> None:
     """Lay out what the reps' copies may read of the journal, one file a review; what stays the same is not touched."""
     with store.open_store(params) or nullcontext() as journal:
-        records.write_rep_minutes(params, stands.period, stands.subjects, journal)
+        copies.write_rep_minutes(params, stands.period, stands.subjects, journal)
 
 
 def sees_whole(journal: Store) -> bool:
@@ -109,7 +137,7 @@ def _check(params: Params, stands: ReviewStatus) -> None:
     heads = remembered.heads(params.reports / stands.period.name)
     known = {review: head for review, head in heads.items() if stands.whole or review in seen}
     own = [entry for review, each in stands.entries.items() if review.period == stands.period.name for entry in each]
-    problems = upkeep.verify(own, known)
+    problems = chain.verify(own, known)
     if problems:
         raise JournalError(
             "The journal is not what it was.",
@@ -117,3 +145,40 @@ def _check(params: Params, stands: ReviewStatus) -> None:
             found="; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else ""),
             do="Restore the journal from its latest backup; reviewlib verify lists everything. Nothing was made.",
         )
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the reviews of a period stand against their cadence, and what else is to be remembered."""
+
+    period: str
+    today: dt.date
+    rows: tuple[DueReview, ...]
+    reminder: str | None
+
+
+def status(params: Params, stands: ReviewStatus, *, today: dt.date | None = None) -> Status:
+    """Tell what is due, overdue and waiting for whom, by the cadence of params."""
+    day = today or params.local(dt.datetime.now(dt.UTC)).date()
+    rows = schedule.status(params, stands.subjects, stands.entries, today=day, period=stands.period)
+    return Status(stands.period.name, day, tuple(rows), schedule.retention_reminder(params, today=day))
+
+
+def write_calendar(params: Params, found: Status, file: Path) -> None:
+    """Write what is due as an iCalendar file.
+
+    Raises:
+        ReviewError: The file cannot be written, or a folder is there.
+    """
+    from reviewlib.conversation.calendar import calendar_of
+
+    content = calendar_of(params, found.rows, made=dt.datetime.now(dt.UTC))
+    try:
+        files.write(file, content)
+    except OSError as error:
+        raise ReviewError(
+            "The calendar cannot be written.",
+            where=str(file),
+            found=error.strerror,
+            do="Name a file that may be written, such as reviews.ics.",
+        ) from None

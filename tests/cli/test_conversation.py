@@ -17,7 +17,7 @@ from reviewlib import review
 from reviewlib.conversation import identity, records
 from reviewlib.conversation.entries import About
 from reviewlib.params import reading
-from reviewlib.run import freezing, releasing, status
+from reviewlib.run import freezing, status
 
 REPS = [
     {"rep_id": "R1", "rep_name": "Ada Berg", "team": "North", "manager": "Max Holm", "email": "ada@example.org"},
@@ -88,7 +88,7 @@ def test_an_answer_is_imported_once(run: Run, book: Path, tmp_path: Path) -> Non
     first = run("import-response", str(answer))
     assert (first.returncode, first.stdout.splitlines()[-1]) == (0, "1 recorded"), first.stderr
     assert run("import-response", str(answer)).stdout.splitlines()[-1] == "0 recorded"
-    stands = status.of(params, releasing.frozen_period(params, PERIOD))
+    stands = status.of(params, status.frozen_period(params, PERIOD))
     assert next(iter(stands.states.values())).name == "answer_in"
     answer.write_text("Hello!\n", encoding="utf-8")
     broken = run("import-response", str(answer))

@@ -77,7 +77,7 @@ class Book:
     @property
     def stands(self) -> status.ReviewStatus:
         """How the reviews stand."""
-        return status.of(self.params, releasing.frozen_period(self.params, PERIOD))
+        return status.of(self.params, status.frozen_period(self.params, PERIOD))
 
     def release(self) -> None:
         """Release the first rep's review."""
@@ -230,7 +230,7 @@ def test_a_journal_that_lost_entries_stops_the_run(book: Book, loss: str) -> Non
 def test_handout_gives_each_manager_a_folder(book: Book, tmp_path: Path) -> None:
     """The manager's copies and, per rep, what goes to the rep; nothing older than what is recorded goes out."""
     book.run("R1", "R2")
-    runs.run(book.params, releasing.frozen_period(book.params, PERIOD), teams=["North"])
+    runs.run(book.params, status.frozen_period(book.params, PERIOD), teams=["North"])
     out = tmp_path / "out"
     (parcel,) = handout.hand_out(book.params, book.stands, out)
     assert (parcel.manager, parcel.reps, parcel.released) == ("Max Holm", 2, 0)
@@ -272,7 +272,7 @@ def test_the_team_s_manifest_remembers_every_chain(book: Book) -> None:
 def test_a_release_by_somebody_else_is_refused_as_a_whole(book: Book) -> None:
     """An analyst releases nobody's review."""
     params = changed(book.params, people={"acting_as": "eve"})
-    stands = status.of(params, releasing.frozen_period(params, PERIOD))
+    stands = status.of(params, status.frozen_period(params, PERIOD))
     reps = [one for one in stands.subjects if one.kind == "rep"]
     with pytest.raises(NotAllowedError, match="was not released"):
         releasing.release(params, stands, reps)
@@ -412,7 +412,7 @@ def test_an_amendment_that_stays_with_the_manager_stays_there(book: Book, tmp_pa
     book.sign()
     book.write("amendment", text="CANARYAMENDED", of=private.id)
     book.write("amendment", text="The meeting was on the 22nd.")
-    runs.run(book.params, releasing.frozen_period(book.params, PERIOD))
+    runs.run(book.params, status.frozen_period(book.params, PERIOD))
     beside_rep = "".join(path.read_text(encoding="utf-8") for path in book.folder.glob("*/rep/ada*"))
     assert "CANARYAMENDED" not in beside_rep
     assert "The meeting was on the 22nd." in beside_rep

@@ -76,7 +76,7 @@ def book(frozen: Path, tmp_path: Path) -> Book:
 )
 def test_the_usual_period_is_the_latest_that_is_complete(book: Book, periods: Sequence[str], usual: str) -> None:
     """A newer period that is not over yet, an older and a longer one stand back; one alone is meant, whatever it is."""
-    assert releasing.frozen_period(book(*periods), None).period.name == usual
+    assert status.frozen_period(book(*periods), None).period.name == usual
 
 
 @pytest.mark.parametrize("stray", ["2026-Q3 (copy)", "2026-Q3.old", "backups"])
@@ -84,25 +84,25 @@ def test_a_folder_that_is_no_period_is_passed_over(book: Book, stray: str) -> No
     """A copy that somebody made beside a period stops no command, and is never the period that is meant."""
     made = book("2026-Q3")
     shutil.copytree(made.reports / "2026-Q3", made.reports / stray)
-    assert releasing.frozen_period(made, None).period.name == "2026-Q3"
+    assert status.frozen_period(made, None).period.name == "2026-Q3"
     assert snapshot.freeze(made).period.name == "2026-Q3"
 
 
 def test_a_period_that_is_named_is_that_one(book: Book) -> None:
     """Who names a period gets it, complete or not; one that is not frozen is an error with the command to run."""
     made = book("2026-Q3", "2026-Q4")
-    assert releasing.frozen_period(made, Period.parse("2026-Q4")).period.name == "2026-Q4"
+    assert status.frozen_period(made, Period.parse("2026-Q4")).period.name == "2026-Q4"
     with pytest.raises(SnapshotError, match="Nothing is frozen for 2026-Q2") as caught:
-        releasing.frozen_period(made, Period.parse("2026-Q2"))
+        status.frozen_period(made, Period.parse("2026-Q2"))
     assert caught.value.do == "Run: reviewlib run book.yaml --period 2026-Q2"
 
 
 def test_a_period_becomes_the_usual_one_when_it_is_over(book: Book) -> None:
     """What was frozen in the middle of a quarter is the usual one only after it is frozen again at its end."""
     later = book("2026-Q3", "2026-Q4", as_of="2027-01-04")
-    assert releasing.frozen_period(later, None).period.name == "2026-Q3"
+    assert status.frozen_period(later, None).period.name == "2026-Q3"
     freeze(later, "2026-Q4")
-    assert releasing.frozen_period(later, None).period.name == "2026-Q4"
+    assert status.frozen_period(later, None).period.name == "2026-Q4"
 
 
 def test_rights_go_by_the_newest_period_complete_or_not(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,12 +127,12 @@ def test_rights_go_by_the_newest_period_complete_or_not(book: Book, monkeypatch:
 
 
 def stands_of(made: Params, period: str) -> status.ReviewStatus:
-    return status.of(made, releasing.frozen_period(made, Period.parse(period)))
+    return status.of(made, status.frozen_period(made, Period.parse(period)))
 
 
 def due(made: Params, period: str, *, today: str) -> dict[str, tuple[str, str | None, int]]:
     """Whose review of which period is due when, and how many days late that is."""
-    found = releasing.status(made, stands_of(made, period), today=dt.date.fromisoformat(today))
+    found = status.status(made, stands_of(made, period), today=dt.date.fromisoformat(today))
     return {row.subject.id: (row.period, row.due.isoformat() if row.due else None, row.days_overdue) for row in found.rows}
 
 
