@@ -17,10 +17,10 @@ _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # The folders of an absolute path; the last part stays, because a file's name helps. Only between quotes may blanks be in it.
 _ROOT = r"(?:~?/|[A-Za-z]:[\\/]|\\\\)"
-_PARTS = r"(?:[^\s/\\:*?\"'<>|]+[\\/])"
+_PARTS = r"(?:[^\s/\\:*?\"'<>|]++[\\/])"
 _BEFORE = r"(?<![\w:/.<~])"
-_QUOTED = re.compile(rf"(?<=['\"]){_ROOT}(?:[^/\\:*?\"'<>|\n]+[\\/])+(?=[^/\\'\"\n]*['\"])")
-_FOLDERS = re.compile(rf"{_BEFORE}{_ROOT}{_PARTS}+")
+_QUOTED = re.compile(rf"(?<=['\"]){_ROOT}(?:[^/\\:*?\"'<>|\n]++[\\/])++(?=[^/\\'\"\n]*['\"])")
+_FOLDERS = re.compile(rf"{_BEFORE}{_ROOT}{_PARTS}++")
 
 
 def without_folders(text: str, folder: Path | None = None) -> str:
@@ -34,7 +34,7 @@ def without_folders(text: str, folder: Path | None = None) -> str:
     if not any(sign in text for sign in "/\\"):
         return text
     known = "|".join(re.escape(name) for name in sorted(folders(folder), key=len, reverse=True))
-    text = re.sub(rf"{_BEFORE}(?:{known})[/\\]{_PARTS}*", "", _QUOTED.sub("", text))
+    text = re.sub(rf"{_BEFORE}(?:{known})[/\\]{_PARTS}*+", "", _QUOTED.sub("", text))
     return _FOLDERS.sub("", text)
 
 
