@@ -32,7 +32,7 @@ def house(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """One module at a time, in under a minute."""
+    """One module at a time: no process, no server, no run."""
     session.run("pytest", "-m", "unit", *session.posargs)
 
 
