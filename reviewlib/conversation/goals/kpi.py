@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from reviewlib.errors import PeriodError
 from reviewlib.evidence.comparison import at_least, at_most
-from reviewlib.periods import MONTHS, Period
+from reviewlib.periods import MONTHS, FiscalYear, Period
 
 #: What a target asks for: to ``reach`` it; to ``keep`` it, where the baseline is there already, so that it is a limit; to
 #: ``use`` no more, where it is the limit of a sum.
@@ -36,6 +37,14 @@ def aim_of(baseline: float | None, target: float | None, *, rises: bool, summed:
 def reaches(value: float, mark: float, *, rises: bool, size: float = 0.0) -> bool:
     """Tell whether a figure has come to a mark, from below or from above; see ``comparison``."""
     return (at_least if rises else at_most)(value, mark, size=size)
+
+
+def over_of(name: str | None, fiscal: FiscalYear) -> Period | None:
+    """Read the period that a target covers; None where it is none."""
+    try:
+        return Period.parse(name, fiscal) if name else None
+    except PeriodError:
+        return None
 
 
 def plain(number: float) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Literal
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.goals.kpi import Aim, Track, day
-from reviewlib.conversation.goals.reckoning import GoalReading, read
+from reviewlib.conversation.goals.kpi import Aim, Point, Track, aim_of, day, over_of, reaches
 from reviewlib.conversation.kinds import ENDED, Goal, Milestone, Update
 from reviewlib.conversation.visibility import VisibleEntries
-from reviewlib.evidence.comparison import same
+from reviewlib.evidence.comparison import at_least, same
 from reviewlib.periods import MONTHS, Period
 
 Status = Literal["starts", "on_track", "behind", "met", "missed", "lapsed", "dropped", "open"]
@@ -49,33 +49,200 @@ class MilestoneProgress:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a goal has come.
+    """A goal held against the figures as they are in the review of a period: how far it has come.
 
     Attributes:
-        status: A key of ``STATUSES``.
-        value: The figure that counts: of the review's period, of the period of the due date once that has come, or the sum so
-            far; None where there is none.
-        aim: What the target asks for.
-        share: How much of the way from baseline to target is done, 0 at the least, 1 at the least where it is reached; of a
-            sum, how much of the target. A limit is kept (1) or not (0). None where it cannot be told.
-        pace: The share that an even pace would have reached; a limit has none.
-        expected: The value that an even pace would have reached.
-        due: The due date; the end of ``over`` where that comes first.
-        words: Sentences, the first with the figure.
-        steps: The milestones and tasks, by date.
+        entry: The goal.
+        goal: What it says.
+        track: The figures of its KPI; None where the scorecard does not have it.
+        period: The review's.
+        today: How far the figures reach.
+        clock: The workbook's, by which entries have their days.
         update: The latest update, where there is one.
+        steps: The milestones and tasks, by date.
     """
 
-    status: Status
-    value: float | None = None
-    aim: Aim = "reach"
-    share: float | None = None
-    pace: float | None = None
-    expected: float | None = None
-    due: dt.date | None = None
-    words: tuple[str, ...] = ()
-    steps: tuple[MilestoneProgress, ...] = ()
-    update: Entry | None = None
+    entry: Entry
+    goal: Goal
+    track: Track | None
+    period: Period
+    today: dt.date
+    clock: Clock
+    update: Entry | None
+    steps: tuple[MilestoneProgress, ...]
+
+    @cached_property
+    def own(self) -> Period:
+        """The period of the review in which the goal was set."""
+        return Period.parse(self.entry.about.period, self.period.fiscal)
+
+    @cached_property
+    def covers(self) -> Period | None:
+        """The period that the target covers, where it names one."""
+        return over_of(self.goal.over, self.period.fiscal)
+
+    @property
+    def over(self) -> Period | None:
+        """The period over which the figures are added up; None where they do not add up, or the target covers none."""
+        return self.covers if self.track is not None and self.track.adds else None
+
+    @cached_property
+    def due(self) -> dt.date | None:
+        """The day on which the goal is decided: its due date, or the end of what its target covers, what comes first."""
+        return min((date for date in (self.goal.due, self.covers and self.covers.last_day) if date), default=None)
+
+    @cached_property
+    def through(self) -> Period:
+        """The last period that counts."""
+        if self.due is None or self.due > self.today:
+            return self.period
+        return min(Period.containing(self.due, self.period.kind, self.period.fiscal), self.period)
+
+    @cached_property
+    def point(self) -> Point:
+        """The figure that counts: of the review's period, of that of the due date once it has come, or the sum so far."""
+        if not self.goal.kpi:
+            return Point(self.through, None)
+        if self.track is None:
+            return Point(self.through, None, "the scorecard does not have this figure")
+        return self.track.sum_of(self.over, through=self.through) if self.over else self.track.at(self.through)
+
+    @property
+    def value(self) -> float | None:
+        """The figure that counts as a number."""
+        return self.point.value
+
+    @cached_property
+    def baseline(self) -> float | None:
+        """The figure before: the goal's own, else that of the period of its review."""
+        if self.goal.baseline is None and self.track is not None and self.goal.kpi:
+            return self.track.at(self.own).value
+        return self.goal.baseline
+
+    @property
+    def measured(self) -> bool:
+        """Whether a figure decides."""
+        return bool(self.goal.kpi) and self.goal.target is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the figure stays as it is: its period is over."""
+        return self.through.last_day <= self.today
+
+    @property
+    def growing(self) -> bool:
+        """Whether the figure is the sum of a part of its period, and so says nothing yet; what it has reached it keeps."""
+        part = self.track is not None and self.track.adds and self.over is None and not self.settled
+        return part and not (self.rises and self.reached)
+
+    @property
+    def come(self) -> bool:
+        """Whether the day has come."""
+        return self.due is not None and self.due <= self.today
+
+    @property
+    def passed(self) -> bool:
+        """Whether the goal is decided: its day has come, and the figure that decides stays as it is."""
+        return self.come and (self.settled or not self.measured)
+
+    @property
+    def rises(self) -> bool:
+        """Whether higher is the good direction: the figure says it, else the way from baseline to target."""
+        if self.track is not None:
+            return self.track.rises
+        start, target = self.goal.baseline, self.goal.target
+        return start is None or target is None or at_least(target, start)
+
+    @property
+    def aim(self) -> Aim:
+        """What the target asks for."""
+        return aim_of(self.baseline, self.goal.target, rises=self.rises, summed=self.over is not None)
+
+    @property
+    def noun(self) -> str:
+        """What the target is called: a target, or a limit where it is one."""
+        return "target" if self.aim == "reach" else "minimum" if self.rises else "limit"
+
+    @property
+    def reached(self) -> bool:
+        """Whether the figure has come to its target; that a sum stays within its limit is known at the end only."""
+        value, target = self.value, self.goal.target
+        if value is None or target is None or (self.aim == "use" and not self.passed):
+            return False
+        return reaches(value, target, rises=self.rises)
+
+    @property
+    def start(self) -> float | None:
+        """From where the way leads to the target; a sum starts at nothing."""
+        return 0.0 if self.over else self.baseline
+
+    @property
+    def share(self) -> float | None:
+        """How much of the way from baseline to target is done, 0 at the least, 1 at the least where it is reached.
+
+        Of a sum, how much of the target. A limit is kept (1) or not (0). None where it cannot be told.
+        """
+        value, target = self.value, self.goal.target
+        if value is None or target is None or self.growing:
+            return None
+        if self.aim == "keep":
+            return float(self.reached)
+        floor = 1.0 if self.reached and self.aim == "reach" else 0.0
+        if self.start is None:
+            return floor or None
+        way = target - self.start
+        # The way itself may be nothing, or so little that dividing by it overflows.
+        done = (value - self.start) / way if abs(way) > 1e-12 and not (self.over and way < 0) else float(self.reached)
+        return max(floor, done)
+
+    @property
+    def pace(self) -> float | None:
+        """The share that an even pace in days would have reached; a limit is kept or not, at any time."""
+        if self.aim == "keep" or self.growing or self.due is None:
+            return None
+        begins = self.over.start if self.over else self.own.end
+        if self.over and self.track is not None and self.track.started:  # nobody is behind for the time before they were there
+            begins = max(begins, self.track.started)
+        days = (self.due - begins).days + 1
+        return min(1.0, max(0.0, ((self.today - begins).days + 1) / days)) if days > 0 else 1.0
+
+    @property
+    def expected(self) -> float | None:
+        """The value that an even pace would have reached."""
+        if self.goal.target is None or self.start is None or self.pace is None:
+            return None
+        return self.start + (self.goal.target - self.start) * self.pace
+
+    @property
+    def on_pace(self) -> bool | None:
+        """Whether the figure is where an even pace would be; None where that cannot be told."""
+        if self.value is None or self.goal.target is None or self.growing:
+            return None
+        if self.reached:
+            return True
+        if self.expected is None:
+            return False if self.aim == "keep" else None
+        return reaches(self.value, self.expected, rises=self.rises, size=max(abs(self.start or 0.0), abs(self.goal.target)))
+
+    @cached_property
+    def status(self) -> Status:
+        """A key of ``STATUSES``: what a person recorded as the end wins, else the figure says it."""
+        said = status_of(self.update)
+        if said in ENDED:
+            return said  # type: ignore[return-value]
+        if self.own.end >= self.period.end:
+            return "starts"
+        if self.passed:
+            decided = self.measured and self.value is not None
+            return "lapsed" if not decided else "met" if self.reached else "missed"
+        if not self.measured or self.due is None or self.on_pace is None:
+            return "open"
+        return "on_track" if self.on_pace else "behind"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Sentences, the first with the figure, or with the end that a person recorded."""
+        return tuple(_words(self))
 
 
 def in_utc(moment: dt.datetime) -> dt.datetime:
@@ -102,47 +269,18 @@ def status_of(update: Entry | None) -> str | None:
 def progress(
     goal: Entry, minutes: VisibleEntries, track: Track | None, *, period: Period, as_of: dt.date, clock: Clock = in_utc
 ) -> Progress:
-    """Tell how far a goal has come.
+    """Tell how far a goal has come in the review of a period; nothing later than ``as_of`` counts.
 
     What a person recorded as the end wins. Else a KPI goal is computed: once the due date lies in the past and the period that
     holds it is complete, the figure of that period decides. Before that the figure is held against an even pace in days, from
     the day after the period of the goal's own review (or the first day of ``over``) to the due date.
-
-    Args:
-        goal: The goal.
-        minutes: Where its milestones and updates are.
-        track: The figures of its KPI; None where the scorecard does not have it.
-        period: The review's period.
-        as_of: How far the data reach; nothing later counts.
-        clock: The workbook's, by which entries have their days.
     """
-    payload = goal.payload
+    payload, today = goal.payload, min(as_of, period.last_day)
     if not isinstance(payload, Goal):
         raise TypeError(f"{goal.kind} is no goal")
-    update = last_update(goal, minutes)
-    reading = read(goal, payload, track, period=period, today=min(as_of, period.last_day))
-    said = status_of(update)
-    starts = Period.parse(goal.about.period, period.fiscal).end >= period.end
-    status: Status = said if said in ENDED else "starts" if starts else _status(reading)  # type: ignore[assignment]
-    recorded = f"Recorded as {STATUSES[status].lower()} on {day(on_day(update, clock))}." if update and said in ENDED else ""
-    return Progress(
-        status=status,
-        value=reading.point.value,
-        aim=reading.aim,
-        share=reading.share,
-        pace=reading.pace,
-        expected=reading.expected,
-        due=reading.due,
-        words=tuple(_words(reading, status, goal, period=period, recorded=recorded)),
-        steps=steps(goal, minutes, today=reading.today, clock=clock),
-        update=update,
-    )
-
-
-def steps(goal: Entry, minutes: VisibleEntries, *, today: dt.date, clock: Clock = in_utc) -> tuple[MilestoneProgress, ...]:
-    """List a goal's milestones and tasks by date, those without one last, with what became of them."""
-    found = [_step(entry, minutes, today, clock) for entry in minutes.on(goal, "milestone")]
-    return tuple(sorted(found, key=lambda step: step.due or dt.date.max))
+    steps = [_step(entry, minutes, today, clock) for entry in minutes.on(goal, "milestone")]
+    steps.sort(key=lambda step: step.due or dt.date.max)
+    return Progress(goal, payload, track, period, today, clock, last_update(goal, minutes), tuple(steps))
 
 
 def _step(entry: Entry, minutes: VisibleEntries, today: dt.date, clock: Clock) -> MilestoneProgress:
@@ -157,108 +295,93 @@ def _step(entry: Entry, minutes: VisibleEntries, today: dt.date, clock: Clock) -
     return MilestoneProgress(entry, payload.text, payload.due, payload.owner, known.get(said, computed), on)
 
 
-def _status(reading: GoalReading) -> Status:
-    if reading.passed:
-        decided = reading.measured and reading.point.value is not None
-        return "lapsed" if not decided else "met" if reading.reached else "missed"
-    if not reading.measured or reading.due is None or reading.on_pace is None:
-        return "open"
-    return "on_track" if reading.on_pace else "behind"
-
-
-def _words(reading: GoalReading, status: Status, goal: Entry, *, period: Period, recorded: str) -> Iterator[str]:
+def _words(now: Progress) -> Iterator[str]:
     """Say where the goal stands, the end that a person recorded first."""
-    if recorded:
-        yield recorded
-    if status == "starts":
-        yield from _at_the_start(reading, goal, period)
-    elif reading.point.value is not None and reading.track is not None:
-        yield from _with_figure(reading, reading.point.value, reading.track)
+    recorded = now.update is not None and status_of(now.update) in ENDED
+    if recorded and now.update is not None:
+        yield f"Recorded as {STATUSES[now.status].lower()} on {day(on_day(now.update, now.clock))}."
+    if now.status == "starts":
+        yield from _at_the_start(now)
+    elif now.value is not None and now.track is not None:
+        yield from _with_figure(now, now.value, now.track)
     elif not recorded:
-        yield _without_figure(reading)
+        due = f"Due on {day(now.due)}" if now.due else "No due date"
+        if now.goal.kpi:
+            yield f"{due}; n/a, {now.point.reason}."
+        else:
+            yield f"{due}; nothing was recorded." if now.passed else f"{due}."
 
 
-def _at_the_start(reading: GoalReading, goal: Entry, period: Period) -> Iterator[str]:
-    wanted, track = reading.goal, reading.track
-    until = f" by {day(reading.due)}" if reading.due else ""
+def _at_the_start(now: Progress) -> Iterator[str]:
+    wanted, track = now.goal, now.track
+    until = f" by {day(now.due)}" if now.due else ""
     if track is None or not wanted.kpi or wanted.target is None:
         yield f"To be there{until}." if wanted.deliverable else f"To be done{until}." if until else "No due date yet."
         return
     target = track.say(wanted.target)
-    if reading.over and reading.point.value is not None:
-        of, end = ("of at most", "") if reading.aim == "use" else ("of", f", to be reached{until}")
-        yield f"{track.say(reading.point.value)} {of} {target} so far{end}."
-    elif reading.baseline is None:
+    if now.over and now.value is not None:
+        of, end = ("of at most", "") if now.aim == "use" else ("of", f", to be reached{until}")
+        yield f"{track.say(now.value)} {of} {target} so far{end}."
+    elif now.baseline is None:
         yield f"To {target}{until}."
-    elif reading.aim == "keep":
-        side = "above" if reading.rises else "below"
-        yield f"{track.say(reading.baseline)} in {goal.about.period}, to stay at or {side} {target}{_until(reading)}."
+    elif now.aim == "keep":
+        side = "above" if now.rises else "below"
+        yield f"{track.say(now.baseline)} in {now.entry.about.period}, to stay at or {side} {target}{_until(now)}."
     else:
-        yield f"From {track.say(reading.baseline)} in {goal.about.period} to {target}{until}."
-    yield f"Progress is first computed with the {period.next} figures."
+        yield f"From {track.say(now.baseline)} in {now.entry.about.period} to {target}{until}."
+    yield f"Progress is first computed with the {now.period.next} figures."
 
 
-def _until(reading: GoalReading) -> str:
-    word = "until" if reading.aim == "keep" else "by"
-    return f" {word} {day(reading.due)}" if reading.due else ""
+def _until(now: Progress) -> str:
+    word = "until" if now.aim == "keep" else "by"
+    return f" {word} {day(now.due)}" if now.due else ""
 
 
-def _with_figure(reading: GoalReading, value: float, track: Track) -> Iterator[str]:
-    target, where = reading.goal.target, reading.point.period
+def _with_figure(now: Progress, value: float, track: Track) -> Iterator[str]:
+    target, where = now.goal.target, now.point.period
     if target is None:
         yield f"{track.say(value)} in {where}; the goal names no target."
         return
-    if reading.passed:
-        when = f"by {day(reading.through.last_day)}" if _ends_early(reading) else f"in {where}"
-        yield f"{track.say(value)} {when}, {_beside(reading, value, target, track)}."
-    elif reading.over:
-        of = "of at most" if reading.aim == "use" else "of"
-        yield f"{track.say(value)} {of} {track.say(target)} by {day(reading.today)}."
+    if now.passed:
+        early = now.over is not None and now.through.last_day < now.over.last_day
+        when = f"by {day(now.through.last_day)}" if early else f"in {where}"
+        yield f"{track.say(value)} {when}, {_beside(now, value, target, track)}."
+    elif now.over:
+        of = "of at most" if now.aim == "use" else "of"
+        yield f"{track.say(value)} {of} {track.say(target)} by {day(now.today)}."
     else:
-        yield f"{track.say(value)} in {where}; the {reading.noun} is {track.say(target)}{_until(reading)}."
-    yield from _pace_words(reading, track)
-    if reading.covers and not reading.over and MONTHS[reading.covers.kind] > MONTHS[where.kind]:
-        yield f"Figures of single periods are not added up over {reading.covers}; each counts for itself."
-    if reading.baseline is not None:
-        yield f"The baseline was {track.say(reading.baseline)}."
+        yield f"{track.say(value)} in {where}; the {now.noun} is {track.say(target)}{_until(now)}."
+    yield from _pace_words(now, track)
+    if now.covers and not now.over and MONTHS[now.covers.kind] > MONTHS[where.kind]:
+        yield f"Figures of single periods are not added up over {now.covers}; each counts for itself."
+    if now.baseline is not None:
+        yield f"The baseline was {track.say(now.baseline)}."
 
 
-def _ends_early(reading: GoalReading) -> bool:
-    """Whether a sum is decided before the period that its target covers is over."""
-    return reading.over is not None and reading.through.last_day < reading.over.last_day
-
-
-def _pace_words(reading: GoalReading, track: Track) -> Iterator[str]:
-    if reading.over and reading.come and reading.due is not None and reading.due < reading.through.last_day:
-        yield f"{reading.through} counts as a whole, though the goal was due on {day(reading.due)}."
-    if reading.passed:
+def _pace_words(now: Progress, track: Track) -> Iterator[str]:
+    if now.over and now.come and now.due is not None and now.due < now.through.last_day:
+        yield f"{now.through} counts as a whole, though the goal was due on {day(now.due)}."
+    if now.passed:
         return
-    if reading.come:
-        yield f"{reading.through} is not complete, so nothing is decided yet."
-    elif reading.growing:
-        yield f"{reading.through} is not complete, so there is no pace yet."
-    elif reading.aim == "keep":
-        yield f"The {reading.noun} is {'kept' if reading.reached else 'not kept'}."
-    elif reading.reached:
+    if now.come:
+        yield f"{now.through} is not complete, so nothing is decided yet."
+    elif now.growing:
+        yield f"{now.through} is not complete, so there is no pace yet."
+    elif now.aim == "keep":
+        yield f"The {now.noun} is {'kept' if now.reached else 'not kept'}."
+    elif now.reached:
         yield "The target is reached already."
-    elif reading.expected is not None:
-        yield f"An even {'use' if reading.aim == 'use' else 'pace'} would be {track.say(reading.expected)}."
-    elif reading.due is None:
+    elif now.expected is not None:
+        yield f"An even {'use' if now.aim == 'use' else 'pace'} would be {track.say(now.expected)}."
+    elif now.due is None:
         yield "No due date, so there is no pace."
     else:
         yield "No baseline, so there is no pace."
 
 
-def _beside(reading: GoalReading, value: float, target: float, track: Track) -> str:
+def _beside(now: Progress, value: float, target: float, track: Track) -> str:
     """Put a figure beside its target or limit: above, below or exactly it."""
-    words = f"the {reading.noun} of {track.say(target)}"
+    words = f"the {now.noun} of {track.say(target)}"
     if same(value, target):
         return f"exactly {words}"
     return f"{track.apart(abs(value - target))} {'above' if value > target else 'below'} {words}"
-
-
-def _without_figure(reading: GoalReading) -> str:
-    due = f"Due on {day(reading.due)}" if reading.due else "No due date"
-    if reading.goal.kpi:
-        return f"{due}; n/a, {reading.point.reason}."
-    return f"{due}; nothing was recorded." if reading.passed else f"{due}."

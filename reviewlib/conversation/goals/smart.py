@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from reviewlib.conversation.goals.kpi import Point, Track, aim_of, counted, day, pair, plain, reaches
-from reviewlib.conversation.goals.reckoning import over_of
+from reviewlib.conversation.goals.kpi import Point, Track, aim_of, counted, day, over_of, pair, plain, reaches
 from reviewlib.conversation.kinds import Goal, Milestone, Relevance
 from reviewlib.evidence.comparison import at_least, same
 from reviewlib.periods import Period
