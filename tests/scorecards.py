@@ -13,11 +13,10 @@ import pandas as pd
 from workbooks import STAGES, params_of
 
 from reviewlib.evidence import tables
-from reviewlib.evidence.availability import ScorecardContext
+from reviewlib.evidence.availability import ScorecardContext, of_workbook
 from reviewlib.evidence.facts import Calendar
 from reviewlib.evidence.roster import roster
 from reviewlib.evidence.scorecard import scorecard
-from reviewlib.evidence.selection import of_workbook
 from reviewlib.evidence.targets import targets
 from reviewlib.params.crm import DealColumns
 from reviewlib.periods import Period

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
+from reviewlib.errors import ParamsError
+from reviewlib.evidence import kpis
 from reviewlib.evidence.facts import Calendar
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.roster import ALL, Roster
-from reviewlib.evidence.selection import missing
 from reviewlib.evidence.targets import NONE, Target, Targets
 from reviewlib.params.model import KpiParams, Params
 from reviewlib.periods import Period
@@ -98,7 +99,7 @@ def with_values(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
 
 def _target(setting: ScorecardContext, kpi: Kpi, scope: str, scope_id: str, name: str) -> tuple[Target, Target]:
     """The KPI's own target, and the revenue target that is its denominator."""
-    period, revenue = setting.periods[name], KPIS["revenue"]
+    period, revenue = setting.periods[name], kpis.KPIS["revenue"]
     if kpi.per_target == "this":
         return NONE, setting.targets.resolve(revenue, scope, scope_id, period)
     own = setting.targets.resolve(kpi, scope, scope_id, period)
@@ -132,7 +133,7 @@ def _not_covered(setting: ScorecardContext, kpi: Kpi, period: Period) -> str | N
     """Say which column or history a KPI lacks in a period."""
     if kpi.expression is None:
         return None
-    if absent := missing(kpi, setting.mapped):
+    if absent := kpi.missing(setting.mapped):
         return absent
     if period.start < setting.history_from:
         return f"the history begins on {_day(setting.history_from)}"
@@ -166,3 +167,60 @@ def _absence(setting: ScorecardContext, rep_id: str, period: Period) -> str | No
 
 def _day(day: dt.date) -> str:
     return f"{day.day} {day:%B %Y}"
+
+
+#: How the targets of a measure add up over periods, by how its values are combined.
+_TARGETS_OF_MEASURES: Final[Mapping[str, Literal["sum", "stock", "level"]]] = MappingProxyType(
+    {"sum": "sum", "last": "stock", "mean": "level"}
+)
+
+
+def of_workbook(params: Params, mapped: frozenset[str]) -> Mapping[str, Kpi]:
+    """List the figures of a workbook: the built-in ones and its measures from other tools, without what is switched off.
+
+    Where the export has no expected amount, the bridge of the pipeline counts deals.
+
+    Raises:
+        ParamsError: A measure has the key of a supporting figure, or nothing is left that is judged.
+    """
+    taken = sorted(key for key in params.kpis if key in kpis.KPIS and kpis.KPIS[key].of)
+    if taken:
+        raise ParamsError(
+            "A measure has the key of a figure that reviewlib works out itself.",
+            where=f"{params.path.name}, kpis",
+            found=", ".join(taken),
+            do="Give the measure another key.",
+        )
+    measures = {key: _measure(key, entry) for key, entry in params.kpis.items() if key not in kpis.KPIS}
+    off = {key for key, entry in params.kpis.items() if entry.off}
+    if "revenue" in off:  # both are worked out beside it
+        off |= {"attainment_raw", "reps_target"}
+    every = {**kpis.KPIS, **measures}
+    if all(key in off for key in (*kpis.MAIN, *measures)):
+        raise ParamsError(
+            "Every KPI is switched off.", where=f"{params.path.name}, kpis", do="Leave at least one of them on: remove its off."
+        )
+    counted = "expected_amount" not in mapped
+    return MappingProxyType(
+        {
+            key: replace(kpi, **kpis.COUNTED[key]) if counted and key in kpis.COUNTED else kpi
+            for key, kpi in every.items()
+            if key not in off and kpi.of not in off
+        }
+    )
+
+
+def _measure(key: str, entry: KpiParams) -> Kpi:
+    """Describe a measure from another tool by what params say of it."""
+    return Kpi(
+        key=key,
+        label=entry.label or key,
+        unit=entry.unit or "count",
+        better=entry.better or "higher",
+        group="Other measures",
+        judged_by="exact",
+        definition=entry.definition or "",
+        n_label="observations",
+        targets=_TARGETS_OF_MEASURES[entry.combine or "sum"],
+        sentence=f"{entry.label}: {{{key}}}",
+    )

@@ -87,6 +87,11 @@ class Kpi:
     sentence: str | None = None
     note: str | None = None
 
+    def missing(self, mapped: frozenset[str]) -> str | None:
+        """Say which of the columns that it needs are not mapped, as a reason; None where all are."""
+        absent = [name for name in self.needs if name not in mapped]
+        return f"the export has no column for {', '.join(absent)}" if absent else None
+
     def card(self, *, objective: str | None, benchmark: float | None) -> dict[str, Any]:
         """What a page needs to know of the figure, as plain data; objective and benchmark come from params."""
         return {name: getattr(self, name) for name in _PRINTED} | {

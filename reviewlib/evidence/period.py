@@ -11,7 +11,7 @@ import ibis
 import pandas as pd
 
 from reviewlib.errors import PeriodError, SourceError
-from reviewlib.evidence import evaluation, facts, measures, selection, sources
+from reviewlib.evidence import availability, facts, measures, sources
 from reviewlib.evidence.availability import ScorecardContext
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import Roster, roster
@@ -92,7 +92,7 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
             calendar=setting.calendar,
             mapped=setting.mapped,
         )
-        measured = evaluation.evaluate(base, setting.kpis, _in(setting, setting.roster.groups()))
+        measured = facts.evaluate(base, setting.kpis, _in(setting, setting.roster.groups()))
         others = _in(setting, measures.evaluate(params, tables.measures, kpis=setting.kpis, roster=setting.roster))
         return PeriodEvidence(
             params=params,
@@ -114,7 +114,7 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
     as_of = sources.as_of(params, tables.deals)
     _refuse_future(period, as_of, params)
     mapped = effective_columns(params, tables)
-    figures = selection.of_workbook(params, mapped)
+    figures = availability.of_workbook(params, mapped)
     _check_keys(params, tables, figures)
     window = params.kpis["retention_rate"].window_months if "retention_rate" in params.kpis else None
     calendar = facts.Calendar(tuple(sorted({*period.trend(TREND), period.year_ago})), window)

@@ -17,13 +17,12 @@ from reviewlib.evidence.insights import Insights, insights
 from reviewlib.evidence.insights import plain as achieved
 from reviewlib.evidence.kpis import CORE
 from reviewlib.evidence.listing import ACCOUNT_COLUMNS, Row, lists
-from reviewlib.evidence.peers import two_digits
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.plain import Rows, plain, records, rows_by, table
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.scorecard import SubjectScorecard
-from reviewlib.evidence.selection import missing
 from reviewlib.evidence.tables import SCORECARD
+from reviewlib.evidence.verdicts import two_digits
 
 _DEAL_COLUMNS: Final = (
     "deal_id",
@@ -243,7 +242,7 @@ def _off(dossier: PeriodEvidence) -> dict[str, str]:
     """Say which figures pages cannot show, and why: switched off in params, or a column is not mapped."""
     setting = dossier.setting
     switched = {key: "switched off in the params file" for key, entry in dossier.params.kpis.items() if entry.off}
-    absent = {key: missing(kpi, setting.mapped) for key, kpi in setting.kpis.items() if kpi.of is None}
+    absent = {key: kpi.missing(setting.mapped) for key, kpi in setting.kpis.items() if kpi.of is None}
     core = {key: reason for key, reason in switched.items() if key in CORE or key in dossier.params.kpis}
     return core | {key: reason for key, reason in absent.items() if reason}
 

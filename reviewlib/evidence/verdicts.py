@@ -1,15 +1,129 @@
-"""Verdicts: what a figure says beside its target or its peers, and why."""
+"""Verdicts: what a figure says beside its target or its peers, and why.
+
+Sampled figures have intervals without random numbers: Wilson for shares (E. B. Wilson, "Probable inference", JASA 22, 1927),
+order statistics for medians, by their binomial ranks (H. A. David, "Order Statistics", section 7.1).
+
+The group of peers includes the rep, so that its figures are the same on every member's page and nobody can subtract. Quartiles
+are the linear kind (type 7).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, Literal
 
-from reviewlib.evidence.comparison import above, at_least, below
+import numpy as np
+import pandas as pd
+
+from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.intervals import FEWEST, Z80, median_bound, wilson
-from reviewlib.params.model import Bands, Verdict
+from reviewlib.evidence.roster import ALL, Roster
+from reviewlib.params.model import Bands, Peers, Verdict
+
+#: Two-sided 95 % and one-sided 80 % normal quantiles.
+Z95: Final = 1.959963984540054
+Z80: Final = 0.8416
+#: Fewest observations for an interval that decides anything.
+FEWEST: Final = {"wilson": 10, "order": 6}
+
+
+def wilson(successes: float, n: float, *, z: float = Z95) -> tuple[float, float]:
+    """Bound a share of at least one observation by the Wilson score interval; one bound of ``Z80`` is the one-sided 80 %."""
+    share = successes / n
+    middle = share + z * z / (2 * n)
+    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # Of none and of all one bound is the share itself, which the root would miss by its last digit.
+    return (middle - spread) / scale if successes else 0.0, (middle + spread) / scale if successes != n else 1.0
+
+
+def median_interval(ordered: Sequence[float]) -> tuple[float, float] | None:
+    """Bound a median at 95 % by two of the observations, which ascend; None under six of them."""
+    rank = _rank(len(ordered), 0.025)
+    return (ordered[rank - 1], ordered[len(ordered) - rank]) if rank else None
+
+
+def median_bound(ordered: Sequence[float], side: Literal["lower", "upper"]) -> float:
+    """Bound a median on one side at 80 %; fewer than three observations are a ValueError."""
+    rank = _rank(len(ordered), 0.2)
+    if not rank:
+        raise ValueError("a one-sided 80 % bound needs three observations")
+    return ordered[rank - 1] if side == "lower" else ordered[len(ordered) - rank]
+
+
+@lru_cache(maxsize=4096)
+def _rank(n: int, tail: float) -> int:
+    """Find the largest rank r with P(Binomial(n, 1/2) <= r - 1) <= tail; 0 where there is none."""
+    if n == 0:
+        return 0
+    counts = np.arange(n + 1)
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    log_mass = factorials[n] - factorials[counts] - factorials[n - counts] - n * math.log(2)
+    return int(np.searchsorted(np.cumsum(np.exp(log_mass)), tail + 1e-12, side="right"))
+
+
+def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataFrame:
+    """Add peer_q1, peer_median, peer_q3, peers, spread (largest less smallest) and standing to the rows of reps.
+
+    The frame has the columns scope, scope_id, period, kpi, value and better.
+    """
+    frame = frame.copy()
+    groups = [
+        _group(roster, rules, scope, scope_id, period)
+        for scope, scope_id, period in zip(frame["scope"], frame["scope_id"], frame["period"], strict=True)
+    ]
+    frame["peer_group"] = groups
+    pool = frame[frame["peer_group"].notna() & frame["value"].notna() & (frame["better"] != "none")]
+    stats = pool.groupby(["peer_group", "period", "kpi"])["value"].agg(
+        peers="count",
+        peer_q1=lambda values: values.quantile(0.25),
+        peer_median="median",
+        peer_q3=lambda values: values.quantile(0.75),
+        spread=_spread,
+    )
+    frame = frame.merge(stats.reset_index(), on=["peer_group", "period", "kpi"], how="left")
+    few, some = frame["peers"] < rules.median_from, frame["peers"] < rules.quartiles_from
+    frame.loc[few, "peer_median"] = np.nan
+    frame.loc[some, ["peer_q1", "peer_q3"]] = np.nan
+    cells = (frame[name] for name in ("value", "peer_q1", "peer_median", "peer_q3", "spread", "better"))
+    frame["standing"] = [_quarter(*row) for row in zip(*cells, strict=True)]
+    return frame.drop(columns=["peer_group"])
+
+
+def two_digits(value: float | None) -> float | None:
+    """Round to two significant digits, as benchmarks are shown."""
+    if value is None or not np.isfinite(value) or value == 0:
+        return value
+    return float(f"{value:.1e}")
+
+
+def _group(roster: Roster, rules: Peers, scope: str, scope_id: str, period: str) -> str | None:
+    if scope != "rep":
+        return None
+    post = roster.posts[scope_id, period]
+    return {"all": ALL, "team": post.team, "role": post.role}[rules.group]
+
+
+def _spread(values: pd.Series) -> float:
+    low, high = float(values.min()), float(values.max())
+    return 0.0 if same(low, high) else high - low
+
+
+def _quarter(value: float, q1: float, middle: float, q3: float, spread: float, better: str) -> str | None:
+    """Tell the quarter, the top one on the good side; strict at both ends, so that ties stand in the middle."""
+    if better == "none" or np.isnan([value, q1, middle, q3]).any() or spread == 0:
+        return None
+    if better == "lower":
+        value, q1, middle, q3 = -value, -q3, -middle, -q1
+    if above(value, q3):
+        return "top quarter"
+    if below(value, q1):
+        return "bottom quarter"
+    return "second quarter" if at_least(value, middle) else "third quarter"
+
 
 #: Bands by points, for figures that may be negative.
 POINTS: Final = Bands(strength=0.05, on_track=-0.05, watch=-0.15)
@@ -25,7 +139,7 @@ _EXACT: Final[dict[tuple[str, str], str]] = {
     ("lower", "watch"): "above {reference}, lower is the aim",
     ("lower", "gap"): "well above {reference}, lower is the aim",
 }
-_STANDINGS: Final[dict[str | None, tuple[Verdict, str]]] = {
+_QUARTERS: Final[dict[str | None, tuple[Verdict, str]]] = {
     "top quarter": ("strength", "top quarter of the peers"),
     "second quarter": ("on_track", "middle half of the peers"),
     "third quarter": ("on_track", "middle half of the peers"),
@@ -48,7 +162,7 @@ class JudgedFigure:
         target: The target, else the user's benchmark.
         reference: What ``target`` is called: ``target`` or ``benchmark``.
         peer_median: The peers' median; None below the threshold, or where all are equal.
-        standing: The quarter among the peers; None below the threshold, or where all are equal.
+        quarter: The quarter among the peers; None below the threshold, or where all are equal.
         immature: A cohort of which too little is closed.
     """
 
@@ -62,19 +176,19 @@ class JudgedFigure:
     target: float | None = None
     reference: str = "target"
     peer_median: float | None = None
-    standing: str | None = None
+    quarter: str | None = None
     immature: bool = False
 
 
-def judge(kpi: Kpi, reading: JudgedFigure, bands: Bands | None = None) -> tuple[Verdict, str]:
+def judge(kpi: Kpi, figure: JudgedFigure, bands: Bands | None = None) -> tuple[Verdict, str]:
     """Give the verdict of a figure and its reason in words (the rules of the verdict table)."""
-    if reading.value is None:
-        return "not_available", reading.reason or "not available"
+    if figure.value is None:
+        return "not_available", figure.reason or "not available"
     if kpi.judged_by == "none":
         return "not_judged", "supporting figure" if kpi.of else "judged through revenue"
     if kpi.judged_by == "exact":
-        return _exact(kpi, reading, bands)
-    return _sampled(kpi, reading)
+        return _exact(kpi, figure, bands)
+    return _sampled(kpi, figure)
 
 
 def attainment(kpi: Kpi, value: float, target: float) -> float | None:
@@ -86,20 +200,20 @@ def attainment(kpi: Kpi, value: float, target: float) -> float | None:
     return value / target
 
 
-def _exact(kpi: Kpi, reading: JudgedFigure, bands: Bands | None) -> tuple[Verdict, str]:
-    if reading.target is None:
+def _exact(kpi: Kpi, figure: JudgedFigure, bands: Bands | None) -> tuple[Verdict, str]:
+    if figure.target is None:
         if kpi.only_with_target:
             return "not_judged", "judged only against a target, and none is set"
-        return _STANDINGS[reading.standing]
-    assert reading.value is not None
+        return _QUARTERS[figure.quarter]
+    assert figure.value is not None
     if kpi.bands == "points":
-        return _banded(kpi, reading.value, bands or POINTS, reading.reference, start=reading.target)
-    if kpi.better == "lower" and reading.value <= 0:
-        return "strength", _EXACT["lower", "strength"].format(reference=reading.reference)
-    ratio = attainment(kpi, reading.value, reading.target)
+        return _banded(kpi, figure.value, bands or POINTS, figure.reference, start=figure.target)
+    if kpi.better == "lower" and figure.value <= 0:
+        return "strength", _EXACT["lower", "strength"].format(reference=figure.reference)
+    ratio = attainment(kpi, figure.value, figure.target)
     if ratio is None:
-        return "not_judged", f"the {reading.reference} is not above zero"
-    return _banded(kpi, ratio, bands or SHARES, reading.reference)
+        return "not_judged", f"the {figure.reference} is not above zero"
+    return _banded(kpi, ratio, bands or SHARES, figure.reference)
 
 
 def _banded(kpi: Kpi, measure: float, bands: Bands, reference: str, *, start: float = 0.0) -> tuple[Verdict, str]:
@@ -113,35 +227,35 @@ def _banded(kpi: Kpi, measure: float, bands: Bands, reference: str, *, start: fl
     return verdict, _EXACT[kpi.better, verdict].format(reference=reference)  # type: ignore[return-value]
 
 
-def _sampled(kpi: Kpi, reading: JudgedFigure) -> tuple[Verdict, str]:
-    if reading.immature:
+def _sampled(kpi: Kpi, figure: JudgedFigure) -> tuple[Verdict, str]:
+    if figure.immature:
         return "not_enough_data", "immature: fewer than 80% of these deals are closed"
     fewest = FEWEST[kpi.judged_by]
-    if reading.n < fewest:
+    if figure.n < fewest:
         return "not_enough_data", f"fewer than {fewest} {kpi.n_label}"
-    reference, name = reading.target, f"the {reading.reference}"
+    reference, name = figure.target, f"the {figure.reference}"
     if reference is None:
-        reference, name = reading.peer_median, "the peers’ median"
+        reference, name = figure.peer_median, "the peers’ median"
     if reference is None:
-        return "not_judged", _STANDINGS[None][1]
-    assert reading.low is not None
-    assert reading.high is not None
+        return "not_judged", _QUARTERS[None][1]
+    assert figure.low is not None
+    assert figure.high is not None
     higher = kpi.better == "higher"
-    over = above(reading.low, reference)
-    if over or below(reading.high, reference):
+    over = above(figure.low, reference)
+    if over or below(figure.high, reference):
         side = "above" if over else "below"
         good = (side == "above") == higher
-        bad: Verdict = "gap" if reading.target is not None else "watch"
+        bad: Verdict = "gap" if figure.target is not None else "watch"
         return "strength" if good else bad, f"the whole interval lies {side} {name}"
-    bound = _favourable(kpi, reading)
+    bound = _favourable(kpi, figure)
     if below(bound, reference) if higher else above(bound, reference):
         return "watch", f"probably {'below' if higher else 'above'} {name}"
     return "on_track", f"not distinguishable from {name}"
 
 
-def _favourable(kpi: Kpi, reading: JudgedFigure) -> float:
+def _favourable(kpi: Kpi, figure: JudgedFigure) -> float:
     """The one-sided 80 % bound on the good side."""
     if kpi.judged_by == "order":
-        return median_bound(reading.sample, "upper" if kpi.better == "higher" else "lower")
-    low, high = wilson(reading.successes, reading.n, z=Z80)
+        return median_bound(figure.sample, "upper" if kpi.better == "higher" else "lower")
+    low, high = wilson(figure.successes, figure.n, z=Z80)
     return high if kpi.better == "higher" else low

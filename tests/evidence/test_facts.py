@@ -1,17 +1,20 @@
-"""Facts: a deal counts once per period and scope, as what its dates and outcome make it."""
+"""Facts: a deal counts once per period and scope, as what its dates and outcome make it; every KPI is measured on them."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
+import numpy as np
 import pandas as pd
 import pytest
 from workbooks import workbook
 
-from reviewlib.evidence import facts, sources
+from reviewlib.evidence import facts, kpis, sources
 from reviewlib.evidence.roster import roster
 from reviewlib.periods import FiscalYear, Period
 
@@ -100,3 +103,81 @@ def test_window_follows_the_fiscal_year() -> None:
     """Quarters before are those of the fiscal year."""
     period = Period.parse("2027-Q1", FiscalYear(starts=2))
     assert facts.Calendar((period,)).window(period).start == dt.date(2025, 11, 1)
+
+
+SALES: list[dict[str, Any]] = [
+    {"rep_id": "A", "account_id": "X", "amount": amount, "expected_amount": 8, "opened_on": "2026-06-01", "closed_on": day,
+     "expected_close_on": None}
+    for amount, day in ((0.1, "2026-07-01"), (0.2, "2026-08-01"), (90, "2026-06-02"), (None, "2026-09-01"))
+]  # fmt: skip
+REPS = [{"rep_id": "A", "team": "North"}, {"rep_id": "idle", "team": "North"}]
+
+
+class Measured:
+    """Figures of a small workbook, and the connection that holds its facts."""
+
+    def __init__(self, folder: Path) -> None:
+        read = sources.read(workbook(folder, deals=SALES, reps=REPS, as_of="2026-12-31"))
+        calendar = facts.Calendar((Q3.previous, Q3))
+        people = roster(read.reps, owners=["A"], periods=[*calendar.periods, Q3.next])
+        self.groups = people.groups()
+        self.groups = self.groups[self.groups["period"] != Q3.next.name].reset_index(drop=True)
+        self.connection = ibis.duckdb.connect()
+        built = facts.build(self.connection, read.deals, members=people.members(), calendar=calendar, mapped=read.mapped)
+        self.found = facts.evaluate(built, kpis.KPIS, self.groups)
+
+    def row(self, kpi: str, rep: str = "A") -> dict[str, Any]:
+        frame = self.found.figures
+        chosen = frame[(frame["kpi"] == kpi) & (frame["scope_id"] == rep) & (frame["period"] == Q3.name)]
+        assert len(chosen) == 1
+        return {str(key): value for key, value in chosen.iloc[0].items()}
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
+    found = Measured(tmp_path_factory.mktemp("evaluation"))
+    yield found
+    found.connection.disconnect()
+
+
+def test_every_scope_has_every_figure(measured: Measured) -> None:
+    """One row per scope, period and figure, also for who has no deal."""
+    frame = measured.found.figures
+    expressed = [key for key, kpi in kpis.KPIS.items() if kpi.expression]
+    assert len(frame) == len(measured.groups) * len(expressed)
+    assert not frame.duplicated(["scope", "scope_id", "period", "kpi"]).any()
+
+
+def test_money_is_added_as_decimals(measured: Measured) -> None:
+    """A tenth and two tenths are three tenths."""
+    assert measured.row("revenue")["numerator"] == 0.3
+
+
+def test_nothing_is_zero_for_sums_and_missing_for_middles(measured: Measured) -> None:
+    """Who has no deal sums and counts to zero; a median or a largest of nothing is missing, not zero."""
+    assert (measured.row("revenue", "idle")["numerator"], measured.row("closed_deals", "idle")["n"]) == (0, 0)
+    assert (measured.row("win_rate", "idle")["numerator"], measured.row("win_rate", "idle")["denominator"]) == (0, 0)
+    assert all(np.isnan(measured.row(key, "idle")["numerator"]) for key in ("cycle_days", "deal_size_median", "largest_deal"))
+
+
+def test_samples_are_ascending_and_hold_what_counts(measured: Measured) -> None:
+    """The observations behind a median are sorted, without those that do not count."""
+    assert measured.row("deal_size")["sample"] == [0.1, 0.2]
+    assert measured.row("cycle_days")["sample"] == [30, 61, 92]
+    assert measured.row("cycle_days", "idle")["sample"] == []
+
+
+def test_query_of_each_kpi_gives_its_figure(measured: Measured) -> None:
+    """The text kept for a KPI runs alone and gives the same figure."""
+    for key, query in measured.found.queries.items():
+        frame: pd.DataFrame = measured.connection.raw_sql(query).df()
+        own = frame[(frame["scope"] == "rep") & (frame["scope_id"] == "A") & (frame["period"] == Q3.name)]
+        expected = measured.row(key)["numerator"]
+        top = own[f"{key}.top"].item() if len(own) else np.nan
+        assert (pd.isna(top) and (pd.isna(expected) or expected == 0)) or top == pytest.approx(expected), key
+
+
+def test_engine_is_not_shared(measured: Measured) -> None:
+    """The facts live in a connection of their own, not in the process-wide one."""
+    with pytest.raises(duckdb.CatalogException):
+        duckdb.sql("select * from deal_facts")

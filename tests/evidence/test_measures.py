@@ -10,7 +10,7 @@ import pytest
 from workbooks import workbook
 
 from reviewlib.errors import SourceError
-from reviewlib.evidence import measures, selection, sources
+from reviewlib.evidence import availability, measures, sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.evidence.roster import roster
 from reviewlib.periods import Period
@@ -42,7 +42,7 @@ def evaluated(
     params = workbook(folder, deals=DEALS, reps=reps or [person("A")], measures=rows, kpis=described, as_of="2026-10-15")
     read = sources.read(params)
     people = roster(read.reps, owners=["A"], periods=[Q3.previous, Q3, Q3.next])
-    frame = measures.evaluate(params, read.measures, kpis=selection.of_workbook(params, frozenset()), roster=people)
+    frame = measures.evaluate(params, read.measures, kpis=availability.of_workbook(params, frozenset()), roster=people)
     own = frame[(frame["period"] == Q3.name) & (frame["kpi"] == "calls")]
     return {
         (each["scope"], each["scope_id"]): (

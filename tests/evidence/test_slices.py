@@ -13,9 +13,9 @@ import pytest
 from workbooks import workbook
 
 from reviewlib.evidence import sources
-from reviewlib.evidence.peers import two_digits
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.evidence.slices import Slicer, identity
+from reviewlib.evidence.verdicts import two_digits
 from reviewlib.periods import Period
 
 Slices = Mapping[tuple[str, str, str], dict[str, Any]]

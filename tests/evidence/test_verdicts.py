@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.intervals import Z80, median_bound, median_interval, wilson
 from reviewlib.evidence.kpis import KPIS
-from reviewlib.evidence.verdicts import JudgedFigure, attainment, judge
-from reviewlib.params.model import Bands
+from reviewlib.evidence.roster import Post, Roster
+from reviewlib.evidence.verdicts import (
+    FEWEST,
+    Z80,
+    Z95,
+    JudgedFigure,
+    attainment,
+    judge,
+    median_bound,
+    median_interval,
+    two_digits,
+    wilson,
+    with_peers,
+)
+from reviewlib.params.model import Bands, Peers
+from reviewlib.periods import Period
 
 REVENUE, WIN_RATE, CYCLE, GROWTH = (KPIS[key] for key in ("revenue", "win_rate", "cycle_days", "pipeline_growth"))
 COMPLAINTS = replace(REVENUE, key="complaints", better="lower")
@@ -49,7 +69,7 @@ def _median(sample: list[float], **more: Any) -> JudgedFigure:
 def test_exact_bands(value: float, verdict: str) -> None:
     """Attainment is a strength from 105 %, on track from 95 %, to watch from 80 %, else a gap; a benchmark counts the same."""
     assert _verdict(REVENUE, value=value, target=100.0) == verdict
-    assert _verdict(REVENUE, value=value, target=100.0, reference="benchmark", standing="top quarter") == verdict
+    assert _verdict(REVENUE, value=value, target=100.0, reference="benchmark", quarter="top quarter") == verdict
 
 
 @pytest.mark.parametrize("target", [0.3, 3.0, 7.0, 1e9 / 7, 123456.78])
@@ -111,14 +131,14 @@ def test_bands_of_params() -> None:
 @pytest.mark.parametrize("target", [0.0, -10.0])
 def test_target_not_above_zero(target: float) -> None:
     """No share of a target of zero or less is taken; the figure is not judged and says why."""
-    verdict, reason = judge(REVENUE, JudgedFigure(value=50.0, target=target, standing="top quarter"))
+    verdict, reason = judge(REVENUE, JudgedFigure(value=50.0, target=target, quarter="top quarter"))
     assert verdict == "not_judged"
     assert "not above zero" in reason
     assert attainment(REVENUE, 50.0, target) is None
 
 
 @pytest.mark.parametrize(
-    ("standing", "verdict"),
+    ("quarter", "verdict"),
     [
         ("top quarter", "strength"),
         ("second quarter", "on_track"),
@@ -127,15 +147,15 @@ def test_target_not_above_zero(target: float) -> None:
         (None, "not_judged"),
     ],
 )
-def test_exact_against_peers(standing: str | None, verdict: str) -> None:
+def test_exact_against_peers(quarter: str | None, verdict: str) -> None:
     """Without a target the top quarter is a strength, the bottom quarter to watch, the middle half on track; never a gap."""
-    assert _verdict(REVENUE, value=50.0, standing=standing, peer_median=1000.0) == verdict
+    assert _verdict(REVENUE, value=50.0, quarter=quarter, peer_median=1000.0) == verdict
 
 
 def test_only_with_target() -> None:
     """Net revenue retention is judged against a target only."""
     kpi = KPIS["revenue_retention"]
-    assert _verdict(kpi, value=0.4, standing="top quarter") == "not_judged"
+    assert _verdict(kpi, value=0.4, quarter="top quarter") == "not_judged"
     assert _verdict(kpi, value=0.4, target=0.5) == "watch"
 
 
@@ -257,3 +277,241 @@ def test_immature() -> None:
     verdict, reason = judge(KPIS["conversion_rate"], reading)
     assert verdict == "not_enough_data"
     assert "immature" in reason
+
+
+PERIOD = Period.parse("2026-Q3")
+
+
+def _roster(count: int, *, teams: Sequence[str | None] = ("T",), roles: Sequence[str | None] = ("R",)) -> Roster:
+    """Reps r0, r1, ... whose teams and roles take turns."""
+    posts = {
+        (f"r{i}", PERIOD.name): Post(f"r{i}", f"r{i}", teams[i % len(teams)], None, roles[i % len(roles)], None, None, None)
+        for i in range(count)
+    }
+    return Roster(posts, frozenset(), frozenset(rep for rep, _ in posts), (PERIOD,))
+
+
+def _peers(
+    values: Sequence[float | None], roster: Roster | None = None, *, better: str = "higher", **rules: Any
+) -> pd.DataFrame:
+    rows = [
+        {"scope": "rep", "scope_id": f"r{i}", "period": PERIOD.name, "kpi": "revenue", "value": value, "better": better}
+        for i, value in enumerate(values)
+    ]
+    frame = pd.DataFrame(rows).astype({"value": "float64"})
+    return with_peers(frame, rules=Peers(**rules), roster=roster or _roster(len(values)))
+
+
+@pytest.mark.parametrize(
+    ("members", "median", "quartiles"), [(4, False, False), (5, True, False), (7, True, False), (8, True, True)]
+)
+def test_thresholds(members: int, median: bool, quartiles: bool) -> None:
+    """Fewer than five members give nothing, five to seven the median, eight and more quartiles and the standing."""
+    row = _peers([float(value) for value in range(members)]).iloc[0]
+    assert pd.notna(row["peer_median"]) == median
+    assert (pd.notna(row["peer_q1"]), pd.notna(row["peer_q3"]), row["standing"] is not None) == (quartiles,) * 3
+
+
+def test_only_members_with_a_value_count() -> None:
+    """Members without a figure do not make a group large enough, and have no standing."""
+    frame = _peers([1.0, 2.0, 3.0, 4.0, None, None, None, None, None])
+    assert frame["peers"].tolist() == [4] * 9
+    assert frame["peer_median"].isna().all()
+    assert _peers([*range(8), None])["standing"].isna().tolist() == [*[False] * 8, True]
+
+
+def test_params_raise_the_thresholds() -> None:
+    """Params may raise the thresholds, not lower them."""
+    frame = _peers([float(value) for value in range(9)], median_from=9, quartiles_from=10)
+    assert frame["peer_median"].tolist() == [4.0] * 9
+    assert frame["peer_q1"].isna().all()
+    assert _peers([float(value) for value in range(8)], median_from=9, quartiles_from=10)["peer_median"].isna().all()
+    for lower in ({"median_from": 4}, {"quartiles_from": 7}):
+        with pytest.raises(ValidationError):
+            Peers(**lower)
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=8, max_size=30))
+@settings(max_examples=30)
+def test_quartiles_are_type_seven_and_the_same_for_all(values: list[int]) -> None:
+    """Quartiles are the linear kind, and every member, the rep included, sees the same figures."""
+    frame = _peers([float(value) for value in values])
+    q1, median, q3 = statistics.quantiles(values, n=4, method="inclusive")
+    for row in frame.to_dict("records"):
+        assert (row["peer_q1"], row["peer_median"], row["peer_q3"]) == pytest.approx((q1, median, q3))
+    if len(set(values)) > 1:
+        expected = [
+            "top quarter"
+            if value > q3 + 1e-9
+            else "bottom quarter"
+            if value < q1 - 1e-9
+            else "second quarter"
+            if value >= median - 1e-9
+            else "third quarter"
+            for value in values
+        ]
+        assert frame["standing"].tolist() == expected
+
+
+def test_lower_is_better_turns_the_quarters_round() -> None:
+    """The top quarter is on the good side."""
+    values = [float(value) for value in range(8)]
+    high, low = _peers(values)["standing"].tolist(), _peers(values, better="lower")["standing"].tolist()
+    assert high[0] == "bottom quarter"
+    assert low == high[::-1]
+    assert low[:2] == ["top quarter", "top quarter"]
+
+
+def test_all_equal() -> None:
+    """Where all peers are equal nobody stands anywhere."""
+    assert _peers([5.0] * 9)["standing"].isna().all()
+
+
+def test_ties_stand_in_the_middle() -> None:
+    """Who is level with a quartile is in the middle half, so that a tie is nobody's top quarter."""
+    quarters = _peers([1.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 9.0])["standing"].tolist()
+    assert quarters == ["bottom quarter", *["second quarter"] * 7, "top quarter"]
+
+
+def test_rounding_makes_no_quarter() -> None:
+    """Who is level with a quartile but for the last digits of a float is in the middle half, and equal peers stay equal."""
+    tenths = [0.1 * 3, 0.3, 0.1 + 0.2, 0.3, 0.30000000000000004, 0.3, 0.3]
+    quarters = _peers([0.1, *tenths, 0.9])["standing"].tolist()
+    assert quarters == ["bottom quarter", *["second quarter"] * 7, "top quarter"]
+    assert _peers([0.1, *tenths, 0.9], better="lower")["standing"].tolist() == quarters[::-1]
+    level = _peers([*tenths, 0.3])
+    assert level["standing"].isna().all()
+    assert set(level["spread"]) == {0.0}
+
+
+@pytest.mark.parametrize(("group", "sizes"), [("all", {16}), ("team", {8}), ("role", {4})])
+def test_groups(group: str, sizes: set[int]) -> None:
+    """Peers are those of the same team, the same role, or all."""
+    roster = _roster(16, teams=["A", "B"], roles=["W", "X", "Y", "Z"])
+    frame = _peers([float(value) for value in range(16)], roster, group=group)
+    assert set(frame["peers"]) == sizes
+    if group == "team":
+        assert frame["peer_median"].tolist()[:2] == [7.0, 8.0]
+
+
+def test_no_team_no_peers() -> None:
+    """Reps without a team or a role are not each other's peers there."""
+    frame = _peers([float(value) for value in range(9)], _roster(9, teams=[None], roles=[None]), group="team")
+    assert frame["peers"].isna().all()
+    assert frame["standing"].isna().all()
+
+
+def test_only_reps_have_peers() -> None:
+    """Teams and the whole have no benchmark and do not count in one."""
+    scopes = [*(("rep", f"r{i}", float(i)) for i in range(8)), ("team", "T", 1e9), ("all", "all", 1e9)]
+    rows = [
+        {"scope": scope, "scope_id": name, "period": PERIOD.name, "kpi": "revenue", "value": value, "better": "higher"}
+        for scope, name, value in scopes
+    ]
+    frame = with_peers(pd.DataFrame(rows), rules=Peers(), roster=_roster(8))
+    assert frame["peers"].tolist()[:8] == [8] * 8
+    assert frame["peer_median"].tolist()[:8] == [3.5] * 8
+    assert frame.tail(2)[["peer_median", "standing"]].isna().all(axis=None)
+
+
+def test_supporting_figures_have_no_peers() -> None:
+    """A figure without a good direction is not compared."""
+    assert _peers([float(value) for value in range(9)], better="none")["peers"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(123456.0, 120000.0), (0.4567, 0.46), (-98.7, -99.0), (9.96, 10.0), (0.0, 0.0), (None, None), (0.00123, 0.0012)],
+)
+def test_two_digits(value: float | None, shown: float | None) -> None:
+    """Benchmarks are shown to two significant digits."""
+    assert two_digits(value) == shown
+
+
+def _roots(successes: int, n: int, z: float) -> tuple[float, float]:
+    """Solve (p - share)² = z² p (1 - p) / n on either side of the share by halving."""
+    share = successes / n
+
+    def outside(p: float) -> bool:
+        return (p - share) ** 2 > z * z * p * (1 - p) / n
+
+    def edge(near: float, far: float) -> float:
+        for _ in range(200):
+            middle = (near + far) / 2
+            near, far = (near, middle) if outside(middle) else (middle, far)
+        return near
+
+    return edge(share, 0.0), edge(share, 1.0)
+
+
+def _ranks(n: int, tail: tuple[int, int]) -> int:
+    """The largest r with P(Binomial(n, 1/2) <= r - 1) <= tail, in whole numbers."""
+    top, bottom = tail
+    rank, below = 0, 1
+    while rank < n and below * bottom <= top * 2**n:
+        rank += 1
+        below += math.comb(n, rank)
+    return rank
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_published(successes: int, n: int, low: float, high: float) -> None:
+    """The interval is the one that Newcombe (1998, table I, method 3) prints."""
+    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.sampled_from([Z95, Z80]))
+def test_wilson_solves_its_equation(pair: tuple[int, int], z: float) -> None:
+    """The bounds are where the score test turns, and never outside 0 and 1."""
+    low, high = wilson(*pair, z=z)
+    assert (low, high) == pytest.approx(_roots(*pair, z), abs=1e-9)
+    assert 0 <= low <= pair[0] / pair[1] + 1e-12
+    assert pair[0] / pair[1] - 1e-12 <= high <= 1
+
+
+@pytest.mark.parametrize("z", [Z95, Z80])
+def test_wilson_of_none_and_of_all(z: float) -> None:
+    """The interval of none begins at 0 and that of all ends at 1, exactly, and neither is a point."""
+    for n in range(1, 1000):
+        assert wilson(0, n, z=z)[0] == 0.0 < wilson(0, n, z=z)[1]
+        assert wilson(n, n, z=z)[1] == 1.0 > wilson(n, n, z=z)[0]
+
+
+def test_normal_quantiles() -> None:
+    """The quantiles are those of 95 % on two sides and 80 % on one."""
+    assert math.erf(Z95 / math.sqrt(2)) == pytest.approx(0.95, abs=1e-12)
+    assert (1 + math.erf(Z80 / math.sqrt(2))) / 2 == pytest.approx(0.80, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("n", "low", "high"),
+    [(6, 1, 6), (8, 1, 8), (9, 2, 8), (10, 2, 9), (15, 4, 12), (20, 6, 15), (30, 10, 21), (50, 18, 33), (100, 40, 61)],
+)
+def test_median_interval_published(n: int, low: int, high: int) -> None:
+    """The ranks are those of the published tables for 95 %."""
+    assert median_interval([float(place) for place in range(1, n + 1)]) == (low, high)
+
+
+@pytest.mark.parametrize("n", [*range(1, 130), 999, 1000, 4001])
+def test_median_ranks_are_exact(n: int) -> None:
+    """The ranks equal those of binomial sums in whole numbers, also where n is large."""
+    ordered = [float(place) for place in range(1, n + 1)]
+    rank = _ranks(n, (1, 40))
+    assert median_interval(ordered) == ((rank, n - rank + 1) if rank else None)
+    if bound := _ranks(n, (1, 5)):
+        assert median_bound(ordered, "lower") == bound
+        assert median_bound(ordered, "upper") == n - bound + 1
+    else:
+        with pytest.raises(ValueError, match="three"):
+            median_bound(ordered, "upper")
+
+
+def test_fewest_observations() -> None:
+    """Five observations bound no median at 95 %, six do, and no bound is asked for below the thresholds."""
+    assert median_interval([1.0] * 5) is None
+    assert median_interval([1.0] * 6) == (1.0, 1.0)
+    assert median_interval([]) is None
+    assert FEWEST == {"wilson": 10, "order": 6}
