@@ -36,8 +36,7 @@ from reviewlib.workbook.company_deals import (
     openings,
 )
 from reviewlib.workbook.company_flaws import COLUMNS, Flaw
-from reviewlib.workbook.company_names import ACCOUNT_PLACES, ACCOUNT_TRADES, FORMER, PRODUCTS
-from reviewlib.workbook.company_people import Rep, activity_rows, former_rep, make_reps, rep_rows, target_rows
+from reviewlib.workbook.company_people import Rep, activity_rows, cast, former_rep, make_reps, rep_rows, target_rows
 
 #: Deals written at a time: bounds the memory of a company of any size.
 CHUNK: Final = 250_000
@@ -116,7 +115,7 @@ def _allot(reps: tuple[Rep, ...], deals: int) -> tuple[Ints, float]:
 def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> tuple[Flaw, ...]:
     """Write the deals in blocks and tell the warts; these go into the first block, the subtotal row to the end."""
     ids = [rep.rep_id for rep in reps]
-    gone = ids.index(FORMER[0]) if FORMER[0] in ids else MISSING
+    gone = ids.index(cast().former) if cast().former in ids else MISSING
     warts: tuple[Flaw, ...] = ()
     drawn, subtotal, former = 0, Decimal(0), Flaw("former employee", "unassigned", 0, Decimal(0))
     with path.open("wb") as file:
@@ -182,7 +181,7 @@ def _table(block: _DealBlock, ids: list[str], *, first: int) -> pa.Table:
         _money(deals.amount, deals.amount == NO_AMOUNT),
         _money(deals.expected, deals.expected == MISSING),
         *(_dates(column) for column in (deals.opened, deals.closed, deals.expected_close)),
-        pa.array(PRODUCTS).take(pa.array(deals.product)),
+        pa.array(cast().products).take(pa.array(deals.product)),
     ]
     return pa.table(columns, names=list(COLUMNS))
 
@@ -205,8 +204,9 @@ def _csv(table: pa.Table) -> bytes:
 
 def account_name(number: int) -> str:
     """Name an account; every number has a name of its own."""
-    names = len(ACCOUNT_PLACES) * len(ACCOUNT_TRADES)
+    places, trades = cast().account_places, cast().account_trades
+    names = len(places) * len(trades)
     # 1009 has no factor in common with the number of names: a walk over all of them that looks random.
-    place, trade = divmod(number * 1009 % names, len(ACCOUNT_TRADES))
-    name = f"{ACCOUNT_PLACES[place]} {ACCOUNT_TRADES[trade]}"
+    place, trade = divmod(number * 1009 % names, len(trades))
+    name = f"{places[place]} {trades[trade]}"
     return name if number < names else f"{name} {number // names + 1}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-from reviewlib.workbook.company_names import FORMER
+from reviewlib.workbook.company_people import cast
 
 COLUMNS: Final = (
     "Deal ID",
@@ -142,7 +142,7 @@ def _models(lines: list[str], wanted: int) -> list[tuple[int, Row]]:
 
 
 def _ordinary(row: Row) -> bool:
-    complete = row["Stage"] == "Closed Won" and row["Owner ID"] != FORMER[0] and all(row.values())
+    complete = row["Stage"] == "Closed Won" and row["Owner ID"] != cast().former and all(row.values())
     return complete and 2000 < float(row["Amount"]) < 9000 and row["Created"] < row["Close Date"]
 
 

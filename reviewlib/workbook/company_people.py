@@ -1,4 +1,4 @@
-"""The sample company's reps, targets and activities."""
+"""The sample company's reps, targets and activities; ``company_cast.yaml`` holds the names and the stories."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import datetime as dt
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
+from ruamel.yaml import YAML
 
 from reviewlib.periods import Period
-from reviewlib.workbook.company_names import CAST, FIRST_NAMES, FORMER, LAST_NAMES, MANAGERS, STORIES, TEAMS, Story, Team
 
 AS_OF: Final = dt.date(2026, 10, 15)
 HISTORY_FROM: Final = dt.date(2024, 10, 1)
@@ -23,6 +26,70 @@ RAMP: Final = (0.0, 0.25, 0.4, 0.6, 0.75, 0.9)
 #: How busy the months of a year are, and how much the company grows in a year.
 SEASON: Final = (0.93, 0.96, 1.06, 0.98, 0.98, 1.05, 0.95, 0.9, 1.06, 1.03, 1.06, 1.04)
 GROWTH: Final = 0.13
+
+
+class Team(BaseModel):
+    """One team and how many of the first 48 reps it has."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    manager: str
+    region: str
+    size: int
+    role: str | None = None
+
+
+class Story(BaseModel):
+    """What sets a rep apart: dates of the career, lasting traits, and single quarters.
+
+    ``attainment``, ``win_rates`` and ``opening`` map a quarter to the attainment, the win rate and the share of the usual
+    number of opened deals in it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    started_on: dt.date | None = None
+    left_on: dt.date | None = None
+    moved_from: str | None = None
+    moved_on: dt.date | None = None
+    weight: float | None = None
+    size: float | None = None
+    cycle: float | None = None
+    spread: float | None = None
+    win_rate: float | None = None
+    keep: float | None = None
+    level: float | None = None
+    target: bool = True
+    attainment: dict[str, float] = {}
+    win_rates: dict[str, float] = {}
+    opening: dict[str, float] = {}
+
+
+class Cast(BaseModel):
+    """Who and what the company consists of, as ``company_cast.yaml`` lists it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    teams: tuple[Team, ...]
+    managers: tuple[str, ...]
+    reps: tuple[str, ...]
+    stories: dict[str, Story]
+    former: str
+    former_story: Story
+    first_names: tuple[str, ...]
+    last_names: tuple[str, ...]
+    products: tuple[str, ...]
+    account_places: tuple[str, ...]
+    account_trades: tuple[str, ...]
+    targets: tuple[tuple[Any, ...], ...]
+
+
+@cache
+def cast() -> Cast:
+    """Read the cast."""
+    file = Path(__file__).with_name("company_cast.yaml")
+    return Cast.model_validate(YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -80,27 +147,25 @@ def season(month: Period) -> float:
 
 def make_reps(count: int, seed: int) -> tuple[Rep, ...]:
     """Make the reps; the cast and its stories come in when there is room for all of them."""
-    stories = STORIES if count >= len(CAST) else {}
-    teams = [team for team in TEAMS for _ in range(team.size)]
-    further = [_further_team(number) for number in range(math.ceil(max(0, count - len(teams)) / 12)) for _ in range(12)]
-    placed = (teams + further)[:count]
+    known = cast()
+    stories = known.stories if count >= len(known.reps) else {}
+    teams = [team for team in known.teams for _ in range(team.size)]
+    for number in range(math.ceil(max(0, count - len(teams)) / 12)):
+        manager = known.managers[number % len(known.managers)]
+        teams += [Team(name=f"Field {number + 1:02d}", manager=manager, region="Field", size=12)] * 12
     ids = [f"R-{number:03d}" for number in range(1, count + 1)]
-    return tuple(_rep(index, ids[index], placed[index], stories.get(ids[index], Story()), seed) for index in range(count))
+    return tuple(_rep(index, ids[index], teams[index], stories.get(ids[index], Story()), seed) for index in range(count))
 
 
 def former_rep(count: int, seed: int) -> Rep | None:
     """Make the owner of deals who is not in the reps table."""
-    rep_id, story = FORMER
-    return _rep(count, rep_id, TEAMS[0], story, seed) if count >= len(CAST) else None
-
-
-def _further_team(number: int) -> Team:
-    return Team(f"Field {number + 1:02d}", MANAGERS[number % len(MANAGERS)], "Field", 12)
+    known = cast()
+    return _rep(count, known.former, known.teams[0], known.former_story, seed) if count >= len(known.reps) else None
 
 
 def _rep(index: int, rep_id: str, team: Team, story: Story, seed: int) -> Rep:
     draw = generator(seed, 1, index).random(8)
-    role = team.role or ("Senior account executive" if draw[0] < 0.22 and rep_id not in STORIES else "Account executive")
+    role = team.role or ("Senior account executive" if draw[0] < 0.22 and rep_id not in cast().stories else "Account executive")
     size, pace = {"Key account executive": (2.6, 0.75), "Senior account executive": (1.35, 1.0)}.get(role, (1.0, 1.0))
     return Rep(
         index=index,
@@ -125,23 +190,24 @@ def _or(value: float | None, otherwise: float) -> float:
 
 
 def _name(index: int) -> str:
-    if index < len(CAST):
-        return CAST[index]
+    known = cast()
+    if index < len(known.reps):
+        return known.reps[index]
     # 37 and 65 first names have no common factor, so names repeat late.
-    return f"{FIRST_NAMES[index * 37 % len(FIRST_NAMES)]} {LAST_NAMES[index % len(LAST_NAMES)]}"
+    first, last = known.first_names, known.last_names
+    return f"{first[index * 37 % len(first)]} {last[index % len(last)]}"
 
 
 def rep_rows(reps: tuple[Rep, ...]) -> Iterator[tuple[object, ...]]:
     """List the rows of the reps table; who changed team has two."""
     yield ("Employee", "Name", "Team", "Manager", "Role", "Region", "Email", "Started", "Left", "From", "To")
-    managers = {team.name: team for team in TEAMS}
+    teams = {team.name: team for team in cast().teams}
     for rep in reps:
         email = f"{rep.rep_id.lower()}@lindhaven.example"
         start, left = rep.started_on, rep.left_on or ""
         spells: list[tuple[Team, object, object]] = [(rep.team, "", "")]
-        if rep.story.moved:
-            before, day = rep.story.moved
-            spells = [(managers[before], "", day - dt.timedelta(days=1)), (rep.team, day, "")]
+        if rep.story.moved_from and (day := rep.story.moved_on):
+            spells = [(teams[rep.story.moved_from], "", day - dt.timedelta(days=1)), (rep.team, day, "")]
         for team, begin, end in spells:
             yield (rep.rep_id, rep.name, team.name, team.manager, rep.role, team.region, email, start, left, begin, end)
 
@@ -155,19 +221,16 @@ def target_rows(reps: tuple[Rep, ...], *, rate: float) -> Iterator[tuple[object,
     """
     yield ("scope", "scope_id", "kpi", "period", "value", "ramp")
     teams = {rep.team.name for rep in reps}
-    yield from (row for row in COMPANY_TARGETS if row[0] == "all" or row[1] in teams)
+    yield from ((*row, "") for row in cast().targets if row[0] == "all" or row[1] in teams)
     for rep in reps:
         if rep.story.target:
             for month in filter(rep.active, MONTHS):
                 ramp = rep.ramp(month)
                 yield ("rep", rep.rep_id, "revenue", month, full_target(rep, month, rate=rate), "" if ramp == 1 else ramp)
         for quarter in filter(rep.active, QUARTERS):
-            yield ("rep", rep.rep_id, "new_customers", quarter, _new_customers(rep, quarter, rate=rate), "")
-    yield from _team_target_rows(reps, rate=rate)
-
-
-def _team_target_rows(reps: tuple[Rep, ...], *, rate: float) -> Iterator[tuple[object, ...]]:
-    """One team has a target of its own, a little above the sum of its reps'."""
+            won = sum(rate * (rep.weight or 1.0) * rep.win_rate * season(month) * rep.ramp(month) for month in quarter.months())
+            yield ("rep", rep.rep_id, "new_customers", quarter, max(1, round(won * 0.28)), "")
+    # One team has a target of its own, a little above the sum of its reps'.
     east = [rep for rep in reps if rep.team.name == "East"]
     for month in MONTHS if east else ():
         total = sum(full_target(rep, month, rate=rate) * rep.ramp(month) for rep in east if rep.active(month))
@@ -179,29 +242,6 @@ def full_target(rep: Rep, month: Period, *, rate: float) -> int:
     # Targets forgive nobody's win rate: they assume an ordinary one.
     win_rate = min(0.5, max(0.4, rep.win_rate))
     return max(100, round(rate * (rep.weight or 1.0) * win_rate * rep.size * season(month) / 100) * 100)
-
-
-def _new_customers(rep: Rep, quarter: Period, *, rate: float) -> int:
-    won = sum(rate * (rep.weight or 1.0) * rep.win_rate * season(month) * rep.ramp(month) for month in quarter.months())
-    return max(1, round(won * 0.28))
-
-
-COMPANY_TARGETS: Final = (
-    *(("all", "", "win_rate", year, 0.4, "") for year in ("FY2024", "FY2025", "FY2026")),
-    *(("all", "", "cycle_days", year, 45, "") for year in ("FY2024", "FY2025", "FY2026")),
-    *(("all", "", "deal_size", year, value, "") for year, value in (("FY2024", 7500), ("FY2025", 8000), ("FY2026", 8500))),
-    ("all", "", "pipeline_growth", "FY2025", 0.03, ""),
-    ("all", "", "pipeline_growth", "FY2026", 0.05, ""),
-    ("all", "", "pipeline_coverage", "FY2025", 1.2, ""),
-    ("all", "", "pipeline_coverage", "FY2026", 1.3, ""),
-    # The narrowest row counts: the second half asks for more than the year.
-    ("all", "", "retention_rate", "FY2025", 0.5, ""),
-    ("all", "", "retention_rate", "FY2026", 0.5, ""),
-    ("all", "", "retention_rate", "2026-H2", 0.55, ""),
-    ("team", "Key Accounts", "win_rate", "FY2026", 0.35, ""),
-    ("team", "Key Accounts", "cycle_days", "FY2026", 60, ""),
-    ("team", "Key Accounts", "deal_size", "FY2026", 20000, ""),
-)
 
 
 def activity_rows(reps: tuple[Rep, ...], *, seed: int) -> Iterator[tuple[object, ...]]:

@@ -26,7 +26,7 @@ from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.review import Review
 from reviewlib.workbook import company_talk, starter
-from reviewlib.workbook.company_names import CAST
+from reviewlib.workbook.company_people import cast
 from reviewlib.workbook.company_talk import SpokenEntry
 
 PERIODS = ("2026-Q2", "2026-Q3")
@@ -294,7 +294,7 @@ def test_what_only_managers_read_is_not_in_the_reps_minutes(book: Params, entrie
 @pytest.mark.whole
 def test_no_rep_is_named_in_the_review_of_another(told: list[SpokenEntry]) -> None:
     """Reviews name their own rep, managers and customers, and no colleague."""
-    names = {f"R-{number:03}": name for number, name in enumerate(CAST, 1)}
+    names = {f"R-{number:03}": name for number, name in enumerate(cast().reps, 1)}
     for line in told:
         text = str(line.spoken.fields)
         for rep_id, name in names.items():
