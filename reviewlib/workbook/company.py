@@ -11,7 +11,7 @@ import csv
 import io
 import string
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -32,6 +32,7 @@ from reviewlib.workbook.company_deals import (
     STAGES,
     Deals,
     Ints,
+    joined,
     make_deals,
     openings,
 )
@@ -50,15 +51,6 @@ class Company:
 
     path: Path
     warts: tuple[Flaw, ...]
-
-
-@dataclass(frozen=True)
-class _DealBlock:
-    """Some reps' deals, with whose they are and which account of all they belong to."""
-
-    owner: Ints
-    account: Ints
-    deals: Deals
 
 
 def write_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7, name: str = "demo") -> Path:
@@ -86,13 +78,9 @@ def make_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7,
     _write(folder / "targets.csv", target_rows(people, rate=rate))
     _write(folder / "activities.csv", activity_rows(people, seed=seed))
     path = out / "params" / f"{name}.yaml"
-    path.write_text(_params(name), encoding="utf-8", newline="\n")
-    return Company(path, _write_deals(folder / "deals.csv", owners, counts, rate=rate, seed=seed))
-
-
-def _params(name: str) -> str:
     template = resources.files("reviewlib.workbook").joinpath("company_params.yaml").read_text(encoding="utf-8")
-    return string.Template(template).substitute(name=name)
+    path.write_text(string.Template(template).substitute(name=name), encoding="utf-8", newline="\n")
+    return Company(path, _write_deals(folder / "deals.csv", owners, counts, rate=rate, seed=seed))
 
 
 def _write(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
@@ -125,9 +113,9 @@ def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float
             if not drawn and counts.sum() >= WARTS_FROM:
                 text, warts = company_flaws.insert(text, next_id=int(counts.sum()) + 1)
             file.write(text)
-            drawn += len(block.deals)
-            subtotal += _sum(block.deals.amount[block.deals.closed > END - 4])
-            theirs = block.deals.amount[block.owner == gone]
+            drawn += len(block)
+            subtotal += _sum(block.amount[block.closed > END - 4])
+            theirs = block.amount[block.owner == gone]
             rows = former.rows + len(theirs)
             former = replace(former, rows=rows, amount=former.amount + _sum(theirs), drawn=rows)
         if not warts:
@@ -141,46 +129,45 @@ def _sum(cents: Ints) -> Decimal:
     return Decimal(int(cents[cents != NO_AMOUNT].sum())) / 100
 
 
-def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> Iterator[_DealBlock]:
+def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> Iterator[Deals]:
     """Draw the reps' deals and join them, in the order of opening, to blocks of bounded size."""
-    waiting: list[_DealBlock] = []
+    waiting: list[Deals] = []
     neighbour = accounts = 0
     for rep, count in zip(reps, counts, strict=True):
         deals = make_deals(rep, count=int(count), rate=rate, seed=seed)
         own = deals.account
         account = np.where(own >= 0, own + accounts, np.where(own < MISSING, neighbour - 2 - own, MISSING))
-        waiting.append(_DealBlock(np.full(len(deals), rep.index), account, deals))
+        waiting.append(replace(deals, account=account))
         if len(deals):
             neighbour, accounts = accounts, accounts + int(own.max(initial=0)) + 1
-        if sum(len(block.deals) for block in waiting) >= CHUNK:
-            yield _joined(waiting)
+        if sum(map(len, waiting)) >= CHUNK:
+            yield _by_opening(joined(waiting))
             waiting = []
     if waiting:
-        yield _joined(waiting)
+        yield _by_opening(joined(waiting))
 
 
-def _joined(blocks: list[_DealBlock]) -> _DealBlock:
-    columns = [np.concatenate([getattr(block.deals, field.name) for block in blocks]) for field in fields(Deals)]
-    deals = Deals(*columns)
+def _by_opening(deals: Deals) -> Deals:
     order = np.argsort(np.where(deals.opened == MISSING, HISTORY, deals.opened), kind="stable")
-    owner, account = (np.concatenate([getattr(block, name) for block in blocks])[order] for name in ("owner", "account"))
-    return _DealBlock(owner, account, Deals(*(column[order] for column in columns)))
+    return Deals(*(column[order] for column in deals.columns))
 
 
-def _table(block: _DealBlock, ids: list[str], *, first: int) -> pa.Table:
+def _table(deals: Deals, ids: list[str], *, first: int) -> pa.Table:
     """Turn numbers into the columns of the export, as text, decimals and dates."""
-    deals = block.deals
     number = pa.array(np.arange(first + 1, first + len(deals) + 1) + 10000).cast(pa.string())
-    known, names = np.unique(block.account, return_inverse=True)
+    known, names = np.unique(deals.account, return_inverse=True)
     accounts = pa.array([None if one == MISSING else account_name(int(one)) for one in known], pa.string())
+    dates = (
+        pa.array(days.astype(np.int32), mask=days == MISSING) for days in (deals.opened, deals.closed, deals.expected_close)
+    )
     columns: list[Any] = [
         pc.binary_join_element_wise("D", number, "-"),
-        pa.array(ids, pa.string()).take(pa.array(block.owner)),
+        pa.array(ids, pa.string()).take(pa.array(deals.owner)),
         accounts.take(pa.array(names)),
         pa.array(STAGES).take(pa.array(deals.stage)),
         _money(deals.amount, deals.amount == NO_AMOUNT),
         _money(deals.expected, deals.expected == MISSING),
-        *(_dates(column) for column in (deals.opened, deals.closed, deals.expected_close)),
+        *(column.cast(pa.date32()) for column in dates),
         pa.array(cast().products).take(pa.array(deals.product)),
     ]
     return pa.table(columns, names=list(COLUMNS))
@@ -189,10 +176,6 @@ def _table(block: _DealBlock, ids: list[str], *, first: int) -> pa.Table:
 def _money(cents: Ints, missing: Any) -> Any:
     whole = pa.array(np.where(missing, 0, cents), mask=missing).cast(pa.decimal128(19, 0))
     return pc.multiply(whole, pa.scalar(Decimal("0.01"), pa.decimal128(3, 2)))
-
-
-def _dates(days: Ints) -> Any:
-    return pa.array(days.astype(np.int32), mask=days == MISSING).cast(pa.date32())
 
 
 def _csv(table: pa.Table) -> bytes:

@@ -7,14 +7,15 @@ not only noise. Amounts are whole cents, dates days since 1970.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from reviewlib.periods import Period
-from reviewlib.workbook.company_people import AS_OF, HISTORY_FROM, MONTHS, QUARTERS, Rep, full_target, generator, season
+from reviewlib.workbook.company_people import AS_OF, HISTORY_FROM, QUARTERS, Rep, full_target, generator, season
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -34,8 +35,13 @@ LEAD_DAYS: Final = 130
 
 @dataclass(frozen=True)
 class Deals:
-    """Deals as columns of equal length. ``account`` counts the rep's own accounts from 0; below -1 another rep's."""
+    """Deals as columns of equal length.
 
+    ``owner`` is the rep's index. ``account`` counts the rep's own accounts from 0, and is below -1 another rep's; ``company``
+    numbers them anew, for all reps together.
+    """
+
+    owner: Ints
     stage: Ints
     opened: Ints
     closed: Ints
@@ -47,6 +53,16 @@ class Deals:
 
     def __len__(self) -> int:
         return len(self.stage)
+
+    @property
+    def columns(self) -> list[Ints]:
+        """All columns, in their order."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+def joined(parts: Sequence[Deals]) -> Deals:
+    """Put deals one below the other."""
+    return Deals(*map(np.concatenate, zip(*(part.columns for part in parts), strict=True)))
 
 
 def day(date: dt.date) -> int:
@@ -78,13 +94,9 @@ def openings(rep: Rep) -> Floats:
 
 
 def make_deals(rep: Rep, *, count: int, rate: float, seed: int) -> Deals:
-    """Draw ``count`` deals of one rep.
+    """Draw ``count`` deals of one rep, refunds included.
 
-    Args:
-        rep: The owner.
-        count: How many deals, refunds included.
-        rate: Deals that an ordinary rep closes in an average month; sets the targets that results aim at.
-        seed: The company's seed.
+    ``rate`` is how many deals an ordinary rep closes in an average month; it sets the targets that results aim at.
     """
     rng = generator(seed, 2, rep.index)
     refunds = int(count / 110 + rng.random()) if count >= 20 else 0
@@ -93,7 +105,8 @@ def make_deals(rep: Rep, *, count: int, rate: float, seed: int) -> Deals:
     account = _accounts(rep, stage, closed, rng)
     expected, amount = _amounts(rep, stage, closed, rate, rng)
     product = (rng.random(len(stage)) ** 1.4 * 6).astype(np.int64)
-    deals = Deals(stage, opened, np.where(closed > END, MISSING, closed), due, account, expected, amount, product)
+    owner, ended = np.full(len(stage), rep.index), np.where(closed > END, MISSING, closed)
+    deals = Deals(owner, stage, opened, ended, due, account, expected, amount, product)
     return _gaps(_with_refunds(deals, refunds, rng), rng)
 
 
@@ -201,7 +214,7 @@ def _amounts(rep: Rep, stage: Ints, closed: Ints, rate: float, rng: np.random.Ge
         level = rep.story.attainment.get(quarter.name, rep.level + 0.2 * (rng.random() - 0.5))
         revenue = float((expected[rows] * agreed[rows]).sum())
         if number < len(QUARTERS) - 1 and revenue > 0:
-            factor = min(1.6, max(0.5, level * _effective_target(rep, quarter, rate) / revenue))
+            factor = min(1.6, max(0.5, level * _owed(rep, quarter, rate) / revenue))
             expected[rows] *= factor**0.5
             agreed[rows] *= factor**0.5
     expected_cents = np.round(expected / 50).astype(np.int64) * 5000
@@ -211,15 +224,14 @@ def _amounts(rep: Rep, stage: Ints, closed: Ints, rate: float, rng: np.random.Ge
     return np.maximum(expected_cents, 5000), np.where(stage == WON, np.maximum(amount, 1000), 0)
 
 
-def _effective_target(rep: Rep, quarter: Period, rate: float) -> float:
-    months = [month for month in MONTHS if quarter.contains(month) and rep.active(month)]
-    return sum(full_target(rep, month, rate=rate) * rep.ramp(month) * _share(rep, month) for month in months)
-
-
-def _share(rep: Rep, month: Period) -> float:
-    begin = max(month.start, rep.started_on)
-    end = min(month.last_day, rep.left_on) if rep.left_on else month.last_day
-    return max(0, (end - begin).days + 1) / month.days
+def _owed(rep: Rep, quarter: Period, rate: float) -> float:
+    """The revenue target of a quarter in euros, after ramp and proration."""
+    total = 0.0
+    for month in filter(rep.active, quarter.months()):
+        end = min(month.last_day, rep.left_on) if rep.left_on else month.last_day
+        share = max(0, (end - max(month.start, rep.started_on)).days + 1) / month.days
+        total += full_target(rep, month, rate=rate) * rep.ramp(month) * share
+    return total
 
 
 def _with_refunds(deals: Deals, count: int, rng: np.random.Generator) -> Deals:
@@ -231,18 +243,15 @@ def _with_refunds(deals: Deals, count: int, rng: np.random.Generator) -> Deals:
     booked = deals.closed[sold] + 7 + (rng.random(count) * 20).astype(np.int64)
     part = np.round(deals.amount[sold] * (0.1 + 0.4 * rng.random(count)) / 1000).astype(np.int64) * 1000
     missing = np.full(count, MISSING, np.int64)
-    columns = (
-        deals.stage[sold],
-        booked,
-        booked,
-        missing,
-        deals.account[sold],
-        missing,
-        -np.maximum(part, 1000),
-        deals.product[sold],
+    refunds = replace(
+        Deals(*(column[sold] for column in deals.columns)),
+        opened=booked,
+        closed=booked,
+        expected_close=missing,
+        expected=missing,
+        amount=-np.maximum(part, 1000),
     )
-    before = (getattr(deals, name) for name in Deals.__dataclass_fields__)
-    return Deals(*(np.concatenate(pair) for pair in zip(before, columns, strict=True)))
+    return joined([deals, refunds])
 
 
 def _gaps(deals: Deals, rng: np.random.Generator) -> Deals:
@@ -250,13 +259,11 @@ def _gaps(deals: Deals, rng: np.random.Generator) -> Deals:
     draw = rng.random((5, len(deals)))
     won, sale = deals.stage == WON, deals.amount >= 0
     open_deal = deals.stage >= DISCOVERY
-    return Deals(
-        stage=deals.stage,
+    return replace(
+        deals,
         opened=np.where((draw[0] < 0.002) & sale, MISSING, deals.opened),
-        closed=deals.closed,
         expected_close=np.where((draw[1] < 0.07) & open_deal, MISSING, deals.expected_close),
         account=np.where(draw[2] < 0.012, MISSING, deals.account),
         expected=np.where(draw[3] < 0.006, MISSING, deals.expected),
         amount=np.where(open_deal | ((draw[4] < 0.0012) & won & sale), NO_AMOUNT, deals.amount),
-        product=deals.product,
     )

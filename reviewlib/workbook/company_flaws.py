@@ -6,8 +6,7 @@ Each wart says what a reader has to do with its rows: set them aside (``quaranti
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -54,44 +53,38 @@ class Flaw:
 
 @dataclass(frozen=True)
 class _FlawKind:
-    """How a good row becomes a bad one, once per value; with ``contradicts`` the good row is lost too."""
+    """How a good row becomes a bad one, once per value put into a column; with ``contradicts`` the good row is lost too."""
 
     kind: str
     fate: Fate
-    values: tuple[str, ...]
-    spoil: Callable[[Row, str], Row]
+    column: str
+    values: tuple[str | None, ...]
     extra: str = ""
     same_id: bool = False
     contradicts: bool = False
     readable: bool = True
 
-
-def _put(column: str) -> Callable[[Row, str], Row]:
-    return lambda row, value: {**row, column: value}
-
-
-def _again(row: Row, amount: str) -> Row:
-    return {**row, "Amount": amount or row["Amount"]}
+    def spoiled(self, row: Row, value: str | None) -> Row:
+        """The bad row; without a value the dates change places, or the row stays and something else is wrong with it."""
+        if self.kind == "closed before opened":
+            return {**row, "Created": row["Close Date"], "Close Date": row["Created"]}
+        return row if value is None else {**row, self.column: value}
 
 
-def _swap_dates(row: Row, _value: str) -> Row:
-    return {**row, "Created": row["Close Date"], "Close Date": row["Created"]}
-
-
+_BAD_DAYS: Final = ("2026-02-30", "31/12/2025", "end of March", "0000-00-00")
+_BAD_AMOUNTS: Final = ("12.400.00", "9300 USD", "#VALUE!", "twelve thousand")
 _KINDS: Final = (
-    _FlawKind("bad close date", "quarantined", ("2026-02-30", "31/12/2025", "end of March", "0000-00-00"), _put("Close Date")),
-    _FlawKind("bad opening date", "quarantined", ("2025-13-01", "yesterday"), _put("Created")),
-    _FlawKind(
-        "bad amount", "quarantined", ("12.400.00", "9300 USD", "#VALUE!", "twelve thousand"), _put("Amount"), readable=False
-    ),
-    _FlawKind("closed without close date", "quarantined", ("", "", ""), _put("Close Date")),
-    _FlawKind("too many fields", "quarantined", ("", ""), _again, extra=",call back,in May", readable=False),
-    _FlawKind("exact duplicate", "quarantined", ("",), _again, same_id=True),
-    _FlawKind("conflicting id", "quarantined", ("7654.32",), _again, same_id=True, contradicts=True),
-    _FlawKind("test account", "excluded", (TEST_ACCOUNT,) * 3, _put("Account")),
-    _FlawKind("closed before opened", "used", ("", "", ""), _swap_dates),
-    _FlawKind("account spelled two ways", "used", (ALIAS[1], ALIAS[0], ALIAS[0]), _put("Account")),
-    _FlawKind("name with a comma", "used", ('"Orsa, Vega & Söhne"',), _put("Account")),
+    _FlawKind("bad close date", "quarantined", "Close Date", _BAD_DAYS),
+    _FlawKind("bad opening date", "quarantined", "Created", ("2025-13-01", "yesterday")),
+    _FlawKind("bad amount", "quarantined", "Amount", _BAD_AMOUNTS, readable=False),
+    _FlawKind("closed without close date", "quarantined", "Close Date", ("", "", "")),
+    _FlawKind("too many fields", "quarantined", "", (None, None), extra=",call back,in May", readable=False),
+    _FlawKind("exact duplicate", "quarantined", "", (None,), same_id=True),
+    _FlawKind("conflicting id", "quarantined", "Amount", ("7654.32",), same_id=True, contradicts=True),
+    _FlawKind("test account", "excluded", "Account", (TEST_ACCOUNT,) * 3),
+    _FlawKind("closed before opened", "used", "", (None, None, None)),
+    _FlawKind("account spelled two ways", "used", "Account", (ALIAS[1], ALIAS[0], ALIAS[0])),
+    _FlawKind("name with a comma", "used", "Account", ('"Orsa, Vega & Söhne"',)),
 )
 
 
@@ -104,46 +97,40 @@ def insert(text: bytes, *, next_id: int) -> tuple[bytes, tuple[Flaw, ...]]:
     """
     lines = text.decode().splitlines()
     planned = [(kind, value) for kind in _KINDS for value in kind.values]
-    models = _models(lines, len(planned))
     step = len(lines) // (len(planned) + 1)
     out: list[str] = []
-    found: dict[str, Flaw] = {}
+    found: dict[str, list[Flaw]] = {}
     # A step of 7 and 27 places have no factor in common: rows of one kind do not stand together.
     for place in range(len(planned)):
         kind, value = planned[place * 7 % len(planned)]
-        at, row = models[place]
-        # The header and the rows put in before stand above the good row.
-        original = Flaw(kind.kind, kind.fate, 1, Decimal(row["Amount"]), (at + place + 2,), drawn=1)
+        at, row = _ordinary_sale(lines, range(place * step, (place + 1) * step))
+        known = found.setdefault(kind.kind, [])
+        if kind.contradicts:
+            # The header and the rows put in before stand above the good row.
+            known.append(Flaw(kind.kind, kind.fate, 1, Decimal(row["Amount"]), (at + place + 2,), drawn=1))
         out += lines[place * step : (place + 1) * step]
         own = {} if kind.same_id else {"Deal ID": f"D-{10000 + next_id + place}"}
-        row = kind.spoil({**row, **own}, value)
+        row = kind.spoiled({**row, **own}, value)
         out.append(",".join(row.values()) + kind.extra)
-        wart = Flaw(kind.kind, kind.fate, 1, Decimal(row["Amount"]) if kind.readable else Decimal(0), (len(out) + 1,))
-        for one in (original, wart) if kind.contradicts else (wart,):
-            found[kind.kind] = _merged(found[kind.kind], one) if kind.kind in found else one
+        known.append(Flaw(kind.kind, kind.fate, 1, Decimal(row["Amount"]) if kind.readable else Decimal(0), (len(out) + 1,)))
     out += lines[len(planned) * step :]
-    return ("\n".join(out) + "\n").encode(), tuple(found.values())
+    return ("\n".join(out) + "\n").encode(), tuple(map(_together, found.values()))
 
 
-def _merged(one: Flaw, other: Flaw) -> Flaw:
-    rows, amount, drawn = one.rows + other.rows, one.amount + other.amount, one.drawn + other.drawn
-    return Flaw(one.kind, one.fate, rows, amount, one.lines + other.lines, drawn)
+def _together(rows: list[Flaw]) -> Flaw:
+    amount = sum((row.amount for row in rows), Decimal(0))
+    lines = tuple(line for row in rows for line in row.lines)
+    return replace(rows[0], rows=len(rows), amount=amount, lines=lines, drawn=sum(row.drawn for row in rows))
 
 
-def _models(lines: list[str], wanted: int) -> list[tuple[int, Row]]:
-    """Choose good rows to spoil, with their places: ordinary sales, a good way apart, each before its copy's place."""
-    step = len(lines) // (wanted + 1)
-    models: list[tuple[int, Row]] = []
-    for place in range(wanted):
-        part = range(place * step, (place + 1) * step)
-        rows = ((at, dict(zip(COLUMNS, lines[at].split(","), strict=True))) for at in part)
-        models.append(next(found for found in rows if _ordinary(found[1])))
-    return models
-
-
-def _ordinary(row: Row) -> bool:
-    complete = row["Stage"] == "Closed Won" and row["Owner ID"] != cast().former and all(row.values())
-    return complete and 2000 < float(row["Amount"]) < 9000 and row["Created"] < row["Close Date"]
+def _ordinary_sale(lines: list[str], part: range) -> tuple[int, Row]:
+    """Find the first good row to spoil in a part of the lines, with its place."""
+    for at in part:
+        row = dict(zip(COLUMNS, lines[at].split(","), strict=True))
+        complete = row["Stage"] == "Closed Won" and row["Owner ID"] != cast().former and all(row.values())
+        if complete and 2000 < float(row["Amount"]) < 9000 and row["Created"] < row["Close Date"]:
+            return at, row
+    raise LookupError("no ordinary sale")
 
 
 def subtotal_line(amount: Decimal) -> str:
