@@ -1,4 +1,4 @@
-"""A synthetic company of any size, with the warts of a real export.
+"""A synthetic company of any size, with the flaws of a real export.
 
 ``write_company(folder)`` writes a workbook's params file and CSV files. The same arguments give the same bytes: everything
 comes from one seed, nothing from the clock. ``make_company`` also tells what is wrong with the export on purpose, so that a
@@ -41,8 +41,8 @@ from reviewlib.workbook.company_people import Rep, activity_rows, cast, former_r
 
 #: Deals written at a time: bounds the memory of a company of any size.
 CHUNK: Final = 250_000
-#: From here on the warts stay far below the quarantine's threshold.
-WARTS_FROM: Final = 3000
+#: From here on the flaws stay far below the quarantine's threshold.
+FLAWS_FROM: Final = 3000
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Company:
     """What was written: the params file, and what is wrong with its deals on purpose."""
 
     path: Path
-    warts: tuple[Flaw, ...]
+    flaws: tuple[Flaw, ...]
 
 
 def write_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7, name: str = "demo") -> Path:
@@ -59,7 +59,7 @@ def write_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7
     Args:
         out: The workbook's folder; made where it is missing.
         reps: How many reps; the cast with its stories comes in from 48 on.
-        deals: How many deals; the warts come in from 3,000 on.
+        deals: How many deals; the flaws come in from 3,000 on.
         seed: What the random numbers start from.
         name: The workbook's short name.
     """
@@ -101,28 +101,28 @@ def _allot(reps: tuple[Rep, ...], deals: int) -> tuple[Ints, float]:
 
 
 def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> tuple[Flaw, ...]:
-    """Write the deals in blocks and tell the warts; these go into the first block, the subtotal row to the end."""
+    """Write the deals in blocks and tell the flaws; these go into the first block, the subtotal row to the end."""
     ids = [rep.rep_id for rep in reps]
     gone = ids.index(cast().former) if cast().former in ids else MISSING
-    warts: tuple[Flaw, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
     drawn, subtotal, former = 0, Decimal(0), Flaw("former employee", "unassigned", 0, Decimal(0))
     with path.open("wb") as file:
         file.write((",".join(COLUMNS) + "\n").encode())
         for block in _blocks(reps, counts, rate=rate, seed=seed):
             text = _csv(_table(block, ids, first=drawn))
-            if not drawn and counts.sum() >= WARTS_FROM:
-                text, warts = company_flaws.insert(text, next_id=int(counts.sum()) + 1)
+            if not drawn and counts.sum() >= FLAWS_FROM:
+                text, flaws = company_flaws.insert(text, next_id=int(counts.sum()) + 1)
             file.write(text)
             drawn += len(block)
             subtotal += _sum(block.amount[block.closed > END - 4])
             theirs = block.amount[block.owner == gone]
             rows = former.rows + len(theirs)
             former = replace(former, rows=rows, amount=former.amount + _sum(theirs), drawn=rows)
-        if not warts:
+        if not flaws:
             return ()
-        last = Flaw("subtotal row", "excluded", 1, subtotal, (drawn + sum(wart.added for wart in warts) + 2,))
+        last = Flaw("subtotal row", "excluded", 1, subtotal, (drawn + sum(flaw.added for flaw in flaws) + 2,))
         file.write(company_flaws.subtotal_line(subtotal).encode())
-    return (*warts, last, former) if former.rows else (*warts, last)
+    return (*flaws, last, former) if former.rows else (*flaws, last)
 
 
 def _sum(cents: Ints) -> Decimal:

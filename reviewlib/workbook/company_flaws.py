@@ -1,6 +1,6 @@
 """What is wrong with the sample's export, on purpose, and counted.
 
-Each wart says what a reader has to do with its rows: set them aside (``quarantined``), leave them out as params say
+Each flaw says what a reader has to do with its rows: set them aside (``quarantined``), leave them out as params say
 (``excluded``), count them for nobody (``unassigned``) or count them like any other (``used``).
 """
 
@@ -89,7 +89,7 @@ _KINDS: Final = (
 
 
 def insert(text: bytes, *, next_id: int) -> tuple[bytes, tuple[Flaw, ...]]:
-    """Put the warts among the lines of the deals, evenly, and count where each comes to stand.
+    """Put the flaws among the lines of the deals, evenly, and count where each comes to stand.
 
     Args:
         text: The good rows, without header; the first stands on line 2 of the file.

@@ -50,12 +50,12 @@ def rows(company: Company, file: str) -> Rows:
 
 
 def good(company: Company) -> Rows:
-    spoilt = {line for wart in company.warts for line in wart.lines}
+    spoilt = {line for flaw in company.flaws for line in flaw.lines}
     return [row for line, row in enumerate(rows(company, "deals.csv"), start=2) if line not in spoilt]
 
 
-def warts(company: Company, fate: str) -> list[Flaw]:
-    return [wart for wart in company.warts if wart.fate == fate]
+def flaws(company: Company, fate: str) -> list[Flaw]:
+    return [flaw for flaw in company.flaws if flaw.fate == fate]
 
 
 def closed(deals: Rows, *, rep: str, first: str, last: str) -> Rows:
@@ -118,17 +118,17 @@ def test_any_size(tmp_path: Path, reps: int, deals: int) -> None:
     found = rows(company, "deals.csv")
     assert len(found) == len({row["Deal ID"] for row in found}) == deals
     assert len({row["Employee"] for row in rows(company, "reps.csv")}) == reps
-    assert company.warts == ()
+    assert company.flaws == ()
 
 
 @pytest.mark.parametrize("reps", [1, 3, 48, 200])
 def test_warts_at_any_size(tmp_path: Path, reps: int) -> None:
-    """From 3,000 deals on the warts are there, whatever the number of reps."""
+    """From 3,000 deals on the flaws are there, whatever the number of reps."""
     company = make_company(tmp_path, reps=reps, deals=3000)
-    assert len(rows(company, "deals.csv")) == 3000 + sum(wart.added for wart in company.warts)
+    assert len(rows(company, "deals.csv")) == 3000 + sum(flaw.added for flaw in company.flaws)
     known = {row["Employee"] for row in rows(company, "reps.csv")}
     strangers = sum(row["Owner ID"] not in known for row in good(company))
-    assert strangers == sum(wart.rows for wart in warts(company, "unassigned"))
+    assert strangers == sum(flaw.rows for flaw in flaws(company, "unassigned"))
 
 
 def test_blocks_change_no_deal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,15 +163,15 @@ def test_large_company(tmp_path: Path) -> None:
     """A million deals of 200 reps are written to the last one."""
     company = make_company(tmp_path, reps=200, deals=1_000_000)
     with (company.path.parent / "demo/deals.csv").open("rb") as file:
-        assert sum(1 for _ in file) == 1 + 1_000_000 + sum(wart.added for wart in company.warts)
+        assert sum(1 for _ in file) == 1 + 1_000_000 + sum(flaw.added for flaw in company.flaws)
 
 
 # Reconciliation -------------------------------------------------------------------------------------------------------------
 
 
 def test_quarantine_holds_the_bad_rows_and_no_good_one(company: Company, read: sources.Tables) -> None:
-    """The lines set aside are those of the warts that have to be, every one of them and no other."""
-    expected = sorted(line for wart in warts(company, "quarantined") for line in wart.lines)
+    """The lines set aside are those of the flaws that have to be, every one of them and no other."""
+    expected = sorted(line for flaw in flaws(company, "quarantined") for line in flaw.lines)
     assert len(expected) == 18
     assert sorted(read.quarantine["line"].tolist()) == expected
 
@@ -192,10 +192,10 @@ def test_quarantined_by_kind(
     company: Company, read: sources.Tables, kind: str, rows: int, column: str | None, reason: str
 ) -> None:
     """Each kind of bad row is set aside with its column, a reason, and the amount that could be read."""
-    wart = next(wart for wart in company.warts if wart.kind == kind)
-    found = read.quarantine[read.quarantine["line"].isin(wart.lines)]
-    assert len(found) == wart.rows == len(wart.lines) == rows
-    assert found["amount"].dropna().sum() == wart.amount
+    flaw = next(flaw for flaw in company.flaws if flaw.kind == kind)
+    found = read.quarantine[read.quarantine["line"].isin(flaw.lines)]
+    assert len(found) == flaw.rows == len(flaw.lines) == rows
+    assert found["amount"].dropna().sum() == flaw.amount
     assert found["reason"].str.contains(reason).all()
     assert found["column"].isna().all() if column is None else (found["column"] == column).all()
 
@@ -203,43 +203,43 @@ def test_quarantined_by_kind(
 def test_excluded_by_reason(company: Company, read: sources.Tables) -> None:
     """The test account and the subtotal row are left out with their rows and amounts."""
     found = {item.reason: (item.rows, item.amount) for item in read.exclusions}
-    expected = {wart.kind: (wart.rows, wart.amount) for wart in warts(company, "excluded")}
+    expected = {flaw.kind: (flaw.rows, flaw.amount) for flaw in flaws(company, "excluded")}
     assert found["Test account"] == expected["test account"]
     assert found["Subtotal row of the report"] == expected["subtotal row"]
 
 
 def test_conflicting_rows_share_an_id(company: Company) -> None:
     """The lines of the conflict are two rows of one id and different amounts, the drawn one and the one put in."""
-    wart = next(wart for wart in company.warts if wart.kind == "conflicting id")
+    flaw = next(flaw for flaw in company.flaws if flaw.kind == "conflicting id")
     every = rows(company, "deals.csv")
-    one, other = (every[line - 2] for line in wart.lines)
-    assert (wart.drawn, wart.added) == (1, 1)
+    one, other = (every[line - 2] for line in flaw.lines)
+    assert (flaw.drawn, flaw.added) == (1, 1)
     assert one["Deal ID"] == other["Deal ID"]
     assert one["Amount"] != other["Amount"] == "7654.32"
-    assert wart.amount == Decimal(one["Amount"]) + Decimal(other["Amount"])
+    assert flaw.amount == Decimal(one["Amount"]) + Decimal(other["Amount"])
 
 
 def test_subtotal_is_small(company: Company, read: sources.Tables) -> None:
     """The subtotal is what the deals of the last days come to, a small part of what is used."""
     last_days = [row for row in good(company) if row["Close Date"] >= "2026-10-12"]
-    wart = next(wart for wart in company.warts if wart.kind == "subtotal row")
-    assert wart.amount == sum(Decimal(row["Amount"]) for row in last_days if row["Amount"])
-    assert wart.lines == (len(rows(company, "deals.csv")) + 1,)
+    flaw = next(flaw for flaw in company.flaws if flaw.kind == "subtotal row")
+    assert flaw.amount == sum(Decimal(row["Amount"]) for row in last_days if row["Amount"])
+    assert flaw.lines == (len(rows(company, "deals.csv")) + 1,)
     used = read.reconciliation[0].used_amount
     assert used is not None
-    assert 0 < wart.amount < used / 100
+    assert 0 < flaw.amount < used / 100
 
 
 def test_rows_and_amounts_reconcile(company: Company, read: sources.Tables) -> None:
     """What is used is what the generator meant to be used, to the row and to the cent."""
     deals = read.reconciliation[0]
     used = good(company)
-    added = warts(company, "used")
-    assert deals.used == len(used) + sum(wart.rows for wart in added) == 8800 - 1 + 7
+    added = flaws(company, "used")
+    assert deals.used == len(used) + sum(flaw.rows for flaw in added) == 8800 - 1 + 7
     drawn = sum((Decimal(row["Amount"]) for row in used if row["Amount"]), Decimal(0))
-    assert deals.used_amount == drawn + sum(wart.amount for wart in added)
-    assert deals.quarantined_amount == sum(wart.amount for wart in warts(company, "quarantined"))
-    assert deals.excluded_amount == sum(wart.amount for wart in warts(company, "excluded"))
+    assert deals.used_amount == drawn + sum(flaw.amount for flaw in added)
+    assert deals.quarantined_amount == sum(flaw.amount for flaw in flaws(company, "quarantined"))
+    assert deals.excluded_amount == sum(flaw.amount for flaw in flaws(company, "excluded"))
 
 
 def test_quarantine_stays_under_the_threshold(read: sources.Tables) -> None:
@@ -253,16 +253,16 @@ def test_quarantine_stays_under_the_threshold(read: sources.Tables) -> None:
 
 def test_former_employee_is_unassigned(company: Company, read: sources.Tables) -> None:
     """The deals of somebody who is in no reps table are counted, with their amount."""
-    (wart,) = warts(company, "unassigned")
+    (flaw,) = flaws(company, "unassigned")
     theirs = read.deals[~read.deals["rep_id"].isin(read.reps["rep_id"])]
-    assert (len(theirs), theirs["amount"].dropna().sum()) == (wart.rows, wart.amount)
-    assert wart.rows > 20
+    assert (len(theirs), theirs["amount"].dropna().sum()) == (flaw.rows, flaw.amount)
+    assert flaw.rows > 20
 
 
 def test_account_spelled_two_ways_is_one(company: Company, read: sources.Tables) -> None:
     """Both spellings of an account are read as one."""
-    wart = next(wart for wart in company.warts if wart.kind == "account spelled two ways")
-    both = read.deals[read.deals["source_line"].isin(wart.lines)]
+    flaw = next(flaw for flaw in company.flaws if flaw.kind == "account spelled two ways")
+    both = read.deals[read.deals["source_line"].isin(flaw.lines)]
     assert (len(both), set(both["account_id"])) == (3, {"Zennor Health"})
     assert len({row["Account"] for row in rows(company, "deals.csv") if row["Account"].startswith("Zennor Health")}) == 2
 
