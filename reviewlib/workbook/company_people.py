@@ -66,7 +66,7 @@ class Story(BaseModel):
     opening: dict[str, float] = {}
 
 
-class Cast(BaseModel):
+class CompanyCast(BaseModel):
     """Who and what the company consists of, as ``company_cast.yaml`` lists it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,10 +86,10 @@ class Cast(BaseModel):
 
 
 @cache
-def cast() -> Cast:
+def cast() -> CompanyCast:
     """Read the cast."""
     file = Path(__file__).with_name("company_cast.yaml")
-    return Cast.model_validate(YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")))
+    return CompanyCast.model_validate(YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
