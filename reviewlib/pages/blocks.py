@@ -1,6 +1,6 @@
 """The sections of a review: data to escaped HTML through the templates, one function a section.
 
-The same names serve reps and teams; the templates decide by ``review.kind``. What people write comes from ``talk``.
+The same names serve reps and teams; the templates decide by ``review.kind``. What people write comes from ``written``.
 """
 
 from __future__ import annotations

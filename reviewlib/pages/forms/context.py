@@ -10,11 +10,11 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol
 
 from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.errors import JournalError
-from reviewlib.pages import labels, sentences
-from reviewlib.pages.forms.draft_files import DraftFiles, Kept
-from reviewlib.pages.forms.drafts import KEPT_AS, Draft, Drafts
+from reviewlib.pages import labels, paragraphs, sentences
+from reviewlib.pages.forms.drafts import Drafts, FormDraft
 from reviewlib.review import Review
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from reviewlib.pages.forms.saving import Fence
 
 P = ParamSpec("P")
+#: The name in the notebook's namespace under which everything that outlives a run of the cells is kept.
+KEPT_AS: Final = "_reviewlib_forms"
 #: Where JupyterLab writes the notebook's name; papermill does not.
 SESSION: Final = "JPY_SESSION_NAME"
 #: What stands for an entry in a list, by the first of these fields that it has.
@@ -37,7 +39,7 @@ class OpenForm(Protocol):
         """Which entry it edits; empty for a new one."""
 
     @property
-    def draft(self) -> Draft:
+    def draft(self) -> FormDraft:
         """What stands in it."""
 
     def refresh(self) -> None:
@@ -53,10 +55,9 @@ class FormContext:
         records: Writes to the journal, with the rights of who is at the keyboard.
         fence: Says when everything that was typed has arrived.
         opened: The review as the notebook opened it; another one means that the cells ran again.
-        drafts: What is not saved yet; outlives the cells.
         sections: Shows a section's record again, by section.
         forms: The newest form of each name.
-        unkept: Why what is typed is not kept on disk; empty where it is.
+        drafts: What is not saved yet; outlives the cells.
         lock: Held by whoever changes any of it: JupyterLab lets clicks run in a thread beside the cells.
     """
 
@@ -64,11 +65,13 @@ class FormContext:
     records: Records
     fence: Fence
     opened: Review
-    drafts: Drafts = field(default_factory=Drafts)
     sections: dict[str, Callable[[], None]] = field(default_factory=dict)
     forms: dict[str, OpenForm] = field(default_factory=dict)
-    unkept: str = ""
     lock: RLock = field(default_factory=RLock, repr=False)
+    drafts: Drafts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.drafts = Drafts(self.records)
 
     @property
     def minutes(self) -> VisibleEntries:
@@ -91,7 +94,7 @@ class FormContext:
         return sentences.style(self.review)
 
     def alone(self, call: Callable[P, None]) -> Callable[P, None]:
-        """Let a handler run while nothing else changes the desk."""
+        """Let a handler run while nothing else changes what the forms share."""
 
         def guarded(*given: P.args, **named: P.kwargs) -> None:
             with self.lock:
@@ -102,7 +105,8 @@ class FormContext:
     def reopen(self, review: Review, records: Records) -> None:
         """Go on with the review as the notebook opened it anew; no save falls between reading it and showing it."""
         with self.lock:
-            self.review, self.records, self.opened = replace(review, minutes=records.minutes()), records, review
+            self.review, self.opened = replace(review, minutes=records.minutes()), review
+            self.records = self.drafts.records = records
 
     def refresh(self) -> None:
         """Read the journal again and show what is in it; nothing that is typed is touched."""
@@ -111,40 +115,6 @@ class FormContext:
             show()
         for form in self.forms.values():
             form.refresh()
-
-    @property
-    def draft_files(self) -> DraftFiles:
-        """What is kept on disk of the drafts."""
-        return DraftFiles.of(self.records)
-
-    def keep(self, form: str, draft: Draft) -> None:
-        """Bring to disk what a draft holds that is not saved; the form works without it."""
-        if self.drafts.kept.get((form, draft.key)) is not draft:
-            return  # it was dropped, and its last words come late
-        try:
-            self.draft_files.keep(form, draft)
-            self.unkept = ""
-        except OSError as error:
-            self.unkept = error.strerror or type(error).__name__
-
-    def recall(self, form: str, draft: Draft) -> Kept | None:
-        """Let a draft that holds nothing of its own go on with what an earlier kernel kept of it."""
-        if not self.drafts.first(form, draft.key):
-            return None
-        try:
-            kept = self.draft_files.find(form, draft)
-        except (OSError, ValueError):
-            draft.damaged = str(self.draft_files.place(form, draft.key))
-            return None
-        if kept is not None:
-            draft.values = draft.values | kept.values
-            draft.id, draft.supersedes, draft.typed = kept.id, kept.supersedes, kept.typed
-        return kept
-
-    def drop(self, form: str, key: str = "") -> None:
-        """Forget a draft, here and on disk."""
-        self.drafts.drop(form, key)
-        self.draft_files.drop(form, key)
 
     def root(self, entry: Entry) -> str:
         """The id that stays when an entry is edited."""
@@ -166,24 +136,26 @@ class FormContext:
 
     def named(self, entries: Iterable[Entry], *, first: str) -> list[tuple[str, str]]:
         """List entries to choose from, newest last, by the id that stays; equal words are told apart by a number."""
-        listed: dict[str, str] = {}
-        for entry in entries:
-            words, again = self.words(entry), 2
-            while words in listed:
-                words, again = f"{self.words(entry)} ({again})", again + 1
-            listed[words] = self.root(entry)
-        return [(first, ""), *listed.items()]
+        return [(first, ""), *numbered((self.words(entry), self.root(entry)) for entry in entries)]
 
     def words(self, entry: Entry) -> str:
         """Name an entry in a list: its figure and the beginning of its text."""
-        from reviewlib.conversation.kinds import KINDS
-
         said: dict[str, Any] = entry.payload.model_dump()
         text = next((str(said[name]) for name in _TELLING if said.get(name)), "")
         kpi = self.review.kpis.get(str(said.get("kpi")))
         parts = (KINDS[entry.kind].label, kpi.label if kpi else "", " ".join(text.split()))
-        whole = ": ".join(part for part in parts if part)
-        return whole if len(whole) <= _SHORT else f"{whole[: _SHORT - 1].rstrip()}…"
+        return paragraphs.short(": ".join(part for part in parts if part), _SHORT)
+
+
+def numbered(options: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Tell options of equal words apart by a number."""
+    listed: dict[str, str] = {}
+    for plain, value in options:
+        words, again = plain, 2
+        while words in listed:
+            words, again = f"{plain} ({again})", again + 1
+        listed[words] = value
+    return list(listed.items())
 
 
 def alive() -> bool:
@@ -191,8 +163,8 @@ def alive() -> bool:
     return bool(os.environ.get(SESSION)) and _shell() is not None
 
 
-def desk_of(review: Review) -> FormContext:
-    """The desk of a review: the one the notebook has already, with the review as it was opened last.
+def context_of(review: Review) -> FormContext:
+    """What the forms of a review share: as the notebook has it already, with the review as it was opened last.
 
     Raises:
         ReviewError: The journal cannot be read.
@@ -201,18 +173,18 @@ def desk_of(review: Review) -> FormContext:
     from reviewlib.pages.forms.saving import Fence
     from reviewlib.params import reading
 
-    desks: dict[About, FormContext] = _shell().user_ns.setdefault(KEPT_AS, {})
+    known: dict[About, FormContext] = _shell().user_ns.setdefault(KEPT_AS, {})
     if review.params_path is None:
         raise JournalError("This review was not opened from a params file.", do="Open it with rl.open_review.")
-    found = desks.get(review.about)
+    found = known.get(review.about)
     if found is not None and found.opened is review:
         return found
     records = open_records(reading.load(review.params_path), review.about)
     if found is None:
-        desks[review.about] = FormContext(replace(review, minutes=records.minutes()), records, Fence(), review)
+        found = known[review.about] = FormContext(replace(review, minutes=records.minutes()), records, Fence(), review)
     else:
         found.reopen(review, records)
-    return desks[review.about]
+    return found
 
 
 def _shell() -> Any:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import anywidget
 import ipywidgets as widgets
 
-from reviewlib.pages.forms import reading
 from reviewlib.pages.forms.fields import Field, Options
-from reviewlib.pages.rendering import render
+from reviewlib.pages.rendering import TEMPLATES, render
 
 
 class Control:
@@ -21,7 +21,7 @@ class Control:
 
     def __init__(self, field: Field, options: Options, *, disabled: bool):
         self.field = field
-        self.widget = _MAKERS[field.form](field, options, disabled)
+        self.widget = _widget(field, options, disabled)
         self.message = widgets.HTML(_hint(field.hint))
         self.box = widgets.VBox([self.widget, self.message])
         self.box.add_class("rl-field")
@@ -45,21 +45,9 @@ class Control:
             return
         self._quiet = True
         try:
-            self.widget.value = self._offered(value)
+            self.widget.value = _offered(value, self.widget.options) if self.field.form == "choice" else value
         finally:
             self._quiet = False
-
-    def read(self, *, locale: str) -> Any:
-        """What an entry would hold; None where the field is empty and may be.
-
-        Raises:
-            UnreadableError: It is no day, or no number.
-        """
-        if self.field.form == "day":
-            return reading.day(self.value)
-        if self.field.form == "number":
-            return reading.number(self.value, locale=locale)
-        return self.value
 
     def listen(self, heard: Callable[[str, Any], None]) -> None:
         """Call with the field's name and value when a person has changed it."""
@@ -78,8 +66,7 @@ class Control:
         try:
             with self.widget.hold_sync():
                 self.widget.options = options
-                values = [value for _, value in options]
-                self.widget.value = chosen if chosen in values else values[0] if values else None
+                self.widget.value = _offered(chosen, options)
         finally:
             self._quiet = False
 
@@ -93,12 +80,11 @@ class Control:
         """Say something helpful below the field."""
         self.message.value = _hint(hint)
 
-    def _offered(self, value: Any) -> Any:
-        """The value, or the first of the list where it is not in it."""
-        if self.field.form != "choice":
-            return value
-        values = [each for _, each in self.widget.options]
-        return value if value in values else values[0] if values else None
+
+def _offered(value: Any, options: Options) -> Any:
+    """The value, or the first of the options where it is not among them."""
+    values = [each for _, each in options]
+    return value if value in values else values[0] if values else None
 
 
 def html(template: str, **values: Any) -> widgets.HTML:
@@ -106,12 +92,11 @@ def html(template: str, **values: Any) -> widgets.HTML:
     return widgets.HTML(render(f"forms/{template}.html.j2", **values))
 
 
-def button(label: str, *, primary: bool = False, clicked: Callable[[], None] | None = None) -> widgets.Button:
+def button(label: str, *, primary: bool = False, clicked: Callable[[], None]) -> widgets.Button:
     """A button that says what it does."""
     made = widgets.Button(description=label, button_style="", tooltip="")
     made.add_class("rl-primary" if primary else "rl-button")
-    if clicked is not None:
-        made.on_click(lambda _: clicked())
+    made.on_click(lambda _: clicked())
     return made
 
 
@@ -121,6 +106,13 @@ def opener(label: str, body: widgets.DOMWidget, *, opened: bool) -> widgets.Togg
     made.add_class("rl-opener")
     made.observe(lambda change: show(body, change["new"]), names="value")
     show(body, opened)
+    return made
+
+
+def body(*children: widgets.Widget) -> widgets.Box:
+    """What stands below an opener."""
+    made = widgets.VBox(list(children))
+    made.add_class("rl-form-body")
     return made
 
 
@@ -140,39 +132,24 @@ def _hint(text: str) -> str:
     return render("forms/field_hint.html.j2", text=text) if text else ""
 
 
-def _line(field: Field, options: Options, disabled: bool) -> widgets.Text:
-    return widgets.Text(value=field.default, description=field.label, disabled=disabled)
+def _widget(field: Field, options: Options, disabled: bool) -> widgets.DOMWidget:
+    shared: dict[str, Any] = {"description": field.label, "disabled": disabled}
+    if field.form == "choice":
+        return widgets.Dropdown(options=options, value=_offered(field.default, options), **shared)
+    if field.form == "check":
+        return widgets.Checkbox(value=bool(field.default), indent=False, **shared)
+    if field.form == "text":
+        return widgets.Textarea(value=field.default, rows=2, **shared)
+    if field.form == "day":
+        # Not a date picker: it turns a day that is half typed into no day at all, and says nothing.
+        return widgets.Text(value=field.default, placeholder="such as 2026-12-31", **shared)
+    return widgets.Text(value=field.default, **shared)
 
 
-def _day(field: Field, options: Options, disabled: bool) -> widgets.Text:
-    # Not a date picker: it turns a day that is half typed into no day at all, and says nothing.
-    return widgets.Text(
-        value=field.default,
-        description=field.label,
-        placeholder="such as 2026-12-31",
-        disabled=disabled,
-    )
+class Keys(anywidget.AnyWidget):
+    """Nothing to see; it lets JupyterLab leave keys alone in the cells of its notebook that hold forms or collapsed code.
 
+    Keys that are pressed in a section are its own, not commands of the notebook, one of which deletes a cell.
+    """
 
-def _text(field: Field, options: Options, disabled: bool) -> widgets.Textarea:
-    return widgets.Textarea(value=field.default, description=field.label, disabled=disabled, rows=2)
-
-
-def _choice(field: Field, options: Options, disabled: bool) -> widgets.Dropdown:
-    values = [value for _, value in options]
-    first = field.default if field.default in values else values[0] if values else None
-    return widgets.Dropdown(options=options, value=first, description=field.label, disabled=disabled)
-
-
-def _check(field: Field, options: Options, disabled: bool) -> widgets.Checkbox:
-    return widgets.Checkbox(value=bool(field.default), description=field.label, disabled=disabled, indent=False)
-
-
-_MAKERS: dict[str, Callable[[Field, Options, bool], widgets.DOMWidget]] = {
-    "line": _line,
-    "number": _line,
-    "day": _day,
-    "text": _text,
-    "choice": _choice,
-    "check": _check,
-}
+    _esm = TEMPLATES / "forms" / "keys.js"

@@ -1,15 +1,31 @@
-"""What is written and not saved yet: kept in the kernel and on disk, so that it survives Run All and a kernel's end."""
+"""What is written and not saved yet: kept in the kernel and on disk, so that it survives Run All and a kernel's end.
+
+On disk it lies in Jupyter's data folder, for nobody else to read.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import hashlib
+import json
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-#: The name in the notebook's namespace under which everything that outlives a run of the cells is kept.
-KEPT_AS = "_reviewlib_desks"
+from jupyter_core.paths import jupyter_data_dir
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StrictBool, StrictStr
+
+from reviewlib import files
+
+if TYPE_CHECKING:
+    from reviewlib.conversation.records import Records
+
+#: Seconds after which what a writer that was killed left staged is removed.
+_STALE: Final = 3600
 
 
 def fresh_id() -> str:
@@ -18,7 +34,7 @@ def fresh_id() -> str:
 
 
 @dataclass
-class Draft:
+class FormDraft:
     """One form's text before it is an entry; forms come and go with the cells, this stays.
 
     Attributes:
@@ -65,23 +81,108 @@ class Draft:
         self.id, self.supersedes = fresh_id(), entry_id
 
 
+class KeptDraft(BaseModel):
+    """A draft as its file holds it; the attributes are those of ``FormDraft``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    values: dict[str, StrictStr | StrictBool]
+    id: str
+    supersedes: str | None
+    typed: AwareDatetime
+
+
 @dataclass
 class Drafts:
-    """Every draft of one review, by form and by the entry that it edits."""
+    """Every draft of one review, by form and by the entry that it edits; on disk a file for each, by login.
 
-    kept: dict[tuple[str, str], Draft] = field(default_factory=dict)
+    Attributes:
+        records: Says who is at the keyboard, and in which workbook and review.
+        open: The drafts of this kernel.
+        recalled: Those of which an earlier kernel's was asked for.
+        unkept: Why what is typed is not kept on disk; empty where it is.
+    """
+
+    records: Records
+    open: dict[tuple[str, str], FormDraft] = field(default_factory=dict)
     recalled: set[tuple[str, str]] = field(default_factory=set)
+    unkept: str = ""
 
-    def of(self, form: str, entry_id: str = "") -> Draft:
+    def of(self, form: str, key: str = "") -> FormDraft:
         """The draft of a form; a new one where nothing was begun."""
-        return self.kept.setdefault((form, entry_id), Draft(key=entry_id))
+        return self.open.setdefault((form, key), FormDraft(key=key))
 
-    def first(self, form: str, entry_id: str = "") -> bool:
-        """Whether this kernel asks for the first time what an earlier one kept of a draft."""
-        new = (form, entry_id) not in self.recalled
-        self.recalled.add((form, entry_id))
-        return new
+    def keep(self, form: str, draft: FormDraft) -> None:
+        """Bring to disk what a draft holds that is not saved; the form works without it."""
+        if self.open.get((form, draft.key)) is not draft:
+            return  # it was dropped, and its last words come late
+        try:
+            self._write(form, draft)
+            self.unkept = ""
+        except OSError as error:
+            self.unkept = error.strerror or type(error).__name__
 
-    def drop(self, form: str, entry_id: str = "") -> None:
-        """Forget a draft."""
-        self.kept.pop((form, entry_id), None)
+    def recall(self, form: str, draft: FormDraft) -> KeptDraft | None:
+        """Let a draft that holds nothing of its own go on with what an earlier kernel kept of it; this is asked once."""
+        if (form, draft.key) in self.recalled:
+            return None
+        self.recalled.add((form, draft.key))
+        try:
+            kept = self._read(form, draft)
+        except (OSError, ValueError):
+            draft.damaged = str(self._place(form, draft.key))
+            return None
+        if kept is not None:
+            draft.values = draft.values | kept.values
+            draft.id, draft.supersedes, draft.typed = kept.id, kept.supersedes, kept.typed
+        return kept
+
+    def drop(self, form: str, key: str = "") -> None:
+        """Forget a draft, here and on disk."""
+        self.open.pop((form, key), None)
+        with contextlib.suppress(OSError):
+            self._place(form, key).unlink(missing_ok=True)
+
+    @property
+    def _folder(self) -> Path:
+        return Path(jupyter_data_dir()) / "reviewlib" / "drafts"
+
+    def _place(self, form: str, key: str) -> Path:
+        """Where the draft of a form lies, for a new entry or the one that it edits; the name says nothing of either."""
+        about, workbook = self.records.about, str(self.records.params.path.resolve())
+        whose = (self.records.person.login, workbook, about.kind, about.subject, about.period)
+        name = hashlib.sha256(json.dumps([*whose, form, key]).encode()).hexdigest()
+        return self._folder / f"{name[:32]}.json"
+
+    def _write(self, form: str, draft: FormDraft) -> None:
+        """Write a draft, or remove the file of one of which everything is saved."""
+        place = self._place(form, draft.key)
+        if not draft.unsaved:
+            place.unlink(missing_ok=True)
+            return
+        values = {name: value for name, value in draft.values.items() if value is not None}
+        kept = KeptDraft(values=values, id=draft.id, supersedes=draft.supersedes, typed=dt.datetime.now(dt.UTC))
+        files.write(place, json.dumps(kept.model_dump(mode="json")))  # as ASCII, because people can paste what is no Unicode
+
+    def _read(self, form: str, draft: FormDraft) -> KeptDraft | None:
+        """Read what an earlier kernel kept of a draft; None where that is nothing.
+
+        Raises:
+            OSError: It cannot be read.
+            ValueError: It is damaged, or of a form with other fields.
+        """
+        self._sweep()
+        try:
+            kept = KeptDraft.model_validate_json(self._place(form, draft.key).read_bytes())
+        except FileNotFoundError:
+            return None
+        checks = [isinstance(draft.saved[name], bool) if name in draft.saved else None for name in kept.values]
+        if checks != [isinstance(value, bool) for value in kept.values.values()]:
+            raise ValueError("a draft of other fields")
+        return kept
+
+    def _sweep(self) -> None:
+        for part in self._folder.glob(f".*{files.PART}"):
+            with contextlib.suppress(OSError):
+                if time.time() - part.stat().st_mtime > _STALE:
+                    part.unlink()

@@ -34,13 +34,12 @@ class MadePage:
 class PageExport:
     """A button that makes the review's pages, and what came of it."""
 
-    def __init__(self, desk: FormContext):
-        self.desk = desk
+    def __init__(self, context: FormContext):
+        self.context = context
         self.button = controls.button("Make the pages", primary=True, clicked=self._clicked)
         self.status = widgets.HTML()
         lead = controls.html("lead", text="The manager’s and the rep’s copy. The notebook stays usable meanwhile.")
-        body = widgets.VBox([lead, controls.row(self.button), self.status])
-        body.add_class("rl-form-body")
+        body = controls.body(lead, controls.row(self.button), self.status)
         self.widget = widgets.VBox([controls.opener("Make the pages from what is saved", body, opened=False), body])
         self.task: asyncio.Task[None] | None = None
 
@@ -56,11 +55,11 @@ class PageExport:
         try:
             self.status.value = render("forms/exporting.html.j2")
             process = await asyncio.create_subprocess_exec(
-                *command(self.desk),
+                *command(self.context),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                cwd=self.desk.records.params.root,
+                cwd=self.context.records.params.root,
                 env=environment(),
             )
             out, err = await process.communicate()
@@ -77,14 +76,24 @@ class PageExport:
             rows = []
         if not rows:
             return render("forms/export_failed.html.j2", lines=err.strip().splitlines() or ["The run ended without a word."])
-        return render("forms/exported.html.j2", pages=pages_of(self.desk, rows))
+        return render("forms/exported.html.j2", pages=pages_of(self.context, rows))
 
 
-def command(desk: FormContext) -> list[str]:
+def command(context: FormContext) -> list[str]:
     """The command that makes one review's pages."""
-    about = desk.review.about
+    about = context.review.about
     asked = ["--rep" if about.kind == "rep" else "--team", about.subject]
-    return [sys.executable, "-m", "reviewlib", "run", str(desk.records.params.path), "--period", about.period, *asked, "--json"]
+    return [
+        sys.executable,
+        "-m",
+        "reviewlib",
+        "run",
+        str(context.records.params.path),
+        "--period",
+        about.period,
+        *asked,
+        "--json",
+    ]
 
 
 def environment() -> dict[str, str]:
@@ -92,9 +101,9 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != SESSION}
 
 
-def pages_of(desk: FormContext, rows: list[dict[str, Any]]) -> list[MadePage]:
+def pages_of(context: FormContext, rows: list[dict[str, Any]]) -> list[MadePage]:
     """The pages of this review among those of a run; paths from the workbook's folder."""
-    about, params = desk.review.about, desk.records.params
+    about, params = context.review.about, context.records.params
     own = [row for row in rows if (row["kind"], row["subject"]) == (about.kind, about.subject)]
     base = f"reports/{params.name}/{about.period}"
     return [

@@ -1,25 +1,29 @@
-"""The fields of a form: taken from the kind's model, with the words that people choose from."""
+"""Forms and their fields as data: fields come from the kind's model, with the words that people choose from."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import KINDS
 
 if TYPE_CHECKING:
     from reviewlib.pages.forms.context import FormContext
 
-Form = Literal["line", "text", "choice", "check", "day", "number"]
+FieldForm = Literal["line", "text", "choice", "check", "day", "number"]
 Options = list[tuple[str, str]]
 Values = dict[str, Any]
 #: The first option of a list that has to be chosen from.
 CHOOSE: Final = "Choose …"
-NONE: Final = "None"
+#: Fields that are no part of the payload: whose word it is, and who may read it.
+SIDE: Final = "_side"
+PRIVATE: Final = "_private"
 #: Values that people choose from, in their words.
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "stance": {"strength": "Strength", "improve": "Area to improve"},
@@ -63,6 +67,14 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 _LINES: Final = frozenset({"skill", "title", "name", "reward_text", "deal", "scope"})
 
 
+class ProblemsError(ValueError):
+    """What is wrong, by field; the key is empty for the form as a whole."""
+
+    def __init__(self, problems: Mapping[str, str]):
+        self.problems = dict(problems)
+        super().__init__("; ".join(problems.values()))
+
+
 @dataclass(frozen=True)
 class Field:
     """One field.
@@ -78,26 +90,20 @@ class Field:
 
     name: str
     label: str
-    form: Form = "text"
+    form: FieldForm = "text"
     hint: str = ""
     options: Callable[[FormContext, Values], Options] | None = None
     default: Any = ""
 
 
-def choices(name: str, *, choose: str | None = None) -> Callable[[FormContext, Values], Options]:
-    """Options from ``WORDS``; with ``choose`` nothing is chosen at first."""
-    listed = [(words, value) for value, words in WORDS[name].items()]
-    return lambda _, __: [(choose, ""), *listed] if choose else listed
-
-
-def figures(desk: FormContext, _: Values) -> Options:
+def figures(context: FormContext, _: Values) -> Options:
     """The KPIs of the review, by their labels."""
-    return [(NONE, ""), *((kpi.label, key) for key, kpi in desk.review.kpis.items())]
+    return [("None", ""), *((kpi.label, key) for key, kpi in context.review.kpis.items())]
 
 
-def sides(desk: FormContext, _: Values) -> Options:
+def sides(context: FormContext, _: Values) -> Options:
     """The rep and the manager, by name."""
-    return [(desk.rep_name, "rep"), (desk.manager_name, "manager")]
+    return [(context.rep_name, "rep"), (context.manager_name, "manager")]
 
 
 def of_kind(kind: str, *names: str, **changes: Mapping[str, Any]) -> tuple[Field, ...]:
@@ -115,20 +121,20 @@ def of_kind(kind: str, *names: str, **changes: Mapping[str, Any]) -> tuple[Field
 def _field(kind: str, name: str) -> Field:
     info = KINDS[kind].model.model_fields[name]
     label, hint = info.title or name, info.description or ""
-    made = Field(name, label, hint=hint)
-    types_in = _types(info.annotation)
     given = "" if info.is_required() or info.default is None else info.default
     if name == "kpi":
-        return dataclasses.replace(made, form="choice", options=figures)
-    if kind != "development" and name == "owner":
-        return dataclasses.replace(made, form="choice", options=sides, default=given)
+        return Field(name, label, "choice", hint, figures)
+    if name == "owner" and kind != "development":
+        return Field(name, label, "choice", hint, sides, given)
     if name in WORDS:
-        needed = None if given else CHOOSE
-        return dataclasses.replace(made, form="choice", options=choices(name, choose=needed), default=given)
-    if bool in types_in:
-        return dataclasses.replace(made, form="check", default=bool(given))
-    plain: Form = "day" if "date" in {kind_.__name__ for kind_ in types_in} else "number" if float in types_in else "text"
-    return dataclasses.replace(made, form="line" if name in _LINES else plain)
+        listed = [*([] if given else [(CHOOSE, "")]), *((words, value) for value, words in WORDS[name].items())]
+        return Field(name, label, "choice", hint, lambda _, __: listed, given)
+    allowed = _types(info.annotation)
+    if bool in allowed:
+        return Field(name, label, "check", hint, default=bool(given))
+    if name in _LINES:
+        return Field(name, label, "line", hint)
+    return Field(name, label, "day" if dt.date in allowed else "number" if float in allowed else "text", hint)
 
 
 def _types(annotation: Any) -> set[type]:
@@ -138,3 +144,117 @@ def _types(annotation: Any) -> set[type]:
     if typing.get_origin(annotation) is typing.Annotated:
         return _types(typing.get_args(annotation)[0])
     return {annotation} if isinstance(annotation, type) else set()
+
+
+def as_they_are(context: FormContext, values: Values) -> Values:
+    """The payload is what stands in the fields."""
+    return values
+
+
+def nothing(context: FormContext, kind: str) -> list[Entry]:
+    """No entries."""
+    return []
+
+
+def written_here(context: FormContext, kind: str) -> list[Entry]:
+    """The current entries of a kind but those that came from the rep: nobody else edits their words."""
+    return [entry for entry in context.minutes.of_kind(kind) if not by_rep(entry)]
+
+
+def by_rep(entry: Entry) -> bool:
+    """Whether the words came from the rep, not from a manager who wrote them down."""
+    return entry.side == "rep" and (entry.role == "rep" or entry.source is not None)
+
+
+def latest(kind: str) -> Callable[[FormContext], Entry | None]:
+    """The one current entry of a kind."""
+    return lambda context: next(iter(context.minutes.of_kind(kind)), None)
+
+
+def about(kind: str, *, first: str = CHOOSE, wanted: Callable[[FormContext], list[Entry]] | None = None) -> dict[str, Any]:
+    """The field that says what an entry is about: one of this review's entries, or of earlier ones that are looked back at."""
+
+    def options(context: FormContext, _: Values) -> Options:
+        if wanted is not None:
+            return context.named(wanted(context), first=first)
+        known = (*context.minutes.earlier, *context.minutes.entries)
+        return context.named([entry for entry in known if entry.kind in KINDS[kind].about], first=first)
+
+    return {"form": "choice", "options": options, "default": ""}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One form.
+
+    Attributes:
+        kind: The kind of entry it writes.
+        title: What opens it.
+        fields: What is filled in.
+        own_name: Its name among the forms of a review, where that is not the kind.
+        lead: A sentence above the fields.
+        save: What the button says.
+        payload: The fields' values to the payload's; raises ``ProblemsError``.
+        more: What the fields hold when an entry is edited that stands under no name of their own in it.
+        existing: The entries of the kind that it can edit, to choose from.
+        one: Where there is but one current entry of it: that entry, which every save edits.
+        behalf: Whether it writes the rep's word: always, as chosen, or never.
+        advice: HTML below the fields, as they are now; empty where there is nothing to say.
+        hints: What to say below single fields, as they are now.
+    """
+
+    kind: str
+    title: str
+    fields: tuple[Field, ...]
+    own_name: str = ""
+    lead: str = ""
+    save: str = "Save"
+    payload: Callable[[FormContext, Values], Values] = as_they_are
+    more: Callable[[FormContext, Entry], Values] | None = None
+    existing: Callable[[FormContext, str], list[Entry]] = written_here
+    one: Callable[[FormContext], Entry | None] | None = None
+    behalf: Literal["never", "always", "choose"] = "never"
+    advice: Callable[[FormContext, Values], str] | None = None
+    hints: Callable[[FormContext, Values], Mapping[str, str]] | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name among the forms of a review."""
+        return self.own_name or self.kind
+
+    @property
+    def all_fields(self) -> tuple[Field, ...]:
+        """The fields, with those that every form of the kind has."""
+        more: list[Field] = []
+        if self.behalf == "choose":
+            more.append(Field(SIDE, "Whose words", form="choice", options=_speakers, default="manager"))
+        if KINDS[self.kind].private == "may":
+            hint = "Stays on the manager’s copy and never reaches the rep’s page."
+            more.append(Field(PRIVATE, "Only for managers", form="check", hint=hint, default=False))
+        return (*self.fields, *more)
+
+    def on_behalf(self, values: Values) -> bool:
+        """Whether it is the rep's word."""
+        return self.behalf == "always" or (self.behalf == "choose" and values.get(SIDE) == "rep")
+
+    def visibility(self, values: Values) -> Literal["shared", "manager_only"]:
+        """Who may read it."""
+        return "manager_only" if values.get(PRIVATE) or KINDS[self.kind].private == "always" else "shared"
+
+    def defaults(self) -> Values:
+        """What a new form holds."""
+        return {field.name: field.default for field in self.all_fields}
+
+    def required(self, name: str) -> bool:
+        """Whether the kind cannot do without a field."""
+        info = KINDS[self.kind].model.model_fields.get(name)
+        return info is not None and info.is_required()
+
+    def may_be_none(self, name: str) -> bool:
+        """Whether an empty field is none at all, not an empty text."""
+        info = KINDS[self.kind].model.model_fields.get(name)
+        return info is not None and not info.is_required() and info.default is None
+
+
+def _speakers(context: FormContext, _: Values) -> Options:
+    return [("The manager’s", "manager"), (f"{context.rep_name}’s, written down in the meeting", "rep")]

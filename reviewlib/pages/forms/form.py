@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
@@ -11,23 +11,20 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.errors import ConflictError, NotAllowedError, ReviewError
 from reviewlib.pages.forms import controls
 from reviewlib.pages.forms.controls import Control
-from reviewlib.pages.forms.drafts import Draft
-from reviewlib.pages.forms.entry_values import in_words, of_entry, of_fields
-from reviewlib.pages.forms.fields import Field, Values
-from reviewlib.pages.forms.spec import ProblemsError, Spec, by_rep, nothing
+from reviewlib.pages.forms.drafts import FormDraft
+from reviewlib.pages.forms.fields import Field, Options, ProblemsError, Spec, Values, by_rep, nothing
+from reviewlib.pages.forms.reading import in_words, of_entry, of_fields
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
     from reviewlib.pages.forms.context import FormContext
 
-_NEW: Final = "A new one"
-
 
 class Form:
-    """One form over the journal; its draft lives on the desk and outlives it."""
+    """One form over the journal; its draft is kept in the context and outlives it."""
 
-    def __init__(self, desk: FormContext, spec: Spec):
-        self.desk, self.spec = desk, spec
+    def __init__(self, context: FormContext, spec: Spec):
+        self.context, self.spec = context, spec
         self.refused = self._refusal()
         self.controls: dict[str, Control] = {}
         for field in spec.all_fields:
@@ -36,101 +33,83 @@ class Form:
         self.advice = widgets.HTML()
         self.reason = widgets.HTML(self._refused())
         self.status = widgets.HTML()
-        self.save = controls.button(spec.save, primary=True, clicked=desk.alone(self._clicked))
-        self.again = controls.button("", clicked=desk.alone(self._begin_again))
-        self.theirs = controls.button("Keep theirs", clicked=desk.alone(self._keep_theirs))
-        self.mine = controls.button("Save mine instead", clicked=desk.alone(self._save_mine))
+        self.save = controls.button(spec.save, primary=True, clicked=context.alone(self._clicked))
+        self.again = controls.button("", clicked=context.alone(self._begin_again))
+        self.theirs = controls.button("Keep theirs", clicked=context.alone(self._keep_theirs))
+        self.mine = controls.button("Save mine instead", clicked=context.alone(self._save_mine))
         self.choice = controls.row(self.theirs, self.mine)
         controls.show(self.choice, False)
         self.conflict: ConflictError | None = None
-        self.key = self._first_key()
+        began = (key for _, key in self._editable(context, {}) if self.picker is not None and self._draft(key).unsaved)
+        self.key = next(began, "")
         self.draft = self._draft(self.key)
         self.draft.watcher = self._elsewhere
         self._show_draft(kept=self.draft.unsaved)
         self.body = self._body()
         self.opener = controls.opener(spec.title, self.body, opened=self.draft.unsaved or bool(self.draft.damaged))
         self.widget = widgets.VBox([self.opener, self.body])
-        desk.forms[spec.name] = self
+        context.forms[spec.name] = self
 
     def refresh(self) -> None:
         """Offer what there is to choose from now, and say whether writing is still allowed; text fields are not touched."""
         self._offer()
-        if self.picker is not None:
-            self._fill_picker()
+        self._fill_picker()
         self.refused = self._refusal()
         self.reason.value = self._refused()
-        self._set_fields()
+        # Fields are open where writing is allowed now; where it is not they close, unless somebody can be typing in them.
+        for control in [*self.controls.values(), *([self.picker] if self.picker is not None else [])]:
+            if not self.refused or not self.opener.value:
+                control.widget.disabled = bool(self.refused)
         self._set_buttons()
         self._advise()
 
     def _refused(self) -> str:
         return render("forms/refused.html.j2", text=self.refused) if self.refused else ""
 
-    def _set_fields(self) -> None:
-        """Open the fields where writing is allowed now; close them where it is not and nobody can be typing in them."""
-        for control in [*self.controls.values(), *([self.picker] if self.picker is not None else [])]:
-            if not self.refused or not self.opener.value:
-                control.widget.disabled = bool(self.refused)
-
     def _refusal(self) -> str:
         """Why nothing can be written here now; empty where it can."""
-        entry = self.spec.one(self.desk) if self.spec.one is not None else None
+        entry = self.spec.one(self.context) if self.spec.one is not None else None
         if entry is not None and by_rep(entry) and entry.kind != "signoff":
-            return f"{self.desk.rep_name} wrote this; nobody else edits it. Write a reply."
-        return self.desk.records.may(self.spec.kind, on_behalf=self.spec.behalf == "always") or ""
+            return f"{self.context.rep_name} wrote this; nobody else edits it. Write a reply."
+        return self.context.records.may(self.spec.kind, on_behalf=self.spec.behalf == "always") or ""
 
     def _offer(self) -> None:
         for control in self.controls.values():
             if control.field.options is not None:
-                control.offer(control.field.options(self.desk, self._raw()))
+                control.offer(control.field.options(self.context, self._raw()))
 
     # --- what is on the screen -------------------------------------------------------------------------------------------
 
     def _control(self, field: Field) -> Control:
-        options = field.options(self.desk, self.spec.defaults()) if field.options is not None else []
+        options = field.options(self.context, self.spec.defaults()) if field.options is not None else []
         made = Control(field, options, disabled=bool(self.refused))
-        made.listen(self.desk.alone(self._changed))
+        made.listen(self.context.alone(self._changed))
         return made
 
     def _picker(self) -> Control | None:
-        if self.spec.existing is nothing:
+        if self.spec.one is not None or self.spec.existing is nothing:
             return None
         field = Field("_edit", "New, or a change", form="choice", options=self._editable)
-        made = Control(field, self._editable(self.desk, {}), disabled=bool(self.refused))
-        made.listen(self.desk.alone(lambda _, key: self._open(key)))
+        made = Control(field, self._editable(self.context, {}), disabled=bool(self.refused))
+        made.listen(self.context.alone(lambda _, key: self._open(key)))
         return made
 
-    def _editable(self, desk: FormContext, _: Values) -> list[tuple[str, str]]:
-        return desk.named(self.spec.existing(desk), first=_NEW)
+    def _editable(self, context: FormContext, _: Values) -> Options:
+        return context.named(self.spec.existing(context, self.spec.kind), first="A new one")
 
     def _fill_picker(self) -> None:
+        """Offer what can be changed; the picker is shown once there is something."""
         if self.picker is not None:
-            self.picker.offer(self._editable(self.desk, {}))
+            self.picker.offer(self._editable(self.context, {}))
             self.picker.fill(self.key)
-            self._set_picker()
-
-    def _set_picker(self) -> None:
-        """Show the picker once there is something to change."""
-        if self.picker is not None:
             controls.show(self.picker.box, len(self.picker.widget.options) > 1)
 
     def _body(self) -> widgets.Widget:
         lead = [controls.html("lead", text=self.spec.lead)] if self.spec.lead else []
         picker = [self.picker.box] if self.picker is not None else []
         fields = [control.box for control in self.controls.values()]
-        parts = [
-            *lead,
-            self.reason,
-            *picker,
-            *fields,
-            self.advice,
-            controls.row(self.save, self.again),
-            self.status,
-            self.choice,
-        ]
-        made = widgets.VBox(parts)
-        made.add_class("rl-form-body")
-        return made
+        buttons = controls.row(self.save, self.again)
+        return controls.body(*lead, self.reason, *picker, *fields, self.advice, buttons, self.status, self.choice)
 
     def _set_buttons(self) -> None:
         closed = bool(self.refused) or self.draft.busy
@@ -146,48 +125,43 @@ class Form:
     def _advise(self) -> None:
         values = self._raw()
         if self.spec.advice is not None:
-            self.advice.value = self.spec.advice(self.desk, values)
+            self.advice.value = self.spec.advice(self.context, values)
         if self.spec.hints is not None:
-            for name, hint in self.spec.hints(self.desk, values).items():
+            for name, hint in self.spec.hints(self.context, values).items():
                 self.controls[name].advise(hint)
 
     # --- drafts ----------------------------------------------------------------------------------------------------------
 
-    def _first_key(self) -> str:
-        """Which draft to show: one that was begun, else a new one."""
-        keys = [self.desk.root(entry) for entry in self.spec.existing(self.desk)]
-        return next((key for key in ("", *keys) if self._draft(key).unsaved), "")
-
-    def _draft(self, key: str) -> Draft:
+    def _draft(self, key: str) -> FormDraft:
         """The draft for a key; what is saved already is read from the journal again, what was not from disk."""
-        draft = self.desk.drafts.of(self.spec.name, key)
+        draft = self.context.drafts.of(self.spec.name, key)
         if not draft.unsaved and not draft.busy:
             self._start(draft)
             self._recall(draft)
         return draft
 
-    def _start(self, draft: Draft) -> None:
+    def _start(self, draft: FormDraft) -> None:
         entry = self._entry(draft.key)
-        values = of_entry(self.desk, self.spec, entry) if entry is not None else self.spec.defaults()
+        values = of_entry(self.context, self.spec, entry) if entry is not None else self.spec.defaults()
         draft.start(values, supersedes=entry.id if entry is not None else None)
 
-    def _recall(self, draft: Draft) -> None:
+    def _recall(self, draft: FormDraft) -> None:
         """Take up what was typed in an earlier kernel; it may have ended after it had saved the draft."""
-        kept = self.desk.recall(self.spec.name, draft)
+        kept = self.context.drafts.recall(self.spec.name, draft)
         if kept is None:
             return
-        entry = self.desk.minutes.find(kept.id)
+        entry = self.context.minutes.find(kept.id)
         if entry is not None:
-            draft.done(of_entry(self.desk, self.spec, entry), entry.id)
+            draft.done(of_entry(self.context, self.spec, entry), entry.id)
         if not draft.unsaved:
-            self.desk.keep(self.spec.name, draft)
+            self.context.drafts.keep(self.spec.name, draft)
             self._start(draft)
 
     def _entry(self, key: str) -> Entry | None:
         """The entry that a draft edits."""
         if self.spec.one is not None:
-            return self.spec.one(self.desk)
-        return self.desk.minutes.find(key) if key else None
+            return self.spec.one(self.context)
+        return self.context.minutes.find(key) if key else None
 
     def _open(self, key: str) -> None:
         if self.draft.busy:
@@ -202,12 +176,10 @@ class Form:
         for name, control in self.controls.items():
             control.fill(self.draft.values.get(name, control.field.default))
             if control.field.options is not None:
-                control.offer(control.field.options(self.desk, self.draft.values))
+                control.offer(control.field.options(self.context, self.draft.values))
                 control.fill(self.draft.values.get(name, control.field.default))
             control.say("")
-        if self.picker is not None:
-            self.picker.fill(self.key)
-            self._set_picker()
+        self._fill_picker()
         self._say_kept(kept)
         self._set_buttons()
         self._advise()
@@ -222,7 +194,7 @@ class Form:
             return
         entry, typed = self._entry(self.key), self.draft.typed
         overtaken = entry is not None and entry.id != self.draft.supersedes
-        self._say("kept", typed=self.desk.when_typed(typed) if typed else "", overtaken=overtaken)
+        self._say("kept", typed=self.context.when_typed(typed) if typed else "", overtaken=overtaken)
 
     def _changed(self, name: str, value: Any) -> None:
         self.draft.put(name, value)
@@ -230,9 +202,9 @@ class Form:
         if self.controls[name].field.options is not None:
             self._offer()
             self.draft.values = self._raw()
-        self.desk.keep(self.spec.name, self.draft)
+        self.context.drafts.keep(self.spec.name, self.draft)
         if not self.draft.busy:
-            self._say("unsaved" if self.draft.unsaved else "", unkept=self.desk.unkept)
+            self._say("unsaved" if self.draft.unsaved else "", unkept=self.context.drafts.unkept)
         self._set_buttons()
         self._advise()
 
@@ -245,7 +217,7 @@ class Form:
     def _begin_again(self) -> None:
         if self.draft.busy:
             return
-        self.desk.drop(self.spec.name, self.key)
+        self.context.drafts.drop(self.spec.name, self.key)
         self._open(self.key if self.draft.unsaved else "")
 
     def _raw(self) -> Values:
@@ -260,14 +232,14 @@ class Form:
         draft.busy = True
         self._set_buttons()
         self._say("saving")
-        self.desk.fence.then(self.desk.alone(lambda: self._newest(draft)._save(draft, over)))
+        self.context.fence.then(self.context.alone(lambda: self._newest(draft)._save(draft, over)))
 
-    def _newest(self, draft: Draft) -> Form:
+    def _newest(self, draft: FormDraft) -> Form:
         """The form that shows a draft now: the cell may have run again since the click."""
-        newest = self.desk.forms[self.spec.name]
+        newest = self.context.forms[self.spec.name]
         return newest if isinstance(newest, Form) and newest.draft is draft else self
 
-    def _save(self, draft: Draft, over: str | None) -> None:
+    def _save(self, draft: FormDraft, over: str | None) -> None:
         self._say("failed")  # what stays when something happens that nobody thought of
         try:
             self._attempt(draft, over)
@@ -283,24 +255,24 @@ class Form:
             draft.busy = False
             self._set_buttons()
 
-    def _attempt(self, draft: Draft, over: str | None) -> None:
+    def _attempt(self, draft: FormDraft, over: str | None) -> None:
         sent = self._raw()
         draft.values = dict(sent)
-        self.desk.keep(self.spec.name, draft)
+        self.context.drafts.keep(self.spec.name, draft)
         supersedes = over or draft.supersedes
         if supersedes is not None and not draft.unsaved and over is None:
-            self._echo(self.desk.minutes.find(supersedes), again=True)
+            self._echo(self.context.minutes.find(supersedes), again=True)
             return
-        entry = self.desk.records.write(
+        entry = self.context.records.write(
             self.spec.kind,
             id=draft.id,
             supersedes=supersedes,
             visibility=self.spec.visibility(sent),
             on_behalf=self.spec.on_behalf(sent),
-            **of_fields(self.desk, self.spec, self.controls),
+            **of_fields(self.context, self.spec, sent),
         )
         draft.done(sent, entry.id)
-        self.desk.keep(self.spec.name, draft)
+        self.context.drafts.keep(self.spec.name, draft)
         self._settle()
         self._echo(entry, again=False)
         with contextlib.suppress(ReviewError):  # it is saved, whatever comes of showing it elsewhere
@@ -308,12 +280,12 @@ class Form:
 
     def _keep_as(self, entry: Entry) -> None:
         """From now on the draft is a change of what was saved, also when the cell runs again."""
-        self.desk.refresh()
+        self.context.refresh()
         if self.picker is not None:
-            self.desk.drop(self.spec.name, self.key)
-            self.key = self.draft.key = self.desk.root(entry)
-            self.desk.drafts.kept[(self.spec.name, self.key)] = self.draft
-            self.desk.keep(self.spec.name, self.draft)
+            self.context.drafts.drop(self.spec.name, self.key)
+            self.key = self.draft.key = self.context.root(entry)
+            self.context.drafts.open[(self.spec.name, self.key)] = self.draft
+            self.context.drafts.keep(self.spec.name, self.draft)
             self._fill_picker()
 
     def _echo(self, entry: Entry | None, *, again: bool) -> None:
@@ -321,10 +293,10 @@ class Form:
             return
         self._say(
             "echo",
-            rows=in_words(self.desk, entry),
-            when=self.desk.when(entry),
+            rows=in_words(self.context, entry),
+            when=self.context.when(entry),
             who=entry.author_name,
-            behalf=self.desk.rep_name if entry.on_behalf_of is not None else "",
+            behalf=self.context.rep_name if entry.on_behalf_of is not None else "",
             private=entry.visibility == "manager_only",
             again=again,
         )
@@ -347,9 +319,9 @@ class Form:
         mine = [(one.field.label, one.in_words) for one in self.controls.values() if one.value not in ("", False)]
         self._say(
             "conflict",
-            theirs=in_words(self.desk, theirs),
+            theirs=in_words(self.context, theirs),
             who=theirs.author_name,
-            when=self.desk.when(theirs),
+            when=self.context.when(theirs),
             mine=mine,
         )
         controls.show(self.choice, True)
@@ -362,9 +334,9 @@ class Form:
         if self.conflict is None or not isinstance(self.conflict.theirs, Entry):
             return
         theirs = self.conflict.theirs
-        self.desk.drop(self.spec.name, self.key)
-        self.desk.refresh()
-        self._open("" if self.picker is None else self.desk.root(theirs))
+        self.context.drafts.drop(self.spec.name, self.key)
+        self.context.refresh()
+        self._open("" if self.picker is None else self.context.root(theirs))
 
     def _save_mine(self) -> None:
         if self.conflict is None or not isinstance(self.conflict.theirs, Entry):

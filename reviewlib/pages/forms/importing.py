@@ -13,8 +13,8 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.errors import ConflictError, ReviewError
 from reviewlib.pages.forms import controls
 from reviewlib.pages.forms.controls import Control
-from reviewlib.pages.forms.entry_values import in_words
 from reviewlib.pages.forms.fields import Field
+from reviewlib.pages.forms.reading import in_words
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
@@ -29,27 +29,28 @@ _TEXT: Final = Field("answer", "The answer’s text", hint="The whole mail or fo
 class Import:
     """A field and a file for the rep's answer, a button that shows what would be recorded, and one that records it."""
 
-    def __init__(self, desk: FormContext):
-        self.desk = desk
-        self.draft = desk.drafts.of(_NAME)
+    def __init__(self, context: FormContext):
+        self.context = context
+        self.draft = context.drafts.of(_NAME)
         if not self.draft.unsaved and not self.draft.busy:
             self.draft.start({_TEXT.name: ""})
-            desk.recall(_NAME, self.draft)
+            context.drafts.recall(_NAME, self.draft)
         self.text = Control(_TEXT, [], disabled=False)
         self.text.fill(self.draft.values.get(_TEXT.name, ""))
-        self.text.listen(desk.alone(self._changed))
+        self.text.listen(context.alone(self._changed))
         self.file = widgets.FileUpload(accept=".md,.txt,.eml", multiple=False, description="Choose the answer’s file")
         self.file.observe(lambda _: self._forget(), names="value")
         self.unverified = widgets.Checkbox(description="Record it as not verified", indent=False)
         controls.show(self.unverified, False)
-        self.preview = controls.button("Show what would be recorded", clicked=desk.alone(lambda: self._start(self._preview)))
-        self.record = controls.button("Record the answer", primary=True, clicked=desk.alone(lambda: self._start(self._record)))
-        self.clear = controls.button("Discard", clicked=desk.alone(self._discard))
+        self.preview = controls.button("Show what would be recorded", clicked=context.alone(lambda: self._start(self._preview)))
+        self.record = controls.button(
+            "Record the answer", primary=True, clicked=context.alone(lambda: self._start(self._record))
+        )
+        self.clear = controls.button("Discard", clicked=context.alone(self._discard))
         self.status = widgets.HTML(self._kept())
         lead = controls.html("lead", text="The rep’s answer as a mail or as the response form.")
         buttons = controls.row(self.preview, self.record, self.clear)
-        self.body = widgets.VBox([lead, self.text.box, controls.row(self.file), buttons, self.status, self.unverified])
-        self.body.add_class("rl-form-body")
+        self.body = controls.body(lead, self.text.box, controls.row(self.file), buttons, self.status, self.unverified)
         self.opener = controls.opener("Import the rep’s answer", self.body, opened=bool(self.status.value))
         self.widget = widgets.VBox([self.opener, self.body])
 
@@ -59,14 +60,14 @@ class Import:
         if not self.draft.unsaved:
             return ""
         typed = self.draft.typed
-        return render("forms/kept.html.j2", typed=self.desk.when_typed(typed) if typed else "", overtaken=False)
+        return render("forms/kept.html.j2", typed=self.context.when_typed(typed) if typed else "", overtaken=False)
 
     def _changed(self, name: str, value: object) -> None:
         self.draft.put(name, value)
-        self.desk.keep(_NAME, self.draft)
+        self.context.drafts.keep(_NAME, self.draft)
         self._forget()
-        if self.desk.unkept:
-            self.status.value = render("forms/unsaved.html.j2", unkept=self.desk.unkept)
+        if self.context.drafts.unkept:
+            self.status.value = render("forms/unsaved.html.j2", unkept=self.context.drafts.unkept)
 
     def _forget(self) -> None:
         """What was shown, and what was ticked, is of another text."""
@@ -79,8 +80,8 @@ class Import:
         self.unverified.value = self.unverified.value and offered
 
     def _discard(self) -> None:
-        self.desk.drop(_NAME)
-        self.draft = self.desk.drafts.of(_NAME)
+        self.context.drafts.drop(_NAME)
+        self.draft = self.context.drafts.of(_NAME)
         self.text.fill("")
         self.file.value = ()
         self._forget()
@@ -91,7 +92,7 @@ class Import:
         self.draft.busy = True
         self._set_buttons(disabled=True)
         self.status.value = render("forms/reading.html.j2")
-        self.desk.fence.then(self.desk.alone(lambda: self._work(work)))
+        self.context.fence.then(self.context.alone(lambda: self._work(work)))
 
     def _work(self, work: Callable[[], None]) -> None:
         self.status.value = render("forms/failed.html.j2")  # what stays when something happens that nobody thought of
@@ -121,20 +122,20 @@ class Import:
     def _preview(self) -> None:
         source = self._source()
         if source is not None:
-            self._show(importing.plan(self.desk.records, source), ())
+            self._show(importing.plan(self.context.records, source), ())
 
     def _record(self) -> None:
         source = self._source()
         if source is None:
             return
-        made = importing.plan(self.desk.records, source)
+        made = importing.plan(self.context.records, source)
         if made.problems or (made.refused and not self.unverified.value):
             self._show(made, ())
             return
-        done = importing.import_response(self.desk.records, source, unverified=self.unverified.value)
+        done = importing.import_response(self.context.records, source, unverified=self.unverified.value)
         self.draft.saved = dict(self.draft.values)
-        self.desk.keep(_NAME, self.draft)
-        self.desk.refresh()
+        self.context.drafts.keep(_NAME, self.draft)
+        self.context.refresh()
         self._show(done.plan, done.entries)
 
     def _show(self, plan: ImportPlan, recorded: tuple[Entry, ...]) -> None:
@@ -147,15 +148,15 @@ class Import:
             sender=plan.sender,
             lines=[] if recorded else plan.as_text().splitlines(),
             notes=plan.notes,
-            recorded=[self.desk.words(entry) for entry in recorded if self.desk.minutes.find(entry.id) is not None],
+            recorded=[self.context.words(entry) for entry in recorded if self.context.minutes.find(entry.id) is not None],
             count=len(recorded),
-            when=self.desk.when(recorded[0]) if recorded else "",
+            when=self.context.when(recorded[0]) if recorded else "",
             who=recorded[0].author_name if recorded else "",
-            rep=self.desk.rep_name,
+            rep=self.context.rep_name,
         )
 
     def _show_conflict(self, error: ConflictError) -> None:
-        theirs = in_words(self.desk, error.theirs) if isinstance(error.theirs, Entry) else []
+        theirs = in_words(self.context, error.theirs) if isinstance(error.theirs, Entry) else []
         payload = getattr(error.mine, "payload", None)
         mine = [(name, str(value)) for name, value in (payload.model_dump() if payload is not None else {}).items() if value]
         self.status.value = render("forms/import_conflict.html.j2", what=error.what, do=error.do, theirs=theirs, mine=mine)

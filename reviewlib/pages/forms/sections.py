@@ -1,113 +1,158 @@
-"""The sections of a review with the forms that write them: what ``rl.forms`` offers."""
+"""The sections of a review with the forms that write them, as ``rl.forms`` offers them.
+
+The record stands as everywhere; below it, in a live JupyterLab, stand the forms.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
+from reviewlib.errors import ReviewError
 from reviewlib.pages import blocks
-from reviewlib.pages.forms.section import section
-from reviewlib.pages.rendering import Display
+from reviewlib.pages.forms import context as contexts
+from reviewlib.pages.rendering import Display, render
 from reviewlib.review import Review
 
 if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import FormContext
-    from reviewlib.pages.forms.spec import Spec
+    import ipywidgets
+
+Show = Callable[[Review], Display]
+#: Makes the forms of a section.
+Build = Callable[[contexts.FormContext], "Sequence[ipywidgets.Widget]"]
+_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 
 def improve(review: Review) -> Display:
     """Areas to improve; below them, what is decided on the recommended actions."""
-
-    def build(desk: FormContext) -> Sequence[Any]:
-        from reviewlib.pages.forms.specs.actions import ACTION
-
-        return _forms(desk, ACTION)
-
-    return section(review, blocks.improve, build)
+    return section(review, blocks.improve, _forms("action"))
 
 
 def agreed(review: Review) -> Display:
     """What was agreed last time; below it, what became of it."""
-
-    def build(desk: FormContext) -> Sequence[Any]:
-        from reviewlib.pages.forms.specs.followup import UPDATE
-
-        return _forms(desk, UPDATE)
-
-    return section(review, blocks.agreed, build)
+    return section(review, blocks.agreed, _forms("update"))
 
 
 def own_view(review: Review) -> Display:
     """The rep's own view; below it, the rep's answer imported, or written down on the rep's behalf."""
-
-    def build(desk: FormContext) -> Sequence[Any]:
-        from reviewlib.pages.forms.importing import Import
-        from reviewlib.pages.forms.specs import feedback as forms
-
-        written = _forms(desk, forms.SELF_REVIEW, forms.TO_MANAGER, forms.DISPUTE)
-        return [Import(desk).widget, *written] if review.kind == "rep" else written
-
-    return section(review, blocks.own_view, build)
+    answer = ["import"] if review.kind == "rep" else []
+    return section(review, blocks.own_view, _forms(*answer, "self_review", "feedback_to_manager", "dispute"))
 
 
 def feedback(review: Review) -> Display:
     """Feedback and replies; below them, feedback, replies, concerns, disputed figures, the rating and notes."""
-
-    def build(desk: FormContext) -> Sequence[Any]:
-        from reviewlib.pages.forms.specs import feedback as forms
-
-        return _forms(desk, forms.FEEDBACK, forms.REPLY, forms.CONCERN, forms.RESOLUTION, forms.RATING, forms.NOTE)
-
-    return section(review, blocks.feedback, build)
+    return section(review, blocks.feedback, _forms("feedback", "reply", "concern", "resolution", "rating", "note"))
 
 
 def goals(review: Review) -> Display:
     """The goals; below them, a goal with its five letters, its steps, and the rep's word on it."""
-
-    def build(desk: FormContext) -> Sequence[Any]:
-        from reviewlib.pages.forms.specs import goals as forms
-
-        return _forms(desk, forms.GOAL, forms.MILESTONE, forms.AGREEMENT)
-
-    return section(review, blocks.goals, build)
+    return section(review, blocks.goals, _forms("goal", "milestone", "agreement"))
 
 
 def development(review: Review) -> Display:
     """The development plan; below it, its items."""
-
-    def build(desk: FormContext) -> Sequence[Any]:
-        from reviewlib.pages.forms.specs.development import DEVELOPMENT
-
-        return _forms(desk, DEVELOPMENT)
-
-    return section(review, blocks.development, build)
+    return section(review, blocks.development, _forms("development"))
 
 
 def recognition(review: Review) -> Display:
     """Recognition; below it, achievements confirmed or added, and the rep's word on the board."""
-
-    def build(desk: FormContext) -> Sequence[Any]:
-        from reviewlib.pages.forms.specs.recognition import BOARD, RECOGNITION
-
-        return _forms(desk, RECOGNITION, BOARD)
-
-    return section(review, blocks.recognition, build)
+    return section(review, blocks.recognition, _forms("recognition", "board"))
 
 
 def signoff(review: Review) -> Display:
     """The signatures; below them, release, sign-off, amendments, and the pages made again."""
+    return section(review, blocks.signoff, _forms("release", "sign_manager", "sign_rep", "amendment", "export"))
 
-    def build(desk: FormContext) -> Sequence[Any]:
+
+def _forms(*names: str) -> Build:
+    """Make forms by their names, when somebody is there to fill them in: what they need is loaded then."""
+
+    def build(context: contexts.FormContext) -> Sequence[ipywidgets.Widget]:
         from reviewlib.pages.forms.exporting import PageExport
-        from reviewlib.pages.forms.specs import signoff as forms
+        from reviewlib.pages.forms.feedback_forms import FEEDBACK_FORMS
+        from reviewlib.pages.forms.form import Form
+        from reviewlib.pages.forms.importing import Import
+        from reviewlib.pages.forms.plan_forms import PLAN_FORMS
 
-        written = _forms(desk, forms.RELEASE, forms.SIGN_MANAGER, forms.SIGN_REP, forms.AMENDMENT)
-        return [*written, PageExport(desk).widget]
+        specs = {spec.name: spec for spec in (*FEEDBACK_FORMS, *PLAN_FORMS)}
+        makers: dict[str, Callable[[contexts.FormContext], Import | PageExport]] = {"import": Import, "export": PageExport}
+        return [(makers[name](context) if name in makers else Form(context, specs[name])).widget for name in names]
 
-    return section(review, blocks.signoff, build)
+    return build
 
 
-def _forms(desk: FormContext, *specs: Spec) -> list[Any]:
-    from reviewlib.pages.forms.form import Form
+def section(review: Review, show: Show, build: Build) -> Display:
+    """Return a section as ``show`` makes it; for the manager with the forms that ``build`` makes in a live JupyterLab."""
+    shown = show(review)
+    if review.audience != "manager":
+        return shown
+    html = shown.html + render("forms/hint.html.j2")
+    return FormSection(html, shown.text, shown.metadata, review=review, show=show, build=build)
 
-    return [Form(desk, spec).widget for spec in specs]
+
+@dataclass(frozen=True)
+class FormSection(Display):
+    """A section's record; in a live JupyterLab its forms stand below it.
+
+    What a notebook keeps of it, and an exporter reads, is the record alone.
+    """
+
+    review: Review | None = None
+    show: Show | None = None
+    build: Build | None = None
+
+    def _ipython_display_(self) -> None:
+        """Show record and forms where somebody can fill them in.
+
+        Raises:
+            NotImplementedError: Nobody can; IPython then shows the record.
+        """
+        if self.review is None or self.show is None or self.build is None or not contexts.alive():
+            raise NotImplementedError
+        from IPython.display import display
+
+        try:
+            context = contexts.context_of(self.review)
+            with context.lock:  # a save from an earlier run of the cell comes before the record is read, or reaches this one
+                record = _Record(self.show, context)
+                context.sections[str(self.metadata["section"])] = record.refresh
+                forms = self.build(context)
+        except ReviewError as error:
+            failed = Display(render("forms/closed.html.j2", error=error), error.what, {"only": "lab"})
+            display(failed)  # type: ignore[no-untyped-call]
+            return
+        _place(forms)
+
+
+class _Record:
+    """A section's record on the screen, which is shown again where it has changed."""
+
+    def __init__(self, show: Show, context: contexts.FormContext):
+        from IPython.display import display
+
+        self.show, self.context = show, context
+        self.shown = self._made()
+        self.handle: Any = display(self.shown, display_id=True)  # type: ignore[no-untyped-call]
+
+    def _made(self) -> Display:
+        made = self.show(self.context.review)
+        return replace(made, metadata={**made.metadata})
+
+    def refresh(self) -> None:
+        now = self._made()
+        if now != self.shown:
+            self.shown = now
+            self.handle.update(now)
+
+
+def _place(forms: Sequence[Any]) -> None:
+    """Display the forms as a widget view alone: its plain text would stand on the exported page."""
+    import ipywidgets
+    from IPython.display import display
+
+    from reviewlib.pages.forms.controls import Keys
+
+    box = ipywidgets.VBox([*forms, Keys()])
+    box.add_class("rl-forms")
+    display({_VIEW: box._repr_mimebundle_()[_VIEW]}, raw=True)  # type: ignore[no-untyped-call]

@@ -11,29 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from formdesk import POINT, Table, sit_down
+from forms_fixture import POINT, Table, sit_down
 from records_fixture import as_login
 
 from reviewlib import files
 from reviewlib.conversation.entries import Entry
+from reviewlib.pages.forms import feedback_forms, plan_forms
 from reviewlib.pages.forms.context import FormContext
+from reviewlib.pages.forms.fields import Spec
 from reviewlib.pages.forms.form import Form
 from reviewlib.pages.forms.importing import Import
-from reviewlib.pages.forms.spec import Spec
-from reviewlib.pages.forms.specs import actions, development, feedback, followup, goals, recognition, signoff
 
 pytestmark = pytest.mark.usefixtures("own_data_folder", "nothing_is_swallowed")
 
-MODULES = (actions, development, feedback, followup, goals, recognition, signoff)
-SPECS = [spec for module in MODULES for spec in vars(module).values() if isinstance(spec, Spec)]
+SPECS = [*feedback_forms.FEEDBACK_FORMS, *plan_forms.PLAN_FORMS]
 
 
 def restarted(table: Table) -> Table:
     """The same review, login and journal in another kernel."""
-    desk = table.desk
-    return Table(
-        FormContext(replace(desk.review, minutes=desk.records.minutes()), desk.records, desk.fence, desk.review), table.gate
-    )
+    context = table.context
+    review = replace(context.review, minutes=context.records.minutes())
+    return Table(FormContext(review, context.records, context.fence, context.review), table.gate)
 
 
 def lying(folder: Path) -> list[Path]:
@@ -47,7 +45,7 @@ def texts(entries: list[Entry]) -> list[str]:
 
 def test_every_change_is_on_disk_at_once_for_nobody_else(table: Table, own_data_folder: Path) -> None:
     """Each word that arrives is in a file of its own, readable by its owner alone, whose name says nothing of anybody."""
-    form = table.form(feedback.FEEDBACK, **POINT)
+    form = table.form(feedback_forms.FEEDBACK, **POINT)
     for text in ("Y", "Yo", "You \ud83d said “no”.\n"):
         form.controls["text"].widget.value = text
         (place,) = lying(own_data_folder)
@@ -61,9 +59,9 @@ def test_every_change_is_on_disk_at_once_for_nobody_else(table: Table, own_data_
 
 def test_another_kernel_offers_what_was_typed(table: Table, own_data_folder: Path) -> None:
     """After the kernel's end the form is filled in and open, says since when, and can be saved; then the file is gone."""
-    table.form(feedback.FEEDBACK, **POINT)
+    table.form(feedback_forms.FEEDBACK, **POINT)
     again = restarted(table)
-    form = Form(again.desk, feedback.FEEDBACK)
+    form = Form(again.context, feedback_forms.FEEDBACK)
     assert form.opener.value
     assert {name: form.controls[name].value for name in POINT} == POINT
     assert "<b>Not saved yet:</b> typed on " in form.status.value
@@ -71,19 +69,19 @@ def test_another_kernel_offers_what_was_typed(table: Table, own_data_folder: Pat
     form.save.click()
     assert texts(again.entries()) == [POINT["text"]]
     assert lying(own_data_folder) == []
-    assert not Form(restarted(again).desk, feedback.FEEDBACK).draft.unsaved
+    assert not Form(restarted(again).context, feedback_forms.FEEDBACK).draft.unsaved
 
 
 def test_what_is_dropped_is_gone(table: Table, own_data_folder: Path) -> None:
     """“Discard” removes the file, also in another kernel, and late words of a form that was dropped bring nothing back."""
-    old = table.form(feedback.FEEDBACK, **POINT)
+    old = table.form(feedback_forms.FEEDBACK, **POINT)
     again = restarted(table)
-    form = Form(again.desk, feedback.FEEDBACK)
+    form = Form(again.context, feedback_forms.FEEDBACK)
     form.again.click()
     assert lying(own_data_folder) == []
     assert form.controls["text"].value == ""
-    older = again.form(feedback.FEEDBACK, **POINT)
-    Form(again.desk, feedback.FEEDBACK).again.click()
+    older = again.form(feedback_forms.FEEDBACK, **POINT)
+    Form(again.context, feedback_forms.FEEDBACK).again.click()
     older.controls["text"].widget.value = "late"
     assert lying(own_data_folder) == []
     assert old.draft.unsaved
@@ -92,19 +90,19 @@ def test_what_is_dropped_is_gone(table: Table, own_data_folder: Path) -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 def test_every_field_of_every_form_comes_back(table: Table, own_data_folder: Path, spec: Spec) -> None:
     """Texts, days, numbers, choices and checks stand in another kernel's form as they were left."""
-    table.save(goals.GOAL, statement="Win more", kpi="win_rate")
+    table.save(plan_forms.GOAL, statement="Win more", kpi="win_rate")
     form = table.form(spec)
     for control in form.controls.values():
         listed = getattr(control.widget, "options", None)
         filled: Any = True if control.field.form == "check" else "2026-12-31"
         control.widget.value = listed[-1][1] if listed else filled if listed is None else None
     held = {name: control.value for name, control in form.controls.items()}
-    again = Form(restarted(table).desk, spec)
+    again = Form(restarted(table).context, spec)
     assert {name: control.value for name, control in again.controls.items()} == held
     assert len(lying(own_data_folder)) == int(form.draft.unsaved)
 
 
-@pytest.mark.parametrize(("spec", "name"), [(feedback.RATING, "value"), (feedback.SELF_REVIEW, "perspective")])
+@pytest.mark.parametrize(("spec", "name"), [(feedback_forms.RATING, "value"), (feedback_forms.SELF_REVIEW, "perspective")])
 def test_a_form_of_one_entry_leaves_nothing_when_saved(table: Table, own_data_folder: Path, spec: Spec, name: str) -> None:
     """Also where there is nothing to choose from a save removes the file, and what is typed after it is kept."""
     form = table.form(spec)
@@ -120,18 +118,18 @@ def test_a_form_of_one_entry_leaves_nothing_when_saved(table: Table, own_data_fo
 
 def test_a_text_taken_back_leaves_nothing(table: Table, own_data_folder: Path) -> None:
     """A field that holds again what it held at first is no draft."""
-    form = table.form(feedback.FEEDBACK, text="Y")
+    form = table.form(feedback_forms.FEEDBACK, text="Y")
     form.controls["text"].widget.value = ""
     assert lying(own_data_folder) == []
 
 
 def test_words_after_a_save_are_kept_as_a_change_of_it(table: Table, own_data_folder: Path) -> None:
     """What is typed on after a save is offered as an edit of what was saved."""
-    form = table.save(feedback.FEEDBACK, **POINT)
+    form = table.save(feedback_forms.FEEDBACK, **POINT)
     form.controls["text"].widget.value = "Better."
     assert len(lying(own_data_folder)) == 1
     again = restarted(table)
-    form = Form(again.desk, feedback.FEEDBACK)
+    form = Form(again.context, feedback_forms.FEEDBACK)
     assert form.controls["text"].value == "Better."
     form.save.click()
     assert texts(again.entries()) == ["Better."]
@@ -140,10 +138,10 @@ def test_words_after_a_save_are_kept_as_a_change_of_it(table: Table, own_data_fo
 
 def test_a_draft_of_what_somebody_changed_meanwhile_is_offered_with_a_word(table: Table) -> None:
     """It is filled in, says that there is another version, and Save shows both instead of laying it over theirs."""
-    table.save(feedback.FEEDBACK, **POINT).controls["text"].widget.value = "Mine."
+    table.save(feedback_forms.FEEDBACK, **POINT).controls["text"].widget.value = "Mine."
     (first,) = table.entries()
-    table.desk.records.write("feedback", supersedes=first.id, **POINT | {"text": "Theirs."})
-    form = Form(restarted(table).desk, feedback.FEEDBACK)
+    table.context.records.write("feedback", supersedes=first.id, **POINT | {"text": "Theirs."})
+    form = Form(restarted(table).context, feedback_forms.FEEDBACK)
     assert form.controls["text"].value == "Mine."
     assert "Another version was saved since" in form.status.value
     form.save.click()
@@ -158,16 +156,16 @@ def test_a_kernel_that_ended_right_after_the_save_leaves_no_second_one(
     own_data_folder: Path,
 ) -> None:
     """Where the entry is in the journal and the file was not removed any more, nothing is offered; words after it are."""
-    form = table.form(feedback.FEEDBACK, **POINT)
+    form = table.form(feedback_forms.FEEDBACK, **POINT)
     (place,) = lying(own_data_folder)
     left = place.read_bytes()
     form.save.click()
     place.write_bytes(left)
-    assert not Form(restarted(table).desk, feedback.FEEDBACK).draft.unsaved
+    assert not Form(restarted(table).context, feedback_forms.FEEDBACK).draft.unsaved
     assert lying(own_data_folder) == []
     place.write_bytes(left.replace(b"You said no", b"You always said no"))
     again = restarted(table)
-    form = Form(again.desk, feedback.FEEDBACK)
+    form = Form(again.context, feedback_forms.FEEDBACK)
     assert form.controls["text"].value == "You always said no in time."
     form.save.click()
     assert texts(again.entries()) == ["You always said no in time."]
@@ -184,7 +182,7 @@ def test_a_damaged_draft_is_said_and_the_form_opens(
     content: Any,
 ) -> None:
     """It says where the file is, touches it not before somebody types, and takes what is typed."""
-    table.form(feedback.FEEDBACK, **POINT)
+    table.form(feedback_forms.FEEDBACK, **POINT)
     (place,) = lying(own_data_folder)
     if content is None:
         place.unlink()
@@ -193,7 +191,7 @@ def test_a_damaged_draft_is_said_and_the_form_opens(
         old = place.read_bytes().replace(b'"behaviour"', b'"manner"')
         place.write_bytes(old if content == "other fields" else content)
     again = restarted(table)
-    form = Form(again.desk, feedback.FEEDBACK)
+    form = Form(again.context, feedback_forms.FEEDBACK)
     assert "cannot be read" in form.status.value
     assert str(place) in form.status.value
     assert form.opener.value
@@ -216,7 +214,7 @@ def test_a_draft_that_cannot_be_kept_is_said_where_it_is_typed(
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "write", full)
-        form = table.form(feedback.FEEDBACK, **POINT)
+        form = table.form(feedback_forms.FEEDBACK, **POINT)
         assert form.status.value.count("Nor is it kept on disk (No space left on device)") == 1
         form.save.click()
         assert texts(table.entries()) == [POINT["text"]]
@@ -230,36 +228,36 @@ def test_a_draft_that_cannot_be_kept_is_said_where_it_is_typed(
 def test_logins_and_reviews_do_not_see_each_other(tmp_path: Path, own_data_folder: Path) -> None:
     """A draft is of one login, one review and one form, though one account of the machine holds them all."""
     table = sit_down(tmp_path)
-    table.form(feedback.FEEDBACK, **POINT)
-    desk = table.desk
+    table.form(feedback_forms.FEEDBACK, **POINT)
+    context = table.context
     for records in (
-        as_login(desk.records.params, "ana", subject="R-014"),
-        replace(desk.records, about=replace(desk.records.about, period="2026-Q2")),
+        as_login(context.records.params, "ana", subject="R-014"),
+        replace(context.records, about=replace(context.records.about, period="2026-Q2")),
     ):
-        other = FormContext(desk.review, records, desk.fence, desk.review)
-        assert not Form(other, feedback.FEEDBACK).draft.unsaved
-    assert not Form(restarted(table).desk, goals.GOAL).draft.unsaved
+        other = FormContext(context.review, records, context.fence, context.review)
+        assert not Form(other, feedback_forms.FEEDBACK).draft.unsaved
+    assert not Form(restarted(table).context, plan_forms.GOAL).draft.unsaved
     assert len(lying(own_data_folder)) == 1
 
 
 def test_the_forms_of_one_review_keep_a_draft_each(table: Table, own_data_folder: Path) -> None:
     """A new entry, a change of another, a goal and a pasted answer are four drafts; each comes back where it was."""
-    table.save(feedback.FEEDBACK, **POINT).controls["text"].widget.value = "A change."
-    form = table.desk.forms["feedback"]
+    table.save(feedback_forms.FEEDBACK, **POINT).controls["text"].widget.value = "A change."
+    form = table.context.forms["feedback"]
     form.picker.widget.value = ""  # type: ignore[union-attr]
     form.controls["text"].widget.value = "A new one."
-    table.form(goals.GOAL, statement="Win more", target="5")
-    Import(table.desk).text.widget.value = "Dear Daniel,"
+    table.form(plan_forms.GOAL, statement="Win more", target="5")
+    Import(table.context).text.widget.value = "Dear Daniel,"
     assert len(lying(own_data_folder)) == 4
     again = restarted(table)
-    form = Form(again.desk, feedback.FEEDBACK)
+    form = Form(again.context, feedback_forms.FEEDBACK)
     assert form.controls["text"].value == "A new one."
     form.picker.widget.value = form.picker.widget.options[1][1]  # type: ignore[union-attr]
     assert form.controls["text"].value == "A change."
     assert "typed on" in form.status.value
-    goal = Form(again.desk, goals.GOAL)
+    goal = Form(again.context, plan_forms.GOAL)
     assert (goal.controls["statement"].value, goal.controls["target"].value) == ("Win more", "5")
-    answer = Import(again.desk)
+    answer = Import(again.context)
     assert answer.text.value == "Dear Daniel,"
     assert "typed on" in answer.status.value
     answer.clear.click()
@@ -275,19 +273,19 @@ def test_what_a_killed_writer_left_goes_after_an_hour(table: Table, own_data_fol
         part.write_text("Yo")
     long_ago = time.time() - 4000
     os.utime(old, (long_ago, long_ago))
-    Form(table.desk, feedback.FEEDBACK)
+    Form(table.context, feedback_forms.FEEDBACK)
     assert lying(own_data_folder) == [young]
 
 
 def test_half_typed_days_and_numbers_are_kept_and_hurt_nothing(table: Table) -> None:
     """Text arrives while it is typed; what is half a number or a day is no error before it is saved."""
-    form = table.form(goals.GOAL, statement="Win more", kpi="win_rate")
+    form = table.form(plan_forms.GOAL, statement="Win more", kpi="win_rate")
     typed: dict[str, str] = {"target": "57.5%", "baseline": "-1,2", "due": "2026-12-31"}
     for name, text in typed.items():
         for end in range(1, len(text) + 1):
             form.controls[name].widget.value = text[:end]
             assert "To correct" not in form.controls[name].message.value
-    assert {name: Form(restarted(table).desk, goals.GOAL).controls[name].value for name in typed} == typed
+    assert {name: Form(restarted(table).context, plan_forms.GOAL).controls[name].value for name in typed} == typed
 
 
 def test_what_is_dropped_stays_dropped_where_its_file_cannot_be_removed(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,10 +294,10 @@ def test_what_is_dropped_stays_dropped_where_its_file_cannot_be_removed(table: T
     def refused(path: Path, missing_ok: bool = False) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    table.form(feedback.FEEDBACK, **POINT)
+    table.form(feedback_forms.FEEDBACK, **POINT)
     again = restarted(table)
     monkeypatch.setattr(Path, "unlink", refused)
-    Form(again.desk, feedback.FEEDBACK).again.click()
-    form = Form(again.desk, feedback.FEEDBACK)
+    Form(again.context, feedback_forms.FEEDBACK).again.click()
+    form = Form(again.context, feedback_forms.FEEDBACK)
     assert form.controls["text"].value == ""
     assert not form.opener.value

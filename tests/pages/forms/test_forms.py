@@ -14,21 +14,19 @@ from typing import Any
 
 import pages_fixture
 import pytest
-from formdesk import POINT, Table, sit_down
+from forms_fixture import POINT, Table, sit_down
 from records_fixture import give_address
 
 from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.records import Records
 from reviewlib.pages import blocks, forms
-from reviewlib.pages.forms import context as desks
-from reviewlib.pages.forms import exporting, reading, saving, section
-from reviewlib.pages.forms.drafts import KEPT_AS
-from reviewlib.pages.forms.fields import of_kind
+from reviewlib.pages.forms import context as contexts
+from reviewlib.pages.forms import exporting, feedback_forms, plan_forms, reading, saving, sections
+from reviewlib.pages.forms.context import KEPT_AS
+from reviewlib.pages.forms.fields import PRIVATE, Spec, of_kind
 from reviewlib.pages.forms.form import Form
 from reviewlib.pages.forms.importing import Import
-from reviewlib.pages.forms.spec import PRIVATE, Spec
-from reviewlib.pages.forms.specs import actions, development, feedback, followup, goals, recognition, signoff
 from reviewlib.pages.rendering import Display
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Review
@@ -48,7 +46,7 @@ def test_fields_carry_the_words_of_the_model(kind: str) -> None:
 def test_a_save_stores_what_stands_in_the_fields_and_echoes_it(table: Table) -> None:
     """What was typed is in the journal to the character, and the form shows what the journal returned, when and by whom."""
     text = "First line\n\n  <script>alert(1)</script> & “quotes” – ё 中 🎯\nlast"
-    form = table.save(feedback.FEEDBACK, **POINT | {"text": text})
+    form = table.save(feedback_forms.FEEDBACK, **POINT | {"text": text})
     (entry,) = table.entries()
     assert entry.payload.model_dump() == {"stance": "strength", "kpi": "win_rate", "behaviour": "", "text": text, "example": ""}
     assert "Saved</b> on" in form.status.value
@@ -59,7 +57,7 @@ def test_a_save_stores_what_stands_in_the_fields_and_echoes_it(table: Table) -> 
 
 def test_a_second_save_of_the_same_stores_nothing(table: Table) -> None:
     """Saving twice is one entry, and the form says that nothing has changed."""
-    form = table.save(feedback.FEEDBACK, **POINT)
+    form = table.save(feedback_forms.FEEDBACK, **POINT)
     form.save.click()
     assert len(table.entries()) == 1
     assert "Nothing has changed" in form.status.value
@@ -68,7 +66,7 @@ def test_a_second_save_of_the_same_stores_nothing(table: Table) -> None:
 def test_a_double_click_saves_once(table: Table) -> None:
     """A second click while the first is under way does nothing, and the buttons are closed meanwhile."""
     table.gate.open = False
-    form = table.save(feedback.FEEDBACK, **POINT)
+    form = table.save(feedback_forms.FEEDBACK, **POINT)
     assert form.save.disabled
     form.save.click()
     assert len(table.gate.waiting) == 1
@@ -80,7 +78,7 @@ def test_a_double_click_saves_once(table: Table) -> None:
 def test_words_that_arrive_after_the_click_are_saved(table: Table) -> None:
     """What was typed before the click and comes through late is in the entry."""
     table.gate.open = False
-    form = table.save(feedback.FEEDBACK, **POINT | {"text": "You said"})
+    form = table.save(feedback_forms.FEEDBACK, **POINT | {"text": "You said"})
     form.controls["text"].widget.value = "You said no in time."
     table.gate.let_through()
     (entry,) = table.entries()
@@ -89,7 +87,7 @@ def test_words_that_arrive_after_the_click_are_saved(table: Table) -> None:
 
 def test_changes_after_a_save_are_an_edit(table: Table) -> None:
     """The form goes on with what it saved: a change supersedes it."""
-    form = table.save(feedback.FEEDBACK, **POINT)
+    form = table.save(feedback_forms.FEEDBACK, **POINT)
     first = table.entries()[0]
     form.controls["text"].widget.value = "Better words."
     form.save.click()
@@ -99,7 +97,7 @@ def test_changes_after_a_save_are_an_edit(table: Table) -> None:
 
 def test_another_one_starts_empty(table: Table) -> None:
     """After a save the form can begin a new entry; the first stays."""
-    form = table.save(feedback.FEEDBACK, **POINT)
+    form = table.save(feedback_forms.FEEDBACK, **POINT)
     form.again.click()
     assert form.controls["text"].value == ""
     form.controls["stance"].widget.value, form.controls["behaviour"].widget.value = "improve", "Listening"
@@ -110,8 +108,8 @@ def test_another_one_starts_empty(table: Table) -> None:
 
 def test_an_entry_is_chosen_and_edited(table: Table) -> None:
     """An entry of before is filled into the form as it was said, and edited."""
-    table.save(goals.GOAL, statement="Win more", kpi="win_rate", target="57.5%", due="2026-12-31")
-    form = Form(table.desk, goals.GOAL)
+    table.save(plan_forms.GOAL, statement="Win more", kpi="win_rate", target="57.5%", due="2026-12-31")
+    form = Form(table.context, plan_forms.GOAL)
     assert form.picker is not None
     form.picker.widget.value = form.picker.widget.options[1][1]
     held = {name: control.value for name, control in form.controls.items()}
@@ -125,15 +123,15 @@ def test_an_entry_is_chosen_and_edited(table: Table) -> None:
 @pytest.mark.parametrize(
     ("spec", "values", "wrong"),
     [
-        (feedback.FEEDBACK, {**POINT, "text": "  \n"}, "text"),
-        (feedback.FEEDBACK, {**POINT, "text": "x" * (LONGEST + 1)}, "text"),
-        (feedback.FEEDBACK, {**POINT, "text": "bell \x07"}, "text"),
-        (feedback.FEEDBACK, {**POINT, "stance": ""}, "stance"),
-        (goals.GOAL, {"statement": "Win", "due": "31.12.2026"}, "due"),
-        (goals.GOAL, {"statement": "Win", "target": "lots"}, "target"),
-        (actions.ACTION, {"decision": "added", "text": ""}, "text"),
-        (feedback.RATING, {}, "value"),
-        (recognition.RECOGNITION, {}, "title"),
+        (feedback_forms.FEEDBACK, {**POINT, "text": "  \n"}, "text"),
+        (feedback_forms.FEEDBACK, {**POINT, "text": "x" * (LONGEST + 1)}, "text"),
+        (feedback_forms.FEEDBACK, {**POINT, "text": "bell \x07"}, "text"),
+        (feedback_forms.FEEDBACK, {**POINT, "stance": ""}, "stance"),
+        (plan_forms.GOAL, {"statement": "Win", "due": "31.12.2026"}, "due"),
+        (plan_forms.GOAL, {"statement": "Win", "target": "lots"}, "target"),
+        (plan_forms.ACTION, {"decision": "added", "text": ""}, "text"),
+        (feedback_forms.RATING, {}, "value"),
+        (plan_forms.RECOGNITION, {}, "title"),
     ],
 )
 def test_an_error_stands_at_its_field(table: Table, spec: Spec, values: dict[str, Any], wrong: str) -> None:
@@ -148,18 +146,18 @@ def test_an_error_stands_at_its_field(table: Table, spec: Spec, values: dict[str
 
 def test_an_error_of_the_whole_is_said_below(table: Table) -> None:
     """What is wrong with no single field stands at the button."""
-    form = table.save(feedback.FEEDBACK, **POINT | {"kpi": ""})
+    form = table.save(feedback_forms.FEEDBACK, **POINT | {"kpi": ""})
     assert "Link it to a figure" in form.status.value
     assert table.entries() == []
 
 
 def _overtaken(table: Table) -> Form:
-    table.save(feedback.FEEDBACK, **POINT)
+    table.save(feedback_forms.FEEDBACK, **POINT)
     (first,) = table.entries()
-    form = Form(table.desk, feedback.FEEDBACK)
+    form = Form(table.context, feedback_forms.FEEDBACK)
     assert form.picker is not None
     form.picker.widget.value = first.id
-    table.desk.records.write("feedback", supersedes=first.id, **POINT | {"text": "Theirs."})
+    table.context.records.write("feedback", supersedes=first.id, **POINT | {"text": "Theirs."})
     form.controls["text"].widget.value = "Mine."
     form.save.click()
     return form
@@ -177,7 +175,7 @@ def test_a_conflict_shows_both_texts(table: Table) -> None:
 def test_a_conflict_shows_both_texts_in_the_same_words(table: Table) -> None:
     """What was chosen from a list stands on both sides as the list says it, not as the journal holds it."""
     shown = _overtaken(table).status.value
-    figure = table.desk.review.kpis["win_rate"].label
+    figure = table.context.review.kpis["win_rate"].label
     for words in ("Strength", figure):
         assert shown.count(f">{words}<") == 2, words
     for value in ("strength", "win_rate"):
@@ -186,17 +184,17 @@ def test_a_conflict_shows_both_texts_in_the_same_words(table: Table) -> None:
 
 def test_a_form_asks_what_to_change_once_there_is_something(table: Table) -> None:
     """A list with nothing in it but a new one is not shown; the first save brings it."""
-    form = table.form(feedback.FEEDBACK, **POINT)
+    form = table.form(feedback_forms.FEEDBACK, **POINT)
     assert form.picker is not None
     assert form.picker.box.layout.display == "none"
     form.save.click()
     assert form.picker.box.layout.display == ""
-    assert Form(table.desk, feedback.FEEDBACK).picker.box.layout.display == ""  # type: ignore[union-attr]
+    assert Form(table.context, feedback_forms.FEEDBACK).picker.box.layout.display == ""  # type: ignore[union-attr]
 
 
 def test_everything_that_is_to_be_chosen_is_named_at_once(table: Table) -> None:
     """Neither what the rep's word is on nor the word itself is chosen: both fields say so after one click."""
-    form = table.save(recognition.BOARD)
+    form = table.save(plan_forms.BOARD)
     for name in ("of", "agrees"):
         assert "choose one" in form.controls[name].message.value
     assert "To correct: On, Agrees." in form.status.value
@@ -204,12 +202,12 @@ def test_everything_that_is_to_be_chosen_is_named_at_once(table: Table) -> None:
 
 def test_what_is_wrong_with_a_form_as_a_whole_is_a_sentence(table: Table) -> None:
     """Below the button it begins with a capital letter."""
-    assert "Every part is empty; write at least one" in table.save(feedback.SELF_REVIEW).status.value
+    assert "Every part is empty; write at least one" in table.save(feedback_forms.SELF_REVIEW).status.value
 
 
 def test_what_is_filled_in_is_not_asked_for(table: Table) -> None:
     """The snapshot of a disputed figure is no field of the form, and stands in the entry."""
-    form = table.save(feedback.DISPUTE, kpi="win_rate", reason="One deal was won in June.")
+    form = table.save(feedback_forms.DISPUTE, kpi="win_rate", reason="One deal was won in June.")
     assert "snapshot" not in form.controls
     (entry,) = table.entries("dispute")
     assert entry.payload.snapshot  # type: ignore[attr-defined]
@@ -221,7 +219,7 @@ def test_a_conflict_is_settled_with_mine(table: Table) -> None:
     form.mine.click()
     (entry,) = table.entries()
     assert entry.payload.text == "Mine."  # type: ignore[attr-defined]
-    assert len(table.desk.records.history(entry.id)) == 3
+    assert len(table.context.records.history(entry.id)) == 3
     assert form.choice.layout.display == "none"
 
 
@@ -235,8 +233,8 @@ def test_a_conflict_is_settled_with_theirs(table: Table) -> None:
 
 def test_unsaved_words_are_offered_again(table: Table) -> None:
     """A form that is made again holds what was typed, opens by itself and says that it is not saved."""
-    table.form(feedback.FEEDBACK, **POINT)
-    again = Form(table.desk, feedback.FEEDBACK)
+    table.form(feedback_forms.FEEDBACK, **POINT)
+    again = Form(table.context, feedback_forms.FEEDBACK)
     assert again.controls["text"].value == POINT["text"]
     assert "Not saved yet" in again.status.value
     assert again.opener.value
@@ -245,18 +243,18 @@ def test_unsaved_words_are_offered_again(table: Table) -> None:
 
 def test_discarded_words_are_gone(table: Table) -> None:
     """“Discard” is the only way that what was typed goes."""
-    form = table.form(feedback.FEEDBACK, **POINT)
+    form = table.form(feedback_forms.FEEDBACK, **POINT)
     assert form.again.description == "Discard what is not saved"
     form.again.click()
     assert form.controls["text"].value == ""
-    assert not Form(table.desk, feedback.FEEDBACK).opener.value
+    assert not Form(table.context, feedback_forms.FEEDBACK).opener.value
 
 
 def test_a_save_reaches_the_form_that_the_cell_made_meanwhile(table: Table) -> None:
     """Click, then Run All: late words go to the new form, the entry is stored once, and the new form says so."""
     table.gate.open = False
-    old = table.save(feedback.FEEDBACK, **POINT | {"text": "You"})
-    new = Form(table.desk, feedback.FEEDBACK)
+    old = table.save(feedback_forms.FEEDBACK, **POINT | {"text": "You"})
+    new = Form(table.context, feedback_forms.FEEDBACK)
     old.controls["text"].widget.value = "You said no in time."
     table.gate.let_through()
     assert [entry.payload.text for entry in table.entries()] == ["You said no in time."]  # type: ignore[attr-defined]
@@ -302,13 +300,13 @@ def test_a_save_while_the_cell_runs_again_stands_in_its_record(
         seen.append(what)
         return SimpleNamespace(update=seen.append)
 
-    desk, reopened = table.desk, replace(table.desk.review)
-    save = Meanwhile(table.form(feedback.FEEDBACK, **POINT))
-    made = section.section(reopened, blocks.feedback, lambda desk: [Form(desk, feedback.FEEDBACK).widget])
+    context, reopened = table.context, replace(table.context.review)
+    save = Meanwhile(table.form(feedback_forms.FEEDBACK, **POINT))
+    made = sections.section(reopened, blocks.feedback, lambda context: [Form(context, feedback_forms.FEEDBACK).widget])
     monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr(desks, "alive", lambda: True)
-    monkeypatch.setattr(desks, "_shell", lambda: SimpleNamespace(user_ns={KEPT_AS: {desk.review.about: desk}}))
-    monkeypatch.setattr("reviewlib.conversation.records.open_records", lambda *_: desk.records)
+    monkeypatch.setattr(contexts, "alive", lambda: True)
+    monkeypatch.setattr(contexts, "_shell", lambda: SimpleNamespace(user_ns={KEPT_AS: {context.review.about: context}}))
+    monkeypatch.setattr("reviewlib.conversation.records.open_records", lambda *_: context.records)
     if moment == "the record is read":
         monkeypatch.setattr(Records, "minutes", save.during(Records.minutes))
     else:
@@ -322,9 +320,9 @@ def test_an_unforeseen_error_loses_nothing(
     table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever happens in a save, the form says that it is not saved, keeps the words and can be tried again."""
-    form = table.form(feedback.FEEDBACK, **POINT)
+    form = table.form(feedback_forms.FEEDBACK, **POINT)
     with monkeypatch.context() as broken:
-        broken.setattr(type(table.desk.records), "write", lambda *_, **__: 1 / 0)
+        broken.setattr(type(table.context.records), "write", lambda *_, **__: 1 / 0)
         form.save.click()
     assert "division by zero" in caplog.text
     caplog.clear()
@@ -335,7 +333,7 @@ def test_an_unforeseen_error_loses_nothing(
 
 def test_who_may_not_write_sees_why(tmp_path: Path) -> None:
     """Fields and button are closed for somebody without the right, and the reason stands above them."""
-    form = Form(sit_down(tmp_path, login="ana").desk, feedback.FEEDBACK)
+    form = Form(sit_down(tmp_path, login="ana").context, feedback_forms.FEEDBACK)
     assert form.save.disabled
     assert all(control.widget.disabled for control in form.controls.values())
     assert "this is the manager’s word" in form.reason.value
@@ -343,32 +341,32 @@ def test_who_may_not_write_sees_why(tmp_path: Path) -> None:
 
 def test_forms_open_and_close_with_the_state(table: Table) -> None:
     """Signing opens with the release; after both signatures only amendments are open, and no typed text is touched."""
-    sign = Form(table.desk, signoff.SIGN_MANAGER)
-    words = table.form(feedback.FEEDBACK, **POINT)
+    sign = Form(table.context, feedback_forms.SIGN_MANAGER)
+    words = table.form(feedback_forms.FEEDBACK, **POINT)
     words.opener.value = True
     assert sign.controls["name"].widget.disabled
-    table.save(signoff.RELEASE, snapshot=table.desk.review.workbook.snapshot)
+    table.save(feedback_forms.RELEASE, snapshot=table.context.review.workbook.snapshot)
     assert not sign.controls["name"].widget.disabled
-    for spec in (signoff.SIGN_MANAGER, signoff.SIGN_REP):
+    for spec in (feedback_forms.SIGN_MANAGER, feedback_forms.SIGN_REP):
         table.save(spec, how="agree", name="Somebody")
     assert {entry.payload.side for entry in table.entries("signoff")} == {"manager", "rep"}  # type: ignore[attr-defined]
     assert words.save.disabled
     assert words.controls["text"].value == POINT["text"]
-    table.save(signoff.AMENDMENT, text="The tender counts.")
+    table.save(feedback_forms.AMENDMENT, text="The tender counts.")
     assert len(table.entries("amendment")) == 1
 
 
 def test_a_released_review_keeps_what_blocks_in_sight(table: Table) -> None:
     """Before release the form says what is not there yet."""
-    assert signoff.missing(table.desk)[:2] == ["There is no feedback yet.", "Amara’s own view is not in yet."]
-    table.save(feedback.FEEDBACK, **POINT)
-    assert "There is no feedback yet." not in signoff.missing(table.desk)
+    assert feedback_forms.missing(table.context)[:2] == ["There is no feedback yet.", "Amara’s own view is not in yet."]
+    table.save(feedback_forms.FEEDBACK, **POINT)
+    assert "There is no feedback yet." not in feedback_forms.missing(table.context)
 
 
 def test_recommendations_are_taken_up_and_turned_down(table: Table) -> None:
     """An accepted recommendation carries its own words and figure; a dismissed one the reason."""
-    first, second = actions.recommendations(table.desk)[:2]
-    form = table.save(actions.ACTION, recommended=first.text, decision="accepted", due="2026-11-30")
+    first, second = list(plan_forms.recommendations(table.context).values())[:2]
+    form = table.save(plan_forms.ACTION, recommended=first.text, decision="accepted", due="2026-11-30")
     form.again.click()
     for name, value in {"recommended": second.text, "decision": "dismissed", "reason": "Not now."}.items():
         form.controls[name].widget.value = value
@@ -383,9 +381,9 @@ def test_recommendations_are_taken_up_and_turned_down(table: Table) -> None:
 
 def test_an_achievement_is_confirmed_in_its_own_words(table: Table) -> None:
     """What the rules found is recorded with rule, figure and sentence, and its reward."""
-    form = Form(table.desk, recognition.RECOGNITION)
+    form = Form(table.context, plan_forms.RECOGNITION)
     found = form.controls["_found"].widget.options[1][1]
-    table.save(recognition.RECOGNITION, _found=found, reward="bonus", for_board=True)
+    table.save(plan_forms.RECOGNITION, _found=found, reward="bonus", for_board=True)
     (entry,) = table.entries("recognition")
     assert entry.payload.model_dump() == {
         "title": "Sales revenue: target exceeded",
@@ -400,7 +398,7 @@ def test_an_achievement_is_confirmed_in_its_own_words(table: Table) -> None:
 
 def test_a_goal_takes_its_baseline_from_the_scorecard(table: Table) -> None:
     """An empty baseline is this period's figure, said below the field; the five letters follow the fields."""
-    form = table.form(goals.GOAL, kpi="win_rate")
+    form = table.form(plan_forms.GOAL, kpi="win_rate")
     assert "Left empty: 53.2609%" in form.controls["baseline"].message.value
     assert form.advice.value.count("Holds") < 3
     form.controls["statement"].widget.value = "Win more"
@@ -410,55 +408,55 @@ def test_a_goal_takes_its_baseline_from_the_scorecard(table: Table) -> None:
     assert "53.3% to 55.0%" in form.advice.value
     form.save.click()
     (entry,) = table.entries("goal")
-    assert entry.payload.baseline == table.desk.review.figure("win_rate").value  # type: ignore[attr-defined]
+    assert entry.payload.baseline == table.context.review.figure("win_rate").value  # type: ignore[attr-defined]
 
 
 def test_a_goal_covers_periods_of_the_workbooks_own_year(table: Table) -> None:
     """The years on offer are those of the fiscal year in which the coming reviews lie, by its own name."""
     july = FiscalYear(7)
     period = Period.parse("2027-Q1", july)
-    table.desk.review = replace(table.desk.review, period=period)
-    names = [name for _, name in table.form(goals.GOAL).controls["over"].widget.options]
+    table.context.review = replace(table.context.review, period=period)
+    names = [name for _, name in table.form(plan_forms.GOAL).controls["over"].widget.options]
     assert names == ["", "2027-Q2", "2027-Q3", "2027-Q4", "2028-Q1", "FY2027", "FY2028"]
 
 
 def test_coming_reviews_follow_the_cadence(tmp_path: Path) -> None:
     """Who is reviewed by the half has the coming halves on offer, also in a review of a quarter."""
     table = sit_down(tmp_path, cadence={"rep": "half"})
-    names = [name for _, name in table.form(goals.GOAL).controls["over"].widget.options]
+    names = [name for _, name in table.form(plan_forms.GOAL).controls["over"].widget.options]
     assert names == ["", "2026-H2", "2027-H1", "2027-H2", "2028-H1", "FY2026", "FY2027", "FY2028"]
 
 
 def test_goals_get_steps_and_the_reps_word(table: Table) -> None:
     """A milestone names its goal, and the rep's word the goal's version that it was given on, in the rep's name."""
-    table.save(goals.GOAL, statement="Win more", kpi="win_rate", target="60%", due="2026-12-31")
+    table.save(plan_forms.GOAL, statement="Win more", kpi="win_rate", target="60%", due="2026-12-31")
     goal = table.entries("goal")[0]
-    table.save(goals.MILESTONE, of=goal.id, text="Ten calls", due="2026-11-01")
-    form = table.desk.forms["goal"]
+    table.save(plan_forms.MILESTONE, of=goal.id, text="Ten calls", due="2026-11-01")
+    form = table.context.forms["goal"]
     form.controls["target"].widget.value = "58%"
     form.save.click()
-    table.save(goals.AGREEMENT, of=goal.id, agrees="yes")
+    table.save(plan_forms.AGREEMENT, of=goal.id, agrees="yes")
     agreement, milestone = table.entries("agreement")[0], table.entries("milestone")[0]
     assert (agreement.on_behalf_of, agreement.of) == ("R-014", table.entries("goal")[0].id)
     assert milestone.of == goal.id
-    assert table.desk.minutes.agreed(table.entries("goal")[0]) is not None
+    assert table.context.minutes.agreed(table.entries("goal")[0]) is not None
 
 
 def test_updates_offer_what_can_become_of_it(table: Table) -> None:
     """The list of what may have happened follows what is chosen; what has ended is not offered any more."""
-    table.save(goals.GOAL, statement="Win more", kpi="win_rate")
+    table.save(plan_forms.GOAL, statement="Win more", kpi="win_rate")
     goal = table.entries("goal")[0]
-    form = table.form(followup.UPDATE, of=goal.id)
+    form = table.form(plan_forms.UPDATE, of=goal.id)
     assert [value for _, value in form.controls["status"].widget.options] == ["", "open", "met", "missed", "lapsed", "dropped"]
     form.controls["status"].widget.value = "met"
     form.save.click()
     assert table.entries("update")[0].payload.status == "met"  # type: ignore[attr-defined]
-    assert followup.followed_up(table.desk) == []
+    assert plan_forms.followed_up(table.context) == []
 
 
 def test_a_proposal_is_planned_as_it_stands(table: Table) -> None:
     """A proposed development item needs no typing; it can be changed afterwards by the same form."""
-    form = Form(table.desk, development.DEVELOPMENT)
+    form = Form(table.context, plan_forms.DEVELOPMENT)
     proposal = form.controls["_proposal"].widget.options[1][1]
     form.controls["_proposal"].widget.value = proposal
     form.save.click()
@@ -471,25 +469,25 @@ def test_a_proposal_is_planned_as_it_stands(table: Table) -> None:
 
 def test_what_is_for_managers_only_is_marked_so(table: Table) -> None:
     """A private concern and every note are stored as manager_only, and the echo says so."""
-    form = table.save(feedback.CONCERN, text="Too many accounts", **{PRIVATE: True})
-    table.save(feedback.NOTE, text="Watch this")
+    form = table.save(feedback_forms.CONCERN, text="Too many accounts", **{PRIVATE: True})
+    table.save(feedback_forms.NOTE, text="Watch this")
     assert {entry.visibility for entry in table.entries()} == {"manager_only"}
     assert "for managers only" in form.status.value
 
 
 def test_a_dispute_is_resolved(table: Table) -> None:
     """The rep's dispute is written in the rep's name, its resolution names it and the figures that were disputed."""
-    table.save(feedback.DISPUTE, kpi="win_rate", deal="D-12", reason="Won in June")
+    table.save(feedback_forms.DISPUTE, kpi="win_rate", deal="D-12", reason="Won in June")
     dispute = table.entries("dispute")[0]
-    table.save(feedback.RESOLUTION, of=dispute.id, outcome="accepted", text="Corrected.")
+    table.save(feedback_forms.RESOLUTION, of=dispute.id, outcome="accepted", text="Corrected.")
     resolution = table.entries("resolution")[0]
     assert (dispute.on_behalf_of, resolution.of) == ("R-014", dispute.id)
-    assert resolution.payload.snapshot_before == table.desk.review.workbook.snapshot  # type: ignore[attr-defined]
+    assert resolution.payload.snapshot_before == table.context.review.workbook.snapshot  # type: ignore[attr-defined]
 
 
 def _answer(table: Table, text: str) -> str:
-    book = forms_text.Book(table.desk.records.params.name, "Book", "Amara Okafor", "2026-Q3")
-    form = forms_text.response_form(replace(table.desk.minutes, audience="rep"), book=book, kpis=[("win_rate", "Win rate")])
+    book = forms_text.Book(table.context.records.params.name, "Book", "Amara Okafor", "2026-Q3")
+    form = forms_text.response_form(replace(table.context.minutes, audience="rep"), book=book, kpis=[("win_rate", "Win rate")])
     mark = next(line for line in form.splitlines() if line.startswith("[[Perspective"))
     before, _, after = form.partition(mark)
     guide, _, rest = after.partition("\n\n")
@@ -499,14 +497,14 @@ def _answer(table: Table, text: str) -> str:
 def test_an_answer_is_shown_and_recorded(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pasted, it is shown without being recorded; recorded, it is in the journal once, in the rep's name."""
     monkeypatch.setattr("reviewlib.conversation.answers.importing._kpis", lambda *_: [("win_rate", "Win rate")])
-    form = Import(table.desk)
+    form = Import(table.context)
     form.text.widget.value = _answer(table, "A good quarter.")
     form.preview.click()
     assert "1 entry to record" in form.status.value
     assert table.entries() == []
     form.record.click()
     form.record.click()
-    table.save(feedback.FEEDBACK, **POINT)
+    table.save(feedback_forms.FEEDBACK, **POINT)
     (entry,) = table.entries("self_review")
     assert (entry.payload.perspective, entry.on_behalf_of) == ("A good quarter.", "R-014")  # type: ignore[attr-defined]
     assert entry.source
@@ -515,10 +513,10 @@ def test_an_answer_is_shown_and_recorded(table: Table, monkeypatch: pytest.Monke
 def test_a_strangers_answer_is_recorded_only_where_the_box_is_ticked(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """The preview names the sender; the box stands there for this one answer only, and is gone with another text."""
     monkeypatch.setattr("reviewlib.conversation.answers.importing._kpis", lambda *_: [("win_rate", "Win rate")])
-    give_address(table.desk.records.params, "R-014", "amara@example.com")
+    give_address(table.context.records.params, "R-014", "amara@example.com")
     mail = "From: Amara <mallory@evil.example>\nMIME-Version: 1.0\n\n"
-    table.save(feedback.FEEDBACK, **POINT)
-    form = Import(table.desk)
+    table.save(feedback_forms.FEEDBACK, **POINT)
+    form = Import(table.context)
     assert form.unverified.layout.display == "none"
     form.text.widget.value = mail + _answer(table, "A good quarter.")
     form.preview.click()
@@ -544,9 +542,9 @@ def test_a_strangers_answer_is_recorded_only_where_the_box_is_ticked(table: Tabl
 def test_an_answer_from_the_reps_address_needs_no_box(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """The preview says that the sender fits, and it is recorded at once."""
     monkeypatch.setattr("reviewlib.conversation.answers.importing._kpis", lambda *_: [("win_rate", "Win rate")])
-    give_address(table.desk.records.params, "R-014", "amara@example.com")
-    table.save(feedback.FEEDBACK, **POINT)
-    form = Import(table.desk)
+    give_address(table.context.records.params, "R-014", "amara@example.com")
+    table.save(feedback_forms.FEEDBACK, **POINT)
+    form = Import(table.context)
     form.text.widget.value = "From: amara@example.com\nMIME-Version: 1.0\n\n" + _answer(table, "A good quarter.")
     form.preview.click()
     assert "the address of Amara Okafor in the reps table" in form.status.value
@@ -558,7 +556,7 @@ def test_an_answer_from_the_reps_address_needs_no_box(table: Table, monkeypatch:
 
 def test_an_answer_that_is_not_understood_says_where(table: Table) -> None:
     """Nothing is recorded of an answer that is no form, and the lines are named."""
-    form = Import(table.desk)
+    form = Import(table.context)
     form.text.widget.value = "Dear Daniel,\nall is well."
     form.record.click()
     assert "line 1" in form.status.value
@@ -573,17 +571,17 @@ def test_an_answer_that_is_not_understood_says_where(table: Table) -> None:
 
 def test_the_export_names_the_pages(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command is that of the review, and a failed page is told with its reason."""
-    command = exporting.command(table.desk)
+    command = exporting.command(table.context)
     assert command[1:4] == ["-m", "reviewlib", "run"]
-    monkeypatch.setenv(desks.SESSION, "one.ipynb")
-    assert desks.SESSION not in exporting.environment()
+    monkeypatch.setenv(contexts.SESSION, "one.ipynb")
+    assert contexts.SESSION not in exporting.environment()
     assert command[5:] == ["--period", "2026-Q3", "--rep", "R-014", "--json"]
     rows = [
         {"kind": "rep", "subject": "R-014", "audience": "manager", "page": "north/manager/a.html", "error": None},
         {"kind": "rep", "subject": "R-014", "audience": "rep", "page": "north/rep/a.html", "error": "a cell failed"},
         {"kind": "team", "subject": "North", "audience": "manager", "page": "north/team.html", "error": None},
     ]
-    pages = exporting.pages_of(table.desk, rows)
+    pages = exporting.pages_of(table.context, rows)
     assert [(page.path, page.error) for page in pages] == [
         ("reports/book/2026-Q3/north/manager/a.html", ""),
         ("reports/book/2026-Q3/north/rep/a.html", "a cell failed"),
@@ -667,7 +665,7 @@ def _review(audience: str) -> Review:
 @pytest.mark.parametrize("name", forms.__all__)
 def test_the_reps_copy_has_the_section_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the rep a form is the block, even in a live JupyterLab."""
-    monkeypatch.setattr(desks, "alive", lambda: True)
+    monkeypatch.setattr(contexts, "alive", lambda: True)
     review = _review("rep")
     assert getattr(forms, name)(review) == getattr(blocks, name)(review)
 

@@ -1,4 +1,4 @@
-"""A desk with a real journal below it, for tests of forms without a browser."""
+"""A context with a real journal below it, for tests of forms without a browser."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from workbooks import workbook
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.pages.forms.context import FormContext
+from reviewlib.pages.forms.fields import Spec
 from reviewlib.pages.forms.form import Form
-from reviewlib.pages.forms.spec import Spec
 
 REPS = (("R-014", "Amara Okafor", "North", "Daniel Brandt"), ("R-3", "Ines Rey", "South", "Lucía Ferrer"))
 
@@ -40,13 +40,13 @@ class Gate:
 
 @dataclass
 class Table:
-    """A desk with a real journal below it."""
+    """A context with a real journal below it."""
 
-    desk: FormContext
+    context: FormContext
     gate: Gate
 
     def form(self, spec: Spec, **values: Any) -> Form:
-        made = Form(self.desk, spec)
+        made = Form(self.context, spec)
         for name, value in values.items():
             made.controls[name].widget.value = value
         return made
@@ -57,7 +57,7 @@ class Table:
         return made
 
     def entries(self, *kinds: str) -> list[Entry]:
-        return self.desk.records.minutes().of_kind(*(kinds or KINDS))
+        return self.context.records.minutes().of_kind(*(kinds or KINDS))
 
 
 def sit_down(folder: Path, login: str = "dan", **overrides: Any) -> Table:

@@ -1,0 +1,420 @@
+"""Forms of what is planned: actions, goals, development and recognition, the rep's word on them, and what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.goals import plans
+from reviewlib.conversation.goals.plans import Need, ProposedItem
+from reviewlib.conversation.goals.smart import GoalContext, PlannedGoal, smart
+from reviewlib.conversation.kinds import ENDED, STATUSES, Milestone
+from reviewlib.conversation.schedule import rhythm
+from reviewlib.conversation.visibility import VisibleEntries, empty
+from reviewlib.pages import goal_kpis, goal_views, sentences
+from reviewlib.pages.forms import reading
+from reviewlib.pages.forms.context import numbered
+from reviewlib.pages.forms.fields import (
+    CHOOSE,
+    WORDS,
+    Field,
+    Options,
+    ProblemsError,
+    Spec,
+    Values,
+    about,
+    of_kind,
+    written_here,
+)
+from reviewlib.pages.rendering import render
+from reviewlib.periods import Period
+from reviewlib.review import Achievement, Figure
+
+if TYPE_CHECKING:
+    from reviewlib.pages.forms.context import FormContext
+
+#: Fields that are no part of the payload: the achievement and the proposal that were chosen.
+_FOUND: Final = "_found"
+_PROPOSAL: Final = "_proposal"
+#: How many reviews ahead a goal may be due.
+_AHEAD: Final = 4
+_UNIT_HINT: Final = "In the figure’s unit, such as 12, 12,500 or 45%."
+_TAKES: Final = "Empty takes the proposal’s own."
+#: Fields of a goal whose empty text is no missing one.
+_GOAL_TEXTS: Final = frozenset({"deliverable", "scope", "because"})
+
+
+# --- recommended actions: accepted, put in other words, dismissed with the reason; or one's own ------------------------------
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One recommended action as it is read on the page."""
+
+    text: str
+    kpi: str
+    who: str
+
+
+def recommendations(context: FormContext) -> dict[str, Recommendation]:
+    """The actions that the playbook recommends for this review's areas to improve, by their text, without doubles."""
+    found: dict[str, Recommendation] = {}
+    for finding in context.review.findings:
+        for action in finding.actions:
+            text = sentences.fill(context.review, action.text)
+            found.setdefault(text, Recommendation(text, finding.kpi, action.who))
+    return found
+
+
+def _recommended(context: FormContext, _: Values) -> Options:
+    decided = {getattr(entry.payload, "recommended", "") for entry in context.minutes.of_kind("action")}
+    known = recommendations(context)
+    listed = [(f"{text} (decided)" if text in decided else text, text) for text in known]
+    gone = [(f"{text} (decided)", text) for text in decided if text and text not in known]
+    return [("None: my own action", ""), *listed, *gone]
+
+
+def _decisions(context: FormContext, values: Values) -> Options:
+    if not values.get("recommended"):
+        return [("Add", "added")]
+    return [("Accept as it is", "accepted"), ("Accept in other words", "edited"), ("Dismiss", "dismissed")]
+
+
+def _decided(context: FormContext, values: Values) -> Values:
+    text, decision = str(values["text"]).strip(), values["decision"]
+    found = recommendations(context).get(values["recommended"])
+    if decision == "accepted":
+        if text and text != values["recommended"]:
+            raise ProblemsError({"decision": "choose “Accept in other words”, or leave the words empty"})
+        values = values | {"text": values["recommended"]}
+    if decision == "edited" and not text:
+        raise ProblemsError({"text": "say it in other words"})
+    if decision == "dismissed":
+        values = values | {"text": "", "due": None}
+        if not str(values["reason"]).strip():
+            raise ProblemsError({"reason": "say why"})
+    if decision == "added" and not text:
+        raise ProblemsError({"text": "say what is to be done"})
+    return values | {"kpi": found.kpi} if found is not None else values
+
+
+def _recommendation(context: FormContext, values: Values) -> str:
+    found = recommendations(context).get(values["recommended"])
+    if found is None:
+        return ""
+    kpi = context.review.kpis[found.kpi].label
+    who = context.rep_name if found.who == "rep" else context.manager_name
+    return render("forms/recommended.html.j2", text=found.text, kpi=kpi, who=who)
+
+
+ACTION: Final = Spec(
+    "action",
+    "Decide on recommended actions, or add your own",
+    of_kind(
+        "action",
+        *("recommended", "decision", "text", "reason", "kpi", "owner", "due"),
+        recommended={"form": "choice", "options": _recommended, "default": "", "hint": "What the playbook recommends here."},
+        decision={"form": "choice", "options": _decisions, "default": "added"},
+        text={"label": "In your words", "hint": "Empty where the recommendation is accepted as it is."},
+        reason={"hint": "Why it is dismissed."},
+        kpi={"hint": "For your own action; a recommendation knows its figure."},
+    ),
+    save="Save decision",
+    payload=_decided,
+    advice=_recommendation,
+)
+
+
+# --- goals, with the five letters checked while the form is filled; their milestones and tasks -------------------------------
+
+
+def _figure(context: FormContext, key: object) -> Figure | None:
+    try:
+        return context.review.figure(str(key)) if key else None
+    except KeyError:
+        return None
+
+
+def _with_baseline(context: FormContext, values: Values) -> Values:
+    """An empty baseline is the figure of this period."""
+    figure = _figure(context, values.get("kpi"))
+    if values.get("baseline") is None and figure is not None:
+        return values | {"baseline": figure.value}
+    return values
+
+
+def _letters(context: FormContext, values: Values) -> str:
+    read = dict(values)
+    for field in GOAL.fields:
+        if field.form in ("number", "day"):
+            read[field.name] = None
+            with contextlib.suppress(reading.UnreadableError):  # what cannot be read counts as empty here
+                read[field.name] = reading.typed(field.form, str(values.get(field.name) or ""), locale=context.style.locale)
+    read = _with_baseline(context, read)
+    names = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
+    given: dict[str, Any] = {name: read.get(name) if read.get(name) != "" or name in _GOAL_TEXTS else None for name in names}
+    plan = PlannedGoal(**given, steps=_steps(context, context.forms["goal"].key if "goal" in context.forms else ""))
+    track = goal_kpis.track(context.review, plan.kpi) if plan.kpi else None
+    letters = smart(plan, track, setting=_setting(context), backing=goal_views.backing(context.review))
+    return render("forms/smart.html.j2", letters=letters)
+
+
+def _setting(context: FormContext) -> GoalContext:
+    period, kind = context.review.period, rhythm(context.records.params, context.records.subject)
+    first = Period.containing(period.end, kind, period.fiscal)
+    return GoalContext(period, context.review.workbook.as_of, tuple(first.shift(step) for step in range(_AHEAD)))
+
+
+def _steps(context: FormContext, goal: str) -> tuple[Any, ...]:
+    """The days of a goal's milestones, in the order they were written."""
+    entry = context.minutes.find(goal) if goal else None
+    steps = context.minutes.on(entry, "milestone") if entry is not None else []
+    return tuple(step.payload.due for step in steps if isinstance(step.payload, Milestone))
+
+
+def _baseline_hint(context: FormContext, values: Values) -> dict[str, str]:
+    figure = _figure(context, values.get("kpi"))
+    if figure is None:
+        return {"baseline": _UNIT_HINT}
+    if figure.value is None:
+        return {"baseline": f"The scorecard has none for {context.review.period}: {figure.reason or 'no figure'}."}
+    text = reading.number_text(float(f"{figure.value:.6g}"), figure.kpi.unit)
+    return {"baseline": f"Left empty: {text}, the figure of {context.review.period}."}
+
+
+def _periods(context: FormContext, _: Values) -> Options:
+    coming = _setting(context).coming
+    years = dict.fromkeys(Period.containing(period.last_day, "year", period.fiscal).name for period in coming)
+    return [("Each review’s own period", ""), *((name, name) for name in [*(period.name for period in coming), *years])]
+
+
+GOAL: Final = Spec(
+    "goal",
+    "Set a goal",
+    of_kind(
+        "goal",
+        over={"form": "choice", "options": _periods, "hint": "The period that the target covers."},
+        relevance={"default": ""},
+        baseline={"hint": _UNIT_HINT},
+        target={"hint": _UNIT_HINT},
+    ),
+    lead="The five letters below are checked as you write. Nothing is forbidden, everything is said.",
+    save="Save goal",
+    payload=_with_baseline,
+    behalf="choose",
+    advice=_letters,
+    hints=_baseline_hint,
+)
+MILESTONE: Final = Spec(
+    "milestone",
+    "Add a milestone or task to a goal",
+    of_kind("milestone", of=about("milestone")),
+    save="Save step",
+    behalf="choose",
+)
+
+
+# --- the development plan: items proposed from the gaps, or one's own --------------------------------------------------------
+
+
+def _proposals(context: FormContext, minutes: VisibleEntries) -> dict[str, ProposedItem]:
+    """What the playbook proposes for the gaps, by the words that it is chosen by."""
+    review = context.review
+    actions = [(finding.kpi, action) for finding in review.findings for action in finding.actions]
+    needs = [Need(kpi, action.skill or "", sentences.fill(review, action.offer or "")) for kpi, action in actions]
+    return {f"{one.skill}: {one.offer}": one for one in plans.proposed(needs, minutes)}
+
+
+def _proposal(context: FormContext, values: Values) -> ProposedItem | None:
+    """The proposal that was chosen; it may be planned by now, by this very form."""
+    return _proposals(context, empty(context.review.about, "manager")).get(str(values.get(_PROPOSAL) or ""))
+
+
+def _proposed(context: FormContext, values: Values) -> Options:
+    listed = list(_proposals(context, context.minutes))
+    chosen = str(values.get(_PROPOSAL) or "")
+    # What is planned is not proposed any more, and still stands in the form that planned it.
+    gone = [chosen] if chosen and chosen not in listed else []
+    return [("None: my own item", ""), *((words, words) for words in [*listed, *gone])]
+
+
+def _ways(context: FormContext, values: Values) -> Options:
+    found = _proposal(context, values)
+    first = f"As proposed: {WORDS['way'][found.way].lower()}" if found is not None else CHOOSE
+    return [(first, ""), *((words, way) for way, words in WORDS["way"].items())]
+
+
+def _planned(context: FormContext, values: Values) -> Values:
+    found = _proposal(context, values)
+    values = {name: value for name, value in values.items() if name != _PROPOSAL}
+    if found is not None:
+        given = {"way": found.way, "skill": found.skill, "text": found.offer, "kpi": next(iter(found.kpis), None)}
+        values = values | {name: values[name] or own for name, own in given.items()}
+    if not str(values["text"]).strip():
+        raise ProblemsError({"text": "say what is planned"})
+    return values
+
+
+DEVELOPMENT: Final = Spec(
+    "development",
+    "Plan training, coaching, mentoring or role-play",
+    (
+        Field(_PROPOSAL, "Proposed for the gaps", form="choice", options=_proposed),
+        *of_kind(
+            "development",
+            way={"options": _ways, "default": ""},
+            skill={"hint": _TAKES},
+            text={"hint": _TAKES},
+            owner={"form": "line"},
+        ),
+    ),
+    save="Save item",
+    payload=_planned,
+    behalf="choose",
+)
+
+
+# --- recognition: achievements confirmed or added, with the reward -----------------------------------------------------------
+
+
+def _achievement_key(rule: str | None, kpi: str | None) -> str:
+    return f"{rule}/{kpi or ''}" if rule else ""
+
+
+def _recognized(entry: Entry) -> str:
+    return _achievement_key(getattr(entry.payload, "rule", None), getattr(entry.payload, "kpi", None))
+
+
+def _found(context: FormContext) -> dict[str, Achievement]:
+    """What the rules found of the review's own subject, by a key that stays."""
+    own = [item for item in context.review.achievements if item.subject.id == context.review.subject.id]
+    return {_achievement_key(item.rule, item.kpi): item for item in own}
+
+
+def _achievements(context: FormContext, _: Values) -> Options:
+    confirmed = {_recognized(entry) for entry in context.minutes.of_kind("recognition")}
+    found = _found(context)
+    listed = [(f"{item.title} (confirmed)" if key in confirmed else item.title, key) for key, item in found.items()]
+    gone = [(key, key) for key in sorted(confirmed) if key and key not in found]
+    return [("None: in my own words", ""), *numbered(listed), *gone]
+
+
+def _recognition(context: FormContext, values: Values) -> Values:
+    item = _found(context).get(values[_FOUND])
+    values = {name: value for name, value in values.items() if name != _FOUND}
+    if item is None:
+        if not str(values["title"]).strip():
+            raise ProblemsError({"title": "say what it is for"})
+        return values
+    text = sentences.fill(context.review, item.text, item.names, subject=item.subject)
+    title, words = str(values["title"]).strip(), str(values["text"]).strip()
+    return values | {"title": title or item.title, "text": words or text, "rule": item.rule, "kpi": item.kpi or None}
+
+
+RECOGNITION: Final = Spec(
+    "recognition",
+    "Confirm an achievement, or add one",
+    (
+        Field(_FOUND, "Achievement found in the figures", form="choice", options=_achievements),
+        *of_kind(
+            "recognition",
+            *("title", "text", "reward", "reward_text", "for_board"),
+            title={"hint": "Empty takes the achievement’s own title."},
+            text={"hint": "Empty takes the achievement’s own sentence."},
+            for_board={"hint": "It appears there once the rep has agreed."},
+        ),
+    ),
+    save="Save recognition",
+    payload=_recognition,
+    more=lambda _, entry: {_FOUND: _recognized(entry)},
+)
+
+
+# --- the rep's word on a goal or on the board, written down in the meeting ---------------------------------------------------
+
+
+def _goals(context: FormContext) -> list[Entry]:
+    """The goals of this review and those that earlier ones carry over."""
+    return [entry for entry in (*context.minutes.earlier, *context.minutes.entries) if entry.kind == "goal"]
+
+
+def _for_board(context: FormContext) -> list[Entry]:
+    """Recognitions that are proposed for the board."""
+    return [entry for entry in context.minutes.of_kind("recognition") if getattr(entry.payload, "for_board", False)]
+
+
+def _agreed(context: FormContext, values: Values) -> Values:
+    target = context.minutes.find(str(values["of"]))
+    # A word holds for the wording that it was given on, so it names the version and not the first one.
+    agrees = {"yes": True, "no": False}.get(values["agrees"])
+    return values | {"agrees": agrees, "of": target.id if target is not None else values["of"]}
+
+
+def _agreement(name: str, title: str, wanted: Callable[[FormContext], list[Entry]]) -> Spec:
+    def existing(context: FormContext, kind: str) -> list[Entry]:
+        targets = {context.root(entry) for entry in wanted(context)}
+        said = written_here(context, kind)
+        return [entry for entry in said if entry.of and context.minutes.roots.get(entry.of, entry.of) in targets]
+
+    fields = of_kind("agreement", of=about("agreement", wanted=wanted), text={"hint": "What the rep said to it."})
+    return Spec(
+        "agreement",
+        title,
+        fields,
+        own_name=name,
+        save="Save the rep’s word",
+        payload=_agreed,
+        existing=existing,
+        behalf="always",
+    )
+
+
+AGREEMENT: Final = _agreement("agreement", "Write down whether the rep agrees to a goal", _goals)
+BOARD: Final = _agreement("board", "Write down whether the rep agrees to the team’s board", _for_board)
+
+
+# --- what became of what was agreed, in this review and earlier ones ---------------------------------------------------------
+
+
+def followed_up(context: FormContext) -> list[Entry]:
+    """What runs: everything that may be updated and has not ended."""
+    known = (*context.minutes.earlier, *context.minutes.entries)
+    return [entry for entry in known if entry.kind in STATUSES and not _over(context, entry)]
+
+
+def _over(context: FormContext, entry: Entry) -> bool:
+    if getattr(entry.payload, "decision", None) == "dismissed":
+        return True
+    return any(getattr(update.payload, "status", None) in ENDED for update in context.minutes.on(entry, "update"))
+
+
+def _reachable(context: FormContext) -> list[Entry]:
+    """What runs, and what the updates of this review are about: those can be edited."""
+    running = followed_up(context)
+    edited = [context.minutes.find(update.of) for update in context.minutes.of_kind("update") if update.of]
+    return [*running, *(entry for entry in edited if entry is not None and entry not in running)]
+
+
+def _statuses(context: FormContext, values: Values) -> Options:
+    entry = context.minutes.find(str(values.get("of") or ""))
+    known = STATUSES.get(entry.kind, ()) if entry is not None else ()
+    return [(CHOOSE, ""), *((WORDS["status"][status], status) for status in known)]
+
+
+UPDATE: Final = Spec(
+    "update",
+    "Say what became of it",
+    of_kind(
+        "update",
+        of=about("update", wanted=_reachable),
+        status={"form": "choice", "options": _statuses, "default": ""},
+        on={"hint": "The day it happened; today where it is empty."},
+    ),
+    lead="What is over is not shown again in later reviews; what runs is.",
+    save="Save update",
+    behalf="choose",
+)
+PLAN_FORMS: Final = (ACTION, GOAL, MILESTONE, AGREEMENT, DEVELOPMENT, RECOGNITION, BOARD, UPDATE)

@@ -1,1 +1,0 @@
-"""The forms, by subject: what each is made of."""
