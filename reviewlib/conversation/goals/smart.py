@@ -83,26 +83,19 @@ class Backing:
 
 @dataclass(frozen=True)
 class GoalContext:
-    """Where the goal stands.
+    """The review in which a goal is set; one of an earlier review is seen from there.
 
     Attributes:
         period: The review's period.
-        as_of: How far the data reach.
+        as_of: How far the data reach; what lies after it is ahead.
         coming: The periods of the coming reviews, the next one first.
         whose: What goes before "range" and "best quarter": "your" in the form, the subject's own word on a page.
-        since: The period of the goal's own review, where that is an earlier one.
     """
 
     period: Period
     as_of: dt.date
     coming: tuple[Period, ...]
     whose: str = "your"
-    since: Period | None = None
-
-    @property
-    def begin(self) -> dt.date:
-        """The day after which due dates and milestones are ahead, as seen when the goal was set."""
-        return self.since.last_day if self.since else self.as_of
 
 
 def smart(plan: PlannedGoal, track: Track | None, *, setting: GoalContext, backing: Backing) -> tuple[SmartCriterion, ...]:
@@ -117,7 +110,8 @@ def smart(plan: PlannedGoal, track: Track | None, *, setting: GoalContext, backi
     Returns:
         S, M, A, R, T, in that order.
     """
-    plan = _with_baseline(plan, track, setting)
+    if plan.baseline is None and track is not None and plan.kpi:  # the scorecard's, where the form leaves it out
+        plan = replace(plan, baseline=track.at(setting.period).value)
     found: dict[LetterName, tuple[bool, str]] = {
         "S": _specific(plan, track),
         "M": _measurable(plan, track, setting),
@@ -128,13 +122,11 @@ def smart(plan: PlannedGoal, track: Track | None, *, setting: GoalContext, backi
     return tuple(SmartCriterion(letter, ok, reason) for letter, (ok, reason) in found.items())
 
 
-def _inside(text: str) -> str:
-    """Put a label into a sentence: its first letter small, unless it is an abbreviation."""
-    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
-
-
 def _named(plan: PlannedGoal, track: Track | None) -> str:
-    return _inside(track.label) if track else plan.kpi or ""
+    """The figure's label inside a sentence: its first letter small, unless it is an abbreviation."""
+    if track is None:
+        return plan.kpi or ""
+    return track.label if track.label[1:2].isupper() else track.label[:1].lower() + track.label[1:]
 
 
 def _specific(plan: PlannedGoal, track: Track | None) -> tuple[bool, str]:
@@ -153,7 +145,9 @@ def _measurable(plan: PlannedGoal, track: Track | None, setting: GoalContext) ->
     if plan.target is None:
         return False, "no target yet" + (f"; the baseline is {say(plan.baseline)}" if plan.baseline is not None else "")
     if plan.baseline is None:
-        return False, f"to {say(plan.target)}; no baseline, {_missing(track, setting)}"
+        period = setting.period
+        missing = f"{period} is n/a: {track.at(period).reason}" if track else "the scorecard does not have this figure"
+        return False, f"to {say(plan.target)}; no baseline, and {missing}"
     words = pair(plan.baseline, plan.target, say)
     if plan.over and over_of(plan.over, setting.period.fiscal) is None:
         return False, f"{words}, but “{plan.over}” is no period; write FY2026, 2026-H2 or 2026-Q4"
@@ -172,21 +166,6 @@ def _deliverable_measured(plan: PlannedGoal) -> tuple[bool, str]:
     if plan.deliverable:
         return True, "the deliverable is there on the day or not"
     return False, "neither figure nor deliverable, so nothing can be measured"
-
-
-def _with_baseline(plan: PlannedGoal, track: Track | None, setting: GoalContext) -> PlannedGoal:
-    """Take the baseline from the scorecard where the form leaves it out."""
-    if plan.baseline is not None or track is None or not plan.kpi:
-        return plan
-    return replace(plan, baseline=track.at(setting.since or setting.period).value)
-
-
-def _missing(track: Track | None, setting: GoalContext) -> str:
-    """Say why the scorecard gives no baseline."""
-    if track is None:
-        return "and the scorecard does not have this figure"
-    period = setting.since or setting.period
-    return f"and {period} is n/a: {track.at(period).reason}"
 
 
 def _over_words(plan: PlannedGoal, track: Track | None) -> str:
@@ -210,8 +189,8 @@ def _achievable(plan: PlannedGoal, track: Track | None, setting: GoalContext) ->
     wanted, before, held = _wanted(plan.target, over, track, setting)
     if wanted is None:
         return held, before
-    near, own = _against_own(wanted, track, setting, rises=track.rises)
-    reachable, peers = _against_peers(wanted, track, rises=track.rises)
+    near, own = _against_own(wanted, track, setting)
+    reachable, peers = _against_peers(wanted, track)
     return bool(near) or reachable, "; ".join(words for words in (before, own, peers) if words)
 
 
@@ -223,28 +202,25 @@ def _wanted(target: float, over: Period | None, track: Track, setting: GoalConte
     """
     if over is None:
         return target, "", False
+    kind = setting.period.kind
     so_far = Point(over, 0.0) if over.start >= setting.period.end else track.sum_of(over, through=setting.period)
     if so_far.value is None:
         return None, f"nothing to compare: {so_far.reason}", False
     of = f"{track.say(so_far.value)} of {'' if track.rises else 'at most '}{track.say(target)}"
-    left = [period for period in _following(setting.period, over) if over.contains(period)]
+    # The periods after this one, or from the first of ``over`` on, until it ends.
+    first = setting.period.next if setting.period.end > over.start else Period.containing(over.start, kind, over.fiscal)
+    coming = itertools.takewhile(lambda one: one.start < over.end, (first.shift(step) for step in range(48)))
+    left = [period for period in coming if over.contains(period)]
     if not left:
         return None, f"{over} is over; {of} were reached", False
     more = target - so_far.value
     if at_least(so_far.value, target):
         return None, f"{of} are {'reached' if track.rises else 'used'} already", track.rises
-    kind = setting.period.kind
     rest = f"each of the {counted(len(left), kind)} left" if len(left) > 1 else f"the one {kind} left"
     return more / len(left), f"{track.say(more / len(left))} in {rest}", False
 
 
-def _following(period: Period, over: Period) -> list[Period]:
-    """The periods after this one, or from the first of ``over`` on, until it ends."""
-    first = period.next if period.end > over.start else Period.containing(over.start, period.kind, period.fiscal)
-    return list(itertools.takewhile(lambda one: one.start < over.end, (first.shift(step) for step in range(48))))
-
-
-def _against_own(wanted: float, track: Track, setting: GoalContext, *, rises: bool) -> tuple[bool | None, str]:
+def _against_own(wanted: float, track: Track, setting: GoalContext) -> tuple[bool | None, str]:
     """Where a target lies against the subject's last eight periods; None where there are none."""
     known = [point for point in track.points if point.value is not None and point.period.end <= setting.period.end][-8:]
     values = [point.value for point in known if point.value is not None]
@@ -252,15 +228,15 @@ def _against_own(wanted: float, track: Track, setting: GoalContext, *, rises: bo
         return None, "no history to compare"
     kind, size = setting.period.kind, counted(len(values), setting.period.kind)
     low, high = min(values), max(values)
-    best, worst = (high, low) if rises else (low, high)
+    best, worst = (high, low) if track.rises else (low, high)
     span = f"{pair(low, high, track.say) if not same(low, high) else track.say(low)} in {size}"
     few = f" (only {size} to compare)" if len(values) < FEW else ""
     if same(best, wanted):
         when = next(point.period for point in reversed(known) if point.value is not None and same(point.value, best))
         return True, f"would equal {setting.whose} best {kind}, {track.say(best)} in {when}{few}"
-    if not reaches(best, wanted, rises=rises):
-        return False, f"{_beyond(wanted, best, rises=rises)} {setting.whose} best {kind}, {track.say(best)}{few}"
-    if reaches(worst, wanted, rises=rises):
+    if not reaches(best, wanted, rises=track.rises):
+        return False, f"{_beyond(wanted, best, rises=track.rises)} {setting.whose} best {kind}, {track.say(best)}{few}"
+    if reaches(worst, wanted, rises=track.rises):
         return True, f"each of {size} reached it: {span}{few}"
     return True, f"within {setting.whose} range: {span}{few}"
 
@@ -274,49 +250,51 @@ def _beyond(wanted: float, best: float, *, rises: bool) -> str:
     return f"{share:,}% {side}" if share else f"less than 1% {side}"
 
 
-def _against_peers(wanted: float, track: Track, *, rises: bool) -> tuple[bool, str]:
+def _against_peers(wanted: float, track: Track) -> tuple[bool, str]:
     """Where a target lies against the peers, and whether it stays inside their better quarter's edge."""
     group = f"of {track.peers} peers" if track.peers else "of the peers"
-    edge, name = (track.peer_q3, "upper quartile") if rises else (track.peer_q1, "lower quartile")
-    beyond = "above" if rises else "below"
-    if edge is not None and not reaches(edge, wanted, rises=rises):
+    edge, name = (track.peer_q3, "upper quartile") if track.rises else (track.peer_q1, "lower quartile")
+    beyond = "above" if track.rises else "below"
+    if edge is not None and not reaches(edge, wanted, rises=track.rises):
         return False, f"{beyond} the {name} {group}"
     if track.peer_median is None:
         return edge is not None, f"not {beyond} the {name} {group}" if edge is not None else ""
-    if reaches(track.peer_median, wanted, rises=rises):
+    if reaches(track.peer_median, wanted, rises=track.rises):
         return True, f"not {beyond} the median {group}"
     if edge is not None:
         return True, f"between the median and the {name} {group}"
     return False, f"{beyond} the median {group}"
 
 
+#: What a goal may serve: as a sentence names it, and what the review lacks where the KPI has none.
+_SERVES: Final[Mapping[Relevance, tuple[str, str]]] = {
+    "gap": ("area", "area to improve was found in"),
+    "strength": ("strength", "strength was found in"),
+    "objective": ("objective", "objective stands beside"),
+    "aspiration": ("aspiration", ""),
+}
+
+
 def _relevant(plan: PlannedGoal, track: Track | None, backing: Backing) -> tuple[bool, str]:
-    if plan.relevance is None and plan.because:
-        return False, f"“{plan.because}”: say whether it is a gap, a strength, an aspiration or an objective"
+    known: dict[Relevance, Mapping[str, str]] = {
+        "gap": backing.gaps,
+        "strength": backing.strengths,
+        "objective": backing.objectives,
+    }
+    titles = {name: found[plan.kpi] for name, found in known.items() if plan.kpi and plan.kpi in found}
     if plan.relevance is None:
-        return False, "say which gap, strength, aspiration or objective it serves" + _hint(plan, backing)
-    known = {"gap": backing.gaps, "strength": backing.strengths, "objective": backing.objectives}
-    called = {"gap": "area", "strength": "strength", "aspiration": "aspiration", "objective": "objective"}[plan.relevance]
-    found = known.get(plan.relevance, {}).get(plan.kpi or "", "")
-    words = plan.because or found
-    if words:
+        if plan.because:
+            return False, f"“{plan.because}”: say whether it is a gap, a strength, an aspiration or an objective"
+        at_hand = ", ".join(f"the {_SERVES[name][0]} “{title}”" for name, title in titles.items())
+        hint = f"; at hand: {at_hand}" if at_hand else ""
+        return False, f"say which gap, strength, aspiration or objective it serves{hint}"
+    called, missing = _SERVES[plan.relevance]
+    if words := plan.because or titles.get(plan.relevance):
         return True, f"the {called} “{words}”"
     if plan.relevance == "aspiration":
         own = "; the self-review names some" if backing.aspirations else ""
         return False, f"say which aspiration it serves{own}"
-    missing = {
-        "gap": "area to improve was found in",
-        "strength": "strength was found in",
-        "objective": "objective stands beside",
-    }
-    return False, f"say which; no {missing[plan.relevance]} {_named(plan, track) or 'what it names'}"
-
-
-def _hint(plan: PlannedGoal, backing: Backing) -> str:
-    """Offer what is known of the KPI."""
-    sources = (("area", backing.gaps), ("strength", backing.strengths), ("objective", backing.objectives))
-    found = [f"the {name} “{titles[plan.kpi]}”" for name, titles in sources if plan.kpi and plan.kpi in titles]
-    return f"; at hand: {', '.join(found)}" if found else ""
+    return False, f"say which; no {missing} {_named(plan, track) or 'what it names'}"
 
 
 def _time_bound(plan: PlannedGoal, setting: GoalContext) -> tuple[bool, str]:
@@ -338,7 +316,7 @@ def _steps(plan: PlannedGoal, due: dt.date, setting: GoalContext) -> tuple[bool,
         return False, "no milestones before it"
     complaints = (
         (len(plan.steps) - len(dates), "without a date"),
-        (sum(step <= setting.begin for step in dates), "in the past"),
+        (sum(step <= setting.as_of for step in dates), "in the past"),
         (sum(step > due for step in dates), "after it"),
     )
     said = [f"{counted(number, 'milestone')} {words}" for number, words in complaints if number]

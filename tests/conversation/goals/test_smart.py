@@ -302,7 +302,8 @@ def test_no_due_date_says_when_the_period_ends_it() -> None:
 
 def test_a_goal_of_an_earlier_review_is_seen_from_there() -> None:
     """Its milestones may lie behind by now, and its baseline is the figure of its own review."""
-    setting = GoalContext(PERIOD, SETTING.as_of, SETTING.coming, since=Period.parse("2026-Q1"))
+    own = Period.parse("2026-Q1")
+    setting = GoalContext(own, own.last_day, tuple(own.shift(step) for step in range(1, 5)))
     plan = changed({"baseline": None, "steps": (D("2026-06-30"), D("2026-12-31"))})
     found = letters(plan, cycle(*EIGHT), setting)
     assert found["M"].reason == "49 to 47 days"
