@@ -155,8 +155,8 @@ def moved(review: Review) -> list[tuple[str, str]]:
         item = entry.payload
         track = known.get(item.kpi) if isinstance(item, Development) and item.kpi else None
         seen = plans.moved(entry, review.minutes, track, period=review.period, clock=review.workbook.local)
-        if seen is not None and isinstance(item, Development):
-            found.append((f"{item.way.capitalize()}: {item.text}, from {entry.about.period}.", " ".join(seen.words)))
+        if seen and isinstance(item, Development):
+            found.append((f"{item.way.capitalize()}: {item.text}, from {entry.about.period}.", " ".join(seen)))
     return found
 
 
@@ -255,7 +255,7 @@ def board(review: Review) -> list[tuple[str, str, str]]:
     """
     members = review.minutes.members
     if review.audience == "manager":
-        shown = [(one.rep_id, one.title, one.text) for one in plans.board(members)]
+        shown = plans.board(members)
     else:
         said = [(rep_id, entry.payload) for rep_id, one in members.items() for entry in one.of_kind("recognition")]
         shown = [(rep_id, given.title, given.text) for rep_id, given in said if isinstance(given, Recognition)]
@@ -266,9 +266,9 @@ def board(review: Review) -> list[tuple[str, str, str]]:
 def done_about(review: Review) -> Mapping[str, tuple[str, ...]]:
     """What is planned or was done about each skill in the team: by the skill's plain name, whose, what and how it stands."""
     found = {}
-    for one in plans.skills({}, review.minutes.members):
-        told = [(item, item.entry.payload) for item in one.items]
-        found[one.skill] = tuple(
+    for skill, items in plans.skills(review.minutes.members).items():
+        told = [(item, item.entry.payload) for item in items]
+        found[skill] = tuple(
             f"{review.people[item.rep_id].name}: {said.way}, {item.status}"
             for item, said in told
             if isinstance(said, Development) and item.rep_id in review.people

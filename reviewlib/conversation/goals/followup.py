@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import Track, day, number
@@ -24,18 +24,7 @@ Outcome = Literal[
 ]  # fmt: skip
 #: The outcomes in words.
 OUTCOMES: Final[Mapping[Outcome, str]] = MappingProxyType(
-    {
-        "met": "Met",
-        "missed": "Missed",
-        "kept": "Kept",
-        "kept_late": "Kept late",
-        "not_kept": "Not kept",
-        "carried_over": "Carried over",
-        "dropped": "Dropped",
-        "lapsed": "Lapsed",
-        "resolved": "Resolved",
-        "open": "Open",
-    }
+    {outcome: outcome.replace("_", " ").capitalize() for outcome in get_args(Outcome)}
 )
 #: How the lead sentence counts the outcomes: the words for one and for several.
 _COUNTED: Final[Mapping[tuple[Outcome, ...], tuple[str, str]]] = MappingProxyType(
@@ -48,7 +37,6 @@ _COUNTED: Final[Mapping[tuple[Outcome, ...], tuple[str, str]]] = MappingProxyTyp
         ("carried_over", "open"): ("runs on", "run on"),
     }
 )
-_RUNNING: Final = frozenset({"carried_over", "open"})
 
 
 @dataclass(frozen=True)
@@ -62,10 +50,7 @@ class Agreed:
         due: Until when.
         outcome: A key of ``OUTCOMES``.
         words: What became of it, as sentences.
-        since: The name of the period in whose review it was agreed.
-        updates: Its updates, oldest first; their notes are people's own words.
         progress: A goal's progress.
-        agrees: A goal: whether the rep agreed to it; None without a word.
     """
 
     entry: Entry
@@ -74,15 +59,17 @@ class Agreed:
     due: dt.date | None
     outcome: Outcome
     words: tuple[str, ...]
-    since: str
-    updates: tuple[Entry, ...]
     progress: Progress | None = None
-    agrees: bool | None = None
+
+    @property
+    def since(self) -> str:
+        """The name of the period in whose review it was agreed."""
+        return self.entry.about.period
 
     @property
     def runs(self) -> bool:
         """Whether it is still open."""
-        return self.outcome in _RUNNING
+        return self.outcome in ("carried_over", "open")
 
 
 def carried(
@@ -93,7 +80,7 @@ def carried(
     tracks: Mapping[str, Track] = MappingProxyType({}),
     clock: Clock = in_utc,
 ) -> list[Agreed]:
-    """List what was agreed earlier, with what became of it.
+    """List what was agreed earlier, in that order, with what became of it.
 
     Goals, actions (the manager's promises too), development items and concerns: those of the review before this one, and
     older ones that had not ended by then. A recommendation that was dismissed is no agreement.
@@ -104,15 +91,13 @@ def carried(
         as_of: How far the data reach.
         tracks: The figures by KPI.
         clock: The workbook's, by which entries have their days.
-
-    Returns:
-        In the order in which they were agreed.
     """
     before = previous_review(minutes, period)
     if before is None:
         return []
-    asked = _Asked(minutes, period, before, as_of, tracks, clock)
-    return [row for entry in minutes.earlier if (row := _row(entry, asked)) is not None and _belongs(row, asked)]
+    review = _Review(minutes, period, as_of, tracks, clock)
+    rows = [row for entry in minutes.earlier if (row := _row(entry, review)) is not None]
+    return [row for row in rows if _belongs(row, review, before)]
 
 
 def previous_review(minutes: VisibleEntries, period: Period) -> Period | None:
@@ -146,122 +131,67 @@ def lead(rows: Sequence[Agreed], clock: Clock = in_utc) -> str:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What every row is made from."""
+class _Review:
+    """The review that looks back, as ``carried`` is told."""
 
     minutes: VisibleEntries
     period: Period
-    before: Period
     as_of: dt.date
     tracks: Mapping[str, Track]
     clock: Clock
 
-    @property
-    def today(self) -> dt.date:
-        return min(self.as_of, self.period.last_day)
 
-    def day(self, update: Entry) -> dt.date:
-        """The day on which what an update tells happened."""
-        return on_day(update, self.clock)
-
-
-def _belongs(row: Agreed, asked: _Asked) -> bool:
+def _belongs(row: Agreed, review: _Review, before: Period) -> bool:
     """Leave out what had ended by the time of the previous review and is not touched in this one."""
-    if row.since == asked.before.name or row.runs:
+    if row.since == before.name or row.runs:
         return True
-    if any(update.about == asked.minutes.about for update in row.updates):
+    updates = review.minutes.on(row.entry, "update")
+    if any(update.about == review.minutes.about for update in updates):
         return True
-    ended_by_hand = any(status_of(update) in ENDED for update in row.updates)
-    return not ended_by_hand and row.due is not None and row.due > asked.before.last_day
+    ended_by_hand = any(status_of(update) in ENDED for update in updates)
+    return not ended_by_hand and row.due is not None and row.due > before.last_day
 
 
-def _row(entry: Entry, asked: _Asked) -> Agreed | None:
-    payload = entry.payload
-    if isinstance(payload, Goal):
-        return _goal(entry, payload, asked)
-    if isinstance(payload, Action) and payload.decision != "dismissed":
-        return _deed(entry, asked, what=payload.text, who=payload.owner, due=payload.due)
-    if isinstance(payload, Development):
-        return _deed(entry, asked, what=payload.text, who=payload.owner, due=payload.due)
-    if isinstance(payload, Concern):
-        return _concern(entry, payload, asked)
+def _row(entry: Entry, review: _Review) -> Agreed | None:
+    match entry.payload:
+        case Goal() as goal:
+            return _goal(entry, goal, review)
+        case Action(decision="dismissed"):
+            return None
+        case Action() | Development() as deed:
+            outcome, words = _deed(last_update(entry, review.minutes), deed.due, review)
+            return Agreed(entry, deed.text, deed.owner, deed.due, outcome, tuple(words))
+        case Concern() as concern:
+            update = last_update(entry, review.minutes)
+            if update is not None and status_of(update) == "resolved":
+                said = f"Resolved on {day(on_day(update, review.clock))}."
+                return Agreed(entry, concern.text, concern.owner, None, "resolved", (said,))
+            said = f"Open since the review of {entry.about.period}."
+            return Agreed(entry, concern.text, concern.owner, None, "open", (said,))
     return None
 
 
-def _goal(entry: Entry, goal: Goal, asked: _Asked) -> Agreed:
-    track = asked.tracks.get(goal.kpi) if goal.kpi else None
-    now = progress(entry, asked.minutes, track, period=asked.period, as_of=asked.as_of, clock=asked.clock)
+def _goal(entry: Entry, goal: Goal, review: _Review) -> Agreed:
+    track = review.tracks.get(goal.kpi) if goal.kpi else None
+    now = progress(entry, review.minutes, track, period=review.period, as_of=review.as_of, clock=review.clock)
     ends: dict[str, Outcome] = {"met": "met", "missed": "missed", "lapsed": "lapsed", "dropped": "dropped"}
-    word = asked.minutes.agreed(entry)
-    agrees = word.payload.agrees if word is not None and isinstance(word.payload, Agreement) else None
-    return Agreed(
-        entry=entry,
-        what=goal.statement,
-        who=goal.owner,
-        due=now.due,
-        outcome=ends.get(now.status, "carried_over"),
-        words=now.words + (("The rep did not agree to it.",) if agrees is False else ()),
-        since=entry.about.period,
-        updates=tuple(asked.minutes.on(entry, "update")),
-        progress=now,
-        agrees=agrees,
-    )
+    word = review.minutes.agreed(entry)
+    refused = word is not None and isinstance(word.payload, Agreement) and not word.payload.agrees
+    words = (*now.words, "The rep did not agree to it.") if refused else now.words
+    return Agreed(entry, goal.statement, goal.owner, now.due, ends.get(now.status, "carried_over"), words, now)
 
 
-def _deed(entry: Entry, asked: _Asked, *, what: str, who: str, due: dt.date | None) -> Agreed:
-    """An action or a development item: kept, kept late, not kept, dropped, or still running."""
-    update = last_update(entry, asked.minutes)
-    outcome = _deed_outcome(update, due, asked)
-    return Agreed(
-        entry=entry,
-        what=what,
-        who=who,
-        due=due,
-        outcome=outcome,
-        words=tuple(_deed_words(outcome, update, due, asked)),
-        since=entry.about.period,
-        updates=tuple(asked.minutes.on(entry, "update")),
-    )
-
-
-def _deed_outcome(update: Entry | None, due: dt.date | None, asked: _Asked) -> Outcome:
+def _deed(update: Entry | None, due: dt.date | None, review: _Review) -> tuple[Outcome, list[str]]:
+    """What became of an action or a development item by its latest update, and the same as sentences."""
     status = status_of(update)
-    if update is not None and status == "done":
-        return "kept_late" if due is not None and asked.day(update) > due else "kept"
-    if status == "dropped":
-        return "dropped"
-    return "not_kept" if due is not None and due <= asked.today else "carried_over"
-
-
-def _deed_words(outcome: Outcome, update: Entry | None, due: dt.date | None, asked: _Asked) -> Iterator[str]:
-    status = status_of(update)
-    if update is not None and outcome in ("kept", "kept_late"):
-        late = (asked.day(update) - due).days if outcome == "kept_late" and due else 0
+    on = on_day(update, review.clock) if update is not None else None
+    if on and status == "done":
+        late = max(0, (on - due).days) if due else 0
         words = f", {late} day{'' if late == 1 else 's'} late" if late else ""
-        yield f"Done on {day(asked.day(update))}{words}."
-    elif update is not None and outcome == "dropped":
-        yield f"Dropped on {day(asked.day(update))}."
-    elif outcome == "not_kept" and due is not None:
-        yield f"Due on {day(due)}; not recorded as done."
-    if update is not None and outcome in ("not_kept", "carried_over") and status not in ENDED:
-        yield f"{str(status).capitalize()} since {day(asked.day(update))}."
-    if outcome == "carried_over":
-        yield f"Due on {day(due)}." if due else "No due date."
-
-
-def _concern(entry: Entry, concern: Concern, asked: _Asked) -> Agreed:
-    update = last_update(entry, asked.minutes)
-    resolved = update is not None and status_of(update) == "resolved"
-    said = (
-        f"Resolved on {day(asked.day(update))}." if resolved and update else f"Open since the review of {entry.about.period}."
-    )
-    return Agreed(
-        entry=entry,
-        what=concern.text,
-        who=concern.owner,
-        due=None,
-        outcome="resolved" if resolved else "open",
-        words=(said,),
-        since=entry.about.period,
-        updates=tuple(asked.minutes.on(entry, "update")),
-    )
+        return "kept_late" if late else "kept", [f"Done on {day(on)}{words}."]
+    if on and status == "dropped":
+        return "dropped", [f"Dropped on {day(on)}."]
+    since = [f"{str(status).capitalize()} since {day(on)}."] if on and status not in ENDED else []
+    if due is not None and due <= min(review.as_of, review.period.last_day):
+        return "not_kept", [f"Due on {day(due)}; not recorded as done.", *since]
+    return "carried_over", [*since, f"Due on {day(due)}." if due else "No due date."]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.goals.kpi import Point, Track, counted, day, number, pair
+from reviewlib.conversation.goals.kpi import Point, Track, day, pair
 from reviewlib.conversation.goals.progress import Clock, in_utc, last_update, on_day, status_of
 from reviewlib.conversation.kinds import ENDED, Agreement, Development, Recognition, Way
 from reviewlib.conversation.visibility import VisibleEntries
@@ -45,51 +45,12 @@ class ProposedItem:
 
 
 @dataclass(frozen=True)
-class Moved:
-    """The KPI of a development item before it and now, in words that claim no cause."""
-
-    entry: Entry
-    status: str
-    before: Point
-    now: Point
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class DevelopmentItem:
     """A development item of one rep and where it stands."""
 
     rep_id: str
     entry: Entry
     status: str
-
-
-@dataclass(frozen=True)
-class SkillSum:
-    """A skill across a team: the reps whose figures call for it, and what is planned, runs or was done."""
-
-    skill: str
-    lacking: tuple[str, ...]
-    items: tuple[DevelopmentItem, ...]
-
-    @property
-    def words(self) -> str:
-        """Say it: "called for by the figures of three reps; one running, two done"."""
-        size = len(self.lacking)
-        called = f"called for by the figures of {counted(size, 'rep')}" if size else "called for by no figure now"
-        states = [item.status for item in self.items]
-        said = ", ".join(f"{number(states.count(state))} {state}" for state in dict.fromkeys(states))
-        return f"{called}; {said or 'nothing is planned'}"
-
-
-@dataclass(frozen=True)
-class BoardItem:
-    """What a team's board shows: for what, in words; never the reward."""
-
-    rep_id: str
-    entry_id: str
-    title: str
-    text: str
 
 
 def way_of(offer: str) -> Way:
@@ -117,42 +78,34 @@ def proposed(needs: Sequence[Need], minutes: VisibleEntries) -> list[ProposedIte
 
 def development(minutes: VisibleEntries) -> list[Entry]:
     """List the development items that matter in a review: its own, older ones that run or that it tells something about."""
-    own = minutes.of_kind("development")
-    older = [entry for entry in minutes.earlier if entry.kind == "development"]
-    return [entry for entry in older if _status(entry, minutes) not in ENDED or _touched(entry, minutes)] + own
-
-
-def _touched(entry: Entry, minutes: VisibleEntries) -> bool:
-    return any(update.about == minutes.about for update in minutes.on(entry, "update"))
+    older = [
+        entry
+        for entry in minutes.earlier
+        if entry.kind == "development"
+        and (_status(entry, minutes) not in ENDED or any(one.about == minutes.about for one in minutes.on(entry, "update")))
+    ]
+    return older + minutes.of_kind("development")
 
 
 def _status(entry: Entry, minutes: VisibleEntries) -> str:
     return status_of(last_update(entry, minutes)) or "planned"
 
 
-def moved(entry: Entry, minutes: VisibleEntries, track: Track | None, *, period: Period, clock: Clock = in_utc) -> Moved | None:
-    """Show the KPI of an earlier review's development item, before it and now.
+def moved(
+    entry: Entry, minutes: VisibleEntries, track: Track | None, *, period: Period, clock: Clock = in_utc
+) -> tuple[str, ...]:
+    """Show the KPI of an earlier review's development item, before it and now, in sentences that claim no cause.
 
-    Args:
-        entry: The development item.
-        minutes: Where its updates are.
-        track: The figures of its KPI.
-        period: The review's period.
-        clock: The workbook's, by which entries have their days.
-
-    Returns:
-        None for an item of this review, one without a figure, and one that neither runs nor is done.
+    There are none for an item of this review, one without a figure, and one that neither runs nor is done.
     """
-    payload, status = entry.payload, _status(entry, minutes)
-    then = Period.parse(entry.about.period, period.fiscal)
+    payload, update = entry.payload, last_update(entry, minutes)
+    status, then = status_of(update), Period.parse(entry.about.period, period.fiscal)
     if not isinstance(payload, Development) or track is None or payload.kpi is None:
-        return None
+        return ()
     if status not in ("running", "done") or then.end >= period.end:
-        return None
-    before, now = track.at(then), track.at(period)
-    update = last_update(entry, minutes)
+        return ()
     when = f" on {day(on_day(update, clock))}" if update and status == "done" else ""
-    return Moved(entry, status, before, now, (f"{status.capitalize()}{when}.", *_comparison(before, now, track, payload.way)))
+    return (f"{status.capitalize()}{when}.", *_comparison(track.at(then), track.at(period), track, payload.way))
 
 
 def _comparison(before: Point, now: Point, track: Track, way: Way) -> Iterator[str]:
@@ -178,51 +131,36 @@ def _figure(point: Point, track: Track) -> str:
     return f"{track.say(point.value)} in {point.period}{interval}"
 
 
-def skills(needs: Mapping[str, Sequence[Need]], members: Mapping[str, VisibleEntries]) -> list[SkillSum]:
-    """Sum up which skills a team's figures call for and what was done, most called for first.
+def skills(members: Mapping[str, VisibleEntries]) -> dict[str, list[DevelopmentItem]]:
+    """Collect what is planned, runs or was done for each skill of a team, the one with most of it first.
 
-    Args:
-        needs: By rep.
-        members: The reps' minutes; those of the team's manager copy.
+    ``members`` are the reps' minutes, those of the team's manager copy.
     """
     names: dict[str, str] = {}
-    lacking: dict[str, list[str]] = {}
-    for rep_id, own in needs.items():
-        for need in own:
-            names.setdefault(_plain(need.skill), need.skill)
-            if rep_id not in lacking.setdefault(_plain(need.skill), []):
-                lacking[_plain(need.skill)].append(rep_id)
-    items: dict[str, list[DevelopmentItem]] = {}
-    for item in _items(members):
-        skill = item.entry.payload.skill if isinstance(item.entry.payload, Development) else ""
-        names.setdefault(_plain(skill), skill)
-        items.setdefault(_plain(skill), []).append(item)
-    found = [SkillSum(names[key], tuple(lacking.get(key, ())), tuple(items.get(key, ()))) for key in names if key]
-    return sorted(found, key=lambda one: (-len(one.lacking), -len(one.items), one.skill.casefold()))
-
-
-def _items(members: Mapping[str, VisibleEntries]) -> Iterator[DevelopmentItem]:
+    found: dict[str, list[DevelopmentItem]] = {}
     for rep_id, minutes in members.items():
-        yield from (DevelopmentItem(rep_id, entry, _status(entry, minutes)) for entry in development(minutes))
+        for entry in development(minutes):
+            skill = entry.payload.skill if isinstance(entry.payload, Development) else ""
+            if _plain(skill):
+                name = names.setdefault(_plain(skill), skill)
+                found.setdefault(name, []).append(DevelopmentItem(rep_id, entry, _status(entry, minutes)))
+    return dict(sorted(found.items(), key=lambda one: (-len(one[1]), one[0].casefold())))
 
 
-def board(members: Mapping[str, VisibleEntries]) -> list[BoardItem]:
-    """List what a team's board may show: what the manager proposed for it and the rep agreed to, as it stands now.
+def board(members: Mapping[str, VisibleEntries]) -> list[tuple[str, str, str]]:
+    """List what a team's board may show: the rep's id, for what, in words.
 
-    The reward stays off the board: a bonus is between two people.
+    It is what the manager proposed for it and the rep agreed to, as it stands now. The reward stays off the board: a bonus is
+    between two people.
     """
-    return [
-        BoardItem(rep_id, entry.id, entry.payload.title, entry.payload.text)
-        for rep_id, minutes in members.items()
-        for entry in minutes.of_kind("recognition")
-        if isinstance(entry.payload, Recognition) and entry.payload.for_board and entry.visibility == "shared"
-        if _agrees(entry, minutes)
-    ]
-
-
-def _agrees(entry: Entry, minutes: VisibleEntries) -> bool:
-    word = minutes.agreed(entry)
-    return word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
+    found = []
+    for rep_id, minutes in members.items():
+        for entry in minutes.of_kind("recognition"):
+            given, word = entry.payload, minutes.agreed(entry)
+            agreed = word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
+            if isinstance(given, Recognition) and given.for_board and entry.visibility == "shared" and agreed:
+                found.append((rep_id, given.title, given.text))
+    return found
 
 
 def _plain(text: str) -> str:
