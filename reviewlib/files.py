@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
-from filelock import FileLock, Timeout
-
 from reviewlib.errors import ReviewError
 
 #: Of a saved mail or a form, with what is attached; of a params file; of a file of goals.
@@ -218,6 +216,8 @@ def end_of_lines(file: BinaryIO) -> int:
 @contextlib.contextmanager
 def alone(lock: Path, *, modes: Modes = PRIVATE) -> Iterator[None]:
     """Wait until no other process holds the lock, and hold it; it goes with the process."""
+    from filelock import FileLock
+
     make_folder(lock.parent, modes=modes)
     with FileLock(lock, mode=modes.file, thread_local=False):
         yield
@@ -226,6 +226,8 @@ def alone(lock: Path, *, modes: Modes = PRIVATE) -> Iterator[None]:
 @contextlib.contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """Hold a folder that shall not outlive this process, so that ``sweep_unclaimed`` leaves it alone meanwhile."""
+    from filelock import FileLock
+
     lock = FileLock(folder / _CLAIM, thread_local=False)
     lock.acquire(timeout=0)
     try:
@@ -237,6 +239,8 @@ def claimed(folder: Path) -> Iterator[None]:
 
 def sweep_unclaimed(folders: Iterable[Path]) -> None:
     """Remove folders that processes claimed which have been killed since; those of others are left alone."""
+    from filelock import FileLock, Timeout
+
     for folder in folders:
         claim = folder / _CLAIM
         with contextlib.suppress(OSError, Timeout):

@@ -64,7 +64,7 @@ Key = Annotated[str, AfterValidator(_storable), Field(min_length=1, max_length=3
 class Payload(BaseModel):
     """What an entry says."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class SelfReview(Payload):

@@ -17,7 +17,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class ParamsSection(BaseModel):
     """A mapping of the params file: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class Format(ParamsSection):

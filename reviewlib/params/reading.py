@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
-from pydantic.json_schema import GenerateJsonSchema
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -133,6 +132,8 @@ def schema() -> dict[str, Any]:
     Returns:
         Draft 2020-12; the built-in KPIs are listed under ``kpis``, so that an editor completes their names too.
     """
+    from pydantic.json_schema import GenerateJsonSchema
+
     made = Params.model_json_schema()
     made["$schema"] = GenerateJsonSchema.schema_dialect
     made["title"] = "reviewlib params"
