@@ -22,7 +22,7 @@ from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence import slicefile
-from reviewlib.evidence.listing import lists
+from reviewlib.evidence.slicefile import lists
 from reviewlib.evidence.subjects import subjects_of
 from reviewlib.files import slug
 from reviewlib.params import reading

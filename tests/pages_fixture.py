@@ -16,8 +16,8 @@ from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.states import Audience
 from reviewlib.conversation.visibility import Reach, VisibleEntries, take
 from reviewlib.evidence.kpis import KPIS
-from reviewlib.evidence.listing import lists
-from reviewlib.evidence.plain import records
+from reviewlib.evidence.slicefile import lists
+from reviewlib.evidence.slices import records
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Review, from_slice

@@ -1,4 +1,4 @@
-"""The one file that a notebook reads: where it is, what is in it, and what to do when it is not there.
+"""The one file that a notebook reads: where it is, what is in it and listed below its figures, and what to do without it.
 
 It has two lines of JSON: what every reader of a review needs, then all deals and accounts, of which a busy rep has thousands;
 they are read when somebody asks for them. The first snapshots have everything in one line, and reviews that were released on
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -69,15 +69,7 @@ def _reading(path: Path) -> Iterator[TextIO]:
 
 
 def find_slice(params: Params, *, kind: str, subject: str, period: Period, audience: str, pinned: str | None = None) -> Path:
-    """Find the one file that a notebook works with.
-
-    Args:
-        params: The workbook.
-        kind: ``rep`` or ``team``.
-        subject: The rep's id or the team's name.
-        period: The review period.
-        audience: ``manager`` or ``rep``.
-        pinned: The snapshot that a released review stays on; else the period's current one.
+    """Find the one file that a notebook works with, in the snapshot it is pinned to or that the period uses.
 
     Raises:
         SnapshotError: Nothing is frozen for the period, or nothing for this subject and audience.
@@ -152,3 +144,64 @@ def current_folder(params: Params, period: Period) -> Path | None:
         return None
     folder = params.reports / "snapshots" / pointer.read_text(encoding="utf-8").strip()
     return folder if (folder / "snapshot.json").is_file() else None
+
+
+#: Deals or accounts listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
+MOST_LISTED: Final = 100
+DEAL_COLUMNS: Final = (
+    "deal_id",
+    "account_id",
+    "stage",
+    "outcome",
+    "amount",
+    "expected_amount",
+    "opened_on",
+    "closed_on",
+    "expected_close_on",
+    "won",
+    "lost",
+    "refund",
+)
+ACCOUNT_COLUMNS: Final = ("account_id", "base_revenue", "revenue", "kept", "open_deal")
+
+Row = Mapping[Any, Any]
+
+
+def lists(deals: Sequence[Row], accounts: Sequence[Row], *, flags: Iterable[str]) -> dict[str, Any]:
+    """Choose what is listed below a rep's figures, once, while the evidence is frozen, as a slice holds it.
+
+    Each deal has a boolean for every flag, which is what deals count as, such as ``won``. ``deals`` is a table of the deals
+    that any list shows, the largest first. ``flags`` has for each flag the ``count`` of its deals, the ``rows`` of the table
+    that are listed (at most ``MOST_LISTED``), and the flags that all its deals have too (``within``). ``accounts`` is a table
+    of those that are listed, and the ``count`` of all.
+    """
+    ordered = sorted(deals, key=_size)
+    places = {flag: [place for place, deal in enumerate(ordered) if deal[flag]] for flag in flags}
+    shown = sorted({place for every in places.values() for place in every[:MOST_LISTED]})
+    row = {place: number for number, place in enumerate(shown)}
+    sets = {flag: frozenset(every) for flag, every in places.items()}
+    largest = sorted(accounts, key=lambda account: (-account["base_revenue"], account["account_id"]))[:MOST_LISTED]
+    bases = [[account[name] for name in ACCOUNT_COLUMNS] for account in largest]
+    return {
+        "deals": table(DEAL_COLUMNS, [[ordered[place][name] for name in DEAL_COLUMNS] for place in shown]),
+        "flags": {
+            flag: {
+                "count": len(every),
+                "rows": [row[place] for place in every[:MOST_LISTED]],
+                "within": [other for other in places if other != flag and sets[flag] <= sets[other]],
+            }
+            for flag, every in places.items()
+        },
+        "accounts": table(ACCOUNT_COLUMNS, bases) | {"count": len(accounts)},
+    }
+
+
+def _size(deal: Row) -> tuple[bool, float, str]:
+    """The largest first, those of unknown size last."""
+    size = deal["expected_amount"] if deal["amount"] is None else deal["amount"]
+    return size is None, -(size or 0.0), deal["deal_id"]
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Columns and rows, as a slice holds them."""
+    return {"columns": list(columns), "data": rows}

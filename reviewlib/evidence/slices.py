@@ -7,7 +7,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from decimal import Decimal
 from typing import Any, Final
+
+import numpy as np
+import pandas as pd
 
 from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
@@ -16,11 +20,10 @@ from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.insights import Insights, insights
 from reviewlib.evidence.insights import plain as achieved
 from reviewlib.evidence.kpis import CORE
-from reviewlib.evidence.listing import ACCOUNT_COLUMNS, Row, lists
 from reviewlib.evidence.period import PeriodEvidence
-from reviewlib.evidence.plain import Rows, plain, records, rows_by, table
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.scorecard import SubjectScorecard
+from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, Row, lists, table
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import two_digits
 
@@ -285,16 +288,58 @@ def _stages(deals: Sequence[Row], order: Sequence[str]) -> dict[str, Any]:
     for deal in deals:
         if deal["open_end"]:
             opened.setdefault(deal["stage"] if deal["outcome"] == "open" else CLOSED_SINCE, []).append(deal["expected_amount"])
-    known = [stage for stage in (*order, CLOSED_SINCE) if stage in opened]
-    return table(("stage", "deals", "amount"), [[stage, len(opened[stage]), _sum(opened[stage])] for stage in known])
-
-
-def _sum(amounts: Sequence[float | None]) -> float | None:
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if known else None
+    counted = []
+    for stage in (*order, CLOSED_SINCE):
+        if stage in opened:
+            known = [amount for amount in opened[stage] if amount is not None]
+            counted.append([stage, len(opened[stage]), sum(known) if known else None])
+    return table(("stage", "deals", "amount"), counted)
 
 
 def _subject(post: Post) -> dict[str, Any]:
     fields = asdict(post)
     fields["id"] = fields.pop("rep_id")
     return {name: value.isoformat() if isinstance(value, dt.date) else value for name, value in fields.items()}
+
+
+Rows = list[list[Any]]
+
+
+def plain(value: Any) -> Any:
+    """Turn one value into what JSON holds; missing is None, a decimal a number, a date its ISO text."""
+    if value is None or value is pd.NaT or (not isinstance(value, str) and pd.isna(value)):
+        return None
+    if isinstance(value, Decimal | np.floating):
+        return float(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def rows_by(frame: pd.DataFrame, columns: Sequence[str], *, by: Sequence[str]) -> dict[Any, Rows]:
+    """Turn a frame into rows of plain values for each value of a column, or of several; the order stays."""
+    keys = _column(frame[by[0]]) if len(by) == 1 else [*zip(*(_column(frame[name]) for name in by), strict=True)]
+    found: dict[Any, Rows] = {}
+    for key, *row in zip(keys, *(_column(frame[name]) for name in columns), strict=True):
+        found.setdefault(key, []).append(row)
+    return found
+
+
+def records(columns: Sequence[str], data: Rows) -> list[Mapping[Any, Any]]:
+    """The same rows with their columns' names."""
+    return [dict(zip(columns, row, strict=True)) for row in data]
+
+
+def _column(series: pd.Series) -> list[Any]:
+    """Convert a column at once where its type is one that pandas converts exactly; value by value elsewhere."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f":
+        return [None if value != value else value for value in series.tolist()]
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iub":
+        return list(series.tolist())
+    if isinstance(series.dtype, pd.StringDtype):
+        return [None if value is pd.NA or value != value else value for value in series.tolist()]
+    return [plain(value) for value in series]

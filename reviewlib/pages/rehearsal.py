@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reviewlib.evidence.kpis import KPIS
-from reviewlib.evidence.listing import lists
+from reviewlib.evidence.slicefile import lists
 from reviewlib.pages import blocks, charts, forms
 from reviewlib.pages.rendering import Display
 from reviewlib.params import reading

@@ -12,8 +12,8 @@ import pytest
 from workbooks import workbook
 
 from reviewlib.evidence import sources
-from reviewlib.evidence.listing import MOST_LISTED
 from reviewlib.evidence.period import compile_evidence
+from reviewlib.evidence.slicefile import MOST_LISTED
 from reviewlib.evidence.slices import Slicer
 from reviewlib.pages import blocks
 from reviewlib.pages.provenance import Evidence, evidence

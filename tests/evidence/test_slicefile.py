@@ -15,9 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewlib.errors import SnapshotError
-from reviewlib.evidence import listing
-from reviewlib.evidence.listing import ACCOUNT_COLUMNS, DEAL_COLUMNS, lists
-from reviewlib.evidence.slicefile import read_rows, read_slice, slice_text
+from reviewlib.evidence import slicefile
+from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, DEAL_COLUMNS, lists, read_rows, read_slice, slice_text
 from reviewlib.pages import rehearsal
 from reviewlib.params.model import Params
 from reviewlib.periods import FiscalYear
@@ -48,7 +47,7 @@ def _size(deal: Mapping[str, Any]) -> float:
 def test_lists_hold_the_largest(deals: list[dict[str, Any]], accounts: list[dict[str, Any]]) -> None:
     """Every list counts all deals of its flag, shows the three largest, and knows which flags all of them have."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "MOST_LISTED", 3)
+        patch.setattr(slicefile, "MOST_LISTED", 3)
         found = lists(deals, accounts, flags=FLAGS)
     shown = [dict(zip(found["deals"]["columns"], row, strict=True)) for row in found["deals"]["data"]]
     for flag in FLAGS:
@@ -79,11 +78,11 @@ def test_a_slice_lists_its_own_deals(demo_slices: Mapping[Any, dict[str, Any]]) 
         for flag in flags:
             own = sorted((deal for deal in deals if deal[flag]), key=lambda deal: (-_size(deal), deal["deal_id"]))
             assert found["flags"][flag]["count"] == len(own)
-            expected = [{name: deal[name] for name in DEAL_COLUMNS} for deal in own[: listing.MOST_LISTED]]
+            expected = [{name: deal[name] for name in DEAL_COLUMNS} for deal in own[: slicefile.MOST_LISTED]]
             assert [shown[row] for row in found["flags"][flag]["rows"]] == expected
             listed += len(own)
         largest = sorted(accounts, key=lambda one: (-one["base_revenue"], one["account_id"]))
-        assert _rows(found["accounts"]) == largest[: listing.MOST_LISTED]
+        assert _rows(found["accounts"]) == largest[: slicefile.MOST_LISTED]
         assert found["accounts"]["count"] == len(accounts)
         listed += len(accounts)
     assert listed > 1000
