@@ -24,7 +24,7 @@ import workbooks
 from psycopg import sql
 
 from reviewlib.conversation import database, security
-from reviewlib.conversation.entries import About, Author, Draft
+from reviewlib.conversation.entries import About, Draft, Person
 from reviewlib.conversation.journal import Store, open_store
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.evidence.subjects import Subject
@@ -127,8 +127,8 @@ def postgres_server() -> Iterator[Server]:
         yield server
 
 
-ANNA = Author("anna", "Anna Berg", "manager")
-BEN = Author("ben", "Ben Cole", "manager")
+ANNA = Person("anna", "manager", "Anna Berg")
+BEN = Person("ben", "manager", "Ben Cole")
 #: Logins as params know them: two managers, an analyst and a rep.
 PEOPLE = {
     "roles": {"anna": "manager", "ben": "manager", "ada": "analyst", "rita": "rep"},
@@ -151,7 +151,7 @@ SUBJECTS = (
 
 
 def draft(
-    text: str = "Well done.", *, about: About = REVIEW, kind: str = "concern", author: Author = ANNA, **rest: Any
+    text: str = "Well done.", *, about: About = REVIEW, kind: str = "concern", author: Person = ANNA, **rest: Any
 ) -> Draft:
     """Write a draft; ``fields`` are the payload's where the kind says more than a text."""
     fields = rest.pop("fields", {"text": text})

@@ -12,7 +12,7 @@ import talk
 from nbformat.v4 import new_code_cell
 from workbooks import workbook
 
-from reviewlib.conversation.entries import About, Author, Draft, Entry
+from reviewlib.conversation.entries import About, Draft, Entry, Person
 from reviewlib.conversation.journal import Store, open_store
 from reviewlib.conversation.kinds import KINDS, Payload
 from reviewlib.params.model import Params
@@ -34,7 +34,7 @@ REPS = [
     {"rep_id": "R3", "rep_name": "Cleo Peculiar", "team": "North", "manager": "Mia Stern"},
 ]
 REPS = [{**rep, "email": f"{rep['rep_id']}@reached.example"} for rep in REPS]
-MANAGER = Author("max", "Max Holm", "manager")
+MANAGER = Person("max", "manager", "Max Holm")
 #: In this order, because some are about others.
 KINDS_OF_REP = ("self_review", "feedback_to_manager", "dispute", "reply", "agreement")
 KINDS_OF_MANAGER = ("feedback", "concern", "action", "goal", "milestone", "development", "recognition", "update", "rating")

@@ -23,8 +23,8 @@ from commands import Run, Said
 from journals import Server, launch
 
 import reviewlib as rl
-from reviewlib.conversation import chain, identity, records
-from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation import identity, records
+from reviewlib.conversation.entries import About, Entry, link, payload_bytes
 from reviewlib.conversation.journal import open_store
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.pages.exporter import ReviewExporter
@@ -132,8 +132,8 @@ def ledger(entries: list[Entry]) -> list[dict[str, str]]:
             "period": entry.about.period,
             "sequence": str(entry.sequence),
             "kind": entry.kind,
-            "payload_sha256": hashlib.sha256(chain.payload_bytes(entry.payload)).hexdigest(),
-            "hash": chain.link(entry),
+            "payload_sha256": hashlib.sha256(payload_bytes(entry.payload)).hexdigest(),
+            "hash": link(entry),
         }
         for entry in sorted(entries, key=lambda entry: (entry.about, entry.sequence))
     ]

@@ -5,17 +5,13 @@ from __future__ import annotations
 import secrets
 import unicodedata
 from dataclasses import replace
-from typing import Final
 
 import sqlalchemy as sa
 
 from reviewlib.conversation import table
-from reviewlib.conversation.entries import About, Draft, Entry, Head, current
+from reviewlib.conversation.entries import SHARED, About, Draft, Entry, Head, current
 from reviewlib.conversation.kinds import KINDS, Signoff
 from reviewlib.errors import ConflictError, JournalError
-
-#: What a draft and its entry have in common, beside the author.
-SHARED: Final = ("id", "about", "team", "kind", "payload", "on_behalf_of", "visibility", "supersedes", "source")
 
 
 def select(connection: sa.Connection, *wanted: sa.ColumnElement[bool]) -> list[Entry]:

@@ -1,16 +1,26 @@
-"""One entry of the journal, and which entries are current."""
+"""One entry of the journal, which entries are current, and the chain that makes a change to any of them noticed.
+
+Every entry holds a hash of itself and of the entry before it in its review.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, fields, replace
+from itertools import groupby
+from typing import Any, Final, Literal
 
 from reviewlib.conversation.kinds import KINDS, Payload, Role, Visibility
 
 SubjectKind = Literal["rep", "team"]
+#: What a draft and its entry have in common, beside the author.
+SHARED: Final = ("id", "about", "team", "kind", "payload", "on_behalf_of", "visibility", "supersedes", "source")
+#: What the hash of an entry begins with, so that another form of entry can never have the same bytes.
+FORM: Final = "reviewlib entry 1"
 
 
 @dataclass(frozen=True, order=True)
@@ -26,19 +36,19 @@ class About:
 
 
 @dataclass(frozen=True)
-class Author:
-    """Who writes.
+class Person:
+    """Somebody who reads or writes.
 
     Attributes:
-        login: The login at the keyboard.
-        name: The person's name, as it was when the entry was written.
-        role: In which role.
-        rep_id: The rep's own id, where a rep writes.
+        login: The login.
+        role: What params say the login is; None where they say nothing.
+        name: A manager's name as in the reps table; a rep's name where it is known, else the id; else the login.
+        rep_id: A rep's own id.
     """
 
     login: str
+    role: Role | None
     name: str
-    role: Role
     rep_id: str | None = None
 
 
@@ -63,12 +73,29 @@ class Draft:
     team: str | None
     kind: str
     payload: Payload
-    author: Author
+    author: Person
     on_behalf_of: str | None = None
     visibility: Visibility = "shared"
     supersedes: str | None = None
     source: str | None = None
     id: str = ""
+
+    def entry(self, *, sequence: int, at: dt.datetime, salt: str = "", previous: str = "") -> Entry:
+        """Make the entry that it becomes, without digest and hash."""
+        author = self.author
+        assert author.role is not None  # the rules of writing let nobody pass who has none
+        return Entry(
+            **{name: getattr(self, name) for name in SHARED},
+            author=author.login,
+            author_name=author.name,
+            role=author.role,
+            sequence=sequence,
+            at=at,
+            salt=salt,
+            digest="",
+            previous=previous,
+            hash="",
+        )
 
 
 @dataclass(frozen=True)
@@ -178,3 +205,118 @@ def edits(entries: Sequence[Entry]) -> Counter[str]:
     """Count how many times each first version was edited."""
     roots = origins(entries)
     return Counter(roots[entry.id] for entry in entries if entry.supersedes)
+
+
+def canonical(value: Any) -> bytes:
+    """Write plain data as JSON in the one way that digests and hashes are made from."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def payload_bytes(payload: Payload) -> bytes:
+    """Write a payload in the one way that its digest is made from.
+
+    Only the fields that were given count: a field that a later version of a kind adds does not change what was said before.
+    """
+    return canonical(payload.model_dump(mode="json", exclude_unset=True))
+
+
+def digest(payload: Payload, *, salt: str) -> str:
+    """Make the salted digest of a payload; without the salt it does not even confirm a guess of a short text."""
+    return hashlib.sha256(bytes.fromhex(salt) + payload_bytes(payload)).hexdigest()
+
+
+def moment(at: dt.datetime) -> str:
+    """Write a time as it is stored and hashed: UTC, always with microseconds."""
+    return at.astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+
+def link(entry: Entry) -> str:
+    """Make the hash of an entry from every column and the hash before it.
+
+    The digest stands for salt and payload. A JSON list keeps the columns apart: no text can run over into the next one, and
+    nothing is not the same as empty.
+    """
+    about = entry.about
+    return hashlib.sha256(
+        canonical(
+            [
+                FORM,
+                entry.id,
+                [about.kind, about.subject, about.period],
+                entry.team,
+                entry.sequence,
+                entry.kind,
+                [entry.author, entry.author_name, entry.role, entry.on_behalf_of],
+                entry.visibility,
+                moment(entry.at),
+                entry.supersedes,
+                entry.source,
+                entry.digest,
+                entry.previous,
+            ]
+        )
+    ).hexdigest()
+
+
+def sealed(entry: Entry) -> Entry:
+    """Give an entry the digest and the hash that its columns make."""
+    with_digest = replace(entry, digest=digest(entry.payload, salt=entry.salt))
+    return replace(with_digest, hash=link(with_digest))
+
+
+def broken_links(entries: Sequence[Entry]) -> list[str]:
+    """Say what is wrong with the chain of one review, from every entry of it in the order of their sequence."""
+    found: list[str] = []
+    last: Entry | None = None
+    for entry in entries:
+        found += [f"{entry.about}: entry {entry.sequence} {words}" for words in _wrong_with(entry, last)]
+        last = entry
+    return found
+
+
+def verify_chains(entries: Sequence[Entry], remembered: Mapping[About, Head]) -> list[str]:
+    """Say what is wrong with every chain, also against the heads that a manifest remembers.
+
+    Args:
+        entries: All of them, as a login sees them that sees everything.
+        remembered: The heads; empty where there is nothing to hold the chains against.
+    """
+    ordered = sorted(entries, key=lambda entry: (entry.about, entry.sequence))
+    chains = {about: list(own) for about, own in groupby(ordered, key=lambda entry: entry.about)}
+    found = [words for own in chains.values() for words in broken_links(own)]
+    for about, head in sorted(remembered.items()):
+        found += _against(chains.get(about, []), about, head)
+    return found
+
+
+def _against(own: Sequence[Entry], about: About, head: Head) -> list[str]:
+    if not own:
+        return [f"{about}: the journal has no entries of this review, and {head.sequence} are remembered"]
+    if own[-1].sequence < head.sequence:
+        return [f"{about}: the journal ends with entry {own[-1].sequence}, and {head.sequence} are remembered"]
+    if not any(entry.sequence == head.sequence and entry.hash == head.hash for entry in own):
+        return [f"{about}: entry {head.sequence} is not the one that is remembered"]
+    return []
+
+
+def _wrong_with(entry: Entry, last: Entry | None) -> list[str]:
+    expected = last.sequence + 1 if last else 1
+    found: list[str] = []
+    if last and entry.about != last.about:
+        found.append(f"stands among the entries of {last.about}")
+    elif entry.sequence > expected:
+        missing = str(expected) if entry.sequence == expected + 1 else f"{expected} to {entry.sequence - 1}"
+        found.append(f"follows a gap: {missing} is missing")
+    elif entry.sequence < expected:
+        found.append(f"comes a second time or out of order: {expected} was expected")
+    elif entry.previous != (last.hash if last else ""):
+        found.append("does not follow from the entry before it" if last else "is the first, yet names an entry before it")
+    try:
+        holds = digest(entry.payload, salt=entry.salt) == entry.digest
+    except ValueError:  # the salt is no hex any more
+        holds = False
+    if not holds:
+        found.append("does not hold the words that it was written with")
+    if link(entry) != entry.hash:
+        found.append("was changed after it was written: its hash is another")
+    return found

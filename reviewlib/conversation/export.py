@@ -11,8 +11,7 @@ from typing import Any
 from reviewlib import files
 from reviewlib.conversation import copies, identity
 from reviewlib.conversation.answers import senders
-from reviewlib.conversation.entries import Entry, current
-from reviewlib.conversation.identity import Person
+from reviewlib.conversation.entries import Entry, Person, current
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.states import state_of, visible
 from reviewlib.conversation.visibility import Reach

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from reviewlib.conversation import copies, wording
-from reviewlib.conversation.identity import Person
+from reviewlib.conversation.entries import Person
 from reviewlib.conversation.kinds import KINDS, Kind, Payload
 from reviewlib.conversation.scene import WritingContext, side_of
 from reviewlib.errors import SnapshotError

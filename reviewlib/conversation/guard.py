@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reviewlib.conversation import chain, copies, remembered
-from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation import copies, remembered
+from reviewlib.conversation.entries import About, Entry, verify_chains
 from reviewlib.errors import JournalError
 from reviewlib.params.model import Params
 
@@ -30,7 +30,7 @@ def refuse_shortened(params: Params, about: About, entries: Sequence[Entry]) -> 
             remembered.refuse_missing(params)
     head = remembered.heads(params.reports / about.period).get(about)
     own = [entry for entry in entries if entry.about == about]
-    if problems := chain.verify(own, {about: head} if head else {}):
+    if problems := verify_chains(own, {about: head} if head else {}):
         raise JournalError(
             "The journal is not what it was.",
             where=f"the journal of {params.name}",

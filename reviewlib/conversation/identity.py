@@ -6,32 +6,15 @@ import getpass
 import json
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from reviewlib.conversation.kinds import Role
+from reviewlib.conversation.entries import Person
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 
 #: The login where the system cannot tell; params give it no role.
 NOBODY: Final = "nobody"
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody who reads or writes.
-
-    Attributes:
-        login: The login.
-        role: What params say the login is; None where they say nothing.
-        name: A manager's name as in the reps table; a rep's name where it is known, else the id; else the login.
-        rep_id: A rep's own id.
-    """
-
-    login: str
-    role: Role | None
-    name: str
-    rep_id: str | None = None
 
 
 def at_keyboard(params: Params) -> Person:

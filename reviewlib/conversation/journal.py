@@ -18,8 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from reviewlib import files
 from reviewlib.conversation import admission, database, remembered, security, table
-from reviewlib.conversation.chain import sealed
-from reviewlib.conversation.entries import About, Draft, Entry, Head, SubjectKind
+from reviewlib.conversation.entries import About, Draft, Entry, Head, SubjectKind, sealed
 from reviewlib.errors import JournalError
 from reviewlib.params.model import Params
 
@@ -256,17 +255,11 @@ class Store:
         # The next number after the end that was checked: whoever takes it in between makes this transaction fail.
         last = ends[draft.about] if draft.about in ends else admission.last(connection, draft.about)
         entry = sealed(
-            Entry(
-                **{name: getattr(draft, name) for name in admission.SHARED},
-                author=draft.author.login,
-                author_name=draft.author.name,
-                role=draft.author.role,
+            draft.entry(
                 sequence=last.sequence + 1 if last else 1,
                 at=self._clock(),
                 salt=secrets.token_hex(16),
-                digest="",
                 previous=last.hash if last else "",
-                hash="",
             )
         )
         connection.execute(table.entries.insert().values(table.row_of(entry)))

@@ -19,10 +19,9 @@ from reviewlib.conversation import copies, filling, guard, identity, repeated, r
 from reviewlib.conversation.copies import read_minutes as read_minutes
 from reviewlib.conversation.copies import rep_minutes_path as rep_minutes_path
 from reviewlib.conversation.copies import write_rep_minutes as write_rep_minutes
-from reviewlib.conversation.entries import About, Author, Draft, Entry, Head
+from reviewlib.conversation.entries import About, Draft, Entry, Head, Person
 from reviewlib.conversation.entries import history as versions_of
 from reviewlib.conversation.filling import Filler
-from reviewlib.conversation.identity import Person
 from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
 from reviewlib.conversation.scene import Attempt, WritingContext, audience_of, provisional
 from reviewlib.conversation.visibility import VisibleEntries, worded
@@ -185,13 +184,12 @@ class Records:
         return answer.id if item.kind == "self_review" and item.source and answer else None
 
     def _draft(self, item: New, payload: Payload, visibility: Visibility, supersedes: str | None) -> Draft:
-        person = self.person
         return Draft(
             about=self.about,
             team=self.subject.team,
             kind=item.kind,
             payload=payload,
-            author=Author(person.login, person.name, person.role or "rep", person.rep_id),
+            author=self.person,
             on_behalf_of=self.about.subject if item.on_behalf else None,
             visibility=visibility,
             supersedes=supersedes,

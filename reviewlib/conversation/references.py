@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reviewlib.conversation.entries import Entry, history
-from reviewlib.conversation.identity import Person
+from reviewlib.conversation.entries import Entry, Person, history
 from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES, Action, Side, Signoff, Update
 from reviewlib.conversation.scene import Attempt, Refusal, WritingContext, audience_of, side_of
 from reviewlib.conversation.states import State

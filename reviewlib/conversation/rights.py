@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from reviewlib.conversation import identity, references
-from reviewlib.conversation.identity import Person
+from reviewlib.conversation.entries import Person
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.scene import Attempt, Refusal, WritingContext, side_of
 from reviewlib.conversation.states import StateName

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from reviewlib.conversation.entries import About, Draft, Entry, origins
-from reviewlib.conversation.identity import Person
+from reviewlib.conversation.entries import About, Draft, Entry, Person, origins
 from reviewlib.conversation.kinds import Kind, Payload, Side, Visibility
 from reviewlib.conversation.states import Audience, State, state_of, visible
 from reviewlib.errors import JournalError, NotAllowedError, ReviewError
@@ -134,25 +133,7 @@ def audience_of(person: Person) -> Audience:
 
 def provisional(draft: Draft, scene: WritingContext) -> Entry:
     """An entry as the store will make it, for checking what is written with it; it is never stored itself."""
-    author, number = draft.author, len(scene.own) + 1
+    number = len(scene.own) + 1
     mark = draft.id or f"provisional {number}"
-    return Entry(
-        id=mark,
-        about=draft.about,
-        team=draft.team,
-        sequence=number,
-        kind=draft.kind,
-        author=author.login,
-        author_name=author.name,
-        role=author.role,
-        on_behalf_of=draft.on_behalf_of,
-        visibility=draft.visibility,
-        at=max((entry.at for entry in scene.own), default=dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),
-        supersedes=draft.supersedes,
-        source=draft.source,
-        payload=draft.payload,
-        salt="",
-        digest="",
-        previous="",
-        hash=mark,
-    )
+    at = max((entry.at for entry in scene.own), default=dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+    return replace(draft.entry(sequence=number, at=at), id=mark, hash=mark)

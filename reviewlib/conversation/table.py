@@ -9,8 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from reviewlib.conversation.chain import moment, payload_bytes
-from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation.entries import About, Entry, moment, payload_bytes
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import JournalError
 

@@ -22,8 +22,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from reviewlib import files
-from reviewlib.conversation import chain, database, journal, remembered, security, table
-from reviewlib.conversation.entries import Entry
+from reviewlib.conversation import database, journal, remembered, security, table
+from reviewlib.conversation.entries import Entry, verify_chains
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
@@ -126,7 +126,7 @@ def _check_copy(part: Path, place: database.Place) -> None:
         raise _damaged(place, str(error)) from None
     if version != table.VERSION:
         return
-    if problems := chain.verify([table.entry_of(row) for row in rows], {}):
+    if problems := verify_chains([table.entry_of(row) for row in rows], {}):
         raise _damaged(place, problems[0])
 
 
@@ -166,7 +166,7 @@ def restore(params: Params, backup_file: Path) -> int:
         JournalError: The backup is no whole one, a chain in it is broken, or there are entries already. Nothing was changed.
     """
     entries = _read(backup_file)
-    if problems := chain.verify(entries, {}):
+    if problems := verify_chains(entries, {}):
         raise _unfit(backup_file, problems[0])
     place = database.place_of(params)
     if place.file is not None and place.file.exists() and not _has_tables(place):

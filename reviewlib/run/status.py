@@ -10,9 +10,9 @@ from itertools import groupby
 from pathlib import Path
 
 from reviewlib import files
-from reviewlib.conversation import chain, copies, identity, remembered, schedule, security
+from reviewlib.conversation import copies, identity, remembered, schedule, security
 from reviewlib.conversation import journal as store
-from reviewlib.conversation.entries import About, Entry, Head
+from reviewlib.conversation.entries import About, Entry, Head, verify_chains
 from reviewlib.conversation.journal import Store
 from reviewlib.conversation.schedule import DueReview
 from reviewlib.conversation.states import State, state_of
@@ -137,7 +137,7 @@ def _check(params: Params, stands: ReviewStatus) -> None:
     heads = remembered.heads(params.reports / stands.period.name)
     known = {review: head for review, head in heads.items() if stands.whole or review in seen}
     own = [entry for review, each in stands.entries.items() if review.period == stands.period.name for entry in each]
-    problems = chain.verify(own, known)
+    problems = verify_chains(own, known)
     if problems:
         raise JournalError(
             "The journal is not what it was.",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reviewlib.conversation import chain, journal, remembered
-from reviewlib.conversation.entries import Entry
+from reviewlib.conversation import journal, remembered
+from reviewlib.conversation.entries import Entry, verify_chains
 from reviewlib.errors import NotAllowedError, ReviewError
 from reviewlib.evidence import snapshot
 from reviewlib.params.model import Params
@@ -42,7 +42,7 @@ def verify(params: Params) -> Verified:
         ReviewError: A manifest is damaged.
     """
     entries = _journal(params)
-    broken = chain.verify(entries, remembered.heads_of(params))
+    broken = verify_chains(entries, remembered.heads_of(params))
     folders = snapshot.period_folders(params)
     problems = [*broken, *(problem for folder in folders for problem in _of_period(folder, entries))]
     if not broken:  # else the amendments would be held against words that are not to be trusted

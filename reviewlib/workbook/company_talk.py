@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from reviewlib.conversation import identity, wording
 from reviewlib.conversation.answers import senders
-from reviewlib.conversation.entries import About, Author, Draft, Entry
+from reviewlib.conversation.entries import About, Draft, Entry, Person
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import JournalError
 from reviewlib.params.model import Params
@@ -246,7 +246,7 @@ def _draft(params: Params, talked: Conversation, line: SpokenEntry, *, snapshot:
         team=talked.team,
         kind=spoken.kind,
         payload=wording.validated(kind, filled, where=f"{FILE.name}, {line.about}, {spoken.at}"),
-        author=Author(person.login, person.name, person.role or "manager"),
+        author=Person(person.login, person.role or "manager", person.name),
         on_behalf_of=None if spoken.by == "manager" else line.about.subject,
         visibility="manager_only" if spoken.private or kind.private == "always" else "shared",
         supersedes=_id(params, spoken.edits) if spoken.edits else None,

@@ -1,17 +1,37 @@
-"""Entries: which are current, what their history is, and the way through JSON."""
+"""Entries: which are current, what their history is, and the way through JSON.
+
+The chain of a review: any change, gap or exchange is found and named by the entry's number.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewlib.conversation.entries import About, Entry, current, edits, history, origins
-from reviewlib.conversation.kinds import Reply
+from reviewlib.conversation.entries import (
+    About,
+    Entry,
+    broken_links,
+    canonical,
+    current,
+    digest,
+    edits,
+    history,
+    link,
+    origins,
+    payload_bytes,
+    sealed,
+)
+from reviewlib.conversation.kinds import Concern, Goal, Note, Reply
 
 ABOUT = About("rep", "R-014", "2026-Q3")
+REVIEW = About("rep", "R1", "2026-Q3")
+AT = dt.datetime(2026, 10, 1, 12, 30, 0, 5, tzinfo=dt.UTC)
 
 
 def entry(name: str, *, supersedes: str | None = None, **changes: Any) -> Entry:
@@ -87,3 +107,144 @@ def test_whose_word_it_is() -> None:
     assert entry("a", on_behalf_of="R-014").side == "rep"
     assert entry("a", role="rep").side == "rep"
     assert entry("a").of == "x"
+
+
+def chain_of(*texts: str) -> list[Entry]:
+    entries: list[Entry] = []
+    for place, text in enumerate(texts, start=1):
+        previous = entries[-1].hash if entries else ""
+        entries.append(
+            sealed(
+                Entry(
+                    id=f"id-{place}",
+                    about=REVIEW,
+                    team="North",
+                    sequence=place,
+                    kind="concern",
+                    author="anna",
+                    author_name="Anna Berg",
+                    role="manager",
+                    on_behalf_of=None,
+                    visibility="shared",
+                    at=AT,
+                    supersedes=None,
+                    source=None,
+                    payload=Concern(text=text),
+                    salt=f"{place:032x}",
+                    digest="",
+                    previous=previous,
+                    hash="",
+                )
+            )
+        )
+    return entries
+
+
+def test_a_chain_that_nobody_touched_holds() -> None:
+    """Entries in their order, each with the hash of the one before, are whole; so is a review without entries."""
+    assert broken_links(chain_of("one", "two", "three")) == []
+    assert broken_links([]) == []
+
+
+OTHERS: dict[str, Any] = {
+    "id": "id-9",
+    "about": About("team", "R1", "2026-Q3"),
+    "team": None,
+    "sequence": 9,
+    "kind": "note",
+    "author": "ben",
+    "author_name": "Ben",
+    "role": "analyst",
+    "on_behalf_of": "R1",
+    "visibility": "manager_only",
+    "at": AT + dt.timedelta(microseconds=1),
+    "supersedes": "id-1",
+    "source": "0" * 64,
+    "payload": Concern(text="another"),
+    "salt": "f" * 32,
+    "digest": "0" * 64,
+    "previous": "0" * 64,
+    "hash": "0" * 64,
+}
+
+
+@pytest.mark.parametrize("column", list(Entry.__dataclass_fields__))
+def test_a_change_of_any_column_is_found(column: str) -> None:
+    """Whichever column of an entry is changed, the walk says so and names the review and a number."""
+    entries = chain_of("one", "two", "three")
+    entries[1] = replace(entries[1], **{column: OTHERS[column]})
+    problems = broken_links(entries)
+    assert problems
+    assert all("entry " in problem for problem in problems)
+
+
+def test_a_change_with_a_new_hash_is_found_at_the_next_entry() -> None:
+    """Who changes words and makes the hash anew breaks the entry after it."""
+    entries = chain_of("one", "two", "three")
+    entries[1] = sealed(replace(entries[1], payload=Concern(text="2")))
+    assert broken_links(entries) == [f"{REVIEW}: entry 3 does not follow from the entry before it"]
+
+
+def test_gaps_and_repetitions_are_named() -> None:
+    """A missing entry is named by its number, several by the first and last; one that is there twice is too."""
+    entries = chain_of("one", "two", "three", "four")
+    assert broken_links([entries[0], entries[2], entries[3]]) == [f"{REVIEW}: entry 3 follows a gap: 2 is missing"]
+    assert broken_links([entries[0], entries[3]]) == [f"{REVIEW}: entry 4 follows a gap: 2 to 3 is missing"]
+    assert broken_links(entries[1:])[0] == f"{REVIEW}: entry 2 follows a gap: 1 is missing"
+    assert "a second time" in broken_links([entries[0], entries[1], entries[1]])[0]
+
+
+def test_the_first_entry_has_none_before_it() -> None:
+    """A first entry that names an entry before it is the rest of a longer chain."""
+    first = sealed(replace(chain_of("one")[0], previous="0" * 64))
+    assert broken_links([first]) == [f"{REVIEW}: entry 1 is the first, yet names an entry before it"]
+
+
+def test_texts_do_not_run_over_into_the_next_column() -> None:
+    """Two entries whose columns put together are the same text have other hashes; nothing and empty differ."""
+    entry = chain_of("one")[0]
+    pairs = [("ab", "c"), ("a", "bc"), ('a","b', "c"), ("a", 'b","c')]
+    assert len({link(replace(entry, author=one, author_name=two)) for one, two in pairs}) == len(pairs)
+    assert link(replace(entry, team=None)) != link(replace(entry, team=""))
+
+
+def test_the_salt_hides_short_texts() -> None:
+    """The same words have another digest under another salt, and the hash of an entry needs no salt."""
+    entry = chain_of("yes")[0]
+    assert digest(entry.payload, salt="00") != digest(entry.payload, salt="01")
+    assert link(replace(entry, salt="")) == entry.hash
+
+
+def test_a_field_that_is_new_does_not_change_old_digests() -> None:
+    """What was read without a field has the digest that it was written with, whatever the field's default is."""
+    old = Concern.model_validate({"text": "Slow leads.", "owner": "rep"})
+    assert payload_bytes(old) == b'{"owner":"rep","text":"Slow leads."}'
+
+
+def test_zones_do_not_matter_but_moments_do() -> None:
+    """A time in another zone hashes as the same moment."""
+    entry = chain_of("one")[0]
+    assert link(replace(entry, at=AT.astimezone(dt.timezone(dt.timedelta(hours=5))))) == entry.hash
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip))
+def test_any_text_comes_back_from_canonical_json(text: str) -> None:
+    """Canonical JSON is ASCII, and what was said comes back from it with the same bytes."""
+    note = Note(text=text)
+    again = Note.model_validate_json(payload_bytes(note))
+    assert payload_bytes(again) == payload_bytes(note)
+    assert again == note
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.dates())
+def test_numbers_and_dates_come_back_from_canonical_json(number: float, day: dt.date) -> None:
+    """Figures and dates of a goal are written in one way only."""
+    goal = Goal.model_validate(Goal(statement="Win", baseline=number, due=day).model_dump(mode="json"))
+    assert payload_bytes(Goal.model_validate_json(payload_bytes(goal))) == payload_bytes(goal)
+
+
+def test_canonical_json_has_one_order_and_no_nan() -> None:
+    """Keys are sorted; what JSON does not know is refused."""
+    assert canonical({"b": 1, "a": [None, True]}) == b'{"a":[null,true],"b":1}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical(float("nan"))

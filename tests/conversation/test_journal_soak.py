@@ -16,8 +16,7 @@ import pytest
 import sqlalchemy as sa
 from journals import Desk, draft
 
-from reviewlib.conversation.chain import broken
-from reviewlib.conversation.entries import Entry, history
+from reviewlib.conversation.entries import Entry, broken_links, history
 from reviewlib.conversation.journal import Store
 from reviewlib.conversation.kinds import Concern
 from reviewlib.errors import ConflictError
@@ -187,7 +186,7 @@ def check(entries: list[Entry], writers: list[Writer]) -> None:
     assert max(texts.values()) == 1
     assert sorted(by_id) == sorted([SHARED, *(entry_id for writer in writers for entry_id in writer.ids())])
     assert len(entries) == len(by_id)
-    assert broken(entries) == []
+    assert broken_links(entries) == []
     edited = [entry_id for writer in writers for entry_id in writer.ids()[::2]]
     assert {entry.id for entry in history(entries, SHARED)} == {SHARED, *edited}
 

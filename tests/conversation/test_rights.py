@@ -9,8 +9,7 @@ from typing import Any, Final, get_args
 import pytest
 from talk import Talk
 
-from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.identity import Person
+from reviewlib.conversation.entries import Entry, Person
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.rights import check_write, refusal
 from reviewlib.conversation.scene import Attempt, WritingContext

@@ -12,13 +12,13 @@ import workbooks
 from journals import ANNA, BEN, SUBJECTS, Desk, Server, desk_of, draft, subject
 
 from reviewlib.conversation import security
-from reviewlib.conversation.entries import About, Author
+from reviewlib.conversation.entries import About, Person
 from reviewlib.conversation.journal import Store, open_store
 from reviewlib.conversation.security import Right, rights_of
 from reviewlib.errors import JournalError
 from reviewlib.params.model import Params
 
-ADA = Author("ada", "Ada", "analyst")
+ADA = Person("ada", "analyst", "Ada")
 SOUTH = About("rep", "R2", "2026-Q3")
 REFUSED = psycopg.errors.InsufficientPrivilege
 NEW_ROW = (

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 import workbooks
 from journals import BEN, REVIEW, SUBJECTS, Desk, Server, desk_of, draft
 
-from reviewlib.conversation import chain, security, table, upkeep
-from reviewlib.conversation.entries import About, Entry, Head
+from reviewlib.conversation import security, table, upkeep
+from reviewlib.conversation.entries import About, Entry, Head, verify_chains
 from reviewlib.conversation.journal import open_store
 from reviewlib.errors import JournalError
 
@@ -48,7 +48,7 @@ def test_a_backup_is_restored_on_either_engine(desk: Desk, other: str, tmp_path:
     target = desk_of(other, tmp_path / "other", postgres_server)
     assert upkeep.restore(target.params, file) == len(entries)
     assert kept_in(target) == entries
-    assert chain.verify(kept_in(target), {REVIEW: Head(3, entries[2].hash)}) == []
+    assert verify_chains(kept_in(target), {REVIEW: Head(3, entries[2].hash)}) == []
     with target.open() as store:
         assert store.append(draft("goes on")).sequence == 4
         assert store.entries()[0] == entries[0]
@@ -85,7 +85,7 @@ def test_a_backup_goes_on_beside_writers(desk: Desk) -> None:
         stop.set()
         writer.join()
     assert len(set(made)) == 4
-    assert all(chain.verify(upkeep._read(file), {}) == [] for file in made)
+    assert all(verify_chains(upkeep._read(file), {}) == [] for file in made)
     assert not [path for path in made[0].parent.iterdir() if path not in made]
 
 
@@ -233,7 +233,7 @@ def test_an_older_journal_is_brought_up_with_a_backup_first(desk: Desk) -> None:
     assert "reviewlib journal-init" in (caught.value.do or "")
     assert set(upkeep.prepare(desk.params, SUBJECTS)) <= {"ada", "anna", "ben"}
     assert kept_in(desk) == entries
-    assert chain.verify(kept_in(desk), {}) == []
+    assert verify_chains(kept_in(desk), {}) == []
     backups = list((desk.params.reports / "backups").iterdir())
     assert len(backups) == 1
     assert b"source" not in backups[0].read_bytes()
@@ -294,19 +294,19 @@ def test_verify_holds_chains_against_remembered_heads(desk: Desk) -> None:
     """A chain that is gone, cut short or another one is named, also where it is whole in itself."""
     entries = fill(desk)
     heads = {REVIEW: Head(3, entries[2].hash), TEAM: Head(1, entries[3].hash)}
-    assert chain.verify(entries, heads) == []
-    assert chain.verify(entries[:3], heads) == [f"{TEAM}: the journal has no entries of this review, and 1 are remembered"]
-    assert chain.verify(entries[:1] + entries[3:], heads) == [f"{REVIEW}: the journal ends with entry 1, and 3 are remembered"]
+    assert verify_chains(entries, heads) == []
+    assert verify_chains(entries[:3], heads) == [f"{TEAM}: the journal has no entries of this review, and 1 are remembered"]
+    assert verify_chains(entries[:1] + entries[3:], heads) == [f"{REVIEW}: the journal ends with entry 1, and 3 are remembered"]
     other = heads | {REVIEW: Head(2, "0" * 64)}
-    assert chain.verify(entries, other) == [f"{REVIEW}: entry 2 is not the one that is remembered"]
+    assert verify_chains(entries, other) == [f"{REVIEW}: entry 2 is not the one that is remembered"]
     changed = [replace(entries[0], author="ben"), *entries[1:]]
-    assert len(chain.verify(changed, heads)) == 1
+    assert len(verify_chains(changed, heads)) == 1
 
 
 def test_a_longer_journal_than_remembered_holds(desk: Desk) -> None:
     """What was added since the head was remembered is no problem."""
     entries = fill(desk)
-    assert chain.verify(entries, {REVIEW: Head(1, entries[0].hash)}) == []
+    assert verify_chains(entries, {REVIEW: Head(1, entries[0].hash)}) == []
 
 
 def test_a_dump_says_how_many_entries_it_holds(tmp_path: Path, postgres_server: Server) -> None:

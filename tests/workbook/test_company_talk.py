@@ -11,8 +11,8 @@ import pytest
 from conftest import DEMO
 
 from reviewlib import review
-from reviewlib.conversation import chain, identity, records, rights
-from reviewlib.conversation.entries import About, Author, Draft, Entry
+from reviewlib.conversation import identity, records, rights
+from reviewlib.conversation.entries import About, Draft, Entry, Person, broken_links
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.journal import Store, open_store
 from reviewlib.conversation.kinds import KINDS, Action, Goal, Note, Recognition
@@ -113,7 +113,7 @@ def test_every_entry_stands_in_the_journal_at_its_time(entries: list[Entry], tol
     assert {entry.id: entry.at for entry in entries} == {line.id: line.at for line in told}
     for about in {entry.about for entry in entries}:
         own = [entry for entry in entries if entry.about == about]
-        assert chain.broken(own) == []
+        assert broken_links(own) == []
         assert [entry.at for entry in own] == sorted(entry.at for entry in own)
 
 
@@ -134,7 +134,7 @@ def test_a_second_time_adds_nothing(book: Params, entries: list[Entry]) -> None:
 def test_a_journal_in_which_somebody_wrote_is_left_alone(tmp_path: Path) -> None:
     """One entry of somebody else is enough, before the demo or after it."""
     params = book_in(tmp_path)
-    theirs = Draft(About("rep", "R-002", "2026-Q3"), "West", "note", Note(text="Mine."), Author("claire", "Claire", "manager"))
+    theirs = Draft(About("rep", "R-002", "2026-Q3"), "West", "note", Note(text="Mine."), Person("claire", "manager", "Claire"))
     with _store(params) as store:
         store.append(theirs)
     assert company_talk.seed(params, dict.fromkeys(PERIODS, "5" * 12)) == 0
@@ -148,7 +148,7 @@ def test_words_of_a_user_after_the_demo_stay_alone(tmp_path: Path) -> None:
     first = company_talk.seed(params, snapshots)
     with _store(params) as store:
         store.append(
-            Draft(About("rep", "R-015", "2026-Q3"), "North", "note", Note(text="Mine."), Author("daniel", "Daniel", "manager"))
+            Draft(About("rep", "R-015", "2026-Q3"), "North", "note", Note(text="Mine."), Person("daniel", "manager", "Daniel"))
         )
     assert company_talk.seed(params, snapshots) == 0
     assert len(entries_of(params)) == first + 1
@@ -175,7 +175,7 @@ def test_an_interrupted_telling_is_completed(tmp_path: Path, monkeypatch: pytest
     assert company_talk.seed(params, snapshots) == len(told) - before
     found = entries_of(params)
     assert {entry.id: entry.at for entry in found} == {line.id: line.at for line in told}
-    assert not [words for about in {e.about for e in found} for words in chain.broken([e for e in found if e.about == about])]
+    assert not [words for about in {e.about for e in found} for words in broken_links([e for e in found if e.about == about])]
 
 
 def _store(params: Params) -> Store:

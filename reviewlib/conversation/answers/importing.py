@@ -18,7 +18,7 @@ from reviewlib.conversation.answers.responses import Answer, parse, refusal
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.answers.surroundings import AnswerProblem, short
 from reviewlib.conversation.answers.wishes import AnswerItem, Journal
-from reviewlib.conversation.entries import About, Author, Draft, Entry
+from reviewlib.conversation.entries import About, Draft, Entry
 from reviewlib.conversation.kinds import KINDS, Signoff
 from reviewlib.conversation.records import New, Records
 from reviewlib.errors import ConflictError, ResponseError, ReviewError
@@ -247,8 +247,7 @@ def _new(records: Records, wish: AnswerItem, made: ImportPlan) -> New:
 
 def _conflict(records: Records, wish: AnswerItem, answer: Answer) -> ConflictError:
     person, theirs = records.person, wish.before
-    author = Author(person.login, person.name, person.role or "manager", person.rep_id)
-    mine = Draft(records.about, records.subject.team, wish.kind, wish.payload, author, source=answer.sha256)
+    mine = Draft(records.about, records.subject.team, wish.kind, wish.payload, person, source=answer.sha256)
     return ConflictError(
         f"{KINDS[wish.kind].label}: another text was recorded since this form was made.",
         where=str(wish.line),
