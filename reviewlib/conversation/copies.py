@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewlib import files
-from reviewlib.conversation import remembered
 from reviewlib.conversation import visibility as minutes_of
 from reviewlib.conversation.entries import About, Entry, SubjectKind, current
 from reviewlib.conversation.kinds import Release
@@ -40,8 +39,10 @@ def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject
     Raises:
         JournalError: There is no journal, and the manifests remember one: nothing is overwritten with nothing.
     """
+    from reviewlib.conversation.journal import refuse_missing
+
     if store is None:
-        remembered.refuse_missing(params)
+        refuse_missing(params)
     modes = files.Modes.shared(params.group) if params.group else files.PRIVATE
     everyone = reviewed_in(params, period, store)
     said: dict[tuple[str, str], list[Entry]] = {}
@@ -189,16 +190,12 @@ def subject_in(params: Params, about: About, everyone: Sequence[Subject]) -> Sub
 
 
 def journal(params: Params) -> AbstractContextManager[Store | None]:
-    """Open the journal for reading; None where there is none yet.
-
-    Raises:
-        JournalError: It cannot be opened, or is missing although the manifests remember it.
-    """
-    from reviewlib.conversation.journal import open_store
+    """Open the journal for reading; None where there is none yet. One that the manifests remember must be there."""
+    from reviewlib.conversation.journal import open_store, refuse_missing
 
     opened = open_store(params)
     if opened is None:
-        remembered.refuse_missing(params)
+        refuse_missing(params)
     return opened or nullcontext(None)
 
 

@@ -1,25 +1,32 @@
-"""The journal's store: it takes drafts, gives back entries, and lets nobody overwrite what somebody else saved first."""
+"""The journal, open: it takes drafts, gives back entries, and lets nobody overwrite what somebody else saved first.
+
+The manifests of a workbook remember where its reviews ended, so that a journal which is gone or shortened is missed.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import random
 import secrets
 import time
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from reviewlib import files
-from reviewlib.conversation import admission, database, remembered, security, table
-from reviewlib.conversation.entries import About, Draft, Entry, Head, SubjectKind, sealed
-from reviewlib.errors import JournalError
+from reviewlib.conversation import database
+from reviewlib.conversation.database import Database, Place
+from reviewlib.conversation.entries import SHARED, About, Draft, Entry, Head, SubjectKind, current, sealed, verify_chains
+from reviewlib.conversation.kinds import KINDS, Signoff
+from reviewlib.errors import ConflictError, JournalError
 from reviewlib.params.model import Params
 
 #: How often a save is tried when others save to the same review at the same moment.
@@ -39,20 +46,16 @@ def _now() -> dt.datetime:
 
 
 def open_store(params: Params, *, create: bool = False, clock: Clock = _now, mounts: Path = database.MOUNTS) -> Store | None:
-    """Open the workbook's journal.
+    """Open the workbook's journal; None where there is none yet and it should not be made.
+
+    One that is of another version is refused, and one that holds nothing at all, not even tables, where the manifests remember
+    entries.
 
     Args:
         params: The workbook.
         create: Make the SQLite file where there is none. A database on a server is made by ``reviewlib journal-init`` alone.
         clock: What tells the time of new entries.
         mounts: Where the system lists its filesystems.
-
-    Returns:
-        The store; None where no journal exists yet and it should not be made.
-
-    Raises:
-        JournalError: It cannot be opened, lies where it is not safe, is of another version, or holds nothing at all, not even
-            tables, where the manifests remember entries.
     """
     place = database.place_of(params)
     if place.file is not None:
@@ -61,24 +64,23 @@ def open_store(params: Params, *, create: bool = False, clock: Clock = _now, mou
         database.refuse_network(place.file, shown=place.shown, mounts=mounts)
         if not place.file.exists():
             make_file(params, place)
-    store = Store(database.engine_of(place), place, clock=clock)
+    store = Store(place, clock=clock)
     try:
-        _check_version(store)
+        with store.reading() as connection:
+            found = database.version_of(connection) or 0
+        if found != database.VERSION:
+            raise other_version(found, place)
     except BaseException as error:
         store.close()
         if isinstance(error, database.NotSetUpError):
             # What is set up anew hides that what was there is gone.
-            remembered.refuse_missing(params, server=place.file is None)
+            refuse_missing(params, server=place.file is None)
         raise
     return store
 
 
-def make_file(params: Params, place: database.Place) -> None:
-    """Make an empty SQLite journal beside its place and move it in whole; who was faster wins, nothing is overwritten.
-
-    Raises:
-        JournalError: No room, no permission.
-    """
+def make_file(params: Params, place: Place) -> None:
+    """Make an empty SQLite journal beside its place and move it in whole; who was faster wins, nothing is overwritten."""
     assert place.file is not None
     modes = files.Modes.shared(params.group) if params.group else files.PRIVATE
     part = place.file.with_name(f".{secrets.token_hex(6)}.part")
@@ -86,7 +88,11 @@ def make_file(params: Params, place: database.Place) -> None:
         files.make_folder(place.file.parent, modes=modes)
         # SQLite gives its log the mode of the file.
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE.file))
-        _fill_file(replace(place, url=database.file_url(part), file=part))
+        beside = replace(place, url=database.file_url(part), file=part)
+        with Database(beside) as opened, opened.writing() as connection:
+            database.create(connection)
+        with database.told(beside), database.raw_file(part) as raw:
+            raw.execute("PRAGMA journal_mode = WAL")
         move_in(part, place.file)
     except OSError as error:
         raise JournalError(
@@ -98,15 +104,6 @@ def make_file(params: Params, place: database.Place) -> None:
     finally:
         for end in ("", "-wal", "-shm"):
             part.with_name(part.name + end).unlink(missing_ok=True)
-
-
-def _fill_file(place: database.Place) -> None:
-    assert place.file is not None
-    engine = database.engine_of(place)
-    with database.writing(engine, place) as connection:
-        table.create(connection)
-    with database.told(place), database.raw_file(place.file) as raw:
-        raw.execute("PRAGMA journal_mode = WAL")
 
 
 def move_in(part: Path, file: Path) -> bool:
@@ -122,46 +119,23 @@ def move_in(part: Path, file: Path) -> bool:
     return True
 
 
-def _check_version(store: Store) -> None:
-    with database.reading(store.engine, store.place) as connection:
-        found = table.version_of(connection) or 0
-    if found != table.VERSION:
-        raise other_version(found, store.place)
-
-
-def other_version(found: int, place: database.Place) -> JournalError:
+def other_version(found: int, place: Place) -> JournalError:
     """Say what to do with a journal of another version."""
-    newer = found > table.VERSION
+    newer = found > database.VERSION
     return JournalError(
         "The journal is of a newer version than this program." if newer else "The journal is of an older version.",
         where=place.shown,
-        found=f"version {found}; this program reads version {table.VERSION}",
+        found=f"version {found}; this program reads version {database.VERSION}",
         do="Install the newer reviewlib." if newer else "Run: reviewlib journal-init (it makes a backup first)",
     )
 
 
-class Store:
-    """The journal, open.
+class Store(Database):
+    """The journal, open."""
 
-    Attributes:
-        engine: Of SQLAlchemy.
-        place: Where the journal is kept.
-    """
-
-    def __init__(self, engine: sa.Engine, place: database.Place, *, clock: Clock = _now):
-        self.engine = engine
-        self.place = place
+    def __init__(self, place: Place, *, clock: Clock = _now):
+        super().__init__(place)
         self._clock = clock
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give back every connection."""
-        self.engine.dispose()
 
     def append(self, draft: Draft) -> Entry:
         """Write one entry; it is on disk when this returns. See ``append_all``."""
@@ -182,10 +156,10 @@ class Store:
             MovedError: Somebody else wrote to one of the reviews since the drafts were checked.
             JournalError: A draft contradicts the journal, or the database does not take it.
         """
-        drafts = [admission.ready(draft) for draft in drafts]
+        drafts = [_ready(draft) for draft in drafts]
         for turn in range(TRIES):
             try:
-                with database.writing(self.engine, self.place) as connection:
+                with self.writing() as connection:
                     ends = _ends(connection, expecting)
                     return [self._append(connection, draft, ends) for draft in drafts]
             except DBAPIError:
@@ -201,14 +175,8 @@ class Store:
     def entries(
         self, *, subject: tuple[SubjectKind, str] | None = None, period: str | None = None, kind: str | None = None
     ) -> list[Entry]:
-        """List entries, each review's in the order of its chain.
-
-        Args:
-            subject: Only of this rep or team.
-            period: Only of this period.
-            kind: Only of this kind.
-        """
-        columns = table.entries.c
+        """List entries, of one rep or team, one period or one kind where asked; each review's in the order of its chain."""
+        columns = database.entries.c
         wanted: list[sa.ColumnElement[bool]] = []
         if subject is not None:
             wanted += [columns.subject_kind == subject[0], columns.subject == subject[1]]
@@ -216,44 +184,42 @@ class Store:
             wanted.append(columns.period == period)
         if kind is not None:
             wanted.append(columns.kind == kind)
-        with database.reading(self.engine, self.place) as connection:
-            found = admission.select(connection, *wanted)
+        with self.reading() as connection:
+            found = _select(connection, *wanted)
         return sorted(found, key=lambda entry: (entry.about, entry.sequence))
 
     def entry(self, entry_id: str) -> Entry | None:
         """Find one entry by its id."""
-        with database.reading(self.engine, self.place) as connection:
-            return admission.find(connection, entry_id)
+        with self.reading() as connection:
+            return _find(connection, entry_id)
 
     def is_empty(self) -> bool:
         """Whether nothing is recorded at all; a login that sees a part only is told of no more than that."""
-        with database.reading(self.engine, self.place) as connection:
-            return connection.execute(sa.select(table.entries.c.id).limit(1)).first() is None
+        with self.reading() as connection:
+            return connection.execute(sa.select(database.entries.c.id).limit(1)).first() is None
 
     def sees_all(self) -> bool:
         """Whether this login sees every entry."""
-        with database.told(self.place), self.engine.connect() as connection:
-            return security.sees_all(connection)
+        with self.reading() as connection:
+            return database.sees_all(connection)
 
-    def heads(self, *, period: str | None = None) -> dict[About, Head]:
+    def heads(self) -> dict[About, Head]:
         """Tell the last entry of each review."""
-        rows, last = table.entries.c, table.entries.alias().c
+        rows, last = database.entries.c, database.entries.alias().c
         chain = (last.subject_kind == rows.subject_kind, last.subject == rows.subject, last.period == rows.period)
         query = sa.select(rows.subject_kind, rows.subject, rows.period, rows.sequence, rows.hash).where(
             rows.sequence == sa.select(sa.func.max(last.sequence)).where(*chain).scalar_subquery()
         )
-        if period is not None:
-            query = query.where(rows.period == period)
-        with database.reading(self.engine, self.place) as connection:
+        with self.reading() as connection:
             found = connection.execute(query).all()
         return {About(row[0], row[1], row[2]): Head(row[3], row[4]) for row in sorted(tuple(row) for row in found)}
 
     def _append(self, connection: sa.Connection, draft: Draft, ends: dict[About, Head | None]) -> Entry:
-        if same := admission.find(connection, draft.id):
-            return admission.once(same, draft)
-        admission.refuse(connection, draft)
+        if same := _find(connection, draft.id):
+            return _once(same, draft)
+        _refuse_contradiction(connection, draft)
         # The next number after the end that was checked: whoever takes it in between makes this transaction fail.
-        last = ends[draft.about] if draft.about in ends else admission.last(connection, draft.about)
+        last = ends[draft.about] if draft.about in ends else _last(connection, draft.about)
         entry = sealed(
             draft.entry(
                 sequence=last.sequence + 1 if last else 1,
@@ -262,14 +228,38 @@ class Store:
                 previous=last.hash if last else "",
             )
         )
-        connection.execute(table.entries.insert().values(table.row_of(entry)))
+        connection.execute(database.entries.insert().values(database.row_of(entry)))
         ends[draft.about] = Head(entry.sequence, entry.hash)
         return entry
 
 
+def _ready(draft: Draft) -> Draft:
+    """Give a draft its id, and its payload the form in which it comes back; refuse what the journal cannot hold."""
+    kind = KINDS.get(draft.kind)
+    if kind is None or type(draft.payload) is not kind.model:
+        raise JournalError(
+            "There is no such entry.",
+            where=str(draft.about),
+            found=f"{draft.kind!r} with {type(draft.payload).__name__}",
+            do=f"Use one of {', '.join(KINDS)}, each with its own fields.",
+        )
+    texts = (draft.about.subject, draft.about.period, draft.team, draft.author.login, draft.author.name, draft.id)
+    # No database holds lone surrogates; PostgreSQL holds no NUL either.
+    wrong = [text for text in texts if any(char == "\0" or unicodedata.category(char) == "Cs" for char in text or "")]
+    if wrong:
+        raise JournalError(
+            "A name holds characters that cannot be stored.",
+            where=str(draft.about),
+            found=ascii(wrong[0]),
+            do="Mend it in the reps table or in params.",
+        )
+    payload = kind.model.model_validate(draft.payload.model_dump(mode="json"))
+    return replace(draft, id=draft.id or secrets.token_hex(16), payload=payload)
+
+
 def _ends(connection: sa.Connection, expecting: Mapping[About, Head | None]) -> dict[About, Head | None]:
     """Read where reviews end, and hold it against what is expected."""
-    found = {about: admission.last(connection, about) for about in expecting}
+    found = {about: _last(connection, about) for about in expecting}
     if moved := [about for about, head in expecting.items() if found[about] != head]:
         raise MovedError(
             "Somebody else wrote to this review at the same moment.",
@@ -277,3 +267,159 @@ def _ends(connection: sa.Connection, expecting: Mapping[About, Head | None]) -> 
             do="Nothing was saved; read the review as it is now, and save again.",
         )
     return found
+
+
+def _select(connection: sa.Connection, *wanted: sa.ColumnElement[bool]) -> list[Entry]:
+    """Read the entries that meet every condition, by their sequence."""
+    query = database.entries.select().where(*wanted).order_by(database.entries.c.sequence)
+    return [database.entry_of({**row}) for row in connection.execute(query).mappings()]
+
+
+def _find(connection: sa.Connection, entry_id: str) -> Entry | None:
+    return next(iter(_select(connection, database.entries.c.id == entry_id)), None)
+
+
+def _of(about: About) -> tuple[sa.ColumnElement[bool], ...]:
+    columns = database.entries.c
+    return columns.subject_kind == about.kind, columns.subject == about.subject, columns.period == about.period
+
+
+def _last(connection: sa.Connection, about: About) -> Head | None:
+    """Read the end of a review's chain; None where nothing is recorded."""
+    columns = database.entries.c
+    query = sa.select(columns.sequence, columns.hash).where(*_of(about)).order_by(columns.sequence.desc()).limit(1)
+    row = connection.execute(query).first()
+    return Head(row[0], row[1]) if row else None
+
+
+def _once(there: Entry, draft: Draft) -> Entry:
+    """Take an entry that was saved before for the draft that is saved again; under its id nothing else may stand."""
+    by_same = (there.author, there.role) == (draft.author.login, draft.author.role)
+    # Two people may import the same file; who was first is named in the entry.
+    from_same_file = there.source is not None and there.source == draft.source
+    if (by_same or from_same_file) and all(getattr(there, name) == getattr(draft, name) for name in SHARED):
+        return there
+    raise JournalError(
+        "This id belongs to another entry.",
+        where=str(draft.about),
+        found=f"entry {there.sequence} of {there.about} with other content",
+        do="Nothing was saved; leave the id out, or name the entry in supersedes to change it.",
+    )
+
+
+def _refuse_contradiction(connection: sa.Connection, draft: Draft) -> None:
+    """Refuse a draft that replaces what is not there or is replaced already, or stands where there is room for one only."""
+    if draft.supersedes is None:
+        # One of its kind for each side, or for both together.
+        alone = KINDS[draft.kind].single or draft.kind == "signoff"
+        same_kind = _select(connection, *_of(draft.about), database.entries.c.kind == draft.kind) if alone else []
+        if rivals := [entry for entry in current(same_kind) if _rivals(entry, draft)]:
+            raise _conflict(rivals[-1], draft, "There is one already.")
+        return
+    replaced = _find(connection, draft.supersedes)
+    if replaced is None or (replaced.about, replaced.kind) != (draft.about, draft.kind) or not _rivals(replaced, draft):
+        raise JournalError(
+            "The entry to replace is not there.",
+            where=str(draft.about),
+            found=f"a {replaced.kind} of {replaced.about}" if replaced else "no entry with this id",
+            do="Nothing was saved; open the review again and edit what it shows.",
+        )
+    latest = replaced
+    while later := _select(connection, database.entries.c.supersedes == latest.id):
+        latest = later[0]
+    if latest is not replaced:
+        raise _conflict(latest, draft, "Somebody saved another text first.")
+
+
+def _rivals(entry: Entry, draft: Draft) -> bool:
+    """Whether a current entry and a new one of the same kind cannot both stand."""
+    mine, theirs = draft.payload, entry.payload
+    return not (isinstance(mine, Signoff) and isinstance(theirs, Signoff) and mine.side != theirs.side)
+
+
+def _conflict(theirs: Entry, draft: Draft, what: str) -> ConflictError:
+    return ConflictError(
+        what,
+        where=f"{draft.about}: {KINDS[draft.kind].label}",
+        found=f"a text by {theirs.author_name}, saved {theirs.at:%Y-%m-%d %H:%M} UTC",
+        do="Nothing was saved; read theirs beside yours and choose, or put both together.",
+        theirs=theirs,
+        mine=draft,
+    )
+
+
+def remembered_heads(folder: Path) -> dict[About, Head]:
+    """Tell how long each review's chain was when a period's manifest was last written; empty where there is none."""
+    path = folder / "manifest.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8")).get("journal", []) if path.is_file() else []
+        return {About(*row["review"]): Head(int(row["sequence"]), str(row["hash"])) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise JournalError(
+            "The manifest of a period is damaged, so the journal cannot be held against it.",
+            where=f"reports/{folder.parent.name}/{folder.name}/manifest.json",
+            found=type(error).__name__,
+            do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
+        ) from None
+
+
+def all_remembered_heads(params: Params) -> dict[About, Head]:
+    """Tell the same of every period of a workbook. A folder of another name is no period's."""
+    folders = sorted(path.parent for path in params.reports.glob("*/manifest.json"))
+    known = [(folder, review, head) for folder in folders for review, head in remembered_heads(folder).items()]
+    return {review: head for folder, review, head in known if review.period == folder.name}
+
+
+def refuse_missing(params: Params, *, server: bool = False) -> None:
+    """Refuse to take a journal that is not there for one that was never begun.
+
+    Args:
+        params: The workbook.
+        server: It is a database on a server, which is set up before a backup can be put into it.
+
+    Raises:
+        JournalError: Some manifest remembers entries.
+    """
+    setup = "Run: reviewlib journal-init; then restore" if server else "Restore"
+    if known := all_remembered_heads(params):
+        entries = sum(head.sequence for head in known.values())
+        raise JournalError(
+            "The journal is missing.",
+            where=f"the journal of {params.name}",
+            found=f"nothing, where the manifests remember {entries} entries of {len(known)} reviews",
+            do=f"{setup} its latest backup: reviewlib restore {params.path.name} BACKUP",
+        )
+
+
+def refuse_shortened(params: Params, about: About, entries: Sequence[Entry], store: Store | None) -> None:
+    """Refuse to write to a review of which the journal holds less than a run saw, or something else.
+
+    A login that sees a part of the journal cannot tell what is gone from what it may not read, so it is not asked.
+
+    Args:
+        params: The workbook.
+        about: The review that is written to.
+        entries: What the journal holds about its subject.
+        store: The journal, where there is one.
+
+    Raises:
+        JournalError: The review is shorter than it was, or its chain is broken, or the journal was emptied.
+    """
+    if store is None or not store.sees_all():
+        return
+    if not entries and store.is_empty():
+        refuse_missing(params)
+    head = remembered_heads(params.reports / about.period).get(about)
+    own = [entry for entry in entries if entry.about == about]
+    if problems := verify_chains(own, {about: head} if head else {}):
+        raise JournalError(
+            "The journal is not what it was.",
+            where=f"the journal of {params.name}",
+            found=first_of(problems),
+            do="Nothing was saved. Restore the journal from its latest backup; reviewlib verify lists everything.",
+        )
+
+
+def first_of(problems: Sequence[str]) -> str:
+    """List the first problems of a journal, and count the others."""
+    return "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from reviewlib.conversation import copies, filling, guard, identity, repeated, rights, wording
+from reviewlib.conversation import copies, filling, identity, repeated, rights, wording
 from reviewlib.conversation.copies import read_minutes as read_minutes
 from reviewlib.conversation.copies import rep_minutes_path as rep_minutes_path
 from reviewlib.conversation.copies import write_rep_minutes as write_rep_minutes
@@ -262,11 +262,14 @@ def _asked(
     groups: Sequence[tuple[Records, Sequence[New]]], read: dict[About, str]
 ) -> tuple[list[Draft], dict[About, Head | None]]:
     """Ask the rules; ``read`` keeps what was there at first, since a signature is for that and not for what came after."""
+    from reviewlib.conversation.journal import refuse_shortened
+
     drafts: list[Draft] = []
     ends: dict[About, Head | None] = {}
     for own, items in groups:
-        entries = own._entries()
-        guard.refuse_shortened(own.params, own.about, entries)
+        with copies.journal(own.params) as store:
+            entries = store.entries(subject=(own.about.kind, own.about.subject)) if store else []
+            refuse_shortened(own.params, own.about, entries, store)
         read.setdefault(own.about, entries_head(entries, own.about))
         ends |= {own.about: None} | {entry.about: Head(entry.sequence, entry.hash) for entry in entries}
         drafts += own._checked(items, entries, read[own.about])

@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from reviewlib.conversation import database, table
+from reviewlib.conversation import database
+from reviewlib.conversation.database import SEES_ALL, Database
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
@@ -56,20 +57,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
   SELECT team IS NOT DISTINCT FROM a_team FROM entries
   WHERE subject_kind = a_kind AND subject = a_subject AND period = a_period ORDER BY sequence DESC LIMIT 1
 $$"""
-_ALL: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'all')"
 _TEAM: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'team' AND access.id = entries.team)"
 _SUBJECT: Final = (
     "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'subject' AND access.id = entries.subject)"
 )
 #: Own teams, and what is shared of reps who are in them now; of reps without a team also what one wrote oneself.
 _MAY_READ: Final = (
-    f"{_ALL} OR {_TEAM} OR "
+    f"{SEES_ALL} OR {_TEAM} OR "
     f"(subject_kind = 'rep' AND (visibility = 'shared' OR (team IS NULL AND author = current_user)) AND {_SUBJECT})"
 )
 _OWN: Final = f"({_TEAM} OR (team IS NULL AND subject_kind = 'rep' AND {_SUBJECT}))"
 #: In one's own name; in own teams, and there in no review that is another team's.
 _MAY_WRITE: Final = (
-    f"author = current_user AND ({_ALL} OR ({_OWN} AND COALESCE(review_goes_on(subject_kind, subject, period, team), "
+    f"author = current_user AND ({SEES_ALL} OR ({_OWN} AND COALESCE(review_goes_on(subject_kind, subject, period, team), "
     f"CASE subject_kind WHEN 'team' THEN subject = team ELSE {_SUBJECT} END)))"
 )
 _POLICIES: Final = (
@@ -114,15 +114,11 @@ def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
             do="Who can read the file can read the journal; for rights of each login use PostgreSQL.",
         )
     rights = rights_of(params, subjects)
-    engine = database.engine_of(place)
-    try:
-        with database.writing(engine, place) as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('reviewlib journal-init'))"))
-            table.create(connection)
-            table.access.create(connection, checkfirst=True)
-            return _secure(connection, rights)
-    finally:
-        engine.dispose()
+    with Database(place) as opened, opened.writing() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('reviewlib journal-init'))"))
+        database.create(connection)
+        database.access.create(connection, checkfirst=True)
+        return _secure(connection, rights)
 
 
 def _secure(connection: sa.Connection, rights: Sequence[Right]) -> list[str]:
@@ -131,8 +127,8 @@ def _secure(connection: sa.Connection, rights: Sequence[Right]) -> list[str]:
     for statement in statements(owner=quote(owner), schema=quote(schema)):
         connection.execute(sa.text(statement))
     given = sorted({*rights, Right(owner, "all")})
-    connection.execute(table.access.delete())
-    connection.execute(table.access.insert(), [{"login": each.login, "scope": each.scope, "id": each.id} for each in given])
+    connection.execute(database.access.delete())
+    connection.execute(database.access.insert(), [{"login": each.login, "scope": each.scope, "id": each.id} for each in given])
     wanted = {right.login for right in rights} - {owner}
     known = set(connection.execute(sa.text("SELECT rolname FROM pg_roles")).scalars())
     for login in sorted(_grantees(connection) - {owner}):
@@ -157,12 +153,3 @@ def _grantees(connection: sa.Connection) -> set[str]:
         "WHERE pg_class.oid IN ('entries'::regclass, 'journal'::regclass, 'access'::regclass) AND acl.grantee <> 0"
     )
     return set(connection.execute(sa.text(query)).scalars())
-
-
-def sees_all(connection: sa.Connection) -> bool:
-    """Whether this login sees every entry; what it does not see, it cannot back up or verify."""
-    if connection.dialect.name != "postgresql":
-        return True
-    if not connection.execute(sa.text("SELECT row_security_active('entries')")).scalar():
-        return True
-    return bool(connection.execute(sa.text(f"SELECT {_ALL}")).scalar())

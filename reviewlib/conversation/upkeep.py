@@ -13,8 +13,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -22,7 +21,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from reviewlib import files
-from reviewlib.conversation import database, journal, remembered, security, table
+from reviewlib.conversation import database, journal, security
+from reviewlib.conversation.database import Database
 from reviewlib.conversation.entries import Entry, verify_chains
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
@@ -45,7 +45,7 @@ def prepare(params: Params, subjects: Sequence[Subject]) -> list[str]:
     place = database.place_of(params)
     # A new server is set up before a backup is restored into it; a new file would hide that the old one is gone.
     if place.file is not None and not _has_tables(place):
-        remembered.refuse_missing(params)
+        journal.refuse_missing(params)
     migrate(params)
     if place.file is None:
         return security.initialise(params, subjects)
@@ -124,9 +124,9 @@ def _check_copy(part: Path, place: database.Place) -> None:
         version, rows = _rows(part)
     except sqlite3.Error as error:
         raise _damaged(place, str(error)) from None
-    if version != table.VERSION:
+    if version != database.VERSION:
         return
-    if problems := verify_chains([table.entry_of(row) for row in rows], {}):
+    if problems := verify_chains([database.entry_of(row) for row in rows], {}):
         raise _damaged(place, problems[0])
 
 
@@ -141,8 +141,8 @@ def _damaged(place: database.Place, found: str) -> JournalError:
 
 def _dump(place: database.Place) -> str:
     """Every row as a line of JSON, between a line that says what it is and one that says how many there are."""
-    with _engine(place) as engine, database.reading(engine, place) as connection:
-        if not security.sees_all(connection):
+    with Database(place) as opened, opened.reading() as connection:
+        if not database.sees_all(connection):
             raise JournalError(
                 "This login does not see the whole journal, so it cannot back it up.",
                 where=place.shown,
@@ -173,15 +173,15 @@ def restore(params: Params, backup_file: Path) -> int:
         _make_tables(place)
     opened = journal.open_store(params, create=True)
     assert opened is not None
-    with opened, database.writing(opened.engine, opened.place) as connection:
-        if there := connection.execute(sa.select(sa.func.count()).select_from(table.entries)).scalar():
+    with opened, opened.writing() as connection:
+        if there := connection.execute(sa.select(sa.func.count()).select_from(database.entries)).scalar():
             raise JournalError(
                 "The journal is not empty, and nothing in it is ever overwritten.",
                 where=opened.place.shown,
                 found=f"{there} entries",
                 do="Move the journal away first, or restore into another database.",
             )
-        _insert(connection, [table.row_of(entry) for entry in entries])
+        _insert(connection, [database.row_of(entry) for entry in entries])
     return len(entries)
 
 
@@ -191,7 +191,7 @@ def _insert(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> Non
     if aside:
         connection.execute(sa.text("ALTER TABLE entries NO FORCE ROW LEVEL SECURITY"))
     if rows:
-        connection.execute(table.entries.insert(), list(rows))
+        connection.execute(database.entries.insert(), list(rows))
     if aside:
         connection.execute(sa.text("ALTER TABLE entries FORCE ROW LEVEL SECURITY"))
 
@@ -204,13 +204,13 @@ def _read(backup_file: Path) -> list[Entry]:
     """
     try:
         version, rows = _rows(backup_file)
-        entries = [table.entry_of(row) for row in rows] if version == table.VERSION else []
+        entries = [database.entry_of(row) for row in rows] if version == database.VERSION else []
     except OSError as error:
         raise _unfit(backup_file, error.strerror or "it cannot be read") from None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, sqlite3.Error):
         raise _unfit(backup_file, "no whole backup of a journal") from None
-    if version != table.VERSION:
-        raise _unfit(backup_file, f"version {version}; this program reads version {table.VERSION}")
+    if version != database.VERSION:
+        raise _unfit(backup_file, f"version {version}; this program reads version {database.VERSION}")
     if len({entry.id for entry in entries}) < len(entries):
         raise _unfit(backup_file, "an entry that is there twice")
     return sorted(entries, key=lambda entry: (entry.about, entry.sequence))
@@ -265,16 +265,16 @@ def migrate(params: Params, *, steps: Mapping[int, Step] = STEPS) -> Path | None
     place = database.place_of(params)
     if place.file is not None and not place.file.exists():
         return None
-    with _engine(place) as engine:
-        with database.reading(engine, place) as connection:
+    with Database(place) as opened:
+        with opened.reading() as connection:
             version = _version(connection)
-        if version is None or version == table.VERSION:
+        if version is None or version == database.VERSION:
             return None
-        if version > table.VERSION:
+        if version > database.VERSION:
             raise journal.other_version(version, place)
         kept = backup(params)
         try:
-            with database.writing(engine, place) as connection:
+            with opened.writing() as connection:
                 _migrate(connection, _version(connection) or 0, steps)
         except JournalError as error:
             raise JournalError(
@@ -283,26 +283,17 @@ def migrate(params: Params, *, steps: Mapping[int, Step] = STEPS) -> Path | None
     return kept
 
 
-@contextmanager
-def _engine(place: database.Place) -> Iterator[sa.Engine]:
-    engine = database.engine_of(place)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
 def _has_tables(place: database.Place) -> bool:
     """Whether a file holds a journal of any version; a missing or empty one does not."""
     if place.file is None or not place.file.exists():
         return False
-    with _engine(place) as engine, database.reading(engine, place) as connection:
+    with Database(place) as opened, opened.reading() as connection:
         return _version(connection) is not None
 
 
 def _make_tables(place: database.Place) -> None:
-    with _engine(place) as engine, database.writing(engine, place) as connection:
-        table.create(connection)
+    with Database(place) as opened, opened.writing() as connection:
+        database.create(connection)
 
 
 def _version(connection: sa.Connection) -> int | None:
@@ -310,11 +301,11 @@ def _version(connection: sa.Connection) -> int | None:
     names = sa.inspect(connection).get_table_names()
     if "entries" not in names:
         return None
-    return (table.version_of(connection) if "journal" in names else None) or 0
+    return (database.version_of(connection) if "journal" in names else None) or 0
 
 
 def _migrate(connection: sa.Connection, version: int, steps: Mapping[int, Step]) -> None:
-    for number in range(version, table.VERSION):
+    for number in range(version, database.VERSION):
         steps[number](connection)
-    table.create(connection)
-    connection.execute(table.journal.update().values(version=table.VERSION))
+    database.create(connection)
+    connection.execute(database.journal.update().values(version=database.VERSION))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reviewlib import files
-from reviewlib.conversation import remembered
+from reviewlib.conversation import journal
 from reviewlib.evidence import safe_csv, snapshot
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import index
@@ -37,7 +37,7 @@ def publish(params: Params, frozen: Snapshot, stands: ReviewStatus, origins: Ori
     log = manifest.logged(folder)
     entries = manifest.merged(manifest.read(folder), made, stands.subjects if stands.whole else None)
     if not stands.whole:
-        heads = remembered.heads(folder) | stands.heads
+        heads = journal.remembered_heads(folder) | stands.heads
         text = manifest.text(params.name, frozen, entries, heads, log=log, scorecard=manifest.scorecard(folder, frozen))
         files.write(folder / manifest.NAME, text, modes=modes)
         return

@@ -10,10 +10,9 @@ from itertools import groupby
 from pathlib import Path
 
 from reviewlib import files
-from reviewlib.conversation import copies, identity, remembered, schedule, security
+from reviewlib.conversation import copies, identity, schedule
 from reviewlib.conversation import journal as store
 from reviewlib.conversation.entries import About, Entry, Head, verify_chains
-from reviewlib.conversation.journal import Store
 from reviewlib.conversation.schedule import DueReview
 from reviewlib.conversation.states import State, state_of
 from reviewlib.errors import JournalError, ReviewError, SnapshotError
@@ -102,7 +101,7 @@ def of(params: Params, frozen: Snapshot) -> ReviewStatus:
     """
     with store.open_store(params) or nullcontext() as journal:
         entries = journal.entries() if journal else []
-        whole = journal is None or sees_whole(journal)
+        whole = journal is None or journal.sees_all()
         found = {review: tuple(each) for review, each in groupby(entries, key=lambda entry: entry.about)}
         states = {review: state_of(each) for review, each in found.items() if review.period == frozen.period.name}
         pins = {review: state.snapshot for review, state in states.items() if state.snapshot}
@@ -121,12 +120,6 @@ def lay_minutes(params: Params, stands: ReviewStatus) -> None:
         copies.write_rep_minutes(params, stands.period, stands.subjects, journal)
 
 
-def sees_whole(journal: Store) -> bool:
-    """Whether this login sees every entry."""
-    with journal.engine.connect() as connection:
-        return security.sees_all(connection)
-
-
 def _check(params: Params, stands: ReviewStatus) -> None:
     """Hold the journal against what the period's manifest remembers of it.
 
@@ -134,7 +127,7 @@ def _check(params: Params, stands: ReviewStatus) -> None:
         JournalError: A chain is broken, missing or shorter than it was.
     """
     seen = {stands.about(subject) for subject in stands.subjects}
-    heads = remembered.heads(params.reports / stands.period.name)
+    heads = store.remembered_heads(params.reports / stands.period.name)
     known = {review: head for review, head in heads.items() if stands.whole or review in seen}
     own = [entry for review, each in stands.entries.items() if review.period == stands.period.name for entry in each]
     problems = verify_chains(own, known)
@@ -142,7 +135,7 @@ def _check(params: Params, stands: ReviewStatus) -> None:
         raise JournalError(
             "The journal is not what it was.",
             where=f"the journal of {params.name}, {stands.period}",
-            found="; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else ""),
+            found=store.first_of(problems),
             do="Restore the journal from its latest backup; reviewlib verify lists everything. Nothing was made.",
         )
 

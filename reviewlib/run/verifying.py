@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reviewlib.conversation import journal, remembered
+from reviewlib.conversation import journal
 from reviewlib.conversation.entries import Entry, verify_chains
 from reviewlib.errors import NotAllowedError, ReviewError
 from reviewlib.evidence import snapshot
@@ -42,7 +42,7 @@ def verify(params: Params) -> Verified:
         ReviewError: A manifest is damaged.
     """
     entries = _journal(params)
-    broken = verify_chains(entries, remembered.heads_of(params))
+    broken = verify_chains(entries, journal.all_remembered_heads(params))
     folders = snapshot.period_folders(params)
     problems = [*broken, *(problem for folder in folders for problem in _of_period(folder, entries))]
     if not broken:  # else the amendments would be held against words that are not to be trusted
@@ -56,7 +56,7 @@ def _journal(params: Params) -> list[Entry]:
     if opened is None:
         return []
     with opened:
-        if not status.sees_whole(opened):
+        if not opened.sees_all():
             raise NotAllowedError(
                 "This login sees a part of the journal only, so it cannot verify it.",
                 where=params.path.name,

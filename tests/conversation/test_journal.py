@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import secrets
 import stat
@@ -18,12 +19,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from journals import BEN, REVIEW, Desk, desk_of, draft
+from records_fixture import talking
 
 from reviewlib.conversation.entries import About, Draft, Entry, Head, Person, broken_links, current, history
-from reviewlib.conversation.journal import MovedError, Store, open_store
+from reviewlib.conversation.journal import MovedError, Store, all_remembered_heads, open_store, refuse_missing, remembered_heads
 from reviewlib.conversation.kinds import Concern, Note
 from reviewlib.errors import ConflictError, JournalError
+from reviewlib.params.model import Params
 
+ROW: dict[str, Any] = {"review": ["rep", "R-1", "2026-Q3"], "sequence": 2, "hash": "ab"}
 SIGN = {"side": "rep", "how": "agree", "name": "Rita", "head": "0"}
 
 
@@ -58,7 +62,7 @@ def test_each_review_has_a_chain_of_its_own(desk: Desk) -> None:
         assert store.entries() == sorted(kept, key=lambda entry: (entry.about, entry.sequence))
         assert {entry.about for entry in store.entries(subject=("rep", "R1"))} == {abouts[0], abouts[2]}
         assert [entry.about for entry in store.entries(subject=("rep", "R1"), period="2026-Q4")] == [abouts[2]] * 2
-        assert store.heads(period="2026-Q3") == {entry.about: Head(2, entry.hash) for entry in kept[3:5]}
+        assert store.heads() == {entry.about: Head(2, entry.hash) for entry in kept[3:]}
         assert list(store.heads()) == sorted(abouts)
         assert all(broken_links(store.entries(subject=(a.kind, a.subject), period=a.period)) == [] for a in abouts)
 
@@ -247,7 +251,7 @@ def test_a_clock_that_is_set_back_breaks_nothing(desk: Desk) -> None:
 def test_a_review_that_is_never_free_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the next place is always taken, the save ends with a message after some tries and stores nothing."""
     monkeypatch.setattr("reviewlib.conversation.journal.PAUSE", 0.0)
-    monkeypatch.setattr("reviewlib.conversation.admission.last", lambda *_: None)
+    monkeypatch.setattr("reviewlib.conversation.journal._last", lambda *_: None)
     with desk.open() as store:
         store.append(draft("one"))
         with pytest.raises(JournalError, match="could not be put"):
@@ -414,3 +418,64 @@ def test_nothing_is_written_behind_what_was_expected(desk: Desk) -> None:
         assert both[1].previous == both[0].hash
         assert store.entries(kind="concern") == [first, *both]
         assert store.entries(kind="goal") == []
+
+
+# --- what the manifests remember --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Params:
+    return talking(tmp_path, periods=("2026-Q2", "2026-Q3"))
+
+
+def manifest(params: Params, period: str, text: str) -> None:
+    (params.reports / period / "manifest.json").write_text(text, encoding="utf-8")
+
+
+def test_the_heads_of_every_period_are_known(params: Params) -> None:
+    """Each period's manifest tells of its own reviews; without one nothing is remembered."""
+    assert all_remembered_heads(params) == remembered_heads(params.reports / "2026-Q3") == {}
+    refuse_missing(params)
+    manifest(params, "2026-Q2", json.dumps({"journal": [ROW | {"review": ["team", "North", "2026-Q2"]}]}))
+    manifest(params, "2026-Q3", json.dumps({"journal": [ROW]}))
+    here = {About("rep", "R-1", "2026-Q3"): Head(2, "ab")}
+    assert remembered_heads(params.reports / "2026-Q3") == here
+    assert all_remembered_heads(params) == here | {About("team", "North", "2026-Q2"): Head(2, "ab")}
+    with pytest.raises(JournalError, match="missing") as caught:
+        refuse_missing(params)
+    assert "4 entries of 2 reviews" in str(caught.value)
+
+
+def test_a_manifest_of_before_the_journal_remembers_nothing(params: Params) -> None:
+    """One without the list, or with an empty one, is no damage."""
+    for text in ("{}", '{"journal": []}'):
+        manifest(params, "2026-Q3", text)
+        refuse_missing(params)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"journal": 7}', '{"journal": [7]}', '{"journal": [{"review": []}]}', '{"journal": null}']
+)
+def test_a_damaged_manifest_is_named(params: Params, text: str) -> None:
+    """Half a file is an error with its name and what to do, and no path of the machine."""
+    manifest(params, "2026-Q3", text)
+    with pytest.raises(JournalError, match="damaged") as caught:
+        all_remembered_heads(params)
+    assert str(caught.value.where) == "reports/book/2026-Q3/manifest.json"
+    assert str(params.reports) not in str(caught.value)
+
+
+def test_a_copy_of_a_period_s_folder_remembers_nothing(params: Params) -> None:
+    """An older copy beside it does not take the place of what the period's own manifest remembers."""
+    manifest(params, "2026-Q3", json.dumps({"journal": [ROW]}))
+    (params.reports / "2026-Q3 (copy)").mkdir()
+    manifest(params, "2026-Q3 (copy)", json.dumps({"journal": [ROW | {"sequence": 1, "hash": "cd"}]}))
+    assert all_remembered_heads(params) == {About("rep", "R-1", "2026-Q3"): Head(2, "ab")}
+
+
+def test_a_server_is_set_up_before_it_is_restored(params: Params) -> None:
+    """Where a database lost its tables both steps are named, in their order."""
+    manifest(params, "2026-Q3", json.dumps({"journal": [ROW]}))
+    with pytest.raises(JournalError) as caught:
+        refuse_missing(params, server=True)
+    assert "Run: reviewlib journal-init; then restore its latest backup" in str(caught.value.do)

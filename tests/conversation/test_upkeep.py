@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import workbooks
 from journals import BEN, REVIEW, SUBJECTS, Desk, Server, desk_of, draft
 
-from reviewlib.conversation import security, table, upkeep
+from reviewlib.conversation import database, security, upkeep
 from reviewlib.conversation.entries import About, Entry, Head, verify_chains
 from reviewlib.conversation.journal import open_store
 from reviewlib.errors import JournalError
@@ -260,7 +260,7 @@ def test_a_migration_that_fails_leaves_the_older_journal(desk: Desk) -> None:
         inspected = sa.inspect(connection)
         assert "remains" not in inspected.get_table_names()
         assert "source" not in {column["name"] for column in inspected.get_columns("entries")}
-        assert table.version_of(connection) == 0
+        assert database.version_of(connection) == 0
     upkeep.migrate(desk.params)
     assert kept_in(desk) == entries
 
@@ -314,5 +314,5 @@ def test_a_dump_says_how_many_entries_it_holds(tmp_path: Path, postgres_server: 
     desk = desk_of("postgres", tmp_path, postgres_server)
     fill(desk)
     lines = [json.loads(line) for line in upkeep.backup(desk.params).read_text(encoding="utf-8").splitlines()]
-    assert (lines[0]["version"], lines[-1]["entries"], len(lines)) == (table.VERSION, 4, 6)
+    assert (lines[0]["version"], lines[-1]["entries"], len(lines)) == (database.VERSION, 4, 6)
     assert security.Right("ada", "all") in security.rights_of(desk.params, SUBJECTS)

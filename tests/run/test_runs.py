@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from workbooks import workbook
 
-from reviewlib.conversation import remembered
 from reviewlib.conversation.entries import About, Head
+from reviewlib.conversation.journal import remembered_heads
 from reviewlib.errors import ParamsError, ReviewError, SnapshotError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.snapshot import Snapshot
@@ -148,7 +148,7 @@ def test_the_manifest_reads_back(frozen: Snapshot, tmp_path: Path) -> None:
         manifest.text("book", frozen, entries, {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}), encoding="utf-8"
     )
     assert list(manifest.read(tmp_path).values()) == entries
-    assert remembered.heads(tmp_path) == {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}
+    assert remembered_heads(tmp_path) == {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}
 
 
 def laid(frozen: Snapshot, folder: Path) -> Path:
