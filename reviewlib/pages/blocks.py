@@ -5,13 +5,23 @@ The same names serve reps and teams; the templates decide by ``review.kind``. Wh
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from reviewlib.pages import heading, labels, plan_views, provenance, sentences, team_views, views
+from reviewlib.pages import labels, plan_views, provenance, sentences, signing, team_views, views
 from reviewlib.pages.components import things
 from reviewlib.pages.rendering import Display, lab_style, render
-from reviewlib.pages.section import section
-from reviewlib.pages.written import agreed, development, feedback, goals, own_view, recognition, reviews, signoff, team_goals
+from reviewlib.pages.written import (
+    agreed,
+    development,
+    feedback,
+    goals,
+    own_view,
+    recognition,
+    reviews,
+    section,
+    signoff,
+    team_goals,
+)
 from reviewlib.review import Finding, Review
 
 __all__ = [
@@ -19,6 +29,8 @@ __all__ = [
     "improve", "next_period", "own_view", "pipeline", "recognition", "reps", "reviews", "scorecard", "signoff", "skills",
     "strengths", "summary", "team_goals",
 ]  # fmt: skip
+
+_COPIES: Final = {"manager": "Manager’s copy", "rep": "Rep’s copy"}
 
 
 def header(review: Review) -> Display:
@@ -30,22 +42,69 @@ def header(review: Review) -> Display:
         css=lab_style(accent=book.accent, accent_dark=book.accent_dark),
         kind=kind,
         book=book,
-        name=subject.name if review.kind == "rep" else heading.team_name(subject.name),
+        name=subject.name if review.kind == "rep" else _team_name(subject.name),
         when=f"{review.period.title()}, {labels.span(review.period)}",
-        facts=heading.facts(review),
+        facts=_facts(review),
         draft=review.audience == "rep" and not review.minutes.state.released,
         manager=subject.manager,
-        incomplete=heading.incomplete(review),
+        incomplete=_incomplete(review),
     )
     title = f"{subject.name}, {review.period}: {kind.lower()}"
     metadata = {
         "section": "header",
         "title": title,
-        "foot": heading.foot(review, kind),
+        "foot": _foot(review, kind),
         "accent": book.accent,
         "accent_dark": book.accent_dark,
     }
     return Display(html, title, metadata)
+
+
+def _facts(review: Review) -> list[tuple[str, str]]:
+    """List what stands below the name: role, manager, dates, state, copy."""
+    subject, book = review.subject, review.workbook
+    team = _team_name(subject.team) if subject.team else None
+    role = ", ".join(part for part in (subject.role, team) if part) if review.kind == "rep" else ""
+    within = [day for day in (subject.started_on, subject.left_on) if day and review.period.start <= day < review.period.end]
+    found = [
+        ("Role" if subject.role else "Team", role),
+        ("Reps", str(len(review.people)) if review.kind == "team" and review.people else ""),
+        ("Manager", subject.manager or ""),
+        ("Started", labels.day(subject.started_on) if subject.started_on in within else ""),
+        ("Left", labels.day(subject.left_on) if subject.left_on in within else ""),
+        ("Figures as of", labels.day(book.as_of)),
+        ("Frozen", labels.day(book.frozen_on)),
+        ("State", signing.dated(review)),
+        ("Copy", _COPIES[review.audience]),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
+def _team_name(name: str) -> str:
+    """Write a team's name so that it reads as one."""
+    return name if name.lower().startswith("team ") else f"Team {name}"
+
+
+def _incomplete(review: Review) -> str:
+    """Say that the period reaches beyond the export; empty where it does not."""
+    if not review.workbook.incomplete:
+        return ""
+    ends, known = labels.day(review.period.last_day), labels.day(review.workbook.as_of)
+    return f"{review.period}: it ends on {ends}, and the export reaches to {known}. Targets are those of the whole period."
+
+
+def _foot(review: Review, kind: str) -> str:
+    """Say at the foot of the page whose figures it holds and from which snapshot."""
+    name = review.subject.name
+    holds = {
+        ("rep", "rep"): f"holds {name}’s figures and no other rep’s",
+        ("rep", "manager"): f"holds {name}’s figures, for the manager’s use",
+        ("team", "manager"): "holds the figures of named reps; not for passing on",
+        ("team", "rep"): "names reps only on the board, where they agreed to it" if review.minutes.members else "names no rep",
+    }[review.kind, review.audience]
+    made = f"Made from snapshot {review.workbook.snapshot}, figures as of {labels.day(review.workbook.as_of)}."
+    head = signing.head(review.minutes)
+    return f"{kind}, {review.period}. {_COPIES[review.audience]}: {holds}. {made}{f' {head}.' if head else ''}"
 
 
 def summary(review: Review) -> Display:

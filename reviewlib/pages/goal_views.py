@@ -18,7 +18,7 @@ from reviewlib.conversation.kinds import Agreement, Development, Goal, Milestone
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.pages import entry_views, labels, sentences
 from reviewlib.pages.entry_views import By
-from reviewlib.pages.goal_kpis import tracks
+from reviewlib.pages.views import tracks
 from reviewlib.periods import Period
 from reviewlib.review import Review
 

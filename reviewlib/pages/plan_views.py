@@ -13,7 +13,7 @@ from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import Action, Agreement, Concern, Development, Recognition, Update
 from reviewlib.pages import entry_views, sentences
 from reviewlib.pages.entry_views import By
-from reviewlib.pages.goal_kpis import tracks
+from reviewlib.pages.views import tracks
 from reviewlib.review import Review
 
 _OUTCOME_MARKS: Final[Mapping[followup.Outcome, str]] = {

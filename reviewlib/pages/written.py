@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.pages import entry_views, goal_views, plan_views, sentences, signing
 from reviewlib.pages.components import counted
-from reviewlib.pages.rendering import Display
-from reviewlib.pages.section import section
+from reviewlib.pages.rendering import Display, render
 from reviewlib.review import Review
 
 
@@ -62,6 +61,17 @@ _EMPTY: Final[Mapping[str, Empty]] = {
         "Goals of named reps are on the manager’s copy only.",
     ),
 }  # fmt: skip
+#: The sections that hold nothing but a subject's totals; where these are withheld, only the lead is left.
+_TOTALS: Final = {"scorecard", "change", "pipeline", "customers", "skills", "next_period"}
+
+
+def section(review: Review, name: str, title: str, **values: Any) -> Display:
+    """Fill a section's template; the lead is the evidence's own where none is given."""
+    lead = review.leads.get(name)
+    filled = sentences.pieces(review, lead) if lead else []
+    given: dict[str, Any] = {"id": name, "title": title, "lead": filled, "review": review, **values}
+    html = render("section.html.j2" if review.data.get("withheld") and name in _TOTALS else f"blocks/{name}.html.j2", **given)
+    return Display(html, f"{title}: {review.subject.name}, {review.period}", {"section": name, "title": title})
 
 
 def agreed(review: Review) -> Display:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, DEAL_COLUMNS, lists, read_rows, read_slice, slice_text
-from reviewlib.pages import rehearsal
+from reviewlib.pages import preload
 from reviewlib.params.model import Params
 from reviewlib.periods import FiscalYear
 from reviewlib.review import from_slice
@@ -139,7 +139,7 @@ def test_pages_do_not_read_all_deals() -> None:
 
     data = made.listed(made.rep_slice())
     review = from_slice(data, FiscalYear(), rows=refuse)
-    for show in rehearsal.sections(review):
+    for show in preload.sections(review):
         show()._repr_mimebundle_()
     assert len(from_slice(data, FiscalYear()).deals) == len(data["deals"]["data"]) > 100
     with pytest.raises(AssertionError, match="read all deals"):

@@ -20,7 +20,7 @@ from reviewlib.conversation.scene import Attempt, WritingContext
 from reviewlib.conversation.visibility import take
 from reviewlib.errors import JournalError
 from reviewlib.evidence import slicefile, snapshot
-from reviewlib.pages import goal_kpis, sentences
+from reviewlib.pages import sentences, views
 from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -310,7 +310,7 @@ def test_baselines_are_those_of_the_scorecard(entries: list[Entry], reviews: dic
     goals = [(entry, entry.payload) for entry in entries if isinstance(entry.payload, Goal)]
     assert len(goals) > 15
     for entry, goal in goals:
-        track = goal_kpis.track(reviews[entry.about], goal.kpi or "")
+        track = views.track(reviews[entry.about], goal.kpi or "")
         assert track is not None
         period = Period.parse(entry.about.period)
         found = track.sum_of(Period.parse("FY2025"), through=period) if goal.over else track.at(period)
@@ -386,7 +386,7 @@ def test_agreements_of_the_second_quarter_end_as_told(book: Params, entries: lis
         page = reviews[about]
         minutes = take(entries_about(entries, about), about, audience="manager", fiscal=book.fiscal)
         rows = followup.carried(
-            minutes, period=page.period, as_of=page.workbook.as_of, tracks=goal_kpis.tracks(page)
+            minutes, period=page.period, as_of=page.workbook.as_of, tracks=views.tracks(page)
         )  # fmt: skip
         found[subject] = [row.outcome for row in rows]
     amara = ["open", "met", "missed", "carried_over", "kept_late", "kept", "kept", "kept"]

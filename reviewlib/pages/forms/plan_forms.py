@@ -14,7 +14,7 @@ from reviewlib.conversation.goals.smart import GoalContext, PlannedGoal, smart
 from reviewlib.conversation.kinds import ENDED, STATUSES, Milestone
 from reviewlib.conversation.schedule import rhythm
 from reviewlib.conversation.visibility import VisibleEntries, empty
-from reviewlib.pages import goal_kpis, goal_views, sentences
+from reviewlib.pages import goal_views, sentences, views
 from reviewlib.pages.forms import reading
 from reviewlib.pages.forms.context import numbered
 from reviewlib.pages.forms.fields import (
@@ -157,7 +157,7 @@ def _letters(context: FormContext, values: Values) -> str:
     names = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
     given: dict[str, Any] = {name: read.get(name) if read.get(name) != "" or name in _GOAL_TEXTS else None for name in names}
     plan = PlannedGoal(**given, steps=_steps(context, context.forms["goal"].key if "goal" in context.forms else ""))
-    track = goal_kpis.track(context.review, plan.kpi) if plan.kpi else None
+    track = views.track(context.review, plan.kpi) if plan.kpi else None
     letters = smart(plan, track, setting=_setting(context), backing=goal_views.backing(context.review))
     return render("forms/smart.html.j2", letters=letters)
 

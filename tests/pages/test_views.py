@@ -9,7 +9,7 @@ from typing import Any
 import pages_fixture as made
 import pytest
 
-from reviewlib.pages.goal_kpis import track, tracks
+from reviewlib.pages.views import track, tracks
 from reviewlib.review import Review
 
 
