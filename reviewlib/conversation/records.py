@@ -23,7 +23,7 @@ from reviewlib.conversation.entries import About, Draft, Entry, Head, Person
 from reviewlib.conversation.entries import history as versions_of
 from reviewlib.conversation.filling import Filler
 from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
-from reviewlib.conversation.scene import Attempt, WritingContext, audience_of, provisional
+from reviewlib.conversation.rights import Attempt, WritingContext, audience_of
 from reviewlib.conversation.visibility import VisibleEntries, worded
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
@@ -89,8 +89,8 @@ class Records:
     def may(self, kind: str, *, on_behalf: bool = False, visibility: Visibility = "shared") -> str | None:
         """Say why the person may not write a kind as the review stands; None where they may."""
         rules = _kind(kind)
-        attempt = Attempt(rules, on_behalf=on_behalf, visibility=_visibility(rules, visibility, None))
-        refused = rights.refusal(self.person, self._scene(self._entries()), attempt)
+        attempt = Attempt(self.person, rules, on_behalf=on_behalf, visibility=_visibility(rules, visibility, None))
+        refused = rights.refusal(self._context(self._entries()), attempt)
         return str(refused) if refused else None
 
     def write(
@@ -137,50 +137,50 @@ class Records:
         with copies.journal(self.params) as store:
             return store.entries(subject=(self.about.kind, self.about.subject)) if store else []
 
-    def _scene(self, entries: Sequence[Entry]) -> WritingContext:
+    def _context(self, entries: Sequence[Entry]) -> WritingContext:
         return WritingContext(self.about, self.subject, entries, self.params.fiscal, self.params.path.name)
 
     def _checked(self, items: Sequence[New], entries: Sequence[Entry], read: str) -> list[Draft]:
         """Check every item as if those before it were written already; ``read`` is the head that a signature is for."""
         filler = Filler(self.params, self.person, read)
         drafts: list[Draft] = []
+        context = self._context(entries)
         for item in items:
             wording.check_columns(item.id, item.supersedes, item.visibility, where=str(self.about))
-            scene = self._scene(entries)
-            before = scene.by_id.get(item.id) if item.id else None
+            before = context.by_id.get(item.id) if item.id else None
             if before and repeated.is_same_save(before, self.about, author=self.person.login, source=item.source):
-                drafts.append(self._again(item, before, scene))
+                drafts.append(self._again(item, before, context))
                 continue
-            attempt, draft = self._drafted(item, scene, filler)
-            rights.check_write(self.person, scene, attempt)
+            attempt, draft = self._drafted(item, context, filler)
+            rights.check_write(context, attempt)
             drafts.append(draft)
-            entries = [*entries, provisional(draft, scene)]
+            context = context.with_draft(draft)
         return drafts
 
-    def _again(self, item: New, before: Entry, scene: WritingContext) -> Draft:
+    def _again(self, item: New, before: Entry, context: WritingContext) -> Draft:
         """The same save tried again: what was filled in then is filled in again, and the store compares the rest."""
         payload = wording.validated(_kind(item.kind), repeated.fields(item.fields, before), where=str(self.about))
-        seen = repeated.visibility(item.visibility, before, scene)
+        seen = repeated.visibility(item.visibility, before, context)
         return self._draft(item, payload, seen, repeated.supersedes(item.supersedes, before, source=item.source))
 
-    def _drafted(self, item: New, scene: WritingContext, filler: Filler) -> tuple[Attempt, Draft]:
+    def _drafted(self, item: New, context: WritingContext, filler: Filler) -> tuple[Attempt, Draft]:
         kind = _kind(item.kind)
-        filled = filler.fill(item.kind, item.fields, scene, on_behalf=item.on_behalf)
+        filled = filler.fill(item.kind, item.fields, context, on_behalf=item.on_behalf)
         payload = wording.validated(kind, filled, where=str(self.about))
         wording.check_scale(payload, self.params.rating.scale, where=str(self.about))
         wording.check_source(item.source, where=str(self.about))
-        filling.check_figure(self.params, kind, payload, scene, item.supersedes)
-        target = scene.by_id.get(str(getattr(payload, "of", None)))
+        filling.check_figure(self.params, kind, payload, context, item.supersedes)
+        target = context.by_id.get(str(getattr(payload, "of", None)))
         # What is said about something that was made private since is private too; the rep's own word never is.
-        target = scene.latest(target) if target and not item.on_behalf and self.person.role != "rep" else target
+        target = context.latest(target) if target and not item.on_behalf and self.person.role != "rep" else target
         visibility = _visibility(kind, item.visibility, target)
-        supersedes = item.supersedes or self._replaced_answer(item, scene)
-        attempt = Attempt(kind, item.on_behalf, visibility, item.source, supersedes, payload)
+        supersedes = item.supersedes or self._replaced_answer(item, context)
+        attempt = Attempt(self.person, kind, item.on_behalf, visibility, item.source, supersedes, payload)
         return attempt, self._draft(item, payload, visibility, supersedes)
 
-    def _replaced_answer(self, item: New, scene: WritingContext) -> str | None:
+    def _replaced_answer(self, item: New, context: WritingContext) -> str | None:
         """A newer answer from the rep takes the place of the one before it, which the importer may not be able to name."""
-        answer = scene.state.answer
+        answer = context.state.answer
         return answer.id if item.kind == "self_review" and item.source and answer else None
 
     def _draft(self, item: New, payload: Payload, visibility: Visibility, supersedes: str | None) -> Draft:
@@ -203,7 +203,7 @@ class Records:
         if (
             not isinstance(theirs, Entry)
             or theirs.about != self.about
-            or self._scene(self._entries()).readable(theirs, audience_of(self.person))
+            or self._context(self._entries()).readable(theirs, audience_of(self.person))
         ):
             return
         raise NotAllowedError(

@@ -8,7 +8,7 @@ from typing import Any
 from reviewlib.conversation import filling
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.kinds import KINDS, Visibility
-from reviewlib.conversation.scene import WritingContext
+from reviewlib.conversation.rights import WritingContext
 
 
 def is_same_save(before: Entry, about: About, *, author: str, source: str | None) -> bool:
@@ -22,10 +22,10 @@ def fields(asked: Mapping[str, Any], before: Entry) -> dict[str, Any]:
     return dict(asked) | {name: asked.get(name) or getattr(before.payload, name) for name in own}
 
 
-def visibility(asked: Visibility, before: Entry, scene: WritingContext) -> Visibility:
+def visibility(asked: Visibility, before: Entry, context: WritingContext) -> Visibility:
     """What was asked, or what was made of it the first time: what is kept from the rep by itself need not be asked for."""
-    target = scene.by_id.get(before.of or "")
-    versions = [one for one in scene.entries if target and scene.roots[one.id] == scene.roots[target.id]]
+    target = context.by_id.get(before.of or "")
+    versions = [one for one in context.entries if target and context.roots[one.id] == context.roots[target.id]]
     by_itself = KINDS[before.kind].private == "always" or any(one.visibility == "manager_only" for one in versions)
     return before.visibility if asked == "shared" and by_itself else asked
 

@@ -12,19 +12,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
-from reviewlib.conversation import identity, references
-from reviewlib.conversation.entries import Person
-from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.scene import Attempt, Refusal, WritingContext, side_of
-from reviewlib.conversation.states import StateName
-from reviewlib.errors import NotAllowedError
+from reviewlib.conversation import identity
+from reviewlib.conversation.entries import About, Draft, Entry, Person, history, origins
+from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES, Action, Kind, Payload, Side, Signoff, Update, Visibility
+from reviewlib.conversation.states import Audience, State, StateName, state_of, visible
+from reviewlib.errors import JournalError, NotAllowedError, ReviewError
 from reviewlib.evidence.subjects import Subject
+from reviewlib.periods import FiscalYear, Period
 
 _BEFORE_RELEASE: Final = frozenset(KINDS) - {"signoff", "amendment"}
+#: What may be added after the first signature.
+ADDED: Final = frozenset(
+    {"self_review", "feedback_to_manager", "reply", "agreement", "dispute", "resolution", "concern", "note", "signoff"}
+)
 #: The kinds that a review takes in each state.
 OPEN_TO: Final[Mapping[StateName, frozenset[str]]] = MappingProxyType(
     {
@@ -32,7 +39,7 @@ OPEN_TO: Final[Mapping[StateName, frozenset[str]]] = MappingProxyType(
         "answer_in": _BEFORE_RELEASE,
         "feedback_in": _BEFORE_RELEASE,
         "released": frozenset(KINDS) - {"amendment"},
-        "signed": references.ADDED,
+        "signed": ADDED,
         "closed": frozenset({"amendment"}),
     }
 )
@@ -40,76 +47,203 @@ OPEN_TO: Final[Mapping[StateName, frozenset[str]]] = MappingProxyType(
 OF_ANALYSTS: Final = frozenset({"resolution", "note"})
 
 
-def check_write(person: Person, scene: WritingContext, attempt: Attempt) -> None:
-    """Let pass what may be written.
+@dataclass(frozen=True)
+class WritingContext:
+    """The review as it is when somebody wants to write.
 
-    Raises:
-        NotAllowedError: The person may not write this, or not any more.
-        JournalError: It refers to something that is not there, or that it cannot be about.
+    Attributes:
+        about: The review.
+        subject: Whom it is about.
+        entries: Every entry of the subject, of all periods.
+        fiscal: How period names are read.
+        params_name: The params file's name, for messages.
     """
-    refused = refusal(person, scene, attempt)
+
+    about: About
+    subject: Subject
+    entries: Sequence[Entry]
+    fiscal: FiscalYear
+    params_name: str
+
+    @cached_property
+    def own(self) -> list[Entry]:
+        """The entries of this review."""
+        return [entry for entry in self.entries if entry.about == self.about]
+
+    @cached_property
+    def state(self) -> State:
+        """The state of this review."""
+        return state_of(self.own)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Entry]:
+        """Every entry by its id."""
+        return {entry.id: entry for entry in self.entries}
+
+    @cached_property
+    def roots(self) -> Mapping[str, str]:
+        """The id of the first version of every entry."""
+        return origins(self.entries)
+
+    @cached_property
+    def live(self) -> list[Entry]:
+        """What nothing supersedes."""
+        gone = {entry.supersedes for entry in self.entries}
+        return [entry for entry in self.entries if entry.id not in gone]
+
+    def readable(self, entry: Entry, audience: Audience) -> bool:
+        """Whether the audience may read an entry of this or another review of the subject."""
+        state = self.state if entry.about == self.about else state_of([one for one in self.entries if one.about == entry.about])
+        return bool(visible([entry], audience=audience, state=state))
+
+    def read_by_rep(self, entry: Entry) -> bool:
+        """Whether the rep reads an entry, or did while it stood; what is about something private is not read."""
+        about = self.by_id.get(entry.of or "")
+        return self.readable(entry, "rep") and (about is None or self.latest(about).visibility == "shared")
+
+    def reached(self, entry: Entry) -> bool:
+        """Whether an entry belongs to this review or an earlier one."""
+        if entry.about == self.about:
+            return True
+        return Period.parse(entry.about.period, self.fiscal).end <= Period.parse(self.about.period, self.fiscal).start
+
+    def latest(self, entry: Entry) -> Entry:
+        """The version of an entry that stands now."""
+        root = self.roots[entry.id]
+        return next((one for one in reversed(self.live) if self.roots[one.id] == root), entry)
+
+    def earlier_on(self, entry: Entry, kind: str) -> list[Entry]:
+        """What stands of a kind about an entry, in any version of it, oldest first."""
+        root = self.roots[entry.id]
+        found = [one for one in self.live if one.kind == kind and one.of is not None and self.roots.get(one.of) == root]
+        return sorted(found, key=lambda one: (one.at, one.sequence))
+
+    def with_draft(self, draft: Draft) -> WritingContext:
+        """The review as it will be with a draft, for checking what is written with it; nothing of it is stored."""
+        number = len(self.own) + 1
+        mark = draft.id or f"provisional {number}"
+        at = max((entry.at for entry in self.own), default=dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+        entry = replace(draft.entry(sequence=number, at=at), id=mark, hash=mark)
+        return replace(self, entries=[*self.entries, entry])
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What somebody wants to write; without a payload the question is whether they may at all."""
+
+    person: Person
+    kind: Kind
+    on_behalf: bool = False
+    visibility: Visibility = "shared"
+    source: str | None = None
+    supersedes: str | None = None
+    payload: Payload | None = None
+
+    @property
+    def of(self) -> str | None:
+        """The id of the entry that it refers to."""
+        found: str | None = getattr(self.payload, "of", None) if self.kind.about else None
+        return found
+
+    @property
+    def side(self) -> Side:
+        """Whose word it is."""
+        return side_of(self.person, on_behalf=self.on_behalf)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why not, and what to do instead; ``field`` where it is one field of what was said that is wrong."""
+
+    what: str
+    do: str
+    found: str | None = None
+    field: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.do}"
+
+    def error(self, where: str) -> ReviewError:
+        """Turn it into the error that is raised."""
+        if self.field is None:
+            return NotAllowedError(self.what, where=where, found=self.found, do=self.do)
+        error = JournalError(self.what, where=where, found=self.found, do=self.do)
+        error.problems = {self.field: self.what}
+        return error
+
+
+def side_of(person: Person, *, on_behalf: bool) -> Side:
+    """Whose word it is."""
+    return "rep" if person.role == "rep" or on_behalf else "manager"
+
+
+def audience_of(person: Person) -> Audience:
+    """What a person may read; who has no role reads what the files let them read."""
+    return "rep" if person.role == "rep" else "manager"
+
+
+def check_write(context: WritingContext, attempt: Attempt) -> None:
+    """Let pass what may be written; what is wrong in one field is a ``JournalError``, all else a ``NotAllowedError``."""
+    refused = refusal(context, attempt)
     if refused is not None:
-        raise refused.error(str(scene.about))
+        raise refused.error(str(context.about))
+
+
+def refusal(context: WritingContext, attempt: Attempt) -> Refusal | None:
+    """Say why something may not be written; None where it may."""
+    return next((found for rule in RULES if (found := rule(context, attempt)) is not None), None)
 
 
 def check_read(person: Person, subject: Subject, *, where: str) -> None:
-    """Let the manager's copy be read by the subject's manager, analysts, and who has no role but the rights to the files.
-
-    Raises:
-        NotAllowedError: The person is a rep, or a manager of other people.
-    """
+    """Let the manager's copy be read by the subject's manager, analysts, and who has no role but the rights to the files."""
     if person.role == "rep":
         raise NotAllowedError(
             "The manager’s copy is not for the rep.", where=where, do="Read the rep’s page, or ask the manager."
         )
     if person.role == "manager" and not identity.leads(person, subject):
-        raise NotAllowedError(
-            f"{person.name} is not the manager of {subject.name}.",
-            where=where,
-            found=f"manager in the reps table: {subject.manager or 'none'}",
-            do="Ask them; if the reps table is wrong, correct it there and run reviewlib freeze.",
-        )
+        refused = _leads_others(person, subject, ask="them")
+        raise refused.error(where)
 
 
-def refusal(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
-    """Say why somebody may not write something; None where they may."""
-    return next((found for rule in RULES if (found := rule(person, scene, attempt)) is not None), None)
-
-
-def _has_a_role(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
-    if person.role is not None:
+def _has_a_role(context: WritingContext, attempt: Attempt) -> Refusal | None:
+    login = attempt.person.login
+    if attempt.person.role is not None:
         return None
     return Refusal(
-        f"{person.login} has no role in {scene.params_name}, so nothing can be written.",
-        f"Add to {scene.params_name}:\n{identity.lines_for(person.login)}",
+        f"{login} has no role in {context.params_name}, so nothing can be written.",
+        f"Add to {context.params_name}:\n{identity.lines_for(login)}",
     )
 
 
-def _is_theirs(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
+def _is_theirs(context: WritingContext, attempt: Attempt) -> Refusal | None:
     """A manager writes for their own team, a rep in their own review, an analyst for anybody."""
-    subject = scene.subject
+    person, subject = attempt.person, context.subject
     if person.role == "rep" and (subject.kind, subject.id) != ("rep", person.rep_id):
         return Refusal("A rep writes in their own review only.", "Open your own review.")
     if person.role == "manager" and not identity.leads(person, subject):
-        return Refusal(
-            f"{person.name} is not the manager of {subject.name}.",
-            f"Ask {subject.manager or 'an analyst'}; if the reps table is wrong, correct it there and run reviewlib freeze.",
-            found=f"manager in the reps table: {subject.manager or 'none'}",
-        )
+        return _leads_others(person, subject, ask=subject.manager or "an analyst")
     return None
 
 
-def _is_their_word(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
-    kind, name = attempt.kind, scene.subject.name
-    if person.role == "rep" and attempt.on_behalf:
+def _leads_others(person: Person, subject: Subject, *, ask: str) -> Refusal:
+    return Refusal(
+        f"{person.name} is not the manager of {subject.name}.",
+        f"Ask {ask}; if the reps table is wrong, correct it there and run reviewlib freeze.",
+        found=f"manager in the reps table: {subject.manager or 'none'}",
+    )
+
+
+def _is_their_word(context: WritingContext, attempt: Attempt) -> Refusal | None:
+    kind, name, role = attempt.kind, context.subject.name, attempt.person.role
+    if role == "rep" and attempt.on_behalf:
         return Refusal("A rep writes in their own word.", "Leave on_behalf out.")
     if attempt.on_behalf and "rep" not in kind.by:
         return Refusal(f"{kind.label}: this is the manager’s word, never the rep’s.", "Write it without on_behalf.")
-    if person.role == "rep" and "rep" not in kind.by:
+    if role == "rep" and "rep" not in kind.by:
         return Refusal(f"{kind.label}: this is the manager’s word.", "Write a reply or a concern.")
-    if person.role == "analyst":
-        return _of_an_analyst(scene, attempt)
-    if person.role == "manager" and not attempt.on_behalf and "manager" not in kind.by:
+    if role == "analyst":
+        return _of_an_analyst(context, attempt)
+    if role == "manager" and not attempt.on_behalf and "manager" not in kind.by:
         return Refusal(
             f"{kind.label}: this is the word of {name}.",
             f"Write it on {name}’s behalf, marked so (on_behalf=True), or import the answer.",
@@ -117,76 +251,193 @@ def _is_their_word(person: Person, scene: WritingContext, attempt: Attempt) -> R
     return None
 
 
-def _of_an_analyst(scene: WritingContext, attempt: Attempt) -> Refusal | None:
+def _of_an_analyst(context: WritingContext, attempt: Attempt) -> Refusal | None:
     if not attempt.on_behalf and attempt.kind.name in OF_ANALYSTS:
         return None
     if "rep" not in attempt.kind.by or ("manager" in attempt.kind.by and not attempt.on_behalf):
         return Refusal(
             f"{attempt.kind.label}: this is the manager’s word; an analyst resolves disputes, keeps notes and imports answers.",
-            f"Ask {scene.subject.manager or 'the manager'} to write it.",
+            f"Ask {context.subject.manager or 'the manager'} to write it.",
         )
     if attempt.on_behalf and attempt.source:
         return None
     return Refusal(
         "An analyst imports the rep’s answers and does not write them.",
-        f"Use reviewlib import-response, or ask {scene.subject.manager or 'the manager'} to write it down in the meeting.",
+        f"Use reviewlib import-response, or ask {context.subject.manager or 'the manager'} to write it down in the meeting.",
     )
 
 
-def _may_be_private(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
+def _is_time_for_it(context: WritingContext, attempt: Attempt) -> Refusal | None:
+    state, kind = context.state, attempt.kind
+    if kind.name in OPEN_TO[state.name]:
+        return None
+    if state.name == "closed":
+        return Refusal(f"This review is {_signed_by(state)}.", "Write an amendment, or put it into the next review.")
+    if kind.name == "signoff":
+        return Refusal("This review is not released yet, so there is nothing to sign.", "Release it first.")
+    if kind.name == "amendment":
+        return Refusal("An amendment is for a review that both sides have signed.", "Write the words themselves.")
+    return _signed_already(state)
+
+
+def _signed_already(state: State) -> Refusal:
+    return Refusal(
+        f"This review is {_signed_by(state)}: what was signed is not changed any more.",
+        "Write a reply, or put it into the next review.",
+    )
+
+
+def _signed_by(state: State) -> str:
+    """When a review was signed: ``signed by both on 2026-10-20``, ``signed by the rep on ...``."""
+    last = max(entry.at for entry in state.signatures.values())
+    who = "both" if len(state.signatures) == 2 else f"the {next(iter(state.signatures))}"
+    return f"signed by {who} on {last:%Y-%m-%d}"
+
+
+def _refers_to_what_is_there(context: WritingContext, attempt: Attempt) -> Refusal | None:
+    """What it is about is there, can be read by who writes, and is of a kind that it can be about."""
+    if attempt.of is None:
+        return None
+    target = context.by_id.get(attempt.of)
+    # What somebody may not read is, for them, not there: the answer is the same.
+    if target is None or not context.reached(target) or not context.readable(target, audience_of(attempt.person)):
+        return Refusal(
+            "There is no such entry to write about.", "Choose one of this review or an earlier one.", attempt.of, "of"
+        )
+    if target.kind not in attempt.kind.about:
+        label, kinds = KINDS[target.kind].label, ", ".join(KINDS[name].label.lower() for name in attempt.kind.about)
+        return Refusal(
+            f"{attempt.kind.label}: this cannot be about the kind {label.lower()}.", f"Choose one of: {kinds}.", field="of"
+        )
+    if target.visibility == "manager_only" and attempt.side == "rep":
+        return Refusal("The rep does not read this entry, and cannot write about it.", "Choose one that is shared.", field="of")
+    return None
+
+
+def _may_be_private(context: WritingContext, attempt: Attempt) -> Refusal | None:
     """Nothing is kept from the rep but what may be, and what is about such an entry; that, in turn, is not shared."""
-    target = scene.by_id.get(attempt.of or "")
-    if target is not None and side_of(person, on_behalf=attempt.on_behalf) == "manager":
-        target = scene.latest(target)
+    target = context.by_id.get(attempt.of or "")
+    if target is not None and attempt.side == "manager":
+        target = context.latest(target)
     about_private = target is not None and target.visibility == "manager_only"
     if attempt.visibility == "shared":
         if attempt.kind.private == "always" or about_private:
             return Refusal(f"{attempt.kind.label}: this stays with the manager.", "Write it as manager_only.")
         return None
-    if side_of(person, on_behalf=attempt.on_behalf) == "rep":
+    if attempt.side == "rep":
         return Refusal("The rep’s word is never kept from the rep.", "Write it as shared.")
     if attempt.kind.private == "never" and not about_private:
         return Refusal(f"{attempt.kind.label}: this cannot be kept from the rep.", "Write it as shared, or write a note.")
-    return _takes_nothing_away(scene, attempt)
+    old = context.by_id.get(attempt.supersedes or "")
+    # What the rep has read since the release is not taken out of what the rep signs.
+    if old is not None and context.state.released and context.read_by_rep(old):
+        return Refusal(
+            f"{attempt.kind.label}: {context.subject.name} reads this since the review was released, so it stays shared.",
+            "Edit it as shared; what is only for managers goes into a note.",
+        )
+    return None
 
 
-def _takes_nothing_away(scene: WritingContext, attempt: Attempt) -> Refusal | None:
-    """What the rep has read since the release is not taken out of what the rep signs."""
-    old = scene.by_id.get(attempt.supersedes or "")
-    if old is None or not scene.state.released or not references.read_by_rep(scene, old):
+def _edits_their_own(context: WritingContext, attempt: Attempt) -> Refusal | None:
+    """An edit stays in its review, its kind and its side; nobody rewrites the other's own word, or what was signed."""
+    if attempt.supersedes is None:
         return None
-    return Refusal(
-        f"{attempt.kind.label}: {scene.subject.name} reads this since the review was released, so it stays shared.",
-        "Edit it as shared; what is only for managers goes into a note.",
-    )
+    person, old = attempt.person, context.by_id.get(attempt.supersedes)
+    # A newer answer takes the place of the one before it also while the importer may not read either.
+    answered = attempt.kind.name == "self_review" and attempt.source is not None
+    if old is None or old.about != context.about or not (answered or context.readable(old, audience_of(person))):
+        return Refusal("There is no such entry to edit in this review.", "Write a new one.", attempt.supersedes, "supersedes")
+    if old.kind != attempt.kind.name:
+        return Refusal(f"An edit of {KINDS[old.kind].label} is of the same kind.", "Write a new entry.")
+    if old.side != attempt.side:
+        return Refusal(f"This is the {old.side}’s word; the other side does not edit it.", "Write a reply.")
+    # The words came from the rep, not from a manager who wrote them down.
+    rep_said_it = old.side == "rep" and (old.role == "rep" or old.source is not None)
+    if rep_said_it and person.role != "rep" and attempt.source is None:
+        return Refusal(f"{context.subject.name} wrote this; nobody else edits it.", "Write a reply, or import a new answer.")
+    if old.kind == "amendment":
+        return Refusal("An amendment is not edited.", "Write another one.")
+    signed = [entry.sequence for entry in context.state.signatures.values()]
+    if signed and old.kind != "signoff" and history(context.own, old.id)[0].sequence < min(signed):
+        return _signed_already(context.state)
+    return None
 
 
-def _is_time_for_it(person: Person, scene: WritingContext, attempt: Attempt) -> Refusal | None:
-    state, kind = scene.state, attempt.kind
-    if kind.name in OPEN_TO[state.name]:
+def _follows(context: WritingContext, attempt: Attempt) -> Refusal | None:
+    """An update says what can become of its kind, and nothing comes after an end; a dispute ends once."""
+    target = context.by_id.get(attempt.of or "")
+    if target is None:
         return None
-    if state.name == "closed":
-        return Refusal(f"This review is {references.signed_by(state)}.", "Write an amendment, or put it into the next review.")
-    if kind.name == "signoff":
-        return Refusal("This review is not released yet, so there is nothing to sign.", "Release it first.")
-    if kind.name == "amendment":
-        return Refusal("An amendment is for a review that both sides have signed.", "Write the words themselves.")
-    return Refusal(
-        f"This review is {references.signed_by(state)}: what was signed is not changed any more.",
-        "Write a reply, or put it into the next review.",
-    )
+    if attempt.kind.name == "resolution":
+        resolved = [one for one in context.earlier_on(target, "resolution") if one.id != attempt.supersedes]
+        return Refusal("This dispute is resolved already.", "Edit its resolution.", field="of") if resolved else None
+    if not isinstance(attempt.payload, Update):
+        return None
+    known = STATUSES[target.kind]
+    if attempt.payload.status not in known:
+        return Refusal(
+            "This status is not known.", f"Choose one of: {', '.join(known)}.", repr(attempt.payload.status), "status"
+        )
+    if isinstance(target.payload, Action) and target.payload.decision == "dismissed":
+        return Refusal("This recommendation was dismissed, so nothing becomes of it.", "Edit the action first.", field="of")
+    for one in reversed(context.earlier_on(target, "update")):
+        if one.id != attempt.supersedes and isinstance(one.payload, Update) and one.payload.status in ENDED:
+            return Refusal(
+                f"This ended on {one.at:%Y-%m-%d} ({one.payload.status}).",
+                "To take that back, edit that update.",
+                field="status",
+            )
+    return None
 
 
-Rule = Callable[[Person, WritingContext, Attempt], Refusal | None]
+def _signs_what_was_read(context: WritingContext, attempt: Attempt) -> Refusal | None:
+    """A signature names the side that signs, and a head after which the other side changed nothing."""
+    signature, side = attempt.payload, attempt.side
+    if not isinstance(signature, Signoff):
+        return None
+    if signature.side != side:
+        return Refusal(
+            f"This would be the {side}’s signature, and it says {signature.side}.",
+            "Sign for your own side; a manager signs for the rep with on_behalf=True, marked so.",
+        )
+    read = next((entry for entry in context.own if entry.hash == signature.head), None)
+    release = context.state.release
+    if read is None or release is None or read.sequence < release.sequence:
+        return Refusal(
+            "What was signed is not this review as it was released.", "Read it as it is now, and sign that.", field="head"
+        )
+    changed = [entry for entry in context.own if entry.sequence > read.sequence and _changes(entry, side, context)]
+    if changed:
+        words = ", ".join(dict.fromkeys(KINDS[entry.kind].label for entry in changed))
+        return Refusal(
+            "The other side has changed something since it was read.",
+            "Read it as it is now, and sign that.",
+            f"new: {words}",
+            "head",
+        )
+    return None
+
+
+def _changes(entry: Entry, side: Side, context: WritingContext) -> bool:
+    """Whether an entry changes what the side had read; what may be added after a signature does not."""
+    if entry.side == side or entry.kind == "signoff":
+        return False
+    if entry.visibility == "manager_only":
+        # What takes the place of something that the rep read takes it away.
+        replaced = context.by_id.get(entry.supersedes or "")
+        return replaced is not None and context.read_by_rep(replaced)
+    return entry.kind not in ADDED or entry.supersedes is not None
+
+
 #: Asked in this order; the first refusal is the answer.
-RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Callable[[WritingContext, Attempt], Refusal | None], ...]] = (
     _has_a_role,
     _is_theirs,
     _is_their_word,
     _is_time_for_it,
-    references.refers_to_what_is_there,
+    _refers_to_what_is_there,
     _may_be_private,
-    references.edits_their_own,
-    references.follows,
-    references.signs_what_was_read,
+    _edits_their_own,
+    _follows,
+    _signs_what_was_read,
 )

@@ -1,4 +1,4 @@
-"""Tests of reviewlib.conversation.rights and .references: who may write what, row by row."""
+"""Tests of reviewlib.conversation.rights: who may write what, row by row."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from talk import Talk
 
 from reviewlib.conversation.entries import Entry, Person
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.rights import check_write, refusal
-from reviewlib.conversation.scene import Attempt, WritingContext
+from reviewlib.conversation.rights import Attempt, WritingContext, check_write, refusal
 from reviewlib.conversation.states import StateName
 from reviewlib.errors import JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
@@ -117,22 +116,24 @@ def talk_in(state: str) -> Talk:
     return talk
 
 
-def scene_of(*talks: Talk, subject: Subject = REP) -> WritingContext:
-    """The scene of the last talk; those before are of earlier reviews."""
+def context_of(*talks: Talk, subject: Subject = REP) -> WritingContext:
+    """The context of the last talk; those before are of earlier reviews."""
     entries = [entry for talk in talks for entry in talk.entries]
     return WritingContext(talks[-1].about, subject, entries, FiscalYear(), "book.yaml")
 
 
-def attempt(kind: str, fields: Mapping[str, Any] | None = None, **more: Any) -> Attempt:
+def attempt(person: Person, kind: str, fields: Mapping[str, Any] | None = None, **more: Any) -> Attempt:
     """What somebody wants to write."""
     payload = KINDS[kind].model(**fields) if fields is not None else None
     private = {"visibility": "manager_only"} if KINDS[kind].private == "always" else {}
-    return Attempt(KINDS[kind], payload=payload, **(private | more))
+    return Attempt(person, KINDS[kind], payload=payload, **(private | more))
 
 
-def said(person: Person, scene: WritingContext, kind: str, fields: Mapping[str, Any] | None = None, **more: Any) -> str | None:
+def said(
+    person: Person, context: WritingContext, kind: str, fields: Mapping[str, Any] | None = None, **more: Any
+) -> str | None:
     """The refusal in words."""
-    found = refusal(person, scene, attempt(kind, fields, **more))
+    found = refusal(context, attempt(person, kind, fields, **more))
     return str(found) if found else None
 
 
@@ -146,10 +147,10 @@ def test_the_tables_of_this_test_are_complete() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_may_write_what_when(kind: str, state: str) -> None:
     """Each kind is taken from those whose word it may be, in the states that take it, and from nobody else."""
-    scene = scene_of(talk_in(state))
+    context = context_of(talk_in(state))
     for way, (person, on_behalf, source) in WAYS.items():
         allowed = way in WORD[kind] and LETTER[state] in WHEN[kind]
-        found = said(person, scene, kind, on_behalf=on_behalf, source=source)
+        found = said(person, context, kind, on_behalf=on_behalf, source=source)
         assert (found is None) == allowed, (way, found)
 
 
@@ -157,10 +158,10 @@ def test_who_may_write_what_when(kind: str, state: str) -> None:
 def test_rights_for_a_team(way: str) -> None:
     """Any manager of a team's reps writes for the team; a rep does not."""
     person, on_behalf, source = WAYS[way]
-    scene = scene_of(Talk(subject="North", kind="team"), subject=TEAM)
+    context = context_of(Talk(subject="North", kind="team"), subject=TEAM)
     expected = way in {"manager", "behalf", "manager imports", "analyst imports", "other manager", "other manager imports"}
     kind = "reply"
-    assert (said(person, scene, kind, on_behalf=on_behalf, source=source) is None) == expected
+    assert (said(person, context, kind, on_behalf=on_behalf, source=source) is None) == expected
 
 
 @pytest.mark.parametrize(
@@ -182,13 +183,13 @@ def test_rights_for_a_team(way: str) -> None:
 )
 def test_refusals_say_why_and_what_to_do(person: Person, kind: str, more: dict[str, Any], words: list[str]) -> None:
     """A refusal names the reason and the next step."""
-    found = said(person, scene_of(Talk()), kind, **more) or ""
+    found = said(person, context_of(Talk()), kind, **more) or ""
     assert [word for word in words if word not in found] == []
 
 
 def test_a_closed_review_says_when_it_was_signed() -> None:
     """After both signatures the reason is their date, and the way on is an amendment."""
-    found = said(DAN, scene_of(talk_in("closed")), "goal") or ""
+    found = said(DAN, context_of(talk_in("closed")), "goal") or ""
     assert found.startswith("This review is signed by both on 2026-10-1")
     assert "amendment" in found
 
@@ -200,7 +201,7 @@ def test_a_closed_review_says_when_it_was_signed() -> None:
 def test_what_may_be_kept_from_the_rep(kind: str, private: bool, allowed: bool) -> None:
     """Only concerns, ratings and notes may be, and a note always is."""
     visibility = "manager_only" if private else "shared"
-    assert (said(DAN, scene_of(Talk()), kind, visibility=visibility) is None) == allowed
+    assert (said(DAN, context_of(Talk()), kind, visibility=visibility) is None) == allowed
 
 
 @pytest.mark.parametrize(("visibility", "allowed"), [("shared", False), ("manager_only", True)])
@@ -209,8 +210,8 @@ def test_what_is_about_a_private_entry_is_private(visibility: str, allowed: bool
     talk = Talk()
     concern = talk.manager("concern", text="Quiet", visibility="manager_only")
     fields = {"of": concern.id, "status": "resolved"}
-    assert (said(DAN, scene_of(talk), "update", fields, visibility=visibility) is None) == allowed
-    assert said(DAN, scene_of(talk), "reply", {"of": concern.id, "text": "x"}, on_behalf=True) is not None
+    assert (said(DAN, context_of(talk), "update", fields, visibility=visibility) is None) == allowed
+    assert said(DAN, context_of(talk), "reply", {"of": concern.id, "text": "x"}, on_behalf=True) is not None
 
 
 PRIVATE_LATER: Final = [("concern", {"text": "I promise a hire"}), ("rating", {"value": 4, "label": "Strong", "out_of": 5})]
@@ -223,13 +224,13 @@ def test_what_the_rep_has_read_is_not_made_private(kind: str, fields: dict[str, 
     shared = talk.manager(kind, **fields)
     kept = talk.manager("concern", text="Quiet", visibility="manager_only")
     hide = {"visibility": "manager_only"}
-    assert said(DAN, scene_of(talk), kind, fields, supersedes=shared.id, **hide) is None
+    assert said(DAN, context_of(talk), kind, fields, supersedes=shared.id, **hide) is None
     talk.manager("release", snapshot="abc")
     assert "reads this since the review was released" in (
-        said(DAN, scene_of(talk), kind, fields, supersedes=shared.id, **hide) or ""
+        said(DAN, context_of(talk), kind, fields, supersedes=shared.id, **hide) or ""
     )
-    assert said(DAN, scene_of(talk), kind, fields, supersedes=shared.id) is None
-    assert said(DAN, scene_of(talk), "concern", {"text": "Still"}, supersedes=kept.id, **hide) is None
+    assert said(DAN, context_of(talk), kind, fields, supersedes=shared.id) is None
+    assert said(DAN, context_of(talk), "concern", {"text": "Still"}, supersedes=kept.id, **hide) is None
 
 
 def test_what_the_rep_reads_does_not_vanish_behind_something_private() -> None:
@@ -245,7 +246,7 @@ def test_what_the_rep_reads_does_not_vanish_behind_something_private() -> None:
     cases = ((open_update, private, False), (hidden_update, was_shared, True))
     for old, target, allowed in cases:
         fields = {"of": target.id, "status": "open", "note": "x"}
-        found = said(DAN, scene_of(talk), "update", fields, supersedes=old.id, visibility="manager_only")
+        found = said(DAN, context_of(talk), "update", fields, supersedes=old.id, visibility="manager_only")
         assert (found is None) == allowed, found
 
 
@@ -286,12 +287,12 @@ def two_reviews() -> tuple[Talk, Talk, dict[str, Entry]]:
 def test_an_update_says_what_can_become_of_its_kind(target: str, status: str, field: str | None) -> None:
     """Statuses are those of the kind; what is not followed up takes no update; the error names the field."""
     before, now, found = two_reviews()
-    wanted = attempt("update", {"of": found[target].id, "status": status})
+    wanted = attempt(DAN, "update", {"of": found[target].id, "status": status})
     if field is None:
-        check_write(DAN, scene_of(before, now), wanted)
+        check_write(context_of(before, now), wanted)
     else:
         with pytest.raises(JournalError) as caught:
-            check_write(DAN, scene_of(before, now), wanted)
+            check_write(context_of(before, now), wanted)
         assert list(caught.value.problems) == [field]
 
 
@@ -301,20 +302,20 @@ def test_after_an_end_comes_nothing_but_taking_it_back() -> None:
     edited = before.edit(found["goal"], statement="Even more")
     end = now.manager("update", of=edited.id, status="met")
     again = {"of": found["goal"].id, "status": "open"}
-    assert "ended on 2026-10-" in (said(DAN, scene_of(before, now), "update", again) or "")
-    assert said(DAN, scene_of(before, now), "update", again, supersedes=end.id) is None
+    assert "ended on 2026-10-" in (said(DAN, context_of(before, now), "update", again) or "")
+    assert said(DAN, context_of(before, now), "update", again, supersedes=end.id) is None
     now.edit(end, status="open")
-    assert said(DAN, scene_of(before, now), "update", again) is None
+    assert said(DAN, context_of(before, now), "update", again) is None
 
 
 def test_a_dispute_is_resolved_once() -> None:
     """A second resolution must be an edit of the first."""
     before, now, found = two_reviews()
     fields = {"of": found["dispute"].id, "outcome": "partly", "text": "Half"}
-    assert said(ANA, scene_of(before, now), "resolution", fields) is None
+    assert said(ANA, context_of(before, now), "resolution", fields) is None
     first = now.manager("resolution", **fields)
-    assert said(DAN, scene_of(before, now), "resolution", fields) is not None
-    assert said(DAN, scene_of(before, now), "resolution", fields, supersedes=first.id) is None
+    assert said(DAN, context_of(before, now), "resolution", fields) is not None
+    assert said(DAN, context_of(before, now), "resolution", fields, supersedes=first.id) is None
 
 
 def test_nobody_writes_about_what_is_not_there_for_them() -> None:
@@ -324,9 +325,9 @@ def test_nobody_writes_about_what_is_not_there_for_them() -> None:
     hidden = now.rep("self_review", perspective="Mine")
     unreleased = now.manager("goal", statement="More")
     note = now.manager("concern", text="Quiet", visibility="manager_only")
-    scene = scene_of(later, now)
+    context = context_of(later, now)
     cases = ((DAN, "no-such-id"), (DAN, tomorrow.id), (DAN, hidden.id), (AMARA, unreleased.id), (AMARA, note.id))
-    found = {said(person, scene, "reply", {"of": of, "text": "x"}) for person, of in cases}
+    found = {said(person, context, "reply", {"of": of, "text": "x"}) for person, of in cases}
     assert found == {"There is no such entry to write about. Choose one of this review or an earlier one."}
 
 
@@ -334,7 +335,7 @@ def test_the_rep_says_in_the_meeting_what_the_manager_writes_down() -> None:
     """On the rep's behalf the manager records agreement to a goal that is not released yet."""
     talk = Talk()
     goal = talk.manager("goal", statement="More")
-    assert said(DAN, scene_of(talk), "agreement", {"of": goal.id, "agrees": True}, on_behalf=True) is None
+    assert said(DAN, context_of(talk), "agreement", {"of": goal.id, "agrees": True}, on_behalf=True) is None
 
 
 @pytest.mark.parametrize(
@@ -359,13 +360,13 @@ def test_whose_words_somebody_may_edit(written: str, kind: str, person: Person, 
     talk = Talk()
     old = getattr(talk, written)("goal", statement="More")
     talk.manager("release", snapshot="abc")
-    assert (said(person, scene_of(talk), kind, supersedes=old.id, **more) is None) == allowed
+    assert (said(person, context_of(talk), kind, supersedes=old.id, **more) is None) == allowed
 
 
 def test_an_entry_of_another_review_is_not_edited_here() -> None:
     """What becomes of an earlier goal is an update, not an edit."""
     before, now, found = two_reviews()
-    assert "no such entry to edit" in (said(DAN, scene_of(before, now), "goal", supersedes=found["goal"].id) or "")
+    assert "no such entry to edit" in (said(DAN, context_of(before, now), "goal", supersedes=found["goal"].id) or "")
 
 
 def test_what_was_signed_is_not_edited_and_what_came_after_is() -> None:
@@ -374,14 +375,14 @@ def test_what_was_signed_is_not_edited_and_what_came_after_is() -> None:
     old = talk.manager("reply", of=talk.entries[1].id, text="Before")
     mine = talk.manager("signoff", side="manager", how="agree", name="D", head=old.hash)
     new = talk.manager("reply", of=talk.entries[1].id, text="After")
-    scene = scene_of(talk)
-    assert "signed by the manager" in (said(DAN, scene, "reply", supersedes=old.id) or "")
-    assert said(DAN, scene, "reply", supersedes=new.id) is None
-    assert said(DAN, scene, "signoff", supersedes=mine.id) is None
+    context = context_of(talk)
+    assert "signed by the manager" in (said(DAN, context, "reply", supersedes=old.id) or "")
+    assert said(DAN, context, "reply", supersedes=new.id) is None
+    assert said(DAN, context, "signoff", supersedes=mine.id) is None
 
 
 def signing(person: Person, talk: Talk, head: str, side: str, **more: Any) -> str | None:
-    return said(person, scene_of(talk), "signoff", {"side": side, "how": "agree", "name": "N", "head": head}, **more)
+    return said(person, context_of(talk), "signoff", {"side": side, "how": "agree", "name": "N", "head": head}, **more)
 
 
 @pytest.mark.parametrize(
@@ -434,8 +435,8 @@ def test_a_signature_is_not_for_what_was_taken_away(kind: str, fields: dict[str,
 def test_the_errors_tell_rights_from_wrong_references() -> None:
     """Who may not write gets NotAllowedError with where; a wrong field gets JournalError with the field."""
     with pytest.raises(NotAllowedError, match="no role") as caught:
-        check_write(ZOE, scene_of(Talk()), attempt("note"))
+        check_write(context_of(Talk()), attempt(ZOE, "note"))
     assert caught.value.where == "rep R-014, 2026-Q3"
     with pytest.raises(JournalError) as wrong:
-        check_write(DAN, scene_of(Talk()), attempt("reply", {"of": "nothing", "text": "x"}))
+        check_write(context_of(Talk()), attempt(DAN, "reply", {"of": "nothing", "text": "x"}))
     assert list(wrong.value.problems) == ["of"]

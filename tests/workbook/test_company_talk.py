@@ -16,7 +16,7 @@ from reviewlib.conversation.entries import About, Draft, Entry, Person, broken_l
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.journal import Store, open_store
 from reviewlib.conversation.kinds import KINDS, Action, Goal, Note, Recognition
-from reviewlib.conversation.scene import Attempt, WritingContext
+from reviewlib.conversation.rights import Attempt, WritingContext
 from reviewlib.conversation.visibility import take
 from reviewlib.errors import JournalError
 from reviewlib.evidence import slicefile, snapshot
@@ -233,10 +233,12 @@ def test_nobody_says_what_they_may_not(book: Params, entries: list[Entry]) -> No
         opened = records.open_records(book, entry.about, person=identity.person_of(book, entry.author))
         assert (entry.team, entry.author_name) == (opened.subject.team, opened.person.name)
         before = [one for one in written if (one.about.kind, one.about.subject) == (entry.about.kind, entry.about.subject)]
-        scene = WritingContext(entry.about, opened.subject, before, book.fiscal, book.path.name)
+        context = WritingContext(entry.about, opened.subject, before, book.fiscal, book.path.name)
         on_behalf = entry.on_behalf_of is not None
-        attempt = Attempt(KINDS[entry.kind], on_behalf, entry.visibility, entry.source, entry.supersedes, entry.payload)
-        refused = rights.refusal(opened.person, scene, attempt)
+        attempt = Attempt(
+            opened.person, KINDS[entry.kind], on_behalf, entry.visibility, entry.source, entry.supersedes, entry.payload
+        )
+        refused = rights.refusal(context, attempt)
         assert refused is None, f"{entry.about}, {entry.kind} of {entry.at}: {refused}"
         written.append(entry)
 
