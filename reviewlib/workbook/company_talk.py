@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from reviewlib.conversation import identity, wording
 from reviewlib.conversation.answers import senders
-from reviewlib.conversation.entries import About, Draft, Entry, Person
+from reviewlib.conversation.entries import About, Draft, Person
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import JournalError
 from reviewlib.params.model import Params
@@ -158,14 +158,8 @@ def lines(params: Params, talked: Conversation) -> list[SpokenEntry]:
 def seed(params: Params, frozen: Mapping[str, str]) -> int:
     """Put the demo's conversation into the workbook's journal, once.
 
-    Nothing is added to a journal that holds anything else. What an interrupted run left is completed.
-
-    Args:
-        params: The demo's workbook.
-        frozen: The snapshot of each of the conversation's periods, by the period's name; releases name it.
-
-    Returns:
-        How many entries were written.
+    Nothing is added to a journal that holds anything else. What an interrupted run left is completed. ``frozen`` names the
+    snapshot of each period, by the period's name, for the releases. Tells how many entries were written.
 
     Raises:
         JournalError: The words cannot be read, or the journal cannot be opened.
@@ -178,38 +172,20 @@ def seed(params: Params, frozen: Mapping[str, str]) -> int:
     told = lines(params, talked)
     for line in told:  # all of it can be said, or none of it is
         _draft(params, talked, line, snapshot=frozen[line.about.period], head=None)
-    hand = _Hand()
-    store = open_store(params, create=True, clock=hand)
+    times: Iterator[dt.datetime] = iter(())  # of one batch, again and again: a batch may be tried more than once
+    store = open_store(params, create=True, clock=lambda: next(times))
     assert store is not None
     with store:
         there = store.entries()
-        if not _left_behind(there, told):
+        if {entry.id for entry in there} != {line.id for line in told[: len(there)]}:  # no beginning of the telling
             return 0
         heads = {about: head.hash for about, head in store.heads().items()}
         for batch in _batches(told[len(there) :]):
-            hand.put([line.at for line in batch])
+            times = itertools.cycle([line.at for line in batch])
             asked = [(line, frozen[line.about.period], heads.get(line.about)) for line in batch]
             written = store.append_all([_draft(params, talked, line, snapshot=one, head=head) for line, one, head in asked])
             heads |= {entry.about: entry.hash for entry in written}
     return len(told) - len(there)
-
-
-class _Hand:
-    """A clock that is put by hand: it tells the times of one batch, one after the other."""
-
-    def __init__(self) -> None:
-        self._times: Iterator[dt.datetime] = iter(())
-
-    def put(self, times: Sequence[dt.datetime]) -> None:
-        self._times = itertools.cycle(times)
-
-    def __call__(self) -> dt.datetime:
-        return next(self._times)
-
-
-def _left_behind(there: Sequence[Entry], told: Sequence[SpokenEntry]) -> bool:
-    """Whether a journal holds nothing but a beginning of the telling, all of it and none of it included."""
-    return {entry.id for entry in there} == {line.id for line in told[: len(there)]}
 
 
 def _batches(told: Sequence[SpokenEntry]) -> Iterator[list[SpokenEntry]]:
@@ -241,6 +217,8 @@ def _draft(params: Params, talked: Conversation, line: SpokenEntry, *, snapshot:
     spoken, kind = line.spoken, KINDS[line.spoken.kind]
     person = identity.person_of(params, talked.manager)
     filled = _filled(params, spoken, snapshot=snapshot, head=head) | dict(spoken.fields)
+    # There is no mail that an answer came in: review and time stand for it.
+    mail = hashlib.sha256(f"{line.about}, {spoken.at}".encode()).hexdigest()
     return Draft(
         about=line.about,
         team=talked.team,
@@ -250,7 +228,7 @@ def _draft(params: Params, talked: Conversation, line: SpokenEntry, *, snapshot:
         on_behalf_of=None if spoken.by == "manager" else line.about.subject,
         visibility="manager_only" if spoken.private or kind.private == "always" else "shared",
         supersedes=_id(params, spoken.edits) if spoken.edits else None,
-        source=_mail(line) if spoken.by == "mail" else None,
+        source=senders.source_of(mail, ()) if spoken.by == "mail" else None,
         id=line.id,
     )
 
@@ -266,11 +244,6 @@ def _filled(params: Params, spoken: Spoken, *, snapshot: str, head: str | None) 
     if spoken.kind == "signoff":
         return about | {"side": "manager" if spoken.by == "manager" else "rep", "head": head or "-"}
     return about
-
-
-def _mail(line: SpokenEntry) -> str:
-    """Name the mail that an answer came in: there is none in the demo, so review and time stand for it."""
-    return senders.source_of(hashlib.sha256(f"{line.about}, {line.spoken.at}".encode()).hexdigest(), ())
 
 
 def _unreadable(found: str) -> JournalError:
