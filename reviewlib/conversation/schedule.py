@@ -11,8 +11,7 @@ from reviewlib.conversation.entries import About, Entry, current, origins
 from reviewlib.conversation.kinds import ENDED, Role, Side, Update
 from reviewlib.conversation.states import State, StateName, state_of
 from reviewlib.evidence.subjects import Subject
-from reviewlib.params.model import Params
-from reviewlib.params.people import Rhythm
+from reviewlib.params.model import Params, Rhythm
 from reviewlib.periods import Period
 
 StepName = Literal["answer", "feedback", "release", "signed"]

@@ -7,19 +7,32 @@ they mean (each ``description`` is also the reference and the editor's hint) and
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from reviewlib.params import rules as rules
 from reviewlib.params.crm import Crm, ParamsSection, Source, Text
-from reviewlib.params.people import Cadence, People, RatingScale, RecordsParams
+from reviewlib.params.rules import Advice
 from reviewlib.periods import FiscalYear, Kind
 
 Verdict = Literal["strength", "on_track", "watch", "gap", "not_enough_data", "not_available", "not_judged"]
+Rhythm = Literal["quarter", "half"]
+
+_DESCRIBE_MEASURE: Final = ("label", "definition", "unit", "better", "combine")
+#: Shares that cannot pass 1; attainment, growth, coverage and revenue retention can.
+_FRACTIONS: Final = ("win_rate", "conversion_rate", "retention_rate")
+#: Sums and stocks: their targets are those of a period.
+_OF_A_PERIOD: Final = ("revenue", "attainment", "new_customers", "pipeline_value")
+#: Judged by an interval, or through another figure.
+_WITHOUT_BANDS: Final = ("attainment", "win_rate", "conversion_rate", "deal_size", "cycle_days", "retention_rate")
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class FiscalYearParams(ParamsSection):
@@ -64,6 +77,50 @@ class KpiParams(ParamsSection):
     combine: Literal["sum", "mean", "last"] | None = Field(
         None, description="How a measure's periods and reps combine (mean is weighted by n); needed for a measure."
     )
+
+    def findings(self, key: str) -> Iterator[rules.Finding]:
+        """Check an entry under its key: a built-in KPI is not described anew, a measure is described in full."""
+        yield from self._of_built_in(key) if key in rules.BUILT_IN_KPIS else self._of_measure(key)
+        # What would be read by nobody: a target without a period, bands of a figure that is judged by its interval.
+        if self.target is not None and (key in _OF_A_PERIOD or self.combine in ("sum", "last")):
+            do = "Put it in the targets table, with its period; here stand targets of rates, sizes and times."
+            yield (key, "target"), Advice(f"a target of {key} belongs to a period", f"{self.target:f}", do)
+        if self.bands is not None and key in _WITHOUT_BANDS:
+            yield (key, "bands"), Advice(f"{key} is not judged by bands", "bands", "Remove bands here.")
+        if self.window_months is not None and key != "retention_rate":
+            yield (key, "window_months"), Advice("only retention_rate has a window", "", "Remove window_months here.")
+
+    def _of_built_in(self, key: str) -> Iterator[rules.Finding]:
+        for name in _DESCRIBE_MEASURE:
+            if getattr(self, name) is not None:
+                what = f"{key} is a built-in KPI and brings its own {name}"
+                yield (key, name), Advice(what, "", f"Remove {name}; a measure of your own needs another key.")
+        for name, value in (("target", self.target), ("benchmark", self.benchmark)):
+            if key in _FRACTIONS and value is not None and not 0 <= value <= 1:
+                hint = (
+                    f"Write it as a fraction: {value / 100:f} for {value:f} %." if 1 < value <= 100 else "Write 0.4 for 40 %."
+                )
+                yield (key, name), Advice(f"{key} is a share between 0 and 1", f"{value:f}", hint)
+
+    def _of_measure(self, key: str) -> Iterator[rules.Finding]:
+        missing = [name for name in _DESCRIBE_MEASURE if getattr(self, name) is None]
+        near = rules.nearest(key, rules.BUILT_IN_KPIS)
+        if near and "label" in missing:
+            yield (key,), Advice("no KPI has this key", key, f"Did you mean {near}?")
+            return
+        if not _KEY.fullmatch(key):
+            do = "Write lower case letters, digits and _, a letter first."
+            yield (key,), Advice("this cannot be a measure's key", repr(key), do)
+        if key in (*rules.SENTENCE_NAMES, "account"):
+            yield (key,), Advice("a measure cannot have this key", repr(key), "Sentences use it for a name; take another key.")
+        if missing:
+            what = "this is no built-in KPI, so it is a measure and must be described"
+            do = f"Add {rules.enumerated(missing)}, or use a built-in KPI: {', '.join(rules.BUILT_IN_KPIS)}."
+            yield (key,), Advice(what, f"no {rules.enumerated(missing, last='or')}", do)
+
+
+def _kpis(entries: Mapping[str, KpiParams]) -> Iterator[rules.Finding]:
+    return chain.from_iterable(entry.findings(key) for key, entry in entries.items())
 
 
 class Peers(ParamsSection):
@@ -132,6 +189,66 @@ class Batch(ParamsSection):
         return int(self.memory_gb * 2**30)
 
 
+class Steps(ParamsSection):
+    """Days after the period's last day by which each step of a review is due."""
+
+    answer: int = Field(10, ge=0, le=180, description="The rep's self-review is in.")
+    feedback: int = Field(14, ge=0, le=180, description="The manager's part is in.")
+    release: int = Field(21, ge=0, le=180, description="The review is released.")
+    signed: int = Field(28, ge=0, le=180, description="Both sides have signed.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Steps:
+        days = (self.answer, self.feedback, self.release, self.signed)
+        if list(days) != sorted(days):
+            raise ValueError("the steps come one after the other: answer <= feedback <= release <= signed")
+        return self
+
+
+class Cadence(ParamsSection):
+    """How often reviews happen, and when their steps are due."""
+
+    rep: Rhythm = Field("quarter", description="How often each rep is reviewed.")
+    team: Rhythm = Field("quarter", description="How often each team is reviewed.")
+    teams: dict[str, Rhythm] = Field({}, description="Per team, where its reps have another rhythm.")
+    roles: dict[str, Rhythm] = Field({}, description="Per role, where its reps have another rhythm; goes before `teams`.")
+    due: Steps = Field(Steps(), description="Days after the period's last day by which each step is due.")
+    remind: int = Field(3, ge=0, le=60, description="Days before a due date on which the calendar reminds.")
+
+
+class People(ParamsSection):
+    """Who is who; read by the conversation, not by the figures."""
+
+    roles: dict[str, Literal["manager", "analyst", "rep"]] = Field({}, description="Login to role.")
+    logins: dict[str, str] = Field({}, description="Login to the rep's id or the manager's name.")
+    addresses: dict[str, str] = Field({}, description="Login to e-mail address; a rep's answer is sent to the manager's.")
+    acting_as: str | None = Field(None, description="The login to act as, for a single user.")
+
+    @model_validator(mode="after")
+    def _known_logins(self) -> People:
+        rules.refuse(rules.logins(self.roles, self.logins, self.addresses, self.acting_as))
+        return self
+
+
+class RatingScale(ParamsSection):
+    """The overall rating; read by the conversation."""
+
+    scale: tuple[Text, ...] = Field(
+        ("Below expectations", "Developing", "Solid", "Strong", "Outstanding"), min_length=2, description="Lowest first."
+    )
+
+
+class RecordsParams(ParamsSection):
+    """Where the journal is kept; read by the conversation."""
+
+    database: Annotated[str, rules.checked(rules.database)] | None = Field(
+        None, description="A database URL (postgresql://...); a SQLite file under reports/ where it is not given."
+    )
+    retention_date: dt.date | None = Field(
+        None, description="The day to decide which records are still needed; `reviewlib status` reminds of it."
+    )
+
+
 class Params(ParamsSection):
     """One workbook."""
 
@@ -151,7 +268,7 @@ class Params(ParamsSection):
     as_of: dt.date | None = Field(None, description="The export's date; else the latest opened or closed date in it.")
     group: str | None = Field(None, description="Operating-system group that may read the reports.")
     crm: Crm = Field(description="Where the figures come from.")
-    kpis: Annotated[dict[str, KpiParams], rules.checked(rules.kpis)] = Field(
+    kpis: Annotated[dict[str, KpiParams], rules.checked(_kpis)] = Field(
         {}, description="Per KPI: target, benchmark, objective, bands; measures are described."
     )
     peers: Peers = Field(Peers(), description="Whom a rep is compared with.")

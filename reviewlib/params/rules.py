@@ -1,7 +1,7 @@
 """Rules of the params file that look at more than one value's type.
 
-Each rule yields the key (relative to where it is asked) and what to say; ``params`` asks them while it validates, and
-``params_file`` adds the lines.
+Each rule yields the key (relative to where it is asked) and what to say; ``model`` asks them while it validates, and
+``reading`` adds the lines.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
@@ -34,14 +33,6 @@ BUILT_IN_KPIS: Final = (
     "retention_rate",
     "revenue_retention",
 )
-_DESCRIBE_MEASURE: Final = ("label", "definition", "unit", "better", "combine")
-#: Shares that cannot pass 1; attainment, growth, coverage and revenue retention can.
-_FRACTIONS: Final = ("win_rate", "conversion_rate", "retention_rate")
-#: Sums and stocks: their targets are those of a period.
-_OF_A_PERIOD: Final = ("revenue", "attainment", "new_customers", "pipeline_value")
-#: Judged by an interval, or through another figure.
-_WITHOUT_BANDS: Final = ("attainment", "win_rate", "conversion_rate", "deal_size", "cycle_days", "retention_rate")
-_KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
 #: Names that sentences know beside the figures; no measure can have one as its key.
 SENTENCE_NAMES: Final = (
     "subject",
@@ -78,21 +69,6 @@ class Advice:
 Finding = tuple[Key, Advice]
 
 
-class KpiEntry(Protocol):
-    """What the rules read of one entry of ``kpis``."""
-
-    @property
-    def target(self) -> Decimal | None: ...  # noqa: D102
-    @property
-    def benchmark(self) -> Decimal | None: ...  # noqa: D102
-    @property
-    def combine(self) -> str | None: ...  # noqa: D102
-    @property
-    def bands(self) -> object | None: ...  # noqa: D102
-    @property
-    def window_months(self) -> int | None: ...  # noqa: D102
-
-
 def refuse(findings: Iterable[Finding]) -> None:
     """Stop validation where a rule found something.
 
@@ -122,52 +98,6 @@ def nearest(text: str, known: Collection[str], *, cutoff: float = 0.6) -> str | 
     return spelled[close[0]] if close else None
 
 
-def kpis(entries: Mapping[str, KpiEntry]) -> Iterator[Finding]:
-    """Check every entry of ``kpis``: a built-in KPI is not described anew, a measure is described in full."""
-    for key, entry in entries.items():
-        yield from _built_in(key, entry) if key in BUILT_IN_KPIS else _measure(key, entry)
-        yield from _without_effect(key, entry)
-        if entry.window_months is not None and key != "retention_rate":
-            yield (key, "window_months"), Advice("only retention_rate has a window", "", "Remove window_months here.")
-
-
-def _built_in(key: str, entry: KpiEntry) -> Iterator[Finding]:
-    for name in _DESCRIBE_MEASURE:
-        if getattr(entry, name) is not None:
-            what = f"{key} is a built-in KPI and brings its own {name}"
-            yield (key, name), Advice(what, "", f"Remove {name}; a measure of your own needs another key.")
-    for name, value in (("target", entry.target), ("benchmark", entry.benchmark)):
-        if key in _FRACTIONS and value is not None and not 0 <= value <= 1:
-            hint = f"Write it as a fraction: {value / 100:f} for {value:f} %." if 1 < value <= 100 else "Write 0.4 for 40 %."
-            yield (key, name), Advice(f"{key} is a share between 0 and 1", f"{value:f}", hint)
-
-
-def _without_effect(key: str, entry: KpiEntry) -> Iterator[Finding]:
-    """Refuse what would be read by nobody: a target without a period, bands of a figure that is judged by its interval."""
-    if entry.target is not None and (key in _OF_A_PERIOD or entry.combine in ("sum", "last")):
-        do = "Put it in the targets table, with its period; here stand targets of rates, sizes and times."
-        yield (key, "target"), Advice(f"a target of {key} belongs to a period", f"{entry.target:f}", do)
-    if entry.bands is not None and key in _WITHOUT_BANDS:
-        yield (key, "bands"), Advice(f"{key} is not judged by bands", "bands", "Remove bands here.")
-
-
-def _measure(key: str, entry: KpiEntry) -> Iterator[Finding]:
-    missing = [name for name in _DESCRIBE_MEASURE if getattr(entry, name) is None]
-    near = nearest(key, BUILT_IN_KPIS)
-    if near and "label" in missing:
-        yield (key,), Advice("no KPI has this key", key, f"Did you mean {near}?")
-        return
-    if not _KEY.fullmatch(key):
-        do = "Write lower case letters, digits and _, a letter first."
-        yield (key,), Advice("this cannot be a measure's key", repr(key), do)
-    if key in (*SENTENCE_NAMES, "account"):
-        yield (key,), Advice("a measure cannot have this key", repr(key), "Sentences use it for a name; take another key.")
-    if missing:
-        what = "this is no built-in KPI, so it is a measure and must be described"
-        do = f"Add {_enumerated(missing)}, or use a built-in KPI: {', '.join(BUILT_IN_KPIS)}."
-        yield (key,), Advice(what, f"no {_enumerated(missing, last='or')}", do)
-
-
 def kpi_names(names: Iterable[tuple[Key, str]], known: Collection[str]) -> Iterator[Finding]:
     """Check that every KPI named outside ``kpis`` (playbook, recognition) exists."""
     for key, name in names:
@@ -181,7 +111,7 @@ def threshold(rule: str, at_least: float | None) -> Iterator[Finding]:
     """Check that ``at_least`` stands on a rule that reads it."""
     if at_least is not None and rule not in _WITH_THRESHOLD:
         what = f"{rule} has no threshold"
-        yield ("at_least",), Advice(what, f"{at_least:g}", f"Remove at_least; {_enumerated(_WITH_THRESHOLD)} have one.")
+        yield ("at_least",), Advice(what, f"{at_least:g}", f"Remove at_least; {enumerated(_WITH_THRESHOLD)} have one.")
 
 
 def aliases(entries: Iterable[str], columns: Collection[str]) -> Iterator[Finding]:
@@ -264,7 +194,8 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _enumerated(names: Collection[str], *, last: str = "and") -> str:
+def enumerated(names: Collection[str], *, last: str = "and") -> str:
+    """List names in a sentence: a, b and c."""
     *head, tail = names
     return f"{', '.join(head)} {last} {tail}" if head else tail
 
