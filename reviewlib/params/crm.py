@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from reviewlib.params import rules as rules
 
@@ -18,6 +19,11 @@ class ParamsSection(BaseModel):
     """A mapping of the params file: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+
+    @classmethod
+    def written(cls) -> dict[str, FieldInfo]:
+        """Its fields by the keys that stand in the file."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
 
 class Format(ParamsSection):
@@ -164,8 +170,7 @@ class ProductSource(Source):
 
 def _canonical(aliases: Mapping[str, object]) -> Iterator[rules.Finding]:
     models = (DealColumns, RepColumns, TargetColumns, MeasureColumns, ProductColumns)
-    fields = (item for model in models for item in model.model_fields.items())
-    return rules.aliases(aliases, dict.fromkeys(field.alias or name for name, field in fields))
+    return rules.aliases(aliases, dict.fromkeys(key for model in models for key in model.written()))
 
 
 class Limits(ParamsSection):

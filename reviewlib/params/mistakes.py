@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -27,133 +27,110 @@ _COMPARISONS: Final = {"ge": "at least", "gt": "more than", "le": "at most", "lt
 def advise(error: Mapping[str, Any]) -> Advice:
     """Put one entry of ``ValidationError.errors()`` into words."""
     kind, loc, value = error["type"], error["loc"], error["input"]
+    many = isinstance(value, (dict, list))
     if value is None and kind not in {"missing", "extra_forbidden"}:
         return Advice("this key has no value", "", "Fill it in, or remove the key.")
-    for ends, words in _WORDS.items():
-        if kind == ends or kind.startswith(f"{ends}_"):
-            return words(error, loc, value)
-    return _otherwise(error, loc, value)
-
-
-def _unknown(_error: Mapping[str, Any], loc: Loc, _value: object) -> Advice:
-    known = list(known_keys(loc[:-1]))
-    near = nearest(str(loc[-1]), known)
-    home = next((path for path, _ in reference() if path.endswith(f".{loc[-1]}")), None)
-    if near:
-        do = f"Did you mean {near}?"
-    else:
-        do = f"It belongs elsewhere: {home}." if home else f"The keys here are {', '.join(known)}."
-    return Advice("this key is not known here", repr(loc[-1]), do)
-
-
-def _missing(_error: Mapping[str, Any], loc: Loc, _value: object) -> Advice:
-    field = _field(loc)
-    meaning = f": {field.description}" if field and field.description else "."
-    return Advice("this key is missing", "", f"Add {loc[-1]}{meaning}")
-
-
-def _text(_error: Mapping[str, Any], _loc: Loc, value: object) -> Advice:
-    if isinstance(value, (dict, list)):
+    if kind == "value_error":
+        return Advice(str(error["ctx"]["error"]), "" if many else _shown(value), "Change one of them.")
+    if kind == "string_type" and many:
         return Advice("a single text is expected here", _shown(value), "Write one value.")
-    return Advice("this is read as something else than text", _shown(value), "Put it in quotes.")
-
-
-def _empty(error: Mapping[str, Any], loc: Loc, value: object) -> Advice:
-    if loc[-1] == "delimiter":
+    if kind.startswith("string_too") and loc[-1] == "delimiter":
         return Advice("the delimiter is one character", _shown(value), r'Write ",", ";", "|" or "\t".')
-    return Advice("this text has the wrong length", _shown(value), _sentence(error["msg"]))
+    what, do = next((words for ends, words in _WORDS.items() if kind == ends or kind.startswith(f"{ends}_")), _OTHERWISE)
+    found = {"missing": "", "extra_forbidden": repr(loc[-1] if loc else ""), "too_short": "[]"}.get(kind, _shown(value))
+    return Advice(what, found, do if isinstance(do, str) else do(error))
 
 
-def _shape(error: Mapping[str, Any], loc: Loc, value: object) -> Advice:
-    return Advice("this is not in the expected form", _shown(value), _SHAPES.get(str(loc[-1]), _sentence(error["msg"])))
+def _elsewhere(error: Mapping[str, Any]) -> str:
+    *section, key = error["loc"]
+    known = known_keys(tuple(section))
+    if near := nearest(str(key), known):
+        return f"Did you mean {near}?"
+    home = next((path for path, _ in reference() if path.endswith(f".{key}")), None)
+    return f"It belongs elsewhere: {home}." if home else f"The keys here are {', '.join(known)}."
 
 
-def _choice(_error: Mapping[str, Any], loc: Loc, value: object) -> Advice:
-    choices = _choices(loc)
-    near = nearest(str(value), choices, cutoff=0.7)
+def _meaning(error: Mapping[str, Any]) -> str:
+    field = _field(error["loc"])
+    return f"Add {error['loc'][-1]}" + (f": {field.description}" if field and field.description else ".")
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    text: str = error["msg"]
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."
+
+
+def _shape(error: Mapping[str, Any]) -> str:
+    return _SHAPES.get(str(error["loc"][-1]), _said(error))
+
+
+def _choice(error: Mapping[str, Any]) -> str:
+    loc = error["loc"]
+    field = _field(loc) or _field(loc[:-1]) if loc else None
+    choices = [str(choice) for choice in _literals(field.annotation)] if field else []
+    near = nearest(str(error["input"]), choices, cutoff=0.7)
     listed = f"Write one of {', '.join(choice if choice.isidentifier() else repr(choice) for choice in choices)}."
-    return Advice("this is none of the possible values", _shown(value), f"Did you mean {near}? {listed}" if near else listed)
+    return f"Did you mean {near}? {listed}" if near else listed
 
 
-def _number(error: Mapping[str, Any], _loc: Loc, value: object) -> Advice:
-    whole = "whole " if error["type"].startswith("int") else ""
-    return Advice(f"a {whole}number is expected here", _shown(value), "Write plain digits, with a point for decimals.")
-
-
-def _bound(error: Mapping[str, Any], _loc: Loc, value: object) -> Advice:
+def _bound(error: Mapping[str, Any]) -> str:
     (side, bound), *_ = ((words, error["ctx"][key]) for key, words in _COMPARISONS.items() if key in error["ctx"])
-    return Advice("this number is out of range", _shown(value), f"Write {side} {bound}.")
+    return f"Write {side} {bound}."
 
 
-def _date(_error: Mapping[str, Any], _loc: Loc, value: object) -> Advice:
-    return Advice("a date is expected here", _shown(value), "Write year-month-day, as in 2026-03-31.")
-
-
-def _flag(_error: Mapping[str, Any], _loc: Loc, value: object) -> Advice:
-    return Advice("true or false is expected here", _shown(value), "Write true or false.")
-
-
-def _list(_error: Mapping[str, Any], _loc: Loc, value: object) -> Advice:
+def _entries(error: Mapping[str, Any]) -> str:
+    value = error["input"]
     single = isinstance(value, (str, int, float))
-    do = f"Put it in brackets: [{value}]." if single else "Write one entry a line, each after a dash."
-    return Advice("a list is expected here", _shown(value), do)
+    return f"Put it in brackets: [{value}]." if single else "Write one entry a line, each after a dash."
 
 
-def _mapping(_error: Mapping[str, Any], loc: Loc, value: object) -> Advice:
-    known = ", ".join(known_keys(loc))
-    do = f"Indent its keys below it: {known}." if known else "Write `key: value` lines below it."
-    return Advice("keys with values are expected here", _shown(value), do)
+def _keys_below(error: Mapping[str, Any]) -> str:
+    known = ", ".join(known_keys(error["loc"]))
+    return f"Indent its keys below it: {known}." if known else "Write `key: value` lines below it."
 
 
-def _few(_error: Mapping[str, Any], _loc: Loc, _value: object) -> Advice:
-    return Advice("this list needs an entry", "[]", "Write at least one, in brackets.")
-
-
-def _own(error: Mapping[str, Any], _loc: Loc, value: object) -> Advice:
-    found = "" if isinstance(value, (dict, list)) else _shown(value)
-    return Advice(str(error["ctx"]["error"]), found, "Change one of them.")
-
-
-def _otherwise(error: Mapping[str, Any], _loc: Loc, value: object) -> Advice:
-    return Advice("this value cannot be used", _shown(value), _sentence(error["msg"]))
-
-
-_WORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Loc, object], Advice]]] = {
-    "extra_forbidden": _unknown,
-    "missing": _missing,
-    "string_type": _text,
-    "string_too": _empty,
-    "string_pattern_mismatch": _shape,
-    "literal_error": _choice,
-    "int": _number,
-    "float": _number,
-    "decimal": _number,
-    "finite_number": _number,
-    "greater": _bound,
-    "less": _bound,
-    "date": _date,
-    "bool": _flag,
-    "tuple_type": _list,
-    "dict_type": _mapping,
-    "model": _mapping,
-    "too_short": _few,
-    "value_error": _own,
+_DIGITS: Final = "Write plain digits, with a point for decimals."
+_OTHERWISE: Final = ("this value cannot be used", _said)
+#: What is wrong and what to do, by the type of pydantic's error or how it begins.
+_WORDS: Final[Mapping[str, tuple[str, str | Callable[[Mapping[str, Any]], str]]]] = {
+    "extra_forbidden": ("this key is not known here", _elsewhere),
+    "missing": ("this key is missing", _meaning),
+    "string_type": ("this is read as something else than text", "Put it in quotes."),
+    "string_too": ("this text has the wrong length", _said),
+    "string_pattern_mismatch": ("this is not in the expected form", _shape),
+    "literal_error": ("this is none of the possible values", _choice),
+    "int": ("a whole number is expected here", _DIGITS),
+    "float": ("a number is expected here", _DIGITS),
+    "decimal": ("a number is expected here", _DIGITS),
+    "finite_number": ("a number is expected here", _DIGITS),
+    "greater": ("this number is out of range", _bound),
+    "less": ("this number is out of range", _bound),
+    "date": ("a date is expected here", "Write year-month-day, as in 2026-03-31."),
+    "bool": ("true or false is expected here", "Write true or false."),
+    "tuple_type": ("a list is expected here", _entries),
+    "dict_type": ("keys with values are expected here", _keys_below),
+    "model": ("keys with values are expected here", _keys_below),
+    "too_short": ("this list needs an entry", "Write at least one, in brackets."),
 }
 
 
-def known_keys(loc: Loc) -> Iterator[str]:
+def known_keys(loc: Loc) -> list[str]:
     """List the keys that may stand at a place of the params file, as they are written there."""
     model = _model(loc)
-    for name, field in model.model_fields.items() if model else ():
-        yield field.alias or name
+    return list(model.written()) if model else []
 
 
-def reference() -> Iterator[tuple[str, FieldInfo]]:
+def reference(model: type[ParamsSection] = Params, path: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Walk over all keys of a params file, depth first, with their dotted paths.
 
     ``[]`` stands for an entry of a list, ``KEY`` for a name that the workbook chooses (as in ``kpis.KEY.target``).
     """
-    yield from _walk(Params, "")
+    for key, field in model.written().items():
+        here = f"{path}{key}"
+        yield here, field
+        entry, kind = _entry(here, field.annotation)
+        if inner := _section(kind):
+            yield from reference(inner, f"{entry}.")
 
 
 def places() -> dict[type[ParamsSection], tuple[str, ...]]:
@@ -173,19 +150,9 @@ def _entry(path: str, kind: Any) -> tuple[str, Any]:
     return path, kind
 
 
-def _walk(model: type[ParamsSection], path: str) -> Iterator[tuple[str, FieldInfo]]:
-    for name, field in model.model_fields.items():
-        here = f"{path}{field.alias or name}"
-        yield here, field
-        entry, kind = _entry(here, field.annotation)
-        if inner := _section(kind):
-            yield from _walk(inner, f"{entry}.")
-
-
 def _field(loc: Loc) -> FieldInfo | None:
     model = _model(loc[:-1])
-    fields = {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
-    return fields.get(str(loc[-1]))
+    return model.written().get(str(loc[-1])) if model else None
 
 
 def _model(loc: Loc) -> type[ParamsSection] | None:
@@ -196,7 +163,7 @@ def _model(loc: Loc) -> type[ParamsSection] | None:
         if model is None:
             kind = _inside(kind)
             continue
-        field = {field.alias or name: field for name, field in model.model_fields.items()}.get(str(step))
+        field = model.written().get(str(step))
         if field is None:
             return None
         kind = field.annotation
@@ -214,29 +181,16 @@ def _inside(kind: Any) -> Any:
     return arguments[-1] if arguments else None
 
 
-def _choices(loc: Loc) -> list[str]:
-    field = _field(loc) or _field(loc[:-1]) if loc else None
-    return [str(choice) for choice in _literals(field.annotation)] if field else []
-
-
 def _literals(kind: Any) -> Iterator[object]:
     for argument in get_args(kind):
         if isinstance(argument, str):
             yield argument
-        elif get_origin(kind) is not Annotated or argument:
+        else:
             yield from _literals(argument)
 
 
 def _shown(value: object) -> str:
-    text = (
-        f"{len(value)} keys"
-        if isinstance(value, dict)
-        else f"a list of {len(value)}"
-        if isinstance(value, list)
-        else repr(value)
-    )
+    text = repr(value)
+    if isinstance(value, (dict, list)):
+        text = f"{len(value)} keys" if isinstance(value, dict) else f"a list of {len(value)}"
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:].rstrip('.')}."

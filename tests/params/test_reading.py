@@ -11,16 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import params_reference
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-import reviewlib
 from reviewlib.errors import ParamsError
 from reviewlib.params import reading
-from reviewlib.params import reference as params_reference
 from reviewlib.params.mistakes import known_keys, places, reference
 from reviewlib.params.model import Params
 from reviewlib.params.rules import BUILT_IN_KPIS
@@ -39,7 +38,6 @@ crm:
       won: [Won]
       lost: [Lost]
 """
-REFERENCE = Path(reviewlib.__file__).parents[1] / "docs" / "params.md"
 
 
 @pytest.fixture
@@ -340,14 +338,13 @@ def test_schema_is_laid_beside_the_params(tmp_path: Path) -> None:
 
 def test_reference_is_that_of_the_models() -> None:
     """docs/params.md is generated from the models."""
-    assert REFERENCE.read_text(encoding="utf-8") == params_reference.markdown(), (
-        "write it anew: python -m reviewlib.params.reference > docs/params.md"
-    )
+    text = params_reference.FILE.read_text(encoding="utf-8")
+    assert text == params_reference.renewed(text), "write it anew: python tests/params_reference.py"
 
 
 def test_reference_names_every_key() -> None:
     """Every key stands in the table of its section, and every path of a section is named."""
-    text = params_reference.markdown()
+    text = params_reference.FILE.read_text(encoding="utf-8")
     chapters = dict(re.findall(r"^## `?([^`\n]+)`?\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL))
     sections: dict[str, type[Any]] = {"The file": Params, **{paths[0]: model for model, paths in places().items()}}
     for title, model in sections.items():
@@ -358,7 +355,7 @@ def test_reference_names_every_key() -> None:
 
 def test_snippets_of_the_reference_load(write: Callable[..., Path]) -> None:
     """The whole file of the reference loads, and so does it with each snippet."""
-    first, *others = re.findall(r"```yaml\n(.*?)```", params_reference.markdown(), flags=re.DOTALL)
+    first, *others = re.findall(r"```yaml\n(.*?)```", params_reference.FILE.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert reading.load(write(first)).name == "acme"
     assert len(others) > 10
     for snippet in others:

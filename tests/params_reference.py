@@ -1,0 +1,98 @@
+"""The reference of every params key, ``docs/params.md``: its tables are written from the models, the rest is written there.
+
+A test holds the file equal to ``renewed()``; ``python tests/params_reference.py`` writes it anew. What stands before the first
+heading stays, and so does the example at the end of a section.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import types
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from reviewlib.params.crm import ParamsSection
+from reviewlib.params.mistakes import places
+from reviewlib.params.model import Params
+from reviewlib.params.rules import BUILT_IN_KPIS
+
+FILE = Path(__file__).parents[1] / "docs" / "params.md"
+
+
+def renewed(text: str) -> str:
+    """Write the whole reference anew, with the introduction and the examples that it has."""
+    introduction, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    examples = {
+        section.split("\n", 1)[0]: re.search(r"^```yaml\n.*?^```\n", section, re.MULTILINE | re.DOTALL) for section in sections
+    }
+    parts = [introduction + "## The file\n", _table(Params)]
+    for model, (first, *others) in places().items():
+        title = f"## `{first}`"
+        same = f" The same under {', '.join(f'`{path}`' for path in others)}." if others else ""
+        parts += [f"{title}\n", f"{(model.__doc__ or '').strip()}{same}\n"]
+        if first == "kpis.KEY":
+            parts.append(
+                f"`KEY` is a built-in KPI ({', '.join(f'`{key}`' for key in BUILT_IN_KPIS)}) or the key of a measure.\n"
+            )
+        parts.append(_table(model))
+        if example := examples.get(title):
+            parts.append(f"{example[0]}")
+    return "\n".join(parts)
+
+
+def _table(model: type[ParamsSection]) -> str:
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    for key, field in model.written().items():
+        cells = (f"`{key}`", _kind(field.annotation) + _range(field), _default(field), field.description or "")
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "*needed*"
+    value = field.default
+    if value is None or value in ((), {}):
+        return ""
+    if isinstance(value, ParamsSection):
+        return "see below"
+    if isinstance(value, tuple):
+        return "all rules but target_met" if isinstance(value[0], ParamsSection) else ", ".join(f"`{entry}`" for entry in value)
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _range(field: FieldInfo) -> str:
+    bounds = {key: getattr(item, key) for item in field.metadata for key in ("ge", "gt", "le") if hasattr(item, key)}
+    if "ge" in bounds and "le" in bounds:
+        return f", {bounds['ge']} to {bounds['le']}"
+    words = {"ge": "at least", "gt": "more than", "le": "at most"}
+    return "".join(f", {words[key]} {bound}" for key, bound in bounds.items())
+
+
+def _kind(kind: Any) -> str:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _kind(arguments[0])
+    if origin in {Union, types.UnionType}:
+        return _kind(next(argument for argument in arguments if argument is not types.NoneType))
+    if origin is Literal:
+        return ", ".join(f"`{choice}`" for choice in arguments)
+    if origin is tuple:
+        return f"list of {_plural(arguments[0])}"
+    if origin is dict:
+        return f"name to {_kind(arguments[1])}"
+    words = {str: "text", int: "whole number", float: "number", Decimal: "number", bool: "`true`, `false`", dt.date: "date"}
+    return words.get(kind, "keys")
+
+
+def _plural(kind: Any) -> str:
+    one = _kind(kind)
+    return {"text": "texts", "keys": "entries"}.get(one, one)
+
+
+if __name__ == "__main__":
+    FILE.write_text(renewed(FILE.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
