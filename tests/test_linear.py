@@ -20,7 +20,7 @@ import pytest
 import reviewlib
 from reviewlib import files
 from reviewlib.conversation.answers import mails, marks, responses
-from reviewlib.conversation.goals import goalrows
+from reviewlib.conversation.goals import goalfile
 from reviewlib.errors import ParamsError, ReviewError
 from reviewlib.evidence import casting, quality, readers
 from reviewlib.pages import paragraphs
@@ -307,7 +307,7 @@ READERS: Final[Mapping[str, tuple[Callable[[str], object], tuple[tuple[str, str,
         (("a,b\n", '"x\n', ""), ("a,b\n", 'x,"\n', ""), ("a,b\n", '"",""\n', ""), ('a,b\n"', "x\n", "")),
     ),
     "goals": (
-        lambda text: goalrows._csv_rows(text, "g.csv"),
+        lambda text: goalfile._csv_rows(text, "g.csv"),
         (("", "rep,", "\n"), ("rep,milestones\n", "R-1,2026-11-13: x;\n", "")),
     ),
     "yaml": (

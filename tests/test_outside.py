@@ -13,7 +13,7 @@ import pytest
 
 from reviewlib import files
 from reviewlib.conversation.answers import mails, responses
-from reviewlib.conversation.goals.goalrows import rows_of
+from reviewlib.conversation.goals.goalfile import rows_of
 from reviewlib.errors import ParamsError, ResponseError, ReviewError, SourceError
 from reviewlib.evidence import readers
 from reviewlib.params import reading

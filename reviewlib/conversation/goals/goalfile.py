@@ -6,31 +6,45 @@ Nothing comes out of a file that has one.
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import json
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from pydantic import ValidationError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from reviewlib import files
 from reviewlib.conversation.entries import About, Entry, current
-from reviewlib.conversation.goals.goalrows import Cell, GoalFileProblem, GoalRow, complain, rows_of
 from reviewlib.conversation.kinds import Goal, Relevance, Side
-from reviewlib.errors import PeriodError
+from reviewlib.errors import PeriodError, SourceError
+from reviewlib.params.reading import compose
 from reviewlib.params.rules import nearest
 from reviewlib.periods import FiscalYear, Period
 
+COLUMNS: Final = (
+    "rep", "team", "statement", "kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because",
+    "owner", "milestones",
+)  # fmt: skip
+#: At most so many mistakes are listed; the rest is counted.
+SHOWN: Final = 20
 #: What stands for "take the baseline from the scorecard", beside nothing at all.
 FROM_SCORECARD: Final = "from the scorecard"
 _IDS: Final = uuid.UUID("6f0c3c55-53c1-5d0a-9f4e-6a3f0e4c2b11")
 _NUMBER: Final = re.compile(r"([-+\N{MINUS SIGN}]?)(\d+(?:\.\d+)?)\s*(%?)")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+#: Milestones in one CSV cell: a semicolon that a date follows parts them, so that a text may hold one.
+_BETWEEN: Final = re.compile(rf";\s*(?={_DAY.pattern}\s*:|$)")
 #: A percentage written without its sign is a slip of a factor of 100 from here on.
 _NO_PERCENTAGE: Final = 10
+_CHOICES: Final[Mapping[str, Sequence[str]]] = {"relevance": get_args(Relevance), "owner": get_args(Side)}
+_NULL: Final = "tag:yaml.org,2002:null"
 
 
 @dataclass(frozen=True)
@@ -52,33 +66,73 @@ class Given:
     line: int
 
 
+@dataclass(frozen=True, order=True)
+class GoalFileProblem:
+    """One mistake in a file."""
+
+    line: int
+    place: str
+    what: str
+    found: str
+    do: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}{f' (found {self.found!r})' if self.found else ''}. {self.do}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text and where it stands: ``line 3, column target`` (CSV), ``line 3, column 11, target`` (YAML)."""
+
+    name: str
+    text: str
+    line: int
+    place: str
+
+    def wrong(self, what: str, do: str) -> GoalFileProblem:
+        """Say what is wrong with it, and what to do."""
+        return GoalFileProblem(self.line, self.place, what, self.text, do)
+
+
+@dataclass(frozen=True)
+class GoalRow:
+    """One goal as it is written: its cells by column, and one cell per milestone.
+
+    ``whole`` is False where some of it could not be read: that something is missing is then no mistake of its own.
+    """
+
+    line: int
+    cells: Mapping[str, Cell]
+    steps: tuple[Cell, ...] = ()
+    whole: bool = True
+
+    def cell(self, name: str) -> Cell:
+        """The cell of a column; an empty one where the row has none."""
+        return self.cells.get(name) or Cell(name, "", self.line, f"line {self.line}, {name}")
+
+
 @dataclass
 class _RowReader:
     """Reads the cells of one row and keeps what is wrong."""
 
     known: Known
-    problems: list[GoalFileProblem] = field(default_factory=list)
+    problems: list[GoalFileProblem]
 
     def wrong(self, cell: Cell, what: str, do: str) -> None:
-        self.problems.append(GoalFileProblem(cell.line, cell.place, what, cell.text, do))
+        self.problems.append(cell.wrong(what, do))
 
 
 def read_goals(path: Path, *, known: Known) -> list[Given]:
-    """Read a goals file.
+    """Read a goals file; where something in it is wrong, all of that is named.
 
     Columns (CSV) or keys (YAML, a list of goals): ``rep`` or ``team``, ``statement``, ``kpi``, ``deliverable``, ``scope``,
     ``baseline``, ``target``, ``over``, ``due``, ``relevance``, ``because``, ``owner``, ``milestones``. A team's goal is a
     goal of each of its reps.
-
-    Raises:
-        SourceError: The file cannot be read, or something in it is wrong; everything that is wrong is named.
     """
-    reader = _RowReader(known)
     rows, problems = rows_of(path)
-    reader.problems += problems
+    reader = _RowReader(known, problems)
     given = [one for row in rows for one in _given(row, reader)]
-    _refuse_twice(given, reader)
-    complain(path.name, reader.problems)
+    _complain(path.name, [*problems, *_given_twice(given)])
     return given
 
 
@@ -101,14 +155,7 @@ def drafts(given: Sequence[Given], *, period: Period) -> list[tuple[About, list[
 def refuse_given(path: Path, given: Sequence[Given], *, period: Period, said: Mapping[About, Sequence[Entry]]) -> None:
     """Refuse goals that a rep has already and that the file has otherwise, so that no correction gives a goal twice.
 
-    Args:
-        path: The file.
-        given: What it holds.
-        period: Of the reviews.
-        said: What was said in each review, all versions.
-
-    Raises:
-        SourceError: There are some; each is named with its line.
+    ``said`` is what was said in each review, all versions.
     """
     problems: list[GoalFileProblem] = []
     for one in given:
@@ -118,12 +165,16 @@ def refuse_given(path: Path, given: Sequence[Given], *, period: Period, said: Ma
         if _folded(statement) in has and _id(one, period, "goal") not in {entry.id for entry in entries}:
             do = "Change that goal in the review’s notebook and take this row out; a goal of its own needs words of its own."
             what = f"{one.rep_id} has this goal already in {period}, with other fields or milestones"
-            problems.append(GoalFileProblem(one.line, f"line {one.line}", what, statement, do))
-    complain(path.name, problems)
+            problems.append(_whole_line(one.line, statement).wrong(what, do))
+    _complain(path.name, problems)
 
 
 def _folded(statement: str) -> str:
     return " ".join(statement.casefold().split())
+
+
+def _whole_line(line: int, text: str) -> Cell:
+    return Cell("", text, line, f"line {line}")
 
 
 def _id(given: Given, period: Period, part: str) -> str:
@@ -131,63 +182,199 @@ def _id(given: Given, period: Period, part: str) -> str:
     return str(uuid.uuid5(_IDS, json.dumps(said, sort_keys=True, default=str)))
 
 
-def _refuse_twice(given: Sequence[Given], reader: _RowReader) -> None:
+def _given_twice(given: Sequence[Given]) -> Iterator[GoalFileProblem]:
     first: dict[str, int] = {}
     for one in given:
         said = json.dumps([one.rep_id, one.goal], sort_keys=True, default=str)
         if said in first:
-            what = f"{one.rep_id} gets the same goal twice"
-            place = f"line {one.line}"
-            reader.problems.append(
-                GoalFileProblem(one.line, place, what, f"it stands on line {first[said]} too", "Keep one of the two.")
-            )
+            cell = _whole_line(one.line, f"it stands on line {first[said]} too")
+            yield cell.wrong(f"{one.rep_id} gets the same goal twice", "Keep one of the two.")
         first.setdefault(said, one.line)
+
+
+def rows_of(path: Path) -> tuple[list[GoalRow], list[GoalFileProblem]]:
+    """Read the rows of a file, and what is wrong with its form."""
+    readers = {".yaml": _yaml_rows, ".yml": _yaml_rows, ".csv": _csv_rows, ".tsv": _csv_rows}
+    read = readers.get(path.suffix.lower())
+    if read is None:
+        found = path.suffix or "no ending"
+        raise SourceError("A goals file is YAML or CSV.", where=path.name, found=found, do="Name it .yaml or .csv.")
+    try:
+        content = files.read(path, files.GOALS_BYTES, SourceError, do="Split it: each file is recorded on its own.")
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"the byte 0x{error.object[error.start]:02x}"
+        raise SourceError("This goals file is not in UTF-8.", where=path.name, found=found, do="Save it as UTF-8.") from None
+    except OSError as error:
+        raise SourceError(
+            "This goals file cannot be read.", where=path.name, found=error.strerror, do="Check the path."
+        ) from None
+    rows, problems = read(text, path.name)
+    if not rows and not problems:
+        raise SourceError("This goals file holds no goal.", where=path.name, do=f"Columns: {', '.join(COLUMNS)}.")
+    return rows, problems
+
+
+def _complain(name: str, problems: Sequence[GoalFileProblem]) -> None:
+    """Stop where there is a problem, naming all of them."""
+    found = sorted(set(problems))
+    if not found:
+        return
+    if len(found) == 1:
+        only = found[0]
+        what = f"{only.what[0].upper()}{only.what[1:]}."
+        raise SourceError(what, where=f"{name}, {only.place}", found=only.found or None, do=only.do)
+    rest = len(found) - SHOWN
+    listed = [f"  {problem}" for problem in found[:SHOWN]] + ([f"  and {rest} more"] if rest > 0 else [])
+    what = "\n".join([f"{len(found)} things are wrong in the goals file.", *listed])
+    raise SourceError(what, where=name, do="Mend these; nothing was written.")
+
+
+def _misnamed(names: Sequence[Cell], noun: str) -> Iterator[GoalFileProblem]:
+    """Name the columns or keys that there are not, and those that stand twice."""
+    seen: set[str] = set()
+    for cell in names:
+        if cell.text not in COLUMNS:
+            close = nearest(cell.text, COLUMNS)
+            yield cell.wrong(f"there is no such {noun}", f"Write {close}." if close else f"There are {', '.join(COLUMNS)}.")
+        elif cell.text in seen:
+            yield cell.wrong(f"this {noun} stands twice", "Keep one of the two.")
+        seen.add(cell.text)
+
+
+def _csv_rows(text: str, name: str) -> tuple[list[GoalRow], list[GoalFileProblem]]:
+    head = text.lstrip().partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
+    header: list[str] = []
+    rows: list[GoalRow] = []
+    problems: list[GoalFileProblem] = []
+    try:
+        start = 1
+        for cells in reader:
+            line, start = start, reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if header:
+                rows += _csv_row(header, cells, line, problems)
+            else:
+                header = [cell.strip().lower() for cell in cells]
+                named = [Cell("column", text, line, f"line {line}, column {at}") for at, text in enumerate(header, start=1)]
+                problems += _misnamed(named, "column")
+    except csv.Error as error:
+        where = f"{name}, line {reader.line_num}"
+        raise SourceError("This is no valid CSV.", where=where, found=str(error), do="Check the quotes.") from None
+    return rows, problems
+
+
+def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, problems: list[GoalFileProblem]) -> Iterator[GoalRow]:
+    if len(cells) != len(header):
+        do = f"Fill in {len(header)} cells, as in the first line; put a text that holds the separator in quotes."
+        problems.append(_whole_line(line, f"{len(cells)} cells").wrong("this row is not as long as the first one", do))
+        return
+    found_cells = {
+        column: Cell(column, text.strip(), line, f"line {line}, column {column}")
+        for column, text in zip(header, cells, strict=True)
+    }
+    written = found_cells.pop("milestones", None)
+    texts = [part.strip() for part in _BETWEEN.split(written.text)] if written else []
+    steps = tuple(Cell("milestones", text, line, f"line {line}, column milestones") for text in texts if text)
+    yield GoalRow(line, found_cells, steps, whole=set(header) <= set(COLUMNS))
+
+
+def _yaml_rows(text: str, name: str) -> tuple[list[GoalRow], list[GoalFileProblem]]:
+    """Read the list of goals, which may stand under the one key ``goals``."""
+    root = compose(text, name, SourceError)
+    if isinstance(root, MappingNode) and [key.value for key, _ in root.value] == ["goals"]:
+        root = root.value[0][1]
+    if root is not None and not isinstance(root, SequenceNode):
+        where = f"{name}, line {root.start_mark.line + 1}, column {root.start_mark.column + 1}"
+        raise SourceError("A goals file is a list of goals.", where=where, do="Begin each goal with `- rep:` or `- team:`.")
+    problems: list[GoalFileProblem] = []
+    rows = [row for node in (root.value if root is not None else ()) for row in _yaml_row(node, problems)]
+    return rows, problems
+
+
+def _cell(name: str, node: Node) -> Cell:
+    """A scalar's own text, as it is written; a date stays what it looks like."""
+    line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    text = "" if node.tag == _NULL or not isinstance(node, ScalarNode) else str(node.value).strip()
+    return Cell(name, text, line, f"line {line}, column {column}, {name}")
+
+
+def _yaml_row(node: Node, problems: list[GoalFileProblem]) -> Iterator[GoalRow]:
+    first = _cell("goal", node)
+    if not isinstance(node, MappingNode):
+        problems.append(first.wrong("a goal is a list of keys", "Begin it with `rep:` or `team:`."))
+        return
+    keys = [_cell("key", key) for key, _ in node.value]
+    wrong = list(_misnamed(keys, "key"))
+    cells: dict[str, Cell] = {}
+    steps: list[Cell] = []
+    for at, (_, value) in zip(keys, node.value, strict=True):
+        if at.text == "milestones" and at.text not in cells:
+            steps = list(_yaml_steps(value))
+        elif at.text in COLUMNS and at.text not in cells and not isinstance(value, ScalarNode):
+            wrong.append(replace(at, text="").wrong(f"{at.text} is one text, no list", "Write a goal for each."))
+        cell = _cell(at.text, value)
+        # Nothing has no place of its own; the key has.
+        cells[at.text] = cell if cell.text else replace(cell, line=at.line, place=at.place.replace("key", at.text))
+    cells.pop("milestones", None)
+    problems += wrong
+    yield GoalRow(first.line, cells, tuple(steps), whole=not wrong)
+
+
+def _yaml_steps(node: Node) -> Iterator[Cell]:
+    """Each milestone as ``date: text``, however YAML reads it: a text, a pair, or the keys ``due`` and ``text``."""
+    for item in node.value if isinstance(node, SequenceNode) else [node]:
+        cell = _cell("milestones", item)
+        if isinstance(item, MappingNode):
+            pairs = {str(key.value): _cell("milestones", value).text for key, value in item.value}
+            if set(pairs) == {"due", "text"}:
+                pairs = {pairs["due"]: pairs["text"]}
+            yield from (replace(cell, text=f"{date}: {text}") for date, text in pairs.items())
+        elif cell.text or item is not node:
+            yield cell
 
 
 def _given(row: GoalRow, reader: _RowReader) -> Iterator[Given]:
     before = len(reader.problems)
     reps = _reps(row, reader)
-    goal = {name: value for name, read in _READERS.items() if (value := read(row.cell(name), reader)) is not None}
+    goal: dict[str, Any] = {}
+    for cell in (row.cell(name) for name in COLUMNS if name in Goal.model_fields):
+        read = _READERS.get(cell.name)
+        value = read(cell, reader) if read and cell.text else cell.text or None
+        if value is not None:
+            goal[cell.name] = value
     if row.whole and "statement" not in goal:
         reader.wrong(row.cell("statement"), "a goal needs a statement", "Say in one sentence what is to be reached.")
-    for name in ("baseline", "target"):
-        _check_unit(row.cell(name), goal.get(name), str(goal.get("kpi", "")), reader)
+    if reader.known.units.get(str(goal.get("kpi", ""))) == "percent":
+        for cell in (row.cell("baseline"), row.cell("target")):
+            if abs(goal.get(cell.name, 0)) >= _NO_PERCENTAGE and "%" not in cell.text:
+                reader.wrong(cell, f"{goal['kpi']} is a percentage", f"Write {cell.text}%, or the fraction.")
     milestones = tuple(step for cell in row.steps if (step := _milestone(cell, reader)))
     if row.whole and len(reader.problems) == before:
-        _check_model(row, goal, reader)
+        try:
+            Goal.model_validate(goal)  # lengths, and characters that cannot be stored
+        except ValidationError as error:
+            for item in error.errors(include_url=False, include_input=False):
+                cell = row.cell(str(item["loc"][0]) if item["loc"] else "statement")
+                reader.wrong(cell, f"{cell.name}: {item['msg'].removeprefix('Value error, ')}", "Change that.")
     if len(reader.problems) == before:
         yield from (Given(rep_id, goal, milestones, row.line) for rep_id in reps)
-
-
-def _check_model(row: GoalRow, goal: Mapping[str, Any], reader: _RowReader) -> None:
-    """Hold the goal against its model: lengths, and characters that cannot be stored."""
-    try:
-        Goal.model_validate(goal)
-    except ValidationError as error:
-        for item in error.errors(include_url=False, include_input=False):
-            cell = row.cell(str(item["loc"][0]) if item["loc"] else "statement")
-            reader.wrong(cell, f"{cell.name}: {item['msg'].removeprefix('Value error, ')}", "Change that.")
-
-
-def _check_unit(cell: Cell, value: object, kpi: str, reader: _RowReader) -> None:
-    percentage = reader.known.units.get(kpi) == "percent"
-    if percentage and isinstance(value, float) and "%" not in cell.text and abs(value) >= _NO_PERCENTAGE:
-        reader.wrong(cell, f"{kpi} is a percentage", f"Write {cell.text}%, or the fraction.")
 
 
 def _reps(row: GoalRow, reader: _RowReader) -> list[str]:
     """The reps that a row is for: one by id, or all of a team."""
     rep, team, teams = row.cell("rep"), row.cell("team"), reader.known.teams
-    if not rep.text and not team.text and not row.whole:
-        return []
-    if bool(rep.text) == bool(team.text):
+    if rep.text and not team.text:
+        return [rep.text] if _one_of(rep, list(teams), "rep", reader) else []
+    if team.text and not rep.text:
+        _one_of(team, sorted({name for name in teams.values() if name}), "team", reader)
+        return [rep_id for rep_id, name in teams.items() if name == team.text]
+    if rep.text or row.whole:
         what = "a goal is for a rep or for a team" + (", not for both" if rep.text else "")
         reader.wrong(rep, what, "Fill in one of rep and team.")
-        return []
-    if rep.text:
-        return [rep.text] if _one_of(rep, list(teams), "rep", reader) else []
-    names = sorted({name for name in teams.values() if name})
-    return [rep_id for rep_id, name in teams.items() if name == team.text] if _one_of(team, names, "team", reader) else []
+    return []
 
 
 def _one_of(cell: Cell, known: Sequence[str], noun: str, reader: _RowReader) -> bool:
@@ -198,12 +385,8 @@ def _one_of(cell: Cell, known: Sequence[str], noun: str, reader: _RowReader) -> 
     return False
 
 
-def _text(cell: Cell, reader: _RowReader) -> str | None:
-    return cell.text or None
-
-
 def _number(cell: Cell, reader: _RowReader) -> float | None:
-    if not cell.text:
+    if cell.name == "baseline" and cell.text.lower() == FROM_SCORECARD:
         return None
     match = _NUMBER.fullmatch(cell.text)
     if match is None:
@@ -215,45 +398,34 @@ def _number(cell: Cell, reader: _RowReader) -> float | None:
     return size if match[1] in ("", "+") else -size
 
 
-def _baseline(cell: Cell, reader: _RowReader) -> float | None:
-    return None if cell.text.lower() == FROM_SCORECARD else _number(cell, reader)
-
-
 def _date(cell: Cell, reader: _RowReader) -> dt.date | None:
-    if not cell.text:
-        return None
     try:
-        if _DAY.fullmatch(cell.text):
-            return dt.date.fromisoformat(cell.text)
+        return dt.date.fromisoformat(cell.text if _DAY.fullmatch(cell.text) else "")
     except ValueError:
-        pass
-    reader.wrong(cell, f"{cell.name} is no date", "Write it as 2026-12-31.")
-    return None
+        reader.wrong(cell, f"{cell.name} is no date", "Write it as 2026-12-31.")
+        return None
 
 
 def _over(cell: Cell, reader: _RowReader) -> str | None:
     try:
-        return Period.parse(cell.text, reader.known.fiscal).name if cell.text else None
+        return Period.parse(cell.text, reader.known.fiscal).name
     except PeriodError:
         reader.wrong(cell, "over is no period", "Write FY2026, 2026-H2, 2026-Q4 or 2026-12.")
         return None
 
 
-def _choice(*known: str) -> Callable[[Cell, _RowReader], str | None]:
-    def read(cell: Cell, reader: _RowReader) -> str | None:
-        text = cell.text.lower()
-        if not text or text in known:
-            return text or None
-        close = nearest(text, known)
-        do = f"Write {close}." if close else f"Write one of {', '.join(known)}."
-        reader.wrong(cell, f"{cell.name} is none of {', '.join(known)}", do)
-        return None
-
-    return read
+def _choice(cell: Cell, reader: _RowReader) -> str | None:
+    text, known = cell.text.lower(), _CHOICES[cell.name]
+    if text in known:
+        return text
+    close = nearest(text, known)
+    do = f"Write {close}." if close else f"Write one of {', '.join(known)}."
+    reader.wrong(cell, f"{cell.name} is none of {', '.join(known)}", do)
+    return None
 
 
 def _kpi(cell: Cell, reader: _RowReader) -> str | None:
-    return cell.text if cell.text and _one_of(cell, list(reader.known.units), "KPI", reader) else None
+    return cell.text if _one_of(cell, list(reader.known.units), "KPI", reader) else None
 
 
 def _milestone(cell: Cell, reader: _RowReader) -> dict[str, Any] | None:
@@ -262,21 +434,16 @@ def _milestone(cell: Cell, reader: _RowReader) -> dict[str, Any] | None:
     if not colon or not text or not _DAY.fullmatch(date):
         reader.wrong(cell, "a milestone is a date and what is there by then", "Write it as 2026-11-13: 45 new deals opened.")
         return None
-    due = _date(Cell("milestone", date, cell.line, cell.place), reader)
-    return {"text": text, "due": due}
+    return {"text": text, "due": _date(Cell("milestone", date, cell.line, cell.place), reader)}
 
 
-#: How each field of a goal is read.
+#: How a field of a goal is read that is no plain text.
 _READERS: Final[Mapping[str, Callable[[Cell, _RowReader], Any]]] = {
-    "statement": _text,
     "kpi": _kpi,
-    "deliverable": _text,
-    "scope": _text,
-    "baseline": _baseline,
+    "baseline": _number,
     "target": _number,
     "over": _over,
     "due": _date,
-    "relevance": _choice(*get_args(Relevance)),
-    "because": _text,
-    "owner": _choice(*get_args(Side)),
+    "relevance": _choice,
+    "owner": _choice,
 }

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewlib.conversation.entries import About
-from reviewlib.conversation.goals.goalfile import Given, Known, drafts, read_goals
-from reviewlib.conversation.goals.goalrows import COLUMNS, SHOWN
+from reviewlib.conversation.goals.goalfile import COLUMNS, SHOWN, Given, Known, drafts, read_goals
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import ReviewError, SourceError
 from reviewlib.periods import Period
