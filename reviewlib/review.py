@@ -22,6 +22,7 @@ from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence import slicefile
+from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.slicefile import lists
 from reviewlib.evidence.subjects import subjects_of
 from reviewlib.files import slug
@@ -74,36 +75,6 @@ class Workbook:
     def frozen_on(self) -> dt.date:
         """The day on which the evidence was frozen, on the workbook's clock."""
         return self.local(self.frozen_at).date()
-
-
-@dataclass(frozen=True)
-class Kpi:
-    """How a figure is named, measured and judged. ``of`` names the KPI that a supporting figure stands beside."""
-
-    key: str
-    label: str
-    unit: str
-    better: str
-    group: str
-    judged_by: str
-    definition: str
-    n_label: str
-    of: str | None
-    evidence: str | None
-    objective: str | None
-    sentence: str | None
-    top: str = "count"
-    bottom: str = "count"
-    interval_of: str | None = None
-    grain: str = "deals"
-    bands: str = "share"
-    targets: str = "level"
-    benchmark: float | None = None
-
-    @property
-    def adds(self) -> bool:
-        """Whether the figures of single periods add up to that of a longer one."""
-        return self.targets == "sum"
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def rep_slice(audience: str = "rep", **workbook: Any) -> dict[str, Any]:
         "workbook": _workbook(**workbook),
         "kpis": [
             *(
-                kpi.card(objective="Grow with new customers" if key == "new_customers" else None, benchmark=None)
+                replace(kpi, objective="Grow with new customers" if key == "new_customers" else None).card()
                 for key, kpi in KPIS.items()
             ),
             _measure(),

@@ -56,10 +56,6 @@ class ScorecardContext:
         """The evaluated periods by name."""
         return {period.name: period for period in self.calendar.periods}
 
-    def of_kpi(self, key: str) -> KpiParams:
-        """What params say of a figure."""
-        return self.params.kpis.get(key, KpiParams())
-
 
 def with_targets(figures: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     """Put the target beside each KPI, and the revenue target below attainment and coverage.
@@ -195,19 +191,16 @@ def of_workbook(params: Params, mapped: frozenset[str]) -> Mapping[str, Kpi]:
     off = {key for key, entry in params.kpis.items() if entry.off}
     if "revenue" in off:  # both are worked out beside it
         off |= {"attainment_raw", "reps_target"}
-    every = {**kpis.KPIS, **measures}
     if all(key in off for key in (*kpis.MAIN, *measures)):
         raise ParamsError(
             "Every KPI is switched off.", where=f"{params.path.name}, kpis", do="Leave at least one of them on: remove its off."
         )
-    counted = "expected_amount" not in mapped
-    return MappingProxyType(
-        {
-            key: replace(kpi, **kpis.COUNTED[key]) if counted and key in kpis.COUNTED else kpi
-            for key, kpi in every.items()
-            if key not in off and kpi.of not in off
-        }
-    )
+    changes = {} if "expected_amount" in mapped else {key: dict(change) for key, change in kpis.COUNTED.items()}
+    for key, entry in params.kpis.items():
+        benchmark = None if entry.benchmark is None else float(entry.benchmark)
+        changes[key] = {**changes.get(key, {}), "objective": entry.objective, "benchmark": benchmark}
+    kept = {key: kpi for key, kpi in {**kpis.KPIS, **measures}.items() if key not in off and kpi.of not in off}
+    return MappingProxyType({key: replace(kpi, **changes.get(key, {})) for key, kpi in kept.items()})
 
 
 def _measure(key: str, entry: KpiParams) -> Kpi:

@@ -59,6 +59,8 @@ class Kpi:
         evidence: The flag (see ``facts.FLAGS``) of the deals that a page lists, or ``accounts``.
         sentence: The figure in a sentence, for generated text; numbers are cells of the scorecard.
         note: What stands beside it, in a sentence.
+        objective: The business objective that it serves, by params.
+        benchmark: The user's own figure, by params, which stands in for a target.
     """
 
     key: str
@@ -86,18 +88,22 @@ class Kpi:
     evidence: str | None = None
     sentence: str | None = None
     note: str | None = None
+    objective: str | None = None
+    benchmark: float | None = None
+
+    @property
+    def adds(self) -> bool:
+        """Whether the figures of single periods add up to that of a longer one."""
+        return self.targets == "sum"
 
     def missing(self, mapped: frozenset[str]) -> str | None:
         """Say which of the columns that it needs are not mapped, as a reason; None where all are."""
         absent = [name for name in self.needs if name not in mapped]
         return f"the export has no column for {', '.join(absent)}" if absent else None
 
-    def card(self, *, objective: str | None, benchmark: float | None) -> dict[str, Any]:
-        """What a page needs to know of the figure, as plain data; objective and benchmark come from params."""
-        return {name: getattr(self, name) for name in _PRINTED} | {
-            "objective": objective,
-            "benchmark": benchmark,
-        }
+    def card(self) -> dict[str, Any]:
+        """What a page needs to know of the figure, as plain data."""
+        return {name: getattr(self, name) for name in _PRINTED}
 
 
 #: What a page knows of a figure.
@@ -119,4 +125,6 @@ _PRINTED: Final = (
     "grain",
     "bands",
     "targets",
+    "objective",
+    "benchmark",
 )

@@ -317,10 +317,11 @@ def _with_verdicts(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFra
 
 def _judged(row: Row, setting: ScorecardContext) -> tuple[str, str]:
     kpi = setting.kpis[str(row["kpi"])]
-    entry = setting.of_kpi(kpi.key)
     target = _known(row["target"])
+    # The user's benchmark is one rep's figure, so a team's sum is not held against it.
+    benchmark = kpi.benchmark if row["scope"] == "rep" or kpi.targets == "level" else None
     sample = row["sample"]
-    reading = JudgedFigure(
+    figure = JudgedFigure(
         value=_known(row["value"]),
         reason=row["reason"] if isinstance(row["reason"], str) else None,
         n=_number(row["n"]),
@@ -328,22 +329,15 @@ def _judged(row: Row, setting: ScorecardContext) -> tuple[str, str]:
         sample=sample if isinstance(sample, list) else (),
         low=_known(row["low"]),
         high=_known(row["high"]),
-        target=_benchmark(row, kpi, entry) if target is None else target,
+        target=benchmark if target is None else target,
         reference="target" if target is not None else "benchmark",
         peer_median=None if row["spread"] == 0 else _known(row["peer_median"]),
         quarter=row["standing"] if isinstance(row["standing"], str) else None,
         immature=bool(row["immature"]),
     )
-    verdict, reason = judge(kpi, reading, entry.bands)
+    verdict, reason = judge(kpi, figure, setting.params.kpis.get(kpi.key, KpiParams()).bands)
     alone = verdict == "not_judged" and row["scope"] != "rep" and kpi.judged_by != "none"
-    return verdict, "no target is set" if alone and reading.target is None else reason
-
-
-def _benchmark(row: Row, kpi: Kpi, entry: KpiParams) -> float | None:
-    """The user's benchmark; it is one rep's figure, so a team's sum is not held against it."""
-    if entry.benchmark is None or (row["scope"] != "rep" and kpi.targets != "level"):
-        return None
-    return float(entry.benchmark)
+    return verdict, "no target is set" if alone and figure.target is None else reason
 
 
 def _tidy(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:

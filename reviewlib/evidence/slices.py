@@ -16,7 +16,6 @@ import pandas as pd
 from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.facts import FLAGS
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.insights import Insights, insights
 from reviewlib.evidence.insights import plain as achieved
 from reviewlib.evidence.kpis import CORE
@@ -76,7 +75,7 @@ class Slicer:
             "period": dossier.period.name,
             "trend": self.trend,
             "workbook": _workbook(dossier, snapshot, frozen_at),
-            "kpis": [_card(dossier, kpi) for kpi in dossier.setting.kpis.values()],
+            "kpis": [kpi.card() for kpi in dossier.setting.kpis.values()],
             "off": _off(dossier),
         }
         self.data = _data(dossier)
@@ -234,11 +233,6 @@ def _workbook(dossier: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) ->
         "accent": params.theme.accent,
         "accent_dark": params.theme.accent_dark,
     }
-
-
-def _card(dossier: PeriodEvidence, kpi: Kpi) -> dict[str, Any]:
-    entry = dossier.setting.of_kpi(kpi.key)
-    return kpi.card(objective=entry.objective, benchmark=None if entry.benchmark is None else float(entry.benchmark))
 
 
 def _off(dossier: PeriodEvidence) -> dict[str, str]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from reviewlib.evidence.figures import Kpi
 from reviewlib.pages import labels
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.periods import Period
-from reviewlib.review import Figure, Kpi
+from reviewlib.review import Figure
 
 #: Where the target stands in every bullet, in percent of the track.
 TARGET_AT: Final = 75.0

@@ -166,7 +166,7 @@ def _period(review: Review, name: str | None) -> Period:
 
 def _format(review: Review, figure: Figure, reference: Reference) -> str:
     number, how = getattr(figure, reference.column), style(review)
-    unit = figure.kpi.unit
+    unit: str = figure.kpi.unit
     if reference.column == "change":
         write = labels.change if reference.modifier == "abs" else labels.signed_change
         return write(number, unit, style=how)

@@ -12,11 +12,12 @@ import pandas as pd
 
 from reviewlib.conversation.goals.kpi import Point, Track
 from reviewlib.evidence.comparison import same
+from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, PeerPlace, Spark, things
 from reviewlib.periods import Period
-from reviewlib.review import Figure, Kpi, Review
+from reviewlib.review import Figure, Review
 
 #: A square each up to here, a bar beyond.
 MOST_SQUARES: Final = 60
