@@ -23,7 +23,8 @@ from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.slicefile import lists
+from reviewlib.evidence.roster import Post
+from reviewlib.evidence.slicefile import Achievement, Finding, Listed, Lists, RecommendedAction, lists
 from reviewlib.evidence.subjects import subjects_of
 from reviewlib.files import slug
 from reviewlib.params import reading
@@ -31,20 +32,6 @@ from reviewlib.params.model import Params
 from reviewlib.periods import FiscalYear, Period
 
 Audience = Literal["manager", "rep"]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Whom the review is about: a rep or a team."""
-
-    id: str
-    name: str
-    team: str | None = None
-    manager: str | None = None
-    role: str | None = None
-    region: str | None = None
-    started_on: dt.date | None = None
-    left_on: dt.date | None = None
 
 
 @dataclass(frozen=True)
@@ -105,65 +92,11 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class RecommendedAction:
-    """One recommended action; ``text`` may hold {cells}."""
-
-    text: str
-    who: str
-    skill: str | None
-    offer: str | None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A strength or an area to improve; every text may hold {cells} of the scorecard."""
-
-    kind: Literal["strength", "improve"]
-    kpi: str
-    verdict: str
-    title: str
-    text: str
-    evidence: tuple[str, ...]
-    actions: tuple[RecommendedAction, ...]
-
-
-@dataclass(frozen=True)
-class Achievement:
-    """What a recognition rule found; ``names`` are texts (an account, a rep) for placeholders that are no cells."""
-
-    rule: str
-    kpi: str
-    title: str
-    text: str
-    subject: Subject
-    names: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class AnswerWays:
     """How the rep answers without Jupyter: a mail that is ready to be filled in, and a form that lies beside the page."""
 
     mailto: str | None
     form: str | None
-
-
-@dataclass(frozen=True)
-class Listed:
-    """The deals of one flag: how many there are, which of ``Lists.deals`` are listed, and the flags that all of them have."""
-
-    count: int
-    rows: tuple[int, ...]
-    within: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Lists:
-    """What is listed below the figures, the largest first: deals by their flags, and accounts of the retention base."""
-
-    deals: tuple[Mapping[str, Any], ...]
-    flags: Mapping[str, Listed]
-    accounts: tuple[Mapping[str, Any], ...]
-    all_accounts: int
 
 
 @dataclass(frozen=True)
@@ -179,7 +112,7 @@ class Review:
 
     kind: Literal["rep", "team"]
     audience: Audience
-    subject: Subject
+    subject: Post
     period: Period
     trend: tuple[Period, ...]
     workbook: Workbook
@@ -190,7 +123,7 @@ class Review:
     lists: Lists
     stages: pd.DataFrame
     members: pd.DataFrame
-    people: Mapping[str, Subject]
+    people: Mapping[str, Post]
     summary: tuple[str, ...]
     leads: Mapping[str, str]
     findings: tuple[Finding, ...]
@@ -369,6 +302,16 @@ def from_slice(
     subject = _subject(data["subject"])
     history = _frame(data["history"])
     people = {person["id"]: _subject(person) for person in data["people"]}
+    findings = tuple(
+        Finding(
+            **{
+                **finding,
+                "evidence": tuple(finding["evidence"]),
+                "actions": tuple(RecommendedAction(**action) for action in finding["actions"]),
+            }
+        )
+        for finding in data["findings"]
+    )
     period = Period.parse(data["period"], fiscal)
     return Review(
         kind=data["kind"],
@@ -381,14 +324,14 @@ def from_slice(
         off=MappingProxyType(data["off"]),
         scorecard=history[history["period"] == period.name].reset_index(drop=True),
         history=history,
-        lists=_lists(data["lists"] if "lists" in data else _chosen(data)),
+        lists=_lists(data),
         stages=_frame(data["stages"]),
         members=_frame(data["members"]),
         people=MappingProxyType(people),
         summary=tuple(data["summary"]),
         leads=MappingProxyType(data["leads"]),
-        findings=tuple(_finding(finding) for finding in data["findings"]),
-        achievements=tuple(_achievement(item) for item in data["achievements"]),
+        findings=findings,
+        achievements=tuple(Achievement(**{**item, "subject": _subject(item["subject"])}) for item in data["achievements"]),
         data=MappingProxyType(data["data"]),
         minutes=minutes or empty(About(data["kind"], subject.id, period.name), data["audience"]),
         rows=rows or (lambda: data),
@@ -400,31 +343,20 @@ def _frame(data: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _lists(data: Mapping[str, Any]) -> Lists:
-    flags = {
-        flag: Listed(kind["count"], tuple(kind["rows"]), frozenset(kind["within"])) for flag, kind in data["flags"].items()
+    held = data.get("lists")
+    if held is None:  # a slice of the first snapshots holds all its deals and accounts, and what is listed is chosen here
+        flags = {kpi["evidence"] for kpi in data["kpis"]} & {*data["deals"]["columns"]}
+        held = lists(_records(data["deals"]), _records(data["accounts"]), flags=flags)
+    listed = {
+        flag: Listed(kind["count"], tuple(kind["rows"]), frozenset(kind["within"])) for flag, kind in held["flags"].items()
     }
-    return Lists(_records(data["deals"]), flags, _records(data["accounts"]), data["accounts"]["count"])
-
-
-def _chosen(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose what is listed of a slice of the first snapshots, which holds all its deals and accounts."""
-    flags = {kpi["evidence"] for kpi in data["kpis"]} & {*data["deals"]["columns"]}
-    return lists(_records(data["deals"]), _records(data["accounts"]), flags=flags)
+    return Lists(_records(held["deals"]), listed, _records(held["accounts"]), held["accounts"]["count"])
 
 
 def _records(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     return tuple(dict(zip(data["columns"], row, strict=True)) for row in data["data"])
 
 
-def _subject(data: Mapping[str, Any]) -> Subject:
+def _subject(data: Mapping[str, Any]) -> Post:
     dates = {name: dt.date.fromisoformat(data[name]) if data.get(name) else None for name in ("started_on", "left_on")}
-    return Subject(**{**data, **dates})
-
-
-def _finding(data: Mapping[str, Any]) -> Finding:
-    actions = tuple(RecommendedAction(**action) for action in data["actions"])
-    return Finding(**{**data, "evidence": tuple(data["evidence"]), "actions": actions})
-
-
-def _achievement(data: Mapping[str, Any]) -> Achievement:
-    return Achievement(**{**data, "subject": _subject(data["subject"])})
+    return Post(**{**data, **dates})

@@ -82,7 +82,7 @@ def subjects_in(dossier: PeriodEvidence) -> list[Subject]:
         managers.setdefault(post.team, set()).update([post.manager] if post.manager else [])
     everyone = [
         *(("team", team, team, team, ", ".join(sorted(managers[team])) or None) for team in dossier.teams()),
-        *(("rep", post.rep_id, post.name, post.team, post.manager) for post in posts.values()),
+        *(("rep", post.id, post.name, post.team, post.manager) for post in posts.values()),
     ]
     found = [_subject(*who, revenue.get((who[0], who[1]), {})) for who in everyone]
     return [

@@ -7,7 +7,7 @@ cannot say a figure that the scorecard does not hold, and advice goes when its g
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.scorecard import Row, SubjectScorecard
+from reviewlib.evidence.slicefile import Achievement, Finding, RecommendedAction
 from reviewlib.evidence.verdicts import FEWEST
 from reviewlib.params.model import Params, Play, RecognitionRule
 
@@ -27,11 +28,11 @@ _ORDER: Final = ("gap", "watch", "strength")
 
 @dataclass(frozen=True)
 class Insights:
-    """What the scorecard says, as plain data for a slice."""
+    """What the scorecard says."""
 
     summary: list[str]
     leads: dict[str, str]
-    findings: list[dict[str, Any]]
+    findings: list[Finding]
     achievements: list[Achievement]
 
 
@@ -49,7 +50,7 @@ def insights(card: SubjectScorecard, params: Params, *, deals: Sequence[Row] = (
     return Insights(_summary(card, found), _leads(card, findings, found), findings, found)
 
 
-def _findings(card: SubjectScorecard, params: Params) -> list[dict[str, Any]]:
+def _findings(card: SubjectScorecard, params: Params) -> list[Finding]:
     """One finding per strength, gap and watch; gaps first, then by weight."""
     rows = [(kpi, str(card.cell(kpi.key, "verdict"))) for kpi in card.judged()]
     named = [(kpi, verdict) for kpi, verdict in rows if verdict in _ORDER]
@@ -58,21 +59,17 @@ def _findings(card: SubjectScorecard, params: Params) -> list[dict[str, Any]]:
     return [_finding(card, kpi, verdict, params.playbook) for kpi, verdict in named]
 
 
-def _finding(card: SubjectScorecard, kpi: Kpi, verdict: str, playbook: Sequence[Play]) -> dict[str, Any]:
+def _finding(card: SubjectScorecard, kpi: Kpi, verdict: str, playbook: Sequence[Play]) -> Finding:
     plays = [play for play in playbook if play.kpi == kpi.key and verdict in play.when]
-    return {
-        "kind": "strength" if verdict == "strength" else "improve",
-        "kpi": kpi.key,
-        "verdict": verdict,
-        "title": f"{kpi.label}: {card.cell(kpi.key, 'reason')}",
-        "text": _text(card, kpi),
-        "evidence": _evidence(card, kpi),
-        "actions": [
-            {"text": play.action, "who": play.who, "skill": play.skill, "offer": play.offer}
-            for play in plays
-            if verdict != "strength"
-        ],
-    }
+    return Finding(
+        kind="strength" if verdict == "strength" else "improve",
+        kpi=kpi.key,
+        verdict=verdict,
+        title=f"{kpi.label}: {card.cell(kpi.key, 'reason')}",
+        text=_text(card, kpi),
+        evidence=tuple(_evidence(card, kpi)),
+        actions=tuple(RecommendedAction(play.action, play.who, play.skill, play.offer) for play in plays),
+    )
 
 
 def _text(card: SubjectScorecard, kpi: Kpi) -> str:
@@ -155,10 +152,10 @@ def _outlook(card: SubjectScorecard) -> str:
     return f"Open pipeline {moved} {{pipeline_end}}{unit}{covers if card.cell('pipeline_coverage') is not None else ''}."
 
 
-def _leads(card: SubjectScorecard, findings: Sequence[Mapping[str, Any]], found: Sequence[Achievement]) -> dict[str, str]:
+def _leads(card: SubjectScorecard, findings: Sequence[Finding], found: Sequence[Achievement]) -> dict[str, str]:
     """Open each section with its finding."""
     leads = {"scorecard": _verdicts(card), "change": _change(card), "pipeline": _bridge(card), "customers": _customers(card)}
-    kinds = {finding["kind"] for finding in findings}
+    kinds = {finding.kind for finding in findings}
     if "strength" not in kinds:
         leads["strengths"] = "No figure is a strength beyond doubt in this period."
     if "improve" not in kinds:
@@ -199,24 +196,8 @@ def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
-def plain(achievement: Achievement, subject: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn an achievement into plain data for a slice."""
-    return {**asdict(achievement), "subject": dict(subject)}
-
-
 #: Earlier periods that a personal best must beat at the least.
 EARLIER: Final = 3
-
-
-@dataclass(frozen=True)
-class Achievement:
-    """What a rule found; ``text`` holds {cells}, ``names`` the texts that are no cells."""
-
-    rule: str
-    kpi: str
-    title: str
-    text: str
-    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -235,7 +216,7 @@ class RuleContext:
 
     def found(self, title: str, text: str, **names: str) -> Achievement:
         """Describe what was found."""
-        return Achievement(self.rule.rule, self.rule.kpi, title, text, names)
+        return Achievement(self.rule.rule, self.rule.kpi, title, text, names, self.card.subject)
 
 
 def achievements(

@@ -21,16 +21,16 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Post:
-    """A rep as of the last day of a period."""
+    """A rep as of the last day of a period; or a team as a whole, which has neither role nor days."""
 
-    rep_id: str
+    id: str
     name: str
-    team: str | None
-    manager: str | None
-    role: str | None
-    region: str | None
-    started_on: dt.date | None
-    left_on: dt.date | None
+    team: str | None = None
+    manager: str | None = None
+    role: str | None = None
+    region: str | None = None
+    started_on: dt.date | None = None
+    left_on: dt.date | None = None
 
     def active_days(self, period: Period) -> int:
         """Count the days of the period between first and last day in the company, both included."""
@@ -75,9 +75,9 @@ class Roster:
     def members(self) -> pd.DataFrame:
         """Which owner counts for which scope: rep_id, period, scope, scope_id."""
         rows = [
-            (post.rep_id, period, scope, scope_id)
+            (post.id, period, scope, scope_id)
             for (_, period), post in self.posts.items()
-            for scope, scope_id in (("rep", post.rep_id), ("team", post.team), (ALL, ALL))
+            for scope, scope_id in (("rep", post.id), ("team", post.team), (ALL, ALL))
             if scope_id is not None
         ]
         rows += [
@@ -142,7 +142,7 @@ def _post(rep_id: str, rows: list[dict[str, object]], row: dict[str, object]) ->
     left = [_date(each["left_on"], dt.date.min) for each in rows if each["left_on"]]
     text = {name: None if row[name] is None else str(row[name]) for name in ("team", "manager", "role", "region")}
     return Post(
-        rep_id=rep_id,
+        id=rep_id,
         name=str(row["rep_name"] or rep_id),
         started_on=min(started, default=None),
         left_on=max(left, default=None),

@@ -20,7 +20,7 @@ import pandas as pd
 from reviewlib.evidence.availability import KEY, ScorecardContext, with_targets, with_values
 from reviewlib.evidence.comparison import below
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.roster import ALL
+from reviewlib.evidence.roster import ALL, Post
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import FEWEST, JudgedFigure, attainment, judge, median_interval, wilson, with_peers
 from reviewlib.params.model import KpiParams
@@ -137,24 +137,18 @@ class SubjectScorecard:
     """The scorecard of one subject: its rows by KPI and period.
 
     Attributes:
+        subject: Whose it is.
         rows: (kpi, period name) to a row of the scorecard.
         kpis: The figures of the workbook.
         period: The review period.
         trend: The periods of the trend, oldest first.
     """
 
+    subject: Post
     rows: Mapping[tuple[str, str], Row]
     kpis: Mapping[str, Kpi]
     period: Period
     trend: tuple[Period, ...]
-
-    @classmethod
-    def of(
-        cls, history: pd.DataFrame, *, kpis: Mapping[str, Kpi], period: Period, trend: tuple[Period, ...]
-    ) -> SubjectScorecard:
-        """Read the rows of one subject."""
-        rows = {(str(row["kpi"]), str(row["period"])): row for row in history.to_dict("records")}
-        return cls(rows, kpis, period, trend)
 
     def cell(self, kpi: str, column: str = "value", period: Period | None = None) -> Any:
         """Read one cell; None where the figure or the value is missing."""
@@ -347,7 +341,7 @@ def _tidy(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
         posts.get((scope_id, period)) if scope == "rep" else None
         for scope, scope_id, period in frame[KEY].itertuples(index=False)
     ]
-    frame["rep_id"] = [post.rep_id if post else None for post in owners]
+    frame["rep_id"] = [post.id if post else None for post in owners]
     frame["rep_name"] = [post.name if post else None for post in owners]
     frame["team"] = [
         (post.team if post else scope_id if scope == "team" else None)

@@ -11,18 +11,95 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence.disclosure import of_older
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
+if TYPE_CHECKING:
+    from reviewlib.evidence.roster import Post
+
 AUDIENCES: Final = ("manager", "rep")
 #: The file of a snapshot that tells what distinguishes each slice, by the slice's name.
 IDENTITIES: Final = "slices.json"
 _ROWS: Final = ("deals", "accounts")
+#: Deals or accounts listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
+MOST_LISTED: Final = 100
+DEAL_COLUMNS: Final = (
+    "deal_id",
+    "account_id",
+    "stage",
+    "outcome",
+    "amount",
+    "expected_amount",
+    "opened_on",
+    "closed_on",
+    "expected_close_on",
+    "won",
+    "lost",
+    "refund",
+)
+ACCOUNT_COLUMNS: Final = ("account_id", "base_revenue", "revenue", "kept", "open_deal")
+
+Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True)
+class RecommendedAction:
+    """One recommended action; ``text`` may hold {cells} of the scorecard."""
+
+    text: str
+    who: str
+    skill: str | None
+    offer: str | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A strength or an area to improve; every text may hold {cells} of the scorecard."""
+
+    kind: Literal["strength", "improve"]
+    kpi: str
+    verdict: str
+    title: str
+    text: str
+    evidence: tuple[str, ...]
+    actions: tuple[RecommendedAction, ...]
+
+
+@dataclass(frozen=True)
+class Achievement:
+    """What a recognition rule found; ``text`` holds {cells}, ``names`` the texts (an account, a rep) that are no cells."""
+
+    rule: str
+    kpi: str
+    title: str
+    text: str
+    names: Mapping[str, str]
+    subject: Post
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The deals of one flag: how many there are, which of ``Lists.deals`` are listed, and the flags that all of them have."""
+
+    count: int
+    rows: tuple[int, ...]
+    within: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What is listed below the figures, the largest first: deals by their flags, and accounts of the retention base."""
+
+    deals: tuple[Row, ...]
+    flags: Mapping[str, Listed]
+    accounts: tuple[Row, ...]
+    all_accounts: int
 
 
 def slice_text(data: Mapping[str, Any]) -> str:
@@ -144,27 +221,6 @@ def current_folder(params: Params, period: Period) -> Path | None:
         return None
     folder = params.reports / "snapshots" / pointer.read_text(encoding="utf-8").strip()
     return folder if (folder / "snapshot.json").is_file() else None
-
-
-#: Deals or accounts listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
-MOST_LISTED: Final = 100
-DEAL_COLUMNS: Final = (
-    "deal_id",
-    "account_id",
-    "stage",
-    "outcome",
-    "amount",
-    "expected_amount",
-    "opened_on",
-    "closed_on",
-    "expected_close_on",
-    "won",
-    "lost",
-    "refund",
-)
-ACCOUNT_COLUMNS: Final = ("account_id", "base_revenue", "revenue", "kept", "open_deal")
-
-Row = Mapping[Any, Any]
 
 
 def lists(deals: Sequence[Row], accounts: Sequence[Row], *, flags: Iterable[str]) -> dict[str, Any]:

@@ -17,12 +17,11 @@ from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.facts import FLAGS
 from reviewlib.evidence.insights import Insights, insights
-from reviewlib.evidence.insights import plain as achieved
 from reviewlib.evidence.kpis import CORE
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.scorecard import SubjectScorecard
-from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, Row, lists, table
+from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, Achievement, Finding, Row, lists, table
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import two_digits
 
@@ -115,8 +114,8 @@ class Slicer:
             "stages": _stages(rows, dossier.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": said.leads,
-            "findings": said.findings,
-            "achievements": [achieved(item, subject) for item in said.achievements],
+            "findings": [_finding(finding) for finding in said.findings],
+            "achievements": [{**asdict(item), "subject": subject} for item in said.achievements],
             "data": self.data | {"mine": {"quarantined": int((own["rep_id"] == rep_id).fillna(False).sum())}},
         }
 
@@ -136,8 +135,8 @@ class Slicer:
         managers = sorted({post.manager for post in posts if post.manager})
         history = self.rows["team", name]
         deals = [deal for rep_id in reps for deal in records(_DEAL_COLUMNS, self.deals.get(rep_id, []))]
-        said = insights(self._card(history), dossier.params, team_met=self._met("team", name))
-        subject = _subject(Post(name, name, name, ", ".join(managers) or None, None, None, started_on=None, left_on=None))
+        team = Post(name, name, name, ", ".join(managers) or None)
+        said = insights(self._card(team, history), dossier.params, team_met=self._met("team", name))
         shown = reps if audience == "manager" else ()
         main = {kpi.key for kpi in dossier.setting.kpis.values() if kpi.of is None} | {*_BESIDE}
         members = [row for rep_id in shown for row in self.rows["rep", rep_id] if row[_KPI] in main]
@@ -145,8 +144,8 @@ class Slicer:
         return self.common | {
             "kind": "team",
             "audience": audience,
-            "subject": subject,
-            "people": [_subject(post) for post in posts if post.rep_id in shown],
+            "subject": _subject(team),
+            "people": [_subject(post) for post in posts if post.id in shown],
             "history": table(SCORECARD, history),
             "members": table(SCORECARD, members),
             "deals": _EMPTY,
@@ -155,7 +154,7 @@ class Slicer:
             "stages": _stages(deals, dossier.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": {section: lead for section, lead in said.leads.items() if section != "achievements" or not board},
-            "findings": said.findings,
+            "findings": [_finding(finding) for finding in said.findings],
             "achievements": board,
             "data": self.data | {"mine": {"quarantined": 0}},
         }
@@ -165,39 +164,38 @@ class Slicer:
         posts, period = self.dossier.roster.posts, self.dossier.period.name
         return tuple(rep_id for rep_id in self.dossier.reviewed if posts[rep_id, period].team == team)
 
-    def _board(self, team: str, own: list[Any], reps: tuple[str, ...]) -> list[dict[str, Any]]:
+    def _board(self, team: str, own: list[Achievement], reps: tuple[str, ...]) -> list[dict[str, Any]]:
         """The team's achievements, then each rep's own."""
-        board = [achieved(item, {"id": team, "name": team}) for item in own]
+        board = [{**asdict(item), "subject": {"id": team, "name": team}} for item in own]
         for post in self._posts(reps):
-            board += [
-                achieved(item, _subject(post)) for item in self._said(post.rep_id).achievements if item.rule != "team_target"
-            ]
+            found = [item for item in self._said(post.id).achievements if item.rule != "team_target"]
+            board += [{**asdict(item), "subject": _subject(post)} for item in found]
         return board
 
     def _posts(self, reps: tuple[str, ...]) -> list[Post]:
         """The reps of one page, each with a name of their own."""
         posts = [self.dossier.roster.posts[rep_id, self.dossier.period.name] for rep_id in reps]
-        names = distinct_names((post.rep_id, post.name) for post in posts)
-        return [replace(post, name=names[post.rep_id]) for post in posts]
+        names = distinct_names((post.id, post.name) for post in posts)
+        return [replace(post, name=names[post.id]) for post in posts]
 
     def _said(self, rep_id: str) -> Insights:
         """Read a rep's scorecard, once for both audiences and the team's board."""
         if rep_id not in self._insights:
             dossier = self.dossier
-            team = dossier.roster.posts[rep_id, dossier.period.name].team
+            post = dossier.roster.posts[rep_id, dossier.period.name]
             deals = records(_DEAL_COLUMNS, self.deals.get(rep_id, []))
             self._insights[rep_id] = insights(
-                self._card(self.rows["rep", rep_id]),
+                self._card(post, self.rows["rep", rep_id]),
                 dossier.params,
                 deals=[deal for deal in deals if deal["sale"]],
-                team_met=self._met("team", team) if team else False,
+                team_met=self._met("team", post.team) if post.team else False,
             )
         return self._insights[rep_id]
 
-    def _card(self, history: Rows) -> SubjectScorecard:
+    def _card(self, subject: Post, history: Rows) -> SubjectScorecard:
         dossier = self.dossier
         rows = {(str(row["kpi"]), str(row["period"])): row for row in records(SCORECARD, history)}
-        return SubjectScorecard(rows, kpis=dossier.setting.kpis, period=dossier.period, trend=dossier.trend)
+        return SubjectScorecard(subject, rows, kpis=dossier.setting.kpis, period=dossier.period, trend=dossier.trend)
 
     def _met(self, scope: str, name: str) -> bool:
         """Tell whether a scope reached its revenue target."""
@@ -290,9 +288,14 @@ def _stages(deals: Sequence[Row], order: Sequence[str]) -> dict[str, Any]:
     return table(("stage", "deals", "amount"), counted)
 
 
+def _finding(finding: Finding) -> dict[str, Any]:
+    actions = [asdict(action) for action in finding.actions]
+    return {**asdict(finding), "evidence": list(finding.evidence), "actions": actions}
+
+
 def _subject(post: Post) -> dict[str, Any]:
     fields = asdict(post)
-    fields["id"] = fields.pop("rep_id")
+    fields["id"] = fields.pop("id")  # the last one, as in every slice so far
     return {name: value.isoformat() if isinstance(value, dt.date) else value for name, value in fields.items()}
 
 

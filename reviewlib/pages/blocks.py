@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from reviewlib.evidence.slicefile import Finding
 from reviewlib.pages import labels, plan_views, provenance, sentences, signing, team_views, views
 from reviewlib.pages.components import things
 from reviewlib.pages.rendering import Display, lab_style, render
@@ -22,7 +23,7 @@ from reviewlib.pages.written import (
     signoff,
     team_goals,
 )
-from reviewlib.review import Finding, Review
+from reviewlib.review import Review
 
 __all__ = [
     "achievements", "agreed", "change", "customers", "development", "distribution", "feedback", "figures", "goals", "header",

@@ -124,7 +124,7 @@ def review() -> Review:
     subject = {**person, "started_on": None, "left_on": None}
     data = {
         "kind": "rep", "audience": "rep", "subject": subject, "period": _TREND[-1], "trend": _TREND, "workbook": _workbook(),
-        "kpis": [kpi.card(objective=None, benchmark=None) for kpi in KPIS.values()], "off": {}, "people": [],
+        "kpis": [kpi.card() for kpi in KPIS.values()], "off": {}, "people": [],
         "history": _history(list(KPIS)), "members": _table([]), "lists": lists(list(_deals(flags)), (), flags=flags),
         "stages": _table([{"stage": "Proposal", "deals": 3, "amount": 4000.0}]),
         "summary": ["{subject} closed {revenue}, {revenue.attainment} of the target.", "{win_rate} after {win_rate.previous}."],

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reviewlib.evidence.slicefile import Listed
 from reviewlib.pages import labels, sentences
 from reviewlib.pages.components import things
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.views import FigureTable, target_words
-from reviewlib.review import Figure, Listed, Review
+from reviewlib.review import Figure, Review
 
 _TIMES: Final = "\N{DIVISION SIGN}"
 _METHODS: Final = {"wilson": "Wilson", "order": "order statistics of the median"}

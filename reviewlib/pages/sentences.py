@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from reviewlib.evidence.roster import Post
 from reviewlib.pages import labels
 from reviewlib.params.rules import SENTENCE_NAMES
 from reviewlib.periods import Period
-from reviewlib.review import Figure, Review, Subject
+from reviewlib.review import Figure, Review
 
 COLUMNS: Final = (
     "value",
@@ -88,7 +89,7 @@ def problems(template: str, keys: Collection[str], *, names: Collection[str] = (
     return found
 
 
-def fill(review: Review, template: str, names: Mapping[str, str] | None = None, *, subject: Subject | None = None) -> str:
+def fill(review: Review, template: str, names: Mapping[str, str] | None = None, *, subject: Post | None = None) -> str:
     """Write a template's text.
 
     Args:
@@ -101,7 +102,7 @@ def fill(review: Review, template: str, names: Mapping[str, str] | None = None, 
 
 
 def pieces(
-    review: Review, template: str, names: Mapping[str, str] | None = None, *, subject: Subject | None = None
+    review: Review, template: str, names: Mapping[str, str] | None = None, *, subject: Post | None = None
 ) -> list[Piece]:
     """Write a template's text as runs, so that a page can set its figures apart."""
     return list(_pieces(review, template, {**_names(review, subject or review.subject), **(names or {})}, subject))
@@ -112,7 +113,7 @@ def style(review: Review) -> labels.NumberStyle:
     return labels.NumberStyle(review.workbook.locale, review.workbook.currency)
 
 
-def _pieces(review: Review, template: str, names: Mapping[str, str], subject: Subject | None) -> Iterator[Piece]:
+def _pieces(review: Review, template: str, names: Mapping[str, str], subject: Post | None) -> Iterator[Piece]:
     at = 0
     for match in _BRACES.finditer(template):
         yield Piece(template[at : match.start()])
@@ -141,7 +142,7 @@ def _reference(text: str) -> Reference:
     return Reference(match["key"], column, period, modifier)
 
 
-def _cell(review: Review, reference: Reference, subject: Subject | None) -> str:
+def _cell(review: Review, reference: Reference, subject: Post | None) -> str:
     try:
         figure = _figure(review, reference, subject)
     except KeyError:
@@ -149,7 +150,7 @@ def _cell(review: Review, reference: Reference, subject: Subject | None) -> str:
     return _format(review, figure, reference)
 
 
-def _figure(review: Review, reference: Reference, subject: Subject | None) -> Figure:
+def _figure(review: Review, reference: Reference, subject: Post | None) -> Figure:
     period = _period(review, reference.period)
     if subject is not None and subject.id != review.subject.id:
         return review.member(subject.id, reference.key, period)
@@ -180,7 +181,7 @@ def _format(review: Review, figure: Figure, reference: Reference) -> str:
     return labels.value(None if number is None else abs(number) if reference.modifier == "abs" else number, unit, style=how)
 
 
-def _names(review: Review, subject: Subject) -> dict[str, str]:
+def _names(review: Review, subject: Post) -> dict[str, str]:
     period = review.period
     return {
         "subject": subject.name,
@@ -198,7 +199,7 @@ def _names(review: Review, subject: Subject) -> dict[str, str]:
     }
 
 
-def first_name(subject: Subject) -> str:
+def first_name(subject: Post) -> str:
     """The name a colleague would use: the first word, unless it is only an initial or there is a comma."""
     first = subject.name.split()[0] if subject.name.split() else subject.name
     return subject.name if "," in subject.name or len(first.rstrip(".")) < 2 else first

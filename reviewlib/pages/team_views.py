@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from reviewlib.evidence.comparison import below
+from reviewlib.evidence.roster import Post
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import Bullet, Spark
 from reviewlib.pages.views import FigureTable
-from reviewlib.review import Figure, Review, Subject
+from reviewlib.review import Figure, Review
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def members(review: Review) -> list[Member]:
     return [_member(review, review.people[rep_id], sheets[rep_id], max(every, default=0.0)) for rep_id in order]
 
 
-def _member(review: Review, person: Subject, sheet: FigureTable, ceiling: float) -> Member:
+def _member(review: Review, person: Post, sheet: FigureTable, ceiling: float) -> Member:
     style, revenue, rate = sheet.style, sheet.figure("revenue"), sheet.figure("win_rate")
     trend = [sheet.value("revenue", period) for period in review.trend]
     kpi = review.kpis.get("revenue")
@@ -84,7 +85,7 @@ def _member(review: Review, person: Subject, sheet: FigureTable, ceiling: float)
     )
 
 
-def _joined(review: Review, person: Subject) -> str:
+def _joined(review: Review, person: Post) -> str:
     if person.started_on is not None and review.period.start <= person.started_on < review.period.end:
         return f"started on {labels.day(person.started_on, near=review.period.last_day)}"
     if person.left_on is not None and person.left_on < review.period.end:

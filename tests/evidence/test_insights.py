@@ -11,18 +11,22 @@ import pandas as pd
 import pytest
 from scorecards import PERIOD, figure, judged, setting_of, target
 
-from reviewlib.evidence.insights import Achievement, Insights, achievements, insights
+from reviewlib.evidence.availability import ScorecardContext
+from reviewlib.evidence.insights import Insights, achievements, insights
 from reviewlib.evidence.kpis import KPIS
+from reviewlib.evidence.roster import Post
 from reviewlib.evidence.scorecard import SubjectScorecard
+from reviewlib.evidence.slicefile import Achievement, Finding
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.pages import sentences
 from reviewlib.pages.sentences import problems
 from reviewlib.params.model import Params, RecognitionRule
 from reviewlib.params.rules import SENTENCE_NAMES
 from reviewlib.periods import Period
-from reviewlib.review import Review, Subject, from_slice
+from reviewlib.review import Review, from_slice
 
-Said = tuple[str, Mapping[str, str], Subject]
+Said = tuple[str, Mapping[str, str], Post]
+SUBJECT = Post("A", "Name of A")
 Slices = Mapping[tuple[str, str, str], dict[str, Any]]
 
 _PERIOD = re.compile(r"\b(\d{4}-(Q[1-4]|H[12]|\d{2})|FY\d{4})\b")
@@ -113,12 +117,18 @@ def _insights(*, won: float = 20, revenue: float = 50, targets: Mapping[str, flo
         figure("new_customers", 3),
     ]
     frame = judged(setting, figures)
-    card = SubjectScorecard.of(frame[frame["scope"] == "rep"], kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
+    card = _read(frame[frame["scope"] == "rep"], setting)
     return insights(card, setting.params)
 
 
-def _by_kpi(found: Insights) -> dict[str, dict[str, Any]]:
-    return {finding["kpi"]: finding for finding in found.findings}
+def _read(frame: pd.DataFrame, setting: ScorecardContext) -> SubjectScorecard:
+    """Read the rows of one subject."""
+    rows = {(str(row["kpi"]), str(row["period"])): row for row in frame.to_dict("records")}
+    return SubjectScorecard(SUBJECT, rows, setting.kpis, PERIOD, setting.calendar.periods)
+
+
+def _by_kpi(found: Insights) -> dict[str, Finding]:
+    return {finding.kpi: finding for finding in found.findings}
 
 
 @pytest.mark.parametrize("mended", [{"won": 40}, {"targets": {"win_rate": 0.2, "revenue": 100}}, {"targets": {"revenue": 100}}])
@@ -126,7 +136,7 @@ def test_removing_a_gap(mended: dict[str, Any]) -> None:
     """Raising the value, lowering the target or taking it away removes the gap's finding and advice, and nothing else."""
     before, after = _by_kpi(_insights()), _by_kpi(_insights(**mended))
     assert set(before) == {"win_rate", "revenue"}
-    assert len(before["win_rate"]["actions"]) == 2
+    assert len(before["win_rate"].actions) == 2
     assert after == {"revenue": before["revenue"]}
 
 
@@ -134,27 +144,27 @@ def test_adding_a_gap() -> None:
     """A target that is missed adds its finding and its advice, and changes no other."""
     before = _by_kpi(_insights())
     after = _by_kpi(_insights(targets={"win_rate": 0.4, "revenue": 100, "new_customers": 9}))
-    assert [action["text"] for action in after.pop("new_customers")["actions"]] == ["Prospect."]
+    assert [action.text for action in after.pop("new_customers").actions] == ["Prospect."]
     assert after == before
 
 
 def test_watch_takes_its_own_advice() -> None:
     """Advice that is for gaps only does not stand beside a figure to watch, and a strength has none."""
     watch = _by_kpi(_insights(won=34))["win_rate"]
-    assert (watch["verdict"], [action["who"] for action in watch["actions"]]) == ("watch", ["rep"])
+    assert (watch.verdict, [action.who for action in watch.actions]) == ("watch", ["rep"])
     strength = _by_kpi(_insights(won=80))["win_rate"]
-    assert (strength["kind"], strength["actions"]) == ("strength", [])
+    assert (strength.kind, strength.actions) == ("strength", ())
 
 
 def test_gaps_first_then_weight() -> None:
     """Findings come gaps first, then to watch, then strengths; within a verdict the heavier KPI first."""
     targets = {"win_rate": 0.4, "revenue": 100, "new_customers": 9}
     kpis = {"win_rate": {"weight": 2}, "new_customers": {"weight": 3}}
-    order = [finding["kpi"] for finding in _insights(targets=targets, kpis=kpis).findings]
+    order = [finding.kpi for finding in _insights(targets=targets, kpis=kpis).findings]
     assert order == ["new_customers", "win_rate", "revenue"]
-    order = [finding["kpi"] for finding in _insights(targets=targets, kpis=kpis, revenue=85).findings]
+    order = [finding.kpi for finding in _insights(targets=targets, kpis=kpis, revenue=85).findings]
     assert order[-1] == "revenue"
-    order = [finding["kpi"] for finding in _insights(targets=targets, won=90).findings]
+    order = [finding.kpi for finding in _insights(targets=targets, won=90).findings]
     assert order[-1] == "win_rate"
 
 
@@ -176,7 +186,7 @@ def _change(now: tuple[float, float, float], before: tuple[float, float, float] 
             figures += [figure("revenue", won + refunds, **where), figure("won_revenue", won, **where)]
             figures += [figure("refunds", refunds, **where)]
     setting = setting_of()
-    card = SubjectScorecard.of(judged(setting, figures), kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
+    card = _read(judged(setting, figures), setting)
     return insights(card, setting.params).leads.get("change", "")
 
 
@@ -212,14 +222,14 @@ def test_missing_revenue() -> None:
     """Without revenue the summary says so with the reason."""
     setting = setting_of()
     frame = judged(setting, [figure("revenue", float("nan"), reason="the history is too short")])
-    card = SubjectScorecard.of(frame, kpis=setting.kpis, period=PERIOD, trend=setting.calendar.periods)
+    card = _read(frame, setting)
     assert insights(card, setting.params).summary == ["No revenue can be given: the history is too short."]
 
 
 def test_card_reads_missing_cells_as_none() -> None:
     """A figure that is not there and a value that is missing are both None."""
     setting = setting_of()
-    card = SubjectScorecard.of(judged(setting, [figure("win_rate", 0, 0)]), kpis=setting.kpis, period=PERIOD, trend=())
+    card = _read(judged(setting, [figure("win_rate", 0, 0)]), setting)
     assert card.cell("win_rate") is None
     assert card.cell("revenue", "target") is None
     assert pd.isna(card.rows["win_rate", PERIOD.name]["value"])
@@ -232,7 +242,7 @@ def _card(cells: Mapping[tuple[str, Period], dict[str, Any]]) -> SubjectScorecar
     rows: dict[tuple[str, str], dict[Hashable, Any]] = {
         (kpi, period.name): {name: row.get(name) for name in SCORECARD} for (kpi, period), row in cells.items()
     }
-    return SubjectScorecard(rows, KPIS, PERIOD, TREND)
+    return SubjectScorecard(SUBJECT, rows, KPIS, PERIOD, TREND)
 
 
 def _now(kpi: str = "revenue", **columns: Any) -> SubjectScorecard:

@@ -14,6 +14,7 @@ from reviewlib.conversation.goals.smart import GoalContext, PlannedGoal, smart
 from reviewlib.conversation.kinds import ENDED, STATUSES, Milestone
 from reviewlib.conversation.schedule import rhythm
 from reviewlib.conversation.visibility import VisibleEntries, empty
+from reviewlib.evidence.slicefile import Achievement
 from reviewlib.pages import goal_views, sentences, views
 from reviewlib.pages.forms import reading
 from reviewlib.pages.forms.context import numbered
@@ -31,7 +32,7 @@ from reviewlib.pages.forms.fields import (
 )
 from reviewlib.pages.rendering import render
 from reviewlib.periods import Period
-from reviewlib.review import Achievement, Figure
+from reviewlib.review import Figure
 
 if TYPE_CHECKING:
     from reviewlib.pages.forms.context import FormContext
