@@ -8,6 +8,7 @@ import copy
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import talk
@@ -505,33 +506,39 @@ def index(**changes: Any) -> Any:
         ),
     )
     given = {
-        "title": "Lindhaven Instruments",
+        "workbook": {
+            "title": "Lindhaven Instruments",
+            "currency": "EUR",
+            "locale": "en",
+            "as_of": "2026-10-15",
+            "snapshot": "7c41e09bd2aa",
+            "incomplete": False,
+            "accent": "#174f96",
+            "accent_dark": "#8fb9f2",
+        },
         "period": Period.parse("2026-Q3"),
-        "currency": "EUR",
-        "locale": "en",
         "made": dt.datetime(2026, 10, 23, 8, 40, tzinfo=dt.UTC),
         "frozen_at": dt.datetime(2026, 10, 15, 8, 40, tzinfo=dt.UTC),
-        "as_of": dt.date(2026, 10, 15),
-        "snapshot": "7c41e09bd2aa",
         "teams": teams,
         "failures": (pages.FailedReview("Grace O’Neill", "North", "Not made: the notebook stopped in the section Customers.", "problems/grace.html"),),
         "data": _data(),
-        "files": (pages.Link("scorecard.csv", "scorecard.csv"), pages.Link("manifest.json", "manifest.json")),
+        "files": {"scorecard.csv": "scorecard.csv", "manifest.json": "manifest.json"},
+        "earlier": {},
     }  # fmt: skip
     return pages.Index(**(given | changes))
 
 
-def problem() -> Any:
-    """A problem page's data."""
+def problem() -> str:
+    """A problem page."""
     from reviewlib.pages import index as pages
+    from reviewlib.params.model import Theme
 
-    command = "reviewlib run params/demo.yaml --period 2026-Q3 --rep R-031"
-    message = "KeyError: 'retention_rate of R-031 in 2026-Q3' <b>&"
-    return pages.ProblemPage(
-        "Lindhaven Instruments",
-        "Grace O’Neill",
+    params: Any = SimpleNamespace(title="Lindhaven Instruments", theme=Theme())
+    return pages.problem_page(
+        params,
         Period.parse("2026-Q3"),
-        "cell 11, rl.blocks.customers(review)",
-        message,
-        command,
+        subject="Grace O’Neill",
+        where="cell 11, rl.blocks.customers(review)",
+        message="KeyError: 'retention_rate of R-031 in 2026-Q3' <b>&",
+        command="reviewlib run params/demo.yaml --period 2026-Q3 --rep R-031",
     )

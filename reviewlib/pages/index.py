@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 from reviewlib.pages import components, labels, provenance
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.rendering import page_style, render
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 State = Literal["Open", "Failed", "Outdated", "Not made yet"]
@@ -21,14 +23,6 @@ _REST: Final[Mapping[State, str]] = {
 }
 #: How a state is marked, by the verdict whose mark it takes.
 _MARKS: Final[Mapping[State, str]] = {"Open": "on_track", "Failed": "gap", "Outdated": "watch", "Not made yet": "not_available"}
-
-
-@dataclass(frozen=True)
-class Link:
-    """A file beside the page: its name and its path from there."""
-
-    text: str
-    href: str
 
 
 @dataclass(frozen=True)
@@ -78,62 +72,32 @@ class FailedReview:
 
 @dataclass(frozen=True)
 class Index:
-    """Everything on the index of one period; ``data`` is what a slice holds under that name."""
+    """Everything on the index of one period.
 
-    title: str
+    ``workbook`` and ``data`` are what a slice holds under these names; ``files`` and ``earlier`` are links to what lies beside
+    the page and to other periods, by what is read.
+    """
+
+    workbook: Mapping[str, Any]
     period: Period
-    currency: str
-    locale: str
     made: dt.datetime
     frozen_at: dt.datetime
-    as_of: dt.date
-    snapshot: str
     teams: tuple[TeamRows, ...]
     failures: tuple[FailedReview, ...]
     data: Mapping[str, Any]
-    files: tuple[Link, ...] = ()
-    earlier: tuple[Link, ...] = ()
-    incomplete: bool = False
-    accent: str = "#174f96"
-    accent_dark: str = "#8fb9f2"
-
-
-@dataclass(frozen=True)
-class ProblemPage:
-    """A review that failed: where it stopped, what was said, and the command that repeats it alone. No figures, no deals."""
-
-    title: str
-    subject: str
-    period: Period
-    where: str
-    message: str
-    command: str
-    index: str = "../index.html"
-    details: str = ""
-    accent: str = "#174f96"
-    accent_dark: str = "#8fb9f2"
-
-
-@dataclass(frozen=True)
-class _RevenueBar:
-    """Revenue against target, ready to be drawn."""
-
-    revenue: str
-    bullet: components.Bullet | None
-    words: str
-    row: IndexRow | TeamRows
-    anchor: str = ""
-    rows: Sequence[_RevenueBar] = field(default_factory=tuple)
+    files: Mapping[str, str]
+    earlier: Mapping[str, str]
 
 
 def index_page(index: Index) -> str:
     """Render the index of a period."""
-    style = NumberStyle(index.locale, index.currency)
+    book = index.workbook
+    style = NumberStyle(book["locale"], book["currency"])
     running = f"Sales performance reviews {index.period}"
     reps = sum(len(team.rows) for team in index.teams)
     return render(
         "index.html.j2",
-        css=page_style(accent=index.accent, accent_dark=index.accent_dark, running=running),
+        css=page_style(accent=book["accent"], accent_dark=book["accent_dark"], running=running),
         index=index,
         heading=index.period.title(),
         dates=labels.span(index.period),
@@ -143,7 +107,7 @@ def index_page(index: Index) -> str:
         verdict_of=_MARKS,
         signed={team.name: sum(row.signed for row in team.rows) for team in index.teams},
         whole=_whole(index, style),
-        teams=[_team(team, number, style) for number, team in enumerate(index.teams, 1)],
+        bar=partial(_bar, style=style),
         tables=provenance.reconciliations(index.data, style=style),
         quarantine=provenance.reasons(index.data, "quarantine", style=style),
         exclusions=provenance.reasons(index.data, "exclusions", style=style),
@@ -151,19 +115,34 @@ def index_page(index: Index) -> str:
     )
 
 
-def problem_page(problem: ProblemPage) -> str:
-    """Render the page of a review that failed."""
-    running = f"Not made: {problem.subject}, {problem.period}"
-    style = page_style(accent=problem.accent, accent_dark=problem.accent_dark, running=running)
-    return render("problem.html.j2", css=style, problem=problem, heading=problem.period.title(), title=running)
+def problem_page(
+    params: Params, period: Period, *, subject: str, where: str, message: str, command: str, details: str = ""
+) -> str:
+    """Render the page of a review that failed: where it stopped, what was said, and the command that repeats it alone.
+
+    It holds no figures and no deals.
+    """
+    running = f"Not made: {subject}, {period}"
+    return render(
+        "problem.html.j2",
+        css=page_style(accent=params.theme.accent, accent_dark=params.theme.accent_dark, running=running),
+        title=running,
+        company=params.title or params.name,
+        subject=subject,
+        period=period,
+        where=where,
+        message=message,
+        command=command,
+        details=details,
+    )
 
 
 def _facts(index: Index, reps: int) -> list[tuple[str, str]]:
     return [
         ("Made", f"{labels.day(index.made.date())}, {index.made:%H:%M}"),
-        ("Figures as of", labels.day(index.as_of)),
+        ("Figures as of", labels.day(index.workbook["as_of"])),
         ("Frozen", labels.day(index.frozen_at.date())),
-        ("Snapshot", index.snapshot),
+        ("Snapshot", index.workbook["snapshot"]),
         ("Reps", str(reps)),
     ]
 
@@ -198,17 +177,14 @@ def _whole(index: Index, style: NumberStyle) -> tuple[str, str]:
     return labels.value(together, "money", style=style), share
 
 
-def _team(team: TeamRows, number: int, style: NumberStyle) -> _RevenueBar:
-    return _shown(team, style, anchor=f"t-{number}", rows=[_shown(row, style) for row in team.rows])
-
-
-def _shown(row: IndexRow | TeamRows, style: NumberStyle, *, anchor: str = "", rows: Sequence[_RevenueBar] = ()) -> _RevenueBar:
-    drawn = components.bullet(row.revenue, row.target, verdict=row.verdict)
+def _bar(row: IndexRow | TeamRows, *, style: NumberStyle) -> tuple[str, components.Bullet | None, str]:
+    """Revenue against target: the revenue, the bar, and the words below it."""
     words = row.note if isinstance(row, IndexRow) and row.note else "no target set"
     if row.revenue is not None and row.target is not None and row.target > 0:
         share = labels.value(row.revenue / row.target, "percent", style=style)
         words = f"{share} of {labels.value(row.target, 'money', style=style)}"
-    return _RevenueBar(labels.value(row.revenue, "money", style=style), drawn, words, row, anchor, rows)
+    drawn = components.bullet(row.revenue, row.target, verdict=row.verdict)
+    return labels.value(row.revenue, "money", style=style), drawn, words
 
 
 def _unassigned(data: Mapping[str, Any], style: NumberStyle) -> str:

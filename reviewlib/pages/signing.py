@@ -1,4 +1,4 @@
-"""Where a review stands, in words: its state, whom it waits for, the signatures, the head of its journal."""
+"""Where a review stands, in words: its state, whom it waits for, the signatures, the head of its journal, and amendments."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import Amendment, Rating, Side, Signoff
 from reviewlib.conversation.states import State, StateName
 from reviewlib.conversation.visibility import VisibleEntries
-from reviewlib.pages import entry_views
+from reviewlib.pages import entry_views, labels
 from reviewlib.pages.entry_views import By
+from reviewlib.pages.rendering import page_style, render
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
 from reviewlib.review import Review
 
 #: How a state is marked, by the verdict whose mark it takes.
@@ -165,3 +168,31 @@ def amendments(review: Review) -> list[tuple[By, str, str]]:
             about = f"Amendment to: {entry_views.quoted(to)}" if to else "Amendment"
             found.append((entry_views.by(review, entry), about, entry.payload.text))
     return found
+
+
+def amendment_page(params: Params, entry: Entry, *, name: str, period: Period, number: int, about: str, signed: str) -> str:
+    """Render the page of an amendment to a signed review, which itself is never made again.
+
+    Args:
+        params: The workbook.
+        entry: The amendment.
+        name: Whose review it is.
+        period: The review's period.
+        number: 1 for the first amendment.
+        about: What it is about, in words; empty where it is about the whole review.
+        signed: The name of the signed page's file, which lies beside this one.
+    """
+    running, at = f"Amendment {number}: {name}, {period}", params.local(entry.at)
+    return render(
+        "amendment.html.j2",
+        css=page_style(accent=params.theme.accent, accent_dark=params.theme.accent_dark, running=running),
+        title=running,
+        company=params.title or params.name,
+        amendment=entry,
+        name=name,
+        period=period,
+        number=number,
+        about=about,
+        signed=signed,
+        when=f"{labels.day(at.date())}, {at:%H:%M}",
+    )

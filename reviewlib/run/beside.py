@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from reviewlib import files, review
-from reviewlib.conversation.entries import Entry, current
+from reviewlib.conversation.entries import current
 from reviewlib.conversation.kinds import KINDS, Amendment
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
-from reviewlib.pages import amendment
+from reviewlib.pages import signing
 from reviewlib.params.model import Params
 from reviewlib.run import annotated
 from reviewlib.run.places import pages_of
@@ -76,9 +76,7 @@ def amend(params: Params, stands: ReviewStatus, subjects: Sequence[Subject], fol
 
 def _amend(params: Params, stands: ReviewStatus, subject: Subject, pages: Mapping[str, Path]) -> None:
     contents: dict[Path, str | bytes] = {
-        path: amendment.amendment_page(page)
-        for path, page in amendments(params, stands, subject, pages).items()
-        if not path.exists()
+        path: page for path, page in amendments(params, stands, subject, pages).items() if not path.exists()
     }
     files.write_all(contents, modes=snapshot.modes_of(params))
 
@@ -91,17 +89,13 @@ def problems(params: Params, stands: ReviewStatus, subject: Subject, folder: Pat
     pages = pages_of(subject, folder)
     known = amendments(params, stands, subject, pages)
     found = {path for page in pages.values() for path in page.parent.glob(f"{glob.escape(page.stem)}-amendment-*.html")}
-    wrong = {path: _wrong(path, said) for path, said in known.items() if path in found}
-    wrong |= dict.fromkeys(
+    wrong = dict.fromkeys(
         found - known.keys(), "the journal has no such amendment; restore the journal, or move this page away"
     )
-    return [f"{path.relative_to(folder).as_posix()}: {problem}" for path, problem in sorted(wrong.items()) if problem]
-
-
-def _wrong(path: Path, said: amendment.AmendmentPage) -> str | None:
-    if _words(path.read_text(encoding="utf-8", errors="replace")) != _words(amendment.amendment_page(said)):
-        return "the amendment was changed since; move it away, and the next run lays it as the journal has it"
-    return None
+    for path in found & known.keys():
+        if _words(path.read_text(encoding="utf-8", errors="replace")) != _words(known[path]):
+            wrong[path] = "the amendment was changed since; move it away, and the next run lays it as the journal has it"
+    return [f"{path.relative_to(folder).as_posix()}: {problem}" for path, problem in sorted(wrong.items())]
 
 
 def _words(page: str) -> str:
@@ -109,42 +103,26 @@ def _words(page: str) -> str:
     return " ".join(page[page.find("<h1>") :].split())
 
 
-def amendments(
-    params: Params, stands: ReviewStatus, subject: Subject, pages: Mapping[str, Path]
-) -> dict[Path, amendment.AmendmentPage]:
-    """List the amendments that lie beside each page.
+def amendments(params: Params, stands: ReviewStatus, subject: Subject, pages: Mapping[str, Path]) -> dict[Path, str]:
+    """Render the amendments that lie beside each page.
 
     What stays with the manager is not beside the rep's copy, and not counted there: a gap would say that there is something.
     """
     entries = stands.entries.get(stands.about(subject), ())
     added = [entry for entry in current(entries) if entry.kind == "amendment"]
-    found: dict[Path, amendment.AmendmentPage] = {}
+    found: dict[Path, str] = {}
     for audience, page in pages.items():
         read = [entry for entry in added if audience == "manager" or entry.visibility == "shared"]
         for number, entry in enumerate(read, 1):
-            path = page.with_name(f"{page.stem}-amendment-{number}.html")
-            found[path] = _amendment(params, stands, subject, entry, number=number, signed=page.name)
+            assert isinstance(entry.payload, Amendment)
+            to = next((one for one in entries if one.id == entry.payload.of), None)
+            found[page.with_name(f"{page.stem}-amendment-{number}.html")] = signing.amendment_page(
+                params,
+                entry,
+                name=subject.name,
+                period=stands.period,
+                number=number,
+                about=f"the {KINDS[to.kind].label.lower()} of entry {to.sequence}" if to else "",
+                signed=page.name,
+            )
     return found
-
-
-def _amendment(
-    params: Params, stands: ReviewStatus, subject: Subject, entry: Entry, *, number: int, signed: str
-) -> amendment.AmendmentPage:
-    said = entry.payload
-    assert isinstance(said, Amendment)
-    to = next((one for one in stands.entries[entry.about] if one.id == said.of), None)
-    return amendment.AmendmentPage(
-        title=params.title or params.name,
-        name=subject.name,
-        period=stands.period,
-        number=number,
-        text=said.text,
-        by=entry.author_name,
-        at=params.local(entry.at),
-        about=f"the {KINDS[to.kind].label.lower()} of entry {to.sequence}" if to else "",
-        signed=signed,
-        entry=entry.sequence,
-        head=entry.hash,
-        accent=params.theme.accent,
-        accent_dark=params.theme.accent_dark,
-    )

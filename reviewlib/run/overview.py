@@ -41,25 +41,21 @@ def index_of(
         for entry in entries
         if entry.state == "failed"
     ]
+    folders = sorted({one.folder for one in stands.subjects})
     return index.Index(
-        title=book["title"],
+        workbook=book,
         period=frozen.period,
-        currency=book["currency"],
-        locale=book["locale"],
         made=params.local(dt.datetime.now(dt.UTC)),
         frozen_at=params.local(dt.datetime.fromisoformat(book["frozen_at"])),
-        as_of=dt.date.fromisoformat(book["as_of"]),
-        snapshot=frozen.hash,
-        teams=tuple(
-            _team_rows(stands, folder, by_key, waits, old) for folder in sorted({one.folder for one in stands.subjects})
-        ),
+        teams=tuple(_team_rows(stands, folder, by_key, waits, old) for folder in folders),
         failures=tuple(failures),
         data=frozen.info["data"],
-        files=(index.Link("scorecard.csv", "scorecard.csv"), index.Link("manifest.json", "manifest.json"), _quarantine(frozen)),
+        files={
+            "scorecard.csv": "scorecard.csv",
+            "manifest.json": "manifest.json",
+            "quarantine.csv": f"../snapshots/{frozen.hash}/quarantine.csv",
+        },
         earlier=_earlier(params, frozen.period),
-        incomplete=book["incomplete"],
-        accent=book["accent"],
-        accent_dark=book["accent_dark"],
     )
 
 
@@ -140,15 +136,10 @@ def _page(entries: Mapping[str, ManifestRow], subject: Subject, audience: str) -
     return entry.page if entry is not None and entry.state == "made" else None
 
 
-def _quarantine(frozen: Snapshot) -> index.Link:
-    path = f"../snapshots/{frozen.hash}/quarantine.csv"
-    return index.Link("quarantine.csv", path)
-
-
-def _earlier(params: Params, period: Period) -> tuple[index.Link, ...]:
+def _earlier(params: Params, period: Period) -> dict[str, str]:
     """Link the indexes of other periods, the latest first."""
     found = sorted((path.parent.name for path in params.reports.glob("*/index.html")), reverse=True)
-    return tuple(index.Link(name, f"../{name}/index.html") for name in found if name != period.name)
+    return {name: f"../{name}/index.html" for name in found if name != period.name}
 
 
 def problem_of(params: Params, frozen: Snapshot, job: Job, failure: Failure) -> str:
@@ -156,15 +147,11 @@ def problem_of(params: Params, frozen: Snapshot, job: Job, failure: Failure) -> 
     kind = job.labels["kind"]
     option = f"--{kind} {shlex.quote(job.labels['subject'])}"
     return index.problem_page(
-        index.ProblemPage(
-            title=params.title or params.name,
-            subject=f"{job.labels['name']}, {job.labels['audience']}’s copy",
-            period=frozen.period,
-            where=f"cell {failure.cell} of {job.template.name}" if failure.cell else job.template.name,
-            message=f"{failure.error}: {failure.message}",
-            command=f"reviewlib run {shlex.quote(job.parameters['params'])} --period {frozen.period} {option}",
-            details=failure.source or "",
-            accent=params.theme.accent,
-            accent_dark=params.theme.accent_dark,
-        )
+        params,
+        frozen.period,
+        subject=f"{job.labels['name']}, {job.labels['audience']}’s copy",
+        where=f"cell {failure.cell} of {job.template.name}" if failure.cell else job.template.name,
+        message=f"{failure.error}: {failure.message}",
+        command=f"reviewlib run {shlex.quote(job.parameters['params'])} --period {frozen.period} {option}",
+        details=failure.source or "",
     )

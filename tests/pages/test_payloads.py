@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -16,8 +18,9 @@ from playwright.sync_api import Browser
 
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.pages import blocks, refresh
-from reviewlib.pages.amendment import AmendmentPage, amendment_page
 from reviewlib.pages.rendering import page_style, render
+from reviewlib.pages.signing import amendment_page
+from reviewlib.params.model import Theme
 from reviewlib.periods import Period
 from reviewlib.press.inspection import inspect_page
 from reviewlib.review import Review
@@ -113,14 +116,14 @@ def _pages(number: int) -> dict[str, str]:
     before.period = "2026-Q2"
     before.entries = [_moved(entry) for entry in before.entries]
     shown = {who: _page(made.talked(made.rep_slice(who), [before, said])) for who in ("manager", "rep")}
-    at = said.entries[0].at
-    amended = AmendmentPage(text, text, Period.parse("2026-Q3"), 1, text, text, at, text, "signed.html", 9, "f" * 64)
-    return shown | {"amendment": amendment_page(amended)}
+    params: Any = SimpleNamespace(title=text, theme=Theme(), local=lambda moment: moment)
+    amended = replace(said.entries[-1], author_name=text)
+    period = Period.parse("2026-Q3")
+    page = amendment_page(params, amended, name=text, period=period, number=1, about=text, signed="signed.html")
+    return shown | {"amendment": page}
 
 
 def _moved(entry: Any) -> Any:
-    from dataclasses import replace
-
     return replace(entry, about=replace(entry.about, period="2026-Q2"), id=f"q2-{entry.id}", payload=_about_q2(entry.payload))
 
 

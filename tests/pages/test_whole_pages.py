@@ -94,7 +94,7 @@ def _pages() -> dict[str, str]:
         "endless": _endless(),
     }
     pages |= {name: page(made.notebook(review)) for name, review in talked.items()}
-    return pages | {"index": index.index_page(made.index()), "problem": index.problem_page(made.problem())}
+    return pages | {"index": index.index_page(made.index()), "problem": made.problem()}
 
 
 PAGES = ("rep", "manager", "team", "team_rep", "empty", "swiss", "index", "problem")
@@ -295,7 +295,7 @@ def test_names_are_escaped() -> None:
 
 def test_problem_page_says_what_failed() -> None:
     """A problem page names the cell, the message as text, and the command that repeats the review alone."""
-    html = index.problem_page(made.problem())
+    html = made.problem()
     assert "rl.blocks.customers(review)" in html
     assert "&lt;b&gt;&amp;" in html
     assert "--rep R-031" in html
