@@ -14,9 +14,8 @@ from typing import Final
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form, marks, senders, wishes
 from reviewlib.conversation.answers.mails import ArrivedAnswer, letter_of, open_letter
-from reviewlib.conversation.answers.responses import Answer, parse, refusal
+from reviewlib.conversation.answers.responses import Answer, AnswerProblem, parse, refusal, short
 from reviewlib.conversation.answers.senders import Sender
-from reviewlib.conversation.answers.surroundings import AnswerProblem, short
 from reviewlib.conversation.answers.wishes import AnswerItem, Journal
 from reviewlib.conversation.entries import About, Draft, Entry
 from reviewlib.conversation.kinds import KINDS, Signoff

@@ -1,20 +1,20 @@
 """What a rep's answer says: its fields as typed, and what in it cannot be understood, with line.
 
-No text is dropped unseen: what stands outside every field is a problem, or, where it is a greeting, a signature or the
-quotation of another mail, listed as left out.
+No text is dropped unseen: what stands outside every field is a problem, or, where it is a greeting, a signature, the
+quotation of another mail or what programs add, listed as left out.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from reviewlib.conversation.answers import marks, surroundings
+from reviewlib.conversation.answers import marks
 from reviewlib.conversation.answers.mails import AnswerLine, ArrivedAnswer, numbered, quotation
 from reviewlib.conversation.answers.marks import Mark
-from reviewlib.conversation.answers.surroundings import AnswerProblem
 from reviewlib.errors import ResponseError
 
 _YES: Final = "yes|y|ja|j|i agree|agree|agreed|accepted"
@@ -26,6 +26,53 @@ _DISAGREES: Final = frozenset(
     {"read do not agree", "read and do not agree", "do not agree", "i do not agree", "dont agree", "disagree", "no", "nein"}
     | {"read i do not agree", "read dont agree", "read i dont agree", "i dont agree", "read disagree"}
 )
+#: The longest greeting: so many lines, and so many characters in all.
+GREETING: Final = (3, 120)
+#: The longest signature below a closing formula.
+SIGNATURE: Final = (15, 80)
+_SIGNED: Final = re.compile(r"\s*(?:--|—)\s*")
+_CLOSING: Final = re.compile(
+    r"\s*(?:(?:kind|best|warm|many)\s+)?(?:regards|wishes|cheers|best|sincerely|yours)\b.{0,25}"
+    r"|\s*(?:mit )?(?:freundlich|viel|lieb|best|herzlich|schön)e[nm]?\s+gr(?:ü|ue)(?:ß|ss)e?n?\b.{0,25}"
+    r"|\s*(?:mfg|vg|lg)\b[\s,.!]*",
+    re.IGNORECASE,
+)
+_PROGRAM: Final = re.compile(
+    r"\s*(?:sent from (?:my |outlook|mail|yahoo)|get outlook for|von meinem \w+ gesendet|gesendet (?:mit|von|aus)|"
+    r"holen sie sich outlook|outlook für|diese nachricht wurde von meinem|envoyé de mon).{0,80}",
+    re.IGNORECASE,
+)
+_QUOTES: Final = re.compile(
+    r"\s*(?:on\b.{4,200}\bwrote:|am\b.{4,200}\bschrieb\b.{0,120}:|le\b.{4,200}\ba écrit ?:"
+    r"|[-_]{3,}+\s*+(?:original message|ursprüngliche nachricht|forwarded message|weitergeleitete nachricht)?\s*+[-_]*+"
+    r"|begin forwarded message:|anfang der weitergeleiteten nachricht:)\s*",
+    re.IGNORECASE,
+)
+#: So many different ones of these words make a disclaimer; one alone may be anybody's.
+ADDED_WORDS: Final = 2
+_ADDED: Final = re.compile(
+    r"\b(?:confidential|privileged|intended recipient|intended solely|disclaimer|notify the sender|delete it|unauthori[sz]ed"
+    r"|vertraulich|richtige[rn]? (?:adressat|empfänger)|irrtümlich|den absender|vernichten sie|unbefugt"
+    r"|geschäftsführer|vorstand|amtsgericht|registergericht|handelsregister|hrb|sitz der gesellschaft|ust-id"
+    r"|registered (?:office|in)|company (?:registration|number|no)|vat (?:number|no|id))",
+    re.IGNORECASE,
+)
+_HEADING: Final = re.compile(
+    r"\s*\*?(?:from|sent|date|to|cc|subject|reply-to|von|gesendet|datum|an|betreff|antwort an)\*?:.*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class AnswerProblem:
+    """Something that cannot be understood: where, what, what was found there, what to do."""
+
+    line: AnswerLine
+    what: str
+    found: str
+    do: str
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.what} Found: {self.found}. {self.do}"
 
 
 @dataclass(frozen=True)
@@ -75,11 +122,7 @@ class Answer:
 
 
 def parse(letter: ArrivedAnswer | str) -> Answer:
-    """Read an answer.
-
-    Args:
-        letter: What ``mails.open_letter`` read, or the text of a form.
-    """
+    """Read an answer that arrived, or the text of a form."""
     lines = letter.lines if isinstance(letter, ArrivedAnswer) else tuple(numbered(letter))
     sha256 = letter.sha256 if isinstance(letter, ArrivedAnswer) else ""
     start = _start(lines)
@@ -90,14 +133,15 @@ def parse(letter: ArrivedAnswer | str) -> Answer:
         )
         return Answer(problems=(nothing,), sha256=sha256)
     reading = _FormReading(lines[start].depth)
-    rest = reading.run(lines[start:])
-    before = surroundings.before(lines[:start])
-    after = surroundings.after(rest)
+    behind = reading.run(lines[start:])
+    reading.check()
+    problems_before, before = _around(lines[:start])
+    problems_after, after = _behind(behind)
     return Answer(
         **reading.named,
         said=tuple(reading.said),
-        problems=(*before.problems, *reading.problems, *_wrong(reading.said), *after.problems),
-        left_out=(*before.left_out, *after.left_out),
+        problems=(*problems_before, *reading.problems, *problems_after),
+        left_out=(*before, *after),
         sha256=sha256,
     )
 
@@ -233,62 +277,102 @@ class _FormReading:
                 self.named |= dict(mark.named)
             if text:
                 do = "Move it into a field."
-                self._problem(
-                    line, f"Text stands below {mark.words.split(' rep-')[0]}, which is no field.", surroundings.short(text), do
-                )
+                self._problem(line, f"Text stands below {mark.words.split(' rep-')[0]}, which is no field.", text, do)
         self.said.append(Said(mark, text, line))
 
+    def check(self) -> None:
+        """Find what is understood as a field and says nothing that can be recorded."""
+        typed = [one for one in self.said if one.text]
+        for one in typed:
+            if one.mark.field == "agreement" and yes_or_no(one.text) is None:
+                self._problem(one.line, f"{one.mark.words}: this is neither yes nor no.", one.text, "Begin with yes or no.")
+        disputes: dict[str, dict[str, Said]] = {}
+        for one in typed:
+            if one.mark.field == "dispute":
+                disputes.setdefault(one.mark.number, {})[one.mark.part] = one
+        needed = (("figure", "a figure", "Name the figure."), ("why", "a reason", "Say what is wrong with it."))
+        for number, parts in disputes.items():
+            for part, words, do in needed:
+                if part not in parts:
+                    line, empty = next(iter(parts.values())).line, f"an empty field: Dispute {number} {part}"
+                    self._problem(line, f"Dispute {number} is without {words}.", empty, do)
+        self._check_signature({one.mark.part: one for one in typed if one.mark.field == "signoff"})
+
+    def _check_signature(self, parts: Mapping[str, Said]) -> None:
+        first, how = next(iter(parts.values()), None), "Write: agree. Or write: read, do not agree."
+        if first is None:
+            return
+        if "name" not in parts:
+            self._problem(first.line, "A signature without a name.", first.text, "Type the name too.")
+        elif "word" not in parts:
+            self._problem(first.line, "A signature that does not say how.", parts["name"].text, how)
+        elif signs(parts["word"].text) is None:
+            self._problem(parts["word"].line, "This is no way of signing.", parts["word"].text, how)
+
     def _problem(self, line: AnswerLine, what: str, found: str, do: str) -> None:
-        self.problems.append(AnswerProblem(line, what, surroundings.short(found), do))
+        self.problems.append(AnswerProblem(line, what, short(found), do))
 
 
-def _wrong(said: Sequence[Said]) -> list[AnswerProblem]:
-    """What is understood as a field and says nothing that can be recorded."""
-    return [*_neither(said), *_half_disputes(said), *_half_signatures(said)]
+def _behind(lines: Sequence[AnswerLine]) -> tuple[list[AnswerProblem], list[AnswerLine]]:
+    """Sort what stands after a form; a disclaimer or particulars that a company's server adds to every mail are left out."""
+    added: set[int] = set()
+    for written, paragraph in itertools.groupby(enumerate(lines), key=lambda one: bool(one[1].text.strip(" >"))):
+        places = dict(paragraph)
+        words = {word.casefold() for word in _ADDED.findall(" ".join(line.text for line in places.values()))}
+        if written and len(words) >= ADDED_WORDS:
+            added.update(places)
+    problems, left_out = _around([line for place, line in enumerate(lines) if place not in added])
+    known = set(left_out)
+    return problems, [line for place, line in enumerate(lines) if place in added or line in known]
 
 
-def _neither(said: Sequence[Said]) -> list[AnswerProblem]:
-    return [
-        AnswerProblem(
-            one.line, f"{one.mark.words}: this is neither yes nor no.", surroundings.short(one.text), "Begin with yes or no."
-        )
-        for one in said
-        if one.mark.field == "agreement" and one.text and yes_or_no(one.text) is None
-    ]
+def _around(lines: Sequence[AnswerLine]) -> tuple[list[AnswerProblem], list[AnswerLine]]:
+    """Sort what stands around a form: what is in no field, and what is left out."""
+    left_out: list[AnswerLine] = []
+    astray: list[AnswerLine] = []
+    place = 0
+    while place < len(lines):
+        text = lines[place].text
+        if _SIGNED.fullmatch(text) or (_CLOSING.fullmatch(text) and _is_signature(lines, place + 1)):
+            # Up to where a quotation or a mail program's own words begin.
+            behind = range(place + 1, len(lines))
+            known = next((other for other in behind if lines[other].text.strip() and _known(lines, other)), len(lines)) - place
+        else:
+            known = _known(lines, place)
+        taken = lines[place : place + (known or 1)]
+        (left_out if known else astray).extend(one for one in taken if one.text.strip(" >"))
+        place += len(taken)
+    if len(astray) <= GREETING[0] and sum(len(line.text) for line in astray) <= GREETING[1]:
+        return [], [*left_out, *astray]
+    do = "Move it into a field, or take it out."
+    return [AnswerProblem(line, "This text is in no field.", short(line.text), do) for line in astray], left_out
 
 
-def _half_disputes(said: Sequence[Said]) -> list[AnswerProblem]:
-    found: list[AnswerProblem] = []
-    disputes: dict[str, dict[str, Said]] = {}
-    for one in said:
-        if one.mark.field == "dispute" and one.text:
-            disputes.setdefault(one.mark.number, {})[one.mark.part] = one
-    for number, parts in disputes.items():
-        for missing, asked in (("figure", "Name the figure."), ("why", "Say what is wrong with it.")):
-            if missing not in parts:
-                line = next(iter(parts.values())).line
-                words = {"figure": "without a figure", "why": "without a reason"}[missing]
-                found.append(
-                    AnswerProblem(line, f"Dispute {number} is {words}.", f"an empty field: Dispute {number} {missing}", asked)
-                )
-    return found
+def _known(lines: Sequence[AnswerLine], place: int) -> int:
+    """How many lines from here on are blank, quoted or a mail program's own."""
+    line = lines[place]
+    if not line.text.strip() or line.depth or _PROGRAM.fullmatch(line.text) or _HEADING.fullmatch(line.text):
+        return 1
+    for count in (1, 2, 3):
+        if _QUOTES.fullmatch(" ".join(one.text.strip() for one in lines[place : place + count])):
+            return count
+    return 0
 
 
-def _half_signatures(said: Sequence[Said]) -> list[AnswerProblem]:
-    parts = {one.mark.part: one for one in said if one.mark.field == "signoff" and one.text}
-    if not parts:
-        return []
-    line = next(iter(parts.values())).line
-    if "name" not in parts:
-        return [
-            AnswerProblem(
-                line, "A signature without a name.", surroundings.short(parts[next(iter(parts))].text), "Type the name too."
-            )
-        ]
-    if "word" not in parts:
-        do = "Write: agree. Or write: read, do not agree."
-        return [AnswerProblem(line, "A signature that does not say how.", surroundings.short(parts["name"].text), do)]
-    if signs(parts["word"].text) is None:
-        do = "Write: agree. Or write: read, do not agree."
-        return [AnswerProblem(parts["word"].line, "This is no way of signing.", surroundings.short(parts["word"].text), do)]
-    return []
+def _is_signature(lines: Sequence[AnswerLine], start: int) -> bool:
+    said: list[str] = []
+    for place in range(start, len(lines)):
+        text = lines[place].text.strip()
+        if text and place > start and _known(lines, place):
+            break
+        said += [text] if text else []
+        if len(said) > SIGNATURE[0]:  # looked at no further: every line may be a closing formula
+            return False
+    short = all(len(line) <= SIGNATURE[1] for line in said)
+    return short and not any(re.match(r"p\.?\s?s\b", line, re.IGNORECASE) for line in said)
+
+
+def short(text: str) -> str:
+    """Cut a text for a message."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:57]}..."

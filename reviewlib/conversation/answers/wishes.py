@@ -12,9 +12,8 @@ from typing import Any, Final
 from reviewlib.conversation import wording
 from reviewlib.conversation.answers import marks, senders
 from reviewlib.conversation.answers.mails import AnswerLine
-from reviewlib.conversation.answers.responses import Answer, Said, signs, yes_or_no
+from reviewlib.conversation.answers.responses import Answer, AnswerProblem, Said, short, signs, yes_or_no
 from reviewlib.conversation.answers.senders import Sender
-from reviewlib.conversation.answers.surroundings import AnswerProblem, short
 from reviewlib.conversation.entries import About, Entry, current, history, origins
 from reviewlib.conversation.kinds import KINDS, Payload, Signoff
 from reviewlib.conversation.states import State, state_of
