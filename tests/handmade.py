@@ -15,7 +15,7 @@ from reviewlib.evidence import snapshot
 from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.run import beside, manifest, publishing, status
+from reviewlib.run import manifest, places, publishing, status
 from reviewlib.run.manifest import Origin
 from reviewlib.run.origins import Origins
 from reviewlib.run.places import pages_of
@@ -78,7 +78,7 @@ class Handmade:
                 key = f"{subject.kind}:{subject.id}:{audience}"
                 if key not in before or not before[key].sealed:
                     made[key] = self._made(key, subject.kind, subject.id, page, origins.of(subject, audience), stands)
-        beside.amend(self.params, stands, stands.subjects, self.folder, known=manifest.hashes(before, made))
+        places.amend(self.params, stands, stands.subjects, self.folder, known=manifest.hashes(before, made))
         frozen = snapshot.current(self.params, PERIOD)
         assert frozen is not None
         publishing.publish(self.params, frozen, stands, origins, made)
@@ -88,7 +88,7 @@ class Handmade:
         printed = f" Journal entry {head.sequence}, {head.hash[:8]}." if head else ""
         contents: dict[Path, str | bytes] = {page: f"<p>Page of {id}</p><footer><p>Made.{printed}</p></footer>"}
         if (kind, audience) == ("rep", "rep"):
-            contents |= beside.form(self.params, stands, id, page=page)
+            contents |= places.form(self.params, stands, id, page=page)
         found = {}
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,10 +17,9 @@ from reviewlib.errors import ReviewError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
-from reviewlib.run import beside, locks, manifest, status
+from reviewlib.run import locks, manifest, places, status
 from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.origins import Origins
-from reviewlib.run.places import pages_of
 from reviewlib.run.status import ReviewStatus
 
 #: What tells a folder that an earlier handout made from any other, which is never touched.
@@ -58,12 +57,17 @@ def hand_out(params: Params, stands: ReviewStatus, out: Path, *, managers: Seque
     """
     groups = _by_manager(stands.subjects)
     chosen = {name: groups[name] for name in _known(managers, groups)}
-    places = {name: out / (files.slug(name, name) if name else _NOBODY) for name in chosen}
-    for place in places.values():
-        _check_place(place)
+    folders = {name: out / (files.slug(name, name) if name else _NOBODY) for name in chosen}
+    for folder in folders.values():
+        if folder.exists() and not (folder / _MARK).is_file():
+            raise ReviewError(
+                "This folder was not made by a handout.",
+                where=str(folder.name),
+                do="Give another folder with --out, or move this one away; it is not touched.",
+            )
     with _at_rest(params, stands):
         _check_pages(params, stands, [subject for group in chosen.values() for subject in group])
-        return [_hand_out(params, stands, name, group, places[name]) for name, group in chosen.items()]
+        return [_hand_out(params, stands, name, group, folders[name]) for name, group in chosen.items()]
 
 
 @contextlib.contextmanager
@@ -106,11 +110,11 @@ def _check_pages(params: Params, stands: ReviewStatus, subjects: Sequence[Subjec
     stale = [
         subject.name
         for subject in subjects
-        if not all(path.is_file() for path in beside.amendments(params, stands, subject, pages_of(subject, folder)))
-        or beside.problems(params, stands, subject, folder)
+        if not all(path.is_file() for path in places.amendments(params, stands, subject, places.pages_of(subject, folder)))
+        or places.problems_of_amendments(params, stands, subject, folder)
         or not all(
             _fresh(entries.get(f"{subject.kind}:{subject.id}:{who}"), origins, subject, folder)
-            for who in pages_of(subject, folder)
+            for who in places.pages_of(subject, folder)
         )
     ]
     if stale:
@@ -135,15 +139,6 @@ def _fresh(entry: ManifestRow | None, origins: Origins, subject: Subject, folder
     if origin.fingerprint is None:  # of older evidence that cannot be told; the journal can
         return entry.sealed or (entry.snapshot, entry.head) == (origin.snapshot, origin.head.hash if origin.head else None)
     return entry.sealed or entry.fingerprint == origin.fingerprint
-
-
-def _check_place(place: Path) -> None:
-    if place.exists() and not (place / _MARK).is_file():
-        raise ReviewError(
-            "This folder was not made by a handout.",
-            where=str(place.name),
-            do="Give another folder with --out, or move this one away; it is not touched.",
-        )
 
 
 def _hand_out(params: Params, stands: ReviewStatus, manager: str, group: Sequence[Subject], place: Path) -> Parcel:
@@ -174,9 +169,9 @@ def _hand_out(params: Params, stands: ReviewStatus, manager: str, group: Sequenc
 
 def _pages(params: Params, stands: ReviewStatus, subject: Subject, source: Path, *, apart: bool) -> Iterator[tuple[str, Path]]:
     """Every file of a subject: where it goes, and where it is; ``apart`` in a folder of its own, as the team's of several."""
-    pages = pages_of(subject, source)
-    amended = list(beside.amendments(params, stands, subject, pages))
-    form = beside.form_path(subject, pages["rep"])
+    pages = places.pages_of(subject, source)
+    amended = list(places.amendments(params, stands, subject, pages))
+    form = places.form_path(subject, pages["rep"])
     open_form = [form] if subject.kind == "rep" and not stands.state(subject).closed else []
     own = f"/{subject.slug}" if apart else ""
     goes_to = f"reps/{subject.slug}" if subject.kind == "rep" else f"team{own}"

@@ -1,26 +1,30 @@
-"""What earlier runs made where a run lays its own, or lays nothing any more: it goes, and what people wrote is kept."""
+"""What earlier runs made where a run lays its own, or lays nothing any more: it goes, and what people wrote into it is kept."""
 
 from __future__ import annotations
 
+import glob
+import hashlib
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Final
 
+from reviewlib import files
 from reviewlib.files import Modes
+from reviewlib.press import clean
 from reviewlib.press.jobs import Contents, Job
-from reviewlib.run import annotated, beside
 from reviewlib.run.manifest import ManifestRow
+
+#: How the name of a rep's form ends.
+FORM: Final = ".md"
+#: The folder of a period for what was written about whoever changed team since: it is no team's, and nobody is handed it.
+_MOVED: Final = "moved"
 
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What earlier runs left in the folder of a period.
-
-    Args:
-        folder: That of the period.
-        modes: Who may read what is put aside.
-        note: Told what should be known.
-    """
+    """What earlier runs left in the folder of a period; ``note`` is told what should be known."""
 
     folder: Path
     modes: Modes
@@ -45,13 +49,7 @@ class Leftovers:
     def cleared(self, old: ManifestRow, new: ManifestRow, job: Job) -> ManifestRow:
         """Remove what earlier runs made at other places: whoever changed team is not read about in the old one.
 
-        Args:
-            old: What was known of the review.
-            new: What is known of it now.
-            job: How it is made.
-
-        Returns:
-            The new entry; what could not be removed stands in it, so that the next run tries again.
+        What could not be removed stands in the entry that comes back, so that the next run tries again.
         """
         left = {}
         for place, known in {**old.files, **old.left}.items():
@@ -66,21 +64,23 @@ class Leftovers:
         return replace(new, left=left)
 
     def _remove(self, path: Path, known: str, job: Job) -> None:
-        """Remove a file that an earlier run made; a notebook or a form that somebody wrote into is put aside.
-
-        Raises:
-            OSError: It cannot be removed, or not be put aside.
-        """
+        """Remove a file that an earlier run made; a notebook or a form that somebody wrote into is put aside."""
         # By its name: a failure in between has given the entry the new notebook's place already.
         if path.suffix == ".ipynb" and job.notebook:
             self._keep(path, known, job.template, moved_to=job.notebook)
-        if path.suffix == beside.FORM:
+        if path.suffix == FORM:
             self._keep_answer(path, known, moved_to=job.page.with_name(path.name))
         path.unlink(missing_ok=True)
 
     def _keep(self, notebook: Path, known: str | None, template: Path, *, moved_to: Path | None = None) -> None:
-        """Put a notebook aside that somebody wrote into; that of another team where neither team's manager is given it."""
-        kept = annotated.keep(notebook, known=known, template=template, modes=self.modes, to=self._aside(notebook, moved_to))
+        """Put a notebook aside in which somebody wrote cells of their own.
+
+        One that was only run and saved holds nothing that is not in the journal; it is not kept.
+        """
+        content = _changed(notebook, known)
+        if content is None or not _written_in(content, template):
+            return
+        kept = _put_aside(content, self._beside(notebook, moved_to), "annotated", modes=self.modes)
         if kept and moved_to:
             self.note(f"cells that somebody wrote are in {self._place(kept)}")
 
@@ -89,12 +89,119 @@ class Leftovers:
     ) -> None:
         """Put a form aside that somebody filled in where it lay."""
         content = fresh.encode() if isinstance(fresh, str) else fresh
-        kept = annotated.keep_answer(form, known=known, fresh=content, modes=self.modes, to=self._aside(form, moved_to))
+        kept = keep_answer(form, known=known, fresh=content, modes=self.modes, to=self._beside(form, moved_to))
         if kept:
             self.note(f"what somebody wrote into a form is in {self._place(kept)}; `reviewlib import-response` records it")
 
-    def _aside(self, path: Path, moved_to: Path | None) -> Path | None:
-        return None if moved_to is None else annotated.aside(path, moved_to, folder=self.folder)
+    def _beside(self, old: Path, new: Path | None) -> Path:
+        """Say beside which file one is to be kept, of which the review may lie elsewhere now.
+
+        Within a team that is the new one. What was written in another team is neither for the new team's manager, nor is
+        anybody read about in a team that they left.
+        """
+        if new is None:
+            return old
+        return new if old.parent == new.parent else self.folder / _MOVED / new.name
 
     def _place(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
+
+
+def keep_answer(form: Path, *, known: str | None, modes: Modes, to: Path, fresh: bytes | None = None) -> Path | None:
+    """Copy a rep's form that will be gone to ``<name>-written-<n>.md``, where it is not as a run made it.
+
+    Args:
+        form: The form that an earlier run made.
+        known: Its sha256 as it was made.
+        modes: Who may read the copy.
+        to: The form beside which the copy is laid.
+        fresh: The form as this run makes it; None where it makes none.
+
+    Returns:
+        The copy; None where there was nothing to keep, or it lies there already.
+
+    Raises:
+        OSError: It cannot be read or copied.
+    """
+    content = _changed(form, known)
+    if content is None or content == fresh:
+        return None
+    return _put_aside(content, to, "written", modes=modes)
+
+
+def fasten(notebook: Path, *, template: Path, modes: Modes) -> None:
+    """Let the cells of a notebook that an older version made stay where they are; what somebody added is left as it is.
+
+    A notebook that cannot be read is left to whoever opens it.
+
+    Raises:
+        OSError: It cannot be read or written.
+    """
+    import nbformat
+
+    try:
+        nb = _read(notebook.read_text(encoding="utf-8"))
+        ours = _sources(template)
+    except OSError:
+        raise
+    except Exception:  # noqa: BLE001 - nbformat meets in a damaged file whatever it did not expect
+        return
+    loose = [cell for cell in nb.cells if _is_ours(cell, ours) and "deletable" not in cell.metadata]
+    if loose:
+        for cell in loose:
+            clean.fasten(cell)
+        files.write(notebook, nbformat.writes(nb), modes=modes)  # type: ignore[no-untyped-call]
+
+
+def _changed(path: Path, known: str | None) -> bytes | None:
+    """Read a file; None where there is none, or it is as it was made."""
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    return None if hashlib.sha256(content).hexdigest() == known else content
+
+
+def _put_aside(content: bytes, beside: Path, word: str, *, modes: Modes) -> Path | None:
+    """Lay what somebody wrote beside a file, under the first number that is free; what lies there already is not laid again.
+
+    Whoever failed afterwards comes again.
+    """
+    if any(_holds(path, content) for path in beside.parent.glob(f"{glob.escape(beside.stem)}-{word}-*{beside.suffix}")):
+        return None
+    places = (beside.with_name(f"{beside.stem}-{word}-{number}{beside.suffix}") for number in itertools.count(1))
+    place = next(place for place in places if not place.exists())
+    files.write(place, content, modes=modes)
+    return place
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _written_in(content: bytes, template: Path) -> bool:
+    """Tell whether a notebook has cells that its template has not; one that cannot be read may have."""
+    try:
+        ours = _sources(template)
+        return any(not _is_ours(cell, ours) for cell in _read(content.decode()).cells if cell.source.strip())
+    except OSError:
+        raise
+    except Exception:  # noqa: BLE001 - nbformat meets in a damaged file whatever it did not expect
+        return True
+
+
+def _sources(template: Path) -> set[str]:
+    return {cell.source.strip() for cell in _read(template.read_text(encoding="utf-8")).cells}
+
+
+def _is_ours(cell: Any, ours: set[str]) -> bool:
+    """Tell whether a cell is one of the template, or the one that a run added for the parameters."""
+    return "injected-parameters" in cell.metadata.get("tags", []) or cell.source.strip() in ours
+
+
+def _read(text: str) -> Any:
+    import nbformat
+
+    return nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]

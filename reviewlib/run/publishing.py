@@ -1,18 +1,25 @@
-"""What stands over all reviews of a period, written when a run ends: scorecard, index, manifest."""
+"""What stands over all reviews of a period, written when a run ends: scorecard, index, manifest; and the pages of failures."""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
-from collections.abc import Mapping
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from reviewlib import files
-from reviewlib.conversation import journal
+from reviewlib.conversation import journal, schedule
 from reviewlib.evidence import safe_csv, snapshot
+from reviewlib.evidence.roster import distinct_names
 from reviewlib.evidence.snapshot import Snapshot
-from reviewlib.pages import index
+from reviewlib.evidence.subjects import Subject
+from reviewlib.pages import index, signing
 from reviewlib.params.model import Params
-from reviewlib.run import manifest, overview
+from reviewlib.press.jobs import Failure, Job
+from reviewlib.run import manifest
 from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.origins import Origins
 from reviewlib.run.status import ReviewStatus
@@ -43,7 +50,7 @@ def publish(params: Params, frozen: Snapshot, stands: ReviewStatus, origins: Ori
         return
     table, scorecard = _scorecard(frozen, folder)
     text = manifest.text(params.name, frozen, entries, stands.heads, log=log, scorecard=scorecard)
-    page = index.index_page(overview.index_of(params, frozen, stands, entries, origins))
+    page = index.index_page(index_of(params, frozen, stands, entries, origins))
     files.write_all({**table, folder / "index.html": page, folder / manifest.NAME: text}, modes=modes)
 
 
@@ -55,3 +62,127 @@ def _scorecard(frozen: Snapshot, folder: Path) -> tuple[dict[Path, str | bytes],
         return {}, known
     content = safe_csv.csv_text(frozen.scorecard()).encode()
     return {path: content}, hashlib.sha256(content).hexdigest()
+
+
+def index_of(
+    params: Params, frozen: Snapshot, stands: ReviewStatus, entries: Sequence[ManifestRow], origins: Origins
+) -> index.Index:
+    """Lay out the index: every team with its reps, what failed, and the account of the data."""
+    book = frozen.info["workbook"]
+    by_key = {entry.key: entry for entry in entries}
+    waits = _waits(params, stands)
+    old = _outdated(stands, origins, by_key)
+    subjects = {(subject.kind, subject.id): subject for subject in stands.subjects}
+    failed = [(subjects[entry.kind, entry.subject], entry) for entry in entries if entry.state == "failed"]
+    periods = sorted((path.parent.name for path in params.reports.glob("*/index.html")), reverse=True)
+    folders = sorted({one.folder for one in stands.subjects})
+    return index.Index(
+        workbook=book,
+        period=frozen.period,
+        made=params.local(dt.datetime.now(dt.UTC)),
+        frozen_at=params.local(dt.datetime.fromisoformat(book["frozen_at"])),
+        teams=tuple(_team_rows(stands, folder, by_key, waits, old) for folder in folders),
+        failures=tuple(
+            index.FailedReview(f"{one.name}, {entry.audience}’s copy", one.team, entry.error or "not made", entry.problem)
+            for one, entry in failed
+        ),
+        data=frozen.info["data"],
+        files={
+            "scorecard.csv": "scorecard.csv",
+            "manifest.json": "manifest.json",
+            "quarantine.csv": f"../snapshots/{frozen.hash}/quarantine.csv",
+        },
+        earlier={name: f"../{name}/index.html" for name in periods if name != frozen.period.name},
+    )
+
+
+def _team_rows(
+    stands: ReviewStatus,
+    folder: str,
+    entries: Mapping[str, ManifestRow],
+    waits: Mapping[Subject, str],
+    old: AbstractSet[Subject],
+) -> index.TeamRows:
+    """One team of the index; reps without a team stand together."""
+    here = [subject for subject in stands.subjects if subject.folder == folder]
+    team = next((subject for subject in here if subject.kind == "team"), None)
+    reps = sorted((subject for subject in here if subject.kind == "rep"), key=lambda subject: (subject.name, subject.id))
+    names = distinct_names((rep.id, rep.name) for rep in reps)
+    return index.TeamRows(
+        name=team.name if team else "No team",
+        manager=team.manager if team else None,
+        revenue=team.revenue if team else math.fsum(rep.revenue or 0 for rep in reps),
+        target=team.target if team else None,
+        verdict=team.verdict if team else "not_available",
+        page=_page(entries, team, "manager") if team else None,
+        rows=tuple(
+            index.IndexRow(
+                name=names[rep.id],
+                revenue=rep.revenue,
+                target=rep.target,
+                verdict=rep.verdict,
+                state=_state(entries, rep, outdated=rep in old),
+                manager=_page(entries, rep, "manager"),
+                rep=_page(entries, rep, "rep"),
+                note=rep.reason or "",
+                talk=signing.state_words(stands.state(rep)),
+                waits=waits.get(rep, ""),
+                signed=stands.state(rep).closed,
+            )
+            for rep in reps
+        ),
+    )
+
+
+def _waits(params: Params, stands: ReviewStatus) -> dict[Subject, str]:
+    """Name whom each review waits for, by the cadence; nobody where nothing is due."""
+    today = params.local(dt.datetime.now(dt.UTC)).date()
+    rows = schedule.status(params, stands.subjects, stands.entries, today=today, period=stands.period)
+    who = {
+        row.subject: {"rep": row.subject.name, "manager": row.subject.manager, "analyst": "an analyst"}[row.waiting_for]
+        for row in rows
+        if row.waiting_for and row.period == stands.period.name
+    }
+    return {subject: name or "the manager" for subject, name in who.items()}
+
+
+def _outdated(stands: ReviewStatus, origins: Origins, entries: Mapping[str, ManifestRow]) -> AbstractSet[Subject]:
+    """Find the reps whose pages were made from something else than there is now: figures, words, notebook or params."""
+    return {
+        subject
+        for subject in stands.subjects
+        for audience in ("manager", "rep")
+        if (entry := entries.get(f"{subject.kind}:{subject.id}:{audience}"))
+        and not entry.sealed
+        and entry.fingerprint != origins.of(subject, audience).fingerprint
+    }
+
+
+def _state(entries: Mapping[str, ManifestRow], rep: Subject, *, outdated: bool) -> index.State:
+    """Say how a rep's review stands."""
+    own = [entry for entry in entries.values() if entry.kind == "rep" and entry.subject == rep.id]
+    if any(entry.state == "failed" for entry in own):
+        return "Failed"
+    if outdated:
+        return "Outdated"
+    return "Open" if own else "Not made yet"
+
+
+def _page(entries: Mapping[str, ManifestRow], subject: Subject, audience: str) -> str | None:
+    entry = entries.get(f"{subject.kind}:{subject.id}:{audience}")
+    return entry.page if entry is not None and entry.state == "made" else None
+
+
+def problem_of(params: Params, frozen: Snapshot, job: Job, failure: Failure) -> str:
+    """The page about a review that failed: for the analyst, without anybody's figures."""
+    kind = job.labels["kind"]
+    option = f"--{kind} {shlex.quote(job.labels['subject'])}"
+    return index.problem_page(
+        params,
+        frozen.period,
+        subject=f"{job.labels['name']}, {job.labels['audience']}’s copy",
+        where=f"cell {failure.cell} of {job.template.name}" if failure.cell else job.template.name,
+        message=f"{failure.error}: {failure.message}",
+        command=f"reviewlib run {shlex.quote(job.parameters['params'])} --period {frozen.period} {option}",
+        details=failure.source or "",
+    )

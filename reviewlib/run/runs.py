@@ -19,7 +19,7 @@ from reviewlib.pages import printing
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_address, check_parameters, declared_in
-from reviewlib.run import beside, locks, manifest, overview, publishing, sealed, status
+from reviewlib.run import locks, manifest, places, publishing, status
 from reviewlib.run.leftovers import Leftovers
 from reviewlib.run.manifest import ManifestRow, Origin
 from reviewlib.run.origins import Origins
@@ -195,7 +195,7 @@ class _Run:
             try:
                 self._make(crew, wanted, before, entries)
                 known = manifest.hashes(before, entries)
-                beside.amend(self.params, self.stands, subjects, self.folder, known=known)
+                places.amend(self.params, self.stands, subjects, self.folder, known=known)
             finally:
                 publishing.publish(self.params, self.frozen, self.stands, origins, entries)
         found = tuple(entries[key] for key in tasks)
@@ -208,7 +208,7 @@ class _Run:
 
     def _settled(self, tasks: Mapping[str, _Task], before: Mapping[str, ManifestRow]) -> dict[str, ManifestRow]:
         """Find the reviews that are never made again, because both sides have signed them."""
-        found = sealed.kept([before[key] for key in tasks if key in before], self.folder)
+        found = places.signed([before[key] for key in tasks if key in before], self.folder)
         for key, task in tasks.items():
             if task.origin.closed and task.job.page.exists() and not manifest.knows(before, key):
                 found[key] = manifest.unknown_page(task.job, folder=self.folder)
@@ -321,13 +321,13 @@ class _Run:
         return Settings(self.options.timeout, printing.page, self._modes, warm, self.params.batch.memory)
 
     def _problem(self, job: Job, failure: Failure) -> str:
-        return overview.problem_of(self.params, self.frozen, job, failure)
+        return publishing.problem_of(self.params, self.frozen, job, failure)
 
     def _form(self, job: Job) -> Contents:
         """The form for the rep's answer lies beside the rep's copy, and moves in with it."""
         if (job.labels["kind"], job.labels["audience"]) != ("rep", "rep"):
             return {}
-        return beside.form(self.params, self.stands, job.labels["subject"], page=job.page)
+        return places.form(self.params, self.stands, job.labels["subject"], page=job.page)
 
     def _job(self, subject: Subject, audience: str) -> Job:
         """Plan one notebook; only the manager gets the executed one."""

@@ -14,7 +14,7 @@ from reviewlib.errors import NotAllowedError, ReviewError
 from reviewlib.evidence import snapshot
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.run import beside, manifest, sealed, status
+from reviewlib.run import manifest, places, status
 from reviewlib.run.places import PAGES
 
 #: The end of the journal that a page names.
@@ -76,7 +76,7 @@ def _of_period(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
     for entry in made.values():
         if entry.head and entry.head not in hashes:
             yield f"{folder.name}/{entry.page}: the journal does not hold its last entry {entry.sequence}, {entry.head[:8]}"
-        if entry.sealed and (problem := sealed.problem(entry, folder)):
+        if entry.sealed and (problem := places.problem_of_signed(entry, folder)):
             yield f"{folder.name}/{entry.page}: {problem}"
     printed = {page: _printed(folder / page) for page in pages}
     yield from _unprinted(folder, made, printed)
@@ -120,5 +120,7 @@ def _of_amendments(params: Params, period: Period, entries: Collection[Entry]) -
     except ReviewError as error:
         return [f"{period}: {error.what} {error.found or ''}".strip()]
     return [
-        f"{period}/{problem}" for subject in stands.subjects for problem in beside.problems(params, stands, subject, folder)
+        f"{period}/{problem}"
+        for subject in stands.subjects
+        for problem in places.problems_of_amendments(params, stands, subject, folder)
     ]

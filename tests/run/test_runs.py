@@ -25,7 +25,7 @@ from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press.jobs import Failure, Job, Outcome
-from reviewlib.run import freezing, manifest, overview, status
+from reviewlib.run import freezing, manifest, publishing, status
 from reviewlib.run.manifest import ManifestRow, Origin
 from reviewlib.run.origins import Origins
 
@@ -99,13 +99,13 @@ def test_the_index_says_how_each_review_stands(book: Params, frozen: Snapshot) -
         entry(frozen, "R2", state="failed"),
         entry(frozen, "R3", made_from="something else"),
     ]
-    found = overview.index_of(book, frozen, stands, entries, origins)
+    found = publishing.index_of(book, frozen, stands, entries, origins)
     states = {name: row.state for name, row in rows(found).items()}
     assert states == {"Ada (R1)": "Open", "Ada (R2)": "Failed", "Cem": "Outdated"}
     assert [failure.page for failure in found.failures] == ["problems/R2.html"]
     page = index.index_page(found)
     assert "1 of 3 reviews are made, none is signed yet; 1 could not be made, 1 made from older figures." in page
-    assert {row.state for row in rows(overview.index_of(book, frozen, stands, [], origins)).values()} == {"Not made yet"}
+    assert {row.state for row in rows(publishing.index_of(book, frozen, stands, [], origins)).values()} == {"Not made yet"}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_index_and_pages_name_the_same_day(book: Params, frozen: Snapshot, zone:
     book = book.model_copy(update={"timezone": zone})
     frozen = replace(frozen, info={**frozen.info, "workbook": {**frozen.info["workbook"], **at}})
     stands = status.of(book, frozen)
-    found = overview.index_of(book, frozen, stands, [], Origins(book, stands))
+    found = publishing.index_of(book, frozen, stands, [], Origins(book, stands))
     review = pages_fixture.opened(pages_fixture.rep_slice(**at))
     assert labels.day(found.frozen_at.date()) == day
     assert f"<dt>Frozen</dt><dd>{day}</dd>" in blocks.header(review).html
@@ -127,7 +127,7 @@ def test_index_and_pages_name_the_same_day(book: Params, frozen: Snapshot, zone:
 def test_reps_without_a_team_stand_together(book: Params, frozen: Snapshot) -> None:
     """The index lists reps without a team under a heading of their own; their revenue is in the sum."""
     stands = status.of(book, frozen)
-    teams = {team.name: team for team in overview.index_of(book, frozen, stands, [], Origins(book, stands)).teams}
+    teams = {team.name: team for team in publishing.index_of(book, frozen, stands, [], Origins(book, stands)).teams}
     assert set(teams) == {"North", "No team"}
     assert teams["No team"].revenue == 70
     assert teams["North"].revenue == 150
@@ -257,7 +257,7 @@ def test_a_failure_page_holds_no_figures_and_the_command(book: Params, frozen: S
         problem=tmp_path / "p.html",
         labels={"kind": "rep", "subject": "R 1", "audience": "rep", "name": "Ada"},
     )
-    page = overview.problem_of(book, frozen, job, Failure(3, "rl.blocks.summary(review)", "ValueError", "no luck"))
+    page = publishing.problem_of(book, frozen, job, Failure(3, "rl.blocks.summary(review)", "ValueError", "no luck"))
     assert "reviewlib run params/book.yaml --period 2026-Q3 --rep &#39;R 1&#39;" in page
     assert "no luck" in page
     assert "Cem" not in page
