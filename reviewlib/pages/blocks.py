@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from reviewlib.evidence.slicefile import Finding
 from reviewlib.pages import labels, plan_views, provenance, sentences, signing, team_views, views
-from reviewlib.pages.components import things
 from reviewlib.pages.rendering import Display, lab_style, render
 from reviewlib.pages.written import (
     agreed,
@@ -161,7 +160,7 @@ def customers(review: Review) -> Display:
     """Customers won and kept."""
     sheet, style = views.FigureTable(review), sentences.style(review)
     base, kept, new = (sheet.value(key) for key in ("base_accounts", "kept_accounts", "new_customers"))
-    words = f"{labels.value(kept, 'count', style=style)} of {things(base, 'accounts', style=style)} bought again"
+    words = f"{style.value(kept, 'count')} of {style.things(base, 'accounts')} bought again"
     return section(
         review,
         "customers",
@@ -170,7 +169,7 @@ def customers(review: Review) -> Display:
         kept_words=f"{sheet.text('kept_accounts')} of {sheet.text('base_accounts')}",
         kept_reason=_reason(review, "retention_rate"),
         kept_notes=_kept_notes(sheet),
-        new=views.units(new, new, f"{things(new, 'accounts', style=style)} bought for the first time"),
+        new=views.units(new, new, f"{style.things(new, 'accounts')} bought for the first time"),
         new_words=sheet.text("new_customers"),
         new_reason=_reason(review, "new_customers"),
         new_notes=_new_notes(sheet),
@@ -207,7 +206,7 @@ def next_period(review: Review) -> Display:
         review,
         "next_period",
         f"What counts in {review.period.next}",
-        target=labels.value(goal, "money", style=style) if goal is not None else None,
+        target=style.value(goal, "money") if goal is not None else None,
         covered=covered,
         coverage=sheet.text("pipeline_coverage"),
         due=sheet.text("due_value"),
@@ -346,14 +345,14 @@ def _new_notes(sheet: views.FigureTable) -> str:
     parts = []
     together, revenue = sheet.value("new_customer_revenue"), sheet.value("revenue")
     if together is not None and sheet.value("new_customers"):
-        share = labels.value(together / revenue, "percent", style=sheet.style) if revenue and revenue > 0 else ""
+        share = sheet.style.value(together / revenue, "percent") if revenue and revenue > 0 else ""
         parts.append(f"{sheet.text('new_customer_revenue')} together{f', {share} of revenue' if share else ''}.")
     if sheet.value("won_back"):
-        back = things(sheet.value("won_back"), "accounts", style=sheet.style)
+        back = sheet.style.things(sheet.value("won_back"), "accounts")
         parts.append(f"{back} came back after a longer time without a purchase, counted apart.")
     return " ".join(parts)
 
 
 def _target_rate(review: Review) -> str:
     rate = team_views.target_rate(review)
-    return labels.value(rate / 100, "percent", style=sentences.style(review)) if rate is not None else ""
+    return sentences.style(review).value(rate / 100, "percent") if rate is not None else ""

@@ -128,7 +128,7 @@ def _bars(axes: Axes, series: Series, style: NumberStyle) -> None:
     extent = (max(tops) - min(tops)) or 1.0
     axes.set(xlim=(-0.6, last + 0.6), ylim=(min(tops) - 0.02 * extent, max(tops) + 0.14 * extent), xlabel="", ylabel="")
     if values[last] is not None:
-        text = labels.value(values[last], "money", style=style)
+        text = style.value(values[last], "money")
         top = max(values[last] or 0.0, goals[-1][1] if goals and goals[-1][0] == last else 0.0)
         axes.text(last + 0.45, top + 0.03 * extent, text, ha="right", va="bottom", color=INK, weight="bold")
     _frame(axes, series, base=0.0)
@@ -176,7 +176,7 @@ def _end(axes: Axes, series: Series, style: NumberStyle, *, extent: float, goal:
     at = value
     if value is not None:
         axes.plot([last], [value], "o", ms=7.5, color=NOW, mew=0)
-        text = labels.value(value, series.kpi.unit, style=style)
+        text = style.value(value, series.kpi.unit)
         near = goal is not None and abs(value - goal) < 0.16 * extent
         at = value + (0.05 * extent if value >= (goal or 0.0) else -0.05 * extent) if near else value
         axes.text(last + 0.45, at, text, ha="left", va="center", color=INK, weight="bold", clip_on=False)
@@ -269,7 +269,7 @@ def _note(series: Series, style: NumberStyle) -> str:
     parts = ["95% interval"] if any(_whiskers(series, place) is not None for place in series.known) else []
     goal = series.targets[-1]
     if goal is not None:
-        parts.append(f"target {labels.value(goal, series.kpi.unit, style=style)}")
+        parts.append(f"target {style.value(goal, series.kpi.unit)}")
     return "; ".join(parts) or "no target set"
 
 
@@ -277,7 +277,7 @@ def _alt(series: Series, style: NumberStyle) -> str:
     """Say first value, last value and target, and which periods have no figure."""
 
     def said(number: float | None) -> str:
-        return labels.value(number, series.kpi.unit, style=style)
+        return style.value(number, series.kpi.unit)
 
     first = series.known[0]
     last, goal = series.values[-1], series.targets[-1]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from reviewlib.evidence.figures import Kpi
-from reviewlib.pages import labels
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.periods import Period
 from reviewlib.review import Figure
@@ -119,7 +117,7 @@ def spark(
         None if value is None else (abs(value) / extent * 100, zero if value >= 0 else zero + value / extent * 100)
         for value in values
     )
-    said = ", ".join(labels.value(value, kpi.unit, style=style) for value in values)
+    said = ", ".join(style.value(value, kpi.unit) for value in values)
     return Spark(columns, zero if bottom < 0 else 0.0, f"{kpi.label}, {periods[0]} to {periods[-1]}: {said}")
 
 
@@ -134,7 +132,7 @@ def peers(figure: Figure, *, style: NumberStyle, who: str) -> PeerPlace | None:
         share = (high - number if flip else number - low) / (high - low)
         return min(98.0, max(2.0, 100 / 3 + share * 100 / 3))
 
-    words = [labels.rounded(number, figure.kpi.unit, style=style) for number in (low, middle, high)]
+    words = [style.rounded(number, figure.kpi.unit) for number in (low, middle, high)]
     told = f"{figure.peers or 0:.0f} peers: lower quartile {words[0]}, median {words[1]}, upper quartile {words[2]}. "
     return PeerPlace(place(middle), place(figure.value), f"{told}{who}: {figure.standing or 'place not given'}.")
 
@@ -177,12 +175,6 @@ def diverging(parts: Sequence[BridgePart]) -> list[BridgeStep]:
         )
         for part in parts
     ]
-
-
-def things(number: float | None, noun: str, *, style: NumberStyle) -> str:
-    """Write a number of things whose noun is given in the plural: "1 won deal", "49 won deals"."""
-    one = re.sub(r"\b(deal|account|refund|observation|purchase)s\b", r"\1", noun) if number == 1 else noun
-    return f"{labels.value(number, 'count', style=style)} {one}".strip()
 
 
 _NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")

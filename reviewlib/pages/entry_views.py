@@ -230,9 +230,9 @@ def _note(review: Review, dispute: Dispute, resolution: Resolution) -> DisputeNo
     snapshot = resolution.snapshot_before or ""
     kept: dict[str, Any] = (review.data.get("before") or {}).get(snapshot, {})
     style = sentences.style(review)
-    before = labels.value(kept[dispute.kpi], now.kpi.unit, style=style) if dispute.kpi in kept else ""
+    before = style.value(kept[dispute.kpi], now.kpi.unit) if dispute.kpi in kept else ""
     sample = note(FigureTable(review), now)
-    text = labels.value(now.value, now.kpi.unit, style=style)
+    text = style.value(now.value, now.kpi.unit)
     return DisputeNote(now.kpi.label, text, sample[0] if sample else "", before, snapshot[:8])
 
 

@@ -170,27 +170,27 @@ def _whole(index: Index, style: NumberStyle) -> tuple[str, str]:
     together = sum(known) if known else None
     target = sum(goal for goal in goals if goal is not None) if goals and None not in goals else None
     share = (
-        f"{labels.value(together / target, 'percent', style=style)} of {labels.value(target, 'money', style=style)}"
+        f"{style.value(together / target, 'percent')} of {style.value(target, 'money')}"
         if together is not None and target
         else ""
     )
-    return labels.value(together, "money", style=style), share
+    return style.value(together, "money"), share
 
 
 def _bar(row: IndexRow | TeamRows, *, style: NumberStyle) -> tuple[str, components.Bullet | None, str]:
     """Revenue against target: the revenue, the bar, and the words below it."""
     words = row.note if isinstance(row, IndexRow) and row.note else "no target set"
     if row.revenue is not None and row.target is not None and row.target > 0:
-        share = labels.value(row.revenue / row.target, "percent", style=style)
-        words = f"{share} of {labels.value(row.target, 'money', style=style)}"
+        share = style.value(row.revenue / row.target, "percent")
+        words = f"{share} of {style.value(row.target, 'money')}"
     drawn = components.bullet(row.revenue, row.target, verdict=row.verdict)
-    return labels.value(row.revenue, "money", style=style), drawn, words
+    return style.value(row.revenue, "money"), drawn, words
 
 
 def _unassigned(data: Mapping[str, Any], style: NumberStyle) -> str:
     bucket = data.get("unassigned") or {}
     if not bucket.get("deals"):
         return ""
-    deals = components.things(bucket["deals"], "closed deals", style=style)
-    won = labels.value(bucket.get("revenue"), "money", style=style)
+    deals = style.things(bucket["deals"], "closed deals")
+    won = style.value(bucket.get("revenue"), "money")
     return f"{deals} with {won} revenue belong to no rep of the reps table; they count in the totals and have no page."

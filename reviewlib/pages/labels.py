@@ -24,6 +24,9 @@ _DECIMALS: Final = {"money": (0, 0), "percent": (1, 1), "ratio": (2, 2), "days":
 #: Decimals where a figure was already rounded to two significant digits.
 _ROUNDED: Final = {"money": (0, 0), "percent": (0, 2), "ratio": (0, 2), "days": (0, 2), "count": (0, 2), "score": (0, 2)}
 
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 #: One unit of the last decimal, by the number of decimals.
 _STEPS: Final = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
 
@@ -35,65 +38,74 @@ class NumberStyle:
     locale: str = "en"
     currency: str = "EUR"
 
+    def value(self, number: float | None, unit: str) -> str:
+        """Write a figure with its unit: "€398,220", "53.3%", "52 days", "12", "1.28×"."""
+        return self._text(number, unit, _DECIMALS[unit])
 
-def value(number: float | None, unit: str, *, style: NumberStyle) -> str:
-    """Write a figure with its unit: "€398,220", "53.3%", "52 days", "12", "1.28×"."""
-    return _text(number, unit, style, _DECIMALS[unit])
+    def rounded(self, number: float | None, unit: str) -> str:
+        """Write a figure that carries two significant digits, without inventing a third: "44%", "€9,600"."""
+        return self._text(number, unit, _ROUNDED[unit])
 
+    def signed(self, number: float | None, unit: str) -> str:
+        """Write a figure with its sign: "+€97,740", "−19.0%", "+4 days"; zero has none."""
+        text = self.value(number, unit)
+        return f"+{text}" if number is not None and number > 0 and not _is_zero(text) else text
 
-def rounded(number: float | None, unit: str, *, style: NumberStyle) -> str:
-    """Write a figure that carries two significant digits, without inventing a third: "44%", "€9,600"."""
-    return _text(number, unit, style, _ROUNDED[unit])
+    def control(self, number: float | None) -> str:
+        """Write a control total to the smallest unit of its currency: "€31,102,400.50"."""
+        from babel.numbers import get_currency_precision
 
+        digits = get_currency_precision(self.currency)
+        return self._text(number, "money", (digits, digits))
 
-def signed(number: float | None, unit: str, *, style: NumberStyle) -> str:
-    """Write a figure with its sign: "+€97,740", "−19.0%", "+4 days"; zero has none."""
-    return _with_plus(number, value(number, unit, style=style))
+    def change(self, number: float | None, unit: str) -> str:
+        """Write the size of a change without its sign; that of a percent is in points: "8.8 points"."""
+        if number is None or math.isnan(number):
+            return NOT_AVAILABLE
+        if unit != "percent":
+            return self.value(abs(number), unit)
+        return f"{self._digits(abs(number) * 100, _DECIMALS['percent'])} points"
 
+    def signed_change(self, number: float | None, unit: str) -> str:
+        """Write a change with its sign: "+8.8 points", "−€9,259", "+4 days"."""
+        size = self.change(number, unit)
+        return size if number is None or _is_zero(size) else f"{'+' if number > 0 else MINUS}{size}"
 
-def control(number: float | None, *, style: NumberStyle) -> str:
-    """Write a control total to the smallest unit of its currency: "€31,102,400.50"."""
-    from babel.numbers import get_currency_precision
+    def interval(self, low: float | None, high: float | None, unit: str) -> str:
+        """Write an interval with its unit once: "43.1–63.1%", "€6,252–10,239", "47–63 days"."""
+        if low is None or high is None:
+            return NOT_AVAILABLE
+        first, last = self.value(low, unit), self.value(high, unit)
+        if low < 0:
+            return f"{first} to {last}"
+        return re.sub(r"\D+$", "", first) + "–" + re.sub(r"^\D+", "", last)
 
-    if number is None or math.isnan(number):
-        return NOT_AVAILABLE
-    digits = get_currency_precision(style.currency)
-    size = _money(abs(number), style, (digits, digits))
-    return size if number >= 0 or _is_zero(size) else f"{MINUS}{size}"
+    def things(self, number: float | None, noun: str) -> str:
+        """Write a number of things whose noun is given in the plural: "1 won deal", "49 won deals"."""
+        one = re.sub(r"\b(deal|account|refund|observation|purchase)s\b", r"\1", noun) if number == 1 else noun
+        return f"{self.value(number, 'count')} {one}".strip()
 
+    def _text(self, number: float | None, unit: str, decimals: tuple[int, int]) -> str:
+        if number is None or math.isnan(number):
+            return NOT_AVAILABLE
+        size = self._size(abs(float(number)), unit, decimals)
+        return size if number >= 0 or _is_zero(size) else f"{MINUS}{size}"
 
-def change(number: float | None, unit: str, *, style: NumberStyle) -> str:
-    """Write the size of a change without its sign; that of a percent is in points: "8.8 points"."""
-    if number is None or math.isnan(number):
-        return NOT_AVAILABLE
-    if unit != "percent":
-        return value(abs(number), unit, style=style)
-    points = _digits(abs(number) * 100, style.locale, _DECIMALS["percent"])
-    return f"{points} points"
+    def _size(self, number: float, unit: str, decimals: tuple[int, int]) -> str:
+        if unit == "money":
+            return _money_shape(self).replace("#", self._digits(number, decimals))
+        if unit == "percent":
+            shape = _around(_locale(self.locale).percent_formats[None].pattern, "%")
+            return shape.replace("#", self._digits(number * 100, decimals))
+        digits = self._digits(number, decimals)
+        if unit == "days":
+            return f"{digits} {'day' if digits == '1' else 'days'}"
+        return f"{digits}×" if unit == "ratio" else digits
 
-
-def signed_change(number: float | None, unit: str, *, style: NumberStyle) -> str:
-    """Write a change with its sign: "+8.8 points", "−€9,259", "+4 days"."""
-    if number is None or math.isnan(number):
-        return NOT_AVAILABLE
-    size = change(number, unit, style=style)
-    return size if _is_zero(size) else f"{'+' if number > 0 else MINUS}{size}"
-
-
-def interval(low: float | None, high: float | None, unit: str, *, style: NumberStyle) -> str:
-    """Write an interval with its unit once: "43.1–63.1%", "€6,252–10,239", "47–63 days"."""
-    if low is None or high is None:
-        return NOT_AVAILABLE
-    first, last = value(low, unit, style=style), value(high, unit, style=style)
-    if low < 0:
-        return f"{first} to {last}"
-    return re.sub(r"\D+$", "", first) + "–" + re.sub(r"^\D+", "", last)
-
-
-def count(number: float | None, noun: str, *, style: NumberStyle, plural: str | None = None) -> str:
-    """Write a number of things: "1 deal", "12 deals"."""
-    text = value(number, "count", style=style)
-    return f"{text} {noun if number == 1 else plural or noun + 's'}"
+    def _digits(self, number: float, decimals: tuple[int, int]) -> str:
+        """Round half up, as people do, from the shortest decimal form (0.125 is 0.13, 1.005 is 1.01)."""
+        rounded = Decimal(f"{number:.12g}").quantize(_STEPS[decimals[1]], ROUND_HALF_UP)
+        return str(_pattern(self.locale, decimals).apply(rounded, _locale(self.locale)))
 
 
 def day(date: dt.date | str | None, *, near: dt.date | None = None) -> str:
@@ -126,59 +138,8 @@ def noun_of_one(period: Period) -> str:
     return {"half": "half-year"}.get(period.kind, str(period.kind))
 
 
-_MONTHS: Final = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-
-
-def _text(number: float | None, unit: str, style: NumberStyle, decimals: tuple[int, int]) -> str:
-    if number is None or math.isnan(number):
-        return NOT_AVAILABLE
-    size = _size(abs(float(number)), unit, style, decimals)
-    return size if number >= 0 or _is_zero(size) else f"{MINUS}{size}"
-
-
-def _size(number: float, unit: str, style: NumberStyle, decimals: tuple[int, int]) -> str:
-    if unit == "money":
-        return _money(number, style)
-    if unit == "percent":
-        return _percent(number * 100, style.locale, decimals)
-    digits = _digits(number, style.locale, decimals)
-    if unit == "days":
-        return f"{digits} {'day' if digits == '1' else 'days'}"
-    return f"{digits}×" if unit == "ratio" else digits
-
-
-def _with_plus(number: float | None, text: str) -> str:
-    return f"+{text}" if number is not None and number > 0 and not _is_zero(text) else text
-
-
 def _is_zero(text: str) -> bool:
     return not re.search(r"[1-9]", text)
-
-
-def _digits(number: float, locale: str, decimals: tuple[int, int]) -> str:
-    return str(_pattern(locale, decimals).apply(_half_up(number, decimals[1]), _locale(locale)))
-
-
-def _percent(number: float, locale: str, decimals: tuple[int, int]) -> str:
-    shape = _locale(locale).percent_formats[None].pattern
-    return _around(shape, "%").replace("#", _digits(number, locale, decimals))
-
-
-def _money(number: float, style: NumberStyle, decimals: tuple[int, int] = (0, 0)) -> str:
-    return _money_shape(style).replace("#", _digits(number, style.locale, decimals))
 
 
 @functools.cache
@@ -196,11 +157,6 @@ def _money_shape(style: NumberStyle) -> str:
 def _around(pattern: str, mark: str) -> str:
     """Keep of a locale's pattern what stands around the number, and "#" for the number itself."""
     return re.sub(r"[#0][#0.,]*", "#", pattern) if mark in pattern else f"#{mark}"
-
-
-def _half_up(number: float, decimals: int) -> Decimal:
-    """Round half up, as people do, from the shortest decimal form (0.125 is 0.13, 1.005 is 1.01)."""
-    return Decimal(f"{number:.12g}").quantize(_STEPS[decimals], ROUND_HALF_UP)
 
 
 @functools.cache

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from reviewlib.evidence.slicefile import Listed
 from reviewlib.pages import labels, sentences
-from reviewlib.pages.components import things
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.views import FigureTable, target_words
 from reviewlib.review import Figure, Review
@@ -96,8 +95,8 @@ def _reconciliation(table: Mapping[str, Any], style: NumberStyle) -> Reconciliat
     rows = tuple(
         ReconciliationRow(
             label,
-            labels.value(table[kind], "count", style=style),
-            labels.control(table.get(f"{kind}_amount"), style=style) if table.get("read_amount") is not None else "",
+            style.value(table[kind], "count"),
+            style.control(table.get(f"{kind}_amount")) if table.get("read_amount") is not None else "",
             total=kind == "read",
         )
         for kind, label in kinds
@@ -110,8 +109,8 @@ def reasons(data: Mapping[str, Any], kind: str, *, style: NumberStyle) -> list[R
     return [
         ReconciliationRow(
             str(entry["reason"]),
-            labels.value(entry["rows"], "count", style=style),
-            labels.control(entry["amount"], style=style) if entry.get("amount") is not None else "",
+            style.value(entry["rows"], "count"),
+            style.control(entry["amount"]) if entry.get("amount") is not None else "",
         )
         for entry in data.get(kind, ())
     ]
@@ -148,7 +147,7 @@ def _mine(review: Review) -> str:
     name = sentences.first_name(review.subject)
     if not own:
         return f"None of the quarantined rows names {name}."
-    rows = "1 row" if own == 1 else things(own, "rows", style=sentences.style(review))
+    rows = "1 row" if own == 1 else sentences.style(review).things(own, "rows")
     return f"{rows} of the quarantine {'names' if own == 1 else 'name'} {name}."
 
 
@@ -190,13 +189,13 @@ def _evidence(sheet: FigureTable, figure: Figure, *, owner: Figure | None, made:
         # Where the other's list was cut, not all of them are in it.
         whole = _deals(review, owner)
         how = "listed under" if len(whole.rows) == whole.count else "among those of"
-        facts.append(("Deals", f"{things(chosen.count, 'deals', style=style)}, {how} {owner.kpi.label}."))
+        facts.append(("Deals", f"{style.things(chosen.count, 'deals')}, {how} {owner.kpi.label}."))
     facts.append(("Deals", _cut(len(rows), chosen.count, "deals", style)))
     facts.append(("Accounts", _cut(len(accounts), all_accounts, "accounts", style)))
     return Evidence(
         key=kpi.key,
         label=kpi.label,
-        value=labels.value(figure.value, kpi.unit, style=style),
+        value=style.value(figure.value, kpi.unit),
         facts=tuple((name, text) for name, text in facts if text),
         caption=f"{_CAPTIONS.get(kpi.evidence or '', 'Deals')}: {_count(len(rows), chosen.count, style)}",
         deals=rows,
@@ -207,18 +206,18 @@ def _evidence(sheet: FigureTable, figure: Figure, *, owner: Figure | None, made:
 
 def _count(shown: int, all_: int, style: NumberStyle) -> str:
     """How many a list holds, and of how many where it was cut."""
-    whole = labels.value(all_, "count", style=style)
+    whole = style.value(all_, "count")
     return whole if shown == all_ else f"{shown} of {whole}"
 
 
 def _cut(shown: int, all_: int, what: str, style: NumberStyle) -> str:
     """Say that a list was cut; empty where it was not, or where there is none."""
-    return f"The {shown} largest of {things(all_, what, style=style)} are listed." if 0 < shown < all_ else ""
+    return f"The {shown} largest of {style.things(all_, what)} are listed." if 0 < shown < all_ else ""
 
 
 def _facts(sheet: FigureTable, figure: Figure) -> list[tuple[str, str]]:
     review, kpi, style = sheet.review, figure.kpi, sheet.style
-    interval = labels.interval(figure.low, figure.high, kpi.unit, style=style) if figure.low is not None else ""
+    interval = style.interval(figure.low, figure.high, kpi.unit) if figure.low is not None else ""
     beside = [other for other in review.kpis.values() if other.of == kpi.key and sheet.value(other.key) is not None]
     method = _METHODS.get(kpi.judged_by, "")
     peers = figure.peer_median
@@ -230,9 +229,7 @@ def _facts(sheet: FigureTable, figure: Figure) -> list[tuple[str, str]]:
         ("Target", _target(figure, style)),
         (
             "Peers",
-            f"median {labels.rounded(peers, kpi.unit, style=style)} of {figure.peers or 0:.0f} peers"
-            if peers is not None
-            else "",
+            f"median {style.rounded(peers, kpi.unit)} of {figure.peers or 0:.0f} peers" if peers is not None else "",
         ),
         ("Verdict", f"{_word(figure)}: {figure.reason}" if figure.reason else _word(figure)),
         ("Beside it", "; ".join(f"{other.label}: {sheet.text(other.key)}" for other in beside)),
@@ -253,14 +250,14 @@ def _target(figure: Figure, style: NumberStyle) -> str:
 
 def _calculation(sheet: FigureTable, figure: Figure) -> str:
     kpi, style = figure.kpi, sheet.style
-    value = labels.value(figure.value, kpi.unit, style=style)
+    value = style.value(figure.value, kpi.unit)
     if figure.value is None:
         return f"n/a: {figure.reason}" if figure.reason else value
-    sample = things(figure.n, kpi.n_label, style=style) if figure.n is not None else ""
+    sample = style.things(figure.n, kpi.n_label) if figure.n is not None else ""
     if figure.denominator is None:
         return f"{value}, from {sample}" if sample else value
-    top = labels.value(figure.numerator, kpi.top, style=style)
-    under = labels.value(figure.denominator, kpi.bottom, style=style)
+    top = style.value(figure.numerator, kpi.top)
+    under = style.value(figure.denominator, kpi.bottom)
     return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and kpi.bottom == "money" else f", {kpi.n_label}")
 
 
@@ -279,7 +276,7 @@ def _deal(sheet: FigureTable, row: Mapping[str, Any]) -> Deal:
         else "lost"
         if row["lost"]
         else str(row["stage"] or row["outcome"]),
-        amount="no amount" if amount is None else labels.value(amount, "money", style=sheet.style),
+        amount="no amount" if amount is None else sheet.style.value(amount, "money"),
     )
 
 
@@ -287,8 +284,8 @@ def _accounts(sheet: FigureTable) -> tuple[Account, ...]:
     return tuple(
         Account(
             row["account_id"],
-            labels.value(row["base_revenue"], "money", style=sheet.style),
-            labels.value(row["revenue"], "money", style=sheet.style),
+            sheet.style.value(row["base_revenue"], "money"),
+            sheet.style.value(row["revenue"], "money"),
             "bought again" if row["kept"] else "not in this period, open deal" if row["open_deal"] else "not in this period",
         )
         for row in sheet.review.lists.accounts

@@ -169,16 +169,15 @@ def _format(review: Review, figure: Figure, reference: Reference) -> str:
     number, how = getattr(figure, reference.column), style(review)
     unit: str = figure.kpi.unit
     if reference.column == "change":
-        write = labels.change if reference.modifier == "abs" else labels.signed_change
-        return write(number, unit, style=how)
+        return how.change(number, unit) if reference.modifier == "abs" else how.signed_change(number, unit)
     if reference.column == "peer_median":
-        return labels.rounded(number, unit, style=how)
+        return how.rounded(number, unit)
     unit = {"attainment": "percent", "n": "count"}.get(reference.column, unit)
     if reference.column in ("numerator", "denominator"):
         unit = figure.kpi.top if reference.column == "numerator" else figure.kpi.bottom
     if reference.modifier == "signed":
-        return labels.signed(number, unit, style=how)
-    return labels.value(None if number is None else abs(number) if reference.modifier == "abs" else number, unit, style=how)
+        return how.signed(number, unit)
+    return how.value(None if number is None else abs(number) if reference.modifier == "abs" else number, unit)
 
 
 def _names(review: Review, subject: Post) -> dict[str, str]:

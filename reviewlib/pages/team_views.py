@@ -96,19 +96,19 @@ def _joined(review: Review, person: Post) -> str:
 def _attained(revenue: Figure | None, style: labels.NumberStyle) -> str:
     if revenue is None or revenue.target is None:
         return "no target set"
-    goal = labels.value(revenue.target, "money", style=style)
-    return f"{labels.value(revenue.attainment, 'percent', style=style)} of {goal}"
+    goal = style.value(revenue.target, "money")
+    return f"{style.value(revenue.attainment, 'percent')} of {goal}"
 
 
 def _rate(rate: Figure | None, style: labels.NumberStyle) -> str:
     if rate is None or rate.value is None or rate.denominator is None:
         return "n/a"
-    parts = [labels.value(number, "count", style=style) for number in (rate.numerator, rate.denominator)]
-    return f"{labels.value(rate.value, 'percent', style=style)}, {parts[0]} of {parts[1]}"
+    parts = [style.value(number, "count") for number in (rate.numerator, rate.denominator)]
+    return f"{style.value(rate.value, 'percent')}, {parts[0]} of {parts[1]}"
 
 
 def _growth(sheet: FigureTable) -> str:
-    return labels.signed(sheet.value("pipeline_growth"), "percent", style=sheet.style)
+    return sheet.style.signed(sheet.value("pipeline_growth"), "percent")
 
 
 def target_rate(review: Review) -> float | None:
@@ -138,7 +138,7 @@ def dots(review: Review) -> tuple[list[Dot], float]:
         place, short = 50 + max(-1.0, min(1.0, (share - 1) / reach)) * 46, below(share, 1)
         levels[short] = (levels[short] + 1) % 3 if place - last[short] < 9 else 0
         last[short] = place
-        words = f"{person.name} {labels.value(share, 'percent', style=style)}"
+        words = f"{person.name} {style.value(share, 'percent')}"
         found.append(Dot(person.name, sentences.first_name(person), place, short, words, levels[short]))
     return found, reach
 

@@ -15,7 +15,7 @@ from reviewlib.evidence.comparison import same
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.pages import components, labels, sentences
-from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, PeerPlace, Spark, things
+from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, PeerPlace, Spark
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review
 
@@ -46,7 +46,7 @@ class FigureTable:
     def text(self, key: str, period: Period | None = None) -> str:
         """Write a value with its unit."""
         kpi = self.review.kpis.get(key)
-        return labels.NOT_AVAILABLE if kpi is None else labels.value(self.value(key, period), kpi.unit, style=self.style)
+        return labels.NOT_AVAILABLE if kpi is None else self.style.value(self.value(key, period), kpi.unit)
 
     def main(self) -> Iterator[Figure]:
         """Go through the KPIs proper of this period, in order."""
@@ -112,7 +112,7 @@ def _line(sheet: FigureTable, figure: Figure) -> ScorecardRow:
         key=kpi.key,
         label=kpi.label,
         note=note(sheet, figure),
-        value=labels.value(figure.value, kpi.unit, style=style),
+        value=style.value(figure.value, kpi.unit),
         bullet=_bullet(figure),
         target=target_words(figure, style),
         spark=drawn,
@@ -131,16 +131,14 @@ def note(sheet: FigureTable, figure: Figure) -> tuple[str, ...]:
     """Say what a figure is made of: its sample, its interval, its window."""
     kpi, style, parts = figure.kpi, sheet.style, []
     if kpi.judged_by == "wilson" and figure.denominator is not None:
-        parts.append(
-            f"{labels.value(figure.numerator, 'count', style=style)} of {things(figure.denominator, kpi.n_label, style=style)}"
-        )
+        parts.append(f"{style.value(figure.numerator, 'count')} of {style.things(figure.denominator, kpi.n_label)}")
     elif figure.n is not None:
-        parts.append(things(figure.n, kpi.n_label, style=style))
+        parts.append(style.things(figure.n, kpi.n_label))
     if kpi.interval_of is not None and figure.low is not None:
         median = sheet.text(kpi.interval_of)
-        parts.append(f"median {median} ({labels.interval(figure.low, figure.high, kpi.unit, style=style)})")
+        parts.append(f"median {median} ({style.interval(figure.low, figure.high, kpi.unit)})")
     elif figure.low is not None:
-        parts.append(labels.interval(figure.low, figure.high, kpi.unit, style=style))
+        parts.append(style.interval(figure.low, figure.high, kpi.unit))
     if kpi.grain == "accounts":
         parts.append(f"bought in {sheet.review.workbook.retention_window}")
     return (*parts, "lower is the aim") if kpi.better == "lower" else tuple(parts)
@@ -150,23 +148,23 @@ def target_words(figure: Figure, style: labels.NumberStyle) -> str:
     """Say what a figure is held against; empty without a target."""
     if figure.target is None:
         benchmark = figure.kpi.benchmark
-        return "" if benchmark is None else f"benchmark {labels.value(benchmark, figure.kpi.unit, style=style)}"
-    goal = labels.value(figure.target, figure.kpi.unit, style=style)
+        return "" if benchmark is None else f"benchmark {style.value(benchmark, figure.kpi.unit)}"
+    goal = style.value(figure.target, figure.kpi.unit)
     if figure.kpi.bands == "points" and figure.target > 0:
         goal = f"+{goal}"
     whole = figure.target_raw
     full = ""
     if whole is not None and not same(whole, figure.target):
-        full = f", full target {labels.value(whole, figure.kpi.unit, style=style)}"
+        full = f", full target {style.value(whole, figure.kpi.unit)}"
     exact = figure.kpi.judged_by == "exact" and figure.kpi.better == "higher" and figure.attainment is not None
     if exact:
-        return f"{labels.value(figure.attainment, 'percent', style=style)} of {goal}{full}"
+        return f"{style.value(figure.attainment, 'percent')} of {goal}{full}"
     return f"target {goal}{full}"
 
 
 def goal(figure: Figure, style: labels.NumberStyle) -> str:
     """Write a figure's target; "none set" without one."""
-    return "none set" if figure.target is None else labels.value(figure.target, figure.kpi.unit, style=style)
+    return "none set" if figure.target is None else style.value(figure.target, figure.kpi.unit)
 
 
 def change(value: float | None, before: float | None, kpi: Kpi, style: labels.NumberStyle) -> str:
@@ -174,8 +172,8 @@ def change(value: float | None, before: float | None, kpi: Kpi, style: labels.Nu
     if value is None or before is None:
         return labels.NOT_AVAILABLE
     if kpi.unit == "money" and before > 0:
-        return labels.signed((value - before) / before, "percent", style=style)
-    return labels.signed_change(value - before, kpi.unit, style=style).replace(" points", " pts")
+        return style.signed((value - before) / before, "percent")
+    return style.signed_change(value - before, kpi.unit).replace(" points", " pts")
 
 
 def _bullet(figure: Figure) -> Bullet | None:
@@ -190,7 +188,7 @@ def _bullet(figure: Figure) -> Bullet | None:
 def _standing(figure: Figure, style: labels.NumberStyle) -> str:
     if figure.peer_median is None:
         return "too few peers"
-    median = labels.rounded(figure.peer_median, figure.kpi.unit, style=style)
+    median = style.rounded(figure.peer_median, figure.kpi.unit)
     if figure.standing is None:
         return f"median {median}"
     words = "middle half" if figure.standing in ("second quarter", "third quarter") else figure.standing
@@ -221,8 +219,8 @@ def _of_deals(sheet: FigureTable, period: Period) -> str:
     figure = sheet.figure("deal_size", period)
     if figure is None or figure.value is None:
         return ""
-    size = labels.value(figure.value, "money", style=sheet.style)
-    return f"{things(figure.n, 'won deals', style=sheet.style)} × {size}"
+    size = sheet.style.value(figure.value, "money")
+    return f"{sheet.style.things(figure.n, 'won deals')} × {size}"
 
 
 def _change_part(sheet: FigureTable, key: str) -> BridgePart | None:
@@ -230,9 +228,7 @@ def _change_part(sheet: FigureTable, key: str) -> BridgePart | None:
     optional = key in ("change_refunds", "change_unsplit")
     if figure is None or figure.value is None or (optional and round(figure.value, 2) == 0):
         return None
-    return BridgePart(
-        figure.kpi.label, _moved(sheet, key, figure), figure.value, labels.signed(figure.value, "money", style=sheet.style)
-    )
+    return BridgePart(figure.kpi.label, _moved(sheet, key, figure), figure.value, sheet.style.signed(figure.value, "money"))
 
 
 def _moved(sheet: FigureTable, key: str, figure: Figure) -> str:
@@ -244,7 +240,7 @@ def _moved(sheet: FigureTable, key: str, figure: Figure) -> str:
     )
     before, now = sheet.figure(source, sheet.review.period.previous), sheet.figure(source)
     unit = "count" if column == "n" else "money"
-    texts = [labels.value(getattr(side, column) if side else None, unit, style=sheet.style) for side in (before, now)]
+    texts = [sheet.style.value(getattr(side, column) if side else None, unit) for side in (before, now)]
     return " → ".join(texts)
 
 
@@ -261,7 +257,7 @@ def change_by_rep(review: Review) -> list[BridgeStep]:
     for rep_id, person in review.people.items():
         figure = FigureTable(review, rep_id=rep_id).figure("revenue")
         if figure is not None and figure.change is not None:
-            found.append(BridgePart(person.name, "", figure.change, labels.signed(figure.change, "money", style=style)))
+            found.append(BridgePart(person.name, "", figure.change, style.signed(figure.change, "money")))
     return components.diverging(sorted(found, key=lambda part: -part.number)) if found else []
 
 
@@ -276,7 +272,7 @@ def pipeline_bridge(review: Review) -> list[BridgeStep]:
     for key, sign in (("pipeline_created", 1), ("pipeline_won", -1), ("pipeline_lost", -1)):
         figure = sheet.figure(key)
         if figure is not None and figure.value is not None:
-            text = labels.signed(sign * figure.value, unit, style=style)
+            text = style.signed(sign * figure.value, unit)
             good = "dn" if key == "pipeline_lost" else "up"
             parts.append(BridgePart(figure.kpi.label, _deals(figure, style), sign * figure.value, text, tone=good))
     last = f"Open on {labels.day(period.last_day, near=period.last_day)}"
@@ -285,16 +281,16 @@ def pipeline_bridge(review: Review) -> list[BridgeStep]:
     total = sum(part.number for part in parts)
     if not any(part.number for part in parts):
         return []
-    return components.bridge([*parts, BridgePart(last, "", total, labels.value(total, unit, style=style), total=True)])
+    return components.bridge([*parts, BridgePart(last, "", total, style.value(total, unit), total=True)])
 
 
 def _stock(sheet: FigureTable, figure: Figure, label: str) -> BridgePart:
-    text = labels.value(figure.value, figure.kpi.unit, style=sheet.style)
+    text = sheet.style.value(figure.value, figure.kpi.unit)
     return BridgePart(label, _deals(figure, sheet.style), figure.value or 0.0, text, total=True)
 
 
 def _deals(figure: Figure, style: labels.NumberStyle) -> str:
-    return things(figure.n, "deals", style=style) if figure.n is not None and figure.kpi.unit != "count" else ""
+    return style.things(figure.n, "deals") if figure.n is not None and figure.kpi.unit != "count" else ""
 
 
 @dataclass(frozen=True)
@@ -313,18 +309,18 @@ def stages(review: Review) -> OpenByStage | None:
     style = sentences.style(review)
     known = [amount for amount in review.stages["amount"] if not pd.isna(amount)]
     rows = [
-        (str(row["stage"]), labels.value(row["deals"], "count", style=style), labels.value(row["amount"], "money", style=style))
+        (str(row["stage"]), style.value(row["deals"], "count"), style.value(row["amount"], "money"))
         for row in review.stages.to_dict("records")
     ]
-    whole = labels.value(sum(known) if known else None, "money", style=style)
-    return OpenByStage(rows, labels.value(float(review.stages["deals"].sum()), "count", style=style), whole)
+    whole = style.value(sum(known) if known else None, "money")
+    return OpenByStage(rows, style.value(float(review.stages["deals"].sum()), "count"), whole)
 
 
 def pipeline_notes(review: Review) -> list[str]:
     """Say what the pipeline's figures leave out, and what is old in it."""
     sheet, said = FigureTable(review), []
     if sheet.value("stale_deals") and sheet.value("stale_after") is not None:
-        old = things(sheet.value("stale_deals"), "open deals", style=sheet.style)
+        old = sheet.style.things(sheet.value("stale_deals"), "open deals")
         are = "is" if sheet.value("stale_deals") == 1 else "are"
         limit = sheet.text("stale_after")
         said.append(
@@ -332,10 +328,10 @@ def pipeline_notes(review: Review) -> list[str]:
             "the win rate flatters if they never close."
         )
     if sheet.value("unvalued_deals"):
-        out = things(sheet.value("unvalued_deals"), "open deals", style=sheet.style)
+        out = sheet.style.things(sheet.value("unvalued_deals"), "open deals")
         said.append(f"{out} without opening date or expected amount: outside value, growth and bridge.")
     if sheet.value("undated_deals"):
-        said.append(f"{things(sheet.value('undated_deals'), 'open deals', style=sheet.style)} without an expected close date.")
+        said.append(f"{sheet.style.things(sheet.value('undated_deals'), 'open deals')} without an expected close date.")
     if review.kind == "rep" and sheet.value("pipeline_start") is not None:
         said.append(f"Amounts are as known on {labels.day(review.workbook.as_of)}.")
     return said
@@ -399,8 +395,8 @@ def _track(sheet: FigureTable, key: str, *, started: dt.date | None) -> Track | 
         peer_q3=now.peer_q3 if now else None,
         peers=int(now.peers) if now and now.peers else None,
         started=started,
-        say=partial(labels.value, unit=kpi.unit, style=sheet.style),
-        apart=partial(labels.change, unit=kpi.unit, style=sheet.style),
+        say=partial(sheet.style.value, unit=kpi.unit),
+        apart=partial(sheet.style.change, unit=kpi.unit),
     )
 
 

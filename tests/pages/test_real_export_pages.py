@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from browser import axe, launch, overflow, view
 
-from reviewlib.pages.labels import NumberStyle, value
+from reviewlib.pages.labels import NumberStyle
 from reviewlib.params import reading
 from reviewlib.periods import Period
 from reviewlib.press.export import inspect_page
@@ -65,7 +65,7 @@ def check_golden(result: runs.Result, period: str) -> None:
     wrong = [
         (row, printed[row["rep"]][row["kpi"]])
         for row in rows
-        if printed[row["rep"]][row["kpi"]] != value(float(row["value"]), UNITS[row["kpi"]], style=style)
+        if printed[row["rep"]][row["kpi"]] != style.value(float(row["value"]), UNITS[row["kpi"]])
     ]
     assert wrong == []
 
