@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from reviewlib.conversation import records
+from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.visibility import VisibleEntries, empty
@@ -250,7 +250,7 @@ def _find(book: Params, about: About, audience: str) -> tuple[Path, VisibleEntri
     slicefile.check_audience(audience, f"reviewlib freeze {book.path.name} --period {about.period}")
     period = Period.parse(about.period, book.fiscal)
     asked: dict[str, Any] = {"kind": about.kind, "subject": about.subject, "period": period, "audience": audience}
-    minutes = records.read_minutes(book, about, "rep" if audience == "rep" else "manager")
+    minutes = copies.read_minutes(book, about, "rep" if audience == "rep" else "manager")
     return slicefile.find_slice(book, **asked, pinned=minutes.state.snapshot), minutes
 
 

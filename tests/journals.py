@@ -25,7 +25,7 @@ from psycopg import sql
 
 from reviewlib.conversation import database, security
 from reviewlib.conversation.entries import About, Draft, Person
-from reviewlib.conversation.journal import Store, open_store
+from reviewlib.conversation.journal import Store, open_or_make
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
@@ -169,9 +169,7 @@ class Desk:
 
     def open(self, **options: Any) -> Store:
         """Open the journal; it is there afterwards."""
-        store = open_store(self.params, create=True, **options)
-        assert store is not None
-        return store
+        return open_or_make(self.params, **options)
 
     def connect(self) -> sa.Connection:
         """Connect as the owner, past the store."""

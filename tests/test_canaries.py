@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell
 from workbooks import workbook
 
 from reviewlib.conversation.entries import About, Draft, Entry, Person
-from reviewlib.conversation.journal import Store, open_store
+from reviewlib.conversation.journal import Store, open_or_make
 from reviewlib.conversation.kinds import KINDS, Payload
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -50,7 +50,7 @@ def _say(store: Store, params: Params, rep: str, kind: str, mark: str, **more: o
 
 def _talk(params: Params, frozen: str) -> None:
     """R1's review is released, R2's and R3's are not; all hold private words, R1's also words that were edited since."""
-    with open_store(params, create=True) as store:  # type: ignore[union-attr]
+    with open_or_make(params) as store:
         of_rep = {"on_behalf_of": "R1"}
         _say(store, params, "R1", "self_review", "Shared", **of_rep, source="a" * 64)
         _say(store, params, "R1", "feedback_to_manager", "Shared", **of_rep)
@@ -280,7 +280,7 @@ def test_the_rep_s_page_shows_every_shared_word(book: Params) -> None:
 
 
 def _rep_data(book: Params, rep: str) -> list[Path]:
-    from reviewlib.conversation.records import rep_minutes_path
+    from reviewlib.conversation.copies import rep_minutes_path
     from reviewlib.evidence.slicefile import slice_name
 
     subject = next(one for one in status.frozen_period(book, PERIOD).subjects if one.id == rep)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewlib import files
-from reviewlib.conversation import visibility as minutes_of
+from reviewlib.conversation import visibility
 from reviewlib.conversation.entries import About, Entry, SubjectKind, current
 from reviewlib.conversation.kinds import Release
 from reviewlib.conversation.states import Audience, state_of
@@ -23,6 +22,9 @@ from reviewlib.periods import Period
 if TYPE_CHECKING:
     from reviewlib.conversation.journal import Store
 
+#: Every entry about somebody, by kind and id.
+Said = Mapping[tuple[str, str], Sequence[Entry]]
+
 
 def rep_minutes_path(params: Params, subject: Subject, period: Period) -> Path:
     """Where the one file of what the rep may read lies."""
@@ -31,13 +33,9 @@ def rep_minutes_path(params: Params, subject: Subject, period: Period) -> Path:
 
 
 def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject], store: Store | None) -> list[Path]:
-    """Write what each rep may read; a file whose content stays the same is not touched.
+    """Write what each rep may read, and list the files that were written; one whose content stays the same is not touched.
 
-    Returns:
-        The files that were written.
-
-    Raises:
-        JournalError: There is no journal, and the manifests remember one: nothing is overwritten with nothing.
+    Where there is no journal and the manifests remember one, nothing is overwritten with nothing.
     """
     from reviewlib.conversation.journal import refuse_missing
 
@@ -65,6 +63,13 @@ def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject
     return written
 
 
+def _rep_minutes(params: Params, subject: Subject, period: Period, said: Said, everyone: Sequence[Subject]) -> VisibleEntries:
+    about = About.of(subject, period)
+    members = {one.id: visibility.for_board(_rep_minutes(params, one, period, said, ())) for one in members_of(about, everyone)}
+    entries = said.get((about.kind, about.subject), ())
+    return visibility.take(entries, about, audience="rep", fiscal=params.fiscal, members=members)
+
+
 def read_minutes(params: Params, about: About, audience: Audience) -> VisibleEntries:
     """Read a review's minutes: the rep's copy from its one prefiltered file, the manager's from the journal.
 
@@ -75,51 +80,38 @@ def read_minutes(params: Params, about: About, audience: Audience) -> VisibleEnt
     """
     period = Period.parse(about.period, params.fiscal)
     if audience == "manager":
-        with journal(params) as store:
-            everyone = _reviewed_with(params, about, store)
-            said = said_of(about, everyone, store)
-        return manager_minutes(params, subject_in(params, about, everyone), period, said, everyone)
-    found = _rep_files(params, about.kind, about.subject, period)
+        return _read_manager_minutes(params, about, period)
+    name = slicefile.slice_name(about.kind, about.subject, "rep")
+    found = sorted((params.reports / period.name).glob(f"*/minutes/{name}"))
+    where, do = f"reports/{params.name}/{period}", f"Run: {_how_to_freeze(params, period)}"
     if not found:
-        raise SnapshotError(
-            f"What the rep may read of {about} is not prepared.",
-            where=f"reports/{params.name}/{period}",
-            found="no minutes",
-            do=f"Run: {how_to_freeze(params, period)}",
-        )
+        raise SnapshotError(f"What the rep may read of {about} is not prepared.", where=where, found="no minutes", do=do)
     try:
         return VisibleEntries.from_data(json.loads(found[0].read_bytes()))
     except (ValueError, KeyError, TypeError) as error:
-        raise SnapshotError(
-            f"What the rep may read of {about} cannot be read.",
-            where=f"reports/{params.name}/{period}",
-            found=type(error).__name__,
-            do=f"Run: {how_to_freeze(params, period)}",
-        ) from None
+        what = f"What the rep may read of {about} cannot be read."
+        raise SnapshotError(what, where=where, found=type(error).__name__, do=do) from None
 
 
-def _rep_files(params: Params, kind: str, subject: str, period: Period) -> list[Path]:
-    return sorted((params.reports / period.name).glob(f"*/minutes/{slicefile.slice_name(kind, subject, 'rep')}"))
+def _read_manager_minutes(params: Params, about: About, period: Period) -> VisibleEntries:
+    from reviewlib.conversation.journal import open_to_read
 
-
-def _rep_minutes(
-    params: Params,
-    subject: Subject,
-    period: Period,
-    said: Mapping[tuple[str, str], Sequence[Entry]],
-    everyone: Sequence[Subject],
-) -> VisibleEntries:
-    about = _about(subject, period)
-    shown = {one.id: minutes_of.for_board(_rep_minutes(params, one, period, said, ())) for one in members_of(about, everyone)}
-    entries = said.get((about.kind, about.subject), ())
-    return minutes_of.take(entries, about, audience="rep", fiscal=params.fiscal, members=shown)
+    with open_to_read(params) as store:
+        if about.kind == "team" or store is None:
+            everyone = reviewed_in(params, period, store)
+        else:  # of a rep's review nobody else is looked up
+            own = [entry for entry in store.entries(subject=(about.kind, about.subject)) if entry.about == about]
+            pinned = state_of(own).snapshot
+            everyone = as_released(params, period, everyone_in(params, period), {about: pinned} if pinned else {})
+        said = said_of(about, everyone, store)
+    return manager_minutes(params, subject_in(params, about, everyone), period, said, everyone)
 
 
 def manager_minutes(
     params: Params,
     subject: Subject,
     period: Period,
-    said: Mapping[tuple[str, str], Sequence[Entry]],
+    said: Said,
     everyone: Sequence[Subject],
     *,
     readers: Collection[str] | None = None,
@@ -130,15 +122,15 @@ def manager_minutes(
         params: The workbook.
         subject: Whom the review is about.
         period: The period.
-        said: Every entry about the subject, and about a team's reps, by kind and id of whom it is about.
+        said: What is recorded about the subject, and about a team's reps.
         everyone: Who has a review in the period; a team's reps are among them.
         readers: The managers who read it, by name; for nobody nothing is left out. A page has one copy for all who lead the
             subject, so that these are meant where nothing is given: it holds what each of them may read.
     """
-    about = _about(subject, period)
+    about = About.of(subject, period)
     names = subject.led_by if readers is None else readers
     members = {one.id: manager_minutes(params, one, period, said, (), readers=names) for one in members_of(about, everyone)}
-    return minutes_of.take(
+    return visibility.take(
         said.get((about.kind, about.subject), ()),
         about,
         audience="manager",
@@ -155,63 +147,35 @@ def reach_of(subject: Subject, readers: Collection[str]) -> Reach | None:
     return Reach(frozenset(readers), subject.team, leading=all(name in subject.led_by for name in readers))
 
 
-def said_of(about: About, everyone: Sequence[Subject], store: Store | None) -> dict[tuple[str, str], Sequence[Entry]]:
+def said_of(about: About, everyone: Sequence[Subject], store: Store | None) -> Said:
     """Read what a manager's copy is made from: every entry about the subject, and about a team's reps."""
     whom: list[tuple[SubjectKind, str]] = [(about.kind, about.subject)]
     whom += [("rep", one.id) for one in members_of(about, everyone)]
     return {key: store.entries(subject=key) for key in whom} if store else {}
 
 
-def _reviewed_with(params: Params, about: About, store: Store | None) -> tuple[Subject, ...]:
-    """List who has a review in a period as ``reviewed_in`` does; for one rep only that rep is looked up."""
-    period = Period.parse(about.period, params.fiscal)
-    if about.kind == "team" or store is None:
-        return reviewed_in(params, period, store)
-    own = [entry for entry in store.entries(subject=(about.kind, about.subject)) if entry.about == about]
-    pinned = state_of(own).snapshot
-    return as_released(params, period, everyone_in(params, period), {about: pinned} if pinned else {})
-
-
 def subject_in(params: Params, about: About, everyone: Sequence[Subject]) -> Subject:
-    """Find whom a review is about.
-
-    Raises:
-        SubjectError: Nobody of that id has a review in the period.
-    """
+    """Find whom a review is about."""
     found = next((one for one in everyone if (one.kind, one.id) == (about.kind, about.subject)), None)
     if found is None:
         period = Period.parse(about.period, params.fiscal)
         raise SubjectError(
             f"There is no {about.kind} {about.subject!r} in {about.period}.",
             where=f"reports/{params.name}/{period}",
-            do=f"Check the id; for a {about.kind} that is new in the data run: {how_to_freeze(params, period)}",
+            do=f"Check the id; for a {about.kind} that is new in the data run: {_how_to_freeze(params, period)}",
         )
     return found
 
 
-def journal(params: Params) -> AbstractContextManager[Store | None]:
-    """Open the journal for reading; None where there is none yet. One that the manifests remember must be there."""
-    from reviewlib.conversation.journal import open_store, refuse_missing
-
-    opened = open_store(params)
-    if opened is None:
-        refuse_missing(params)
-    return opened or nullcontext(None)
-
-
 def everyone_in(params: Params, period: Period) -> tuple[Subject, ...]:
-    """List who has a review in a period by the evidence that it uses now.
-
-    Raises:
-        SnapshotError: Nothing is frozen for it.
-    """
+    """List who has a review in a period by the evidence that it uses now."""
     folder = slicefile.current_folder(params, period)
     if folder is None:
         raise SnapshotError(
             f"Nothing is frozen for {period}.",
             where=f"reports/{params.name}/{period}",
             found="no file named current",
-            do=f"Run: {how_to_freeze(params, period)}",
+            do=f"Run: {_how_to_freeze(params, period)}",
         )
     return subjects_of(folder)
 
@@ -236,27 +200,15 @@ def reviewed_in(params: Params, period: Period, store: Store | None) -> tuple[Su
 
 
 def as_released(params: Params, period: Period, subjects: Sequence[Subject], pins: Mapping[About, str]) -> tuple[Subject, ...]:
-    """Put in place of current subjects those of the snapshots that released reviews stay on.
-
-    Args:
-        params: The workbook.
-        period: The period.
-        subjects: Who has a review by the evidence that the period uses now.
-        pins: The snapshot of each released review.
-    """
-    named = {_about(subject, period): subject for subject in subjects}
+    """Put in place of current subjects those of the snapshots (``pins``) that released reviews stay on."""
+    named = {About.of(subject, period): subject for subject in subjects}
     known = {pin: subjects_of(slicefile.pinned_folder(params, pin)) for pin in sorted(set(pins.values()))}
     for review, pin in pins.items():
-        named |= {_about(one, period): one for one in known[pin] if _about(one, period) == review}
+        named |= {About.of(one, period): one for one in known[pin] if About.of(one, period) == review}
     return tuple(sorted(named.values(), key=lambda subject: subject.kind != "team"))
 
 
-def _about(subject: Subject, period: Period) -> About:
-    return About("team" if subject.kind == "team" else "rep", subject.id, period.name)
-
-
-def how_to_freeze(params: Params, period: Period) -> str:
-    """The command that prepares a period."""
+def _how_to_freeze(params: Params, period: Period) -> str:
     return f"reviewlib freeze {params.path.name} --period {period}"
 
 

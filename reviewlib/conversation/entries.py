@@ -15,6 +15,8 @@ from itertools import groupby
 from typing import Any, Final, Literal
 
 from reviewlib.conversation.kinds import KINDS, Payload, Role, Visibility
+from reviewlib.evidence.subjects import Subject
+from reviewlib.periods import Period
 
 SubjectKind = Literal["rep", "team"]
 #: What a draft and its entry have in common, beside the author.
@@ -33,6 +35,11 @@ class About:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}, {self.period}"
+
+    @classmethod
+    def of(cls, subject: Subject, period: Period) -> About:
+        """Which review a subject has in a period."""
+        return cls("team" if subject.kind == "team" else "rep", subject.id, period.name)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -45,25 +46,42 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def open_store(params: Params, *, create: bool = False, clock: Clock = _now, mounts: Path = database.MOUNTS) -> Store | None:
-    """Open the workbook's journal; None where there is none yet and it should not be made.
+def open_store(params: Params, *, mounts: Path = database.MOUNTS) -> Store | None:
+    """Open the workbook's journal; None where there is none yet."""
+    place = database.place_of(params)
+    if place.file is not None:
+        if not place.file.exists():
+            return None
+        database.refuse_network(place.file, shown=place.shown, mounts=mounts)
+    return _opened(params, place, _now)
 
-    One that is of another version is refused, and one that holds nothing at all, not even tables, where the manifests remember
-    entries.
+
+def open_to_read(params: Params) -> Store | nullcontext[None]:
+    """Open the journal for reading; None where there is none yet. One that the manifests remember must be there."""
+    opened = open_store(params)
+    if opened is None:
+        refuse_missing(params)
+    return opened or nullcontext()
+
+
+def open_or_make(params: Params, *, clock: Clock = _now, mounts: Path = database.MOUNTS) -> Store:
+    """Open the workbook's journal, and make the file where there is none; one on a server is made by ``journal-init`` alone.
 
     Args:
         params: The workbook.
-        create: Make the SQLite file where there is none. A database on a server is made by ``reviewlib journal-init`` alone.
         clock: What tells the time of new entries.
         mounts: Where the system lists its filesystems.
     """
     place = database.place_of(params)
     if place.file is not None:
-        if not create and not place.file.exists():
-            return None
         database.refuse_network(place.file, shown=place.shown, mounts=mounts)
         if not place.file.exists():
             make_file(params, place)
+    return _opened(params, place, clock)
+
+
+def _opened(params: Params, place: Place, clock: Clock) -> Store:
+    """Open a journal of this version; one without tables is refused as missing where the manifests remember entries."""
     store = Store(place, clock=clock)
     try:
         with store.reading() as connection:

@@ -10,26 +10,26 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from reviewlib.conversation import copies, filling, identity, repeated, rights, wording
-from reviewlib.conversation.copies import read_minutes as read_minutes
-from reviewlib.conversation.copies import rep_minutes_path as rep_minutes_path
-from reviewlib.conversation.copies import write_rep_minutes as write_rep_minutes
+from reviewlib.conversation import copies, identity, payloads, rights
 from reviewlib.conversation.entries import About, Draft, Entry, Head, Person
 from reviewlib.conversation.entries import history as versions_of
-from reviewlib.conversation.filling import Filler
 from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
-from reviewlib.conversation.rights import Attempt, WritingContext, audience_of
+from reviewlib.conversation.rights import Attempt, WritingContext, audience_of, side_of
 from reviewlib.conversation.visibility import VisibleEntries, worded
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
+
+if TYPE_CHECKING:
+    from reviewlib.conversation.journal import Store
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Records:
         subject: Whom the review is about; as they were when it was released, where it is.
         params: The workbook.
         everyone: Who else has a review in the period: a team's reps are among them.
+        store: The journal, where it is held open; else it is opened each time.
     """
 
     about: About
@@ -73,6 +74,13 @@ class Records:
     subject: Subject
     params: Params
     everyone: tuple[Subject, ...] = field(default=(), repr=False)
+    store: Store | None = field(default=None, repr=False, compare=False)
+
+    @contextmanager
+    def held_open(self) -> Iterator[Records]:
+        """The same records with the journal held open, for several things that are asked of it one after the other."""
+        with self._journal() as store:
+            yield replace(self, store=store)
 
     def minutes(self) -> VisibleEntries:
         """Read the manager's copy as the journal has it now; a team's with those of its reps.
@@ -81,16 +89,23 @@ class Records:
             NotAllowedError: The person is a rep, or a manager of other people.
         """
         rights.check_read(self.person, self.subject, where=str(self.about))
-        with copies.journal(self.params) as store:
+        with self._journal() as store:
             said = copies.said_of(self.about, self.everyone, store)
         period = Period.parse(self.about.period, self.params.fiscal)
         return copies.manager_minutes(self.params, self.subject, period, said, self.everyone, readers=self._readers())
 
-    def may(self, kind: str, *, on_behalf: bool = False, visibility: Visibility = "shared") -> str | None:
-        """Say why the person may not write a kind as the review stands; None where they may."""
+    def context(self) -> WritingContext:
+        """Read the review as the journal has it now."""
+        with self._journal() as store:
+            return self._context(store)
+
+    def may(
+        self, kind: str, *, on_behalf: bool = False, visibility: Visibility = "shared", context: WritingContext | None = None
+    ) -> str | None:
+        """Say why the person may not write a kind as the review stands, now or in a context; None where they may."""
         rules = _kind(kind)
         attempt = Attempt(self.person, rules, on_behalf=on_behalf, visibility=_visibility(rules, visibility, None))
-        refused = rights.refusal(self._context(self._entries()), attempt)
+        refused = rights.refusal(context or self.context(), attempt)
         return str(refused) if refused else None
 
     def write(
@@ -126,62 +141,73 @@ class Records:
         if audience == "manager":
             rights.check_read(self.person, self.subject, where=str(self.about))
         reach = copies.reach_of(self.subject, self._readers()) if audience == "manager" else None
-        found = worded(self._entries(), self.about, audience=audience, fiscal=self.params.fiscal, reach=reach)
+        found = worded(self.context().entries, self.about, audience=audience, fiscal=self.params.fiscal, reach=reach)
         return versions_of([entry for entry in found if entry.about == self.about], entry_id)
 
     def _readers(self) -> list[str]:
         """Whose right to read counts: a manager's; who else reads the manager's copy reads all of it."""
         return [self.person.name] if self.person.role == "manager" else []
 
-    def _entries(self) -> list[Entry]:
-        with copies.journal(self.params) as store:
-            return store.entries(subject=(self.about.kind, self.about.subject)) if store else []
+    def _journal(self) -> AbstractContextManager[Store | None]:
+        from reviewlib.conversation.journal import open_to_read
 
-    def _context(self, entries: Sequence[Entry]) -> WritingContext:
+        return nullcontext(self.store) if self.store is not None else open_to_read(self.params)
+
+    def _context(self, store: Store | None) -> WritingContext:
+        entries = store.entries(subject=(self.about.kind, self.about.subject)) if store else []
         return WritingContext(self.about, self.subject, entries, self.params.fiscal, self.params.path.name)
 
-    def _checked(self, items: Sequence[New], entries: Sequence[Entry], read: str) -> list[Draft]:
+    def _checked(self, items: Sequence[New], context: WritingContext, read: str) -> list[Draft]:
         """Check every item as if those before it were written already; ``read`` is the head that a signature is for."""
-        filler = Filler(self.params, self.person, read)
         drafts: list[Draft] = []
-        context = self._context(entries)
         for item in items:
-            wording.check_columns(item.id, item.supersedes, item.visibility, where=str(self.about))
+            payloads.check_columns(item.id, item.supersedes, item.visibility, where=str(self.about))
             before = context.by_id.get(item.id) if item.id else None
-            if before and repeated.is_same_save(before, self.about, author=self.person.login, source=item.source):
+            # Saved by the same person before, or from the same file, whoever imported it.
+            from_same_file = before is not None and item.source is not None and before.source == item.source
+            if before and before.about == self.about and (before.author == self.person.login or from_same_file):
                 drafts.append(self._again(item, before, context))
                 continue
-            attempt, draft = self._drafted(item, context, filler)
+            attempt, draft = self._drafted(item, context, read)
             rights.check_write(context, attempt)
             drafts.append(draft)
             context = context.with_draft(draft)
         return drafts
 
     def _again(self, item: New, before: Entry, context: WritingContext) -> Draft:
-        """The same save tried again: what was filled in then is filled in again, and the store compares the rest."""
-        payload = wording.validated(_kind(item.kind), repeated.fields(item.fields, before), where=str(self.about))
-        seen = repeated.visibility(item.visibility, before, context)
-        return self._draft(item, payload, seen, repeated.supersedes(item.supersedes, before, source=item.source))
+        """The same save tried again: what was filled in by itself then is filled in again, and the store compares the rest."""
+        own = [name for name in payloads.FILLED if hasattr(before.payload, name)]
+        fields = dict(item.fields) | {name: item.fields.get(name) or getattr(before.payload, name) for name in own}
+        payload = payloads.validated(_kind(item.kind), fields, where=str(self.about))
+        visibility, supersedes = item.visibility, item.supersedes
+        # What is kept from the rep by itself need not be asked for.
+        target = context.by_id.get(before.of or "")
+        versions = [one for one in context.entries if target and context.roots[one.id] == context.roots[target.id]]
+        private = KINDS[before.kind].private == "always" or any(one.visibility == "manager_only" for one in versions)
+        if visibility == "shared" and private:
+            visibility = before.visibility
+        # A newer answer from a file takes the place of the one before it by itself.
+        if supersedes is None and before.kind == "self_review" and item.source is not None:
+            supersedes = before.supersedes
+        return self._draft(item, payload, visibility, supersedes)
 
-    def _drafted(self, item: New, context: WritingContext, filler: Filler) -> tuple[Attempt, Draft]:
-        kind = _kind(item.kind)
-        filled = filler.fill(item.kind, item.fields, context, on_behalf=item.on_behalf)
-        payload = wording.validated(kind, filled, where=str(self.about))
-        wording.check_scale(payload, self.params.rating.scale, where=str(self.about))
-        wording.check_source(item.source, where=str(self.about))
-        filling.check_figure(self.params, kind, payload, context, item.supersedes)
+    def _drafted(self, item: New, context: WritingContext, read: str) -> tuple[Attempt, Draft]:
+        kind, person, params, where = _kind(item.kind), self.person, self.params, str(self.about)
+        side = side_of(person, on_behalf=item.on_behalf)
+        filled = payloads.filled(item.kind, item.fields, context, params=params, side=side, head=read)
+        payload = payloads.validated(kind, filled, where=where)
+        payloads.check_scale(payload, params.rating.scale, where=where)
+        payloads.check_source(item.source, where=where)
+        payloads.check_figure(kind, payload, item.supersedes, context, params)
         target = context.by_id.get(str(getattr(payload, "of", None)))
         # What is said about something that was made private since is private too; the rep's own word never is.
-        target = context.latest(target) if target and not item.on_behalf and self.person.role != "rep" else target
-        visibility = _visibility(kind, item.visibility, target)
-        supersedes = item.supersedes or self._replaced_answer(item, context)
-        attempt = Attempt(self.person, kind, item.on_behalf, visibility, item.source, supersedes, payload)
+        target = context.latest(target) if target and side == "manager" else target
+        visibility, supersedes = _visibility(kind, item.visibility, target), item.supersedes
+        # A newer answer from the rep takes the place of the one before it, which the importer may not be able to name.
+        if not supersedes and item.kind == "self_review" and item.source and context.state.answer:
+            supersedes = context.state.answer.id
+        attempt = Attempt(person, kind, item.on_behalf, visibility, item.source, supersedes, payload)
         return attempt, self._draft(item, payload, visibility, supersedes)
-
-    def _replaced_answer(self, item: New, context: WritingContext) -> str | None:
-        """A newer answer from the rep takes the place of the one before it, which the importer may not be able to name."""
-        answer = context.state.answer
-        return answer.id if item.kind == "self_review" and item.source and answer else None
 
     def _draft(self, item: New, payload: Payload, visibility: Visibility, supersedes: str | None) -> Draft:
         return Draft(
@@ -197,13 +223,13 @@ class Records:
             id=item.id,
         )
 
-    def _hide_what_is_hidden(self, conflict: ConflictError) -> None:
+    def _hide_what_is_hidden(self, conflict: ConflictError, store: Store) -> None:
         """A conflict shows both texts; one that the person may not read yet is not shown that way either."""
         theirs = conflict.theirs
         if (
             not isinstance(theirs, Entry)
             or theirs.about != self.about
-            or self._context(self._entries()).readable(theirs, audience_of(self.person))
+            or self._context(store).readable(theirs, audience_of(self.person))
         ):
             return
         raise NotAllowedError(
@@ -226,12 +252,21 @@ def open_records(params: Params, about: About, *, person: Person | None = None) 
         JournalError: The journal cannot be opened, or is missing.
         SubjectError: Nobody of that id has a review in the period.
     """
+    with _held_records(params, about, person=person) as own:
+        return replace(own, store=None)
+
+
+@contextmanager
+def _held_records(params: Params, about: About, *, person: Person | None = None) -> Iterator[Records]:
+    """Open the records of a review, with the journal held open; see ``open_records``."""
+    from reviewlib.conversation.journal import open_to_read
+
     period = Period.parse(about.period, params.fiscal)
-    with copies.journal(params) as store:
+    with open_to_read(params) as store:
         everyone = copies.reviewed_in(params, period, store)
-    subject = copies.subject_in(params, about, everyone)
-    writer = identity.known_as(person or identity.at_keyboard(params), subject)
-    return Records(replace(about, period=period.name), writer, subject, params, everyone)
+        subject = copies.subject_in(params, about, everyone)
+        writer = identity.known_as(person or identity.at_keyboard(params), subject)
+        yield Records(replace(about, period=period.name), writer, subject, params, everyone, store)
 
 
 def entries_head(entries: Sequence[Entry], about: About) -> str:
@@ -247,49 +282,38 @@ def write_together(groups: Sequence[tuple[Records, Sequence[New]]]) -> list[Entr
     from reviewlib.conversation.journal import PAUSE, TRIES, MovedError
 
     read: dict[About, str] = {}
-    for turn in range(TRIES):
-        drafts, ends = _asked(groups, read)
-        try:
-            return _stored(groups, drafts, ends) if drafts else []
-        except MovedError:
-            if turn == TRIES - 1:
-                raise
-            time.sleep(random.uniform(0, PAUSE * min(turn + 1, 4)))  # noqa: S311
-    return []
+    for turn in range(TRIES - 1):
+        with suppress(MovedError):
+            return _written(groups, read)
+        time.sleep(random.uniform(0, PAUSE * min(turn + 1, 4)))  # noqa: S311
+    return _written(groups, read)
 
 
-def _asked(
-    groups: Sequence[tuple[Records, Sequence[New]]], read: dict[About, str]
-) -> tuple[list[Draft], dict[About, Head | None]]:
-    """Ask the rules; ``read`` keeps what was there at first, since a signature is for that and not for what came after."""
-    from reviewlib.conversation.journal import refuse_shortened
+def _written(groups: Sequence[tuple[Records, Sequence[New]]], read: dict[About, str]) -> list[Entry]:
+    """Ask the rules about the reviews as they are, and write; a signature is for what was ``read`` there at first."""
+    from reviewlib.conversation.journal import open_or_make, refuse_shortened
 
+    if not groups:
+        return []
     drafts: list[Draft] = []
     ends: dict[About, Head | None] = {}
-    for own, items in groups:
-        with copies.journal(own.params) as store:
-            entries = store.entries(subject=(own.about.kind, own.about.subject)) if store else []
-            refuse_shortened(own.params, own.about, entries, store)
-        read.setdefault(own.about, entries_head(entries, own.about))
-        ends |= {own.about: None} | {entry.about: Head(entry.sequence, entry.hash) for entry in entries}
-        drafts += own._checked(items, entries, read[own.about])
-    return drafts, ends
-
-
-def _stored(
-    groups: Sequence[tuple[Records, Sequence[New]]], drafts: Sequence[Draft], ends: Mapping[About, Head | None]
-) -> list[Entry]:
-    from reviewlib.conversation.journal import open_store
-
-    store = open_store(groups[0][0].params, create=True)
-    assert store is not None
-    with store:
-        try:
-            return store.append_all(drafts, expecting=ends)
-        except ConflictError as conflict:
-            for own, _ in groups:
-                own._hide_what_is_hidden(conflict)
-            raise
+    params = groups[0][0].params
+    with groups[0][0]._journal() as store:
+        for own, items in groups:
+            context = own._context(store)
+            refuse_shortened(params, own.about, context.entries, store)
+            read.setdefault(own.about, entries_head(context.entries, own.about))
+            ends |= {own.about: None} | {entry.about: Head(entry.sequence, entry.hash) for entry in context.entries}
+            drafts += own._checked(items, context, read[own.about])
+        if not drafts:
+            return []
+        with nullcontext(store) if store is not None else open_or_make(params) as journal:
+            try:
+                return journal.append_all(drafts, expecting=ends)
+            except ConflictError as conflict:
+                for own, _ in groups:
+                    own._hide_what_is_hidden(conflict, journal)
+                raise
 
 
 class Reviewed(Protocol):
@@ -314,15 +338,17 @@ def write(review: Reviewed, kind: str, /, **fields: Any) -> Entry:
         raise NotAllowedError(
             "The rep’s copy is only read.", where=str(review.about), do='Open the review with audience="manager".'
         )
-    return _opened(review).write(kind, **fields)
+    with _held(review) as own:
+        return own.write(kind, **fields)
 
 
 def current(review: Reviewed, *kinds: str) -> list[Entry]:
     """List the current entries of a review as the journal has them now, of these kinds or of all."""
     if review.audience != "manager":
-        found = read_minutes(reading.load(review.params_path), review.about, "rep")
+        found = copies.read_minutes(reading.load(review.params_path), review.about, "rep")
     else:
-        found = _opened(review).minutes()
+        with _held(review) as own:
+            found = own.minutes()
     return found.of_kind(*(kinds or KINDS))
 
 
@@ -330,11 +356,12 @@ def history(review: Reviewed, entry_id: str) -> list[Entry]:
     """List every version of an entry, oldest first."""
     if review.audience != "manager":
         raise NotAllowedError("The rep’s copy has no earlier versions.", where=str(review.about), do="Ask the manager.")
-    return _opened(review).history(entry_id)
+    with _held(review) as own:
+        return own.history(entry_id)
 
 
-def _opened(review: Reviewed) -> Records:
-    return open_records(reading.load(review.params_path), review.about)
+def _held(review: Reviewed) -> AbstractContextManager[Records]:
+    return _held_records(reading.load(review.params_path), review.about)
 
 
 def _kind(name: str) -> Kind:

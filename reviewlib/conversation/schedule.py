@@ -99,7 +99,7 @@ def status(
         period: The period looked at.
     """
     return [
-        _row(params, subject, entries.get(_about(subject, own), ()), own, today)
+        _row(params, subject, entries.get(About.of(subject, own), ()), own, today)
         for subject in subjects
         for own in reviewed_in(period, rhythm(params, subject))
     ]
@@ -140,10 +140,6 @@ def retention_reminder(params: Params, *, today: dt.date) -> str | None:
 
 def _days(count: int) -> str:
     return f"{count} day" if count == 1 else f"{count} days"
-
-
-def _about(subject: Subject, period: Period) -> About:
-    return About("team" if subject.kind == "team" else "rep", subject.id, period.name)
 
 
 def _row(params: Params, subject: Subject, entries: Sequence[Entry], period: Period, today: dt.date) -> DueReview:

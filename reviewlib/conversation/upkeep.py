@@ -51,9 +51,7 @@ def prepare(params: Params, subjects: Sequence[Subject]) -> list[str]:
         return security.initialise(params, subjects)
     if place.file.exists():
         _make_tables(place)
-    opened = journal.open_store(params, create=True)
-    if opened is not None:
-        opened.close()
+    journal.open_or_make(params).close()
     return []
 
 
@@ -171,9 +169,7 @@ def restore(params: Params, backup_file: Path) -> int:
     place = database.place_of(params)
     if place.file is not None and place.file.exists() and not _has_tables(place):
         _make_tables(place)
-    opened = journal.open_store(params, create=True)
-    assert opened is not None
-    with opened, opened.writing() as connection:
+    with journal.open_or_make(params) as opened, opened.writing() as connection:
         if there := connection.execute(sa.select(sa.func.count()).select_from(database.entries)).scalar():
             raise JournalError(
                 "The journal is not empty, and nothing in it is ever overwritten.",

@@ -45,7 +45,7 @@ class ReviewStatus:
 
     def about(self, subject: Subject) -> About:
         """Which review of the journal a subject's is."""
-        return about(subject, self.period)
+        return About.of(subject, self.period)
 
     def state(self, subject: Subject) -> State:
         """Where a subject's review stands."""
@@ -82,11 +82,6 @@ def frozen_period(params: Params, period: Period | None) -> Snapshot:
 def _completeness(frozen: Snapshot) -> tuple[bool, dt.date, dt.date]:
     """What makes a period the usual one: it is complete, it ended last, it is the shortest of those."""
     return (not frozen.info["workbook"]["incomplete"], frozen.period.end, frozen.period.start)
-
-
-def about(subject: Subject, period: Period) -> About:
-    """Which review of the journal a subject's is."""
-    return About("team" if subject.kind == "team" else "rep", subject.id, period.name)
 
 
 def of(params: Params, frozen: Snapshot) -> ReviewStatus:

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reviewlib.conversation import identity, wording
+from reviewlib.conversation import identity, payloads
 from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import About, Draft, Person
 from reviewlib.conversation.kinds import KINDS
@@ -164,7 +164,7 @@ def seed(params: Params, frozen: Mapping[str, str]) -> int:
     Raises:
         JournalError: The words cannot be read, or the journal cannot be opened.
     """
-    from reviewlib.conversation.journal import open_store
+    from reviewlib.conversation.journal import open_or_make
 
     talked = read(params)
     if missing := [name for name in talked.periods if name not in frozen]:
@@ -173,9 +173,7 @@ def seed(params: Params, frozen: Mapping[str, str]) -> int:
     for line in told:  # all of it can be said, or none of it is
         _draft(params, talked, line, snapshot=frozen[line.about.period], head=None)
     times: Iterator[dt.datetime] = iter(())  # of one batch, again and again: a batch may be tried more than once
-    store = open_store(params, create=True, clock=lambda: next(times))
-    assert store is not None
-    with store:
+    with open_or_make(params, clock=lambda: next(times)) as store:
         there = store.entries()
         if {entry.id for entry in there} != {line.id for line in told[: len(there)]}:  # no beginning of the telling
             return 0
@@ -223,7 +221,7 @@ def _draft(params: Params, talked: Conversation, line: SpokenEntry, *, snapshot:
         about=line.about,
         team=talked.team,
         kind=spoken.kind,
-        payload=wording.validated(kind, filled, where=f"{FILE.name}, {line.about}, {spoken.at}"),
+        payload=payloads.validated(kind, filled, where=f"{FILE.name}, {line.about}, {spoken.at}"),
         author=Person(person.login, person.role or "manager", person.name),
         on_behalf_of=None if spoken.by == "manager" else line.about.subject,
         visibility="manager_only" if spoken.private or kind.private == "always" else "shared",

@@ -17,7 +17,7 @@ from journals import Desk, Server, desk_of, draft
 
 from reviewlib.conversation import database
 from reviewlib.conversation.database import filesystem_of, place_of
-from reviewlib.conversation.journal import open_store
+from reviewlib.conversation.journal import open_or_make, open_store
 from reviewlib.errors import ConflictError, JournalError
 from reviewlib.params.model import Params
 
@@ -38,7 +38,7 @@ def test_a_journal_on_a_network_filesystem_is_refused(tmp_path: Path, kind: str)
     desk = desk_of("sqlite", tmp_path, None)
     mounts = mounts_of(tmp_path, "/dev/sda / ext4 rw 0 0", f"server:/x {tmp_path} {kind} rw 0 0", "proc /proc proc rw 0 0")
     with pytest.raises(JournalError) as caught:
-        open_store(desk.params, create=True, mounts=mounts)
+        open_or_make(desk.params, mounts=mounts)
     assert "local disk, or use PostgreSQL" in str(caught.value)
     assert not desk.params.reports.exists()
     desk.open().close()
@@ -67,9 +67,7 @@ def test_a_sqlite_url_names_a_file_beside_the_params_file(tmp_path: Path) -> Non
     """A relative SQLite URL is read from the params file, as sources are; odd letters in a path are letters."""
     params = params_with(tmp_path, "sqlite:///a%20#1?/own.db".replace("?", "%3F"))
     assert place_of(params_with(tmp_path, "sqlite:///own.db")).file == tmp_path / "params" / "own.db"
-    store = open_store(params, create=True)
-    assert store is not None
-    with store:
+    with open_or_make(params) as store:
         store.append(draft("one"))
     assert list(tmp_path.glob("params/*/own.db"))
 
@@ -78,7 +76,7 @@ def test_a_sqlite_url_names_a_file_beside_the_params_file(tmp_path: Path) -> Non
 def test_a_url_that_is_no_place_is_refused(tmp_path: Path, url: str) -> None:
     """A database in memory and a URL that cannot be read are refused with what to write instead."""
     with pytest.raises(JournalError) as caught:
-        open_store(params_with(tmp_path, url), create=True)
+        open_or_make(params_with(tmp_path, url))
     assert "postgresql://HOST/DATABASE" in str(caught.value)
 
 
@@ -89,9 +87,9 @@ def test_a_file_that_is_no_journal_is_named_and_left_alone(tmp_path: Path, conte
     file = desk.params.reports / "journal.db"
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
-    for create in (True, False):
+    for opened in (open_or_make, open_store):
         with pytest.raises(JournalError) as caught:
-            open_store(desk.params, create=create)
+            opened(desk.params)
         assert str(tmp_path) not in str(caught.value)
     assert file.read_bytes() == content
 
@@ -158,7 +156,7 @@ def test_a_missing_database_or_table_is_named(tmp_path: Path, postgres_server: S
     }
     for url, words in messages.items():
         with pytest.raises(JournalError) as caught:
-            open_store(params_with(tmp_path, url), create=True)
+            open_or_make(params_with(tmp_path, url))
         assert words in caught.value.what
 
 

@@ -1,4 +1,4 @@
-"""Tests of reviewlib.conversation.records, .copies and .wording: the one way to the journal."""
+"""Tests of reviewlib.conversation.records, .copies and .payloads: the one way to the journal."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 from records_fixture import PEOPLE, REPS, as_login, freeze_names, talking
 from workbooks import changed
 
-from reviewlib.conversation import records, upkeep
+from reviewlib.conversation import copies, records, upkeep
 from reviewlib.conversation.entries import About, Entry, Head
 from reviewlib.conversation.journal import MovedError, Store, open_store
 from reviewlib.conversation.records import New, Records
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError, SnapshotError, SubjectError
 from reviewlib.evidence import slicefile
+from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
@@ -60,7 +63,7 @@ def lay_out(params: Params) -> list[Path]:
     everyone = as_login(params, "ana").everyone
     store = open_store(params)
     try:
-        return records.write_rep_minutes(params, PERIOD, everyone, store)
+        return copies.write_rep_minutes(params, PERIOD, everyone, store)
     finally:
         if store:
             store.close()
@@ -206,6 +209,27 @@ def test_a_figure_is_one_that_the_review_has(dan: Records, kind: str, fields: di
     dan.write(kind, on_behalf=behalf, kpi="win_rates", supersedes=old.id, **fields)
 
 
+def test_a_figure_is_not_taken_where_damaged_evidence_cannot_tell(params: Params, dan: Records) -> None:
+    """Where the evidence cannot be read, any key might be misspelt: what is wrong is said, and nothing is written."""
+    dan.write("feedback", **GOOD)
+    slice_of(dan, "of-2026-Q3", "win_rate")
+    (path,) = params.reports.glob("snapshots/*/north/*.json")
+    path.write_text(path.read_text(encoding="utf-8")[:-9], encoding="utf-8")
+    with pytest.raises(SnapshotError, match="damaged") as caught:
+        dan.write("feedback", **GOOD | {"kpi": "win_rat"})
+    assert "Restore this file from a backup" in str(caught.value)
+    assert len(journal(params)) == 1
+
+
+def test_a_figure_is_not_taken_where_a_released_reviews_evidence_is_gone(params: Params, dan: Records) -> None:
+    """Evidence that is gone is not evidence that never was."""
+    dan.write("release")
+    shutil.rmtree(params.reports / "snapshots" / "of-2026-Q3")
+    with pytest.raises(SnapshotError, match="is not there"):
+        dan.write("feedback", **GOOD)
+    assert len(journal(params)) == 1
+
+
 @pytest.mark.parametrize("given", [{}, {"snapshot": None}, {"snapshot": "of-2026-Q3"}])
 def test_a_release_is_on_the_evidence_of_its_period(dan: Records, given: dict[str, Any]) -> None:
     """The snapshot is filled in, or is the one that the period uses."""
@@ -290,7 +314,7 @@ def test_a_missing_journal_is_not_begun_anew(params: Params, dan: Records) -> No
     """Where a manifest remembers entries nothing is read as empty, written or laid out; a restored journal is read again."""
     entry = dan.write("feedback", **GOOD)
     lay_out(params)
-    page = records.rep_minutes_path(params, dan.subject, PERIOD)
+    page = copies.rep_minutes_path(params, dan.subject, PERIOD)
     said = page.read_bytes()
     remember(params, "2026-Q3", ("R-1", 1))
     kept = upkeep.backup(params, params.reports / "kept.db")
@@ -300,8 +324,8 @@ def test_a_missing_journal_is_not_begun_anew(params: Params, dan: Records) -> No
         lambda: dan.write("feedback", **GOOD),
         dan.minutes,
         lambda: as_login(params, "dan", subject="R-2"),
-        lambda: records.read_minutes(params, dan.about, "manager"),
-        lambda: records.write_rep_minutes(params, PERIOD, [dan.subject], None),
+        lambda: copies.read_minutes(params, dan.about, "manager"),
+        lambda: copies.write_rep_minutes(params, PERIOD, [dan.subject], None),
     ):
         with pytest.raises(JournalError, match="The journal is missing") as caught:
             do()
@@ -420,11 +444,11 @@ def test_the_teams_copies_hold_a_released_review_where_it_was_released(moved: Pa
     """The new team's manager does not find the former manager's notes in the copy of the team."""
     for login, team, reps in (("lucia", "South", {"R-3"}), ("dan", "North", {"R-1", "R-2"})):
         own = as_login(moved, login, kind="team", subject=team)
-        for minutes in (own.minutes(), records.read_minutes(moved, own.about, "manager")):
+        for minutes in (own.minutes(), copies.read_minutes(moved, own.about, "manager")):
             assert set(minutes.members) == reps
             assert ("canary" in json.dumps(minutes.as_data())) == (team == "North")
     lay_out(moved)
-    assert set(records.read_minutes(moved, About("team", "South", "2026-Q3"), "rep").members) == {"R-3"}
+    assert set(copies.read_minutes(moved, About("team", "South", "2026-Q3"), "rep").members) == {"R-3"}
 
 
 def test_a_released_rep_who_is_gone_from_newer_data_is_still_reviewed(params: Params, dan: Records) -> None:
@@ -680,7 +704,7 @@ def test_a_teams_minutes_hold_those_of_its_reps(params: Params, dan: Records) ->
     """The manager's copy of a team has the minutes of each of its reps, and of nobody else."""
     entry = dan.write("goal", statement="More")
     team = as_login(params, "dan", kind="team", subject="North")
-    for minutes in (team.minutes(), records.read_minutes(params, team.about, "manager")):
+    for minutes in (team.minutes(), copies.read_minutes(params, team.about, "manager")):
         assert set(minutes.members) == {"R-1", "R-2"}
         assert minutes.members["R-1"].entries == (entry,)
     assert set(dan.minutes().members) == set()
@@ -705,7 +729,7 @@ def test_a_team_of_two_managers_has_one_copy_for_both(params: Params) -> None:
     def copies_of_north() -> dict[str, dict[str, list[str]]]:
         opened = {login: as_login(params, login, kind="team", subject="North") for login in ("dan", "lucia", "ana")}
         found = {login: each.minutes() for login, each in opened.items()}
-        found["page"] = records.read_minutes(params, opened["dan"].about, "manager")
+        found["page"] = copies.read_minutes(params, opened["dan"].about, "manager")
         assert {login: texts(each) for login, each in found.items()} == {key: ["of the team"] for key in found}
         return {login: {rep: texts(found[login].members[rep]) for rep in ("R-1", "R-5")} for login in found}
 
@@ -726,7 +750,7 @@ def test_a_team_of_one_manager_keeps_what_is_the_managers(params: Params, dan: R
     dan.write("note", text="Mine")
     freeze_names(params, "2026-Q3", reps=(*REPS[:2], ("R-3", "Ines Rey", "North", None), REPS[3]))
     as_login(params, "ana", subject="R-3").write("note", text="Of nobody's rep")
-    page = records.read_minutes(params, About("team", "North", "2026-Q3"), "manager")
+    page = copies.read_minutes(params, About("team", "North", "2026-Q3"), "manager")
     assert {rep: texts(one) for rep, one in page.members.items()} == {"R-1": ["Mine"], "R-2": [], "R-3": []}
 
 
@@ -740,7 +764,7 @@ def test_what_was_kept_from_a_rep_in_another_team_stays_there(params: Params, da
     freeze_names(params, "2026-Q4", reps=MOVED)
     found = as_login(params, "lucia", period="2026-Q4")
     found.write("note", text="of Lucía")
-    for minutes in (found.minutes(), records.read_minutes(params, found.about, "manager")):
+    for minutes in (found.minutes(), copies.read_minutes(params, found.about, "manager")):
         assert texts(minutes) == ["old shared", "of Lucía"]
         assert "private" not in repr(minutes)
     assert found.history(begun.id) == []
@@ -754,9 +778,9 @@ def test_a_manager_who_changes_team_with_a_rep_keeps_the_own_words(params: Param
     dan.write("concern", text="mine", visibility="manager_only")
     for team, manager, seen in (("West", "Daniel Brandt", ["mine"]), (None, "Daniel Brandt", ["mine"]), (None, "Eve", [])):
         freeze_names(params, "2026-Q4", reps=(("R-1", "Ella Byrne", team, manager), *REPS[1:]))
-        assert texts(records.read_minutes(params, About("rep", "R-1", "2026-Q4"), "manager")) == seen
+        assert texts(copies.read_minutes(params, About("rep", "R-1", "2026-Q4"), "manager")) == seen
     as_login(params, "ana", period="2026-Q4").write("note", text="of an analyst")
-    assert texts(records.read_minutes(params, About("rep", "R-1", "2026-Q4"), "manager")) == ["of an analyst"]
+    assert texts(copies.read_minutes(params, About("rep", "R-1", "2026-Q4"), "manager")) == ["of an analyst"]
 
 
 def test_subjects_are_those_of_the_frozen_names(params: Params) -> None:
@@ -768,7 +792,7 @@ def test_subjects_are_those_of_the_frozen_names(params: Params) -> None:
     with pytest.raises(SnapshotError, match="Nothing is frozen for 2026-Q1"):
         as_login(params, "dan", period="2026-Q1")
     with pytest.raises(SubjectError, match="no rep 'R-9'"):
-        records.read_minutes(params, About("rep", "R-9", "2026-Q3"), "manager")
+        copies.read_minutes(params, About("rep", "R-9", "2026-Q3"), "manager")
 
 
 def test_a_rep_without_a_manager_is_written_to_by_nobody(params: Params) -> None:
@@ -781,15 +805,15 @@ def test_a_rep_without_a_manager_is_written_to_by_nobody(params: Params) -> None
 def test_the_reps_file_holds_the_minutes(params: Params, dan: Records, ella: Records) -> None:
     """What the rep may read is one file under the team's folder; without a journal it is empty, without a file an error."""
     with pytest.raises(SnapshotError, match="not prepared") as caught:
-        records.read_minutes(params, dan.about, "rep")
+        copies.read_minutes(params, dan.about, "rep")
     assert "reviewlib freeze book.yaml --period 2026-Q3" in str(caught.value)
     assert len(lay_out(params)) == 6
-    assert records.read_minutes(params, dan.about, "rep").entries == ()
+    assert copies.read_minutes(params, dan.about, "rep").entries == ()
     own = ella.write("self_review", perspective="Mine")
     dan.write("note", text="canary")
     lay_out(params)
-    assert records.read_minutes(params, dan.about, "rep").entries == (own,)
-    path = records.rep_minutes_path(params, dan.subject, PERIOD)
+    assert copies.read_minutes(params, dan.about, "rep").entries == (own,)
+    path = copies.rep_minutes_path(params, dan.subject, PERIOD)
     assert path.parent == params.reports / "2026-Q3" / "north" / "minutes"
     assert "canary" not in path.read_text(encoding="utf-8")
     assert path.stat().st_mode & 0o777 == 0o600
@@ -804,7 +828,7 @@ def test_only_what_changed_is_written_again(params: Params, dan: Records, ella: 
     dan.write("note", text="Not for the rep")
     assert lay_out(params) == []
     ella.write("self_review", perspective="Mine")
-    assert lay_out(params) == [records.rep_minutes_path(params, dan.subject, PERIOD)]
+    assert lay_out(params) == [copies.rep_minutes_path(params, dan.subject, PERIOD)]
     assert sum(path.stat().st_mtime == 1 for path in paths) == 5
 
 
@@ -812,21 +836,21 @@ def test_who_changes_team_leaves_no_file_behind(params: Params, dan: Records, el
     """The old team's folder, which other people read, does not keep the rep's words."""
     ella.write("self_review", perspective="Mine")
     lay_out(params)
-    old = records.rep_minutes_path(params, dan.subject, PERIOD)
+    old = copies.rep_minutes_path(params, dan.subject, PERIOD)
     freeze_names(params, "2026-Q3", reps=[("R-1", "Ella Byrne", "South", "Lucía Ferrer"), *REPS[1:]])
     lay_out(params)
     assert not old.exists()
-    assert len(records.read_minutes(params, dan.about, "rep").entries) == 1
+    assert len(copies.read_minutes(params, dan.about, "rep").entries) == 1
 
 
 def test_a_damaged_file_is_an_error_in_words(params: Params, dan: Records) -> None:
     """Half a file is refused with what to do."""
     lay_out(params)
-    path = records.rep_minutes_path(params, dan.subject, PERIOD)
+    path = copies.rep_minutes_path(params, dan.subject, PERIOD)
     for text in ("", "{", "{}", "[]"):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(SnapshotError, match="cannot be read"):
-            records.read_minutes(params, dan.about, "rep")
+            copies.read_minutes(params, dan.about, "rep")
 
 
 def test_the_teams_copy_for_the_reps_holds_what_they_agreed_to_show(params: Params, dan: Records) -> None:
@@ -837,10 +861,10 @@ def test_the_teams_copy_for_the_reps_holds_what_they_agreed_to_show(params: Para
     dan.write("agreement", of=shown.id, agrees=True, on_behalf=True)
     about = About("team", "North", "2026-Q3")
     lay_out(params)
-    assert records.read_minutes(params, about, "rep").members["R-1"].entries == ()
+    assert copies.read_minutes(params, about, "rep").members["R-1"].entries == ()
     dan.write("release")
     lay_out(params)
-    minutes = records.read_minutes(params, about, "rep")
+    minutes = copies.read_minutes(params, about, "rep")
     assert [entry.id for entry in minutes.members["R-1"].entries] == [shown.id]
     assert "canary" not in json.dumps(minutes.as_data())
 
@@ -852,6 +876,82 @@ class Opened:
     about: About
     params_path: Path
     audience: str = "manager"
+
+
+@dataclass
+class Passed:
+    """What a sentence passes on its way into the journal."""
+
+    modules: set[str]
+    openings: list[str]
+    loaded: list[Path]
+
+
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Passed]:
+    """The modules of the package that are entered, and each opening of the journal and reading of params."""
+    found = Passed(set(), [], [])
+
+    def opened(store: Store, *given: Any, **named: Any) -> None:
+        found.openings.append(store.__class__.__name__)
+        begin(store, *given, **named)
+
+    def read(path: Path) -> Params:
+        found.loaded.append(path)
+        return load(path)
+
+    def entered(frame: FrameType, event: str, _: object) -> None:
+        name = str(frame.f_globals.get("__name__"))
+        if event == "call" and name.startswith("reviewlib."):
+            found.modules.add(name.removeprefix("reviewlib."))
+
+    begin, load = Store.__init__, reading.load
+    monkeypatch.setattr(Store, "__init__", opened)
+    monkeypatch.setattr(reading, "load", read)
+    sys.setprofile(entered)
+    yield found
+    sys.setprofile(None)
+
+
+def test_a_saved_sentence_opens_the_journal_once_and_passes_few_modules(params: Params, dan: Records, passed: Passed) -> None:
+    """Rights, figures, the chain and what the manifests remember are asked of one journal, and params are not read again."""
+    slice_of(dan, "of-2026-Q3", "win_rate")
+    (params.reports / "2026-Q3" / "manifest.json").write_text("{}", encoding="utf-8")
+    dan.write("note", text="There is a journal now.")
+    passed.modules.clear(), passed.openings.clear()
+    with dan.held_open() as held:
+        entry = held.write("feedback", **GOOD)
+        assert len(passed.modules) <= 14, sorted(passed.modules)
+        assert held.minutes().of_kind("feedback") == [entry]
+        assert held.may("feedback", context=held.context()) is None
+    assert (passed.openings, passed.loaded) == (["Store"], [])
+
+
+def test_a_sentence_saved_from_a_notebook_reads_params_and_opens_the_journal_once(
+    params: Params, monkeypatch: pytest.MonkeyPatch, dan: Records, passed: Passed
+) -> None:
+    """``rl.records`` finds the review and writes to it in one go."""
+    review = Opened(About("rep", "R-1", "2026-Q3"), params.path)
+    monkeypatch.setenv("JUPYTERHUB_USER", "dan")
+    dan.write("note", text="There is a journal now.")
+    for call in (
+        lambda: records.write(review, "feedback", **GOOD),
+        lambda: records.current(review, "feedback"),
+        lambda: records.history(review, "none"),
+    ):
+        passed.openings.clear(), passed.loaded.clear()
+        call()
+        assert (passed.openings, passed.loaded) == (["Store"], [params.path])
+
+
+def test_what_another_program_wrote_is_seen_in_a_journal_that_is_held_open(dan: Records, ella: Records) -> None:
+    """Holding the journal open keeps nothing of it: each question is answered by what is there now."""
+    dan.write("note", text="There is a journal now.")
+    with dan.held_open() as held:
+        ella.write("self_review", perspective="Fine")
+        assert held.context().state.answer is not None
+        goal = ella.write("goal", statement="More")
+        assert held.write("reply", of=goal.id, text="Good").sequence == 4
 
 
 def test_notebooks_write_and_read_by_their_review(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:

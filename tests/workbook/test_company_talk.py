@@ -14,7 +14,7 @@ from reviewlib import review
 from reviewlib.conversation import identity, records, rights
 from reviewlib.conversation.entries import About, Draft, Entry, Person, broken_links
 from reviewlib.conversation.goals import followup
-from reviewlib.conversation.journal import Store, open_store
+from reviewlib.conversation.journal import Store, open_or_make, open_store
 from reviewlib.conversation.kinds import KINDS, Action, Goal, Note, Recognition
 from reviewlib.conversation.rights import Attempt, WritingContext
 from reviewlib.conversation.visibility import take
@@ -135,7 +135,7 @@ def test_a_journal_in_which_somebody_wrote_is_left_alone(tmp_path: Path) -> None
     """One entry of somebody else is enough, before the demo or after it."""
     params = book_in(tmp_path)
     theirs = Draft(About("rep", "R-002", "2026-Q3"), "West", "note", Note(text="Mine."), Person("claire", "manager", "Claire"))
-    with _store(params) as store:
+    with open_or_make(params) as store:
         store.append(theirs)
     assert company_talk.seed(params, dict.fromkeys(PERIODS, "5" * 12)) == 0
     assert len(entries_of(params)) == 1
@@ -146,7 +146,7 @@ def test_words_of_a_user_after_the_demo_stay_alone(tmp_path: Path) -> None:
     params = book_in(tmp_path)
     snapshots = dict.fromkeys(PERIODS, "5" * 12)
     first = company_talk.seed(params, snapshots)
-    with _store(params) as store:
+    with open_or_make(params) as store:
         store.append(
             Draft(About("rep", "R-015", "2026-Q3"), "North", "note", Note(text="Mine."), Person("daniel", "manager", "Daniel"))
         )
@@ -176,12 +176,6 @@ def test_an_interrupted_telling_is_completed(tmp_path: Path, monkeypatch: pytest
     found = entries_of(params)
     assert {entry.id: entry.at for entry in found} == {line.id: line.at for line in told}
     assert not [words for about in {e.about for e in found} for words in broken_links([e for e in found if e.about == about])]
-
-
-def _store(params: Params) -> Store:
-    store = open_store(params, create=True)
-    assert store is not None
-    return store
 
 
 @pytest.mark.whole

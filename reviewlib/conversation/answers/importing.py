@@ -155,6 +155,8 @@ def addressed(params: Params, answer: Answer) -> About:
         ResponseError: It has no first line, or it is of another workbook, or of nobody in the period.
         JournalError: The journal is damaged or missing.
     """
+    from reviewlib.conversation.journal import open_to_read
+
     if not answer.subject:
         raise refusal(answer.problems, where="the answer")
     if answer.workbook.casefold() != params.name:
@@ -168,7 +170,7 @@ def addressed(params: Params, answer: Answer) -> About:
         copies.everyone_in(params, period)
     except ReviewError as error:
         raise ResponseError("This answer’s period is not known here.", found=answer.period, do=error.do) from None
-    with copies.journal(params) as store:
+    with open_to_read(params) as store:
         everyone = copies.reviewed_in(params, period, store)
     for one in everyone:
         if marks.subject_code(one.kind, one.id) == answer.subject.casefold():
@@ -190,9 +192,7 @@ def _sender(records: Records, letter: ArrivedAnswer, answer: Answer) -> Sender:
 
 
 def _journal(records: Records) -> Journal:
-    with copies.journal(records.params) as store:
-        about = records.about
-        return Journal(about, tuple(store.entries(subject=(about.kind, about.subject))) if store else ())
+    return Journal(records.about, tuple(records.context().entries))
 
 
 def _kpis(records: Records) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
-from reviewlib.conversation import wording
+from reviewlib.conversation import payloads
 from reviewlib.conversation.answers import marks, senders
 from reviewlib.conversation.answers.mails import AnswerLine
 from reviewlib.conversation.answers.responses import Answer, AnswerProblem, Said, short, signs, yes_or_no
@@ -172,7 +172,7 @@ class _FieldReader:
         before = wish.before
         merged = ({} if before is None else before.payload.model_dump()) | dict(wish.fields)
         try:
-            payload = wording.validated(KINDS[wish.kind], merged, where=str(wish.line))
+            payload = payloads.validated(KINDS[wish.kind], merged, where=str(wish.line))
         except JournalError as error:
             self._problem(wish.line, f"{wish.words}: this cannot be stored.", error.found or "", "Correct it.")
             return None

@@ -19,6 +19,7 @@ from reviewlib.review import Review
 
 if TYPE_CHECKING:
     from reviewlib.conversation.records import Records
+    from reviewlib.conversation.rights import WritingContext
     from reviewlib.pages.forms.saving import Fence
 
 P = ParamSpec("P")
@@ -42,7 +43,7 @@ class OpenForm(Protocol):
     def draft(self) -> FormDraft:
         """What stands in it."""
 
-    def refresh(self) -> None:
+    def refresh(self, now: WritingContext) -> None:
         """Show what is recorded now; nothing that is typed is touched."""
 
 
@@ -108,13 +109,15 @@ class FormContext:
             self.review, self.opened = replace(review, minutes=records.minutes()), review
             self.records = self.drafts.records = records
 
-    def refresh(self) -> None:
+    def refresh(self, records: Records | None = None) -> None:
         """Read the journal again and show what is in it; nothing that is typed is touched."""
-        self.review = replace(self.review, minutes=self.records.minutes())
+        with (records or self.records).held_open() as held:
+            minutes, now = held.minutes(), held.context()
+        self.review = replace(self.review, minutes=minutes)
         for show in self.sections.values():
             show()
         for form in self.forms.values():
-            form.refresh()
+            form.refresh(now)
 
     def root(self, entry: Entry) -> str:
         """The id that stays when an entry is edited."""

@@ -17,6 +17,8 @@ from reviewlib.pages.forms.reading import in_words, of_entry, of_fields
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
+    from reviewlib.conversation.records import Records
+    from reviewlib.conversation.rights import WritingContext
     from reviewlib.pages.forms.context import FormContext
 
 
@@ -50,11 +52,11 @@ class Form:
         self.widget = widgets.VBox([self.opener, self.body])
         context.forms[spec.name] = self
 
-    def refresh(self) -> None:
+    def refresh(self, now: WritingContext) -> None:
         """Offer what there is to choose from now, and say whether writing is still allowed; text fields are not touched."""
         self._offer()
         self._fill_picker()
-        self.refused = self._refusal()
+        self.refused = self._refusal(now)
         self.reason.value = self._refused()
         # Fields are open where writing is allowed now; where it is not they close, unless somebody can be typing in them.
         for control in [*self.controls.values(), *([self.picker] if self.picker is not None else [])]:
@@ -66,12 +68,12 @@ class Form:
     def _refused(self) -> str:
         return render("forms/refused.html.j2", text=self.refused) if self.refused else ""
 
-    def _refusal(self) -> str:
-        """Why nothing can be written here now; empty where it can."""
+    def _refusal(self, now: WritingContext | None = None) -> str:
+        """Why nothing can be written here as the journal is now; empty where it can."""
         entry = self.spec.one(self.context) if self.spec.one is not None else None
         if entry is not None and by_rep(entry) and entry.kind != "signoff":
             return f"{self.context.rep_name} wrote this; nobody else edits it. Write a reply."
-        return self.context.records.may(self.spec.kind, on_behalf=self.spec.behalf == "always") or ""
+        return self.context.records.may(self.spec.kind, on_behalf=self.spec.behalf == "always", context=now) or ""
 
     def _offer(self) -> None:
         for control in self.controls.values():
@@ -263,24 +265,26 @@ class Form:
         if supersedes is not None and not draft.unsaved and over is None:
             self._echo(self.context.minutes.find(supersedes), again=True)
             return
-        entry = self.context.records.write(
-            self.spec.kind,
-            id=draft.id,
-            supersedes=supersedes,
-            visibility=self.spec.visibility(sent),
-            on_behalf=self.spec.on_behalf(sent),
-            **of_fields(self.context, self.spec, sent),
-        )
-        draft.done(sent, entry.id)
-        self.context.drafts.keep(self.spec.name, draft)
-        self._settle()
-        self._echo(entry, again=False)
-        with contextlib.suppress(ReviewError):  # it is saved, whatever comes of showing it elsewhere
-            self._keep_as(entry)
+        fields = of_fields(self.context, self.spec, sent)
+        with self.context.records.held_open() as records:
+            entry = records.write(
+                self.spec.kind,
+                id=draft.id,
+                supersedes=supersedes,
+                visibility=self.spec.visibility(sent),
+                on_behalf=self.spec.on_behalf(sent),
+                **fields,
+            )
+            draft.done(sent, entry.id)
+            self.context.drafts.keep(self.spec.name, draft)
+            self._settle()
+            self._echo(entry, again=False)
+            with contextlib.suppress(ReviewError):  # it is saved, whatever comes of showing it elsewhere
+                self._keep_as(entry, records)
 
-    def _keep_as(self, entry: Entry) -> None:
+    def _keep_as(self, entry: Entry, records: Records) -> None:
         """From now on the draft is a change of what was saved, also when the cell runs again."""
-        self.context.refresh()
+        self.context.refresh(records)
         if self.picker is not None:
             self.context.drafts.drop(self.spec.name, self.key)
             self.key = self.draft.key = self.context.root(entry)

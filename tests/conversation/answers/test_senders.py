@@ -10,12 +10,13 @@ import letters
 import pytest
 from records_fixture import freeze_names, give_address
 
-from reviewlib.conversation import copies, export
+from reviewlib.conversation import export
 from reviewlib.conversation.answers import mails, marks, senders
 from reviewlib.conversation.answers.importing import Imported, import_response, plan
 from reviewlib.conversation.answers.mails import ArrivedAnswer
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.journal import open_to_read
 from reviewlib.conversation.records import New, Records
 from reviewlib.errors import ResponseError
 
@@ -135,7 +136,7 @@ def _import(records: Records, source: str | ArrivedAnswer, **more: Any) -> Impor
 
 
 def _entries(records: Records) -> list[Entry]:
-    with copies.journal(records.params) as store:
+    with open_to_read(records.params) as store:
         return [entry for entry in store.entries(subject=("rep", "R-1")) if entry.source] if store else []
 
 

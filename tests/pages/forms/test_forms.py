@@ -18,6 +18,7 @@ from forms_fixture import POINT, Table, sit_down
 from records_fixture import give_address
 
 from reviewlib.conversation.answers import form as forms_text
+from reviewlib.conversation.journal import Store
 from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.records import Records
 from reviewlib.pages import blocks, forms
@@ -28,6 +29,7 @@ from reviewlib.pages.forms.fields import PRIVATE, Spec, of_kind
 from reviewlib.pages.forms.form import Form
 from reviewlib.pages.forms.importing import Import
 from reviewlib.pages.rendering import Display
+from reviewlib.params import reading as params_reading
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Review
 
@@ -61,6 +63,26 @@ def test_a_second_save_of_the_same_stores_nothing(table: Table) -> None:
     form.save.click()
     assert len(table.entries()) == 1
     assert "Nothing has changed" in form.status.value
+
+
+def test_a_save_opens_the_journal_once_for_all_that_is_shown_of_it(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing, the record below and every other form's right to write are one opening; params are not read again."""
+    form = table.save(feedback_forms.FEEDBACK, **POINT)
+    others = [table.form(spec) for spec in (feedback_forms.CONCERN, feedback_forms.NOTE)]
+    openings, begin = [], Store.__init__
+
+    def opened(store: Store, *given: Any, **named: Any) -> None:
+        openings.append(store)
+        begin(store, *given, **named)
+
+    monkeypatch.setattr(Store, "__init__", opened)
+    monkeypatch.setattr(params_reading, "load", lambda _: pytest.fail("the params file was read again"))
+    form.controls["text"].widget.value = "Better words."
+    form.save.click()
+    assert len(openings) == 1
+    assert len(table.context.forms) == len(others) + 1
+    (entry,) = table.entries()
+    assert entry.payload.text == "Better words."  # type: ignore[attr-defined]
 
 
 def test_a_double_click_saves_once(table: Table) -> None:
