@@ -118,7 +118,9 @@ def _same(row: Mapping[str, Any], value: Fraction | None, n: int | None) -> None
 
 def figure(found: PeriodEvidence, key: str, rep: str = "A", *, scope: str = "rep") -> tuple[float, str]:
     """Value and reason of one figure of the period."""
-    row = cells(found)[Q3.name, scope, rep, key]
+    rows = found.scorecard
+    own = (rows["period"] == Q3.name) & (rows["scope"] == scope) & (rows["scope_id"] == rep) & (rows["kpi"] == key)
+    row = rows[own].iloc[0]
     return row["value"], row["reason"]
 
 
