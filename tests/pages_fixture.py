@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
+import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -161,9 +161,15 @@ def listed(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"lists": lists(deals, accounts, flags=flags)}
 
 
+def _copied(values: dict[str, Any]) -> dict[str, Any]:
+    """The same values in dictionaries of their own, much faster than deepcopy makes them."""
+    copied: dict[str, Any] = pickle.loads(pickle.dumps(values))
+    return copied
+
+
 def opened(data: dict[str, Any], minutes: VisibleEntries | None = None) -> Review:
     """Open a slice, whose deals may have been changed; without minutes nothing was said."""
-    return from_slice(listed(copy.deepcopy(data)), FiscalYear(), minutes=minutes)
+    return from_slice(listed(_copied(data)), FiscalYear(), minutes=minutes)
 
 
 def talked(data: dict[str, Any], talks: Sequence[talk.Talk]) -> Review:
@@ -275,7 +281,7 @@ def _values() -> dict[str, Cells]:
 
 def _scaled(factor: float, goal: float | None) -> dict[str, Cells]:
     """The same figures for somebody of another size."""
-    values = copy.deepcopy(_values())
+    values = _copied(_values())
     revenue = values["revenue"]
     revenue["value"] = [round(number * factor, -1) for number in REVENUE]
     revenue["target"] = [number * goal for number in TARGETS] if goal else None

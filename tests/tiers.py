@@ -13,9 +13,23 @@ TIERS = ("unit", "default", "whole", "faults", "soak")
 TOOLS = frozenset({"chromium", "lab", "light_runs", "postgres_server", "wheel"})
 #: Fixtures that freeze a workbook, compile the demo, or run the command line.
 TOGETHER = frozenset({"demo", "demo_dossier", "demo_params", "demo_slices", "frozen", "kept", "run"})
-#: Modules whose tests freeze or compile a workbook each.
-COMPILING = frozenset(
-    {"test_company", "test_company_talk", "test_kpis", "test_properties", "test_review", "test_slices", "test_snapshot"}
+#: Modules whose tests freeze or compile a workbook each, or measure for seconds.
+LONG = frozenset(
+    {
+        "test_company",
+        "test_company_talk",
+        "test_disclosure",
+        "test_facts",
+        "test_kpis",
+        "test_linear",
+        "test_listing",
+        "test_properties",
+        "test_review",
+        "test_safe_csv",
+        "test_slices",
+        "test_snapshot",
+        "test_whole_pages",
+    }
 )
 _TIER = pytest.StashKey[str]()
 _PROCESSES = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
@@ -43,7 +57,7 @@ def tier_of(item: pytest.Item) -> str:
     engine = getattr(item, "callspec", None) and item.callspec.params.get("desk")  # type: ignore[attr-defined]
     if fixtures & TOOLS or engine == "postgres":
         return "whole"
-    return "default" if fixtures & TOGETHER or item.path.stem in COMPILING else "unit"
+    return "default" if fixtures & TOGETHER or item.path.stem in LONG else "unit"
 
 
 @pytest.hookimpl(tryfirst=True)
