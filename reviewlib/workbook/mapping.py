@@ -1,17 +1,19 @@
-"""Which column of an unknown export holds what, and which stages are won, lost or open."""
+"""Which column of an unknown export holds what, which stages are won, lost or open, and which files beside it belong to it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from ruamel.yaml import YAML
 
-from reviewlib.evidence.comparison import at_least
+from reviewlib.errors import ReviewError
+from reviewlib.evidence.comparison import at_least, below
+from reviewlib.workbook import sniffing
 from reviewlib.workbook.sniffing import Profile, UnknownExport
 
 Outcome = Literal["won", "lost", "open"]
@@ -28,6 +30,15 @@ _DATES: Final = ("opened_on", "closed_on", "expected_close_on")
 _AMOUNTS: Final = ("amount", "expected_amount")
 #: A stage column has few values; one per deal is a description.
 _MOST_STAGES: Final = 60
+_NEIGHBOURS_ARE: Final = {".csv", ".tsv", ".parquet", ".xlsx"}
+#: Files beyond this are other exports, not reps or products.
+_LARGEST: Final = 2_000_000
+_MOST_FILES: Final = 20
+#: From this share of shared values on, the file is used; from half of them it is offered.
+_SURE: Final = 0.8
+_LIKELY: Final = 0.5
+_NUMERIC: Final = {"list_price"}
+_DATED: Final = {"started_on", "left_on"}
 _TRUE: Final = {"1", "true", "yes", "t", "y", "wahr"}
 
 
@@ -111,9 +122,10 @@ def _from_known(found: UnknownExport, headers: Mapping[str, str], kind: Mapping[
     first = {key: _first(headers, names) for key, names in kind["columns"].items()}
     columns = {key: header for key, header in first.items() if header}
     notes: dict[str, str] = {}
+    comments: list[str] = []
     checks: list[str] = []
     crm = kind["label"].split()[0]
-    if "deal_id" not in columns and (candidate := _identifying(found, taken=set(columns.values()))):
+    if "deal_id" not in columns and (candidate := _identifying(found, taken=columns.values())):
         columns = {"deal_id": candidate, **columns}
         notes["deal_id"] = "check: the report has no id; add the record's id to it"
         checks.append(
@@ -122,78 +134,49 @@ def _from_known(found: UnknownExport, headers: Mapping[str, str], kind: Mapping[
     if "closed_on" in columns:
         columns["expected_close_on"] = columns["closed_on"]
         notes["expected_close_on"] = f"the same column: in {crm} the close date is an expectation while a deal is open"
-    return Mapped(
-        kind["label"],
-        columns,
-        notes,
-        tuple(_expected(crm, columns, _first(headers, kind["not_expected_amount"]))),
-        (*checks, *_owner_check(columns), *_amount_check(crm, columns)),
-        {key: header for key in ("won", "lost", "closed") if (header := _first(headers, kind[key]))},
-        _first(headers, kind["currency"]),
-        kind["stages"],
-    )
-
-
-def _expected(crm: str, columns: Mapping[str, str], weighted: str | None) -> Iterator[str]:
-    if "amount" in columns:
-        yield f"guess: {crm} lets the amount be edited up to closing, and lost deals keep theirs, so this is not what was"
-        yield "  expected while a deal was open. Map it only if nobody edits it at closing; better a field that is filled once,"
-        yield "  or list prices under crm.products:"
-        yield f"expected_amount: {quoted(columns['amount'])}"
-    if weighted:
-        yield f"{quoted(weighted)} depends on a probability, so it is not mapped either."
-
-
-def _owner_check(columns: Mapping[str, str]) -> Iterator[str]:
-    header = columns.get("rep_id")
-    if header and not fold(header).endswith(" id"):
-        yield f"{header!r} holds names: two reps of one name would be one rep; export the owner's id if that can happen."
-
-
-def _amount_check(crm: str, columns: Mapping[str, str]) -> Iterator[str]:
-    if "amount" in columns:
-        yield (
-            f"No expected amount is mapped, because {crm} lets {columns['amount']!r} be edited up to closing; pipeline figures "
+    if (owner := columns.get("rep_id")) and not fold(owner).endswith(" id"):
+        checks.append(
+            f"{owner!r} holds names: two reps of one name would be one rep; export the owner's id if that can happen."
+        )
+    if amount := columns.get("amount"):
+        comments += [
+            f"guess: {crm} lets the amount be edited up to closing, and lost deals keep theirs, so this is not what was",
+            "  expected while a deal was open. Map it only if nobody edits it at closing; better a field that is filled once,",
+            "  or list prices under crm.products:",
+            f"expected_amount: {quoted(amount)}",
+        ]
+        checks.append(
+            f"No expected amount is mapped, because {crm} lets {amount!r} be edited up to closing; pipeline figures "
             "count deals until you map one, or list prices under crm.products."
         )
     else:
-        yield "No column holds the amount: add it to the report and export again, or there is no revenue to review."
+        checks.append("No column holds the amount: add it to the report and export again, or there is no revenue to review.")
+    if weighted := _first(headers, kind["not_expected_amount"]):
+        comments.append(f"{quoted(weighted)} depends on a probability, so it is not mapped either.")
+    flags = {key: header for key in ("won", "lost", "closed") if (header := _first(headers, kind[key]))}
+    currency = _first(headers, kind["currency"])
+    return Mapped(kind["label"], columns, notes, tuple(comments), tuple(checks), flags, currency, kind["stages"])
 
 
 def _from_names(found: UnknownExport) -> Mapped:
+    names = known()["generic"]
     columns: dict[str, str] = {}
-    for key in (
-        "deal_id",
-        "stage",
-        "rep_id",
-        "expected_close_on",
-        "closed_on",
-        "opened_on",
-        "expected_amount",
-        "amount",
-        "account_id",
-        "product",
-    ):
-        if header := _by_name(found, key, taken=set(columns.values())):
+    for key, patterns in names["columns"].items():
+        free = [profile for profile in _free(found, columns.values()) if _fits(found, profile, key)]
+        if header := match_header(free, patterns):
             columns[key] = header
     notes = dict.fromkeys(columns, _NAMED)
     for key, pick in (("deal_id", _identifying), ("stage", _few_valued), ("rep_id", _few_valued)):
-        if key not in columns and (header := pick(found, taken=set(columns.values()))):
+        if key not in columns and (header := pick(found, taken=columns.values())):
             columns[key] = header
             notes[key] = "check: by its values only"
-    columns = {key: columns[key] for key in _order() if key in columns}
-    checks = [
-        f"{key} is {columns[key]!r} by its values only: make sure that it is."
-        for key in columns
-        if notes[key].startswith("check")
-    ]
-    checks += [
-        f"No column looks like {key}: map it if there is one."
-        for key in ("amount", "opened_on", "closed_on")
-        if key not in columns
-    ]
-    mapped = Mapped(None, columns, notes, (), tuple(checks), {}, _currency_column(found), {})
-    return _with_expectation(found, mapped)
+    columns = {key: columns[key] for key in names["order"] if key in columns}
+    guessed = [key for key in columns if notes[key] != _NAMED]
+    missing = [key for key in ("amount", "opened_on", "closed_on") if key not in columns]
+    checks = [f"{key} is {columns[key]!r} by its values only: make sure that it is." for key in guessed]
+    checks += [f"No column looks like {key}: map it if there is one." for key in missing]
+    currency = match_header(found.profiles, names["currency"])
+    return _with_expectation(found, Mapped(None, columns, notes, (), tuple(checks), {}, currency, {}))
 
 
 def _with_expectation(found: UnknownExport, mapped: Mapped) -> Mapped:
@@ -209,8 +192,12 @@ def _with_expectation(found: UnknownExport, mapped: Mapped) -> Mapped:
     header = columns["closed_on"]
     note = "guess: the same column, because open deals carry it too"
     check = f"{header!r} is filled for open deals, so it is read as their expected close date."
-    changed = {"columns": {**columns, "expected_close_on": header}, "notes": {**mapped.notes, "expected_close_on": note}}
-    return Mapped(**{**vars(mapped), **changed, "checks": (*mapped.checks, check)})
+    return replace(
+        mapped,
+        columns={**columns, "expected_close_on": header},
+        notes={**mapped.notes, "expected_close_on": note},
+        checks=(*mapped.checks, check),
+    )
 
 
 def sort_stages(found: UnknownExport, mapped: Mapped) -> tuple[Stage, ...]:
@@ -282,11 +269,6 @@ def _first(headers: Mapping[str, str], names: Sequence[str]) -> str | None:
     return next((headers[name] for name in names if name in headers), None)
 
 
-def _by_name(found: UnknownExport, key: str, *, taken: set[str]) -> str | None:
-    free = [profile for profile in found.profiles if profile.name and profile.name not in taken and _fits(found, profile, key)]
-    return match_header(free, known()["generic"]["columns"][key])
-
-
 def match_header(profiles: Sequence[Profile], patterns: Sequence[str]) -> str | None:
     """Find the first column, by the order of the patterns, whose folded header matches."""
     for pattern in patterns:
@@ -308,33 +290,104 @@ def _fits(found: UnknownExport, profile: Profile, key: str) -> bool:
     return profile.kind in {"text", "number"} and profile.distinct < max(2, found.rows) + (key != "rep_id")
 
 
-def _identifying(found: UnknownExport, *, taken: set[str]) -> str | None:
-    free = [profile for profile in found.profiles if profile.name and profile.name not in taken]
-    whole = [p for p in free if p.kind in {"text", "number"} and p.distinct == found.rows == p.filled]
+def _free(found: UnknownExport, taken: Collection[str]) -> list[Profile]:
+    return [profile for profile in found.profiles if profile.name and profile.name not in taken]
+
+
+def _identifying(found: UnknownExport, *, taken: Collection[str]) -> str | None:
+    """The first column with a value of its own in each row, a text rather than a number."""
+    kinds = {"text", "number"}
+    whole = [p for p in _free(found, taken) if p.kind in kinds and p.distinct == found.rows == p.filled]
     return next((p.name for p in sorted(whole, key=lambda profile: profile.kind == "number")), None)
 
 
-def _few_valued(found: UnknownExport, *, taken: set[str]) -> str | None:
+def _few_valued(found: UnknownExport, *, taken: Collection[str]) -> str | None:
     """The fullest text column with few values; of equally full ones, the one with the fewest values."""
-    free = [p for p in found.profiles if p.name and p.name not in taken and p.kind == "text" and 1 < p.distinct <= _MOST_STAGES]
-    best = min(free, key=lambda profile: (-profile.filled, profile.distinct), default=None)
+    few = [p for p in _free(found, taken) if p.kind == "text" and 1 < p.distinct <= _MOST_STAGES]
+    best = min(few, key=lambda profile: (-profile.filled, profile.distinct), default=None)
     return best.name if best else None
 
 
-def _currency_column(found: UnknownExport) -> str | None:
-    return match_header(found.profiles, [".*currency( (iso )?code)?|w(ä|ae)hrung|devise"])
+@dataclass(frozen=True)
+class Neighbour:
+    """A file that could be read too.
+
+    Attributes:
+        table: ``reps`` or ``products``.
+        file: Its base name.
+        columns: Canonical column to its header.
+        form: Its dialect, where it is text.
+        why: What speaks for it.
+        sure: Whether most values of the deals are found in it.
+        aliases: Spellings of the deals that mean a value of this file.
+    """
+
+    table: str
+    file: str
+    columns: Mapping[str, str]
+    form: Mapping[str, Any]
+    why: str
+    sure: bool
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
-def _order() -> tuple[str, ...]:
-    return (
-        "deal_id",
-        "rep_id",
-        "stage",
-        "account_id",
-        "amount",
-        "expected_amount",
-        "opened_on",
-        "closed_on",
-        "expected_close_on",
-        "product",
-    )
+def neighbours(export: Path, found: UnknownExport, mapped: Mapped) -> tuple[Neighbour, ...]:
+    """Look for the reps and the products in the export's folder; at most one file each, the best match."""
+    files = [
+        path for path in sorted(export.parent.iterdir()) if path.suffix.lower() in _NEIGHBOURS_ARE and path.name != export.name
+    ]
+    looked: list[UnknownExport] = []
+    for path in files[:_MOST_FILES]:
+        if path.stat().st_size <= _LARGEST:
+            try:
+                looked.append(sniffing.look(path))
+            except ReviewError:
+                # Some other file; it is not the export's fault, so nothing is said.
+                continue
+    best = (_best(looked, found, mapped, table, deal_key) for table, deal_key in (("reps", "rep_id"), ("products", "product")))
+    return tuple(neighbour for neighbour in best if neighbour)
+
+
+def _best(looked: list[UnknownExport], found: UnknownExport, mapped: Mapped, table: str, deal_key: str) -> Neighbour | None:
+    if deal_key not in mapped.columns:
+        return None
+    wanted = set(found.counts(mapped.columns[deal_key]))
+    rated = [rated for other in looked if (rated := _rate(other, wanted, table, deal_key))]
+    return max(rated, key=lambda pair: pair[0])[1] if rated else None
+
+
+def _rate(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> tuple[float, Neighbour] | None:
+    columns = _columns(other, wanted, table, deal_key)
+    if columns is None or not set(known()[table]["must"]) <= set(columns):
+        return None
+    have = other.counts(columns[deal_key])
+    # Spellings that differ in case, spaces and marks only are one.
+    bare = {re.sub(r"\W|_", "", name).lower(): name for name in have}
+    pairs = ((name, bare.get(re.sub(r"\W|_", "", name).lower())) for name in sorted(wanted - set(have)))
+    aliases = {name: match for name, match in pairs if match}
+    shared = (len(wanted & set(have)) + len(aliases)) / max(1, len(wanted))
+    unique = all(count == 1 for count in have.values())
+    if below(shared, _LIKELY) or other.rows < 2:
+        return None
+    why = f"{len(wanted & set(have))} of {len(wanted)} values of {deal_key} stand in its column {columns[deal_key]!r}"
+    form = {key: value for key, value in other.form.model_dump(exclude_defaults=True).items() if value is not None}
+    order, _ = sniffing.date_order([p for p in other.profiles if p.name in {columns.get(key) for key in _DATED}])
+    form |= {"dates": order} if order and order != "ymd" else {}
+    mark = sniffing.decimal_mark([p for p in other.profiles if p.name in {columns.get(key) for key in _NUMERIC}])
+    form |= {"decimal": mark} if mark == "," else {}
+    return shared, Neighbour(table, other.sheet.file, columns, form, why, unique and at_least(shared, _SURE), aliases)
+
+
+def _columns(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> dict[str, str] | None:
+    """Map the columns: the key by shared values, the others by name."""
+    shared = {p.name: len(wanted & set(other.counts(p.name))) for p in other.profiles if p.name and p.filled}
+    key = max(shared, key=lambda name: shared[name], default=None)
+    if key is None or not shared[key]:
+        return None
+    columns = {deal_key: key}
+    for column, patterns in known()[table]["columns"].items():
+        kinds = {"number"} if column in _NUMERIC else {"date"} if column in _DATED else {"text", "number"}
+        free = [p for p in other.profiles if p.kind in kinds and p.name not in columns.values()]
+        if column != deal_key and (header := match_header(free, patterns)):
+            columns[column] = header
+    return columns

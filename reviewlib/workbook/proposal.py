@@ -18,8 +18,7 @@ from reviewlib.evidence.comparison import above
 from reviewlib.params import rules as rules
 from reviewlib.params.reading import SCHEMA_LINE
 from reviewlib.workbook import sniffing
-from reviewlib.workbook.mapping import Mapped, Stage, map_columns, quoted, sort_stages, stage_checks
-from reviewlib.workbook.neighbours import Neighbour, neighbours
+from reviewlib.workbook.mapping import Mapped, Neighbour, Stage, map_columns, neighbours, quoted, sort_stages, stage_checks
 from reviewlib.workbook.sniffing import UnknownExport
 
 _SIGNS: Final = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₹": "INR"}
@@ -77,7 +76,8 @@ def propose(export: Path, *, name: str | None = None, folder: Path | None = None
             )
     stages = sort_stages(found, mapped)
     others = neighbours(export, found, mapped)
-    slug = _slug(name or export.stem)
+    short = re.sub(r"[^a-z0-9_-]+", "-", (name or export.stem).lower()).strip("-_")[:40]
+    slug = short.rstrip("-_") or "workbook"
     away = os.path.relpath(export.parent.resolve(), (folder or export.parent).resolve())
     lines = list(_lines(found, mapped, stages, others, name=slug, away=Path(away)))
     checks = [
@@ -267,11 +267,6 @@ def _aliases(others: tuple[Neighbour, ...]) -> Iterator[ProposedLine]:
         yield ProposedLine("    product:  # guess: two spellings of one product", check)
         for alias, name in aliases.items():
             yield ProposedLine(f"      {quoted(alias)}: {quoted(name)}")
-
-
-def _slug(stem: str) -> str:
-    slug = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-_")[:40]
-    return slug.rstrip("-_") or "workbook"
 
 
 def _listed(names: list[str]) -> str:

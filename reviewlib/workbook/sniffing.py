@@ -125,7 +125,9 @@ def decimal_mark(profiles: Sequence[Profile]) -> str | None:
 def _dialect(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if suffix in {".duckdb", ".db"} and path.is_file():
-        return {"table": _duckdb_table(path)}
+        names = readers.duckdb_tables(path)
+        likely = [name for name in names if re.search(r"deal|opportunit|pipeline", name, re.IGNORECASE)]
+        return {"table": next(iter(likely or names), None)}
     if suffix not in {".csv", ".tsv", ".txt"} or not path.is_file():
         return {}
     with path.open("rb") as file:
@@ -154,12 +156,6 @@ def _delimiter(head: str) -> str:
         return (sum(len(row) == width for row in rows) if width > 1 else 0), width
 
     return max(_DELIMITERS, key=score)
-
-
-def _duckdb_table(path: Path) -> str | None:
-    names = readers.duckdb_tables(path)
-    likely = [name for name in names if re.search(r"deal|opportunit|pipeline", name, re.IGNORECASE)]
-    return next(iter(likely or names), None)
 
 
 def _profile(name: str, column: Any) -> Profile:
