@@ -91,10 +91,10 @@ def export_data(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder that is made.")],
 ) -> None:
     """Write everything that the journal holds about one rep, to be read and to be processed."""
-    from reviewlib.conversation import export
+    from reviewlib.conversation import data_export
     from reviewlib.params import reading
 
-    for path in export.export_data(reading.load(params), rep, out):
+    for path in data_export.export_data(reading.load(params), rep, out):
         typer.echo(shown(path))
 
 

@@ -143,6 +143,11 @@ class Entry:
         return "rep" if self.role == "rep" or self.on_behalf_of is not None else "manager"
 
     @property
+    def came_from_rep(self) -> bool:
+        """Whether the words came from the rep, not from a manager who wrote them down."""
+        return self.side == "rep" and (self.role == "rep" or self.source is not None)
+
+    @property
     def of(self) -> str | None:
         """The id of the entry that it refers to."""
         found: str | None = getattr(self.payload, "of", None) if KINDS[self.kind].about else None

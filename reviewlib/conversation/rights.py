@@ -351,9 +351,7 @@ def _edits_their_own(context: WritingContext, attempt: Attempt) -> Refusal | Non
         return Refusal(f"An edit of {KINDS[old.kind].label} is of the same kind.", "Write a new entry.")
     if old.side != attempt.side:
         return Refusal(f"This is the {old.side}’s word; the other side does not edit it.", "Write a reply.")
-    # The words came from the rep, not from a manager who wrote them down.
-    rep_said_it = old.side == "rep" and (old.role == "rep" or old.source is not None)
-    if rep_said_it and person.role != "rep" and attempt.source is None:
+    if old.came_from_rep and person.role != "rep" and attempt.source is None:
         return Refusal(f"{context.subject.name} wrote this; nobody else edits it.", "Write a reply, or import a new answer.")
     if old.kind == "amendment":
         return Refusal("An amendment is not edited.", "Write another one.")

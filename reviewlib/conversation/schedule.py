@@ -1,11 +1,13 @@
-"""What makes reviews happen: which ones are due, by when, and who is waited for."""
+"""What makes reviews happen: which ones are due, by when, and who is waited for; also as an iCalendar file (RFC 5545)."""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from reviewlib.conversation.entries import About, Entry, current, origins
 from reviewlib.conversation.kinds import ENDED, Role, Side, Update
@@ -13,6 +15,9 @@ from reviewlib.conversation.states import State, StateName, state_of
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params, Rhythm
 from reviewlib.periods import Period
+
+if TYPE_CHECKING:
+    from icalendar import Event
 
 StepName = Literal["answer", "feedback", "release", "signed"]
 #: The steps of a review in their order, with whose turn it is. A team has no answer of its own.
@@ -23,6 +28,13 @@ STEPS: Final[tuple[tuple[StepName, Side], ...]] = (
     ("signed", "rep"),
     ("signed", "manager"),
 )
+#: What is due, as the calendar calls it.
+_WHAT: Final[Mapping[StepName, str]] = {
+    "answer": "the rep’s answer",
+    "feedback": "the manager’s part",
+    "release": "release",
+    "signed": "the {side}’s signature",
+}
 #: Days before the retention date from which on it is spoken of.
 RETENTION_NOTICE: Final = 30
 
@@ -131,15 +143,12 @@ def retention_reminder(params: Params, *, today: dt.date) -> str | None:
     day = params.records.retention_date
     if day is None or (day - today).days > RETENTION_NOTICE:
         return None
-    when = "is today" if day == today else f"is in {_days((day - today).days)}" if day > today else "is over"
+    days = (day - today).days
+    when = "is today" if days == 0 else f"is in {days} day{'' if days == 1 else 's'}" if days > 0 else "is over"
     return (
         f"The retention date {day} {when}: decide which records are still needed, "
         f"then set a new records.retention_date in {params.path.name}."
     )
-
-
-def _days(count: int) -> str:
-    return f"{count} day" if count == 1 else f"{count} days"
 
 
 def _row(params: Params, subject: Subject, entries: Sequence[Entry], period: Period, today: dt.date) -> DueReview:
@@ -182,6 +191,7 @@ def no_dates(subject: Subject, period: Period) -> str | None:
 def _steps(params: Params, subject: Subject, state: State, period: Period, *, dated: bool) -> tuple[CadenceStep, ...]:
     """The steps of a review; one that release has overtaken is not waited for any more."""
     days: Mapping[str, int] = params.cadence.due.model_dump()
+    leader: Role = "manager" if subject.manager else "analyst"
     done = {
         "answer": state.answer is not None or state.released,
         "feedback": state.feedback is not None or state.released,
@@ -191,20 +201,14 @@ def _steps(params: Params, subject: Subject, state: State, period: Period, *, da
         CadenceStep(
             name=name,
             side=side,
-            waiting_for=_waiting_for(subject, side),
+            # For a team as a whole its manager writes both sides.
+            waiting_for="rep" if side == "rep" and subject.kind == "rep" else leader,
             due=period.last_day + dt.timedelta(days=days[name]) if dated else None,
             done=done.get(name, side in state.signatures),
         )
         for name, side in STEPS
         if not (name == "answer" and subject.kind == "team")
     )
-
-
-def _waiting_for(subject: Subject, side: Side) -> Role:
-    """Who does a side's steps; for a team as a whole its manager writes both."""
-    if side == "rep" and subject.kind == "rep":
-        return "rep"
-    return "manager" if subject.manager else "analyst"
 
 
 def _without(entries: Sequence[Entry], kind: str, ending: str) -> int:
@@ -216,3 +220,57 @@ def _without(entries: Sequence[Entry], kind: str, ending: str) -> int:
         if entry.kind == ending and entry.of and (not isinstance(entry.payload, Update) or entry.payload.status in ENDED)
     }
     return sum(1 for entry in now if entry.kind == kind and entry.visibility == "shared" and roots[entry.id] not in ended)
+
+
+def calendar_of(params: Params, rows: Sequence[DueReview], *, made: dt.datetime) -> bytes:
+    """Write the due steps of reviews as an iCalendar file.
+
+    A step has the same UID in every export, so that a second import updates the event of the first one. A step that is done by
+    then is cancelled, and reminds nobody any more. Nothing of what people wrote is in it.
+
+    Args:
+        params: The workbook; ``cadence.remind`` says how many days before the reminders come.
+        rows: The reviews.
+        made: When the file is made; calendars tell a newer event from an older one by it.
+    """
+    from icalendar import Calendar
+
+    title = f"Reviews, {params.title or params.name}"
+    uid = _uid(params.name)
+    calendar = Calendar.new(prodid="-//reviewlib//reviews//EN", name=title, method="PUBLISH", uid=uid)
+    for row in rows:
+        for step in row.steps:
+            if step.due is not None:
+                calendar.add_component(_event(params, row, step, step.due, made))
+    content: bytes = calendar.to_ical()
+    return content
+
+
+def _event(params: Params, row: DueReview, step: CadenceStep, due: dt.date, made: dt.datetime) -> Event:
+    from icalendar import Alarm, Event
+    from icalendar.enums import CLASS, STATUS, TRANSP
+
+    what = _WHAT[step.name].format(side=step.side)
+    # A calendar's line has no room for line ends; the library escapes commas, semicolons and backslashes.
+    summary = " ".join(f"Review of {row.subject.name}, {row.period}: {what} is due".split())
+    reminder = Alarm.new(description=summary)
+    reminder.add("action", "DISPLAY")
+    reminder.add("trigger", dt.timedelta(days=-params.cadence.remind))
+    return Event.new(
+        uid=_uid(params.name, row.subject.kind, row.subject.id, row.period, step.name, step.side),
+        stamp=made.astimezone(dt.UTC),
+        sequence=1 if step.done else 0,
+        start=due,
+        end=due + dt.timedelta(days=1),
+        summary=summary,
+        status=STATUS.CANCELLED if step.done else STATUS.CONFIRMED,
+        classification=CLASS.PRIVATE,
+        # The whole day is marked, and nobody is busy because of it.
+        transparency=TRANSP.TRANSPARENT,
+        subcomponents=[] if step.done else [reminder],
+    )
+
+
+def _uid(*parts: str) -> str:
+    """Name something the same way in every export, without saying whose it is."""
+    return f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}@reviewlib"

@@ -81,29 +81,11 @@ _POLICIES: Final = (
 _TABLES: Final = ("entries", "journal", "access")
 
 
-def statements(*, owner: str, schema: str) -> list[str]:
-    """List what sets the policies up; each may run again. Names are quoted already."""
-    found = ["REVOKE ALL ON {} FROM PUBLIC".format(", ".join(_TABLES)), _GOES_ON.format(schema=schema)]
-    for name in ("entries", "access"):
-        found += [f"ALTER TABLE {name} {verb} ROW LEVEL SECURITY" for verb in ("ENABLE", "FORCE")]
-    for name, policy, rule in _POLICIES:
-        found += [
-            f"DROP POLICY IF EXISTS {policy} ON {name}",
-            f"CREATE POLICY {policy} ON {name} {rule.replace('{owner}', owner)}",
-        ]
-    return found
-
-
 def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
     """Make the journal's tables in PostgreSQL and give each login what params give it, and no more.
 
-    It runs in one transaction and may run again: rights that params do not give any more are taken back.
-
-    Returns:
-        Logins of managers and analysts that the database does not know, so that nothing could be given to them.
-
-    Raises:
-        JournalError: The database does not let this login make tables, or does not answer.
+    It runs in one transaction and may run again: rights that params do not give any more are taken back. The answer are the
+    logins of managers and analysts that the database does not know, so that nothing could be given to them.
     """
     place = database.place_of(params)
     if place.file is not None:
@@ -122,34 +104,31 @@ def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
 
 
 def _secure(connection: sa.Connection, rights: Sequence[Right]) -> list[str]:
+    """Set the policies up, which may run again, and what each login may see."""
     quote = connection.dialect.identifier_preparer.quote_identifier
-    owner, schema = _owner(connection)
-    for statement in statements(owner=quote(owner), schema=quote(schema)):
+    query = "SELECT pg_get_userbyid(relowner), nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+    owner, schema = connection.execute(sa.text(f"{query} WHERE pg_class.oid = 'entries'::regclass")).one()
+    statements = ["REVOKE ALL ON {} FROM PUBLIC".format(", ".join(_TABLES)), _GOES_ON.format(schema=quote(schema))]
+    for name in ("entries", "access"):
+        statements += [f"ALTER TABLE {name} {verb} ROW LEVEL SECURITY" for verb in ("ENABLE", "FORCE")]
+    for name, policy, rule in _POLICIES:
+        statements.append(f"DROP POLICY IF EXISTS {policy} ON {name}")
+        statements.append(f"CREATE POLICY {policy} ON {name} {rule.replace('{owner}', quote(owner))}")
+    for statement in statements:
         connection.execute(sa.text(statement))
     given = sorted({*rights, Right(owner, "all")})
     connection.execute(database.access.delete())
     connection.execute(database.access.insert(), [{"login": each.login, "scope": each.scope, "id": each.id} for each in given])
     wanted = {right.login for right in rights} - {owner}
     known = set(connection.execute(sa.text("SELECT rolname FROM pg_roles")).scalars())
-    for login in sorted(_grantees(connection) - {owner}):
+    # Every role that was given anything on one of the tables.
+    query = (
+        "SELECT DISTINCT pg_get_userbyid(acl.grantee) FROM pg_class, aclexplode(relacl) AS acl "
+        "WHERE pg_class.oid IN ('entries'::regclass, 'journal'::regclass, 'access'::regclass) AND acl.grantee <> 0"
+    )
+    for login in sorted(set(connection.execute(sa.text(query)).scalars()) - {owner}):
         connection.execute(sa.text(f"REVOKE ALL ON {', '.join(_TABLES)} FROM {quote(login)}"))
     for login in sorted(wanted & known):
         connection.execute(sa.text(f"GRANT SELECT, INSERT ON entries TO {quote(login)}"))
         connection.execute(sa.text(f"GRANT SELECT ON journal, access TO {quote(login)}"))
     return sorted(wanted - known)
-
-
-def _owner(connection: sa.Connection) -> tuple[str, str]:
-    """The role that owns the entries, and the schema they are in."""
-    query = "SELECT pg_get_userbyid(relowner), nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-    row = connection.execute(sa.text(f"{query} WHERE pg_class.oid = 'entries'::regclass")).one()
-    return row[0], row[1]
-
-
-def _grantees(connection: sa.Connection) -> set[str]:
-    """Every role that was given anything on one of the tables."""
-    query = (
-        "SELECT DISTINCT pg_get_userbyid(acl.grantee) FROM pg_class, aclexplode(relacl) AS acl "
-        "WHERE pg_class.oid IN ('entries'::regclass, 'journal'::regclass, 'access'::regclass) AND acl.grantee <> 0"
-    )
-    return set(connection.execute(sa.text(query)).scalars())

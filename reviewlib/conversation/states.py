@@ -92,11 +92,9 @@ def visible(entries: Sequence[Entry], *, audience: Audience, state: State) -> li
         state: The review's state, from all of its entries.
     """
     if audience == "manager":
-        return [entry for entry in entries if state.revealed or not _kept_from_manager(entry)]
+        if state.revealed:
+            return list(entries)
+        # What a manager wrote down on the rep's behalf the manager knows.
+        return [entry for entry in entries if entry.kind != "self_review" or (entry.role != "rep" and entry.source is None)]
     shared = [entry for entry in entries if entry.visibility == "shared"]
     return shared if state.released else [entry for entry in shared if entry.side == "rep"]
-
-
-def _kept_from_manager(entry: Entry) -> bool:
-    """A self-review that came from the rep; what a manager wrote down on the rep's behalf the manager knows."""
-    return entry.kind == "self_review" and (entry.role == "rep" or entry.source is not None)

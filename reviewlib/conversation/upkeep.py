@@ -36,11 +36,7 @@ _FORM: Final = "reviewlib journal backup"
 def prepare(params: Params, subjects: Sequence[Subject]) -> list[str]:
     """Do what ``reviewlib journal-init`` does: make the journal, or bring it to this version, and set up who may see what.
 
-    Returns:
-        Logins that the database does not know, so that nothing could be given to them.
-
-    Raises:
-        JournalError: The file is missing or empty although a manifest remembers entries, or is what ``migrate`` refuses.
+    The answer are logins that the database does not know, so that nothing could be given to them.
     """
     place = database.place_of(params)
     # A new server is set up before a backup is restored into it; a new file would hide that the old one is gone.
@@ -56,24 +52,15 @@ def prepare(params: Params, subjects: Sequence[Subject]) -> list[str]:
 
 
 def backup(params: Params, to: Path | None = None) -> Path:
-    """Make a backup while others go on writing.
-
-    Args:
-        params: The workbook.
-        to: A file that is not there yet, or a folder; ``backups`` beside the reports where it is not given.
-
-    Returns:
-        The file.
-
-    Raises:
-        JournalError: There is no journal, it is damaged, there is no room, or this login does not see all of it.
-    """
+    """Make a backup while others go on writing, in a file that is not there yet, or in a folder under a name with the time."""
     place = database.place_of(params)
     if place.file is not None and not place.file.exists():
         raise JournalError(
             "There is no journal to back up.", where=place.shown, found="no file", do="Run: reviewlib journal-init"
         )
-    file = _free(to or params.reports / "backups", "db" if place.file else "jsonl")
+    file = to or params.reports / "backups"
+    if file.is_dir() or not file.suffix:
+        file /= f"journal-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}.{'db' if place.file else 'jsonl'}"
     part = file.with_name(f".{secrets.token_hex(6)}.part")
     try:
         files.make_folder(file.parent)
@@ -94,13 +81,6 @@ def backup(params: Params, to: Path | None = None) -> Path:
     return file
 
 
-def _free(to: Path, ending: str) -> Path:
-    """A file that is not there yet; in a folder it is named by the time."""
-    if to.is_dir() or not to.suffix:
-        return to / f"journal-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}.{ending}"
-    return to
-
-
 def _copy(place: database.Place, part: Path) -> None:
     assert place.file is not None
     with database.told(place), database.raw_file(place.file) as source, database.raw_file(part) as target:
@@ -113,11 +93,7 @@ def _copy(place: database.Place, part: Path) -> None:
 
 
 def _check_copy(part: Path, place: database.Place) -> None:
-    """Refuse a copy that ``restore`` would refuse; of another version only the tables can be looked at.
-
-    Raises:
-        JournalError: There are no tables, a row cannot be read, or a chain is broken.
-    """
+    """Refuse a copy that ``restore`` would refuse; of another version only the tables can be looked at."""
     try:
         version, rows = _rows(part)
     except sqlite3.Error as error:
@@ -155,14 +131,7 @@ def _dump(place: database.Place) -> str:
 
 
 def restore(params: Params, backup_file: Path) -> int:
-    """Put a backup of either engine into a journal that is empty or not there.
-
-    Returns:
-        How many entries there are now.
-
-    Raises:
-        JournalError: The backup is no whole one, a chain in it is broken, or there are entries already. Nothing was changed.
-    """
+    """Put a whole backup of either engine into a journal that is empty or not there; tell how many entries there are now."""
     entries = _read(backup_file)
     if problems := verify_chains(entries, {}):
         raise _unfit(backup_file, problems[0])
@@ -193,11 +162,7 @@ def _insert(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> Non
 
 
 def _read(backup_file: Path) -> list[Entry]:
-    """Read a backup of either form; each review's entries in their order.
-
-    Raises:
-        JournalError: It is no backup, is not whole, or is of another version.
-    """
+    """Read a whole backup of either form and of this version; each review's entries in their order."""
     try:
         version, rows = _rows(backup_file)
         entries = [database.entry_of(row) for row in rows] if version == database.VERSION else []
@@ -250,13 +215,9 @@ STEPS: Final[Mapping[int, Step]] = MappingProxyType({0: _add_source})
 
 
 def migrate(params: Params, *, steps: Mapping[int, Step] = STEPS) -> Path | None:
-    """Bring an older journal to this version: a backup first, then everything in one transaction.
+    """Bring an older journal to this version: a backup first, which is the answer, then everything in one transaction.
 
-    Returns:
-        The backup; None where there was nothing to do.
-
-    Raises:
-        JournalError: The journal is newer than this program, or a step failed; the journal is then as it was.
+    One that is newer than this program is refused; where a step fails the journal is as it was.
     """
     place = database.place_of(params)
     if place.file is not None and not place.file.exists():

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from reviewlib.conversation.entries import About, Entry, Head, current, edits, origins
-from reviewlib.conversation.kinds import KINDS, Agreement, Payload, Recognition
-from reviewlib.conversation.states import Audience, State, StateName, state_of, visible
+from reviewlib.conversation.kinds import KINDS, Agreement, Recognition, Signoff
+from reviewlib.conversation.states import Audience, State, state_of, visible
 from reviewlib.periods import FiscalYear, Period
 
 #: Kinds of earlier reviews that later ones look back at: what carries over, and what became of it.
@@ -106,14 +106,13 @@ class VisibleEntries:
     def as_data(self) -> dict[str, Any]:
         """Turn the minutes into what JSON holds."""
         head, state = self.state.head, self.state
+        parts = {"answer": state.answer, "feedback": state.feedback, "release": state.release}
         return {
             "about": [self.about.kind, self.about.subject, self.about.period],
             "audience": self.audience,
             "state": {
                 "name": state.name,
-                "answer": state.answer.as_data() if state.answer else None,
-                "feedback": state.feedback.as_data() if state.feedback else None,
-                "release": state.release.as_data() if state.release else None,
+                **{name: entry.as_data() if entry else None for name, entry in parts.items()},
                 "signatures": [entry.as_data() for entry in state.signatures.values()],
                 "head": [head.sequence, head.hash] if head else None,
             },
@@ -129,10 +128,14 @@ class VisibleEntries:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> VisibleEntries:
         """Read what ``as_data`` wrote."""
+        state = data["state"]
+        parts = {name: Entry.from_data(state[name]) if state[name] else None for name in ("answer", "feedback", "release")}
+        signatures = [Entry.from_data(entry) for entry in state["signatures"]]
+        by_side = {entry.payload.side: entry for entry in signatures if isinstance(entry.payload, Signoff)}
         return cls(
             about=About(*data["about"]),
             audience=data["audience"],
-            state=_state(data["state"]),
+            state=State(state["name"], **parts, signatures=by_side, head=Head(*state["head"]) if state["head"] else None),
             entries=tuple(Entry.from_data(entry) for entry in data["entries"]),
             earlier=tuple(Entry.from_data(entry) for entry in data["earlier"]),
             versions=MappingProxyType(data["versions"]),
@@ -141,20 +144,6 @@ class VisibleEntries:
             members=MappingProxyType({rep_id: cls.from_data(each) for rep_id, each in data["members"].items()}),
             partial=data.get("partial", False),
         )
-
-
-def _state(data: Mapping[str, Any]) -> State:
-    name: StateName = data["name"]
-    found = {key: Entry.from_data(data[key]) if data[key] else None for key in ("answer", "feedback", "release")}
-    signatures = [Entry.from_data(entry) for entry in data["signatures"]]
-    return State(
-        name=name,
-        answer=found["answer"],
-        feedback=found["feedback"],
-        release=found["release"],
-        signatures={entry.payload.side: entry for entry in signatures},  # type: ignore[attr-defined]
-        head=Head(*data["head"]) if data["head"] else None,
-    )
 
 
 def empty(about: About, audience: Audience) -> VisibleEntries:
@@ -183,6 +172,7 @@ def take(
     """
     chains = _chains(entries, about, fiscal)
     known = _readable(chains, entries, audience, reach)
+    own = chains.get(about, [])
     standing = {entry.id for chain in chains.values() for entry in current(chain)}
     shown = [entry for entry in known if entry.about == about and entry.id in standing]
     looked_back_at = [
@@ -190,19 +180,24 @@ def take(
     ]
     counts, roots = edits(known), origins(known)
     told = {roots[entry.id] for entry in (*shown, *looked_back_at)}
-    own = chains.get(about, [])
-    leading = reach is None or reach.leading
     state = _state_for(audience, state_of(own), shown)
-    withheld = _withheld(own, shown) if audience == "manager" else ()
+    withheld: list[str] = []
+    if audience == "manager":
+        ids = {entry.id for entry in shown}
+        withheld = [entry.kind for entry in current(own) if entry.id not in ids and entry.visibility == "shared"]
+    leading = reach is None or reach.leading
+    if not leading:
+        state = replace(state, head=None)
+        withheld = [kind for kind in withheld if kind in _PARTS]
     return VisibleEntries(
         about=about,
         audience=audience,
-        state=state if leading else replace(state, head=None),
+        state=state,
         entries=tuple(shown),
         earlier=tuple(looked_back_at),
         versions={entry.id: counts[roots[entry.id]] for entry in (*shown, *looked_back_at) if counts[roots[entry.id]]},
         roots={entry.id: roots[entry.id] for entry in known if roots[entry.id] in told},
-        withheld=withheld if leading else tuple(kind for kind in withheld if kind in _PARTS),
+        withheld=tuple(dict.fromkeys(withheld)),
         members=members or {},
         partial=not leading,
     )
@@ -219,17 +214,14 @@ def worded(
     found = _readable(chains, entries, audience, reach)
     if audience == "manager":
         return found
-    drafts = {old for chain in chains.values() for old in _edited_before_release(chain)}
+    drafts: set[str] = set()  # what was edited before the rep read any
+    for chain in chains.values():
+        first = next((entry.sequence for entry in chain if entry.kind == "release"), None)
+        unread = [entry for entry in chain if first is None or entry.sequence < first]
+        drafts |= {entry.supersedes for entry in unread if entry.supersedes and entry.side == "manager"}
     return [
         replace(entry, supersedes=None) if entry.supersedes in drafts else entry for entry in found if entry.id not in drafts
     ]
-
-
-def _edited_before_release(chain: Sequence[Entry]) -> list[str]:
-    """The ids of the manager's wordings that were edited before the rep read any."""
-    first = next((entry.sequence for entry in chain if entry.kind == "release"), None)
-    edits_before = [entry for entry in chain if entry.supersedes and (first is None or entry.sequence < first)]
-    return [str(entry.supersedes) for entry in edits_before if entry.side == "manager"]
 
 
 def for_board(minutes: VisibleEntries) -> VisibleEntries:
@@ -238,15 +230,17 @@ def for_board(minutes: VisibleEntries) -> VisibleEntries:
     Args:
         minutes: Taken for the audience ``rep``, so that nothing is here before it was released.
     """
-    shown = [
-        entry
-        for entry in minutes.of_kind("recognition")
-        if isinstance(entry.payload, Recognition) and entry.payload.for_board and _agreed(minutes, entry)
-    ]
-    entries = tuple(replace(entry, payload=_without_reward(entry.payload), supersedes=None) for entry in shown)
-    return VisibleEntries(
-        minutes.about, minutes.audience, state_of([]), entries, roots={entry.id: entry.id for entry in entries}
-    )
+    entries: list[Entry] = []
+    for entry in minutes.of_kind("recognition"):
+        word, payload = minutes.agreed(entry), entry.payload
+        agrees = word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
+        if agrees and isinstance(payload, Recognition) and payload.for_board:
+            # A public mention is public; a bonus or an incentive is between two people.
+            private = payload.reward != "mention"
+            shown = payload.model_copy(update={"reward": "none", "reward_text": ""}) if private else payload
+            entries.append(replace(entry, payload=shown, supersedes=None))
+    roots = {entry.id: entry.id for entry in entries}
+    return VisibleEntries(minutes.about, minutes.audience, state_of([]), tuple(entries), roots=roots)
 
 
 def _chains(entries: Sequence[Entry], about: About, fiscal: FiscalYear) -> dict[About, list[Entry]]:
@@ -298,12 +292,6 @@ def _hidden(entries: Sequence[Entry], allowed: Sequence[Entry]) -> set[str]:
     return hidden
 
 
-def _withheld(own: Sequence[Entry], shown: Sequence[Entry]) -> tuple[str, ...]:
-    ids = {entry.id for entry in shown}
-    hidden = (entry.kind for entry in current(own) if entry.id not in ids and entry.visibility == "shared")
-    return tuple(dict.fromkeys(hidden))
-
-
 def _state_for(audience: Audience, state: State, shown: Sequence[Entry]) -> State:
     """The state without what the reader may not read; before release the rep is not even told that the manager has written."""
     if audience == "rep" and not state.released:
@@ -320,15 +308,3 @@ def _state_for(audience: Audience, state: State, shown: Sequence[Entry]) -> Stat
         release=shown_of(state.release),
         signatures={side: readable[entry.id] for side, entry in state.signatures.items() if entry.id in readable},
     )
-
-
-def _agreed(minutes: VisibleEntries, entry: Entry) -> bool:
-    word = minutes.agreed(entry)
-    return word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
-
-
-def _without_reward(payload: Payload) -> Payload:
-    """A public mention is public; a bonus or an incentive is between two people."""
-    if isinstance(payload, Recognition) and payload.reward != "mention":
-        return payload.model_copy(update={"reward": "none", "reward_text": ""})
-    return payload

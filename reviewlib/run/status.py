@@ -158,9 +158,7 @@ def write_calendar(params: Params, found: Status, file: Path) -> None:
     Raises:
         ReviewError: The file cannot be written, or a folder is there.
     """
-    from reviewlib.conversation.calendar import calendar_of
-
-    content = calendar_of(params, found.rows, made=dt.datetime.now(dt.UTC))
+    content = schedule.calendar_of(params, found.rows, made=dt.datetime.now(dt.UTC))
     try:
         files.write(file, content)
     except OSError as error:

@@ -158,12 +158,7 @@ def nothing(context: FormContext, kind: str) -> list[Entry]:
 
 def written_here(context: FormContext, kind: str) -> list[Entry]:
     """The current entries of a kind but those that came from the rep: nobody else edits their words."""
-    return [entry for entry in context.minutes.of_kind(kind) if not by_rep(entry)]
-
-
-def by_rep(entry: Entry) -> bool:
-    """Whether the words came from the rep, not from a manager who wrote them down."""
-    return entry.side == "rep" and (entry.role == "rep" or entry.source is not None)
+    return [entry for entry in context.minutes.of_kind(kind) if not entry.came_from_rep]
 
 
 def latest(kind: str) -> Callable[[FormContext], Entry | None]:

@@ -12,7 +12,7 @@ from reviewlib.errors import ConflictError, NotAllowedError, ReviewError
 from reviewlib.pages.forms import controls
 from reviewlib.pages.forms.controls import Control
 from reviewlib.pages.forms.drafts import FormDraft
-from reviewlib.pages.forms.fields import Field, Options, ProblemsError, Spec, Values, by_rep, nothing
+from reviewlib.pages.forms.fields import Field, Options, ProblemsError, Spec, Values, nothing
 from reviewlib.pages.forms.reading import in_words, of_entry, of_fields
 from reviewlib.pages.rendering import render
 
@@ -71,7 +71,7 @@ class Form:
     def _refusal(self, now: WritingContext | None = None) -> str:
         """Why nothing can be written here as the journal is now; empty where it can."""
         entry = self.spec.one(self.context) if self.spec.one is not None else None
-        if entry is not None and by_rep(entry) and entry.kind != "signoff":
+        if entry is not None and entry.came_from_rep and entry.kind != "signoff":
             return f"{self.context.rep_name} wrote this; nobody else edits it. Write a reply."
         return self.context.records.may(self.spec.kind, on_behalf=self.spec.behalf == "always", context=now) or ""
 

@@ -10,7 +10,7 @@ import letters
 import pytest
 from records_fixture import freeze_names, give_address
 
-from reviewlib.conversation import export
+from reviewlib.conversation import data_export
 from reviewlib.conversation.answers import mails, marks, senders
 from reviewlib.conversation.answers.importing import Imported, import_response, plan
 from reviewlib.conversation.answers.mails import ArrivedAnswer
@@ -284,9 +284,9 @@ def test_the_export_says_how_an_entry_came(records: Records, doubts: tuple[str, 
     """The file's hash and what was found about the sender stand in words, and in the data as they are chained."""
     source = senders.source_of("5f" * 32, doubts)
     (entry,) = records.write_all([New("concern", {"text": "Mine."}, on_behalf=True, source=source)])
-    data = export.gathered(records.params, "R-1", [entry])
+    data = data_export.gathered(records.params, "R-1", [entry])
     assert data["entries"][0]["source"] == source
-    text = export.readable(data)
+    text = data_export.readable(data)
     assert f"imported from the file {'5f' * 32}; " in text
     assert all(senders.DOUBTS[one] in text for one in doubts)
     assert ("sent from the address in the reps table" in text) == (doubts == ())

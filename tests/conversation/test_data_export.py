@@ -11,7 +11,7 @@ import pytest
 import records_fixture
 from markdown_it import MarkdownIt
 
-from reviewlib.conversation import export, identity
+from reviewlib.conversation import data_export, identity
 from reviewlib.conversation.records import Records
 from reviewlib.errors import NotAllowedError, SubjectError
 
@@ -31,7 +31,7 @@ def records(tmp_path: Path) -> Records:
 
 
 def _export(records: Records, folder: Path, login: str = "ana") -> tuple[Path, Path]:
-    return export.export_data(records.params, "R-1", folder, person=identity.person_of(records.params, login))
+    return data_export.export_data(records.params, "R-1", folder, person=identity.person_of(records.params, login))
 
 
 def test_every_version_is_in_it_and_nobody_elses(records: Records, tmp_path: Path) -> None:
@@ -100,4 +100,4 @@ def test_a_new_manager_exports_nothing_that_the_former_one_kept(records: Records
 def test_an_unknown_rep_is_named(records: Records, tmp_path: Path) -> None:
     """An id that the journal does not know is said to be unknown."""
     with pytest.raises(SubjectError, match="R-9"):
-        export.export_data(records.params, "R-9", tmp_path / "o", person=identity.person_of(records.params, "ana"))
+        data_export.export_data(records.params, "R-9", tmp_path / "o", person=identity.person_of(records.params, "ana"))

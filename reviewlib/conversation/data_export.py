@@ -37,10 +37,6 @@ def export_data(params: Params, rep_id: str, folder: Path, *, person: Person | N
 
     Returns:
         ``journal.json`` (all columns, as they are chained) and ``journal.md`` (the same to read).
-
-    Raises:
-        SubjectError: The journal holds nothing about such a rep.
-        NotAllowedError: The person is neither an analyst nor the rep's manager, or may not read all of it yet.
     """
     exporter = person or identity.at_keyboard(params)
     with open_to_read(params) as store:
@@ -53,10 +49,10 @@ def export_data(params: Params, rep_id: str, folder: Path, *, person: Person | N
             do="Check the id; it is the one of the reps table.",
         )
     data = gathered(params, rep_id, entries, reach=copies.reach_of(subject, [exporter.name]) if subject else None)
-    paths = (folder / "journal.json", folder / "journal.md")
+    plain, in_words = folder / "journal.json", folder / "journal.md"
     text = json.dumps(data, ensure_ascii=False, indent=2)
-    files.write_all({paths[0]: f"{text}\n", paths[1]: readable(data)})
-    return paths
+    files.write_all({plain: f"{text}\n", in_words: readable(data)})
+    return plain, in_words
 
 
 def gathered(params: Params, rep_id: str, entries: Sequence[Entry], *, reach: Reach | None = None) -> dict[str, Any]:
@@ -95,18 +91,15 @@ def _entry(number: int, entry: dict[str, Any]) -> list[str]:
     marks = ["current" if entry["current"] else "edited since"]
     marks += ["kept from the rep"] if entry["visibility"] == "manager_only" else []
     marks += ["written on the rep's behalf"] if entry["on_behalf_of"] else []
-    marks += _came(entry["source"]) if entry["source"] else []
+    if source := entry["source"]:
+        told = senders.not_verified(source) or "sent from the address in the reps table"
+        marks += [f"imported from the file {senders.sha256_of(source)}", told]
     lines = [f"## {number}. {kind.label}, {entry['about'][2]}", "", f"{entry['at']}; {'; '.join(marks)}.", ""]
     lines += _indented(f"Written by ({entry['role']})", f"{entry['author_name']} ({entry['author']})")
     for name, field in kind.model.model_fields.items():
         if entry["payload"][name] not in (None, ""):
             lines += _indented(field.title or name, entry["payload"][name])
     return lines
-
-
-def _came(source: str) -> list[str]:
-    told = senders.not_verified(source) or "sent from the address in the reps table"
-    return [f"imported from the file {senders.sha256_of(source)}", told]
 
 
 def _indented(title: str, value: object) -> list[str]:
