@@ -73,15 +73,15 @@ def demo_params(tmp_path_factory: pytest.TempPathFactory) -> Params:
 
 
 @pytest.fixture(scope="session")
-def demo_dossier(demo_params: Params) -> PeriodEvidence:
+def demo_evidence(demo_params: Params) -> PeriodEvidence:
     """The evidence of the demo's third quarter of 2026, in memory; tests change nothing in it."""
     return compile_evidence(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
 
 
 @pytest.fixture(scope="session")
-def demo_slices(demo_dossier: PeriodEvidence) -> dict[tuple[str, str, str], dict[str, Any]]:
+def demo_slices(demo_evidence: PeriodEvidence) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Every slice of the demo by kind, subject and audience: reps for themselves, teams for both."""
-    slicer = Slicer(demo_dossier, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
-    reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") for rep_id in demo_dossier.reviewed}
+    slicer = Slicer(demo_evidence, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
+    reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") for rep_id in demo_evidence.reviewed}
     both = ("manager", "rep")
-    return reps | {("team", name, who): slicer.team(name, who) for name in demo_dossier.teams() for who in both}
+    return reps | {("team", name, who): slicer.team(name, who) for name in demo_evidence.teams() for who in both}

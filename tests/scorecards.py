@@ -24,7 +24,7 @@ from reviewlib.periods import Period
 PERIOD = Period.parse("2026-Q3")
 
 
-def setting_of(
+def context_of(
     reps: Sequence[str] = ("A",),
     *,
     target_rows: Sequence[Mapping[str, Any]] = (),
@@ -65,10 +65,10 @@ def figure(kpi: str, top: float, bottom: float = np.nan, **more: Any) -> dict[st
     return {**row, "n": top if np.isnan(bottom) else bottom, "sample": None, "reason": None, **more}
 
 
-def judged(setting: ScorecardContext, figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def judged(context: ScorecardContext, figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Judge figures."""
     frame = pd.DataFrame(list(figures))
-    return scorecard(frame.astype({"numerator": "float64", "denominator": "float64", "n": "float64"}), setting)
+    return scorecard(frame.astype({"numerator": "float64", "denominator": "float64", "n": "float64"}), context)
 
 
 def row(frame: pd.DataFrame, kpi: str, *, scope_id: str = "A", period: str = PERIOD.name) -> dict[str, Any]:

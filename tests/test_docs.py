@@ -128,8 +128,8 @@ def test_adding_a_kpi_is_one_entry(demo_params: Params, monkeypatch: pytest.Monk
     exec(compile(next(block for block in blocks("python") if "Kpi(" in block), "CONTRIBUTING.md", "exec"), scope)
     entry = scope["largest_share"]
     monkeypatch.setattr(kpis, "KPIS", {**kpis.KPIS, entry.key: entry})
-    dossier = compile_evidence(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
-    sliced = Slicer(dossier, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC)).rep("R-014", "rep")
+    evidence = compile_evidence(demo_params, sources.read(demo_params), Period.parse("2026-Q3"))
+    sliced = Slicer(evidence, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC)).rep("R-014", "rep")
     review = from_slice(sliced, demo_params.fiscal)
     figure = review.figure("largest_share")
     won = review.deals[review.deals["sale"]]["amount"]

@@ -12,7 +12,7 @@ TIERS = ("unit", "default", "whole", "faults", "soak")
 #: Fixtures that bring in more than Python and this package: a browser, JupyterLab, PostgreSQL, a wheel, runs of notebooks.
 TOOLS = frozenset({"chromium", "lab", "light_runs", "postgres_server", "wheel"})
 #: Fixtures that freeze a workbook, compile the demo, or run the command line.
-TOGETHER = frozenset({"demo", "demo_dossier", "demo_params", "demo_slices", "frozen", "kept", "run"})
+TOGETHER = frozenset({"demo", "demo_evidence", "demo_params", "demo_slices", "frozen", "kept", "run"})
 #: Modules whose tests freeze or compile a workbook each, or measure for seconds.
 LONG = frozenset(
     {
@@ -22,7 +22,7 @@ LONG = frozenset(
         "test_facts",
         "test_kpis",
         "test_linear",
-        "test_listing",
+        "test_slicefile",
         "test_properties",
         "test_review",
         "test_safe_csv",

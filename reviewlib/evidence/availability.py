@@ -57,7 +57,7 @@ class ScorecardContext:
         return {period.name: period for period in self.calendar.periods}
 
 
-def with_targets(figures: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
+def with_targets(figures: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Put the target beside each KPI, and the revenue target below attainment and coverage.
 
     Adds target, target_raw, target_reason; a supporting figure has none.
@@ -66,40 +66,40 @@ def with_targets(figures: pd.DataFrame, setting: ScorecardContext) -> pd.DataFra
     frame = figures.reset_index(drop=True).astype(dict.fromkeys(keys, object))
     if "reason" not in frame:
         frame["reason"] = None
-    main = [key for key, kpi in setting.kpis.items() if kpi.of is None]
+    main = [key for key, kpi in context.kpis.items() if kpi.of is None]
     rows = frame.index[frame["kpi"].isin(main) & frame["scope"].isin(SCOPES)]
     places = zip(*(frame.loc[rows, name] for name in keys), strict=True)
-    found = [_target(setting, setting.kpis[kpi], scope, scope_id, period) for kpi, scope, scope_id, period in places]
+    found = [_target(context, context.kpis[kpi], scope, scope_id, period) for kpi, scope, scope_id, period in places]
     own, below = ([pair[side] for pair in found] for side in (0, 1))
     frame["target"] = _column(frame, rows, [target.value for target in own])
     frame["target_raw"] = _column(frame, rows, [target.raw for target in own])
     frame["target_reason"] = pd.Series([target.reason for target in below], index=rows, dtype=object).reindex(frame.index)
     bottom = _column(frame, rows, [target.value for target in below])
-    frame["denominator"] = frame["denominator"].where(~_per_target(frame, setting), bottom)
+    frame["denominator"] = frame["denominator"].where(~_per_target(frame, context), bottom)
     return frame
 
 
-def with_values(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
+def with_values(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Divide; a denominator that is not above zero gives no figure but a reason. Who was not there has no figure either."""
-    frame["reason"] = frame["reason"].where(frame["reason"].notna(), _unavailable(frame, setting))
+    frame["reason"] = frame["reason"].where(frame["reason"].notna(), _unavailable(frame, context))
     divided = frame["denominator"].notna()
     empty = divided & ~(frame["denominator"] > 0) | (~divided & frame["numerator"].isna())
-    reasons = frame["kpi"].map({key: kpi.empty or None for key, kpi in setting.kpis.items()})
+    reasons = frame["kpi"].map({key: kpi.empty or None for key, kpi in context.kpis.items()})
     frame["reason"] = frame["reason"].where(frame["reason"].notna(), reasons.where(empty, None))
-    absent = _absent(frame, setting)
+    absent = _absent(frame, context)
     frame["reason"] = frame["reason"].where(absent.isna(), absent)
     bottom = frame["denominator"].where(divided & ~empty, 1.0)
     frame["value"] = (frame["numerator"] / bottom).where(frame["reason"].isna())
     return frame
 
 
-def _target(setting: ScorecardContext, kpi: Kpi, scope: str, scope_id: str, name: str) -> tuple[Target, Target]:
+def _target(context: ScorecardContext, kpi: Kpi, scope: str, scope_id: str, name: str) -> tuple[Target, Target]:
     """The KPI's own target, and the revenue target that is its denominator."""
-    period, revenue = setting.periods[name], kpis.KPIS["revenue"]
+    period, revenue = context.periods[name], kpis.KPIS["revenue"]
     if kpi.per_target == "this":
-        return NONE, setting.targets.resolve(revenue, scope, scope_id, period)
-    own = setting.targets.resolve(kpi, scope, scope_id, period)
-    return own, setting.targets.resolve(revenue, scope, scope_id, period.next) if kpi.per_target else NONE
+        return NONE, context.targets.resolve(revenue, scope, scope_id, period)
+    own = context.targets.resolve(kpi, scope, scope_id, period)
+    return own, context.targets.resolve(revenue, scope, scope_id, period.next) if kpi.per_target else NONE
 
 
 def _column(frame: pd.DataFrame, rows: pd.Index, values: list[object]) -> pd.Series[float]:
@@ -108,55 +108,55 @@ def _column(frame: pd.DataFrame, rows: pd.Index, values: list[object]) -> pd.Ser
     return pd.Series(numbers, index=rows, dtype="float64").reindex(frame.index)
 
 
-def _per_target(frame: pd.DataFrame, setting: ScorecardContext) -> pd.Series[bool]:
-    return frame["kpi"].isin([key for key, kpi in setting.kpis.items() if kpi.per_target])
+def _per_target(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[bool]:
+    return frame["kpi"].isin([key for key, kpi in context.kpis.items() if kpi.per_target])
 
 
-def _unavailable(frame: pd.DataFrame, setting: ScorecardContext) -> pd.Series[str]:
+def _unavailable(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[str]:
     """Say why a figure cannot be given; missing where it can."""
     pairs = {
-        (key, name): _not_covered(setting, kpi, period)
-        for key, kpi in setting.kpis.items()
-        for name, period in setting.periods.items()
+        (key, name): _not_covered(context, kpi, period)
+        for key, kpi in context.kpis.items()
+        for name, period in context.periods.items()
     }
     said = pd.Series([pairs[pair] for pair in zip(frame["kpi"], frame["period"], strict=True)], index=frame.index, dtype=object)
-    untargeted = _per_target(frame, setting) & frame["denominator"].isna()
-    empty = frame["kpi"].map({key: kpi.empty for key, kpi in setting.kpis.items()})
+    untargeted = _per_target(frame, context) & frame["denominator"].isna()
+    empty = frame["kpi"].map({key: kpi.empty for key, kpi in context.kpis.items()})
     return said.where(said.notna() | ~untargeted, frame["target_reason"].where(frame["target_reason"].notna(), empty))
 
 
-def _not_covered(setting: ScorecardContext, kpi: Kpi, period: Period) -> str | None:
+def _not_covered(context: ScorecardContext, kpi: Kpi, period: Period) -> str | None:
     """Say which column or history a KPI lacks in a period."""
     if kpi.expression is None:
         return None
-    if absent := kpi.missing(setting.mapped):
+    if absent := kpi.missing(context.mapped):
         return absent
-    if period.start < setting.history_from:
-        return f"the history begins on {_day(setting.history_from)}"
-    if kpi.history == "window" and setting.calendar.window(period).start < setting.history_from:
-        return f"the history, from {_day(setting.history_from)}, does not cover the retention window"
-    if kpi.today_only and "expected_close_on" in setting.mapped and setting.as_of >= period.next.end:
+    if period.start < context.history_from:
+        return f"the history begins on {_day(context.history_from)}"
+    if kpi.history == "window" and context.calendar.window(period).start < context.history_from:
+        return f"the history, from {_day(context.history_from)}, does not cover the retention window"
+    if kpi.today_only and "expected_close_on" in context.mapped and context.as_of >= period.next.end:
         return "no history is kept: the CRM holds only today’s expected dates"
     return None
 
 
-def _absent(frame: pd.DataFrame, setting: ScorecardContext) -> pd.Series[str]:
+def _absent(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[str]:
     """Say of reps without any deal, or not there in the period, that the deals have no figure of theirs."""
-    from_deals = frame["kpi"].map({key: kpi.expression is not None for key, kpi in setting.kpis.items()})
+    from_deals = frame["kpi"].map({key: kpi.expression is not None for key, kpi in context.kpis.items()})
     gone = {
-        (rep_id, name): _absence(setting, rep_id, period)
-        for name, period in setting.periods.items()
-        for rep_id in setting.roster.rep_ids
+        (rep_id, name): _absence(context, rep_id, period)
+        for name, period in context.periods.items()
+        for rep_id in context.roster.rep_ids
     }
     keys = zip(frame["scope"], frame["scope_id"], frame["period"], from_deals, strict=True)
     reasons = [gone[rep, name] if scope == "rep" and counts else None for scope, rep, name, counts in keys]
     return pd.Series(reasons, index=frame.index, dtype=object)
 
 
-def _absence(setting: ScorecardContext, rep_id: str, period: Period) -> str | None:
-    if rep_id not in setting.roster.sellers:
+def _absence(context: ScorecardContext, rep_id: str, period: Period) -> str | None:
+    if rep_id not in context.roster.sellers:
         return "owns no deal in the export"
-    if not setting.roster.posts[rep_id, period.name].active_days(period) and (rep_id, period.name) not in setting.closing:
+    if not context.roster.posts[rep_id, period.name].active_days(period) and (rep_id, period.name) not in context.closing:
         return "not here in the period, and no deal closed in it"
     return None
 

@@ -1,4 +1,4 @@
-"""From a dossier to the files of a snapshot: who has a review, their slices, the tables, and what it all was made from."""
+"""From a evidence to the files of a snapshot: who has a review, their slices, the tables, and what it all was made from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from reviewlib.files import Modes, alone, make_folder, slug, sync_folder, write,
 _LOCK: Final = ".snapshots.lock"  # beside the folder of the snapshots
 
 
-def write_snapshot(dossier: PeriodEvidence, subjects: Sequence[Subject], folder: Path, *, modes: Modes) -> None:
+def write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], folder: Path, *, modes: Modes) -> None:
     """Write everything beside its place and move it in with one rename.
 
     One process at a time writes evidence of a workbook. So what lies there half written is nobody's any more, and where another
@@ -41,26 +41,26 @@ def write_snapshot(dossier: PeriodEvidence, subjects: Sequence[Subject], folder:
         part = folder.parent / f".part-{secrets.token_hex(6)}"
         make_folder(part, modes=modes)
         try:
-            _write_snapshot(dossier, subjects, folder.name, part, modes)
+            _write_snapshot(evidence, subjects, folder.name, part, modes)
             part.rename(folder)
             sync_folder(folder.parent)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _write_snapshot(dossier: PeriodEvidence, subjects: Sequence[Subject], hash: str, part: Path, modes: Modes) -> None:
-    _write_tables(dossier, part, modes)
-    slicer = Slicer(dossier, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC))
+def _write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], hash: str, part: Path, modes: Modes) -> None:
+    _write_tables(evidence, part, modes)
+    slicer = Slicer(evidence, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC))
     identities: dict[str, str] = {}
     for name in dict.fromkeys(subject.folder for subject in subjects):
         cut = _cut(slicer, [subject for subject in subjects if subject.folder == name])
         identities |= {file: identity(data) for file, data in cut.items()}
         write_all({part / name / file: slice_text(data) for file, data in cut.items()}, modes=modes)
     _json(part / IDENTITIES, identities, modes)
-    names = {rep_id: dossier.roster.posts[rep_id, dossier.period.name].name for rep_id in dossier.roster.rep_ids}
-    people = {"reps": names, "addresses": _addresses(dossier.tables.reps)}
+    names = {rep_id: evidence.roster.posts[rep_id, evidence.period.name].name for rep_id in evidence.roster.rep_ids}
+    people = {"reps": names, "addresses": _addresses(evidence.tables.reps)}
     _json(part / "people.json", people | {"subjects": [asdict(subject) for subject in subjects]}, modes)
-    _json(part / "snapshot.json", _info(dossier) | {"workbook": slicer.common["workbook"], "data": slicer.data}, modes)
+    _json(part / "snapshot.json", _info(evidence) | {"workbook": slicer.common["workbook"], "data": slicer.data}, modes)
 
 
 def _addresses(reps: pd.DataFrame) -> dict[str, str]:
@@ -71,17 +71,17 @@ def _addresses(reps: pd.DataFrame) -> dict[str, str]:
     return dict(zip(own["rep_id"].astype(str), own["email"].astype(str).str.strip(), strict=True))
 
 
-def subjects_in(dossier: PeriodEvidence) -> list[Subject]:
+def subjects_in(evidence: PeriodEvidence) -> list[Subject]:
     """Everyone who has a review, teams first."""
-    name = dossier.period.name
-    posts = {rep_id: dossier.roster.posts[rep_id, name] for rep_id in dossier.reviewed}
-    rows = dossier.scorecard[(dossier.scorecard["kpi"] == "revenue") & (dossier.scorecard["period"] == name)]
+    name = evidence.period.name
+    posts = {rep_id: evidence.roster.posts[rep_id, name] for rep_id in evidence.reviewed}
+    rows = evidence.scorecard[(evidence.scorecard["kpi"] == "revenue") & (evidence.scorecard["period"] == name)]
     revenue = {(row["scope"], row["scope_id"]): row for row in rows.to_dict("records")}
     managers: dict[str | None, set[str]] = {}
     for post in posts.values():
         managers.setdefault(post.team, set()).update([post.manager] if post.manager else [])
     everyone = [
-        *(("team", team, team, team, ", ".join(sorted(managers[team])) or None) for team in dossier.teams()),
+        *(("team", team, team, team, ", ".join(sorted(managers[team])) or None) for team in evidence.teams()),
         *(("rep", post.id, post.name, post.team, post.manager) for post in posts.values()),
     ]
     found = [_subject(*who, revenue.get((who[0], who[1]), {})) for who in everyone]
@@ -114,14 +114,14 @@ def _subject(kind: str, subject: str, name: str, team: str | None, manager: str 
     )
 
 
-def _write_tables(dossier: PeriodEvidence, folder: Path, modes: Modes) -> None:
-    read = dossier.tables
+def _write_tables(evidence: PeriodEvidence, folder: Path, modes: Modes) -> None:
+    read = evidence.tables
     sorted_tables = {
         "deals": read.deals.sort_values(["rep_id", "deal_id"]),
         "reps": read.reps.drop(columns=["rep_name", "manager", "email"]).sort_values("rep_id"),
         "targets": read.targets,
         "measures": read.measures,
-        "scorecard": dossier.scorecard.drop(columns=["rep_name"]),
+        "scorecard": evidence.scorecard.drop(columns=["rep_name"]),
     }
     for name, frame in sorted_tables.items():
         sink = pa.BufferOutputStream()
@@ -134,24 +134,24 @@ def _number(value: Any) -> float | None:
     return None if value is None or pd.isna(value) else float(value)
 
 
-def _info(dossier: PeriodEvidence) -> dict[str, Any]:
+def _info(evidence: PeriodEvidence) -> dict[str, Any]:
     """What ``snapshot.json`` says: hashes, dates, counts, control totals, quarantine, versions and the SQL of each KPI."""
-    read, setting = dossier.tables, dossier.setting
-    everything = dossier.scorecard[(dossier.scorecard["scope"] == "all") & (dossier.scorecard["kpi"] == "revenue")]
+    read, context = evidence.tables, evidence.context
+    everything = evidence.scorecard[(evidence.scorecard["scope"] == "all") & (evidence.scorecard["kpi"] == "revenue")]
     return {
-        "period": dossier.period.name,
-        "trend": [period.name for period in dossier.trend],
-        "as_of": setting.as_of.isoformat(),
-        "as_of_declared": dossier.params.as_of is not None,
-        "history_from": setting.history_from.isoformat(),
-        "inputs": dict(dossier.tables.inputs),
+        "period": evidence.period.name,
+        "trend": [period.name for period in evidence.trend],
+        "as_of": context.as_of.isoformat(),
+        "as_of_declared": evidence.params.as_of is not None,
+        "history_from": context.history_from.isoformat(),
+        "inputs": dict(evidence.tables.inputs),
         "reconciliation": [{key: _plain(value) for key, value in asdict(item).items()} for item in read.reconciliation],
         "exclusions": [{key: _plain(value) for key, value in asdict(item).items()} for item in read.exclusions],
         "quarantine": read.quarantine["reason"].value_counts().to_dict(),
         "revenue": {row["period"]: _number(row["value"]) for row in everything.to_dict("records")},
         "notes": list(read.notes),
         "versions": versions(),
-        "sql": dict(dossier.queries),
+        "sql": dict(evidence.queries),
     }
 
 

@@ -230,29 +230,29 @@ def achievements(
         deals: The deals won in the period.
         team_met: Whether the subject's team met its revenue target.
     """
-    scenes = [RuleContext(card, rule, deals, team_met) for rule in rules if rule.kpi in card.kpis]
-    found = [_RULES[scene.rule.rule](scene) for scene in scenes]
+    contexts = [RuleContext(card, rule, deals, team_met) for rule in rules if rule.kpi in card.kpis]
+    found = [_RULES[context.rule.rule](context) for context in contexts]
     return [item for item in found if item is not None]
 
 
-def _target_met(scene: RuleContext) -> Achievement | None:
-    return _attained(scene, 1.0, "target met")
+def _target_met(context: RuleContext) -> Achievement | None:
+    return _attained(context, 1.0, "target met")
 
 
-def _target_exceeded(scene: RuleContext) -> Achievement | None:
-    return _attained(scene, scene.rule.at_least or 1.05, "target exceeded")
+def _target_exceeded(context: RuleContext) -> Achievement | None:
+    return _attained(context, context.rule.at_least or 1.05, "target exceeded")
 
 
-def _attained(scene: RuleContext, wanted: float, words: str) -> Achievement | None:
-    key = scene.rule.kpi
-    attained = scene.card.cell(key, "attainment")
+def _attained(context: RuleContext, wanted: float, words: str) -> Achievement | None:
+    key = context.rule.kpi
+    attained = context.card.cell(key, "attainment")
     if attained is None or not at_least(attained, wanted):
         return None
-    return scene.found(f"{scene.label}: {words}", f"{{{key}}}, {{{key}.attainment}} of the target of {{{key}.target}}.")
+    return context.found(f"{context.label}: {words}", f"{{{key}}}, {{{key}.attainment}} of the target of {{{key}.target}}.")
 
 
-def _personal_best(scene: RuleContext) -> Achievement | None:
-    key, card = scene.rule.kpi, scene.card
+def _personal_best(context: RuleContext) -> Achievement | None:
+    key, card = context.rule.kpi, context.card
     lower = card.kpis[key].better == "lower"
     now = _solid(card, key, card.period)
     before = [(_solid(card, key, period), period) for period in card.trend[:-1]]
@@ -263,8 +263,8 @@ def _personal_best(scene: RuleContext) -> Achievement | None:
     if not (below(now, best) if lower else above(now, best)):
         return None
     when = next(period for value, period in reversed(known) if same(value, best))
-    return scene.found(
-        f"{scene.label}: best of the periods shown", f"{{{key}}}; the best before was {{{key}@{when}}} in {when}."
+    return context.found(
+        f"{context.label}: best of the periods shown", f"{{{key}}}; the best before was {{{key}@{when}}} in {when}."
     )
 
 
@@ -275,58 +275,62 @@ def _solid(card: SubjectScorecard, key: str, period: Period) -> float | None:
     return value
 
 
-def _streak(scene: RuleContext) -> Achievement | None:
-    key, card = scene.rule.kpi, scene.card
+def _streak(context: RuleContext) -> Achievement | None:
+    key, card = context.rule.kpi, context.card
     run = []
     for period in reversed(card.trend):
         attained = card.cell(key, "attainment", period)
         if attained is None or not at_least(attained, 1):
             break
         run.append(period.name)
-    if len(run) < (scene.rule.at_least or 3):
+    if len(run) < (context.rule.at_least or 3):
         return None
-    return scene.found(f"{scene.label}: target met period after period", f"At or above target in {', '.join(reversed(run))}.")
+    return context.found(
+        f"{context.label}: target met period after period", f"At or above target in {', '.join(reversed(run))}."
+    )
 
 
-def _comeback(scene: RuleContext) -> Achievement | None:
-    key, card = scene.rule.kpi, scene.card
+def _comeback(context: RuleContext) -> Achievement | None:
+    key, card = context.rule.kpi, context.card
     before, now = card.cell(key, "attainment", card.period.previous), card.cell(key, "attainment")
     if before is None or now is None or at_least(before, 1) or not at_least(now, 1):
         return None
     text = f"{{{key}.attainment@previous}} of target in {{previous_period}}, {{{key}.attainment}} in {{period}}."
-    return scene.found(f"{scene.label}: back above target", text)
+    return context.found(f"{context.label}: back above target", text)
 
 
-def _significant_deal(scene: RuleContext) -> Achievement | None:
-    card = scene.card
+def _significant_deal(context: RuleContext) -> Achievement | None:
+    card = context.card
     largest, median = card.cell("largest_deal"), card.cell("deal_size_median")
     if largest is None or not median or card.cell("largest_deal", "n") < FEWEST["order"]:
         return None
-    if below(largest, (scene.rule.at_least or 3) * median):
+    if below(largest, (context.rule.at_least or 3) * median):
         return None
-    sold = (deal for deal in scene.deals if deal["amount"] is not None)
+    sold = (deal for deal in context.deals if deal["amount"] is not None)
     deal = max(sold, key=lambda deal: float(deal["amount"]), default=None)
     names = {"account": str(deal["account_id"])} if deal and not pd.isna(deal["account_id"]) else {}
     who = "with {account}, " if names else ""
-    return scene.found("Significant deal", f"{{largest_deal}}, {who}where the median deal was {{deal_size_median}}.", **names)
+    return context.found("Significant deal", f"{{largest_deal}}, {who}where the median deal was {{deal_size_median}}.", **names)
 
 
-def _team_target(scene: RuleContext) -> Achievement | None:
-    return scene.found("Team target met", "Team {team} met its revenue target.") if scene.team_met else None
+def _team_target(context: RuleContext) -> Achievement | None:
+    return context.found("Team target met", "Team {team} met its revenue target.") if context.team_met else None
 
 
-def _top_quarter(scene: RuleContext) -> Achievement | None:
+def _top_quarter(context: RuleContext) -> Achievement | None:
     """Claim the top quarter; of a sampled figure only where its interval clears the peers' median."""
-    key, card = scene.rule.kpi, scene.card
+    key, card = context.rule.kpi, context.card
     if card.cell(key, "standing") != "top quarter":
         return None
-    if card.kpis[key].judged_by != "exact" and not _clear(scene):
+    if card.kpis[key].judged_by != "exact" and not _clear(context):
         return None
-    return scene.found(f"{scene.label}: top quarter of the peers", f"{{{key}}}; the peers’ median is {{{key}.peer_median}}.")
+    return context.found(
+        f"{context.label}: top quarter of the peers", f"{{{key}}}; the peers’ median is {{{key}.peer_median}}."
+    )
 
 
-def _clear(scene: RuleContext) -> bool:
-    key, card = scene.rule.kpi, scene.card
+def _clear(context: RuleContext) -> bool:
+    key, card = context.rule.kpi, context.card
     low, high, median = (card.cell(key, column) for column in ("low", "high", "peer_median"))
     if low is None or high is None or median is None:
         return False

@@ -1,4 +1,4 @@
-"""The dossier of a period: everything the CRM says about it, computed once, in memory."""
+"""The evidence of a period: everything the CRM says about it, computed once, in memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PeriodEvidence:
         period: The review period.
         trend: The periods of the trend, oldest first.
         tables: The canonical tables and what became of every row.
-        setting: What the scorecard was made with.
+        context: What the scorecard was made with.
         scorecard: The tidy scorecard of every scope and evaluated period.
         deals: The deals that count in the period, with their flags.
         accounts: The reps' base accounts of the period.
@@ -45,7 +45,7 @@ class PeriodEvidence:
     period: Period
     trend: tuple[Period, ...]
     tables: Tables
-    setting: ScorecardContext
+    context: ScorecardContext
     scorecard: pd.DataFrame
     deals: pd.DataFrame
     accounts: pd.DataFrame
@@ -54,12 +54,12 @@ class PeriodEvidence:
     @property
     def roster(self) -> Roster:
         """Who was there."""
-        return self.setting.roster
+        return self.context.roster
 
     @property
     def incomplete(self) -> bool:
         """Whether the period's last day lies after the export's date."""
-        return self.period.last_day > self.setting.as_of
+        return self.period.last_day > self.context.as_of
 
     @cached_property
     def reviewed(self) -> tuple[str, ...]:
@@ -82,25 +82,25 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
         SourceError: Targets or measures name a KPI or a rep that is not there.
         TargetError: Targets overlap or leave a gap in the period.
     """
-    setting = _setting(params, tables, period)
+    context = _setting(params, tables, period)
     connection = ibis.duckdb.connect()
     try:
         base = facts.build(
             connection,
             tables.deals,
-            members=setting.roster.members(),
-            calendar=setting.calendar,
-            mapped=setting.mapped,
+            members=context.roster.members(),
+            calendar=context.calendar,
+            mapped=context.mapped,
         )
-        measured = facts.evaluate(base, setting.kpis, _in(setting, setting.roster.groups()))
-        others = _in(setting, measures.evaluate(params, tables.measures, kpis=setting.kpis, roster=setting.roster))
+        measured = facts.evaluate(base, context.kpis, _in(context, context.roster.groups()))
+        others = _in(context, measures.evaluate(params, tables.measures, kpis=context.kpis, roster=context.roster))
         return PeriodEvidence(
             params=params,
             period=period,
             trend=period.trend(TREND),
             tables=tables,
-            setting=setting,
-            scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), setting),
+            context=context,
+            scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), context),
             deals=facts.lists(base, period.name),
             accounts=facts.account_rows(base, period.name),
             queries=measured.queries,
@@ -134,9 +134,9 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
     )
 
 
-def _in(setting: ScorecardContext, frame: pd.DataFrame) -> pd.DataFrame:
+def _in(context: ScorecardContext, frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of the evaluated periods; the roster also knows the ones after them."""
-    return frame[frame["period"].isin(list(setting.periods))].reset_index(drop=True)
+    return frame[frame["period"].isin(list(context.periods))].reset_index(drop=True)
 
 
 def effective_columns(params: Params, tables: Tables) -> frozenset[str]:

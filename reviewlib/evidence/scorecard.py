@@ -161,50 +161,50 @@ class SubjectScorecard:
         return [kpi for key, kpi in self.kpis.items() if kpi.of is None and (key, self.period.name) in self.rows]
 
 
-def scorecard(figures: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
+def scorecard(figures: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Judge every figure.
 
     Args:
         figures: scope, scope_id, period, kpi, numerator, denominator, n, sample, and optionally reason.
-        setting: Targets, roster, calendar and rules.
+        context: Targets, roster, calendar and rules.
 
     Returns:
         The columns of ``tables.SCORECARD``; units as the KPI's, percentages as fractions, missing as NaN or None.
     """
-    frame = with_values(with_targets(figures, setting), setting)
-    frame = pd.concat([frame, _changes(frame, setting), _besides(frame, setting)], ignore_index=True)
-    frame["better"] = frame["kpi"].map({key: kpi.better for key, kpi in setting.kpis.items()})
-    frame = with_peers(frame, rules=setting.params.peers, roster=setting.roster)
-    frame = _with_history(_with_intervals(frame, setting), setting)
-    return _tidy(_with_verdicts(frame, setting), setting)
+    frame = with_values(with_targets(figures, context), context)
+    frame = pd.concat([frame, _changes(frame, context), _besides(frame, context)], ignore_index=True)
+    frame["better"] = frame["kpi"].map({key: kpi.better for key, kpi in context.kpis.items()})
+    frame = with_peers(frame, rules=context.params.peers, roster=context.roster)
+    frame = _with_history(_with_intervals(frame, context), context)
+    return _tidy(_with_verdicts(frame, context), context)
 
 
-def _changes(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
+def _changes(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Split the change of revenue of every scope and period that has one before it."""
-    if "revenue" not in setting.kpis:
+    if "revenue" not in context.kpis:
         return pd.DataFrame()
     wide = frame[frame["kpi"].isin(["revenue", "won_revenue", "refunds"])].pivot_table(
         index=KEY, columns="kpi", values=["value", "n"], aggfunc="first"
     )
     sales = {key: _sales(row) for key, row in zip(wide.index, wide.to_dict("records"), strict=True)}
     splits: dict[tuple[str, str, str], Split] = {}
-    pairs = [(before, now) for before, now in itertools.pairwise(setting.calendar.periods) if before.end == now.start]
+    pairs = [(before, now) for before, now in itertools.pairwise(context.calendar.periods) if before.end == now.start]
     for before, now in pairs:
         for scope, scope_id in sorted({(scope, scope_id) for scope, scope_id, _ in sales}, key=lambda key: key[0] != "rep"):
             here, there = sales.get((scope, scope_id, now.name)), sales.get((scope, scope_id, before.name))
             if here is None or there is None:
                 continue
             whole = cents(here.amount + here.refunds) - cents(there.amount + there.refunds)
-            parts = [splits[rep] for rep in _reps_of(scope, scope_id, now, setting) if rep in splits]
+            parts = [splits[rep] for rep in _reps_of(scope, scope_id, now, context) if rep in splits]
             splits[scope, scope_id, now.name] = split(there, here) if scope == "rep" else total(parts, whole)
     return pd.DataFrame([row for key, own in splits.items() for row in _split_rows(key, own)])
 
 
-def _reps_of(scope: str, scope_id: str, period: Period, setting: ScorecardContext) -> list[tuple[str, str, str]]:
-    posts = setting.roster.posts
+def _reps_of(scope: str, scope_id: str, period: Period, context: ScorecardContext) -> list[tuple[str, str, str]]:
+    posts = context.roster.posts
     return [
         ("rep", rep, period.name)
-        for rep in setting.roster.rep_ids
+        for rep in context.roster.rep_ids
         if scope == ALL or (scope == "team" and posts[rep, period.name].team == scope_id)
     ]
 
@@ -230,18 +230,18 @@ def _split_rows(key: tuple[str, str, str], own: Split) -> list[dict[str, object]
     ]
 
 
-def _besides(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
+def _besides(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Work out the raw attainment and the sum of the reps' targets."""
     revenue = frame[(frame["kpi"] == "revenue") & frame["scope"].isin(["rep", "team", ALL])]
-    if revenue.empty or "attainment" not in setting.kpis:
+    if revenue.empty or "attainment" not in context.kpis:
         return pd.DataFrame()
     raw = revenue[KEY].assign(kpi="attainment_raw", numerator=revenue["value"], denominator=revenue["target_raw"])
     raw["value"] = raw["numerator"] / raw["denominator"].where(raw["denominator"] > 0)
-    missing = revenue["reason"].where(revenue["reason"].notna(), setting.kpis["attainment"].empty)
+    missing = revenue["reason"].where(revenue["reason"].notna(), context.kpis["attainment"].empty)
     raw["reason"] = missing.where(raw["value"].isna(), None)
     groups = revenue[revenue["scope"] != "rep"][KEY].assign(kpi="reps_target")
     sums = [
-        setting.targets.of_reps(setting.kpis["revenue"], scope, scope_id, setting.periods[name])
+        context.targets.of_reps(context.kpis["revenue"], scope, scope_id, context.periods[name])
         for scope, scope_id, name in groups[KEY].itertuples(index=False)
     ]
     groups["value"] = [_number(own.value) for own in sums]
@@ -249,13 +249,13 @@ def _besides(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     return pd.concat([raw, groups], ignore_index=True)
 
 
-def _with_intervals(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
+def _with_intervals(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Bound sampled figures that have enough observations and are mature."""
     frame["immature"] = _immature(frame)
-    sampled = [key for key, kpi in setting.kpis.items() if kpi.judged_by in FEWEST]
+    sampled = [key for key, kpi in context.kpis.items() if kpi.judged_by in FEWEST]
     rows = frame.index[frame["kpi"].isin(sampled)]
     columns = ["kpi", "value", "n", "numerator", "sample", "immature"]
-    bounds = [_interval(row, setting.kpis[row["kpi"]]) for row in frame.loc[rows, columns].to_dict("records")]
+    bounds = [_interval(row, context.kpis[row["kpi"]]) for row in frame.loc[rows, columns].to_dict("records")]
     limits = pd.DataFrame(bounds, index=rows, columns=["low", "high"], dtype="float64").reindex(frame.index)
     return frame.assign(low=limits["low"], high=limits["high"])
 
@@ -282,21 +282,21 @@ def _interval(row: Row, kpi: Kpi) -> tuple[float, float]:
     return (median_interval(sample) if isinstance(sample, list) else None) or (np.nan, np.nan)
 
 
-def _with_history(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
+def _with_history(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Put the previous period and the year before beside each figure."""
     values = frame.set_index([*KEY, "kpi"])["value"]
     for column in ("previous", "year_ago"):
-        other = frame["period"].map({name: getattr(period, column).name for name, period in setting.periods.items()})
+        other = frame["period"].map({name: getattr(period, column).name for name, period in context.periods.items()})
         keys = pd.MultiIndex.from_arrays([frame["scope"], frame["scope_id"], other, frame["kpi"]])
         frame[column] = values.reindex(keys).to_numpy(dtype="float64")
     frame["change"] = frame["value"] - frame["previous"]
     return frame
 
 
-def _with_verdicts(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
+def _with_verdicts(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Judge the KPIs proper; a supporting figure has no verdict, only a reason where it is missing."""
-    beside = frame["kpi"].isin([key for key, kpi in setting.kpis.items() if kpi.of is not None])
-    judged = [_judged(row, setting) for row in frame.loc[~beside, [*_READ]].to_dict("records")]
+    beside = frame["kpi"].isin([key for key, kpi in context.kpis.items() if kpi.of is not None])
+    judged = [_judged(row, context) for row in frame.loc[~beside, [*_READ]].to_dict("records")]
     known = frame["value"].notna()
     reason = (
         frame["reason"].where(frame["reason"].notna(), frame["split_reason"]) if "split_reason" in frame else frame["reason"]
@@ -309,8 +309,8 @@ def _with_verdicts(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFra
     return frame
 
 
-def _judged(row: Row, setting: ScorecardContext) -> tuple[str, str]:
-    kpi = setting.kpis[str(row["kpi"])]
+def _judged(row: Row, context: ScorecardContext) -> tuple[str, str]:
+    kpi = context.kpis[str(row["kpi"])]
     target = _known(row["target"])
     # The user's benchmark is one rep's figure, so a team's sum is not held against it.
     benchmark = kpi.benchmark if row["scope"] == "rep" or kpi.targets == "level" else None
@@ -329,14 +329,14 @@ def _judged(row: Row, setting: ScorecardContext) -> tuple[str, str]:
         quarter=row["standing"] if isinstance(row["standing"], str) else None,
         immature=bool(row["immature"]),
     )
-    verdict, reason = judge(kpi, figure, setting.params.kpis.get(kpi.key, KpiParams()).bands)
+    verdict, reason = judge(kpi, figure, context.params.kpis.get(kpi.key, KpiParams()).bands)
     alone = verdict == "not_judged" and row["scope"] != "rep" and kpi.judged_by != "none"
     return verdict, "no target is set" if alone and figure.target is None else reason
 
 
-def _tidy(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
+def _tidy(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Add names and attainment, and put rows and columns in order."""
-    posts = setting.roster.posts
+    posts = context.roster.posts
     owners = [
         posts.get((scope_id, period)) if scope == "rep" else None
         for scope, scope_id, period in frame[KEY].itertuples(index=False)
@@ -349,9 +349,9 @@ def _tidy(frame: pd.DataFrame, setting: ScorecardContext) -> pd.DataFrame:
     ]
     held = frame.index[frame["value"].notna() & frame["target"].notna()]
     pairs = zip(*(frame.loc[held, name] for name in ("kpi", "value", "target")), strict=True)
-    shares = [attainment(setting.kpis[kpi], value, target) for kpi, value, target in pairs]
+    shares = [attainment(context.kpis[kpi], value, target) for kpi, value, target in pairs]
     frame["attainment"] = pd.Series(shares, index=held, dtype="float64").reindex(frame.index)
-    frame["place"] = frame["kpi"].map({key: place for place, key in enumerate(setting.kpis)})
+    frame["place"] = frame["kpi"].map({key: place for place, key in enumerate(context.kpis)})
     return frame.sort_values(["scope", "scope_id", "period", "place"], kind="stable").reset_index(drop=True)[[*SCORECARD]]
 
 

@@ -53,36 +53,36 @@ _EMPTY: Final[dict[str, Any]] = {"columns": [], "data": []}
 
 
 class Slicer:
-    """Cuts slices from a dossier; what is the same for all is worked out once."""
+    """Cuts slices from a evidence; what is the same for all is worked out once."""
 
-    def __init__(self, dossier: PeriodEvidence, *, snapshot: str, frozen_at: dt.datetime):
+    def __init__(self, evidence: PeriodEvidence, *, snapshot: str, frozen_at: dt.datetime):
         """Prepare the common parts.
 
         Args:
-            dossier: The evidence.
+            evidence: The evidence.
             snapshot: The snapshot's short hash.
             frozen_at: When it was frozen.
         """
-        self.dossier = dossier
-        self.trend = [period.name for period in dossier.trend]
-        frame = dossier.scorecard[dossier.scorecard["period"].isin(self.trend)].copy()
+        self.evidence = evidence
+        self.trend = [period.name for period in evidence.trend]
+        frame = evidence.scorecard[evidence.scorecard["period"].isin(self.trend)].copy()
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
         self.rows = rows_by(frame, SCORECARD, by=("scope", "scope_id"))
-        self.deals = rows_by(dossier.deals, _DEAL_COLUMNS, by=("rep_id",))
-        self.accounts = rows_by(dossier.accounts, ACCOUNT_COLUMNS, by=("scope_id",))
+        self.deals = rows_by(evidence.deals, _DEAL_COLUMNS, by=("rep_id",))
+        self.accounts = rows_by(evidence.accounts, ACCOUNT_COLUMNS, by=("scope_id",))
         self.common = {
-            "period": dossier.period.name,
+            "period": evidence.period.name,
             "trend": self.trend,
-            "workbook": _workbook(dossier, snapshot, frozen_at),
-            "kpis": [kpi.card() for kpi in dossier.setting.kpis.values()],
-            "off": _off(dossier),
+            "workbook": _workbook(evidence, snapshot, frozen_at),
+            "kpis": [kpi.card() for kpi in evidence.context.kpis.values()],
+            "off": _off(evidence),
         }
-        self.data = _data(dossier)
-        self.crowds = disclosure.crowds(dossier.scorecard, dossier.roster)
+        self.data = _data(evidence)
+        self.crowds = disclosure.crowds(evidence.scorecard, evidence.roster)
         # Owners who are no reps of the table are people too.
-        self.owners = dossier.roster.sellers | dossier.roster.owners
+        self.owners = evidence.roster.sellers | evidence.roster.owners
         # A KPI of the company's own may name what is no flag; there is no list of it.
-        named = {kpi.evidence for kpi in dossier.setting.kpis.values()}
+        named = {kpi.evidence for kpi in evidence.context.kpis.values()}
         self.flags = tuple(flag for flag in FLAGS if flag in named)
         self._insights: dict[str, Insights] = {}
         self._reps: dict[str, dict[str, Any]] = {}
@@ -96,12 +96,12 @@ class Slicer:
 
     def _rep(self, rep_id: str) -> dict[str, Any]:
         """What both copies of a rep's review hold."""
-        dossier = self.dossier
+        evidence = self.evidence
         deals, accounts = self.deals.get(rep_id, []), self.accounts.get(rep_id, [])
         rows = records(_DEAL_COLUMNS, deals)
-        said = self._said(rep_id)
-        subject = _subject(dossier.roster.posts[rep_id, dossier.period.name])
-        own = dossier.tables.quarantine
+        said = self._insights_of(rep_id)
+        subject = _subject(evidence.roster.posts[rep_id, evidence.period.name])
+        own = evidence.tables.quarantine
         return self.common | {
             "kind": "rep",
             "subject": subject,
@@ -111,7 +111,7 @@ class Slicer:
             "deals": table(_DEAL_COLUMNS, deals),
             "accounts": table(ACCOUNT_COLUMNS, accounts),
             "lists": lists(rows, records(ACCOUNT_COLUMNS, accounts), flags=self.flags),
-            "stages": _stages(rows, dossier.params.crm.deals.stages.open),
+            "stages": _stages(rows, evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": said.leads,
             "findings": [_finding(finding) for finding in said.findings],
@@ -129,16 +129,16 @@ class Slicer:
         return disclosure.for_reps(data, withheld=disclosure.FEW if told else "", export=disclosure.tells([self.owners], reps))
 
     def _team(self, name: str, audience: str) -> dict[str, Any]:
-        dossier = self.dossier
+        evidence = self.evidence
         reps = self.members(name)
         posts = self._posts(reps)
         managers = sorted({post.manager for post in posts if post.manager})
         history = self.rows["team", name]
         deals = [deal for rep_id in reps for deal in records(_DEAL_COLUMNS, self.deals.get(rep_id, []))]
         team = Post(name, name, name, ", ".join(managers) or None)
-        said = insights(self._card(team, history), dossier.params, team_met=self._met("team", name))
+        said = insights(self._card(team, history), evidence.params, team_met=self._met("team", name))
         shown = reps if audience == "manager" else ()
-        main = {kpi.key for kpi in dossier.setting.kpis.values() if kpi.of is None} | {*_BESIDE}
+        main = {kpi.key for kpi in evidence.context.kpis.values() if kpi.of is None} | {*_BESIDE}
         members = [row for rep_id in shown for row in self.rows["rep", rep_id] if row[_KPI] in main]
         board = self._board(name, said.achievements, shown)
         return self.common | {
@@ -151,7 +151,7 @@ class Slicer:
             "deals": _EMPTY,
             "accounts": _EMPTY,
             "lists": lists((), (), flags=()),
-            "stages": _stages(deals, dossier.params.crm.deals.stages.open),
+            "stages": _stages(deals, evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": {section: lead for section, lead in said.leads.items() if section != "achievements" or not board},
             "findings": [_finding(finding) for finding in said.findings],
@@ -161,45 +161,45 @@ class Slicer:
 
     def members(self, team: str) -> tuple[str, ...]:
         """The reps of a team who get a page."""
-        posts, period = self.dossier.roster.posts, self.dossier.period.name
-        return tuple(rep_id for rep_id in self.dossier.reviewed if posts[rep_id, period].team == team)
+        posts, period = self.evidence.roster.posts, self.evidence.period.name
+        return tuple(rep_id for rep_id in self.evidence.reviewed if posts[rep_id, period].team == team)
 
     def _board(self, team: str, own: list[Achievement], reps: tuple[str, ...]) -> list[dict[str, Any]]:
         """The team's achievements, then each rep's own."""
         board = [{**asdict(item), "subject": {"id": team, "name": team}} for item in own]
         for post in self._posts(reps):
-            found = [item for item in self._said(post.id).achievements if item.rule != "team_target"]
+            found = [item for item in self._insights_of(post.id).achievements if item.rule != "team_target"]
             board += [{**asdict(item), "subject": _subject(post)} for item in found]
         return board
 
     def _posts(self, reps: tuple[str, ...]) -> list[Post]:
         """The reps of one page, each with a name of their own."""
-        posts = [self.dossier.roster.posts[rep_id, self.dossier.period.name] for rep_id in reps]
+        posts = [self.evidence.roster.posts[rep_id, self.evidence.period.name] for rep_id in reps]
         names = distinct_names((post.id, post.name) for post in posts)
         return [replace(post, name=names[post.id]) for post in posts]
 
-    def _said(self, rep_id: str) -> Insights:
+    def _insights_of(self, rep_id: str) -> Insights:
         """Read a rep's scorecard, once for both audiences and the team's board."""
         if rep_id not in self._insights:
-            dossier = self.dossier
-            post = dossier.roster.posts[rep_id, dossier.period.name]
+            evidence = self.evidence
+            post = evidence.roster.posts[rep_id, evidence.period.name]
             deals = records(_DEAL_COLUMNS, self.deals.get(rep_id, []))
             self._insights[rep_id] = insights(
                 self._card(post, self.rows["rep", rep_id]),
-                dossier.params,
+                evidence.params,
                 deals=[deal for deal in deals if deal["sale"]],
                 team_met=self._met("team", post.team) if post.team else False,
             )
         return self._insights[rep_id]
 
     def _card(self, subject: Post, history: Rows) -> SubjectScorecard:
-        dossier = self.dossier
+        evidence = self.evidence
         rows = {(str(row["kpi"]), str(row["period"])): row for row in records(SCORECARD, history)}
-        return SubjectScorecard(subject, rows, kpis=dossier.setting.kpis, period=dossier.period, trend=dossier.trend)
+        return SubjectScorecard(subject, rows, kpis=evidence.context.kpis, period=evidence.period, trend=evidence.trend)
 
     def _met(self, scope: str, name: str) -> bool:
         """Tell whether a scope reached its revenue target."""
-        wanted = ("revenue", self.dossier.period.name)
+        wanted = ("revenue", self.evidence.period.name)
         rows = (row for row in records(SCORECARD, self.rows.get((scope, name), [])) if (row["kpi"], row["period"]) == wanted)
         return any(row["attainment"] is not None and at_least(row["attainment"], 1) for row in rows)
 
@@ -212,58 +212,58 @@ def identity(data: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(own, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _workbook(dossier: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:
-    params, setting = dossier.params, dossier.setting
+def _workbook(evidence: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:
+    params, context = evidence.params, evidence.context
     return {
         "name": params.name,
         "title": params.title or params.name,
         "currency": params.currency,
         "locale": params.locale,
         "timezone": params.timezone,
-        "as_of": setting.as_of.isoformat(),
+        "as_of": context.as_of.isoformat(),
         "as_of_declared": params.as_of is not None,
-        "history_from": setting.history_from.isoformat(),
+        "history_from": context.history_from.isoformat(),
         "frozen_at": frozen_at.isoformat(),
         "snapshot": snapshot,
-        "incomplete": dossier.incomplete,
+        "incomplete": evidence.incomplete,
         "peer_group": params.peers.group,
-        "retention_window": setting.calendar.window(dossier.period).name,
+        "retention_window": context.calendar.window(evidence.period).name,
         "accent": params.theme.accent,
         "accent_dark": params.theme.accent_dark,
     }
 
 
-def _off(dossier: PeriodEvidence) -> dict[str, str]:
+def _off(evidence: PeriodEvidence) -> dict[str, str]:
     """Say which figures pages cannot show, and why: switched off in params, or a column is not mapped."""
-    setting = dossier.setting
-    switched = {key: "switched off in the params file" for key, entry in dossier.params.kpis.items() if entry.off}
-    absent = {key: kpi.missing(setting.mapped) for key, kpi in setting.kpis.items() if kpi.of is None}
-    core = {key: reason for key, reason in switched.items() if key in CORE or key in dossier.params.kpis}
+    context = evidence.context
+    switched = {key: "switched off in the params file" for key, entry in evidence.params.kpis.items() if entry.off}
+    absent = {key: kpi.missing(context.mapped) for key, kpi in context.kpis.items() if kpi.of is None}
+    core = {key: reason for key, reason in switched.items() if key in CORE or key in evidence.params.kpis}
     return core | {key: reason for key, reason in absent.items() if reason}
 
 
-def _data(dossier: PeriodEvidence) -> dict[str, Any]:
+def _data(evidence: PeriodEvidence) -> dict[str, Any]:
     """Say what became of every row that was read."""
-    tables = dossier.tables
+    tables = evidence.tables
     quarantine = tables.quarantine[["reason", "amount"]].assign(rows=1)
     grouped = quarantine.groupby("reason", sort=True).agg(rows=("rows", "sum"), amount=("amount", "sum")).reset_index()
-    whole = dossier.scorecard[
-        (dossier.scorecard["scope"] == UNASSIGNED) & (dossier.scorecard["period"] == dossier.period.name)
+    whole = evidence.scorecard[
+        (evidence.scorecard["scope"] == UNASSIGNED) & (evidence.scorecard["period"] == evidence.period.name)
     ].set_index("kpi")["value"]
     return {
         "tables": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.reconciliation],
         "quarantine": [{name: plain(value) for name, value in row.items()} for row in grouped.to_dict("records")],
         "exclusions": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.exclusions],
         "unassigned": {"deals": plain(whole.get("closed_deals")), "revenue": plain(whole.get("revenue"))},
-        "notes": [*tables.notes, *_notes(dossier)],
-        "closed_column": dossier.params.crm.deals.columns.closed_on,
+        "notes": [*tables.notes, *_notes(evidence)],
+        "closed_column": evidence.params.crm.deals.columns.closed_on,
         "versions": {},
     }
 
 
-def _notes(dossier: PeriodEvidence) -> list[str]:
+def _notes(evidence: PeriodEvidence) -> list[str]:
     """What a reader of any page should know of the figures."""
-    mapped = dossier.setting.mapped
+    mapped = evidence.context.mapped
     notes = ["A deal belongs to its current owner in the export; a rep to the team of the period’s last day."]
     if "expected_amount" not in mapped:
         notes.append("The export has no expected amount: the pipeline is counted, not valued.")

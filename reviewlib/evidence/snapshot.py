@@ -68,7 +68,7 @@ def modes_of(params: Params) -> Modes:
 
 
 def fingerprint(params: Params, period: Period) -> str:
-    """Hash everything that the evidence of a period is made from: inputs, params, period and the code of this wing."""
+    """Hash everything that the evidence of a period is made from: inputs, params, period and the code of this package."""
     from reviewlib.evidence import sources
 
     parts = {
@@ -110,11 +110,11 @@ def freeze(
     from reviewlib.evidence import freezer  # brings Ibis and DuckDB, which most runs do without
     from reviewlib.evidence.period import compile_evidence
 
-    dossier = compile_evidence(params, read(), period)
-    subjects = freezer.subjects_in(dossier)
+    evidence = compile_evidence(params, read(), period)
+    subjects = freezer.subjects_in(evidence)
     _check_subjects(subjects, period, reps=reps, teams=teams)
     folder = params.reports / "snapshots" / fingerprint(params, period)[:12]
-    freezer.write_snapshot(dossier, subjects, folder, modes=modes_of(params))
+    freezer.write_snapshot(evidence, subjects, folder, modes=modes_of(params))
     return open_snapshot(folder, params)
 
 

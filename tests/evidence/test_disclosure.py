@@ -62,8 +62,8 @@ def _slicer(folder: Path, reps: Rows, deals: Rows, **given: Any) -> Slicer:
         for quarter in (3, 4)
     ]
     params = workbook(folder, deals=deals, reps=reps, targets=quotas, as_of="2026-10-15", **given)
-    dossier = compile_evidence(params, sources.read(params), PERIOD)
-    return Slicer(dossier, snapshot="f00", frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
+    evidence = compile_evidence(params, sources.read(params), PERIOD)
+    return Slicer(evidence, snapshot="f00", frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
 
 
 def _team(size: int, name: str, **more: Any) -> Rows:

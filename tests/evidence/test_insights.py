@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scorecards import PERIOD, figure, judged, setting_of, target
+from scorecards import PERIOD, context_of, figure, judged, target
 
 from reviewlib.evidence.availability import ScorecardContext
 from reviewlib.evidence.insights import Insights, achievements, insights
@@ -107,7 +107,7 @@ def test_demo_says_something(demo_slices: Slices) -> None:
 def _insights(*, won: float = 20, revenue: float = 50, targets: Mapping[str, float] | None = None, **params: Any) -> Insights:
     """A rep with a win rate of ``won`` in a hundred and a revenue, against targets."""
     rows = [target(kpi, value) for kpi, value in (targets or {"win_rate": 0.4, "revenue": 100}).items()]
-    setting = setting_of(target_rows=rows, playbook=_PLAYBOOK, recognition=[], **params)
+    context = context_of(target_rows=rows, playbook=_PLAYBOOK, recognition=[], **params)
     figures = [
         figure("revenue", revenue),
         figure("win_rate", won, 100),
@@ -116,15 +116,15 @@ def _insights(*, won: float = 20, revenue: float = 50, targets: Mapping[str, flo
         figure("lost_deals", 100 - won),
         figure("new_customers", 3),
     ]
-    frame = judged(setting, figures)
-    card = _read(frame[frame["scope"] == "rep"], setting)
-    return insights(card, setting.params)
+    frame = judged(context, figures)
+    card = _read(frame[frame["scope"] == "rep"], context)
+    return insights(card, context.params)
 
 
-def _read(frame: pd.DataFrame, setting: ScorecardContext) -> SubjectScorecard:
+def _read(frame: pd.DataFrame, context: ScorecardContext) -> SubjectScorecard:
     """Read the rows of one subject."""
     rows = {(str(row["kpi"]), str(row["period"])): row for row in frame.to_dict("records")}
-    return SubjectScorecard(SUBJECT, rows, setting.kpis, PERIOD, setting.calendar.periods)
+    return SubjectScorecard(SUBJECT, rows, context.kpis, PERIOD, context.calendar.periods)
 
 
 def _by_kpi(found: Insights) -> dict[str, Finding]:
@@ -185,9 +185,9 @@ def _change(now: tuple[float, float, float], before: tuple[float, float, float] 
             where: dict[str, Any] = {"period": period.name, "n": deals}
             figures += [figure("revenue", won + refunds, **where), figure("won_revenue", won, **where)]
             figures += [figure("refunds", refunds, **where)]
-    setting = setting_of()
-    card = _read(judged(setting, figures), setting)
-    return insights(card, setting.params).leads.get("change", "")
+    context = context_of()
+    card = _read(judged(context, figures), context)
+    return insights(card, context.params).leads.get("change", "")
 
 
 def test_change_in_words() -> None:
@@ -220,16 +220,16 @@ def test_team_change_in_words(demo_params: Params, demo_slices: Slices) -> None:
 
 def test_missing_revenue() -> None:
     """Without revenue the summary says so with the reason."""
-    setting = setting_of()
-    frame = judged(setting, [figure("revenue", float("nan"), reason="the history is too short")])
-    card = _read(frame, setting)
-    assert insights(card, setting.params).summary == ["No revenue can be given: the history is too short."]
+    context = context_of()
+    frame = judged(context, [figure("revenue", float("nan"), reason="the history is too short")])
+    card = _read(frame, context)
+    assert insights(card, context.params).summary == ["No revenue can be given: the history is too short."]
 
 
 def test_card_reads_missing_cells_as_none() -> None:
     """A figure that is not there and a value that is missing are both None."""
-    setting = setting_of()
-    card = _read(judged(setting, [figure("win_rate", 0, 0)]), setting)
+    context = context_of()
+    card = _read(judged(context, [figure("win_rate", 0, 0)]), context)
     assert card.cell("win_rate") is None
     assert card.cell("revenue", "target") is None
     assert pd.isna(card.rows["win_rate", PERIOD.name]["value"])

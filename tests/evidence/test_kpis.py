@@ -63,7 +63,7 @@ def book(deals: Sequence[Row], reps: Sequence[Row] = TEAM, *, unmapped: Sequence
 
 
 def compiled(known: oracle.Book, folder: Path, **overrides: Any) -> PeriodEvidence:
-    """Take the book through CSV files and params to a dossier."""
+    """Take the book through CSV files and params to a evidence."""
     hidden = {"outcome", *(name for name in oracle.ALL_COLUMNS if name not in known.mapped)}
     rows = [
         {**{name: value for name, value in row.items() if name not in hidden}, "stage": row["outcome"].title()}
@@ -329,7 +329,7 @@ def test_unmapped_expected_amount_counts_deals(tmp_path: Path) -> None:
     assert figure(found, "pipeline_value")[1] == "the export has no column for expected_amount"
     assert [figure(found, key)[0] for key in kpis.BRIDGE] == [2, 1, 1, 0, 2]
     assert figure(found, "pipeline_growth")[0] == 0
-    assert found.setting.kpis["pipeline_start"].unit == "count"
+    assert found.context.kpis["pipeline_start"].unit == "count"
 
 
 def test_unmapped_expected_close_takes_every_open_deal(tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ def test_history_begins_with_the_month_of_the_first_close(tmp_path: Path) -> Non
         deal("A", "won", closed="2026-08-01", amount=5),
     ]
     found = compiled(book(rows), tmp_path, crm={"quarantine": {"rows": 1, "amount": 1}})
-    assert found.setting.history_from == dt.date(2026, 4, 1)
+    assert found.context.history_from == dt.date(2026, 4, 1)
     assert figure(found, "retention_rate")[0] == 1
 
 

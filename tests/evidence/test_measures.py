@@ -136,7 +136,7 @@ def test_overlap_is_refused_with_its_lines(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def dossier(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
     """A measure with targets in the table, beside a rep who has no deals at all."""
     targets = [{"scope": "rep", "scope_id": "A", "kpi": "calls", "period": month, "value": 2, "ramp": None} for month in MONTHS]
     params = workbook(
@@ -151,9 +151,9 @@ def dossier(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
     return compile_evidence(params, sources.read(params), Q3)
 
 
-def test_measure_is_judged_like_an_exact_kpi(dossier: PeriodEvidence) -> None:
+def test_measure_is_judged_like_an_exact_kpi(evidence: PeriodEvidence) -> None:
     """A measure has target, verdict and history like any KPI, also for who owns no deal."""
-    rows = dossier.scorecard
+    rows = evidence.scorecard
     rows = rows[(rows["kpi"] == "calls") & (rows["period"] == Q3.name) & (rows["scope"] == "rep")].set_index("scope_id")
     assert [rows[name]["A"] for name in ("value", "target", "attainment", "previous", "change")] == [
         5,

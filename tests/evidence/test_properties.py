@@ -80,7 +80,7 @@ TABLES = st.lists(generated(), min_size=3, max_size=24).map(
 
 
 def compiled(deals: Sequence[Row], *, period: Period = Q3, rewrite: Callable[[Params], Params] | None = None) -> PeriodEvidence:
-    """Take rows through files to a dossier; ``rewrite`` may replace the files and their description."""
+    """Take rows through files to a evidence; ``rewrite`` may replace the files and their description."""
     with tempfile.TemporaryDirectory() as folder:
         crm = {"history_from": "2026-01-01", "quarantine": {"rows": 1, "amount": 1}}
         params = workbook(Path(folder), deals=deals, reps=REPS, as_of=AS_OF, crm=crm)
@@ -111,7 +111,7 @@ def revenue_is_the_control_total(found: PeriodEvidence) -> None:
     deals = found.tables.deals
     won = deals[(deals["outcome"] == "won") & deals["amount"].notna()]
     wide = pivot(found)["revenue"]
-    begun = [period for period in found.trend if period.start >= found.setting.history_from]
+    begun = [period for period in found.trend if period.start >= found.context.history_from]
     assert begun
     for period in begun:
         inside = won[(won["closed_on"] >= period.start) & (won["closed_on"] < period.end)]
@@ -135,9 +135,9 @@ def teams_are_their_reps(found: PeriodEvidence, revenue: pd.Series, period: Peri
             assert cents([value for value in own if value is not None]) == cents([revenue["team", team, period.name]]), team
 
 
-def test_revenue_of_the_demo_is_its_control_total(demo_dossier: PeriodEvidence) -> None:
+def test_revenue_of_the_demo_is_its_control_total(demo_evidence: PeriodEvidence) -> None:
     """Revenue of all reps and of nobody adds up to the input's in every quarter, a team's to that of its reps, to the cent."""
-    revenue_is_the_control_total(demo_dossier)
+    revenue_is_the_control_total(demo_evidence)
 
 
 @given(deals=TABLES)
@@ -168,19 +168,19 @@ def split_sums_to_the_change(found: PeriodEvidence) -> None:
         assert sum(cents([part]) for part in wide.loc[place]) == cents([whole[place]]), place
 
 
-def test_bridge_of_the_demo_closes(demo_dossier: PeriodEvidence) -> None:
+def test_bridge_of_the_demo_closes(demo_evidence: PeriodEvidence) -> None:
     """Start and created less won and lost is the end, in every scope and quarter; the end is the pipeline's value."""
-    bridge_closes(demo_dossier)
+    bridge_closes(demo_evidence)
 
 
-def test_split_of_the_demo_sums_to_the_change(demo_dossier: PeriodEvidence) -> None:
+def test_split_of_the_demo_sums_to_the_change(demo_evidence: PeriodEvidence) -> None:
     """The parts of a change of revenue add up to it to the cent, in every scope and quarter."""
-    split_sums_to_the_change(demo_dossier)
+    split_sums_to_the_change(demo_evidence)
 
 
-def test_split_of_a_team_is_that_of_its_reps(demo_dossier: PeriodEvidence) -> None:
+def test_split_of_a_team_is_that_of_its_reps(demo_evidence: PeriodEvidence) -> None:
     """A team's split is the sum of its reps' splits; what is left is shown as not split."""
-    found = demo_dossier
+    found = demo_evidence
     wide, posts = pivot(found)[PARTS], found.roster.posts
     for team in found.teams():
         reps = [rep for rep in found.roster.rep_ids if posts[rep, Q3.name].team == team]
@@ -217,10 +217,10 @@ def quarter_is_the_sum_of_its_months(quarter: PeriodEvidence, months: PeriodEvid
 
 
 @pytest.mark.whole
-def test_quarter_of_the_demo_is_the_sum_of_its_months(demo_dossier: PeriodEvidence) -> None:
+def test_quarter_of_the_demo_is_the_sum_of_its_months(demo_evidence: PeriodEvidence) -> None:
     """Won and lost deals and revenue of a quarter are the sums of its months, of every rep and of all."""
-    month = compile_evidence(demo_dossier.params, demo_dossier.tables, Period.parse("2026-09"))
-    quarter_is_the_sum_of_its_months(demo_dossier, month)
+    month = compile_evidence(demo_evidence.params, demo_evidence.tables, Period.parse("2026-09"))
+    quarter_is_the_sum_of_its_months(demo_evidence, month)
 
 
 @given(deals=TABLES)
@@ -320,9 +320,9 @@ def test_form_of_the_input_changes_no_figure(deals: list[Row]) -> None:
 
 
 @pytest.mark.whole
-def test_shuffling_the_demo_changes_no_figure(demo_dossier: PeriodEvidence) -> None:
+def test_shuffling_the_demo_changes_no_figure(demo_evidence: PeriodEvidence) -> None:
     """Rows of the demo in another order give the same scorecard."""
-    found, tables = demo_dossier, demo_dossier.tables
+    found, tables = demo_evidence, demo_evidence.tables
     mixed = {name: getattr(tables, name).sample(frac=1, random_state=7) for name in ("deals", "reps", "targets", "measures")}
     again = compile_evidence(found.params, sources.Tables(**{**vars(tables), **mixed}), Q3)
     pd.testing.assert_frame_equal(figures(found), figures(again))
@@ -341,9 +341,9 @@ def own_figures_stay(before: PeriodEvidence, after: PeriodEvidence, reps: Sequen
 
 
 @pytest.mark.whole
-def test_deal_of_another_rep_of_the_demo_changes_nothing(demo_dossier: PeriodEvidence) -> None:
+def test_deal_of_another_rep_of_the_demo_changes_nothing(demo_evidence: PeriodEvidence) -> None:
     """A deal added to one rep changes no other rep's own figures but those whose definition looks beyond the rep."""
-    found, tables = demo_dossier, demo_dossier.tables
+    found, tables = demo_evidence, demo_evidence.tables
     deals = tables.deals
     given = deals[(deals["outcome"] == "won") & (deals["closed_on"] >= Q3.start) & (deals["closed_on"] < Q3.end)]
     given = given[given["rep_id"].isin(found.roster.rep_ids)].iloc[[0]].assign(deal_id="added")

@@ -47,7 +47,7 @@ def tables() -> sources.Tables:
 
 
 @cache
-def dossier(period: str) -> PeriodEvidence:
+def evidence(period: str) -> PeriodEvidence:
     """The evidence of one period."""
     return compile_evidence(reading.load(HERE / "maven.yaml"), tables(), Period.parse(period))
 
@@ -55,7 +55,7 @@ def dossier(period: str) -> PeriodEvidence:
 @cache
 def figures(period: str) -> dict[tuple[str, str, str], dict[str, Any]]:
     """The period's rows by scope, scope id and figure."""
-    rows = dossier(period).scorecard
+    rows = evidence(period).scorecard
     records = rows[rows["period"] == period].to_dict("records")
     return {(row["scope"], row["scope_id"], row["kpi"]): row for row in records}  # type: ignore[misc]
 
@@ -123,7 +123,7 @@ def test_revenue_of_agents_and_teams_is_the_control_total(period: str, revenue: 
 
 def test_first_quarter_lies_before_the_history_covers_it() -> None:
     """Of a quarter that begins before the first close there are no figures but the reason."""
-    rows = dossier("2017-Q3").scorecard
+    rows = evidence("2017-Q3").scorecard
     first = rows[(rows["period"] == "2017-Q1") & (rows["scope"] == "all") & (rows["kpi"] == "revenue")]
     assert first["reason"].tolist() == ["the history begins on 1 March 2017"]
 
@@ -131,7 +131,7 @@ def test_first_quarter_lies_before_the_history_covers_it() -> None:
 @pytest.mark.parametrize("period", PERIODS)
 def test_every_agent_is_reviewed(period: str) -> None:
     """All 35 agents get a review; five without a deal have no figure from deals, and the reason says why."""
-    found = dossier(period)
+    found = evidence(period)
     assert len(found.reviewed) == 35
     assert len(found.teams()) == 6
     idle = sorted(set(found.reviewed) - set(tables().deals["rep_id"]))

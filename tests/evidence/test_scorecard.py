@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from scorecards import PERIOD, figure, judged, row, setting_of, target
+from scorecards import PERIOD, context_of, figure, judged, row, target
 
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.scorecard import Sales, Split, cents, share_out, split, total
@@ -21,8 +21,8 @@ from reviewlib.evidence.verdicts import median_interval, wilson
 NINE = tuple("ABCDEFGHI")
 
 
-def _one(figures: list[dict[str, Any]], kpi: str, **setting: Any) -> dict[str, Any]:
-    return row(judged(setting_of(**setting), figures), kpi)
+def _one(figures: list[dict[str, Any]], kpi: str, **context: Any) -> dict[str, Any]:
+    return row(judged(context_of(**context), figures), kpi)
 
 
 def _sales(revenue: float, won: float, refunds: float = 0.0, **where: Any) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def _sales(revenue: float, won: float, refunds: float = 0.0, **where: Any) -> li
 
 def test_columns_and_order() -> None:
     """The scorecard has the columns of the tables module, and one row per scope, period and figure, in the KPIs' order."""
-    frame = judged(setting_of(), [figure("win_rate", 1, 2), figure("revenue", 1.0)])
+    frame = judged(context_of(), [figure("win_rate", 1, 2), figure("revenue", 1.0)])
     assert tuple(frame.columns) == SCORECARD
     assert not frame.duplicated(["scope", "scope_id", "period", "kpi"]).any()
     own = frame[(frame["period"] == PERIOD.name)]["kpi"].tolist()
@@ -62,7 +62,7 @@ def test_benchmark_stands_in_for_a_target() -> None:
     """Without a target the user's benchmark judges a rep, a target comes first, and a team's sum is not held against it."""
     kpis = {"revenue": {"benchmark": 100}}
     figures = [figure("revenue", 50), figure("revenue", 50, scope="team", scope_id="T")]
-    frame = judged(setting_of(kpis=kpis), figures)
+    frame = judged(context_of(kpis=kpis), figures)
     own = row(frame, "revenue")
     assert (own["verdict"], own["reason"], own["target"]) == ("gap", "well below benchmark", None)
     assert row(frame, "revenue", scope_id="T")["verdict"] == "not_judged"
@@ -72,7 +72,7 @@ def test_benchmark_stands_in_for_a_target() -> None:
 def test_benchmark_of_a_level_judges_a_team() -> None:
     """A benchmark of a rate means the same for a team."""
     figures = [figure("win_rate", 5, 100, scope="team", scope_id="T")]
-    frame = judged(setting_of(kpis={"win_rate": {"benchmark": 0.4}}), figures)
+    frame = judged(context_of(kpis={"win_rate": {"benchmark": 0.4}}), figures)
     assert row(frame, "win_rate", scope_id="T")["verdict"] == "gap"
 
 
@@ -122,7 +122,7 @@ def test_exact_figures_have_no_interval() -> None:
 def test_exact_against_peers(reps: int, verdict: str) -> None:
     """Without a target an exact figure needs eight peers for a verdict."""
     names = NINE[:reps]
-    frame = judged(setting_of(names), [figure("revenue", 100 - place, scope_id=rep) for place, rep in enumerate(names)])
+    frame = judged(context_of(names), [figure("revenue", 100 - place, scope_id=rep) for place, rep in enumerate(names)])
     assert row(frame, "revenue")["verdict"] == verdict
     assert row(frame, "revenue", scope_id=names[-1])["verdict"] == ("watch" if verdict == "strength" else "not_judged")
 
@@ -132,7 +132,7 @@ def test_sample_against_peers(reps: int, verdict: str) -> None:
     """Without a target a sample needs five peers for a verdict, and its bad side is to watch at most."""
     names = NINE[:reps]
     won = [95, *[50] * (reps - 2), 5]
-    frame = judged(setting_of(names), [figure("win_rate", top, 100, scope_id=rep) for top, rep in zip(won, names, strict=True)])
+    frame = judged(context_of(names), [figure("win_rate", top, 100, scope_id=rep) for top, rep in zip(won, names, strict=True)])
     assert row(frame, "win_rate")["verdict"] == verdict
     assert row(frame, "win_rate", scope_id=names[-1])["verdict"] == ("watch" if verdict == "strength" else "not_judged")
 
@@ -141,7 +141,7 @@ def test_sample_against_peers(reps: int, verdict: str) -> None:
 def test_all_peers_equal(kpi: str) -> None:
     """Where all peers are equal there is no verdict against them, exact or sampled."""
     bottom = {"revenue": np.nan, "win_rate": 100.0}[kpi]
-    frame = judged(setting_of(NINE), [figure(kpi, 50.0, bottom, scope_id=rep) for rep in NINE])
+    frame = judged(context_of(NINE), [figure(kpi, 50.0, bottom, scope_id=rep) for rep in NINE])
     found = row(frame, kpi)
     assert (found["verdict"], found["standing"]) == ("not_judged", None)
     assert found["peer_median"] == found["value"]
@@ -150,7 +150,7 @@ def test_all_peers_equal(kpi: str) -> None:
 def test_a_target_is_judged_where_all_peers_are_equal() -> None:
     """Equal peers do not stand in the way of a target."""
     rows = [target("win_rate", 0.9, scope="all", scope_id="")]
-    frame = judged(setting_of(NINE, target_rows=rows), [figure("win_rate", 50, 100, scope_id=rep) for rep in NINE])
+    frame = judged(context_of(NINE, target_rows=rows), [figure("win_rate", 50, 100, scope_id=rep) for rep in NINE])
     assert row(frame, "win_rate")["verdict"] == "gap"
 
 
@@ -168,7 +168,7 @@ def test_previous_change_and_year_ago() -> None:
         figure("win_rate", 4, 10, period=PERIOD.previous.name),
         figure("win_rate", 1, 10, period=PERIOD.year_ago.name),
     ]
-    frame = judged(setting_of(), figures)
+    frame = judged(context_of(), figures)
     now, before = row(frame, "win_rate"), row(frame, "win_rate", period=PERIOD.previous.name)
     assert (now["previous"], now["change"], now["year_ago"]) == (0.4, pytest.approx(0.2), 0.1)
     assert (before["previous"], before["change"]) == (None, None)
@@ -176,7 +176,7 @@ def test_previous_change_and_year_ago() -> None:
 
 def test_split_of_the_change() -> None:
     """The split of a rep's change stands beside revenue, and closes to it."""
-    frame = judged(setting_of(), [*_sales(400, 2, -10), *_sales(100, 1, period=PERIOD.previous.name)])
+    frame = judged(context_of(), [*_sales(400, 2, -10), *_sales(100, 1, period=PERIOD.previous.name)])
     keys = ("change_won_deals", "change_deal_size", "change_refunds", "change_unsplit")
     assert [row(frame, key)["value"] for key in keys] == [150, 150, -10, 0]
     assert row(frame, "revenue")["change"] == 290
@@ -184,7 +184,7 @@ def test_split_of_the_change() -> None:
 
 def test_split_undefined() -> None:
     """Without won deals in one of the periods the plain change stands with the reason."""
-    frame = judged(setting_of(), [*_sales(400, 2), *_sales(0, 0, period=PERIOD.previous.name)])
+    frame = judged(context_of(), [*_sales(400, 2), *_sales(0, 0, period=PERIOD.previous.name)])
     unsplit = row(frame, "change_unsplit")
     assert unsplit["value"] == 400
     assert "no won deals" in unsplit["reason"]
@@ -202,7 +202,7 @@ def test_team_split() -> None:
         *_sales(470, 3, **whole),
         *_sales(100, 1, period=PERIOD.previous.name, **whole),
     ]
-    frame = judged(setting_of(["A", "B"]), figures)
+    frame = judged(context_of(["A", "B"]), figures)
     keys = ("change_won_deals", "change_deal_size", "change_refunds", "change_unsplit")
     assert [row(frame, key, scope_id="T")["value"] for key in keys] == [150, 150, 0, 70]
 
@@ -210,7 +210,7 @@ def test_team_split() -> None:
 def test_raw_attainment_stands_beside() -> None:
     """Attainment of the full target stands beside that of the effective one."""
     rows = [target("revenue", 100) | {"ramp": 0.5}]
-    frame = judged(setting_of(target_rows=rows), [figure("revenue", 60), figure("attainment", 60)])
+    frame = judged(context_of(target_rows=rows), [figure("revenue", 60), figure("attainment", 60)])
     assert (row(frame, "attainment")["value"], row(frame, "attainment_raw")["value"]) == (1.2, 0.6)
     assert row(frame, "attainment")["verdict"] == "not_judged"
 
@@ -218,18 +218,18 @@ def test_raw_attainment_stands_beside() -> None:
 def test_no_measures_and_nothing_but_revenue() -> None:
     """KPIs switched off leave no row and break nothing."""
     kpis = {"revenue": {"off": True}}
-    frame = judged(setting_of(kpis=kpis), [figure("win_rate", 5, 10), figure("opened_deals", 0), figure("opened_closed", 0)])
+    frame = judged(context_of(kpis=kpis), [figure("win_rate", 5, 10), figure("opened_deals", 0), figure("opened_closed", 0)])
     assert row(frame, "win_rate")["value"] == 0.5
     assert not set(frame["kpi"]) & {"revenue", "change_won_deals"}
 
 
-def test_demo_intervals_match_the_deals(demo_dossier: PeriodEvidence) -> None:
+def test_demo_intervals_match_the_deals(demo_evidence: PeriodEvidence) -> None:
     """In the demo every interval of the sales cycle comes from exactly the won deals of that rep."""
-    deals, name = demo_dossier.deals, demo_dossier.period.name
+    deals, name = demo_evidence.deals, demo_evidence.period.name
     won = deals[deals["won"] & deals["opened_on"].notna()]
     days = (pd.to_datetime(won["closed_on"]) - pd.to_datetime(won["opened_on"])).dt.days
     samples = days[days >= 0].groupby(won["rep_id"]).apply(lambda own: sorted(own.astype(float)))
-    frame = demo_dossier.scorecard
+    frame = demo_evidence.scorecard
     rows = frame[(frame["kpi"] == "cycle_days") & (frame["period"] == name) & (frame["scope"] == "rep")]
     checked = rows[rows["low"].notna()].to_dict("records")
     assert len(checked) > 20
@@ -240,9 +240,9 @@ def test_demo_intervals_match_the_deals(demo_dossier: PeriodEvidence) -> None:
         assert found["value"] == pytest.approx(float(np.median(sample)))
 
 
-def test_demo_verdicts_are_explained(demo_dossier: PeriodEvidence) -> None:
+def test_demo_verdicts_are_explained(demo_evidence: PeriodEvidence) -> None:
     """Every row of the demo has a verdict with its reason, a figure or the reason for its absence."""
-    frame = demo_dossier.scorecard
+    frame = demo_evidence.scorecard
     assert (
         frame["verdict"].isin(["strength", "on_track", "watch", "gap", "not_enough_data", "not_available", "not_judged"]).all()
     )
@@ -375,18 +375,18 @@ def test_cents(amount: float, found: int) -> None:
     assert cents(amount) == int((Decimal(repr(amount)) * 100).to_integral_value())
 
 
-def test_demo_splits(demo_dossier: PeriodEvidence) -> None:
+def test_demo_splits(demo_evidence: PeriodEvidence) -> None:
     """For every rep, team and the whole of the demo the parts add up to the change of revenue, teams' parts to their reps'."""
-    frame = demo_dossier.scorecard
+    frame = demo_evidence.scorecard
     wide = frame.pivot_table(index=["scope", "scope_id", "period"], columns="kpi", values="value", aggfunc="first")
     parts = wide[["change_won_deals", "change_deal_size", "change_refunds", "change_unsplit"]].dropna()
     change = frame[frame["kpi"] == "revenue"].set_index(["scope", "scope_id", "period"])["change"]
     assert len(parts) > 300
     for key, cells in zip(parts.index, parts.to_numpy(), strict=True):
         assert sum(round(value * 100) for value in cells) == round(change.loc[key] * 100), key
-    posts = demo_dossier.roster.posts
+    posts = demo_evidence.roster.posts
     for scope, team, period in [key for key in parts.index if key[0] == "team"]:
-        reps = [("rep", rep, period) for rep in demo_dossier.roster.rep_ids if posts[rep, period].team == team]
+        reps = [("rep", rep, period) for rep in demo_evidence.roster.rep_ids if posts[rep, period].team == team]
         for part in ("change_won_deals", "change_deal_size", "change_refunds"):
             each = parts[part].reindex(reps).fillna(0)
             assert parts.loc[(scope, team, period), part] == pytest.approx(each.sum(), abs=0.001)

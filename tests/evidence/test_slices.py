@@ -38,12 +38,12 @@ def _frame(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(data["columns"], row, strict=True)) for row in data["data"]]
 
 
-def test_a_rep_reads_of_nobody_else(demo_dossier: PeriodEvidence, demo_slices: Slices) -> None:
+def test_a_rep_reads_of_nobody_else(demo_evidence: PeriodEvidence, demo_slices: Slices) -> None:
     """No text of a rep's slice holds another rep's id or name, or a deal of another rep."""
-    every = demo_dossier.tables.deals
+    every = demo_evidence.tables.deals
     owner = dict(zip(every["deal_id"], every["rep_id"], strict=True))
-    posts, name = demo_dossier.roster.posts, demo_dossier.period.name
-    names = {rep_id: posts[rep_id, name].name for rep_id in demo_dossier.roster.rep_ids}
+    posts, name = demo_evidence.roster.posts, demo_evidence.period.name
+    names = {rep_id: posts[rep_id, name].name for rep_id in demo_evidence.roster.rep_ids}
     own_slices = {subject: data for (kind, subject, _), data in demo_slices.items() if kind == "rep"}
     assert len(own_slices) > 40
     for rep_id, data in own_slices.items():
@@ -71,10 +71,10 @@ def test_a_rep_sees_nothing_of_the_managers(demo_slices: Slices) -> None:
         assert (data["people"] == [], data["members"]["data"] == []) == ((audience == "rep"),) * 2
 
 
-def test_a_teams_slice_for_reps_names_no_rep(demo_dossier: PeriodEvidence, demo_slices: Slices) -> None:
+def test_a_teams_slice_for_reps_names_no_rep(demo_evidence: PeriodEvidence, demo_slices: Slices) -> None:
     """The rep's copy of a team review holds the team's figures, stages and achievements, and nobody's name."""
-    posts, name = demo_dossier.roster.posts, demo_dossier.period.name
-    words = {word for rep_id in demo_dossier.roster.rep_ids for word in (rep_id, posts[rep_id, name].name)}
+    posts, name = demo_evidence.roster.posts, demo_evidence.period.name
+    words = {word for rep_id in demo_evidence.roster.rep_ids for word in (rep_id, posts[rep_id, name].name)}
     managers = {post.manager for post in posts.values()}
     for (kind, team, audience), data in demo_slices.items():
         if kind == "team" and audience == "rep":
@@ -83,7 +83,7 @@ def test_a_teams_slice_for_reps_names_no_rep(demo_dossier: PeriodEvidence, demo_
             assert data["deals"]["data"] == data["accounts"]["data"] == []
 
 
-def test_peers_are_rounded(demo_dossier: PeriodEvidence, demo_slices: Slices) -> None:
+def test_peers_are_rounded(demo_evidence: PeriodEvidence, demo_slices: Slices) -> None:
     """Benchmarks leave the evidence with two significant digits, in members' rows too."""
     count = 0
     for data in demo_slices.values():
@@ -92,7 +92,7 @@ def test_peers_are_rounded(demo_dossier: PeriodEvidence, demo_slices: Slices) ->
                 assert row[column] is None or row[column] == two_digits(row[column])
                 count += row[column] is not None
     assert count > 5000
-    exact = demo_dossier.scorecard["peer_median"].dropna()
+    exact = demo_evidence.scorecard["peer_median"].dropna()
     assert (exact != exact.map(two_digits)).any()
 
 
@@ -130,8 +130,8 @@ def _slicer(folder: Path, *, quota: float = 100, **given: Any) -> Slicer:
     rows = [{"scope": "team", "scope_id": "T", "kpi": "revenue", "period": "2026-Q3", "value": quota}]
     book: dict[str, Any] = {"as_of": "2026-10-15", "crm": {"history_from": "2026-01-01"}, **given}
     params = workbook(folder, deals=deals, reps=reps, targets=rows, **book)
-    dossier = compile_evidence(params, sources.read(params), Period.parse("2026-Q3"))
-    return Slicer(dossier, snapshot="f00", frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
+    evidence = compile_evidence(params, sources.read(params), Period.parse("2026-Q3"))
+    return Slicer(evidence, snapshot="f00", frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
 
 
 @pytest.mark.parametrize(("quota", "met"), [(120, True), (121, False)])

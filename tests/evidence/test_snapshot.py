@@ -213,8 +213,8 @@ def test_two_at_once(tmp_path: Path) -> None:
     params = _book(tmp_path)
     found = freeze(params, PERIOD)
     before = _state(found.folder)
-    dossier = compile_evidence(params, sources.read(params), PERIOD)
-    freezer.write_snapshot(dossier, found.subjects, found.folder, modes=snapshot.modes_of(params))
+    evidence = compile_evidence(params, sources.read(params), PERIOD)
+    freezer.write_snapshot(evidence, found.subjects, found.folder, modes=snapshot.modes_of(params))
     assert _state(found.folder) == before
     assert list(found.folder.parent.iterdir()) == [found.folder]
 

@@ -314,7 +314,7 @@ def test_percentages_of_the_growth_may_be_negative(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def dossier(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
     """A team with a row of its own for Q3 and none for Q4, one without a target for B."""
     reps = [person("A"), person("B", started="2026-08-16"), person("S", team="South"), person("T", team="South")]
     open_deals = [{"rep_id": rep, "stage": "Open", "opened_on": "2026-09-01", "expected_amount": 50,
@@ -339,46 +339,46 @@ def dossier(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
     return compile_evidence(params, sources.read(params), Q3)
 
 
-def cell(dossier: PeriodEvidence, kpi: str, who: str, column: str = "value", *, scope: str = "rep") -> Any:
-    rows = dossier.scorecard
+def cell(evidence: PeriodEvidence, kpi: str, who: str, column: str = "value", *, scope: str = "rep") -> Any:
+    rows = evidence.scorecard
     rows = rows[(rows["kpi"] == kpi) & (rows["scope_id"] == who) & (rows["period"] == Q3.name) & (rows["scope"] == scope)]
     return rows[column].item()
 
 
-def test_attainment_and_raw_attainment(dossier: PeriodEvidence) -> None:
+def test_attainment_and_raw_attainment(evidence: PeriodEvidence) -> None:
     """Attainment is revenue by the effective target, the raw one by the full target."""
-    assert (cell(dossier, "revenue", "A", "target"), cell(dossier, "revenue", "A", "target_raw")) == (100, 200)
-    assert (cell(dossier, "attainment", "A"), cell(dossier, "attainment_raw", "A")) == (1, 0.5)
-    assert cell(dossier, "revenue", "A", "attainment") == 1
-    assert cell(dossier, "revenue", "B", "target") == 184 * 46 / 92
-    assert (cell(dossier, "attainment", "B"), cell(dossier, "attainment_raw", "B")) == (pytest.approx(100 / 92), 100 / 184)
+    assert (cell(evidence, "revenue", "A", "target"), cell(evidence, "revenue", "A", "target_raw")) == (100, 200)
+    assert (cell(evidence, "attainment", "A"), cell(evidence, "attainment_raw", "A")) == (1, 0.5)
+    assert cell(evidence, "revenue", "A", "attainment") == 1
+    assert cell(evidence, "revenue", "B", "target") == 184 * 46 / 92
+    assert (cell(evidence, "attainment", "B"), cell(evidence, "attainment_raw", "B")) == (pytest.approx(100 / 92), 100 / 184)
 
 
-def test_team_attainment_is_no_mean_of_percentages(dossier: PeriodEvidence) -> None:
+def test_team_attainment_is_no_mean_of_percentages(evidence: PeriodEvidence) -> None:
     """A team's attainment is its revenue by its own target; the sum of its reps' effective targets is printed beside it."""
-    assert cell(dossier, "revenue", "North", "target", scope="team") == 160
-    assert cell(dossier, "attainment", "North", scope="team") == pytest.approx(200 / 160)
-    assert cell(dossier, "reps_target", "North", scope="team") == 192
+    assert cell(evidence, "revenue", "North", "target", scope="team") == 160
+    assert cell(evidence, "attainment", "North", scope="team") == pytest.approx(200 / 160)
+    assert cell(evidence, "reps_target", "North", scope="team") == 192
 
 
-def test_team_with_a_rep_without_a_target_has_no_attainment(dossier: PeriodEvidence) -> None:
+def test_team_with_a_rep_without_a_target_has_no_attainment(evidence: PeriodEvidence) -> None:
     """A team without a row of its own, of which a rep lacks a target, has neither target nor attainment, and says why."""
-    assert math.isnan(cell(dossier, "attainment", "South", scope="team"))
-    assert "1 of 2 active reps have no target" in cell(dossier, "attainment", "South", "reason", scope="team")
-    assert math.isnan(cell(dossier, "reps_target", "South", scope="team"))
-    assert cell(dossier, "revenue", "South", "verdict", scope="team") == "not_judged"
+    assert math.isnan(cell(evidence, "attainment", "South", scope="team"))
+    assert "1 of 2 active reps have no target" in cell(evidence, "attainment", "South", "reason", scope="team")
+    assert math.isnan(cell(evidence, "reps_target", "South", scope="team"))
+    assert cell(evidence, "revenue", "South", "verdict", scope="team") == "not_judged"
 
 
-def test_coverage_is_by_the_next_period(dossier: PeriodEvidence) -> None:
+def test_coverage_is_by_the_next_period(evidence: PeriodEvidence) -> None:
     """Coverage divides by the next period's effective target, a team's by the sum of its reps' there."""
-    assert (cell(dossier, "pipeline_coverage", "A"), cell(dossier, "pipeline_coverage", "B")) == (2, pytest.approx(50 / 75))
-    assert cell(dossier, "pipeline_coverage", "North", scope="team") == 1
-    assert math.isnan(cell(dossier, "pipeline_coverage", "S"))
-    assert cell(dossier, "pipeline_coverage", "S", "reason") == "no target is set"
+    assert (cell(evidence, "pipeline_coverage", "A"), cell(evidence, "pipeline_coverage", "B")) == (2, pytest.approx(50 / 75))
+    assert cell(evidence, "pipeline_coverage", "North", scope="team") == 1
+    assert math.isnan(cell(evidence, "pipeline_coverage", "S"))
+    assert cell(evidence, "pipeline_coverage", "S", "reason") == "no target is set"
 
 
-def test_no_target_is_never_an_error(dossier: PeriodEvidence) -> None:
+def test_no_target_is_never_an_error(evidence: PeriodEvidence) -> None:
     """A KPI without a target is not judged against one; there is no attainment, and the figure stands."""
-    assert math.isnan(cell(dossier, "new_customers", "A", "target"))
-    assert cell(dossier, "new_customers", "A", "verdict") == "not_judged"
-    assert not math.isnan(cell(dossier, "new_customers", "A"))
+    assert math.isnan(cell(evidence, "new_customers", "A", "target"))
+    assert cell(evidence, "new_customers", "A", "verdict") == "not_judged"
+    assert not math.isnan(cell(evidence, "new_customers", "A"))

@@ -126,8 +126,8 @@ def test_a_deal_that_closed_since_shows_when_it_closed(tmp_path: Path) -> None:
         {**both, "deal_id": "STILL", "expected_close_on": "2026-11-11", "stage": "Open"},
     ]
     params = workbook(tmp_path, deals=deals, as_of="2026-10-15", crm={"history_from": "2026-01-01"})
-    dossier = compile_evidence(params, sources.read(params), Period.parse("2026-Q3"))
-    slicer = Slicer(dossier, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
+    evidence = compile_evidence(params, sources.read(params), Period.parse("2026-Q3"))
+    slicer = Slicer(evidence, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
     review = from_slice(slicer.rep("R1", "rep"), params.fiscal)
     html = blocks.figures(review).html
     assert review.figure("pipeline_value").n == 2

@@ -39,8 +39,8 @@ def read(company: Company) -> sources.Tables:
 
 @pytest.fixture(scope="module")
 def judged(company: Company, read: sources.Tables) -> pd.DataFrame:
-    dossier = compile_evidence(reading.load(company.path), read, Period.parse("2026-Q3"))
-    card = dossier.scorecard
+    evidence = compile_evidence(reading.load(company.path), read, Period.parse("2026-Q3"))
+    card = evidence.scorecard
     return card[(card["scope"] == "rep") & (card["period"] == "2026-Q3")].set_index(["scope_id", "kpi"])
 
 
