@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
@@ -107,30 +107,16 @@ class Report:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Oddity:
-    """A kind of odd deal: which rows, when it can be told, and how it is said."""
-
-    key: str
-    level: Level
-    one: str
-    many: str
-    do: str
-    applies: Callable[[Tables], bool]
-    rows: Callable[[pd.DataFrame], pd.Series]
-    shown: str = "deal_id"
-
-
 def report(params: Params, read: Tables) -> Report:
     """Look at the tables of a workbook.
 
     Raises:
         SourceError: The deals carry no date and params declare no ``as_of``.
     """
-    dates = _dates(read.deals)
+    dates = pd.concat([read.deals["opened_on"], read.deals["closed_on"]]).dropna()
     quarantine, unassigned = _quarantine(read), _unassigned(read)
     findings = [
-        *(_set_aside(reason) for reason in quarantine),
+        *_quarantine_findings(quarantine),
         *_unassigned_finding(unassigned),
         *_lone_as_of(params, read.deals),
         *_deal_findings(read),
@@ -151,11 +137,6 @@ def report(params: Params, read: Tables) -> Report:
         findings=tuple(sorted(findings, key=lambda finding: order.index(finding.level))),
         notes=read.notes,
     )
-
-
-def _dates(deals: pd.DataFrame) -> pd.Series:
-    dates: pd.Series = pd.concat([deals["opened_on"], deals["closed_on"]]).dropna()
-    return dates
 
 
 def _plural(count: int, one: str, many: str) -> str:
@@ -187,17 +168,19 @@ def _quarantine(read: Tables) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=lambda reason: -reason.rows))
 
 
-def _set_aside(reason: Reason) -> DataFinding:
-    what = f"{_plural(reason.rows, 'row', 'rows')} of {reason.file} set aside: {reason.reason}."
-    do = _ADVICE.get(reason.reason, "Correct the rows in the CRM, or leave them out on purpose with exclude.")
-    return DataFinding("quarantine", "act", what, reason.rows, reason.amount, reason.examples, do)
+def _quarantine_findings(reasons: Iterable[Reason]) -> Iterable[DataFinding]:
+    for reason in reasons:
+        what = f"{_plural(reason.rows, 'row', 'rows')} of {reason.file} set aside: {reason.reason}."
+        do = _ADVICE.get(reason.reason, "Correct the rows in the CRM, or leave them out on purpose with exclude.")
+        yield DataFinding("quarantine", "act", what, reason.rows, reason.amount, reason.examples, do)
 
 
 def _unassigned(read: Tables) -> tuple[Unassigned, ...]:
     deals = read.deals[~read.deals["rep_id"].isin(read.reps["rep_id"])]
-    owners = []
-    for owner, rows in deals.groupby("rep_id", sort=True):
-        owners.append(Unassigned(str(owner), len(rows), _total(rows.loc[rows["outcome"] == "won", "amount"])))
+    owners = [
+        Unassigned(str(owner), len(rows), _total(rows.loc[rows["outcome"] == "won", "amount"]))
+        for owner, rows in deals.groupby("rep_id", sort=True)
+    ]
     return tuple(sorted(owners, key=lambda item: (-item.revenue, -item.deals)))
 
 
@@ -229,110 +212,64 @@ def _lone_as_of(params: Params, deals: pd.DataFrame) -> Iterable[DataFinding]:
         yield DataFinding("as_of", "act", what, 1, None, _lines(deals.loc[top.index[:1]], "deal_id"), do)
 
 
+#: Odd deals: key, level, how one and how many are said, and what to do.
+_ODDITIES: Final[tuple[tuple[str, Level, str, str, str], ...]] = (
+    ("won_without_amount", "act", "won deal has no amount", "won deals have no amount",
+     "Add the amounts: these deals count in win rate and cycle only."),
+    ("possible_duplicates", "act", "deal repeats another one (same rep, account, amount and close date)",
+     "deals repeat another one (same rep, account, amount and close date)",
+     "Remove the copies in the CRM, or leave them out with exclude."),
+    ("closed_before_opened", "look", "deal was closed before it was opened", "deals were closed before they were opened",
+     "Correct the dates: these deals stay outside pipeline and cycle."),
+    ("open_without_opened", "look", "open deal has no opening date", "open deals have no opening date",
+     "Add the date: these deals stay outside the pipeline."),
+    ("open_without_expected_close", "look", "open deal has no expected close date", "open deals have no expected close date",
+     "Add the dates: these deals count in no period's pipeline coverage."),
+    ("products_without_price", "look", "deal names a product without a list price", "deals name a product without a list price",
+     "Add the product to the price list, or its other spelling to crm.aliases.product."),
+    ("refunds", "know", "won deal has a negative amount", "won deals have a negative amount",
+     "Nothing, if they are refunds: they reduce revenue and are left out of every count."),
+)  # fmt: skip
+
+
+def _odd_deals(read: Tables) -> dict[str, pd.Series]:
+    """Mark the odd deals, by the key of the oddity; a column that is not mapped cannot be odd."""
+    deals, mapped = read.deals, read.mapped
+    won, still_open = deals["outcome"] == "won", deals["outcome"] == "open"
+    found: dict[str, pd.Series] = {}
+    if "amount" in mapped:
+        found["won_without_amount"] = won & deals["amount"].isna()
+        found["refunds"] = (won & (deals["amount"] < 0)).fillna(False)
+    if mapped.issuperset(("account_id", "amount", "closed_on")):
+        keys = ["rep_id", "account_id", "amount", "closed_on"]
+        whole = deals[keys].notna().all(axis=1) & (deals["amount"] != 0).fillna(False)
+        found["possible_duplicates"] = deals.loc[whole, keys].duplicated().reindex(deals.index, fill_value=False).astype(bool)
+    if "opened_on" in mapped:
+        found["open_without_opened"] = still_open & deals["opened_on"].isna()
+    if mapped.issuperset(("opened_on", "closed_on")):
+        found["closed_before_opened"] = (deals["closed_on"] < deals["opened_on"]).fillna(False)
+    if "expected_close_on" in mapped:
+        found["open_without_expected_close"] = still_open & deals["expected_close_on"].isna()
+    if len(read.products) and "expected_amount" not in mapped:
+        found["products_without_price"] = deals["product"].notna() & deals["expected_amount"].isna()
+    return found
+
+
 def _deal_findings(read: Tables) -> Iterable[DataFinding]:
-    """Look for odd deals; a column that is not mapped cannot be odd."""
-    for oddity in _ODDITIES:
-        rows = read.deals[oddity.rows(read.deals)] if oddity.applies(read) else read.deals.head(0)
+    marked = _odd_deals(read)
+    for key, level, one, many, do in _ODDITIES:
+        rows = read.deals[marked[key]] if key in marked else read.deals.head(0)
         if len(rows):
-            what = f"{_plural(len(rows), oddity.one, oddity.many)}."
-            examples = _lines(rows, oddity.shown)
-            yield DataFinding(oddity.key, oddity.level, what, len(rows), _total(rows["amount"]), examples, oddity.do)
-
-
-def _repeated(deals: pd.DataFrame) -> pd.Series:
-    keys = ["rep_id", "account_id", "amount", "closed_on"]
-    whole = deals[keys].notna().all(axis=1) & (deals["amount"] != 0).fillna(False)
-    again = deals.loc[whole, keys].duplicated()
-    return again.reindex(deals.index, fill_value=False).astype(bool)
-
-
-def _mapped(*columns: str) -> Callable[[Tables], bool]:
-    return lambda read: read.mapped.issuperset(columns)
-
-
-def _priced_by_product(read: Tables) -> bool:
-    return len(read.products) > 0 and "expected_amount" not in read.mapped
-
-
-_ODDITIES: Final = (
-    _Oddity(
-        "won_without_amount",
-        "act",
-        "won deal has no amount",
-        "won deals have no amount",
-        "Add the amounts: these deals count in win rate and cycle only.",
-        _mapped("amount"),
-        lambda deals: (deals["outcome"] == "won") & deals["amount"].isna(),
-    ),
-    _Oddity(
-        "possible_duplicates",
-        "act",
-        "deal repeats another one (same rep, account, amount and close date)",
-        "deals repeat another one (same rep, account, amount and close date)",
-        "Remove the copies in the CRM, or leave them out with exclude.",
-        _mapped("account_id", "amount", "closed_on"),
-        _repeated,
-    ),
-    _Oddity(
-        "closed_before_opened",
-        "look",
-        "deal was closed before it was opened",
-        "deals were closed before they were opened",
-        "Correct the dates: these deals stay outside pipeline and cycle.",
-        _mapped("opened_on", "closed_on"),
-        lambda deals: (deals["closed_on"] < deals["opened_on"]).fillna(False),
-    ),
-    _Oddity(
-        "open_without_opened",
-        "look",
-        "open deal has no opening date",
-        "open deals have no opening date",
-        "Add the date: these deals stay outside the pipeline.",
-        _mapped("opened_on"),
-        lambda deals: (deals["outcome"] == "open") & deals["opened_on"].isna(),
-    ),
-    _Oddity(
-        "open_without_expected_close",
-        "look",
-        "open deal has no expected close date",
-        "open deals have no expected close date",
-        "Add the dates: these deals count in no period's pipeline coverage.",
-        _mapped("expected_close_on"),
-        lambda deals: (deals["outcome"] == "open") & deals["expected_close_on"].isna(),
-    ),
-    _Oddity(
-        "products_without_price",
-        "look",
-        "deal names a product without a list price",
-        "deals name a product without a list price",
-        "Add the product to the price list, or its other spelling to crm.aliases.product.",
-        _priced_by_product,
-        lambda deals: deals["product"].notna() & deals["expected_amount"].isna(),
-        shown="product",
-    ),
-    _Oddity(
-        "refunds",
-        "know",
-        "won deal has a negative amount",
-        "won deals have a negative amount",
-        "Nothing, if they are refunds: they reduce revenue and are left out of every count.",
-        _mapped("amount"),
-        lambda deals: ((deals["outcome"] == "won") & (deals["amount"] < 0)).fillna(False),
-    ),
-)
-
-
-def _folded(name: str) -> str:
-    """Reduce a name to what tells two companies apart: letters and digits, whatever the case, accents and spacing."""
-    plain = normalized(name, "NFKC").casefold()
-    return re.sub(r"[\W_]+", "", plain) or plain
+            examples = _lines(rows, "product" if key == "products_without_price" else "deal_id")
+            yield DataFinding(key, level, f"{_plural(len(rows), one, many)}.", len(rows), _total(rows["amount"]), examples, do)
 
 
 def _account_findings(deals: pd.DataFrame) -> Iterable[DataFinding]:
     counts = deals["account_id"].value_counts()
     groups: dict[str, list[str]] = {}
-    for name in counts.index:
-        groups.setdefault(_folded(name), []).append(name)
+    for name in counts.index:  # letters and digits tell two companies apart, whatever the case, accents and spacing
+        plain = normalized(name, "NFKC").casefold()
+        groups.setdefault(re.sub(r"[\W_]+", "", plain) or plain, []).append(name)
     alike = [names for names in groups.values() if len(names) > 1]
     if alike:
         examples = tuple(" = ".join(f"{name} ({counts[name]:,})" for name in names) for names in alike[:_EXAMPLES])
@@ -365,19 +302,16 @@ def _names(reps: pd.DataFrame) -> tuple[str, ...]:
 
 def _stray(read: Tables) -> Iterable[DataFinding]:
     """Find targets and measures of nobody."""
-    targets, reps = read.targets, read.reps
+    targets, measures, reps = read.targets, read.measures, read.reps
     of_rep = (targets["scope"] == "rep") & ~targets["scope_id"].isin(reps["rep_id"])
     of_team = (targets["scope"] == "team") & ~targets["scope_id"].isin(reps["team"].dropna())
-    stray: list[tuple[str, pd.DataFrame, str, Callable[[int], str]]] = [
-        ("targets", targets[of_rep | of_team], "scope_id", lambda n: _plural(n, "target is", "targets are")),
-        ("measures", read.measures[~read.measures["rep_id"].isin(reps["rep_id"])], "rep_id",
-         lambda n: _plural(n, "measure is", "measures are")),
-    ]  # fmt: skip
-    for table, rows, name, counted in stray:
+    of_nobody = ~measures["rep_id"].isin(reps["rep_id"])
+    for table, rows, name in (("target", targets[of_rep | of_team], "scope_id"), ("measure", measures[of_nobody], "rep_id")):
         if len(rows):
-            what = f"{counted(len(rows))} of a rep or team that is not in the reps table."
+            counted = _plural(len(rows), f"{table} is", f"{table}s are")
+            what = f"{counted} of a rep or team that is not in the reps table."
             do = "Compare the ids; rows of nobody are not used."
-            yield DataFinding(f"stray_{table}", "look", what, len(rows), None, _lines(rows, name), do)
+            yield DataFinding(f"stray_{table}s", "look", what, len(rows), None, _lines(rows, name), do)
 
 
 def _coverage(params: Params, read: Tables) -> tuple[Coverage, ...]:
