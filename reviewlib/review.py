@@ -7,7 +7,7 @@ tabular is a pandas DataFrame.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -164,8 +164,15 @@ class Review:
     @cached_property
     def cells(self) -> Mapping[tuple[str, str, str], Mapping[str, Any]]:
         """The columns of the scorecard that a ``Figure`` has, by scope id, figure and period; missing ones are None."""
-        frames = (frame for frame in (self.history, self.members) if len(frame))  # an empty one has no columns
-        return {key: cells for frame in frames for key, cells in _cells(frame)}
+        found: dict[tuple[str, str, str], Mapping[str, Any]] = {}
+        for frame in (self.history, self.members):
+            if len(frame):  # an empty one has no columns
+                # By columns, which is many times faster than by rows; only missing numbers differ from themselves.
+                columns = {name: [None if cell != cell else cell for cell in frame[name].tolist()] for name in (*_KEY, *_CELLS)}
+                keys = zip(*(columns[name] for name in _KEY), strict=True)
+                rows = zip(*(columns[name] for name in _CELLS), strict=True)
+                found |= {key: dict(zip(_CELLS, row, strict=True)) for key, row in zip(keys, rows, strict=True)}
+        return found
 
     def _look_up(self, scope_id: str, kpi: Kpi, period: Period) -> Figure:
         cells = self.cells.get((scope_id, kpi.key, period.name))
@@ -176,18 +183,6 @@ class Review:
 
 _KEY = ("scope_id", "kpi", "period")
 _CELLS = tuple(name for name in Figure.__dataclass_fields__ if name not in _KEY)
-
-
-def _cells(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], Mapping[str, Any]]]:
-    """Go through a frame by columns, which is many times faster than by rows."""
-    keys = zip(*(frame[name].tolist() for name in _KEY), strict=True)
-    rows = zip(*(map(_known, frame[name].tolist()) for name in _CELLS), strict=True)
-    return ((key, dict(zip(_CELLS, row, strict=True))) for key, row in zip(keys, rows, strict=True))
-
-
-def _known(cell: Any) -> Any:
-    """A cell, None where it is missing; only missing numbers differ from themselves."""
-    return None if cell is None or cell != cell else cell
 
 
 def open_review(params: str | Path, *, rep: str, period: str, audience: str = "manager") -> Review:

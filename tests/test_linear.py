@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
 import pytest
 
 import reviewlib
@@ -300,7 +301,10 @@ READERS: Final[Mapping[str, tuple[Callable[[str], object], tuple[tuple[str, str,
         lambda text: mapping._stage(text, None, mapping.Mapped(None, {}, {}, (), (), {}, None, {})),
         (("", "(", ""), ("", "() ", "x")),
     ),
-    "name": (quality._folded, (("a", "\u0301\u0327", ""), ("a", "\uff9e\u0301", ""), ("", "Ö ", ""))),
+    "name": (
+        lambda text: list(quality._account_findings(pd.DataFrame({"account_id": [text]}))),
+        (("a", "\u0301\u0327", ""), ("a", "\uff9e\u0301", ""), ("", "Ö ", "")),
+    ),
     "slug": (lambda text: files.slug(text, "R-1"), (("a", "\u0301\u0327", ""), ("", "- ", "x"))),
     "csv": (
         lambda text: list(readers._records(text.splitlines(keepends=True), ",")),

@@ -13,14 +13,13 @@ import pandas as pd
 
 from reviewlib.errors import ParamsError
 from reviewlib.evidence import kpis
-from reviewlib.evidence.facts import Calendar
+from reviewlib.evidence.facts import KEY, Calendar
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import ALL, Roster
 from reviewlib.evidence.targets import NONE, Target, Targets
 from reviewlib.params.model import KpiParams, Params
 from reviewlib.periods import Period
 
-KEY: Final = ["scope", "scope_id", "period"]
 #: The scopes that have targets.
 SCOPES: Final = ("rep", "team", ALL)
 

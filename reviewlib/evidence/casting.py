@@ -195,18 +195,14 @@ def money(text: str, *, mark: Mark, currency: str | None = None) -> Decimal:
     group = _GROUPS[mark]
     whole = rf"(?:[0-9]+|[0-9]{{1,3}}({group})[0-9]{{3}}(?:\1[0-9]{{3}})*)"
     if not re.fullmatch(rf"(?:{whole}(?:{re.escape(mark)}[0-9]*)?|{re.escape(mark)}[0-9]+)", bare):
-        raise ValueError(_why_no_number(bare, mark))
+        if re.fullmatch(r"[\d.,\s'’]+", bare):
+            raise ValueError(f"not a number with the decimal mark {mark!r}")
+        raise ValueError("a percentage: write a fraction" if bare.endswith("%") else "not a number")
     value = Decimal(re.sub(group, "", bare).replace(mark, "."))
     if value >= _LARGEST:
         raise ValueError("a number of more than 14 digits")
     rounded = value.quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)
     return -rounded if negative and rounded else rounded
-
-
-def _why_no_number(bare: str, mark: Mark) -> str:
-    if re.fullmatch(r"[\d.,\s'’]+", bare):
-        return f"not a number with the decimal mark {mark!r}"
-    return "a percentage: write a fraction" if bare.endswith("%") else "not a number"
 
 
 def _unsigned(text: str) -> tuple[str, bool]:
@@ -224,23 +220,17 @@ def _without_currency(text: str, currency: str | None) -> str:
     if match is None:
         return text
     name = match["before"] or match["behind"]
-    if name and currency and not _fits(name, currency):
-        raise ValueError(f"in {name}, and the workbook's currency is {currency}")
+    if name and currency:
+        # A word such as kr may be any currency's.
+        word = name[-1] not in _SYMBOLS and not re.fullmatch(r"[A-Z]{3}", name)
+        if not word and currency not in _SYMBOLS.get(name[-1], {name}):
+            raise ValueError(f"in {name}, and the workbook's currency is {currency}")
     number = match["number"].rstrip()
     return "".join(part or "" for part in (match["sign"], match["open"], number, match["close"], match["minus"]))
 
 
-def _fits(name: str, currency: str) -> bool:
-    if name[-1] in _SYMBOLS:
-        return currency in _SYMBOLS[name[-1]]
-    return not re.fullmatch(r"[A-Z]{3}", name) or name == currency
-
-
-def _signs() -> str:
-    return "".join(re.escape(chr(code)) for code in range(0x24, 0x20D0) if unicodedata.category(chr(code)) == "Sc")
-
-
-_NAME: Final = rf"[A-Z]{{3}}|[A-Z]{{0,2}}[{_signs()}]|kr|Kč|zł|Ft|Fr|lei"
+_SIGNS: Final = "".join(re.escape(chr(code)) for code in range(0x24, 0x20D0) if unicodedata.category(chr(code)) == "Sc")
+_NAME: Final = rf"[A-Z]{{3}}|[A-Z]{{0,2}}[{_SIGNS}]|kr|Kč|zł|Ft|Fr|lei"
 _CURRENCY: Final = re.compile(
     rf"(?P<sign>[-+−])?+(?P<open>\()?+\s*+(?:(?P<before>{_NAME})\s*+)?+(?P<number>[-+−]?+(?=[.,'’\s]*+\d)[\d.,'’\s]++)"
     rf"(?P<minus>[-−])?+\s*+(?P<behind>{_NAME})?+\s*+(?P<close>\))?"

@@ -61,7 +61,8 @@ def crowds(scorecard: pd.DataFrame, roster: Roster) -> Mapping[str, list[frozens
     """
     rows = scorecard[scorecard["scope"] == "rep"]
     counted = rows["value"].notna() | (rows["numerator"].fillna(0) != 0) | (rows["n"].fillna(0) != 0)
-    people = {(team, period, rep) for team, period, rep in _keys(rows[counted]) if isinstance(team, str)}
+    named = rows.loc[counted, ["team", "period", "scope_id"]].drop_duplicates().itertuples(index=False, name=None)
+    people = {(team, period, rep) for team, period, rep in named if isinstance(team, str)}
     periods = {period.name: period for period in roster.periods}
     active = {
         (post.team, name, rep) for (rep, name), post in roster.posts.items() if post.team and post.active_days(periods[name])
@@ -74,10 +75,6 @@ def crowds(scorecard: pd.DataFrame, roster: Roster) -> Mapping[str, list[frozens
         for (team, _), group in groups.items():
             found.setdefault(team, []).append(frozenset(group))
     return found
-
-
-def _keys(rows: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
-    return rows[["team", "period", "scope_id"]].drop_duplicates().itertuples(index=False, name=None)
 
 
 def for_reps(data: Mapping[str, Any], *, withheld: str = "", export: bool = False) -> dict[str, Any]:

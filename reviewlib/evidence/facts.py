@@ -45,6 +45,8 @@ FLAGS = (
 )
 #: The 90th percentile of won deals' cycles: open deals older than this are called stale.
 STALE_SHARE = 0.9
+#: Whose figures of when: one row of facts' sums.
+KEY = ["scope", "scope_id", "period"]
 
 
 @dataclass(frozen=True)
@@ -278,9 +280,6 @@ def _account_rows(schema: ibis.Schema, period: str) -> Query:
     return Query.of(columns.order_by(["scope_id", ibis.desc("base_revenue"), "account_id"]))
 
 
-GROUP = ["scope", "scope_id", "period"]
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """Every figure as measured, before targets, and the query that measures it.
@@ -305,17 +304,13 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
     """
     parts: list[pd.DataFrame] = []
     queries: dict[str, str] = {}
-    for table in (facts.deals, facts.accounts):
-        own = tuple(kpi for kpi in kpis.values() if kpi.expression and _table(facts, kpi) is table)
+    for grain, table in (("deals", facts.deals), ("accounts", facts.accounts)):
+        own = tuple(kpi for kpi in kpis.values() if kpi.expression and kpi.grain == grain)
         name, schema = table.get_name(), table.schema()
-        wide = groups.merge(_aggregate(name, schema, own).ask(facts.con), on=GROUP, how="left")
+        wide = groups.merge(_aggregate(name, schema, own).ask(facts.con), on=KEY, how="left")
         parts += [_long(wide, kpi) for kpi in own]
         queries |= {kpi.key: _aggregate(name, schema, (kpi,)).text for kpi in own}
     return Evaluation(pd.concat(parts, ignore_index=True), queries)
-
-
-def _table(facts: Facts, kpi: Kpi) -> ir.Table:
-    return facts.deals if kpi.grain == "deals" else facts.accounts
 
 
 @cache
@@ -332,30 +327,23 @@ def _aggregate(name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...]) -> Query:
             columns[f"{kpi.key}.bottom"] = measure.bottom.cast("float64")
         if measure.sample is not None:
             columns[f"{kpi.key}.sample"] = measure.sample.cast("float64").collect()
-    return Query.of(table.group_by(GROUP).aggregate(**columns))
+    return Query.of(table.group_by(KEY).aggregate(**columns))
 
 
 def _long(wide: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
     """Take one KPI's columns out of the wide result; what nobody has is zero, unless it is a middle or a largest."""
-    top, bottom, n = (_column(wide, kpi, part) for part in ("top", "bottom", "n"))
+    nothing = pd.Series(np.nan, index=wide.index)
+    top, bottom, n = (wide.get(f"{kpi.key}.{part}", nothing).astype("float64") for part in ("top", "bottom", "n"))
     divided = f"{kpi.key}.bottom" in wide
-    samples = wide.get(f"{kpi.key}.sample")
+    samples = wide.get(f"{kpi.key}.sample", ())
+    ordered = [sorted(sample) if isinstance(sample, list | tuple | np.ndarray) else [] for sample in samples]
     return pd.DataFrame(
-        {name: wide[name] for name in GROUP}
+        {name: wide[name] for name in KEY}
         | {
             "kpi": kpi.key,
             "n": n.fillna(0.0),
             "numerator": top if kpi.empty and not divided and not kpi.per_target else top.fillna(0.0),
             "denominator": bottom.fillna(0.0) if divided else np.nan,
-            "sample": None if samples is None else [_sorted(sample) for sample in samples],
+            "sample": ordered or None,
         }
     )
-
-
-def _column(wide: pd.DataFrame, kpi: Kpi, part: str) -> pd.Series:
-    name = f"{kpi.key}.{part}"
-    return wide[name].astype("float64") if name in wide else pd.Series(np.nan, index=wide.index)
-
-
-def _sorted(sample: object) -> list[float]:
-    return sorted(sample) if isinstance(sample, list | tuple | np.ndarray) else []

@@ -89,13 +89,8 @@ def _evidence(card: SubjectScorecard, kpi: Kpi) -> list[str]:
         "peer_median": f"The peers’ median is {{{kpi.key}.peer_median}}.",
     }
     said = [text for column, text in lines.items() if card.cell(kpi.key, column) is not None]
-    return [*said, kpi.note] if kpi.note and _complete(card, kpi) else said
-
-
-def _complete(card: SubjectScorecard, kpi: Kpi) -> bool:
-    """Tell whether every figure beside a KPI that its note names is available."""
-    beside = [key for key, other in card.kpis.items() if other.of == kpi.key and f"{{{key}}}" in (kpi.note or "")]
-    return all(card.cell(key) is not None for key in beside)
+    named = [key for key, other in card.kpis.items() if other.of == kpi.key and f"{{{key}}}" in (kpi.note or "")]
+    return [*said, kpi.note] if kpi.note and all(card.cell(key) is not None for key in named) else said
 
 
 def _summary(card: SubjectScorecard, found: Sequence[Achievement]) -> list[str]:
@@ -154,7 +149,10 @@ def _outlook(card: SubjectScorecard) -> str:
 
 def _leads(card: SubjectScorecard, findings: Sequence[Finding], found: Sequence[Achievement]) -> dict[str, str]:
     """Open each section with its finding."""
-    leads = {"scorecard": _verdicts(card), "change": _change(card), "pipeline": _bridge(card), "customers": _customers(card)}
+    leads = {"scorecard": _verdicts(card), "change": _change(card)}
+    if card.cell("pipeline_created") is not None:
+        leads["pipeline"] = "{pipeline_created} was created, {pipeline_won} was won and {pipeline_lost} was lost."
+    leads["customers"] = _customers(card)
     kinds = {finding.kind for finding in findings}
     if "strength" not in kinds:
         leads["strengths"] = "No figure is a strength beyond doubt in this period."
@@ -173,12 +171,6 @@ def _verdicts(card: SubjectScorecard) -> str:
     }
     said = [f"{name}: {_and(by_verdict[verdict])}." for verdict, name in names.items() if by_verdict[verdict]]
     return " ".join(said) or "No figure can be judged on this period’s data."
-
-
-def _bridge(card: SubjectScorecard) -> str:
-    if card.cell("pipeline_created") is None:
-        return ""
-    return "{pipeline_created} was created, {pipeline_won} was won and {pipeline_lost} was lost."
 
 
 def _customers(card: SubjectScorecard) -> str:

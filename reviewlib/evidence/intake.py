@@ -195,7 +195,9 @@ def take(params: Params, source: Source, table: tables.Table, *, columns: Mappin
     for name, own in columns.items():
         place = sheet.place(own, key=f"crm.{table.name}.columns.{name}")
         kind = table.column(name).type
-        texts[name] = _aliased(sheet.columns[place], params.crm.aliases.get(name, {}) if kind == "text" else {})
+        aliases = params.crm.aliases.get(name) if kind == "text" else None
+        own_texts = sheet.columns[place]
+        texts[name] = recoded(own_texts, aliases, pa.string(), keep=True) if aliases else own_texts
         values[name] = casting.column(texts[name], kind, style=style, typed=sheet.typed[place])
     return Intake(table, sheet, source, dict(columns), texts, values, _excluded(sheet, source, table))
 
@@ -231,7 +233,7 @@ def settle(
     )
     meant = rows_read - sum(counts.values())
     _hold(intake, quarantine, meant=meant, amount=amount, limits=limits)
-    origin = {"source_file": _constant(intake.sheet.file, intake.size), "source_line": pa.array(intake.sheet.lines)}
+    origin = {"source_file": pa.repeat(intake.sheet.file, intake.size), "source_line": pa.array(intake.sheet.lines)}
     cells = {column.name: {**origin, **(changed or {})}.get(column.name) for column in intake.table.columns}
     arrays = [intake.values(name) if given is None else given for name, given in cells.items()]
     table = pa.Table.from_arrays(arrays, schema=intake.table.schema).filter(pa.array(used))
@@ -246,14 +248,6 @@ def recoded(texts: pa.Array, mapping: Mapping[str, Any], kind: pa.DataType, *, k
     encoded = texts.dictionary_encode()
     values = [mapping.get(text, text if keep else None) for text in encoded.dictionary.to_pylist()]
     return pa.array(values, kind).take(encoded.indices)
-
-
-def _constant(text: str, size: int) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), pa.array([text])).dictionary_decode()
-
-
-def _aliased(texts: pa.Array, aliases: Mapping[str, str]) -> pa.Array:
-    return recoded(texts, aliases, pa.string(), keep=True) if aliases else texts
 
 
 def _none(reasons: Texts) -> Flags:

@@ -357,16 +357,13 @@ CUSTOMER: Final = (
             needs=CUSTOMERS, grain="accounts", history="window", n_label="accounts"),
     _beside("revenue_retention", "gross_retention", "Gross revenue retention", "percent",
             "Like net revenue retention, each account capped at what it brought in the window.",
-            lambda a: Measure(_money(a.base, _capped(a)), _money(a.base, a.base_revenue), n=a.base.sum()),
+            # So gross is never above net.
+            lambda a: Measure(_money(a.base, (a.revenue < a.base_revenue).ifelse(a.revenue, a.base_revenue)),
+                              _money(a.base, a.base_revenue), n=a.base.sum()),
             needs=CUSTOMERS, grain="accounts", history="window", n_label="accounts",
             empty="the base accounts brought no revenue in the retention window",
             top="money", bottom="money"),
 )  # fmt: skip
-
-
-def _capped(a: ir.Table) -> ir.Value:
-    """An account's revenue, but no more than it brought in the window, so that gross is never above net."""
-    return (a.revenue < a.base_revenue).ifelse(a.revenue, a.base_revenue)
 
 
 #: Figures that scorecard and targets work out: the split of change, raw attainment, the sum of the reps' targets.

@@ -87,12 +87,8 @@ class TextTable:
                 found=f"columns {' and '.join(str(place + 1) for place in places)} of the file",
                 do="Rename or remove one of them in the export.",
             )
-        raise SourceError(
-            f"There is no column {name!r}.", where=f"{self.file}, {key}", found=self._found(), do=self._advice(name)
-        )
-
-    def _found(self) -> str:
-        return "the columns " + ", ".join(repr(name) for name in self.header)
+        found = "the columns " + ", ".join(repr(name) for name in self.header)
+        raise SourceError(f"There is no column {name!r}.", where=f"{self.file}, {key}", found=found, do=self._advice(name))
 
     def _advice(self, name: str) -> str:
         if len(self.header) == 1:

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reviewlib.evidence.availability import KEY, ScorecardContext, with_targets, with_values
+from reviewlib.evidence.availability import ScorecardContext, with_targets, with_values
 from reviewlib.evidence.comparison import below
+from reviewlib.evidence.facts import KEY
 from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import ALL, Post
 from reviewlib.evidence.tables import SCORECARD
@@ -68,7 +69,9 @@ def split(before: Sales, now: Sales) -> Split:
     if min(before.amount, now.amount, before.deals, now.deals) <= 0:
         reason = None if change == 0 else "one of the two periods has no won deals to compare"
         return Split(0, 0, refunds, change, reason)
-    weight = _log_mean(now.amount, before.amount)
+    # The logarithmic mean of the two amounts; their common value where they are equal.
+    level = math.isclose(now.amount, before.amount, rel_tol=1e-12)
+    weight = now.amount if level else (now.amount - before.amount) / math.log(now.amount / before.amount)
     by_count = weight * math.log(now.deals / before.deals)
     by_size = weight * math.log((now.amount / now.deals) / (before.amount / before.deals))
     won_deals, deal_size = share_out(change, [by_count * 100, by_size * 100])
@@ -100,13 +103,6 @@ def share_out(whole: int, parts: Sequence[float]) -> list[int]:
 def cents(amount: float) -> int:
     """Turn an amount into cents."""
     return int((Decimal(repr(float(amount))) * 100).to_integral_value(ROUND_HALF_EVEN))
-
-
-def _log_mean(left: float, right: float) -> float:
-    """The logarithmic mean of two positive numbers; their common value where they are equal."""
-    if math.isclose(left, right, rel_tol=1e-12):
-        return left
-    return (left - right) / math.log(left / right)
 
 
 Row = Mapping[Hashable, Any]

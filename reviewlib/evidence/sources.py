@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import intake, readers, tables
 from reviewlib.evidence.intake import CONFLICT, Check, Excluded, Flags, Intake, Reconciliation, Settled
-from reviewlib.params.crm import ParamsSection, Source
+from reviewlib.params.crm import MeasureSource, ParamsSection, ProductSource, RepSource, Source, TargetSource
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
@@ -62,18 +62,22 @@ def read(params: Params) -> Tables:
         SourceError: A file or its description cannot be used; the message says where, what was found and what to do.
     """
     inputs = input_hashes(params)
-    products = _products(params)
+    crm = params.crm
+    products = None if crm.products is None else _products(params, crm.products)
     deals, notes = _deals(params, products)
     settled = {
         "deals": deals,
-        "reps": _reps(params),
-        "targets": _targets(params),
-        "measures": _measures(params),
+        "reps": None if crm.reps is None else _reps(params, crm.reps),
+        "targets": None if crm.targets is None else _targets(params, crm.targets),
+        "measures": None if crm.measures is None else _measures(params, crm.measures),
         "products": products,
     }
     given = [table for table in settled.values() if table is not None]
-    frames = {table.name: _frame(settled[table.name], table) for table in tables.TABLES}
-    if params.crm.reps is None:
+    frames = {}
+    for table in tables.TABLES:
+        own = settled[table.name]
+        frames[table.name] = _pandas(table.schema.empty_table() if own is None else own.used)
+    if crm.reps is None:
         frames["reps"] = _owners(frames["deals"])
     if input_hashes(params) != inputs:
         raise SourceError(
@@ -196,10 +200,7 @@ def _notes(rows: Intake, settled: Settled, *, dated_open: int) -> tuple[str, ...
 # Reps, targets, measures, products ------------------------------------------------------------------------------------------
 
 
-def _reps(params: Params) -> Settled | None:
-    source = params.crm.reps
-    if source is None:
-        return None
+def _reps(params: Params, source: RepSource) -> Settled:
     rows = intake.take(params, source, tables.REPS, columns=_columns(source.columns))
     names = pc.coalesce(rows.values("rep_name"), rows.texts["rep_id"])
     checks = [*rows.missing("rep_id"), *rows.uncast()]
@@ -238,10 +239,7 @@ def _check_reps(rows: Intake, settled: Settled) -> None:
         seen[rep].append((first, last, int(line)))
 
 
-def _targets(params: Params) -> Settled | None:
-    source = params.crm.targets
-    if source is None:
-        return None
+def _targets(params: Params, source: TargetSource) -> Settled:
     rows = intake.take(params, source, tables.TARGETS, columns=_columns(source.columns))
     scope = rows.texts["scope"]
     is_all = pc.equal(scope, "all")
@@ -262,10 +260,7 @@ def _targets(params: Params) -> Settled | None:
     return intake.settle(rows, checks, limits=params.crm.quarantine, changed={"scope_id": scope_id})
 
 
-def _measures(params: Params) -> Settled | None:
-    source = params.crm.measures
-    if source is None:
-        return None
+def _measures(params: Params, source: MeasureSource) -> Settled:
     rows = intake.take(params, source, tables.MEASURES, columns=_columns(source.columns))
     checks = [
         *rows.missing("rep_id", "kpi", "period", "value"),
@@ -276,10 +271,7 @@ def _measures(params: Params) -> Settled | None:
     return intake.settle(rows, [*checks, rows.duplicates(checks)], limits=params.crm.quarantine)
 
 
-def _products(params: Params) -> Settled | None:
-    source = params.crm.products
-    if source is None:
-        return None
+def _products(params: Params, source: ProductSource) -> Settled:
     rows = intake.take(params, source, tables.PRODUCTS, columns=_columns(source.columns))
     checks = [*rows.missing("product", "list_price"), *rows.uncast()]
     return intake.settle(rows, [*checks, rows.duplicates(checks)], limits=params.crm.quarantine)
@@ -312,10 +304,6 @@ def _columns(columns: ParamsSection) -> dict[str, str]:
 
 def _flags(array: pa.Array | pa.ChunkedArray) -> Flags:
     return np.asarray(pc.fill_null(array, False), np.bool_)
-
-
-def _frame(settled: Settled | None, table: tables.Table) -> pd.DataFrame:
-    return _pandas(table.schema.empty_table() if settled is None else settled.used)
 
 
 def _pandas(table: pa.Table) -> pd.DataFrame:

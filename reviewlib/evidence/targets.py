@@ -127,7 +127,10 @@ class Targets:
         if kpi.targets == "stock":
             last = inside[-1]
             return Target(Fraction(last.value) * Fraction(last.ramp), Fraction(last.value))
-        effective = sum((_effective(row, post) for row in inside), Fraction(0))
+        effective = Fraction(0)
+        for row in inside:  # scaled by its ramp and the share of calendar days on which the rep was there
+            share = Fraction(1) if post is None else Fraction(post.active_days(row.period), row.period.days)
+            effective += Fraction(row.value) * Fraction(row.ramp) * share
         return Target(effective, sum((Fraction(row.value) for row in inside), Fraction(0)))
 
     def _refuse_overlap(self, kpi: Kpi, scope: str, scope_id: str, inside: list[TargetRow]) -> None:
@@ -178,12 +181,6 @@ def _gap(inside: list[TargetRow], period: Period, post: Post | None) -> str | No
         if not covered and (post is None or post.active_days(month)):
             return month.name
     return None
-
-
-def _effective(row: TargetRow, post: Post | None) -> Fraction:
-    """Scale a row by its ramp and the share of calendar days on which the rep was there."""
-    share = Fraction(1) if post is None else Fraction(post.active_days(row.period), row.period.days)
-    return Fraction(row.value) * Fraction(row.ramp) * share
 
 
 def _who(scope: str, scope_id: str) -> str:
