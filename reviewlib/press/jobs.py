@@ -165,17 +165,15 @@ def _wrong(data: Any) -> list[str]:
 
 
 def _is_cell(cell: Any) -> bool:
+    if not isinstance(cell, dict):
+        return False
+    source = cell.get("source")
     return (
-        isinstance(cell, dict)
-        and cell.get("cell_type") in _CELLS
+        cell.get("cell_type") in _CELLS
         and isinstance(cell.get("metadata"), dict)
         and isinstance(cell["metadata"].get("tags", []), list)
-        and (isinstance(cell.get("source"), str) or _is_text(cell.get("source")))
+        and all(isinstance(line, str) for line in (source if isinstance(source, list) else [source]))
     )
-
-
-def _is_text(lines: Any) -> bool:
-    return isinstance(lines, list) and all(isinstance(line, str) for line in lines)
 
 
 def declared(cells: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -98,7 +98,9 @@ class Station:
         if violations:
             message = "the page may not be shared: " + "; ".join(violations)
             raise NotAcceptedError(_failure(None, None, "PageError", message, folder=_folder(job)))
-        return ({} if job.notebook is None else {job.notebook: _text(nb)}) | {job.page: page}
+        if job.notebook is None:
+            return {job.page: page}
+        return {job.notebook: str(nbformat.writes(nb)), job.page: page}  # type: ignore[no-untyped-call]
 
     def _run(self, job: Job) -> NotebookNode:
         """Run the notebook; once more where its process died, which may have been none of its doing."""
@@ -216,10 +218,6 @@ def _number(index: int | None, job: Job, template: NotebookNode) -> int | None:
         return None if index is None else index + 1
     declared = next(place for place, cell in enumerate(template.cells) if "parameters" in cell.metadata.get("tags", []))
     return index + 1 if index <= declared else index
-
-
-def _text(nb: NotebookNode) -> str:
-    return str(nbformat.writes(nb))  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager

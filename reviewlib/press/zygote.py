@@ -60,23 +60,16 @@ def main() -> None:
     line.set_inheritable(False)
     try:
         warm = warm_up(json.load(sys.stdin))
-        _require_one_thread()
+        if threading.active_count() > 1:
+            raise RuntimeError(f"{threading.active_count() - 1} threads were left running by what was imported")
     except BaseException as error:
-        _send(line, {"failed": _sentence(error)})
+        # In one line that fits a packet and a terminal.
+        said = " ".join(str(error)[:_LONGEST].split())
+        said = "".join(char if char.isprintable() else "?" for char in said)
+        _send(line, {"failed": f"{type(error).__name__}: {said}"})
         raise SystemExit(1) from error
     _send(line, {"ready": os.getpid()})
     _serve(line, warm)
-
-
-def _sentence(error: BaseException) -> str:
-    """Tell an error in one line that fits a packet and a terminal."""
-    said = " ".join(str(error)[:_LONGEST].split())
-    return f"{type(error).__name__}: {''.join(char if char.isprintable() else '?' for char in said)}"
-
-
-def _require_one_thread() -> None:
-    if threading.active_count() > 1:
-        raise RuntimeError(f"{threading.active_count() - 1} threads were left running by what was imported")
 
 
 def _serve(line: socket.socket, warm: Warm) -> None:
