@@ -13,16 +13,15 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reviewlib.cli import conversation
-from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, period_of
+from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of
 from reviewlib.errors import ReviewError
 
 if TYPE_CHECKING:
-    from reviewlib.params.model import Params
     from reviewlib.run.runs import Options
 
 app = typer.Typer(
@@ -82,12 +81,11 @@ def demo(
     jobs: Workers = None,
 ) -> None:
     """Make the sample workbook of an invented company, with what some of its people said, and run it."""
-    from reviewlib.params import reading
     from reviewlib.run import freezing, runs
     from reviewlib.workbook import company_talk, starter
 
     path = starter.make_demo(into)
-    book = reading.load(path)
+    book = load(path)
     talked = company_talk.read(book)
     frozen = freezing.freeze(book, [period_of(book, name) for name in talked.periods])
     company_talk.seed(book, {each.period.name: each.hash for each in frozen})
@@ -142,10 +140,9 @@ def check(params: ParamsPath, as_json: AsJson = False) -> None:
     """Check params and data, and print the data-quality report."""
     from reviewlib.cli import terminal
     from reviewlib.evidence import quality
-    from reviewlib.params import reading
     from reviewlib.run import freezing
 
-    book = reading.load(params)
+    book = load(params)
     report = quality.report(book, freezing.check(book))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), default=str, indent=1, ensure_ascii=False))
@@ -157,12 +154,13 @@ def check(params: ParamsPath, as_json: AsJson = False) -> None:
 @_interruptible()
 def freeze(params: ParamsPath, period: PeriodName = None) -> None:
     """Compute every figure of a period and freeze it."""
-    from reviewlib.params import reading
+    from reviewlib.evidence import snapshot
     from reviewlib.run import freezing
 
-    book = reading.load(params)
-    before = _current(book, period)
-    frozen = freezing.freeze(book, [period_of(book, period)])[0]
+    book = load(params)
+    wanted = period_of(book, period)
+    before = snapshot.current(book, wanted) if wanted else None
+    frozen = freezing.freeze(book, [wanted])[0]
     typer.echo(f"{frozen.period}: snapshot {frozen.hash}, {len(frozen.subjects)} reviews")
     for line in freezing.moved(before, frozen):
         typer.echo(line)
@@ -208,11 +206,10 @@ def open_notebook(
 
     from reviewlib.errors import BusyError
     from reviewlib.evidence.snapshot import modes_of
-    from reviewlib.params import reading
     from reviewlib.run import freezing, leftovers, locks
     from reviewlib.workbook import starter
 
-    book = reading.load(params)
+    book = load(params)
     path = freezing.executed_notebook(book, rep=rep, period=period_of(book, period))
     # A run that is at work lays the notebook anew; and who may only read it can open it all the same.
     with contextlib.suppress(BusyError, OSError), locks.held(path.parents[2], modes=modes_of(book)):
@@ -254,10 +251,9 @@ def _run(
 ) -> None:
     """Freeze every period first, so that bad input ends before any notebook starts; then run them."""
     from reviewlib.cli import run_progress
-    from reviewlib.params import reading
     from reviewlib.run import freezing, runs
 
-    book = reading.load(path)
+    book = load(path)
     wanted = [period_of(book, name) for name in periods] or [None]
     runs.check(book)
     results = []
@@ -268,10 +264,3 @@ def _run(
             run_progress.print_result(results[-1])
     if any(result.failed for result in results):
         raise typer.Exit(1)
-
-
-def _current(book: Params, name: str | None) -> Any:
-    from reviewlib.evidence import snapshot
-
-    period = period_of(book, name)
-    return None if period is None else snapshot.current(book, period)

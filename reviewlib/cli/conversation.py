@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, period_of, shown
+from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of, shown
 
 if TYPE_CHECKING:
     from reviewlib.params.model import Params
@@ -61,10 +61,9 @@ def import_response(
     ] = False,
 ) -> None:
     """Record what a rep sent: the mail's text or the response form."""
-    from reviewlib.params import reading
     from reviewlib.run import releasing
 
-    book = reading.load(params)
+    book = load(params)
     taken = releasing.import_response(book, file, unverified=unverified)
     typer.echo(taken.plan.as_text())
     typer.echo(f"{len(taken.entries)} recorded")
@@ -92,19 +91,17 @@ def export_data(
 ) -> None:
     """Write everything that the journal holds about one rep, to be read and to be processed."""
     from reviewlib.conversation import data_export
-    from reviewlib.params import reading
 
-    for path in data_export.export_data(reading.load(params), rep, out):
+    for path in data_export.export_data(load(params), rep, out):
         typer.echo(shown(path))
 
 
 @app.command(epilog="Example: reviewlib verify params/demo.yaml")
 def verify(params: ParamsPath, as_json: AsJson = False) -> None:
     """Walk the journal's chains, and hold them against the manifests and the signed pages."""
-    from reviewlib.params import reading
     from reviewlib.run import verifying
 
-    found = verifying.verify(reading.load(params))
+    found = verifying.verify(load(params))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
     else:
@@ -125,9 +122,8 @@ def backup(
 ) -> None:
     """Copy the journal while it is in use, with the database's own means."""
     from reviewlib.conversation import upkeep
-    from reviewlib.params import reading
 
-    typer.echo(shown(upkeep.backup(reading.load(params), out)))
+    typer.echo(shown(upkeep.backup(load(params), out)))
 
 
 @app.command(epilog="Example: reviewlib restore params/demo.yaml reports/demo/backups/journal.jsonl")
@@ -137,19 +133,17 @@ def restore(
 ) -> None:
     """Put a backup back where no journal is; a journal that is there is never overwritten."""
     from reviewlib.conversation import upkeep
-    from reviewlib.params import reading
 
-    upkeep.restore(reading.load(params), file)
+    upkeep.restore(load(params), file)
     typer.echo(f"Restored. Next: reviewlib verify {params}")
 
 
 @app.command(name="journal-init", epilog="Example: reviewlib journal-init params/acme.yaml")
 def journal_init(params: ParamsPath) -> None:
     """Prepare the journal; on PostgreSQL with each login's rights, and again whenever people change."""
-    from reviewlib.params import reading
     from reviewlib.run import releasing
 
-    for line in releasing.journal_init(reading.load(params)):
+    for line in releasing.journal_init(load(params)):
         typer.echo(line)
 
 
@@ -177,8 +171,7 @@ def status(
 
 def _standing(params: Path, period: str | None) -> tuple[Params, ReviewStatus]:
     """Load a workbook and read how the reviews of a period stand."""
-    from reviewlib.params import reading
     from reviewlib.run import status as standing
 
-    book = reading.load(params)
+    book = load(params)
     return book, standing.of(book, standing.frozen_period(book, period_of(book, period)))

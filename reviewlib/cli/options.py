@@ -16,6 +16,13 @@ PeriodName = Annotated[str | None, typer.Option("--period", metavar="P", help="2
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+def load(path: Path) -> Params:
+    """Read a workbook's params."""
+    from reviewlib.params import reading  # takes longer to import than --help takes
+
+    return reading.load(path)
+
+
 def shown(path: Path) -> str:
     """Show a path as short as it can be typed."""
     here = Path.cwd()

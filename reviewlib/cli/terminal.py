@@ -72,7 +72,9 @@ def _coverage(report: Report) -> Table:
 
 def print_status(status: Status) -> None:
     """Print how the reviews of a period stand: what is overdue first, then what is due, then what is done."""
-    console = _wide()
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # nothing is cut where the output goes elsewhere
     rows = sorted(status.rows, key=_urgency)
     table = Table(title=f"{status.period}, on {status.today}", title_justify="left")
     for name in ("review", "team", "state", "next", "waiting for", "due", ""):
@@ -86,12 +88,6 @@ def print_status(status: Status) -> None:
     )
     if status.reminder:
         console.print(Text(status.reminder), soft_wrap=True)
-
-
-def _wide() -> Console:
-    """A console on which nothing is cut: as wide as the terminal, and wide enough where the output goes elsewhere."""
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
 
 
 def _urgency(row: DueReview) -> tuple[object, ...]:

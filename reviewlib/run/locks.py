@@ -41,16 +41,13 @@ def held(folder: Path, *, modes: Modes) -> Iterator[None]:
     except Timeout:
         raise _busy(folder) from None
     try:
-        files.write(folder / _HOLDER, json.dumps(_me()), modes=modes)
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        me = {"who": identity.system_login(), "machine": platform.node(), "process": os.getpid(), "since": now}
+        files.write(folder / _HOLDER, json.dumps(me), modes=modes)
         yield
     finally:
         (folder / _HOLDER).unlink(missing_ok=True)
         lock.release()
-
-
-def _me() -> dict[str, str | int]:
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return {"who": identity.system_login(), "machine": platform.node(), "process": os.getpid(), "since": now}
 
 
 def _busy(folder: Path) -> BusyError:

@@ -61,8 +61,9 @@ class Origins:
             [subject.kind, subject.id, self.stands.period.name, audience],
             cut,
             self._words_for(subject, audience),
-            self._names(subject),
-            self._address(subject, audience),
+            # The names on a team's board are not in its slice; where a rep's answer is sent stands in the rep's copy.
+            [[one.id, one.name] for one in copies.members_of(self.stands.about(subject), self.stands.subjects)],
+            form.address_of(self.params, subject.manager) if (subject.kind, audience) == ("rep", "rep") else None,
         ]
         return Origin(snapshot, state.head, state.closed, None if cut is None else _hash(parts))
 
@@ -72,15 +73,6 @@ class Origins:
             return _hash_file(copies.rep_minutes_path(self.params, subject, self.stands.period))
         stands = self.stands
         return copies.manager_minutes(self.params, subject, stands.period, self._said, stands.subjects).identity
-
-    def _names(self, subject: Subject) -> list[list[str]]:
-        """The names on a team's board, which are not in its slice."""
-        about = self.stands.about(subject)
-        return [[one.id, one.name] for one in copies.members_of(about, self.stands.subjects)]
-
-    def _address(self, subject: Subject, audience: str) -> str | None:
-        """Where a rep's answer is sent, which stands in the rep's copy."""
-        return form.address_of(self.params, subject.manager) if (subject.kind, audience) == ("rep", "rep") else None
 
     def _slices_of(self, snapshot: str) -> Mapping[str, str]:
         if snapshot not in self._slices:

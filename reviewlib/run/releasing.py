@@ -104,10 +104,12 @@ def import_goals(params: Params, stands: ReviewStatus, file: Path) -> dict[str, 
 
 def journal_init(params: Params) -> list[str]:
     """Prepare the journal, on PostgreSQL with each login's rights, and say what was done."""
-    folder = _latest_folder(params)
-    unknown = upkeep.prepare(params, snapshot.open_snapshot(folder, params).subjects if folder else ())
+    # The newest period that is frozen, complete or not, knows best who leads whom now.
+    known = [one for each in snapshot.period_folders(params).values() if (one := snapshot.current(params, each))]
+    newest = max(known, key=lambda frozen: (frozen.period.end, frozen.period.start), default=None)
+    unknown = upkeep.prepare(params, newest.subjects if newest else ())
     lines = [f"The journal of {params.name} is ready."]
-    if params.records.database and folder is None:
+    if params.records.database and newest is None:
         lines.append("No period is frozen yet, so managers have no teams: run this again after the first reviewlib freeze.")
     if unknown:
         lines.append(f"The database does not know these logins; create them, then run this again: {', '.join(unknown)}")
@@ -118,10 +120,3 @@ def next_run(params: Params, stands: ReviewStatus, subjects: Sequence[Subject], 
     """The command that makes the pages of reviews anew."""
     some = [f"--{one.kind} {shlex.quote(one.id)}" for one in subjects] if len(subjects) < 4 else []
     return " ".join(["reviewlib run", path, f"--period {stands.period}", *some])
-
-
-def _latest_folder(params: Params) -> Path | None:
-    """The snapshot of the newest period that is frozen, complete or not: it knows best who leads whom now."""
-    known = [one for each in snapshot.period_folders(params).values() if (one := snapshot.current(params, each))]
-    newest = max(known, key=lambda frozen: (frozen.period.end, frozen.period.start), default=None)
-    return newest.folder if newest else None

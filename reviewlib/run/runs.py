@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ from reviewlib.evidence.subjects import Subject
 from reviewlib.pages import printing
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_address, check_parameters, declared_in
+from reviewlib.press.jobs import Contents, Job, Outcome, Settings, check_address, check_parameters, declared_in
 from reviewlib.run import locks, manifest, places, publishing, status
 from reviewlib.run.leftovers import Leftovers
 from reviewlib.run.manifest import ManifestRow, Origin
@@ -116,7 +117,6 @@ class _Task:
     """One copy of a review that is wanted: how it would be made, and from what."""
 
     job: Job
-    subject: Subject
     origin: Origin
 
 
@@ -181,8 +181,16 @@ class _Run:
 
     def of(self, reps: Sequence[str], teams: Sequence[str]) -> Result:
         origins = Origins(self.params, self.stands)
-        subjects = [subject for subject in self.stands.subjects if _chosen(subject, reps, teams)]
-        tasks = {task.job.key: task for subject in subjects for task in self._tasks(subject, origins)}
+        subjects = [
+            subject
+            for subject in self.stands.subjects
+            if not (reps or teams) or subject.team in teams or (subject.kind == "rep" and subject.id in reps)
+        ]
+        tasks: dict[str, _Task] = {}
+        for subject in subjects:
+            for audience in pages_of(subject, self.folder):
+                job = self._job(subject, audience)
+                tasks[job.key] = _Task(job, origins.of(subject, audience))
         before = manifest.read(self.folder)
         settled = self._settled(tasks, before)
         kept = {key for key in tasks if key not in settled and self._fresh(tasks[key], before.get(key))}
@@ -191,9 +199,9 @@ class _Run:
         for entry in entries.values():
             self.watch.kept(entry)
         wanted = {key: task for key, task in tasks.items() if key not in entries}
-        with self._ready([task.job for task in wanted.values()]) as crew:  # what raises here has changed nothing yet
+        with self._ready([task.job for task in wanted.values()]) as pool:  # what raises here has changed nothing yet
             try:
-                self._make(crew, wanted, before, entries)
+                self._make(pool, wanted, before, entries)
                 known = manifest.hashes(before, entries)
                 places.amend(self.params, self.stands, subjects, self.folder, known=known)
             finally:
@@ -201,10 +209,6 @@ class _Run:
         found = tuple(entries[key] for key in tasks)
         whole = frozenset(kept | {key for key, entry in settled.items() if entry.state == "made"})
         return Result(self.frozen.period, self.folder, self.frozen, found, whole)
-
-    def _tasks(self, subject: Subject, origins: Origins) -> Iterator[_Task]:
-        for audience in pages_of(subject, self.folder):
-            yield _Task(self._job(subject, audience), subject, origins.of(subject, audience))
 
     def _settled(self, tasks: Mapping[str, _Task], before: Mapping[str, ManifestRow]) -> dict[str, ManifestRow]:
         """Find the reviews that are never made again, because both sides have signed them."""
@@ -226,22 +230,28 @@ class _Run:
 
     @contextlib.contextmanager
     def _ready(self, jobs: Sequence[Job]) -> Iterator[Pool | None]:
-        """Have a crew for jobs that can be begun; nobody where there are none."""
+        """Have a pool for jobs: threads of this process, or the workers of a cluster; none where there are no jobs."""
         self.watch.plan(len(jobs))
         if not jobs:
             yield None
             return
-        with self._crew(jobs) as crew:
-            from reviewlib.press import batch  # takes longer to import than a run in which nothing changed
+        from reviewlib.press import batch, crews  # take longer to import than a run in which nothing changed
 
+        if self.options.scheduler is not None:
+            from reviewlib.press import cluster
+
+            pool: AbstractContextManager[Pool] = cluster.workers(self._settings, jobs=jobs, address=self.options.scheduler)
+        else:
+            pool = crews.threads(self._settings, workers=self.options.workers or 2 * (os.cpu_count() or 1))
+        with pool as ready:
             batch.check(jobs)
-            yield crew
+            yield ready
 
     def _make(
-        self, crew: Pool | None, tasks: Mapping[str, _Task], before: Mapping[str, ManifestRow], entries: dict[str, ManifestRow]
+        self, pool: Pool | None, tasks: Mapping[str, _Task], before: Mapping[str, ManifestRow], entries: dict[str, ManifestRow]
     ) -> None:
         """Make reviews; each outcome is put into ``entries`` and into the log as it comes."""
-        if crew is None:
+        if pool is None:
             return
         from reviewlib.press import batch
 
@@ -264,13 +274,16 @@ class _Run:
                 announced[key] = entry
 
         def lay_beside(job: Job) -> Contents:
-            form = self._form(job)
+            # The form for the rep's answer lies beside the rep's copy, and moves in with it.
+            reps_copy = (job.labels["kind"], job.labels["audience"]) == ("rep", "rep")
+            form = places.form(self.params, self.stands, job.labels["subject"], page=job.page) if reps_copy else {}
             self._leftovers.make_way(job, before[job.key].files if job.key in before else {}, form)
             return form
 
-        press = batch.Press(self._problem, lay_beside, moving, done, self._modes)
-        batch.run([task.job for task in tasks.values()], crew, press)
-        if remark := crew.remark():
+        problem = functools.partial(publishing.problem_of, self.params, self.frozen)
+        press = batch.Press(problem, lay_beside, moving, done, self._modes)
+        batch.run([task.job for task in tasks.values()], pool, press)
+        if remark := pool.remark():
             self.watch.note(remark)
 
     def _announcement(self, task: _Task, outcome: Outcome, old: ManifestRow | None) -> ManifestRow | None:
@@ -294,17 +307,6 @@ class _Run:
             return replace(entry, files=files, left=left)
         return self._leftovers.cleared(old or entry, entry, task.job)  # before the log forgets where it was
 
-    def _crew(self, jobs: Sequence[Job]) -> AbstractContextManager[Pool]:
-        """Who makes the reviews: threads of this process, or the workers of a cluster."""
-        from reviewlib.press import crews
-
-        settings = self._settings
-        if self.options.scheduler is not None:
-            from reviewlib.press import cluster
-
-            return cluster.workers(settings, jobs=jobs, address=self.options.scheduler)
-        return crews.threads(settings, workers=self.options.workers or 2 * (os.cpu_count() or 1))
-
     @property
     def _leftovers(self) -> Leftovers:
         return Leftovers(self.folder, self._modes, self.watch.note)
@@ -319,15 +321,6 @@ class _Run:
 
         warm = None if self.options.cold else replace(WARMTH, folder=str(self.params.root), given=(str(self.params.path),))
         return Settings(self.options.timeout, printing.page, self._modes, warm, self.params.batch.memory)
-
-    def _problem(self, job: Job, failure: Failure) -> str:
-        return publishing.problem_of(self.params, self.frozen, job, failure)
-
-    def _form(self, job: Job) -> Contents:
-        """The form for the rep's answer lies beside the rep's copy, and moves in with it."""
-        if (job.labels["kind"], job.labels["audience"]) != ("rep", "rep"):
-            return {}
-        return places.form(self.params, self.stands, job.labels["subject"], page=job.page)
 
     def _job(self, subject: Subject, audience: str) -> Job:
         """Plan one notebook; only the manager gets the executed one."""
@@ -348,9 +341,3 @@ class _Run:
             labels={"kind": subject.kind, "subject": subject.id, "audience": audience, "name": subject.name},
             folder=self.params.root,
         )
-
-
-def _chosen(subject: Subject, reps: Sequence[str], teams: Sequence[str]) -> bool:
-    if not reps and not teams:
-        return True
-    return subject.id in reps if subject.kind == "rep" and subject.team not in teams else subject.team in teams

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -78,32 +78,25 @@ def _of_period(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
             yield f"{folder.name}/{entry.page}: the journal does not hold its last entry {entry.sequence}, {entry.head[:8]}"
         if entry.sealed and (problem := places.problem_of_signed(entry, folder)):
             yield f"{folder.name}/{entry.page}: {problem}"
-    printed = {page: _printed(folder / page) for page in pages}
-    yield from _unprinted(folder, made, printed)
-    ends = {(entry.sequence, entry.hash[:8]) for entry in entries if entry.about.period == folder.name}
-    known = {(entry.sequence, entry.head[:8]) for entry in made.values() if entry.head}
-    for page, end in printed.items():
-        if end and end not in ends and end not in known:  # a row of the manifest was named above
-            yield f"{folder.name}/{page}: the journal does not hold the entry {end[0]}, {end[1]} that it prints"
-
-
-def _unprinted(folder: Path, made: Mapping[str, manifest.ManifestRow], printed: Mapping[str, End | None]) -> Iterator[str]:
-    """Where a signed page does not print the end of the journal that the manifest remembers."""
+    printed: dict[str, End] = {}
+    for page in pages:
+        found = _PRINTED.findall((folder / page).read_text(encoding="utf-8", errors="replace"))
+        if found:
+            printed[page] = (int(found[-1][0]), found[-1][1])
     for entry in made.values():
         if entry.sealed and entry.head and printed.get(entry.page, (0, "")) != (entry.sequence, entry.head[:8]):
             yield f"{folder.name}/{entry.page}: does not print “Journal entry {entry.sequence}, {entry.head[:8]}”"
+    ends = {(entry.sequence, entry.hash[:8]) for entry in entries if entry.about.period == folder.name}
+    known = {(entry.sequence, entry.head[:8]) for entry in made.values() if entry.head}
+    for page, end in printed.items():
+        if end not in ends and end not in known:  # a row of the manifest was named above
+            yield f"{folder.name}/{page}: the journal does not hold the entry {end[0]}, {end[1]} that it prints"
 
 
 def _pages(folder: Path) -> list[str]:
     """The pages of a period, amendments too, by their places below its folder."""
     places = {page.format(slug="*") for page in PAGES.values()}
     return sorted({path.relative_to(folder).as_posix() for place in places for path in folder.glob(f"*/{place}")})
-
-
-def _printed(page: Path) -> End | None:
-    """The end of the journal that a page names; None where it names none."""
-    found = _PRINTED.findall(page.read_text(encoding="utf-8", errors="replace"))
-    return (int(found[-1][0]), found[-1][1]) if found else None
 
 
 def _of_amendments(params: Params, period: Period, entries: Collection[Entry]) -> list[str]:
