@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from reviewlib.conversation import copies
-from reviewlib.conversation.answers import form, marks, senders, wishes
+from reviewlib.conversation.answers import form, marks, senders
+from reviewlib.conversation.answers.items import AnswerItem, ItemReader, RecordedEntries
 from reviewlib.conversation.answers.mails import ArrivedAnswer, letter_of, open_letter
 from reviewlib.conversation.answers.responses import Answer, AnswerProblem, parse, refusal, short
 from reviewlib.conversation.answers.senders import Sender
-from reviewlib.conversation.answers.wishes import AnswerItem, Journal
 from reviewlib.conversation.entries import About, Draft, Entry
 from reviewlib.conversation.kinds import KINDS, Signoff
 from reviewlib.conversation.records import New, Records
@@ -36,32 +36,32 @@ class ImportPlan:
 
     Attributes:
         about: The review.
-        wishes: What would be recorded, the signature last.
+        answer: What was read.
+        items: What would be recorded, the signature last.
         unchanged: Fields that say what is recorded already.
         notes: What the importer should know, such as that the form is an old one.
         problems: What cannot be understood; with any of them nothing is recorded.
-        answer: What was read.
         sender: Who sent it, beside what the reps table has; None where nothing is held against the journal.
         signed: The name of a signature that would be recorded.
         refused: Why it is recorded only where somebody says so, as not verified.
     """
 
     about: About
-    wishes: tuple[AnswerItem, ...]
-    unchanged: tuple[AnswerItem, ...]
-    notes: tuple[str, ...]
-    problems: tuple[AnswerProblem, ...]
     answer: Answer
+    items: tuple[AnswerItem, ...] = ()
+    unchanged: tuple[AnswerItem, ...] = ()
+    notes: tuple[str, ...] = ()
+    problems: tuple[AnswerProblem, ...] = ()
     sender: Sender | None = None
     signed: str | None = None
     refused: ResponseError | None = None
 
     def as_text(self) -> str:
         """Say it in lines for people; a self-review's words are not shown."""
-        lines = [f"{self.about}: {_counted(len(self.wishes), 'entry', 'entries')} to record"]
+        lines = [f"{self.about}: {_counted(len(self.items), 'entry', 'entries')} to record"]
         lines += [f"  sender: {self.sender}"] if self.sender else []
-        lines += [f"  {wish.line}: {wish.words}{' (replaces)' if wish.before else ''}: {_shown(wish)}" for wish in self.wishes]
-        lines += [f"  {wish.line}: {wish.words}: recorded already" for wish in self.unchanged]
+        lines += [f"  {item.line}: {item.words}{' (replaces)' if item.before else ''}: {_shown(item)}" for item in self.items]
+        lines += [f"  {item.line}: {item.words}: recorded already" for item in self.unchanged]
         lines += [f"  note: {note}" for note in self.notes]
         lines += [f"  {line}: left out: {short(line.text)}" for line in self.answer.left_out]
         return "\n".join([*lines, *(f"  not understood: {problem}" for problem in self.problems)])
@@ -82,11 +82,11 @@ def import_response(
     kpis: Sequence[tuple[str, str]] | None = None,
     unverified: bool = False,
 ) -> Imported:
-    """Record a rep's answer in one transaction.
+    """Record a rep's answer in one transaction: a form file, a saved mail, or the text of either.
 
     Args:
         records: The review's records, for the person at the keyboard, who is named as the importer.
-        source: A form file, a saved mail, or the text of either.
+        source: What arrived.
         kpis: Key and label of the figures; read from the review's evidence where not given.
         unverified: Record also what by its sender or the name that signs is not the rep's, marked so.
 
@@ -100,10 +100,10 @@ def import_response(
         raise refusal(made.problems, where=_name(source))
     if made.refused and not unverified:
         raise made.refused
-    for wish in made.wishes:
-        if wish.conflict:
-            raise _conflict(records, wish, made.answer)
-    return Imported(made, tuple(records.write_all([_new(records, wish, made) for wish in made.wishes])))
+    for item in made.items:
+        if item.conflict:
+            raise _conflict(records, item, made.answer)
+    return Imported(made, tuple(records.write_all([_new(records, item, made) for item in made.items])))
 
 
 def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence[tuple[str, str]] | None = None) -> ImportPlan:
@@ -114,30 +114,29 @@ def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence
         NotAllowedError: The person may not read the review.
     """
     letter = letter_from(source)
-    answer = parse(letter)
+    answer, about = parse(letter), records.about
     records.minutes()  # refuses who may not read this review, before anything of it is looked at
-    journal = _journal(records)
-    problems = [*answer.problems, *_another_review(records, answer)]
+    recorded = RecordedEntries(about, tuple(records.context().entries))
+    problems = (*answer.problems, *_another_review(records, answer))
     if problems:
-        return ImportPlan(records.about, (), (), (), tuple(problems), answer)
-    if any(senders.sha256_of(entry.source) == answer.sha256 and entry.side == "rep" for entry in journal.own):
-        return ImportPlan(
-            records.about, (), (), ("This very file was imported before; nothing is recorded twice.",), (), answer
-        )
+        return ImportPlan(about, answer, problems=problems)
+    if any(senders.sha256_of(entry.source) == answer.sha256 and entry.side == "rep" for entry in recorded.own):
+        return ImportPlan(about, answer, notes=("This very file was imported before; nothing is recorded twice.",))
     sender = _sender(records, letter, answer)
-    found = wishes.read(journal, answer, kpis=_kpis(records) if kpis is None else kpis, sender=sender)
-    new = tuple(wish for wish in found.wishes if not wish.unchanged)
-    signed = next((wish.payload.name for wish in new if isinstance(wish.payload, Signoff)), None)
+    reader = ItemReader(recorded, answer, sender, _kpis(records, recorded.state.snapshot) if kpis is None else kpis)
+    reader.read()
+    new = tuple(item for item in reader.items if not item.unchanged)
+    signed = next((item.payload.name for item in new if isinstance(item.payload, Signoff)), None)
     return ImportPlan(
-        records.about,
-        new,
-        tuple(wish for wish in found.wishes if wish.unchanged),
-        (*_age(journal, answer), *found.notes),
-        found.problems,
+        about,
         answer,
-        sender,
-        signed,
-        sender.refusal(signed, where=_name(source)) if new else None,
+        items=new,
+        unchanged=tuple(item for item in reader.items if item.unchanged),
+        notes=(*_age(recorded, answer), *reader.notes),
+        problems=tuple(reader.problems),
+        sender=sender,
+        signed=signed,
+        refused=sender.refusal(signed, where=_name(source)) if new else None,
     )
 
 
@@ -191,16 +190,17 @@ def _sender(records: Records, letter: ArrivedAnswer, answer: Answer) -> Sender:
     return Sender(letter.senders, address, subject.name if named else None, subject.name, answer.opening if other else "")
 
 
-def _journal(records: Records) -> Journal:
-    return Journal(records.about, tuple(records.context().entries))
-
-
-def _kpis(records: Records) -> list[tuple[str, str]]:
-    about, pinned = records.about, _journal(records).state.snapshot
-    period = Period.parse(about.period, records.params.fiscal)
-    asked = {"kind": about.kind, "subject": about.subject, "audience": "rep"}
-    data = slicefile.read_slice(slicefile.find_slice(records.params, **asked, period=period, pinned=pinned))
-    return [(kpi["key"], kpi["label"]) for kpi in data["kpis"]]
+def _kpis(records: Records, pinned: str | None) -> list[tuple[str, str]]:
+    about = records.about
+    found = slicefile.find_slice(
+        records.params,
+        kind=about.kind,
+        subject=about.subject,
+        audience="rep",
+        period=Period.parse(about.period, records.params.fiscal),
+        pinned=pinned,
+    )
+    return [(kpi["key"], kpi["label"]) for kpi in slicefile.read_slice(found)["kpis"]]
 
 
 def _another_review(records: Records, answer: Answer) -> list[AnswerProblem]:
@@ -219,37 +219,37 @@ def _another_review(records: Records, answer: Answer) -> list[AnswerProblem]:
     ]
 
 
-def _age(journal: Journal, answer: Answer) -> list[str]:
+def _age(recorded: RecordedEntries, answer: Answer) -> list[str]:
     """Say so where the rep answered a form that was made before what is recorded now."""
-    state = journal.state
+    state = recorded.state
     if not answer.head:
         return ["The form was made before the review was released."] if state.released else []
     if state.head is None or state.head.hash == answer.head:
         return []
-    read = next((entry for entry in journal.own if entry.hash == answer.head), None)
+    read = next((entry for entry in recorded.own if entry.hash == answer.head), None)
     if read is None:
         return ["The form names a state of the review that is not in this journal."]
     return [f"The form is an older one: {_counted(state.head.sequence - read.sequence, 'entry', 'entries')} came after it."]
 
 
-def _new(records: Records, wish: AnswerItem, made: ImportPlan) -> New:
+def _new(records: Records, item: AnswerItem, made: ImportPlan) -> New:
     assert made.sender is not None
     return New(
-        wish.kind,
-        wish.payload.model_dump(),
-        id=wish.id,
-        supersedes=wish.before.id if wish.before else None,
+        item.kind,
+        item.payload.model_dump(),
+        id=item.id,
+        supersedes=item.before.id if item.before else None,
         on_behalf=records.person.role != "rep",
         source=senders.source_of(made.answer.sha256, made.sender.doubts(made.signed)),
     )
 
 
-def _conflict(records: Records, wish: AnswerItem, answer: Answer) -> ConflictError:
-    person, theirs = records.person, wish.before
-    mine = Draft(records.about, records.subject.team, wish.kind, wish.payload, person, source=answer.sha256)
+def _conflict(records: Records, item: AnswerItem, answer: Answer) -> ConflictError:
+    person, theirs = records.person, item.before
+    mine = Draft(records.about, records.subject.team, item.kind, item.payload, person, source=answer.sha256)
     return ConflictError(
-        f"{KINDS[wish.kind].label}: another text was recorded since this form was made.",
-        where=str(wish.line),
+        f"{KINDS[item.kind].label}: another text was recorded since this form was made.",
+        where=str(item.line),
         found=f"written by {theirs.author_name}, {theirs.at:%Y-%m-%d %H:%M} UTC" if theirs else None,
         do="Ask the rep which one holds; nothing was recorded. A fresh form has the recorded text in it.",
         theirs=theirs,
@@ -257,9 +257,9 @@ def _conflict(records: Records, wish: AnswerItem, answer: Answer) -> ConflictErr
     )
 
 
-def _shown(wish: AnswerItem) -> str:
-    said = [value for name, value in wish.payload if name not in _UNSAID and value not in ("", None)]
-    if wish.kind in _UNSHOWN:
+def _shown(item: AnswerItem) -> str:
+    said = [value for name, value in item.payload if name not in _UNSAID and value not in ("", None)]
+    if item.kind in _UNSHOWN:
         return _counted(sum(len(str(value)) for value in said), "character", "characters")
     return short(" | ".join({True: "yes", False: "no"}.get(value, str(value)) for value in said))
 

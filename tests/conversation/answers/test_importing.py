@@ -146,7 +146,7 @@ def test_a_form_with_what_is_recorded_says_nothing_new(records: Records) -> None
     fresh = letters.form(records)
     assert "Too many accounts." in fresh
     made = plan(records, fresh, kpis=letters.KPIS)
-    assert (made.wishes, made.problems) == ((), ())
+    assert (made.items, made.problems) == ((), ())
     assert len(made.unchanged) == 9
 
 
@@ -343,7 +343,7 @@ def test_an_old_form_is_said_to_be_old_and_accepted(records: Records) -> None:
     records.write("feedback", stance="improve", behaviour="x", text="One more.")
     made = plan(records, letters.fill(late, Concern_1="Late."), kpis=letters.KPIS)
     assert made.notes == ("The form is an older one: 1 entry came after it.",)
-    assert len(made.wishes) == 1
+    assert len(made.items) == 1
 
 
 def test_a_word_on_an_edited_goal_is_about_its_earlier_wording(records: Records) -> None:
@@ -407,7 +407,7 @@ def test_hostile_text_stays_text(records: Records, text: str) -> None:
     filled = letters.fill(letters.form(records), Perspective=importing.marks.keep(text), Concern_1=importing.marks.keep(text))
     entries = _import(records, filled).entries
     assert [entry.payload.model_dump() for entry in entries][1]["text"] == text.strip()
-    assert plan(records, letters.form(records), kpis=letters.KPIS).wishes == ()
+    assert plan(records, letters.form(records), kpis=letters.KPIS).items == ()
 
 
 def test_the_answer_to_a_released_review_is_addressed_by_the_evidence_of_its_release(records: Records) -> None:

@@ -270,9 +270,9 @@ def test_entries_of_older_journals_are_known_by_their_file(records: Records) -> 
     """A source without what was found about the sender is read as before, and said to be not verified."""
     form = letters.fill(letters.form(records), Concern_1="Mine.")
     old = plan(records, form, kpis=letters.KPIS)
-    wish = old.wishes[0]
-    fields = wish.payload.model_dump()
-    (entry,) = records.write_all([New(wish.kind, fields, id=wish.id, on_behalf=True, source=old.answer.sha256)])
+    item = old.items[0]
+    fields = item.payload.model_dump()
+    (entry,) = records.write_all([New(item.kind, fields, id=item.id, on_behalf=True, source=old.answer.sha256)])
     assert entry.source == old.answer.sha256
     assert plan(records, form, kpis=letters.KPIS).notes == ("This very file was imported before; nothing is recorded twice.",)
     assert _import(records, form + "\n").entries == ()
