@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from reviewlib.conversation.answers import marks
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.kinds import ENDED, KINDS, Agreement, Recognition, SelfReview, Signoff, Update
+from reviewlib.conversation.goals.progress import last_update, status_of
+from reviewlib.conversation.kinds import ENDED, KINDS, Agreement, Recognition, SelfReview, Signoff
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.params.model import Params
 
@@ -85,6 +86,10 @@ class Blank:
     text: str = ""
     brief: bool = True
 
+    def mark(self, *, guide: Sequence[str] = ()) -> str:
+        """Its mark, with the guide below it where one is given."""
+        return marks.mark(self.words, entry=marks.code(self.entry.id) if self.entry else "", guide=guide)
+
 
 def response_form(minutes: VisibleEntries, *, book: Book, kpis: Sequence[tuple[str, str]]) -> str:
     """Write the response form of a review.
@@ -97,11 +102,12 @@ def response_form(minutes: VisibleEntries, *, book: Book, kpis: Sequence[tuple[s
     Raises:
         ValueError: The minutes are the manager's: a form holds nothing that the rep may not read.
     """
-    blanks = list(_blanks(minutes, kpis))
     guide = tuple(sentence.format_map(vars(book)) for sentence in _STARTS)
-    head = [marks.mark(_reference(minutes, book), guide=guide), *_read_up_to(minutes)]
-    body = [_whole(blank) for blank in blanks]
-    return "\n".join([*head, *body, "[[End]]", ""])
+    lines = [marks.mark(_reference(minutes, book), guide=guide), *_read_up_to(minutes)]
+    for blank in _blanks(minutes, dict(kpis)):
+        text = marks.keep(blank.text)
+        lines += [f"{blank.mark(guide=blank.guide)}\n\n{text}\n" if text else f"{blank.mark(guide=blank.guide)}\n\n"]
+    return "\n".join([*lines, "[[End]]", ""])
 
 
 def mailto(minutes: VisibleEntries, *, book: Book, address: str | None = None) -> str:
@@ -116,9 +122,12 @@ def mailto(minutes: VisibleEntries, *, book: Book, address: str | None = None) -
     """
     head = [f"[[{_reference(minutes, book)}]]", *_read_up_to(minutes)]
     start = f"mailto:{quote(address or '', safe='@')}?subject={quote(f'My answer for {minutes.about.period}', safe='')}&body="
+    # First the signature and the yes or no of goals, which are short; then the rest.
+    first = ("Goal", "Recognition", "Signature")
+    blanks = sorted((one for one in _blanks(minutes, {}) if one.brief), key=lambda one: not one.words.startswith(first))
     lines: list[str] = []
-    for blank in _in_order(blank for blank in _blanks(minutes, ()) if blank.brief):
-        longer = [*lines, marks.mark(blank.words, entry=marks.code(blank.entry.id) if blank.entry else "")]
+    for blank in blanks:
+        longer = [*lines, blank.mark()]
         if len(start + _body(head, longer)) > LONGEST_LINK:
             break
         lines = longer
@@ -137,17 +146,6 @@ def _body(head: Sequence[str], lines: Sequence[str]) -> str:
     return quote(text.replace("\n", "\r\n"), safe="")
 
 
-def _in_order(blanks: Iterator[Blank]) -> list[Blank]:
-    """What a mail asks for first: the signature and the yes or no of goals, which are short; then the rest."""
-    return sorted(blanks, key=lambda blank: not blank.words.startswith(("Goal", "Recognition", "Signature")))
-
-
-def _whole(blank: Blank) -> str:
-    mark = marks.mark(blank.words, entry=marks.code(blank.entry.id) if blank.entry else "", guide=blank.guide)
-    text = marks.keep(blank.text)
-    return f"{mark}\n\n{text}\n" if text else f"{mark}\n\n"
-
-
 def _reference(minutes: VisibleEntries, book: Book) -> str:
     return f"Review {book.name} {minutes.about.period} {marks.subject_code(minutes.about.kind, minutes.about.subject)}"
 
@@ -160,13 +158,10 @@ def _read_up_to(minutes: VisibleEntries) -> list[str]:
     return [f"[[Read {head.sequence} {' '.join(head.hash[at : at + 16] for at in range(0, 64, 16))}]]", ""]
 
 
-def _blanks(minutes: VisibleEntries, kpis: Sequence[tuple[str, str]]) -> Iterator[Blank]:
+def _blanks(minutes: VisibleEntries, names: Mapping[str, str]) -> Iterator[Blank]:
     if minutes.audience != "rep":
         raise ValueError("a response form is made from the rep's minutes")
-    names = dict(kpis)
-    yield from _self_review(minutes)
-    yield from _feedback_to_manager(minutes)
-    yield from _concerns(minutes)
+    yield from _own_view(minutes)
     yield from _disputes(minutes, names)
     if minutes.state.released:
         yield from _replies(minutes, names)
@@ -178,53 +173,44 @@ def _section(number: int, words: str) -> Blank:
     return Blank(f"Part {number}", (words,), brief=False)
 
 
-def _self_review(minutes: VisibleEntries) -> Iterator[Blank]:
+def _own_view(minutes: VisibleEntries) -> Iterator[Blank]:
     recorded = next(reversed(minutes.of_kind("self_review")), None)
-    payload = recorded.payload if recorded else None
     yield _section(1, "Your view of the period. Each question may stay empty.")
     for title, name in marks.PARTS.items():
-        text = getattr(payload, name) if isinstance(payload, SelfReview) else ""
-        yield Blank(title, (str(SelfReview.model_fields[name].description),), recorded, text)
-
-
-def _feedback_to_manager(minutes: VisibleEntries) -> Iterator[Blank]:
+        yield Blank(title, (str(SelfReview.model_fields[name].description),), recorded, _text(recorded, name))
     yield _section(2, "Your manager, and what worries you.")
-    for number, entry in enumerate([*_own(minutes, "feedback_to_manager"), None], start=1):
-        guide = "What your manager does well, and what should be different."
-        words = f"Feedback to the manager {number}"
-        yield Blank(words, (guide,), entry, _text(entry, "text"), brief=entry is None)
+    asked = {
+        "feedback_to_manager": ("Feedback to the manager", "What your manager does well, and what should be different."),
+        "concern": ("Concern", "Something that needs looking after. For another one copy the mark and count on."),
+    }
+    for kind, (title, guide) in asked.items():
+        for number, entry in enumerate([*_own(minutes, kind), None], start=1):
+            yield Blank(f"{title} {number}", (guide,), entry, _text(entry, "text"), brief=entry is None)
 
 
-def _concerns(minutes: VisibleEntries) -> Iterator[Blank]:
-    for number, entry in enumerate([*_own(minutes, "concern"), None], start=1):
-        guide = "Something that needs looking after. For another one copy the mark and count on."
-        yield Blank(f"Concern {number}", (guide,), entry, _text(entry, "text"), brief=entry is None)
-
-
-def _disputes(minutes: VisibleEntries, names: dict[str, str]) -> Iterator[Blank]:
+def _disputes(minutes: VisibleEntries, names: Mapping[str, str]) -> Iterator[Blank]:
     labels = f"One of: {'; '.join(names.values())}." if names else "Its name on the page."
     yield _section(3, "Figures that you think are wrong. For another one copy its three marks and count on.")
     guides = {"figure": labels, "deal": "The deal's id, where one deal is the reason.", "why": "What is wrong with it."}
     known = _own(minutes, "dispute")
     for number, entry in enumerate([*known, None, None], start=1):
-        recorded = {"figure": _label(entry, names), "deal": _text(entry, "deal"), "why": _text(entry, "reason")}
+        key = _text(entry, "kpi")
+        recorded = {"figure": names.get(key, key), "deal": _text(entry, "deal"), "why": _text(entry, "reason")}
         for part, guide in guides.items():
             yield Blank(f"Dispute {number} {part}", (guide,), entry, recorded[part], brief=number == len(known) + 1)
 
 
-def _replies(minutes: VisibleEntries, names: dict[str, str]) -> Iterator[Blank]:
+def _replies(minutes: VisibleEntries, names: Mapping[str, str]) -> Iterator[Blank]:
     yield _section(4, "What your manager wrote, and your replies. The whole of it is on your page.")
     asked = {entry.id for entry in _to_agree(minutes)}
     for reference, entry in references(minutes).items():
         if entry.side == "manager" and entry.id not in asked:
-            guide = (
-                f"{KINDS[entry.kind].label} by {entry.author_name}: {_quoted(entry, names)}",
-                "Your reply, if you want to:",
-            )
-            yield Blank(f"Reply {reference}", guide, entry, _text(_latest_reply(minutes, entry), "text"))
+            written = f"{KINDS[entry.kind].label} by {entry.author_name}: {_quoted(entry, names)}"
+            reply = next((one for one in reversed(minutes.on(entry, "reply")) if one.side == "rep"), None)
+            yield Blank(f"Reply {reference}", (written, "Your reply, if you want to:"), entry, _text(reply, "text"))
 
 
-def _agreements(minutes: VisibleEntries, names: dict[str, str]) -> Iterator[Blank]:
+def _agreements(minutes: VisibleEntries, names: Mapping[str, str]) -> Iterator[Blank]:
     yield _section(5, "Your word on goals, and on what may be shown to the team: yes or no on a line; a comment may follow.")
     questions = {
         "goal": "Do you accept this goal? Write yes or no:",
@@ -232,9 +218,11 @@ def _agreements(minutes: VisibleEntries, names: dict[str, str]) -> Iterator[Blan
     }
     by_id = {entry.id: reference for reference, entry in references(minutes).items()}
     for entry in _to_agree(minutes):
-        given = minutes.agreed(entry)
+        word, recorded = minutes.agreed(entry), ""
+        if word is not None and isinstance(word.payload, Agreement):
+            recorded = f"{'yes' if word.payload.agrees else 'no'}\n{word.payload.text}".rstrip("\n")
         words = f"{KINDS[entry.kind].label} {by_id[entry.id]}"
-        yield Blank(words, (_quoted(entry, names), questions[entry.kind]), entry, _yes_or_no(given))
+        yield Blank(words, (_quoted(entry, names), questions[entry.kind]), entry, recorded)
 
 
 def _signature(minutes: VisibleEntries) -> Iterator[Blank]:
@@ -271,18 +259,9 @@ def _to_agree(minutes: VisibleEntries) -> list[Entry]:
     return [
         entry
         for entry in minutes.of_kind("goal", "recognition")
-        if (entry.kind == "goal" and _status(minutes, entry) not in ENDED)
+        if (entry.kind == "goal" and status_of(last_update(entry, minutes)) not in ENDED)
         or (isinstance(entry.payload, Recognition) and entry.payload.for_board)
     ]
-
-
-def _status(minutes: VisibleEntries, entry: Entry) -> str:
-    payload = next((one.payload for one in reversed(minutes.on(entry, "update"))), None)
-    return payload.status if isinstance(payload, Update) else "open"
-
-
-def _latest_reply(minutes: VisibleEntries, entry: Entry) -> Entry | None:
-    return next((one for one in reversed(minutes.on(entry, "reply")) if one.side == "rep"), None)
 
 
 def _own(minutes: VisibleEntries, kind: str) -> list[Entry | None]:
@@ -293,18 +272,7 @@ def _text(entry: Entry | None, name: str) -> str:
     return str(getattr(entry.payload, name) or "") if entry else ""
 
 
-def _label(entry: Entry | None, names: dict[str, str]) -> str:
-    key = _text(entry, "kpi")
-    return names.get(key, key)
-
-
-def _yes_or_no(entry: Entry | None) -> str:
-    if entry is None or not isinstance(entry.payload, Agreement):
-        return ""
-    return f"{'yes' if entry.payload.agrees else 'no'}\n{entry.payload.text}".rstrip("\n")
-
-
-def _quoted(entry: Entry, names: dict[str, str]) -> str:
+def _quoted(entry: Entry, names: Mapping[str, str]) -> str:
     """An entry's words in one line, cut where they are long."""
     said = [
         str(value)

@@ -17,7 +17,7 @@ from reviewlib.conversation.answers.items import AnswerItem, ItemReader, Recorde
 from reviewlib.conversation.answers.mails import ArrivedAnswer, letter_of, open_letter
 from reviewlib.conversation.answers.responses import Answer, AnswerProblem, parse, refusal, short
 from reviewlib.conversation.answers.senders import Sender
-from reviewlib.conversation.entries import About, Draft, Entry
+from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.kinds import KINDS, Signoff
 from reviewlib.conversation.records import New, Records
 from reviewlib.errors import ConflictError, ResponseError, ReviewError
@@ -25,8 +25,6 @@ from reviewlib.evidence import slicefile
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
-#: What the importer must not read here: it is hidden until the manager's part is in.
-_UNSHOWN: Final = frozenset({"self_review"})
 _UNSAID: Final = frozenset({"of", "side", "head", "owner", "doing"})
 
 
@@ -42,7 +40,7 @@ class ImportPlan:
         notes: What the importer should know, such as that the form is an old one.
         problems: What cannot be understood; with any of them nothing is recorded.
         sender: Who sent it, beside what the reps table has; None where nothing is held against the journal.
-        signed: The name of a signature that would be recorded.
+        source: Of the entries: the sha256 of the file, and what was found about its sender.
         refused: Why it is recorded only where somebody says so, as not verified.
     """
 
@@ -53,7 +51,7 @@ class ImportPlan:
     notes: tuple[str, ...] = ()
     problems: tuple[AnswerProblem, ...] = ()
     sender: Sender | None = None
-    signed: str | None = None
+    source: str = ""
     refused: ResponseError | None = None
 
     def as_text(self) -> str:
@@ -102,8 +100,19 @@ def import_response(
         raise made.refused
     for item in made.items:
         if item.conflict:
-            raise _conflict(records, item, made.answer)
-    return Imported(made, tuple(records.write_all([_new(records, item, made) for item in made.items])))
+            raise _conflict(item)
+    new = [
+        New(
+            item.kind,
+            item.payload.model_dump(),
+            id=item.id,
+            supersedes=item.before.id if item.before else None,
+            on_behalf=records.person.role != "rep",
+            source=made.source,
+        )
+        for item in made.items
+    ]
+    return Imported(made, tuple(records.write_all(new)))
 
 
 def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence[tuple[str, str]] | None = None) -> ImportPlan:
@@ -135,7 +144,7 @@ def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence
         notes=(*_age(recorded, answer), *reader.notes),
         problems=tuple(reader.problems),
         sender=sender,
-        signed=signed,
+        source=senders.source_of(answer.sha256, sender.doubts(signed)),
         refused=sender.refusal(signed, where=_name(source)) if new else None,
     )
 
@@ -191,16 +200,10 @@ def _sender(records: Records, letter: ArrivedAnswer, answer: Answer) -> Sender:
 
 
 def _kpis(records: Records, pinned: str | None) -> list[tuple[str, str]]:
-    about = records.about
-    found = slicefile.find_slice(
-        records.params,
-        kind=about.kind,
-        subject=about.subject,
-        audience="rep",
-        period=Period.parse(about.period, records.params.fiscal),
-        pinned=pinned,
-    )
-    return [(kpi["key"], kpi["label"]) for kpi in slicefile.read_slice(found)["kpis"]]
+    params, about = records.params, records.about
+    asked = {"kind": about.kind, "subject": about.subject, "audience": "rep"}
+    path = slicefile.find_slice(params, **asked, period=Period.parse(about.period, params.fiscal), pinned=pinned)
+    return [(kpi["key"], kpi["label"]) for kpi in slicefile.read_slice(path)["kpis"]]
 
 
 def _another_review(records: Records, answer: Answer) -> list[AnswerProblem]:
@@ -232,34 +235,21 @@ def _age(recorded: RecordedEntries, answer: Answer) -> list[str]:
     return [f"The form is an older one: {_counted(state.head.sequence - read.sequence, 'entry', 'entries')} came after it."]
 
 
-def _new(records: Records, item: AnswerItem, made: ImportPlan) -> New:
-    assert made.sender is not None
-    return New(
-        item.kind,
-        item.payload.model_dump(),
-        id=item.id,
-        supersedes=item.before.id if item.before else None,
-        on_behalf=records.person.role != "rep",
-        source=senders.source_of(made.answer.sha256, made.sender.doubts(made.signed)),
-    )
-
-
-def _conflict(records: Records, item: AnswerItem, answer: Answer) -> ConflictError:
-    person, theirs = records.person, item.before
-    mine = Draft(records.about, records.subject.team, item.kind, item.payload, person, source=answer.sha256)
+def _conflict(item: AnswerItem) -> ConflictError:
+    theirs = item.before
     return ConflictError(
         f"{KINDS[item.kind].label}: another text was recorded since this form was made.",
         where=str(item.line),
         found=f"written by {theirs.author_name}, {theirs.at:%Y-%m-%d %H:%M} UTC" if theirs else None,
         do="Ask the rep which one holds; nothing was recorded. A fresh form has the recorded text in it.",
         theirs=theirs,
-        mine=mine,
+        mine=item,
     )
 
 
 def _shown(item: AnswerItem) -> str:
     said = [value for name, value in item.payload if name not in _UNSAID and value not in ("", None)]
-    if item.kind in _UNSHOWN:
+    if item.kind == "self_review":  # the importer must not read it here: it is hidden until the manager's part is in
         return _counted(sum(len(str(value)) for value in said), "character", "characters")
     return short(" | ".join({True: "yes", False: "no"}.get(value, str(value)) for value in said))
 
