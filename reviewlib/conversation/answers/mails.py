@@ -138,12 +138,7 @@ def _refuse_encoded(lines: Sequence[AnswerLine], name: str) -> None:
 def numbered(text: str, place: str = "") -> Iterator[AnswerLine]:
     """Number the lines of a text and count how often each was quoted."""
     for number, line in enumerate(_LINE_ENDS.split(text), start=1):
-        yield AnswerLine(number, line, place, depth_of(line))
-
-
-def depth_of(line: str) -> int:
-    """How many signs of quotation stand before a line."""
-    return quotation(line, _DEEPEST)[0]
+        yield AnswerLine(number, line, place, depth=quotation(line, _DEEPEST)[0])
 
 
 def quotation(line: str, most: int) -> tuple[int, str]:
@@ -240,10 +235,13 @@ def _holds_form(lines: Sequence[AnswerLine]) -> bool:
 def _body(message: EmailMessage, name: str) -> list[AnswerLine]:
     for kind in ("plain", "html"):
         part = message.get_body(preferencelist=(kind,))
-        text = _part(part, name) if part is not None else ""
-        if part is not None and text.strip():
-            lines = _rendered(text) if kind == "html" else text
-            return _flowed(part, numbered(lines, "the mail's text"))
+        payload = part.get_payload(decode=True) if part is not None else None
+        if part is None or not isinstance(payload, bytes):
+            continue
+        declared = (part.get_content_charset() or "utf-8").lower()
+        text = _text(payload, _CALLED.get(declared, declared), name)
+        if text.strip():
+            return _flowed(part, numbered(_rendered(text) if kind == "html" else text, "the mail's text"))
     return []
 
 
@@ -257,12 +255,6 @@ def _attachments(message: EmailMessage) -> Iterator[list[AnswerLine]]:
                 marked = any(payload.startswith(start) for start, _ in _MARKED)
                 text = _text(payload, _CALLED.get(declared, declared), filename) if declared and not marked else ""
                 yield list(numbered(text or _decoded(payload, filename or "the attachment"), "the attachment"))
-
-
-def _part(part: MIMEPart, name: str) -> str:
-    payload = part.get_payload(decode=True)
-    declared = (part.get_content_charset() or "utf-8").lower()
-    return _text(payload if isinstance(payload, bytes) else b"", _CALLED.get(declared, declared), name)
 
 
 def _flowed(part: MIMEPart, lines: Iterator[AnswerLine]) -> list[AnswerLine]:
@@ -353,7 +345,9 @@ class _HtmlReader:
         """Begin a line where a block begins."""
         if self._hidden and self._hidden[0] in ("p", "li") and tag in (self._BREAKS if self._hidden[0] == "p" else {"li"}):
             self._show()  # a paragraph ends where the next block begins
-        if tag not in self._EMPTY and (self._hidden or self._hides(attributes)):
+        style = next((value for name, value in attributes if name.lower() == "style"), "")
+        hides = self._HIDES.search(_characters(style)) or any(name.lower() == "hidden" for name, _ in attributes)
+        if tag not in self._EMPTY and (self._hidden or hides):
             self._hidden.append(tag)
             self._inside[tag] += 1
         if self._hidden:
@@ -404,10 +398,6 @@ class _HtmlReader:
         """The lines; a non-breaking blank, which mail programs put in for a plain one, is one again."""
         self._break()
         return "\n".join(line.replace("\u00a0", " ").rstrip() for line in self._lines)
-
-    def _hides(self, attributes: Sequence[tuple[str, str]]) -> bool:
-        style = next((value for name, value in attributes if name.lower() == "style"), "")
-        return bool(self._HIDES.search(_characters(style))) or any(name.lower() == "hidden" for name, _ in attributes)
 
     def _add(self, piece: str) -> None:
         if piece:

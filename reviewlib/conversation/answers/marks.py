@@ -200,14 +200,9 @@ _PART_NAMES: Final = MappingProxyType({title.casefold(): name for title, name in
 
 def _clean(inside: str) -> str:
     plain = normalized(inside, "NFKC")
-    names = _in_a_name(plain)
+    names = plain.strip(" *_\\`#").casefold().startswith("review ")  # in which "_" may belong to a workbook's name
     seen = "".join(char for char in plain if char not in "*_\\`#" or (char == "_" and names))
     return " ".join("".join(char for char in seen if unicodedata.category(char) != "Cf").split())
-
-
-def _in_a_name(inside: str) -> bool:
-    """Whether ``_`` may belong to a workbook's name."""
-    return inside.strip(" *_\\`#").casefold().startswith("review ")
 
 
 def _wrapped(sentence: str) -> list[str]:
