@@ -13,13 +13,14 @@ from typing import Final
 
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form, marks, senders
-from reviewlib.conversation.answers.items import AnswerItem, ItemReader, RecordedEntries
+from reviewlib.conversation.answers.items import AnswerItem, ItemReader
 from reviewlib.conversation.answers.mails import ArrivedAnswer, letter_of, open_letter
 from reviewlib.conversation.answers.responses import Answer, AnswerProblem, parse, refusal, short
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.kinds import KINDS, Signoff
 from reviewlib.conversation.records import New, Records
+from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import ConflictError, ResponseError, ReviewError
 from reviewlib.evidence import slicefile
 from reviewlib.params.model import Params
@@ -125,14 +126,14 @@ def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence
     letter = letter_from(source)
     answer, about = parse(letter), records.about
     records.minutes()  # refuses who may not read this review, before anything of it is looked at
-    recorded = RecordedEntries(about, tuple(records.context().entries))
+    context = records.context()
     problems = (*answer.problems, *_another_review(records, answer))
     if problems:
         return ImportPlan(about, answer, problems=problems)
-    if any(senders.sha256_of(entry.source) == answer.sha256 and entry.side == "rep" for entry in recorded.own):
+    if any(senders.sha256_of(entry.source) == answer.sha256 and entry.side == "rep" for entry in context.own):
         return ImportPlan(about, answer, notes=("This very file was imported before; nothing is recorded twice.",))
     sender = _sender(records, letter, answer)
-    reader = ItemReader(recorded, answer, sender, _kpis(records, recorded.state.snapshot) if kpis is None else kpis)
+    reader = ItemReader(context, answer, sender, _kpis(records, context.state.snapshot) if kpis is None else kpis)
     reader.read()
     new = tuple(item for item in reader.items if not item.unchanged)
     signed = next((item.payload.name for item in new if isinstance(item.payload, Signoff)), None)
@@ -141,7 +142,7 @@ def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence
         answer,
         items=new,
         unchanged=tuple(item for item in reader.items if item.unchanged),
-        notes=(*_age(recorded, answer), *reader.notes),
+        notes=(*_age(context, answer), *reader.notes),
         problems=tuple(reader.problems),
         sender=sender,
         source=senders.source_of(answer.sha256, sender.doubts(signed)),
@@ -222,14 +223,14 @@ def _another_review(records: Records, answer: Answer) -> list[AnswerProblem]:
     ]
 
 
-def _age(recorded: RecordedEntries, answer: Answer) -> list[str]:
+def _age(context: WritingContext, answer: Answer) -> list[str]:
     """Say so where the rep answered a form that was made before what is recorded now."""
-    state = recorded.state
+    state = context.state
     if not answer.head:
         return ["The form was made before the review was released."] if state.released else []
     if state.head is None or state.head.hash == answer.head:
         return []
-    read = next((entry for entry in recorded.own if entry.hash == answer.head), None)
+    read = next((entry for entry in context.own if entry.hash == answer.head), None)
     if read is None:
         return ["The form names a state of the review that is not in this journal."]
     return [f"The form is an older one: {_counted(state.head.sequence - read.sequence, 'entry', 'entries')} came after it."]

@@ -14,71 +14,15 @@ from reviewlib.conversation.answers import marks, senders
 from reviewlib.conversation.answers.mails import AnswerLine
 from reviewlib.conversation.answers.responses import Answer, AnswerProblem, Said, short, signs, yes_or_no
 from reviewlib.conversation.answers.senders import Sender
-from reviewlib.conversation.entries import About, Entry, current, history, origins
+from reviewlib.conversation.entries import About, Entry, current, history
 from reviewlib.conversation.kinds import KINDS, Payload, Signoff
-from reviewlib.conversation.states import State, state_of
+from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import JournalError
 
 #: Ids of imported entries are made in it.
 SPACE: Final = uuid.UUID("5c1d8f0e-6a55-5d0b-9a2e-7d3c1f4b8e21")
 # What comes with every form, whatever the rep wrote.
 _NOT_SAID: Final = frozenset({"snapshot", "head"})
-
-
-@dataclass(frozen=True)
-class RecordedEntries:
-    """All entries of a subject, and those of the review that is answered."""
-
-    about: About
-    entries: tuple[Entry, ...]
-
-    @cached_property
-    def own(self) -> list[Entry]:
-        """The entries of this review."""
-        return [entry for entry in self.entries if entry.about == self.about]
-
-    @cached_property
-    def live(self) -> list[Entry]:
-        """Those that nothing supersedes."""
-        return current(self.own)
-
-    @cached_property
-    def roots(self) -> Mapping[str, str]:
-        """The first version of each entry."""
-        return origins(self.entries)
-
-    @cached_property
-    def state(self) -> State:
-        """Where the review stands."""
-        return state_of(self.own)
-
-    def coded(self, code: str) -> Entry | None:
-        """The one shared entry that a mark's code stands for; None where there is none, or more than one."""
-        found = [entry for entry in self.own if entry.visibility == "shared" and marks.code(entry.id) == code]
-        return found[0] if len(found) == 1 else None
-
-    def newest(self, entry: Entry) -> Entry:
-        """The current version of an entry."""
-        return history(self.own, entry.id)[-1]
-
-    def imported(self, kind: str, key: str) -> Entry | None:
-        """The current entry that an earlier answer made of the same field."""
-        for entry in self.live:
-            if entry.kind == kind and entry.source:
-                for one in history(self.own, entry.id):
-                    if one.id == entry_id(self.about, key, one.payload, one.supersedes):
-                        return entry
-        return None
-
-    def replied(self, root: str, *, by: str) -> Entry | None:
-        """The rep's reply that a form made at this head of the chain had in its field, if an answer may still replace it."""
-        read = next((entry.sequence for entry in self.own if entry.hash == by), 0)
-        signed = min((entry.sequence for entry in self.state.signatures.values()), default=None)
-        known = current(entry for entry in self.own if entry.sequence <= read)
-        shown = [one for one in known if one.kind == "reply" and one.side == "rep" and self.roots.get(str(one.of)) == root]
-        # What a signature covers is not changed any more; another reply may come beside it.
-        covered = bool(shown) and signed is not None and history(self.own, shown[-1].id)[0].sequence < signed
-        return shown[-1] if shown and not covered else None
 
 
 @dataclass(frozen=True)
@@ -123,15 +67,20 @@ def _plain(value: object) -> object:
 
 @dataclass
 class ItemReader:
-    """Holds the fields of an answer against the journal; ``kpis`` are key and label of each figure on the page."""
+    """Holds the fields of an answer against what is recorded; ``kpis`` are key and label of each figure on the page."""
 
-    recorded: RecordedEntries
+    context: WritingContext
     answer: Answer
     sender: Sender
     kpis: Sequence[tuple[str, str]]
     items: list[AnswerItem] = field(default_factory=list)
     problems: list[AnswerProblem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def live(self) -> list[Entry]:
+        """The entries of this review that nothing supersedes."""
+        return current(self.context.own)
 
     def read(self) -> None:
         """Collect what the answer asks for, the signature last."""
@@ -153,7 +102,7 @@ class ItemReader:
         if code:
             self._shown(parts[0], "self_review", fields, words, code)
         else:
-            before = self.recorded.state.answer
+            before = self.context.state.answer
             self._add(parts[0], "self_review", fields, words, before, conflict=_by_somebody_else(before))
 
     def _disputes(self, typed: Sequence[Said]) -> None:
@@ -175,9 +124,9 @@ class ItemReader:
         target = self._target(one)
         if target is None:
             return
-        root = self.recorded.roots[target.id]
-        shown = self.recorded.replied(root, by=self.answer.head)
-        before = self.recorded.newest(shown) if shown else self.recorded.imported("reply", f"reply:{root}")
+        root = self.context.roots[target.id]
+        shown = self._replied(root, by=self.answer.head)
+        before = self._newest(shown) if shown else self._imported("reply", f"reply:{root}")
         fields = {"of": (before.of if before else None) or target.id, "text": one.text}
         changed = before is not shown and shown is not None and _by_somebody_else(before)
         self._add(one, f"reply:{root}", fields, one.mark.words, before, basis=shown, conflict=changed)
@@ -190,7 +139,7 @@ class ItemReader:
             self._problem(one.line, "This mark names another entry.", one.mark.words, "Take the mark from a fresh form.")
             return
         key, fields = f"agreement:{target.id}", {"of": target.id, "agrees": word[0], "text": word[1]}
-        self._add(one, key, fields, one.mark.words, self.recorded.imported("agreement", key))
+        self._add(one, key, fields, one.mark.words, self._imported("agreement", key))
 
     def _signature(self, parts: Mapping[str, Said]) -> None:
         how = signs(parts["word"].text) if "word" in parts else None
@@ -201,7 +150,7 @@ class ItemReader:
             do = "Ask the rep to sign the form that was made after release."
             self._problem(name.line, "This form was made before the review was released; it cannot sign.", name.text, do)
             return
-        given = self.recorded.state.signatures.get("rep")
+        given = self.context.state.signatures.get("rep")
         fields = {"side": "rep", "how": how, "name": name.text, "head": self.answer.head}
         if "comment" in parts:
             fields["comment"] = parts["comment"].text
@@ -210,26 +159,55 @@ class ItemReader:
         self._add(name, "signoff", fields, "Signature", given, conflict=_by_somebody_else(given))
 
     def _target(self, one: Said) -> Entry | None:
-        target = self.recorded.coded(one.mark.entry) if one.mark.entry else None
+        target = self._coded(one.mark.entry) if one.mark.entry else None
         if target is None:
             self._unknown(one.line, one.mark.words)
-        elif self.recorded.newest(target) is not target:
+        elif self._newest(target) is not target:
             self.notes.append(f"{one.line}: {one.mark.words}: the entry was edited since; this is about its earlier wording.")
         return target
+
+    def _coded(self, code: str) -> Entry | None:
+        """The one shared entry that a mark's code stands for; None where there is none, or more than one."""
+        found = [entry for entry in self.context.own if entry.visibility == "shared" and marks.code(entry.id) == code]
+        return found[0] if len(found) == 1 else None
+
+    def _newest(self, entry: Entry) -> Entry:
+        return history(self.context.own, entry.id)[-1]
+
+    def _imported(self, kind: str, key: str) -> Entry | None:
+        """The current entry that an earlier answer made of the same field."""
+        for entry in self.live:
+            if entry.kind == kind and entry.source:
+                for one in history(self.context.own, entry.id):
+                    if one.id == entry_id(self.context.about, key, one.payload, one.supersedes):
+                        return entry
+        return None
+
+    def _replied(self, root: str, *, by: str) -> Entry | None:
+        """The rep's reply that a form made at this head of the chain had in its field, if an answer may still replace it."""
+        read = next((entry.sequence for entry in self.context.own if entry.hash == by), 0)
+        signed = min((entry.sequence for entry in self.context.state.signatures.values()), default=None)
+        known = current(entry for entry in self.context.own if entry.sequence <= read)
+        shown = [
+            one for one in known if one.kind == "reply" and one.side == "rep" and self.context.roots.get(str(one.of)) == root
+        ]
+        # What a signature covers is not changed any more; another reply may come beside it.
+        covered = bool(shown) and signed is not None and history(self.context.own, shown[-1].id)[0].sequence < signed
+        return shown[-1] if shown and not covered else None
 
     def _shown_or_new(self, one: Said, key: str, fields: Mapping[str, Any], words: str) -> None:
         if one.mark.entry:
             self._shown(one, key, fields, words, one.mark.entry)
         else:
-            self._add(one, key, fields, words, self.recorded.imported(one.mark.field, key))
+            self._add(one, key, fields, words, self._imported(one.mark.field, key))
 
     def _shown(self, one: Said, key: str, fields: Mapping[str, Any], words: str, code: str) -> None:
         """Replace the entry that the form had in the field, unless somebody else has written on since."""
-        basis = self.recorded.coded(code)
+        basis = self._coded(code)
         if basis is None or basis.kind != one.mark.field or basis.side != "rep":
             self._unknown(one.line, words)
             return
-        newest = self.recorded.newest(basis)
+        newest = self._newest(basis)
         changed = newest is not basis and _by_somebody_else(newest)
         self._add(one, key, fields, words, newest, basis=basis, conflict=changed)
 
@@ -261,17 +239,17 @@ class ItemReader:
             unchanged = all(_plain(getattr(basis.payload, name)) == _plain(value) for name, value in fields.items())
         else:
             unchanged = self._says_the_same(kind, payload)
-        new_id = entry_id(self.recorded.about, key, payload, before.id if before else None)
+        new_id = entry_id(self.context.about, key, payload, before.id if before else None)
         self.items.append(
             AnswerItem(kind, words, one.line, payload, new_id, before, unchanged, conflict=conflict and not unchanged)
         )
 
     def _says_the_same(self, kind: str, payload: Payload) -> bool:
         """Whether the rep has said so already, in another field or in the meeting."""
-        same = [entry for entry in self.recorded.live if entry.kind == kind and entry.side == "rep"]
+        same = [entry for entry in self.live if entry.kind == kind and entry.side == "rep"]
         if kind == "reply":  # whichever wording of the entry each is about
-            text, about = _plain(getattr(payload, "text", "")), self.recorded.roots.get(str(getattr(payload, "of", None)))
-            replies = [one for one in same if self.recorded.roots.get(str(one.of)) == about]
+            text, about = _plain(getattr(payload, "text", "")), self.context.roots.get(str(getattr(payload, "of", None)))
+            replies = [one for one in same if self.context.roots.get(str(one.of)) == about]
             return text in [_plain(getattr(one.payload, "text", "")) for one in replies]
         if kind == "agreement":  # the last word counts
             same = [entry for entry in same if entry.of == getattr(payload, "of", None)][-1:]
@@ -281,9 +259,9 @@ class ItemReader:
         """Whether the same signature, recorded as not verified, comes now from the rep's address, for as much or more."""
         if not isinstance(signed, Signoff) or before.source is None or senders.fits(before.source):
             return False
-        if self.sender.doubts(signed.name) or self.recorded.state.closed:
+        if self.sender.doubts(signed.name) or self.context.state.closed:
             return False
-        read = {entry.hash: entry.sequence for entry in self.recorded.own}
+        read = {entry.hash: entry.sequence for entry in self.context.own}
         return read.get(signed.head, 0) >= read.get(getattr(before.payload, "head", ""), 0)
 
     def _unknown(self, line: AnswerLine, words: str) -> None:
