@@ -282,18 +282,18 @@ def _belongs_elsewhere(review: Review, decision: plan_views.Decision, kind: str)
 
 def _concerns(review: Review, finding: Finding, decision: plan_views.Decision) -> bool:
     recommended = any(_same(review, act.text, decision) for act in finding.actions)
-    return recommended or (decision.kpi == finding.kpi and not decision.recommended)
+    return recommended or (decision.action.kpi == finding.kpi and not decision.action.recommended)
 
 
 def _same(review: Review, text: str, decision: plan_views.Decision) -> bool:
     """Whether a recommendation is the one decided on, written with its figures or before they were filled in."""
-    return any(plan_views.same(one, decision.recommended) for one in (text, sentences.fill(review, text)))
+    return any(plan_views.same(one, decision.action.recommended) for one in (text, sentences.fill(review, text)))
 
 
 def _item(review: Review, finding: Finding, decided: list[plan_views.Decision]) -> dict[str, Any]:
     first = sentences.first_name(review.subject)
     who = {"rep": first if review.kind == "rep" else "the rep", "manager": review.subject.manager or "the manager"}
-    own = [one for one in decided if one.kpi in (None, finding.kpi)]
+    own = [one for one in decided if one.action.kpi in (None, finding.kpi)]
     actions = [
         (
             sentences.fill(review, act.text),
@@ -303,7 +303,7 @@ def _item(review: Review, finding: Finding, decided: list[plan_views.Decision]) 
         )
         for act in finding.actions
     ]
-    added = [one for one in own if one.kpi and not one.recommended]
+    added = [one for one in own if one.action.kpi and not one.action.recommended]
     return {
         "title": sentences.fill(review, finding.title),
         "text": sentences.pieces(review, finding.text),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,7 @@ _OUTCOME_MARKS: Final[Mapping[followup.Outcome, str]] = {
     "lapsed": "not_judged",
     "dropped": "not_judged",
 }
+_STATUS_MARKS: Final = {"done": "strength", "dropped": "not_judged", "running": "on_track"}
 _DECISIONS: Final = {"accepted": "Accepted", "edited": "Taken up as", "dismissed": "Not taken up", "added": "Added"}
 _REWARDS: Final = {"none": "", "bonus": "Bonus", "incentive": "Incentive", "mention": "Public mention"}
 
@@ -36,14 +37,12 @@ _REWARDS: Final = {"none": "", "bonus": "Bonus", "incentive": "Incentive", "ment
 class Decision:
     """What was decided on a recommendation, or added beside it; ``words`` are people's own."""
 
+    action: Action
     word: str
     who: str
     words: str
     by: By
     status: str
-    done: bool
-    kpi: str | None
-    recommended: str
 
 
 @dataclass(frozen=True)
@@ -56,58 +55,46 @@ class PlanRow:
     notes: tuple[tuple[str, str], ...]
     mark: str
     word: str
+    by: By
     who: str = ""
-    by: By | None = None
 
 
 @dataclass(frozen=True)
 class Praise:
     """A recognition with its reward and whether the team may see it."""
 
-    title: str
-    text: str
+    given: Recognition
     reward: str
-    reward_text: str
     figure: str
     shown: str
-    how: str
     by: By
 
 
 def decisions(review: Review) -> list[Decision]:
     """List what was decided on recommendations, and what was added, in the order of the journal."""
-    return [
-        _decision(review, entry, entry.payload)
-        for entry in review.minutes.of_kind("action")
-        if isinstance(entry.payload, Action)
-    ]
-
-
-def _decision(review: Review, entry: Entry, action: Action) -> Decision:
-    said = entry_views.by(review, entry)
-    who = entry_views.side(review, action.owner) + (f", by {entry_views.day(review, action.due)}" if action.due else "")
-    update = last_update(entry, review.minutes)
-    status = ""
-    if update is not None and isinstance(update.payload, Update):
-        status = f"{update.payload.status} on {entry_views.day(review, on_day(update, review.workbook.local))}"
-    dismissed = action.decision == "dismissed"
-    words = (
-        action.reason
-        if dismissed
-        else ""
-        if action.decision == "accepted" and action.text == action.recommended
-        else action.text
-    )
-    return Decision(
-        word=_DECISIONS[action.decision],
-        who=f"{said.name}, {said.when}" if dismissed else who,
-        words=words,
-        by=said,
-        status=status,
-        done=not dismissed,
-        kpi=action.kpi,
-        recommended=action.recommended,
-    )
+    found = []
+    for entry in review.minutes.of_kind("action"):
+        action, said = entry.payload, entry_views.by(review, entry)
+        if not isinstance(action, Action):
+            continue
+        dismissed = action.decision == "dismissed"
+        as_recommended = action.decision == "accepted" and action.text == action.recommended
+        due = f", by {entry_views.day(review, action.due)}" if action.due else ""
+        update = last_update(entry, review.minutes)
+        status = ""
+        if update is not None and isinstance(update.payload, Update):
+            status = f"{update.payload.status} on {entry_views.day(review, on_day(update, review.workbook.local))}"
+        found.append(
+            Decision(
+                action,
+                word=_DECISIONS[action.decision],
+                who=f"{said.name}, {said.when}" if dismissed else f"{entry_views.side(review, action.owner)}{due}",
+                words=action.reason if dismissed else "" if as_recommended else action.text,
+                by=said,
+                status=status,
+            )
+        )
+    return found
 
 
 def same(one: str, other: str) -> bool:
@@ -116,30 +103,27 @@ def same(one: str, other: str) -> bool:
 
 
 def agreed_rows(review: Review, found: Iterable[Agreed]) -> list[PlanRow]:
-    """Lay the agreements out as rows."""
-    return [
-        PlanRow(
-            what=one.what,
-            sub=" · ".join(_whose(review, one)),
-            lines=one.words,
-            notes=tuple(entry_views.updates(review, one.entry)),
-            mark=_OUTCOME_MARKS[one.outcome],
-            word=OUTCOMES[one.outcome],
-            by=entry_views.by(review, one.entry),
-        )
-        for one in found
-    ]
-
-
-def _whose(review: Review, one: Agreed) -> Iterator[str]:
-    """Say who was to do it, until when, and when it was agreed where that was not in the review before this one."""
-    if one.who:
-        yield entry_views.side(review, one.who)
-    if one.due:
-        yield entry_views.day(review, one.due)
+    """Lay the agreements out as rows: who was to do it, until when, and since when where that is longer than a review ago."""
     before = followup.previous_review(review.minutes, review.period)
-    if before is not None and before.name != one.since:
-        yield f"since {one.since}"
+    rows = []
+    for one in found:
+        whose = (
+            entry_views.side(review, one.who) if one.who else "",
+            entry_views.day(review, one.due) if one.due else "",
+            f"since {one.since}" if before is not None and before.name != one.since else "",
+        )
+        rows.append(
+            PlanRow(
+                what=one.what,
+                sub=" · ".join(part for part in whose if part),
+                lines=one.words,
+                notes=tuple(entry_views.updates(review, one.entry)),
+                mark=_OUTCOME_MARKS[one.outcome],
+                word=OUTCOMES[one.outcome],
+                by=entry_views.by(review, one.entry),
+            )
+        )
+    return rows
 
 
 def development(review: Review) -> list[PlanRow]:
@@ -171,9 +155,7 @@ def _plan(review: Review, entry: Entry, item: Development) -> PlanRow:
         sub=" · ".join(sub),
         lines=(f"{entry_views.figure(review, item.kpi)} now" if item.kpi else "No figure shows it; judged in the talk",),
         notes=tuple(entry_views.updates(review, entry)),
-        mark={"done": "strength", "dropped": "not_judged"}.get(
-            status, "on_track" if status == "running" else "not_enough_data"
-        ),
+        mark=_STATUS_MARKS.get(status, "not_enough_data"),
         word=status.capitalize(),
         who=", ".join(part for part in (item.owner, by_when) if part),
         by=entry_views.by(review, entry),
@@ -182,32 +164,25 @@ def _plan(review: Review, entry: Entry, item: Development) -> PlanRow:
 
 def recognition(review: Review) -> list[Praise]:
     """List what the manager recognises."""
-    entries = review.minutes.of_kind("recognition")
-    return [_praise(review, entry, entry.payload) for entry in entries if isinstance(entry.payload, Recognition)]
-
-
-def _praise(review: Review, entry: Entry, given: Recognition) -> Praise:
-    reward = _REWARDS[given.reward]
-    return Praise(
-        title=given.title,
-        text=given.text,
-        reward=reward,
-        reward_text=given.reward_text,
-        figure=entry_views.figure(review, given.kpi) if given.kpi else "",
-        shown=_shown(review, entry, given),
-        how="Confirmed" if given.rule else "Added",
-        by=entry_views.by(review, entry),
-    )
+    return [
+        Praise(
+            given=entry.payload,
+            reward=_REWARDS[entry.payload.reward],
+            figure=entry_views.figure(review, entry.payload.kpi) if entry.payload.kpi else "",
+            shown=_shown(review, entry, entry.payload),
+            by=entry_views.by(review, entry),
+        )
+        for entry in review.minutes.of_kind("recognition")
+        if isinstance(entry.payload, Recognition)
+    ]
 
 
 def _shown(review: Review, entry: Entry, given: Recognition) -> str:
     name = entry_views.side(review, "rep")
     word = review.minutes.agreed(entry)
     if word is not None and isinstance(word.payload, Agreement):
-        said = (
-            "May be shown to the team" if word.payload.agrees else f"Not for the team’s board: {name} prefers to keep it here"
-        )
-        return f"{said}{entry_views.doubted(word)}."
+        refused = f"Not for the team’s board: {name} prefers to keep it here"
+        return f"{'May be shown to the team' if word.payload.agrees else refused}{entry_views.doubted(word)}."
     if given.for_board:
         return f"Proposed for the team’s board; shown there once {name} agrees."
     return "Not proposed for the team’s board."
@@ -231,21 +206,13 @@ def open_concerns(review: Review) -> list[tuple[str, str, str, bool]]:
         person = review.people.get(rep_id)
         if person is not None:
             whose.append((person.name, sentences.first_name(person), minutes))
-    return [
-        (
-            name,
-            entry.payload.text,
-            first if entry.payload.owner == "rep" else entry_views.side(review, "manager"),
-            _private(entry),
-        )
-        for name, first, minutes in whose
-        for entry in (*minutes.earlier, *minutes.entries)
-        if isinstance(entry.payload, Concern) and status_of(last_update(entry, minutes)) != "resolved"
-    ]
-
-
-def _private(entry: Entry) -> bool:
-    return entry.visibility == "manager_only"
+    found = []
+    for name, first, minutes in whose:
+        for entry in (*minutes.earlier, *minutes.entries):
+            if isinstance(entry.payload, Concern) and status_of(last_update(entry, minutes)) != "resolved":
+                who = first if entry.payload.owner == "rep" else entry_views.side(review, "manager")
+                found.append((name, entry.payload.text, who, entry.visibility == "manager_only"))
+    return found
 
 
 def board(review: Review) -> list[tuple[str, str, str]]:
