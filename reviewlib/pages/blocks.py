@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from reviewlib.evidence.slicefile import Finding
 from reviewlib.pages import labels, plan_views, provenance, sentences, signing, team_views, views
+from reviewlib.pages.components import VERDICTS
 from reviewlib.pages.rendering import Display, lab_style, render
 from reviewlib.pages.written import (
     agreed,
@@ -122,6 +123,7 @@ def scorecard(review: Review) -> Display:
         groups=views.lines(review),
         missing=views.missing_rows(review),
         peers=views.most_peers(review),
+        verdicts=VERDICTS,
         trend=f"{len(review.trend)} {labels.noun(review.period)}",
         first_name=sentences.first_name(review.subject),
     )
@@ -196,17 +198,18 @@ def next_period(review: Review) -> Display:
     """What counts in the next period: its target, what covers it, the objectives."""
     sheet, style = views.FigureTable(review), sentences.style(review)
     covered = sheet.figure("pipeline_coverage")
-    goal = covered.denominator if covered else None
-    rows = [
-        (figure.kpi.label, figure.kpi.objective or "", sheet.text(figure.kpi.key), views.goal(figure, style))
-        for figure in sheet.main()
-        if figure.kpi.key != "attainment" and (figure.kpi.objective or figure.target is not None)
-    ]
+    due = covered.denominator if covered else None
+    rows = []
+    for figure in sheet.main():
+        kpi = figure.kpi
+        if kpi.key != "attainment" and (kpi.objective or figure.target is not None):
+            target = "none set" if figure.target is None else style.value(figure.target, kpi.unit)
+            rows.append((kpi.label, kpi.objective or "", sheet.text(kpi.key), target))
     return section(
         review,
         "next_period",
         f"What counts in {review.period.next}",
-        target=style.value(goal, "money") if goal is not None else None,
+        target=style.value(due, "money") if due is not None else None,
         covered=covered,
         coverage=sheet.text("pipeline_coverage"),
         due=sheet.text("due_value"),

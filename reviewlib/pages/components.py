@@ -55,19 +55,6 @@ class PeerPlace:
 
 
 @dataclass(frozen=True)
-class BridgeStep:
-    """One row of a bridge: a bar from ``left``, ``width`` wide, and its words."""
-
-    label: str
-    note: str
-    amount: str
-    left: float
-    width: float
-    tone: str
-    total: bool = False
-
-
-@dataclass(frozen=True)
 class BridgePart:
     """What goes into a bridge: its words, the amount that is added, and a tone where the sign alone does not give it."""
 
@@ -77,6 +64,16 @@ class BridgePart:
     text: str
     total: bool = False
     tone: str | None = None
+
+
+@dataclass(frozen=True)
+class BridgeStep:
+    """One row of a bridge: its part, and a bar from ``left``, ``width`` wide."""
+
+    part: BridgePart
+    left: float
+    width: float
+    tone: str
 
 
 def bullet(
@@ -144,36 +141,25 @@ def bridge(parts: Sequence[BridgePart]) -> list[BridgeStep]:
         start = 0.0 if part.total else running
         running = part.number if part.total else running + part.number
         ends.append((start, running))
-    low, high = min(0.0, *(min(pair) for pair in ends)), max(0.0, *(max(pair) for pair in ends))
-    extent = (high - low) or 1.0
-    return [
-        BridgeStep(
-            part.label,
-            part.note,
-            part.text,
-            left=(min(pair) - low) / extent * 100,
-            width=abs(pair[1] - pair[0]) / extent * 100,
-            tone="" if part.total else part.tone or ("up" if part.number >= 0 else "dn"),
-            total=part.total,
-        )
-        for part, pair in zip(parts, ends, strict=True)
-    ]
+    return _steps(parts, ends)
 
 
 def diverging(parts: Sequence[BridgePart]) -> list[BridgeStep]:
     """Lay out bars left and right of a common zero."""
-    low, high = min(0.0, *(part.number for part in parts)), max(0.0, *(part.number for part in parts))
+    return _steps(parts, [(0.0, part.number) for part in parts])
+
+
+def _steps(parts: Sequence[BridgePart], ends: Sequence[tuple[float, float]]) -> list[BridgeStep]:
+    low, high = min(0.0, *map(min, ends)), max(0.0, *map(max, ends))
     extent = (high - low) or 1.0
     return [
         BridgeStep(
-            part.label,
-            part.note,
-            part.text,
-            left=(min(part.number, 0.0) - low) / extent * 100,
-            width=abs(part.number) / extent * 100,
-            tone="up" if part.number >= 0 else "dn",
+            part,
+            left=(min(pair) - low) / extent * 100,
+            width=abs(pair[1] - pair[0]) / extent * 100,
+            tone="" if part.total else part.tone or ("up" if part.number >= 0 else "dn"),
         )
-        for part in parts
+        for part, pair in zip(parts, ends, strict=True)
     ]
 
 

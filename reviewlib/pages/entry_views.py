@@ -11,9 +11,8 @@ from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import KINDS, Concern, Dispute, Feedback, Resolution, SelfReview, Update
-from reviewlib.evidence.kpis import KPIS
 from reviewlib.pages import labels, paragraphs, sentences
-from reviewlib.pages.views import FigureTable, note
+from reviewlib.pages.views import FigureTable, label, note
 from reviewlib.review import Review
 
 _TIMES: Final = ("", "once", "twice")
@@ -125,12 +124,6 @@ def day(review: Review, date: dt.date) -> str:
 def day_of(review: Review, moment: dt.datetime) -> str:
     """Write the day of a moment, as it was on the workbook's clock."""
     return day(review, review.workbook.local(moment).date())
-
-
-def label(review: Review, key: str) -> str:
-    """The label of a figure, also of one that the workbook switched off."""
-    known = review.kpis.get(key) or KPIS.get(key)
-    return key.replace("_", " ").capitalize() if known is None else known.label
 
 
 def figure(review: Review, key: str) -> str:

@@ -8,12 +8,24 @@ from typing import Any, Final
 
 from reviewlib.evidence.slicefile import Listed
 from reviewlib.pages import labels, sentences
+from reviewlib.pages.components import VERDICTS
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.views import FigureTable, target_words
 from reviewlib.review import Figure, Review
 
 _TIMES: Final = "\N{DIVISION SIGN}"
 _METHODS: Final = {"wilson": "Wilson", "order": "order statistics of the median"}
+_BECAME: Final = {
+    "used": "Used",
+    "quarantined": "Quarantined, with reason",
+    "excluded": "Excluded on purpose",
+    "read": "Read",
+}
+_PEERS: Final = {
+    "all": "Peers are the reps of the whole workbook",
+    "team": "Peers are the reps of the team",
+    "role": "Peers are the reps of the same role",
+}
 _NO_DEALS: Final = Listed(0, (), frozenset())
 _CAPTIONS: Final = {
     "earned": "Deals won in the period, refunds included",
@@ -38,70 +50,38 @@ class ReconciliationRow:
 
 
 @dataclass(frozen=True)
-class ReconciliationView:
-    """What became of every row of one file: used, quarantined and excluded add up to read."""
-
-    title: str
-    rows: tuple[ReconciliationRow, ...]
-
-
-@dataclass(frozen=True)
-class Deal:
-    """One deal of a list."""
-
-    id: str
-    account: str
-    dates: str
-    stage: str
-    amount: str
-
-
-@dataclass(frozen=True)
-class Account:
-    """One account of the retention base."""
-
-    id: str
-    before: str
-    now: str
-    words: str
-
-
-@dataclass(frozen=True)
 class Evidence:
-    """Everything behind one figure."""
+    """Everything behind one figure.
+
+    Deals are texts: id, account, dates, stage, amount. So are accounts: id, revenue before and now, what became of it.
+    """
 
     key: str
     label: str
     value: str
     facts: tuple[tuple[str, str], ...]
     caption: str
-    deals: tuple[Deal, ...]
+    deals: tuple[tuple[str, ...], ...]
     accounts_caption: str
-    accounts: tuple[Account, ...]
+    accounts: tuple[tuple[str, ...], ...]
 
 
-def reconciliations(data: Mapping[str, Any], *, style: NumberStyle) -> list[ReconciliationView]:
-    """List what became of the rows of every file, for reviews and the index alike."""
-    return [_reconciliation(table, style) for table in data.get("tables", ())]
-
-
-def _reconciliation(table: Mapping[str, Any], style: NumberStyle) -> ReconciliationView:
-    kinds = (
-        ("used", "Used"),
-        ("quarantined", "Quarantined, with reason"),
-        ("excluded", "Excluded on purpose"),
-        ("read", "Read"),
-    )
-    rows = tuple(
-        ReconciliationRow(
-            label,
-            style.value(table[kind], "count"),
-            style.control(table.get(f"{kind}_amount")) if table.get("read_amount") is not None else "",
-            total=kind == "read",
-        )
-        for kind, label in kinds
-    )
-    return ReconciliationView(f"{table['table'].capitalize()}: {table['file']}", rows)
+def reconciliations(data: Mapping[str, Any], *, style: NumberStyle) -> list[tuple[str, list[ReconciliationRow]]]:
+    """List what became of the rows of every file by its title: used, quarantined and excluded add up to read."""
+    found = []
+    for table in data.get("tables", ()):
+        valued = table.get("read_amount") is not None
+        rows = [
+            ReconciliationRow(
+                label,
+                style.value(table[kind], "count"),
+                style.control(table.get(f"{kind}_amount")) if valued else "",
+                total=kind == "read",
+            )
+            for kind, label in _BECAME.items()
+        ]
+        found.append((f"{table['table'].capitalize()}: {table['file']}", rows))
+    return found
 
 
 def reasons(data: Mapping[str, Any], kind: str, *, style: NumberStyle) -> list[ReconciliationRow]:
@@ -126,12 +106,8 @@ def notes(review: Review) -> list[str]:
         f"A won deal counts on its close date, the column “{data.get('closed_column')}” of the export.",
         f"The history begins on {labels.day(book.history_from)}.",
         *map(str, data.get("notes", ())),
-        {
-            "all": "Peers are the reps of the whole workbook",
-            "team": "Peers are the reps of the team",
-            "role": "Peers are the reps of the same role",
-        }[book.peer_group]
-        + f", this one included; fewer than {'five' if review.audience == 'manager' else 'six'} give no benchmark. "
+        f"{_PEERS[book.peer_group]}, this one included; "
+        f"fewer than {'five' if review.audience == 'manager' else 'six'} give no benchmark. "
         "Benchmarks are shown to two significant digits.",
         _mine(review),
         "Intervals are 95%: Wilson for shares, order statistics for medians. The change of revenue is split into the number of "
@@ -178,7 +154,7 @@ def _within(review: Review, figure: Figure, other: Figure) -> bool:
     return flag == figure.kpi.evidence or flag in _deals(review, figure).within
 
 
-def _evidence(sheet: FigureTable, figure: Figure, *, owner: Figure | None, made: Mapping[int, Deal]) -> Evidence:
+def _evidence(sheet: FigureTable, figure: Figure, *, owner: Figure | None, made: Mapping[int, tuple[str, ...]]) -> Evidence:
     review, kpi, style = sheet.review, figure.kpi, sheet.style
     chosen, all_accounts = _deals(review, figure), review.lists.all_accounts
     of_accounts = kpi.evidence == "accounts" and kpi.unit == "percent" and kpi.top == "count"
@@ -217,35 +193,22 @@ def _cut(shown: int, all_: int, what: str, style: NumberStyle) -> str:
 
 def _facts(sheet: FigureTable, figure: Figure) -> list[tuple[str, str]]:
     review, kpi, style = sheet.review, figure.kpi, sheet.style
-    interval = style.interval(figure.low, figure.high, kpi.unit) if figure.low is not None else ""
+    interval = f"{style.interval(figure.low, figure.high, kpi.unit)}, {_METHODS.get(kpi.judged_by, '')}"
     beside = [other for other in review.kpis.values() if other.of == kpi.key and sheet.value(other.key) is not None]
-    method = _METHODS.get(kpi.judged_by, "")
-    peers = figure.peer_median
+    peers = f"median {style.rounded(figure.peer_median, kpi.unit)} of {figure.peers or 0:.0f} peers"
+    target = target_words(figure, style).removeprefix("target ")
+    word = VERDICTS[figure.verdict]
     return [
         ("Definition", kpi.definition),
         ("Calculation", _calculation(sheet, figure)),
-        ("Interval", f"{interval}, {method}" if interval else ""),
+        ("Interval", interval if figure.low is not None else ""),
         ("Dates", labels.span(review.period)),
-        ("Target", _target(figure, style)),
-        (
-            "Peers",
-            f"median {style.rounded(peers, kpi.unit)} of {figure.peers or 0:.0f} peers" if peers is not None else "",
-        ),
-        ("Verdict", f"{_word(figure)}: {figure.reason}" if figure.reason else _word(figure)),
+        ("Target", target or "none set"),
+        ("Peers", peers if figure.peer_median is not None else ""),
+        ("Verdict", f"{word}: {figure.reason}" if figure.reason else word),
         ("Beside it", "; ".join(f"{other.label}: {sheet.text(other.key)}" for other in beside)),
         ("Serves", kpi.objective or ""),
     ]
-
-
-def _word(figure: Figure) -> str:
-    from reviewlib.pages.components import VERDICTS
-
-    return VERDICTS[figure.verdict]
-
-
-def _target(figure: Figure, style: NumberStyle) -> str:
-    words = target_words(figure, style)
-    return words.removeprefix("target ") if words else "none set"
 
 
 def _calculation(sheet: FigureTable, figure: Figure) -> str:
@@ -261,28 +224,23 @@ def _calculation(sheet: FigureTable, figure: Figure) -> str:
     return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and kpi.bottom == "money" else f", {kpi.n_label}")
 
 
-def _deal(sheet: FigureTable, row: Mapping[str, Any]) -> Deal:
+def _deal(sheet: FigureTable, row: Mapping[str, Any]) -> tuple[str, ...]:
     still_open = row["outcome"] == "open"  # today: what was open at the end of the period may have closed since
     opened, last = _day(row["opened_on"]), _day(row["expected_close_on" if still_open else "closed_on"])
     amount = row["amount"] if not still_open and row["amount"] is not None and not row["lost"] else row["expected_amount"]
-    return Deal(
-        id=row["deal_id"],
-        account="no account" if row["account_id"] is None else row["account_id"],
-        dates=f"{opened} – {last}",
-        stage="refund"
-        if row["refund"]
-        else "won"
-        if row["won"]
-        else "lost"
-        if row["lost"]
-        else str(row["stage"] or row["outcome"]),
-        amount="no amount" if amount is None else sheet.style.value(amount, "money"),
+    became = next((outcome for outcome in ("refund", "won", "lost") if row[outcome]), None)
+    return (
+        row["deal_id"],
+        "no account" if row["account_id"] is None else row["account_id"],
+        f"{opened} – {last}",
+        became or str(row["stage"] or row["outcome"]),
+        "no amount" if amount is None else sheet.style.value(amount, "money"),
     )
 
 
-def _accounts(sheet: FigureTable) -> tuple[Account, ...]:
+def _accounts(sheet: FigureTable) -> tuple[tuple[str, ...], ...]:
     return tuple(
-        Account(
+        (
             row["account_id"],
             sheet.style.value(row["base_revenue"], "money"),
             sheet.style.value(row["revenue"], "money"),

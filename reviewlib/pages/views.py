@@ -21,6 +21,14 @@ from reviewlib.review import Figure, Review
 
 #: A square each up to here, a bar beyond.
 MOST_SQUARES: Final = 60
+#: The parts of a change of revenue, by the figure and the column of it that stand behind each. The number of won deals behind
+#: the split is that of deals with an amount, which deal_size carries as its sample.
+_SPLIT: Final = {
+    "change_won_deals": ("deal_size", "n"),
+    "change_deal_size": ("deal_size", "value"),
+    "change_refunds": ("refunds", "value"),
+    "change_unsplit": ("", ""),
+}
 
 
 class FigureTable:
@@ -56,23 +64,18 @@ class FigureTable:
 
 @dataclass(frozen=True)
 class ScorecardRow:
-    """One row of the scorecard."""
+    """One row of the scorecard: a figure and what is written and drawn of it."""
 
-    key: str
-    label: str
+    figure: Figure
     note: tuple[str, ...]
     value: str
     bullet: Bullet | None
     target: str
     spark: Spark | None
-    no_spark: str
     change: str
     year: str
     peers: PeerPlace | None
     standing: str
-    verdict: str
-    word: str
-    reason: str
 
 
 def lines(review: Review) -> list[tuple[str, list[ScorecardRow]]]:
@@ -88,7 +91,7 @@ def lines(review: Review) -> list[tuple[str, list[ScorecardRow]]]:
 def missing_rows(review: Review) -> list[tuple[str, str]]:
     """List the figures that are not on the scorecard at all, with the reason."""
     shown = set(review.scorecard["kpi"])
-    return [(_label(review, key), reason) for key, reason in review.off.items() if key not in shown]
+    return [(label(review, key), reason) for key, reason in review.off.items() if key not in shown]
 
 
 def most_peers(review: Review) -> int:
@@ -97,7 +100,7 @@ def most_peers(review: Review) -> int:
     return max(known, default=0)
 
 
-def _label(review: Review, key: str) -> str:
+def label(review: Review, key: str) -> str:
     """The label of a figure, also of one that the workbook switched off."""
     known = review.kpis.get(key) or KPIS.get(key)
     return key.replace("_", " ").capitalize() if known is None else known.label
@@ -106,24 +109,17 @@ def _label(review: Review, key: str) -> str:
 def _line(sheet: FigureTable, figure: Figure) -> ScorecardRow:
     review, kpi, style = sheet.review, figure.kpi, sheet.style
     trend = [sheet.value(kpi.key, period) for period in review.trend]
-    drawn = components.spark(trend, kpi=kpi, periods=review.trend, style=style)
-    where = components.peers(figure, style=style, who=sentences.first_name(review.subject))
     return ScorecardRow(
-        key=kpi.key,
-        label=kpi.label,
+        figure,
         note=note(sheet, figure),
         value=style.value(figure.value, kpi.unit),
         bullet=_bullet(figure),
         target=target_words(figure, style),
-        spark=drawn,
-        no_spark="" if drawn else "n/a, no history",
+        spark=components.spark(trend, kpi=kpi, periods=review.trend, style=style),
         change=change(figure.value, figure.previous, kpi, style),
         year=change(figure.value, figure.year_ago, kpi, style),
-        peers=where,
+        peers=components.peers(figure, style=style, who=sentences.first_name(review.subject)),
         standing=_standing(figure, style),
-        verdict=figure.verdict,
-        word=components.VERDICTS[figure.verdict],
-        reason=figure.reason or "",
     )
 
 
@@ -153,18 +149,10 @@ def target_words(figure: Figure, style: labels.NumberStyle) -> str:
     if figure.kpi.bands == "points" and figure.target > 0:
         goal = f"+{goal}"
     whole = figure.target_raw
-    full = ""
-    if whole is not None and not same(whole, figure.target):
-        full = f", full target {style.value(whole, figure.kpi.unit)}"
-    exact = figure.kpi.judged_by == "exact" and figure.kpi.better == "higher" and figure.attainment is not None
-    if exact:
+    full = "" if whole is None or same(whole, figure.target) else f", full target {style.value(whole, figure.kpi.unit)}"
+    if figure.kpi.judged_by == "exact" and figure.kpi.better == "higher" and figure.attainment is not None:
         return f"{style.value(figure.attainment, 'percent')} of {goal}{full}"
     return f"target {goal}{full}"
-
-
-def goal(figure: Figure, style: labels.NumberStyle) -> str:
-    """Write a figure's target; "none set" without one."""
-    return "none set" if figure.target is None else style.value(figure.target, figure.kpi.unit)
 
 
 def change(value: float | None, before: float | None, kpi: Kpi, style: labels.NumberStyle) -> str:
@@ -201,15 +189,14 @@ def revenue_bridge(review: Review) -> list[BridgeStep]:
     before, now = sheet.value("revenue", period.previous), sheet.value("revenue")
     if before is None or now is None or before == now == 0:
         return []
-    parts = [
-        BridgePart(
-            period.previous.name, _of_deals(sheet, period.previous), before, sheet.text("revenue", period.previous), total=True
-        )
-    ]
-    for key in ("change_won_deals", "change_deal_size", "change_refunds", "change_unsplit"):
-        part = _change_part(sheet, key)
-        if part is not None:
-            parts.append(part)
+    first = _of_deals(sheet, period.previous), before, sheet.text("revenue", period.previous)
+    parts = [BridgePart(period.previous.name, *first, total=True)]
+    for key, (source, column) in _SPLIT.items():
+        figure = sheet.figure(key)
+        optional = key in ("change_refunds", "change_unsplit")
+        if figure is not None and figure.value is not None and not (optional and round(figure.value, 2) == 0):
+            told = _moved(sheet, source, column) if source else figure.reason or ""
+            parts.append(BridgePart(figure.kpi.label, told, figure.value, sheet.style.signed(figure.value, "money")))
     return components.bridge(
         [*parts, BridgePart(period.name, _of_deals(sheet, period), now, sheet.text("revenue"), total=True)]
     )
@@ -219,29 +206,13 @@ def _of_deals(sheet: FigureTable, period: Period) -> str:
     figure = sheet.figure("deal_size", period)
     if figure is None or figure.value is None:
         return ""
-    size = sheet.style.value(figure.value, "money")
-    return f"{sheet.style.things(figure.n, 'won deals')} × {size}"
+    return f"{sheet.style.things(figure.n, 'won deals')} × {sheet.style.value(figure.value, 'money')}"
 
 
-def _change_part(sheet: FigureTable, key: str) -> BridgePart | None:
-    figure = sheet.figure(key)
-    optional = key in ("change_refunds", "change_unsplit")
-    if figure is None or figure.value is None or (optional and round(figure.value, 2) == 0):
-        return None
-    return BridgePart(figure.kpi.label, _moved(sheet, key, figure), figure.value, sheet.style.signed(figure.value, "money"))
-
-
-def _moved(sheet: FigureTable, key: str, figure: Figure) -> str:
-    if key == "change_unsplit":
-        return figure.reason or ""
-    # The number of won deals behind the split is that of deals with an amount, which deal_size carries as its sample.
-    source, column = {"change_won_deals": ("deal_size", "n"), "change_deal_size": ("deal_size", "value")}.get(
-        key, ("refunds", "value")
-    )
-    before, now = sheet.figure(source, sheet.review.period.previous), sheet.figure(source)
+def _moved(sheet: FigureTable, source: str, column: str) -> str:
+    sides = (sheet.figure(source, sheet.review.period.previous), sheet.figure(source))
     unit = "count" if column == "n" else "money"
-    texts = [sheet.style.value(getattr(side, column) if side else None, unit) for side in (before, now)]
-    return " → ".join(texts)
+    return " → ".join(sheet.style.value(getattr(side, column) if side else None, unit) for side in sides)
 
 
 def beside_change(review: Review) -> list[tuple[str, str, str]]:
@@ -293,45 +264,31 @@ def _deals(figure: Figure, style: labels.NumberStyle) -> str:
     return style.things(figure.n, "deals") if figure.n is not None and figure.kpi.unit != "count" else ""
 
 
-@dataclass(frozen=True)
-class OpenByStage:
-    """Open deals by stage, with their sum."""
-
-    rows: list[tuple[str, str, str]]
-    deals: str
-    amount: str
-
-
-def stages(review: Review) -> OpenByStage | None:
-    """List the open deals by stage; None without any."""
+def stages(review: Review) -> list[tuple[str, str, str]]:
+    """List the open deals by stage, as name, deals and amount, with their sum at the end; empty without any."""
     if review.stages.empty:
-        return None
+        return []
     style = sentences.style(review)
     known = [amount for amount in review.stages["amount"] if not pd.isna(amount)]
-    rows = [
-        (str(row["stage"]), style.value(row["deals"], "count"), style.value(row["amount"], "money"))
-        for row in review.stages.to_dict("records")
-    ]
-    whole = style.value(sum(known) if known else None, "money")
-    return OpenByStage(rows, style.value(float(review.stages["deals"].sum()), "count"), whole)
+    rows = [(str(row["stage"]), row["deals"], row["amount"]) for row in review.stages.to_dict("records")]
+    rows.append(("All open", float(review.stages["deals"].sum()), sum(known) if known else None))
+    return [(name, style.value(deals, "count"), style.value(amount, "money")) for name, deals, amount in rows]
 
 
 def pipeline_notes(review: Review) -> list[str]:
     """Say what the pipeline's figures leave out, and what is old in it."""
     sheet, said = FigureTable(review), []
-    if sheet.value("stale_deals") and sheet.value("stale_after") is not None:
-        old = sheet.style.things(sheet.value("stale_deals"), "open deals")
-        are = "is" if sheet.value("stale_deals") == 1 else "are"
-        limit = sheet.text("stale_after")
-        said.append(
-            f"{old} {are} older than {limit}, the time in which nine of ten won deals close; "
-            "the win rate flatters if they never close."
+    stale, unvalued, undated = (sheet.value(key) for key in ("stale_deals", "unvalued_deals", "undated_deals"))
+    if stale and sheet.value("stale_after") is not None:
+        old = (
+            f"{sheet.style.things(stale, 'open deals')} {'is' if stale == 1 else 'are'} older than {sheet.text('stale_after')}"
         )
-    if sheet.value("unvalued_deals"):
-        out = sheet.style.things(sheet.value("unvalued_deals"), "open deals")
+        said.append(f"{old}, the time in which nine of ten won deals close; the win rate flatters if they never close.")
+    if unvalued:
+        out = sheet.style.things(unvalued, "open deals")
         said.append(f"{out} without opening date or expected amount: outside value, growth and bridge.")
-    if sheet.value("undated_deals"):
-        said.append(f"{sheet.style.things(sheet.value('undated_deals'), 'open deals')} without an expected close date.")
+    if undated:
+        said.append(f"{sheet.style.things(undated, 'open deals')} without an expected close date.")
     if review.kind == "rep" and sheet.value("pipeline_start") is not None:
         said.append(f"Amounts are as known on {labels.day(review.workbook.as_of)}.")
     return said

@@ -51,9 +51,9 @@ def test_every_section_of_a_team(name: str) -> None:
 
 def test_scorecard_row(review: Review) -> None:
     """A row says value, sample, interval, target, change, place among the peers, verdict and reason."""
-    rows = {line.key: line for _, lines in views.lines(review) for line in lines}
+    rows = {line.figure.kpi.key: line for _, lines in views.lines(review) for line in lines}
     rate = rows["win_rate"]
-    assert (rate.value, rate.target, rate.change, rate.word) == ("53.3%", "target 40.0%", "+8.8 pts", "Strength")
+    assert (rate.value, rate.target, rate.change, rate.figure.verdict) == ("53.3%", "target 40.0%", "+8.8 pts", "strength")
     assert rate.note == ("49 of 92 closed deals", "43.3–63.3%")
     assert rate.standing == "top quarter · 44%"
     assert rows["revenue"].change == "+32.5%"
@@ -65,7 +65,9 @@ def test_scorecard_row(review: Review) -> None:
 def test_every_verdict_has_word_and_reason(review: Review, empty: Review) -> None:
     """No row of a scorecard is without the word of its verdict and a reason."""
     for page in (review, empty):
-        assert all(line.word and line.reason for _, lines in views.lines(page) for line in lines)
+        assert all(
+            components.VERDICTS[line.figure.verdict] and line.figure.reason for _, lines in views.lines(page) for line in lines
+        )
 
 
 def test_switched_off_figures_are_named(empty: Review) -> None:

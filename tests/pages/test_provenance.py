@@ -61,7 +61,7 @@ def test_the_largest_are_listed(many: dict[str, Any], found: dict[str, Evidence]
         own = [row for row in _rows(many, "deals") if row.get(review.kpis[key].evidence or "")]
         if not each.deals:
             continue
-        assert [deal.id for deal in each.deals] == [row["deal_id"] for row in sorted(own, key=_largest_first)][:MOST_LISTED]
+        assert [deal[0] for deal in each.deals] == [row["deal_id"] for row in sorted(own, key=_largest_first)][:MOST_LISTED]
         said = f": {len(own)}" if len(own) <= MOST_LISTED else f": {MOST_LISTED} of {len(own):,}"
         assert each.caption.endswith(said)
         told = dict(each.facts).get("Deals")
@@ -107,7 +107,7 @@ def test_accounts_that_are_cut(many: dict[str, Any], found: dict[str, Evidence])
     every = sorted(_rows(many, "accounts"), key=lambda row: (-row["base_revenue"], row["account_id"]))
     each = next(each for each in found.values() if each.accounts)
     shown = min(len(every), MOST_LISTED)
-    assert [account.id for account in each.accounts] == [row["account_id"] for row in every][:MOST_LISTED]
+    assert [account[0] for account in each.accounts] == [row["account_id"] for row in every][:MOST_LISTED]
     assert each.accounts_caption.endswith(f": {shown}" if shown == len(every) else f": {shown} of {len(every):,}")
 
 
