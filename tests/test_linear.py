@@ -242,7 +242,7 @@ _FLOWED: Final = "MIME-Version: 1.0\nContent-Type: text/plain; format=flowed\n\n
 
 
 def _answer(text: str) -> object:
-    return responses.parse(mails.letter_of(text.encode()))
+    return responses.parse(mails.read_answer(text.encode()))
 
 
 def _spared(work: Callable[[str], object]) -> Callable[[str], object]:

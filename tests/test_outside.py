@@ -56,16 +56,16 @@ def field(text: bytes) -> bytes:
 )
 def test_a_mail_that_no_program_writes_is_refused(content: bytes, found: str) -> None:
     """Parts in parts, parts without end, brackets in brackets, fields without end: found, limit, what to do."""
-    said = refused(lambda: mails.letter_of(content, name="answer.eml"))
+    said = refused(lambda: mails.read_answer(content, name="answer.eml"))
     assert found in said
     assert "the form as a file" in said
 
 
 def test_a_mail_as_deep_as_forwarding_makes_it_is_read() -> None:
     """Ninety parts in each other are more than any thread has, and they are read."""
-    assert [line.text for line in mails.letter_of(nested(90), name="answer.eml").lines] == ["words"]
+    assert [line.text for line in mails.read_answer(nested(90), name="answer.eml").lines] == ["words"]
     mail = MAIL + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nwords\r\n" * 90 + b"--b--\r\n"
-    assert [line.text for line in mails.letter_of(mail, name="answer.eml").lines] == ["words"]
+    assert [line.text for line in mails.read_answer(mail, name="answer.eml").lines] == ["words"]
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_a_mail_as_deep_as_forwarding_makes_it_is_read() -> None:
 def test_a_long_answer_is_refused(monkeypatch: pytest.MonkeyPatch, limit: str, content: bytes, found: str) -> None:
     """Bytes, lines and characters are counted; what is taken from a notebook's form is counted too."""
     monkeypatch.setattr(files, limit, 200)
-    assert found in refused(lambda: mails.letter_of(content))
+    assert found in refused(lambda: mails.read_answer(content))
 
 
 @pytest.mark.parametrize(
     ("name", "limit", "read", "kind"),
     [
-        ("answer.md", "ANSWER_BYTES", mails.open_letter, ResponseError),
+        ("answer.md", "ANSWER_BYTES", mails.open_answer, ResponseError),
         ("book.yaml", "PARAMS_BYTES", reading.load, ParamsError),
         ("goals.csv", "GOALS_BYTES", rows_of, SourceError),
         ("goals.yaml", "GOALS_BYTES", rows_of, SourceError),
@@ -115,7 +115,7 @@ def test_a_large_file_is_refused_and_stays(
 def test_a_charset_that_no_mail_is_in_is_refused(charset: str) -> None:
     """Those of domains take the square of a text's length; others are none of texts."""
     mail = MAIL + f"Content-Type: text/plain; charset={charset}\r\n\r\nwords".encode()
-    assert f"it is not the {charset}" in refused(lambda: mails.letter_of(mail, name="answer.eml"))
+    assert f"it is not the {charset}" in refused(lambda: mails.read_answer(mail, name="answer.eml"))
 
 
 def test_what_is_longer_than_guides_is_not_looked_at_line_by_line() -> None:
@@ -123,7 +123,7 @@ def test_what_is_longer_than_guides_is_not_looked_at_line_by_line() -> None:
 
     def spent(lines: int) -> float:
         mark = f"[[Review t 2026-Q3 rep-{'a' * 24}]]\n[[Perspective 123456]] :: {'word ' * 20_000}\n"
-        letter = mails.letter_of((mark + "x\n" * lines + "[[End]]\n").encode())
+        letter = mails.read_answer((mark + "x\n" * lines + "[[End]]\n").encode())
         began = time.process_time()
         responses.parse(letter)
         return time.process_time() - began
@@ -147,13 +147,13 @@ def test_what_is_longer_than_guides_is_not_looked_at_line_by_line() -> None:
 def test_no_word_is_lost_in_html_that_is_not_whole(html: str, text: str) -> None:
     """What is not closed is text; nothing that is written wrongly stops the import."""
     mail = f"MIME-Version: 1.0\nContent-Type: text/html; charset=utf-8\n\n{html}"
-    assert "\n".join(line.text for line in mails.letter_of(mail.encode()).lines).strip("\n").split("\n\n")[-1] == text
+    assert "\n".join(line.text for line in mails.read_answer(mail.encode()).lines).strip("\n").split("\n\n")[-1] == text
 
 
 def test_dashes_and_blanks_are_read_at_once() -> None:
     """A line of dashes and a thousand blanks is a line as any other."""
     form = f"---{' ' * 1_000}x\n[[Review t 2026-Q3 rep-{'a' * 24}]]\n\n[[Perspective]]\nhi\n[[End]]\n"
-    answer = responses.parse(mails.letter_of(form.encode()))
+    answer = responses.parse(mails.read_answer(form.encode()))
     assert [one.text for one in answer.of("self_review")] == ["hi"]
     assert [problem.line.number for problem in answer.problems] == [1]
 

@@ -67,9 +67,9 @@ def import_response(params: Params, file: Path, *, unverified: bool = False) -> 
         ReviewError: The file cannot be read or understood, is not the rep's (unless it is to be recorded as ``unverified``), or
             may not be imported by who is at the keyboard.
     """
-    letter = importing.letter_from(file)
-    about = importing.addressed(params, responses.parse(letter))
-    return importing.import_response(records.open_records(params, about), letter, unverified=unverified)
+    answer = importing.arrived(file)
+    about = importing.addressed(params, responses.parse(answer))
+    return importing.import_response(records.open_records(params, about), answer, unverified=unverified)
 
 
 def import_goals(params: Params, stands: ReviewStatus, file: Path) -> dict[str, int]:

@@ -14,7 +14,7 @@ from typing import Final
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form, marks, senders
 from reviewlib.conversation.answers.items import AnswerItem, ItemReader
-from reviewlib.conversation.answers.mails import ArrivedAnswer, letter_of, open_letter
+from reviewlib.conversation.answers.mails import ArrivedAnswer, open_answer, read_answer
 from reviewlib.conversation.answers.responses import Answer, AnswerProblem, parse, refusal, short
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import About, Entry
@@ -123,8 +123,8 @@ def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence
         ResponseError: The file cannot be read.
         NotAllowedError: The person may not read the review.
     """
-    letter = letter_from(source)
-    answer, about = parse(letter), records.about
+    mail = arrived(source)
+    answer, about = parse(mail), records.about
     records.minutes()  # refuses who may not read this review, before anything of it is looked at
     context = records.context()
     problems = (*answer.problems, *_another_review(records, answer))
@@ -132,7 +132,7 @@ def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence
         return ImportPlan(about, answer, problems=problems)
     if any(senders.sha256_of(entry.source) == answer.sha256 and entry.side == "rep" for entry in context.own):
         return ImportPlan(about, answer, notes=("This very file was imported before; nothing is recorded twice.",))
-    sender = _sender(records, letter, answer)
+    sender = _sender(records, mail, answer)
     reader = ItemReader(context, answer, sender, _kpis(records, context.state.snapshot) if kpis is None else kpis)
     reader.read()
     new = tuple(item for item in reader.items if not item.unchanged)
@@ -150,11 +150,11 @@ def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence
     )
 
 
-def letter_from(source: Path | str | ArrivedAnswer) -> ArrivedAnswer:
+def arrived(source: Path | str | ArrivedAnswer) -> ArrivedAnswer:
     """Read an answer from a file, or from its text."""
     if isinstance(source, ArrivedAnswer):
         return source
-    return open_letter(source) if isinstance(source, Path) else letter_of(source.encode("utf-8", "surrogatepass"))
+    return open_answer(source) if isinstance(source, Path) else read_answer(source.encode("utf-8", "surrogatepass"))
 
 
 def addressed(params: Params, answer: Answer) -> About:
@@ -189,7 +189,7 @@ def addressed(params: Params, answer: Answer) -> About:
     )
 
 
-def _sender(records: Records, letter: ArrivedAnswer, answer: Answer) -> Sender:
+def _sender(records: Records, mail: ArrivedAnswer, answer: Answer) -> Sender:
     subject, address = records.subject, copies.address_of(records.params, records.about)
     named = subject.kind == "rep" and subject.name != subject.id
     nobody, own = (
@@ -197,7 +197,7 @@ def _sender(records: Records, letter: ArrivedAnswer, answer: Answer) -> Sender:
     )
     opening = marks.letters([answer.opening])
     other = opening.startswith(marks.letters([nobody])) and not opening.startswith(marks.letters([own]))
-    return Sender(letter.senders, address, subject.name if named else None, subject.name, answer.opening if other else "")
+    return Sender(mail.senders, address, subject.name if named else None, subject.name, answer.opening if other else "")
 
 
 def _kpis(records: Records, pinned: str | None) -> list[tuple[str, str]]:

@@ -126,7 +126,7 @@ class ItemReader:
             return
         root = self.context.roots[target.id]
         shown = self._replied(root, by=self.answer.head)
-        before = self._newest(shown) if shown else self._imported("reply", f"reply:{root}")
+        before = self.context.latest(shown) if shown else self._imported("reply", f"reply:{root}")
         fields = {"of": (before.of if before else None) or target.id, "text": one.text}
         changed = before is not shown and shown is not None and _by_somebody_else(before)
         self._add(one, f"reply:{root}", fields, one.mark.words, before, basis=shown, conflict=changed)
@@ -162,7 +162,7 @@ class ItemReader:
         target = self._coded(one.mark.entry) if one.mark.entry else None
         if target is None:
             self._unknown(one.line, one.mark.words)
-        elif self._newest(target) is not target:
+        elif self.context.latest(target) is not target:
             self.notes.append(f"{one.line}: {one.mark.words}: the entry was edited since; this is about its earlier wording.")
         return target
 
@@ -170,9 +170,6 @@ class ItemReader:
         """The one shared entry that a mark's code stands for; None where there is none, or more than one."""
         found = [entry for entry in self.context.own if entry.visibility == "shared" and marks.code(entry.id) == code]
         return found[0] if len(found) == 1 else None
-
-    def _newest(self, entry: Entry) -> Entry:
-        return history(self.context.own, entry.id)[-1]
 
     def _imported(self, kind: str, key: str) -> Entry | None:
         """The current entry that an earlier answer made of the same field."""
@@ -207,7 +204,7 @@ class ItemReader:
         if basis is None or basis.kind != one.mark.field or basis.side != "rep":
             self._unknown(one.line, words)
             return
-        newest = self._newest(basis)
+        newest = self.context.latest(basis)
         changed = newest is not basis and _by_somebody_else(newest)
         self._add(one, key, fields, words, newest, basis=basis, conflict=changed)
 

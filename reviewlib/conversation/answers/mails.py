@@ -74,7 +74,7 @@ class ArrivedAnswer:
     senders: tuple[str, ...] = ()
 
 
-def open_letter(path: Path) -> ArrivedAnswer:
+def open_answer(path: Path) -> ArrivedAnswer:
     """Read a form file (.md, .txt) or a saved mail (.eml).
 
     Raises:
@@ -86,10 +86,10 @@ def open_letter(path: Path) -> ArrivedAnswer:
         raise ResponseError(
             "The answer cannot be read.", where=path.name, found=error.strerror or "no such file", do="Check the file's name."
         ) from None
-    return letter_of(content, name=path.name)
+    return read_answer(content, name=path.name)
 
 
-def letter_of(content: bytes, *, name: str = "the answer") -> ArrivedAnswer:
+def read_answer(content: bytes, *, name: str = "the answer") -> ArrivedAnswer:
     """Read an answer from the bytes of its file; ``name`` is what messages call it.
 
     Raises:

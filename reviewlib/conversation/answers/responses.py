@@ -121,11 +121,13 @@ class Answer:
         return [one for one in self.said if one.mark.field in fields and one.text]
 
 
-def parse(letter: ArrivedAnswer | str) -> Answer:
+def parse(source: ArrivedAnswer | str) -> Answer:
     """Read an answer that arrived, or the text of a form."""
-    lines = letter.lines if isinstance(letter, ArrivedAnswer) else tuple(numbered(letter))
-    sha256 = letter.sha256 if isinstance(letter, ArrivedAnswer) else ""
-    start = _start(lines)
+    lines = source.lines if isinstance(source, ArrivedAnswer) else tuple(numbered(source))
+    sha256 = source.sha256 if isinstance(source, ArrivedAnswer) else ""
+    # The form begins with the first such line, of those that were quoted least.
+    begins = [place for place in range(len(lines)) if _begins_form(lines, place)]
+    start = min(begins, key=lambda place: (lines[place].depth, place), default=None)
     if start is None:
         missing = "The line that names the review, [[Review ...]], is not here."
         nothing = AnswerProblem(
@@ -174,12 +176,6 @@ def signs(word: str) -> str | None:
     plain = re.sub(r"['’]", "", word.casefold())
     plain = " ".join(re.findall(r"\w+", plain))
     return "agree" if plain in _AGREES else "disagree" if plain in _DISAGREES else None
-
-
-def _start(lines: Sequence[AnswerLine]) -> int | None:
-    """Where the form begins: the first one, of those that were quoted least."""
-    found = [place for place, line in enumerate(lines) if _begins_form(lines, place)]
-    return min(found, key=lambda place: (lines[place].depth, place), default=None)
 
 
 def _begins_form(lines: Sequence[AnswerLine], place: int) -> bool:

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from reviewlib.conversation.answers import importing
 from reviewlib.conversation.answers.importing import ImportPlan
-from reviewlib.conversation.answers.mails import ArrivedAnswer, letter_of
+from reviewlib.conversation.answers.mails import ArrivedAnswer, read_answer
 from reviewlib.conversation.entries import Entry
 from reviewlib.errors import ConflictError, ReviewError
 from reviewlib.pages.forms import controls
@@ -117,7 +117,7 @@ class Import:
             reason = "Paste the text or choose a file, not both." if files else "Paste the answer’s text, or choose its file."
             self.status.value = render("forms/problems.html.j2", fields=[], loose=[reason])
             return None
-        return letter_of(bytes(files[0]["content"]), name=str(files[0]["name"])) if files else text
+        return read_answer(bytes(files[0]["content"]), name=str(files[0]["name"])) if files else text
 
     def _preview(self) -> None:
         source = self._source()

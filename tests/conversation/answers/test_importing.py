@@ -135,7 +135,7 @@ def test_an_answer_is_recorded_once(records: Records, again: Callable[[str], Any
     _import(records, text)
     before = _entries(records)
     source = again(text)
-    assert _import(records, mails.letter_of(source, name="a.eml") if isinstance(source, bytes) else source).entries == ()
+    assert _import(records, mails.read_answer(source, name="a.eml") if isinstance(source, bytes) else source).entries == ()
     assert _entries(records) == before
 
 

@@ -39,7 +39,7 @@ def test_mails_say_what_was_typed(program: Callable[[str], bytes]) -> None:
     """Whatever program sent it, the fields say what was typed, and greeting and signature are listed, not lost."""
     answers = {"Perspective": letters.PERSPECTIVE, "Concern 1": LONG.strip(), "Reply F1": "> you said\nYes.", "Goal G1": "Ja"}
     body = _form(**{name.replace(" ", "_"): text for name, text in answers.items()})
-    answer = responses.parse(mails.letter_of(program(body), name="answer.eml"))
+    answer = responses.parse(mails.read_answer(program(body), name="answer.eml"))
     assert answer.problems == ()
     assert _said(answer) == answers
 
@@ -48,7 +48,7 @@ def test_mails_say_what_was_typed(program: Callable[[str], bytes]) -> None:
 def test_a_mail_is_known_by_its_name_or_by_its_first_line(program: Callable[[str], bytes]) -> None:
     """A saved mail is read as one under any name that its program gives it, if it begins as mails do."""
     content = b"Return-Path: <ella@example.com>\r\n" + program(_form(Insights="Yes"))
-    assert _said(responses.parse(mails.letter_of(content, name="answer.txt"))) == {"Insights": "Yes"}
+    assert _said(responses.parse(mails.read_answer(content, name="answer.txt"))) == {"Insights": "Yes"}
 
 
 SOURCE = (
@@ -64,7 +64,7 @@ ENCODED = "Spürbar besser, 40 % = gut, und das Jahr war insgesamt wirklich sehr
 def test_a_mail_s_source_is_decoded_whatever_the_file_is_called(head: str, encoding: str) -> None:
     """Saved as .txt or copied from the mail program's view of the source: the words come out as they were typed."""
     body = quopri.encodestring(_form(Perspective=ENCODED).encode(), quotetabs=False).decode().replace("\n", "\r\n")
-    answer = responses.parse(mails.letter_of((head + body).encode(encoding), name="answer.txt"))
+    answer = responses.parse(mails.read_answer((head + body).encode(encoding), name="answer.txt"))
     assert answer.problems == ()
     assert _said(answer) == {"Perspective": ENCODED}
 
@@ -74,14 +74,14 @@ def test_a_piece_of_a_mail_s_source_is_refused() -> None:
     body = quopri.encodestring(_form(Perspective=ENCODED).encode(), quotetabs=False).decode()
     content = f"--=-boundary\nContent-Transfer-Encoding: quoted-printable\n\n{body}".encode()
     with pytest.raises(ResponseError, match="words are encoded"):
-        mails.letter_of(content, name="answer.txt")
+        mails.read_answer(content, name="answer.txt")
     typed = _form(Perspective="Content-Transfer-Encoding: base64")
-    assert _said(responses.parse(mails.letter_of(typed.encode()))) == {"Perspective": "Content-Transfer-Encoding: base64"}
+    assert _said(responses.parse(mails.read_answer(typed.encode()))) == {"Perspective": "Content-Transfer-Encoding: base64"}
 
 
 def test_lines_above_a_form_that_people_type_are_no_mail_s_fields() -> None:
     """A pasted heading of a mail is left out by name, not taken for fields whose text goes unseen."""
-    answer = responses.parse(mails.letter_of(f"From: Ella\nTo: Daniel\nSubject: Hi\n\n{_form(Insights='Yes')}".encode()))
+    answer = responses.parse(mails.read_answer(f"From: Ella\nTo: Daniel\nSubject: Hi\n\n{_form(Insights='Yes')}".encode()))
     assert [line.text for line in answer.left_out] == ["From: Ella", "To: Daniel", "Subject: Hi"]
     assert _said(answer) == {"Insights": "Yes"}
 
@@ -102,7 +102,7 @@ def test_what_a_mail_hides_is_not_the_rep_s_words(hidden: str) -> None:
     lines = _form(Insights="Yes").split("\n")
     body = "".join(f"<div>{html.escape(line) or '<br>'}</div>" for line in lines)
     mail = f"MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html><body>{hidden}{body}</body></html>"
-    answer = responses.parse(mails.letter_of(mail.encode()))
+    answer = responses.parse(mails.read_answer(mail.encode()))
     assert "SECRET" not in str(answer)
     assert _said(answer) == {"Insights": "Yes"}
 
@@ -112,14 +112,14 @@ def test_form_files_are_read_in_the_encodings_that_they_declare(tmp_path: Path, 
     """UTF-8 with or without a mark, and UTF-16 with one."""
     path = tmp_path / "form.md"
     path.write_bytes(_form(Insights=letters.PERSPECTIVE).replace("\n", "\r\n").encode(encoding))
-    assert _said(responses.parse(mails.open_letter(path))) == {"Insights": letters.PERSPECTIVE}
+    assert _said(responses.parse(mails.open_answer(path))) == {"Insights": letters.PERSPECTIVE}
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
 def test_a_file_in_an_undeclared_encoding_is_refused(encoding: str) -> None:
     """Nothing is guessed: the message says to save it as UTF-8 or as plain text."""
     with pytest.raises(ResponseError) as caught:
-        mails.letter_of(_form(Insights="Größe").encode(encoding), name="form.md")
+        mails.read_answer(_form(Insights="Größe").encode(encoding), name="form.md")
     assert "form.md" in str(caught.value)
     assert caught.value.do
 
@@ -128,13 +128,13 @@ def test_a_mail_that_is_not_what_it_declares_is_refused() -> None:
     """Bytes that are not of the declared character set are refused, not replaced by question marks."""
     content = b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + _form(Insights="Größe").encode("cp1252")
     with pytest.raises(ResponseError, match="characters cannot be read"):
-        mails.letter_of(content, name="a.eml")
+        mails.read_answer(content, name="a.eml")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """The message names the file without its folders."""
     with pytest.raises(ResponseError) as caught:
-        mails.open_letter(tmp_path / "gone.md")
+        mails.open_answer(tmp_path / "gone.md")
     assert caught.value.where == "gone.md"
 
 
@@ -146,7 +146,7 @@ def test_two_forms_in_one_mail_are_refused() -> None:
     message = email.message_from_bytes(letters.attached(_form(Insights="A")), policy=email.policy.SMTP)
     message.get_body(("plain",)).set_content(_form(Insights="B"))  # type: ignore[union-attr]
     with pytest.raises(ResponseError, match="more than one form"):
-        mails.letter_of(message.as_bytes(), name="a.eml")
+        mails.read_answer(message.as_bytes(), name="a.eml")
 
 
 def test_an_older_form_quoted_below_is_not_read() -> None:
@@ -310,7 +310,7 @@ def test_a_damaged_mail_is_read_or_refused(content: bytes, damages: list[tuple[f
         place = int(where * len(content))
         content = content[:place] + what + content[place + len(what) :]
     try:
-        responses.parse(mails.letter_of(content * (1 + doubled), name="a.eml"))
+        responses.parse(mails.read_answer(content * (1 + doubled), name="a.eml"))
     except ResponseError as error:
         assert error.do  # noqa: PT017
 
@@ -320,7 +320,7 @@ def test_any_file_is_read_or_refused(content: bytes) -> None:
     """Bytes of any kind, under a mail's name or a form's, end in an answer or a message."""
     for name in ("a.eml", "a.md"):
         try:
-            assert responses.parse(mails.letter_of(content, name=name)).said == ()
+            assert responses.parse(mails.read_answer(content, name=name)).said == ()
         except ResponseError as error:
             assert error.do  # noqa: PT017
 

@@ -27,7 +27,7 @@ SIGNED = {"Signature_name": "Ella Byrne", "Signature_word": "agree"}
 def letter(text: str, *fields: str) -> ArrivedAnswer:
     """A saved mail with these fields."""
     head = "\n".join([*fields, "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8"])
-    return mails.letter_of(f"{head}\n\n{text}".encode())
+    return mails.read_answer(f"{head}\n\n{text}".encode())
 
 
 FITTING = (
@@ -208,7 +208,7 @@ def test_the_form_of_somebody_else_is_refused_whatever_code_it_has(records: Reco
 @pytest.mark.parametrize("dressed", [letters.gmail, letters.outlook, letters.iphone, letters.thunderbird, letters.html_only])
 def test_a_form_is_the_reps_own_in_whatever_program_it_was_sent(records: Records, dressed: Callable[[str], bytes]) -> None:
     """Wrapped, quoted or as HTML, it says whose it is; programs that name no sender send files."""
-    mail = mails.letter_of(dressed(letters.fill(letters.form(records), Concern_1="Mine.")), name="a.eml")
+    mail = mails.read_answer(dressed(letters.fill(letters.form(records), Concern_1="Mine.")), name="a.eml")
     assert plan(records, mail, kpis=letters.KPIS).refused is None
     assert _how(_import(records, mail).entries) == {"address" if mail.senders else "no_sender"}
 
