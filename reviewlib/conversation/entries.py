@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from typing import Any, Final, Literal
 
-from reviewlib.conversation.kinds import KINDS, Payload, Role, Visibility
+from reviewlib.conversation.kinds import KINDS, Payload, Role, Side, Visibility
 from reviewlib.evidence.subjects import Subject
 from reviewlib.periods import Period
 
@@ -87,6 +87,16 @@ class Draft:
     source: str | None = None
     id: str = ""
 
+    @property
+    def side(self) -> Side:
+        """Whose word it is."""
+        return side_of(self.author.role, on_behalf=self.on_behalf_of is not None)
+
+    @property
+    def of(self) -> str | None:
+        """The id of the entry that it refers to."""
+        return _referred(self.kind, self.payload)
+
     def entry(self, *, sequence: int, at: dt.datetime, salt: str = "", previous: str = "") -> Entry:
         """Make the entry that it becomes, without digest and hash."""
         author = self.author
@@ -138,9 +148,9 @@ class Entry:
     hash: str
 
     @property
-    def side(self) -> str:
-        """Whose word it is: ``rep`` where it was written by the rep or on the rep's behalf, else ``manager``."""
-        return "rep" if self.role == "rep" or self.on_behalf_of is not None else "manager"
+    def side(self) -> Side:
+        """Whose word it is."""
+        return side_of(self.role, on_behalf=self.on_behalf_of is not None)
 
     @property
     def came_from_rep(self) -> bool:
@@ -150,8 +160,7 @@ class Entry:
     @property
     def of(self) -> str | None:
         """The id of the entry that it refers to."""
-        found: str | None = getattr(self.payload, "of", None) if KINDS[self.kind].about else None
-        return found
+        return _referred(self.kind, self.payload)
 
     def as_data(self) -> dict[str, Any]:
         """Turn the entry into what JSON holds."""
@@ -181,6 +190,16 @@ class Head:
 
     sequence: int
     hash: str
+
+
+def side_of(role: Role | None, *, on_behalf: bool) -> Side:
+    """Whose word it is: the rep's where the rep writes or somebody does on the rep's behalf, else the manager's."""
+    return "rep" if role == "rep" or on_behalf else "manager"
+
+
+def _referred(kind: str, payload: Payload) -> str | None:
+    found: str | None = getattr(payload, "of", None) if KINDS[kind].about else None
+    return found
 
 
 def current(entries: Iterable[Entry]) -> list[Entry]:

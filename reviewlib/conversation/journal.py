@@ -206,11 +206,6 @@ class Store(Database):
             found = _select(connection, *wanted)
         return sorted(found, key=lambda entry: (entry.about, entry.sequence))
 
-    def entry(self, entry_id: str) -> Entry | None:
-        """Find one entry by its id."""
-        with self.reading() as connection:
-            return _find(connection, entry_id)
-
     def is_empty(self) -> bool:
         """Whether nothing is recorded at all; a login that sees a part only is told of no more than that."""
         with self.reading() as connection:
@@ -220,17 +215,6 @@ class Store(Database):
         """Whether this login sees every entry."""
         with self.reading() as connection:
             return database.sees_all(connection)
-
-    def heads(self) -> dict[About, Head]:
-        """Tell the last entry of each review."""
-        rows, last = database.entries.c, database.entries.alias().c
-        chain = (last.subject_kind == rows.subject_kind, last.subject == rows.subject, last.period == rows.period)
-        query = sa.select(rows.subject_kind, rows.subject, rows.period, rows.sequence, rows.hash).where(
-            rows.sequence == sa.select(sa.func.max(last.sequence)).where(*chain).scalar_subquery()
-        )
-        with self.reading() as connection:
-            found = connection.execute(query).all()
-        return {About(row[0], row[1], row[2]): Head(row[3], row[4]) for row in sorted(tuple(row) for row in found)}
 
     def _append(self, connection: sa.Connection, draft: Draft, ends: dict[About, Head | None]) -> Entry:
         if same := _find(connection, draft.id):

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reviewlib.conversation import copies, identity, payloads, rights
-from reviewlib.conversation.entries import About, Draft, Entry, Head, Person
+from reviewlib.conversation.entries import About, Draft, Entry, Head, Person, side_of
 from reviewlib.conversation.entries import history as versions_of
 from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
-from reviewlib.conversation.rights import Attempt, WritingContext, audience_of, side_of
+from reviewlib.conversation.rights import WritingContext, audience_of
 from reviewlib.conversation.visibility import VisibleEntries, worded
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
@@ -103,9 +103,9 @@ class Records:
         self, kind: str, *, on_behalf: bool = False, visibility: Visibility = "shared", context: WritingContext | None = None
     ) -> str | None:
         """Say why the person may not write a kind as the review stands, now or in a context; None where they may."""
-        rules = _kind(kind)
-        attempt = Attempt(self.person, rules, on_behalf=on_behalf, visibility=_visibility(rules, visibility, None))
-        refused = rights.refusal(context or self.context(), attempt)
+        asked = New(kind, {}, on_behalf=on_behalf)
+        draft = self._draft(asked, Payload(), _visibility(_kind(kind), visibility, None), None)
+        refused = rights.refusal(context or self.context(), draft)
         return str(refused) if refused else None
 
     def write(
@@ -168,8 +168,8 @@ class Records:
             if before and before.about == self.about and (before.author == self.person.login or from_same_file):
                 drafts.append(self._again(item, before, context))
                 continue
-            attempt, draft = self._drafted(item, context, read)
-            rights.check_write(context, attempt)
+            draft = self._drafted(item, context, read)
+            rights.check_write(context, draft)
             drafts.append(draft)
             context = context.with_draft(draft)
         return drafts
@@ -191,9 +191,9 @@ class Records:
             supersedes = before.supersedes
         return self._draft(item, payload, visibility, supersedes)
 
-    def _drafted(self, item: New, context: WritingContext, read: str) -> tuple[Attempt, Draft]:
+    def _drafted(self, item: New, context: WritingContext, read: str) -> Draft:
         kind, person, params, where = _kind(item.kind), self.person, self.params, str(self.about)
-        side = side_of(person, on_behalf=item.on_behalf)
+        side = side_of(person.role, on_behalf=item.on_behalf)
         filled = payloads.filled(item.kind, item.fields, context, params=params, side=side, head=read)
         payload = payloads.validated(kind, filled, where=where)
         payloads.check_scale(payload, params.rating.scale, where=where)
@@ -206,8 +206,7 @@ class Records:
         # A newer answer from the rep takes the place of the one before it, which the importer may not be able to name.
         if not supersedes and item.kind == "self_review" and item.source and context.state.answer:
             supersedes = context.state.answer.id
-        attempt = Attempt(person, kind, item.on_behalf, visibility, item.source, supersedes, payload)
-        return attempt, self._draft(item, payload, visibility, supersedes)
+        return self._draft(item, payload, visibility, supersedes)
 
     def _draft(self, item: New, payload: Payload, visibility: Visibility, supersedes: str | None) -> Draft:
         return Draft(

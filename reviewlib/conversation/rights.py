@@ -20,8 +20,8 @@ from types import MappingProxyType
 from typing import Final
 
 from reviewlib.conversation import identity
-from reviewlib.conversation.entries import About, Draft, Entry, Person, history, origins
-from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES, Action, Kind, Payload, Side, Signoff, Update, Visibility
+from reviewlib.conversation.entries import About, Draft, Entry, Person, current, history, origins
+from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES, Action, Side, Signoff, Update
 from reviewlib.conversation.states import Audience, State, StateName, state_of, visible
 from reviewlib.errors import JournalError, NotAllowedError, ReviewError
 from reviewlib.evidence.subjects import Subject
@@ -88,8 +88,7 @@ class WritingContext:
     @cached_property
     def live(self) -> list[Entry]:
         """What nothing supersedes."""
-        gone = {entry.supersedes for entry in self.entries}
-        return [entry for entry in self.entries if entry.id not in gone]
+        return current(self.entries)
 
     def readable(self, entry: Entry, audience: Audience) -> bool:
         """Whether the audience may read an entry of this or another review of the subject."""
@@ -128,30 +127,6 @@ class WritingContext:
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """What somebody wants to write; without a payload the question is whether they may at all."""
-
-    person: Person
-    kind: Kind
-    on_behalf: bool = False
-    visibility: Visibility = "shared"
-    source: str | None = None
-    supersedes: str | None = None
-    payload: Payload | None = None
-
-    @property
-    def of(self) -> str | None:
-        """The id of the entry that it refers to."""
-        found: str | None = getattr(self.payload, "of", None) if self.kind.about else None
-        return found
-
-    @property
-    def side(self) -> Side:
-        """Whose word it is."""
-        return side_of(self.person, on_behalf=self.on_behalf)
-
-
-@dataclass(frozen=True)
 class Refusal:
     """Why not, and what to do instead; ``field`` where it is one field of what was said that is wrong."""
 
@@ -172,26 +147,21 @@ class Refusal:
         return error
 
 
-def side_of(person: Person, *, on_behalf: bool) -> Side:
-    """Whose word it is."""
-    return "rep" if person.role == "rep" or on_behalf else "manager"
-
-
 def audience_of(person: Person) -> Audience:
     """What a person may read; who has no role reads what the files let them read."""
     return "rep" if person.role == "rep" else "manager"
 
 
-def check_write(context: WritingContext, attempt: Attempt) -> None:
+def check_write(context: WritingContext, draft: Draft) -> None:
     """Let pass what may be written; what is wrong in one field is a ``JournalError``, all else a ``NotAllowedError``."""
-    refused = refusal(context, attempt)
+    refused = refusal(context, draft)
     if refused is not None:
         raise refused.error(str(context.about))
 
 
-def refusal(context: WritingContext, attempt: Attempt) -> Refusal | None:
+def refusal(context: WritingContext, draft: Draft) -> Refusal | None:
     """Say why something may not be written; None where it may."""
-    return next((found for rule in RULES if (found := rule(context, attempt)) is not None), None)
+    return next((found for rule in RULES if (found := rule(context, draft)) is not None), None)
 
 
 def check_read(person: Person, subject: Subject, *, where: str) -> None:
@@ -205,9 +175,9 @@ def check_read(person: Person, subject: Subject, *, where: str) -> None:
         raise refused.error(where)
 
 
-def _has_a_role(context: WritingContext, attempt: Attempt) -> Refusal | None:
-    login = attempt.person.login
-    if attempt.person.role is not None:
+def _has_a_role(context: WritingContext, draft: Draft) -> Refusal | None:
+    login = draft.author.login
+    if draft.author.role is not None:
         return None
     return Refusal(
         f"{login} has no role in {context.params_name}, so nothing can be written.",
@@ -215,9 +185,9 @@ def _has_a_role(context: WritingContext, attempt: Attempt) -> Refusal | None:
     )
 
 
-def _is_theirs(context: WritingContext, attempt: Attempt) -> Refusal | None:
+def _is_theirs(context: WritingContext, draft: Draft) -> Refusal | None:
     """A manager writes for their own team, a rep in their own review, an analyst for anybody."""
-    person, subject = attempt.person, context.subject
+    person, subject = draft.author, context.subject
     if person.role == "rep" and (subject.kind, subject.id) != ("rep", person.rep_id):
         return Refusal("A rep writes in their own review only.", "Open your own review.")
     if person.role == "manager" and not identity.leads(person, subject):
@@ -233,17 +203,17 @@ def _leads_others(person: Person, subject: Subject, *, ask: str) -> Refusal:
     )
 
 
-def _is_their_word(context: WritingContext, attempt: Attempt) -> Refusal | None:
-    kind, name, role = attempt.kind, context.subject.name, attempt.person.role
-    if role == "rep" and attempt.on_behalf:
+def _is_their_word(context: WritingContext, draft: Draft) -> Refusal | None:
+    kind, name, role, on_behalf = KINDS[draft.kind], context.subject.name, draft.author.role, draft.on_behalf_of is not None
+    if role == "rep" and on_behalf:
         return Refusal("A rep writes in their own word.", "Leave on_behalf out.")
-    if attempt.on_behalf and "rep" not in kind.by:
+    if on_behalf and "rep" not in kind.by:
         return Refusal(f"{kind.label}: this is the manager’s word, never the rep’s.", "Write it without on_behalf.")
     if role == "rep" and "rep" not in kind.by:
         return Refusal(f"{kind.label}: this is the manager’s word.", "Write a reply or a concern.")
     if role == "analyst":
-        return _of_an_analyst(context, attempt)
-    if role == "manager" and not attempt.on_behalf and "manager" not in kind.by:
+        return _of_an_analyst(context, draft)
+    if role == "manager" and not on_behalf and "manager" not in kind.by:
         return Refusal(
             f"{kind.label}: this is the word of {name}.",
             f"Write it on {name}’s behalf, marked so (on_behalf=True), or import the answer.",
@@ -251,15 +221,16 @@ def _is_their_word(context: WritingContext, attempt: Attempt) -> Refusal | None:
     return None
 
 
-def _of_an_analyst(context: WritingContext, attempt: Attempt) -> Refusal | None:
-    if not attempt.on_behalf and attempt.kind.name in OF_ANALYSTS:
+def _of_an_analyst(context: WritingContext, draft: Draft) -> Refusal | None:
+    kind, on_behalf = KINDS[draft.kind], draft.on_behalf_of is not None
+    if not on_behalf and draft.kind in OF_ANALYSTS:
         return None
-    if "rep" not in attempt.kind.by or ("manager" in attempt.kind.by and not attempt.on_behalf):
+    if "rep" not in kind.by or ("manager" in kind.by and not on_behalf):
         return Refusal(
-            f"{attempt.kind.label}: this is the manager’s word; an analyst resolves disputes, keeps notes and imports answers.",
+            f"{kind.label}: this is the manager’s word; an analyst resolves disputes, keeps notes and imports answers.",
             f"Ask {context.subject.manager or 'the manager'} to write it.",
         )
-    if attempt.on_behalf and attempt.source:
+    if on_behalf and draft.source:
         return None
     return Refusal(
         "An analyst imports the rep’s answers and does not write them.",
@@ -267,15 +238,15 @@ def _of_an_analyst(context: WritingContext, attempt: Attempt) -> Refusal | None:
     )
 
 
-def _is_time_for_it(context: WritingContext, attempt: Attempt) -> Refusal | None:
-    state, kind = context.state, attempt.kind
-    if kind.name in OPEN_TO[state.name]:
+def _is_time_for_it(context: WritingContext, draft: Draft) -> Refusal | None:
+    state = context.state
+    if draft.kind in OPEN_TO[state.name]:
         return None
     if state.name == "closed":
         return Refusal(f"This review is {_signed_by(state)}.", "Write an amendment, or put it into the next review.")
-    if kind.name == "signoff":
+    if draft.kind == "signoff":
         return Refusal("This review is not released yet, so there is nothing to sign.", "Release it first.")
-    if kind.name == "amendment":
+    if draft.kind == "amendment":
         return Refusal("An amendment is for a review that both sides have signed.", "Write the words themselves.")
     return _signed_already(state)
 
@@ -294,64 +265,60 @@ def _signed_by(state: State) -> str:
     return f"signed by {who} on {last:%Y-%m-%d}"
 
 
-def _refers_to_what_is_there(context: WritingContext, attempt: Attempt) -> Refusal | None:
+def _refers_to_what_is_there(context: WritingContext, draft: Draft) -> Refusal | None:
     """What it is about is there, can be read by who writes, and is of a kind that it can be about."""
-    if attempt.of is None:
+    if draft.of is None:
         return None
-    target = context.by_id.get(attempt.of)
+    kind, target = KINDS[draft.kind], context.by_id.get(draft.of)
     # What somebody may not read is, for them, not there: the answer is the same.
-    if target is None or not context.reached(target) or not context.readable(target, audience_of(attempt.person)):
-        return Refusal(
-            "There is no such entry to write about.", "Choose one of this review or an earlier one.", attempt.of, "of"
-        )
-    if target.kind not in attempt.kind.about:
-        label, kinds = KINDS[target.kind].label, ", ".join(KINDS[name].label.lower() for name in attempt.kind.about)
-        return Refusal(
-            f"{attempt.kind.label}: this cannot be about the kind {label.lower()}.", f"Choose one of: {kinds}.", field="of"
-        )
-    if target.visibility == "manager_only" and attempt.side == "rep":
+    if target is None or not context.reached(target) or not context.readable(target, audience_of(draft.author)):
+        return Refusal("There is no such entry to write about.", "Choose one of this review or an earlier one.", draft.of, "of")
+    if target.kind not in kind.about:
+        label, kinds = KINDS[target.kind].label, ", ".join(KINDS[name].label.lower() for name in kind.about)
+        return Refusal(f"{kind.label}: this cannot be about the kind {label.lower()}.", f"Choose one of: {kinds}.", field="of")
+    if target.visibility == "manager_only" and draft.side == "rep":
         return Refusal("The rep does not read this entry, and cannot write about it.", "Choose one that is shared.", field="of")
     return None
 
 
-def _may_be_private(context: WritingContext, attempt: Attempt) -> Refusal | None:
+def _may_be_private(context: WritingContext, draft: Draft) -> Refusal | None:
     """Nothing is kept from the rep but what may be, and what is about such an entry; that, in turn, is not shared."""
-    target = context.by_id.get(attempt.of or "")
-    if target is not None and attempt.side == "manager":
+    kind, target = KINDS[draft.kind], context.by_id.get(draft.of or "")
+    if target is not None and draft.side == "manager":
         target = context.latest(target)
     about_private = target is not None and target.visibility == "manager_only"
-    if attempt.visibility == "shared":
-        if attempt.kind.private == "always" or about_private:
-            return Refusal(f"{attempt.kind.label}: this stays with the manager.", "Write it as manager_only.")
+    if draft.visibility == "shared":
+        if kind.private == "always" or about_private:
+            return Refusal(f"{kind.label}: this stays with the manager.", "Write it as manager_only.")
         return None
-    if attempt.side == "rep":
+    if draft.side == "rep":
         return Refusal("The rep’s word is never kept from the rep.", "Write it as shared.")
-    if attempt.kind.private == "never" and not about_private:
-        return Refusal(f"{attempt.kind.label}: this cannot be kept from the rep.", "Write it as shared, or write a note.")
-    old = context.by_id.get(attempt.supersedes or "")
+    if kind.private == "never" and not about_private:
+        return Refusal(f"{kind.label}: this cannot be kept from the rep.", "Write it as shared, or write a note.")
+    old = context.by_id.get(draft.supersedes or "")
     # What the rep has read since the release is not taken out of what the rep signs.
     if old is not None and context.state.released and context.read_by_rep(old):
         return Refusal(
-            f"{attempt.kind.label}: {context.subject.name} reads this since the review was released, so it stays shared.",
+            f"{kind.label}: {context.subject.name} reads this since the review was released, so it stays shared.",
             "Edit it as shared; what is only for managers goes into a note.",
         )
     return None
 
 
-def _edits_their_own(context: WritingContext, attempt: Attempt) -> Refusal | None:
+def _edits_their_own(context: WritingContext, draft: Draft) -> Refusal | None:
     """An edit stays in its review, its kind and its side; nobody rewrites the other's own word, or what was signed."""
-    if attempt.supersedes is None:
+    if draft.supersedes is None:
         return None
-    person, old = attempt.person, context.by_id.get(attempt.supersedes)
+    person, old = draft.author, context.by_id.get(draft.supersedes)
     # A newer answer takes the place of the one before it also while the importer may not read either.
-    answered = attempt.kind.name == "self_review" and attempt.source is not None
+    answered = draft.kind == "self_review" and draft.source is not None
     if old is None or old.about != context.about or not (answered or context.readable(old, audience_of(person))):
-        return Refusal("There is no such entry to edit in this review.", "Write a new one.", attempt.supersedes, "supersedes")
-    if old.kind != attempt.kind.name:
+        return Refusal("There is no such entry to edit in this review.", "Write a new one.", draft.supersedes, "supersedes")
+    if old.kind != draft.kind:
         return Refusal(f"An edit of {KINDS[old.kind].label} is of the same kind.", "Write a new entry.")
-    if old.side != attempt.side:
+    if old.side != draft.side:
         return Refusal(f"This is the {old.side}’s word; the other side does not edit it.", "Write a reply.")
-    if old.came_from_rep and person.role != "rep" and attempt.source is None:
+    if old.came_from_rep and person.role != "rep" and draft.source is None:
         return Refusal(f"{context.subject.name} wrote this; nobody else edits it.", "Write a reply, or import a new answer.")
     if old.kind == "amendment":
         return Refusal("An amendment is not edited.", "Write another one.")
@@ -361,25 +328,23 @@ def _edits_their_own(context: WritingContext, attempt: Attempt) -> Refusal | Non
     return None
 
 
-def _follows(context: WritingContext, attempt: Attempt) -> Refusal | None:
+def _follows(context: WritingContext, draft: Draft) -> Refusal | None:
     """An update says what can become of its kind, and nothing comes after an end; a dispute ends once."""
-    target = context.by_id.get(attempt.of or "")
+    target = context.by_id.get(draft.of or "")
     if target is None:
         return None
-    if attempt.kind.name == "resolution":
-        resolved = [one for one in context.earlier_on(target, "resolution") if one.id != attempt.supersedes]
+    if draft.kind == "resolution":
+        resolved = [one for one in context.earlier_on(target, "resolution") if one.id != draft.supersedes]
         return Refusal("This dispute is resolved already.", "Edit its resolution.", field="of") if resolved else None
-    if not isinstance(attempt.payload, Update):
+    if not isinstance(draft.payload, Update):
         return None
     known = STATUSES[target.kind]
-    if attempt.payload.status not in known:
-        return Refusal(
-            "This status is not known.", f"Choose one of: {', '.join(known)}.", repr(attempt.payload.status), "status"
-        )
+    if draft.payload.status not in known:
+        return Refusal("This status is not known.", f"Choose one of: {', '.join(known)}.", repr(draft.payload.status), "status")
     if isinstance(target.payload, Action) and target.payload.decision == "dismissed":
         return Refusal("This recommendation was dismissed, so nothing becomes of it.", "Edit the action first.", field="of")
     for one in reversed(context.earlier_on(target, "update")):
-        if one.id != attempt.supersedes and isinstance(one.payload, Update) and one.payload.status in ENDED:
+        if one.id != draft.supersedes and isinstance(one.payload, Update) and one.payload.status in ENDED:
             return Refusal(
                 f"This ended on {one.at:%Y-%m-%d} ({one.payload.status}).",
                 "To take that back, edit that update.",
@@ -388,9 +353,9 @@ def _follows(context: WritingContext, attempt: Attempt) -> Refusal | None:
     return None
 
 
-def _signs_what_was_read(context: WritingContext, attempt: Attempt) -> Refusal | None:
+def _signs_what_was_read(context: WritingContext, draft: Draft) -> Refusal | None:
     """A signature names the side that signs, and a head after which the other side changed nothing."""
-    signature, side = attempt.payload, attempt.side
+    signature, side = draft.payload, draft.side
     if not isinstance(signature, Signoff):
         return None
     if signature.side != side:
@@ -428,7 +393,7 @@ def _changes(entry: Entry, side: Side, context: WritingContext) -> bool:
 
 
 #: Asked in this order; the first refusal is the answer.
-RULES: Final[tuple[Callable[[WritingContext, Attempt], Refusal | None], ...]] = (
+RULES: Final[tuple[Callable[[WritingContext, Draft], Refusal | None], ...]] = (
     _has_a_role,
     _is_theirs,
     _is_their_word,

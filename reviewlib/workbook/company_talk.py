@@ -177,7 +177,7 @@ def seed(params: Params, frozen: Mapping[str, str]) -> int:
         there = store.entries()
         if {entry.id for entry in there} != {line.id for line in told[: len(there)]}:  # no beginning of the telling
             return 0
-        heads = {about: head.hash for about, head in store.heads().items()}
+        heads = {entry.about: entry.hash for entry in there}
         for batch in _batches(told[len(there) :]):
             times = itertools.cycle([line.at for line in batch])
             asked = [(line, frozen[line.about.period], heads.get(line.about)) for line in batch]

@@ -64,6 +64,10 @@ def start(desk: Desk, writer: Writer) -> None:
     writer.pid, writer.pipe, writer.rest, writer.silent = pid, reading, b"", False
 
 
+def entry_in(store: Store, entry_id: str) -> Entry | None:
+    return next((entry for entry in store.entries() if entry.id == entry_id), None)
+
+
 def write_all(desk: Desk, writer: Writer, pipe: int) -> None:
     """Be the writer: save, then acknowledge; a doomed edit is announced inside its transaction and held open there."""
     with desk.open() as store:
@@ -79,7 +83,7 @@ def write_all(desk: Desk, writer: Writer, pipe: int) -> None:
             if entry_id in writer.acknowledged:
                 continue
             now |= {"place": place, "id": entry_id}
-            entry = store.entry(entry_id) or save(store, entry_id, place)
+            entry = entry_in(store, entry_id) or save(store, entry_id, place)
             os.write(pipe, f"saved {entry_id} {entry.hash}\n".encode())
 
 
@@ -170,7 +174,7 @@ def kill_inside(desk: Desk, store: Store, writer: Writer) -> int:
     if held is None:
         return 0
     kill(writer)
-    assert store.entry(held) is None, "killed inside its transaction, and yet it is there"
+    assert entry_in(store, held) is None, "killed inside its transaction, and yet it is there"
     writer.doomed.discard(int(held.rsplit("-", 1)[1]))
     start(desk, writer)
     return 1

@@ -349,7 +349,7 @@ def heads_of(params: Params) -> dict[About, Head]:
     store = open_store(params)
     assert store is not None
     with store:
-        return store.heads()
+        return {entry.about: Head(entry.sequence, entry.hash) for entry in store.entries()}
 
 
 def spoil(params: Params, statement: str) -> None:

@@ -9,9 +9,9 @@ from typing import Any, Final, get_args
 import pytest
 from talk import Talk
 
-from reviewlib.conversation.entries import Entry, Person
-from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.rights import Attempt, WritingContext, check_write, refusal
+from reviewlib.conversation.entries import Draft, Entry, Person
+from reviewlib.conversation.kinds import KINDS, Payload
+from reviewlib.conversation.rights import WritingContext, check_write, refusal
 from reviewlib.conversation.states import StateName
 from reviewlib.errors import JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
@@ -122,11 +122,13 @@ def context_of(*talks: Talk, subject: Subject = REP) -> WritingContext:
     return WritingContext(talks[-1].about, subject, entries, FiscalYear(), "book.yaml")
 
 
-def attempt(person: Person, kind: str, fields: Mapping[str, Any] | None = None, **more: Any) -> Attempt:
-    """What somebody wants to write."""
-    payload = KINDS[kind].model(**fields) if fields is not None else None
+def attempt(
+    person: Person, kind: str, fields: Mapping[str, Any] | None = None, *, on_behalf: bool = False, **more: Any
+) -> Draft:
+    """What somebody wants to write; without fields the question is whether they may at all."""
+    payload = KINDS[kind].model(**fields) if fields is not None else Payload()
     private = {"visibility": "manager_only"} if KINDS[kind].private == "always" else {}
-    return Attempt(person, KINDS[kind], payload=payload, **(private | more))
+    return Draft(Talk().about, REP.team, kind, payload, person, REP.id if on_behalf else None, **(private | more))
 
 
 def said(

@@ -16,7 +16,7 @@ from reviewlib.conversation.entries import About, Draft, Entry, Person, broken_l
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.journal import Store, open_or_make, open_store
 from reviewlib.conversation.kinds import KINDS, Action, Goal, Note, Recognition
-from reviewlib.conversation.rights import Attempt, WritingContext
+from reviewlib.conversation.rights import WritingContext
 from reviewlib.conversation.visibility import take
 from reviewlib.errors import JournalError
 from reviewlib.evidence import slicefile, snapshot
@@ -228,11 +228,9 @@ def test_nobody_says_what_they_may_not(book: Params, entries: list[Entry]) -> No
         assert (entry.team, entry.author_name) == (opened.subject.team, opened.person.name)
         before = [one for one in written if (one.about.kind, one.about.subject) == (entry.about.kind, entry.about.subject)]
         context = WritingContext(entry.about, opened.subject, before, book.fiscal, book.path.name)
-        on_behalf = entry.on_behalf_of is not None
-        attempt = Attempt(
-            opened.person, KINDS[entry.kind], on_behalf, entry.visibility, entry.source, entry.supersedes, entry.payload
-        )
-        refused = rights.refusal(context, attempt)
+        said = (entry.visibility, entry.supersedes, entry.source)
+        draft = Draft(entry.about, entry.team, entry.kind, entry.payload, opened.person, entry.on_behalf_of, *said)
+        refused = rights.refusal(context, draft)
         assert refused is None, f"{entry.about}, {entry.kind} of {entry.at}: {refused}"
         written.append(entry)
 
