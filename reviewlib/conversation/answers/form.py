@@ -92,33 +92,24 @@ class Blank:
 
 
 def response_form(minutes: VisibleEntries, *, book: Book, kpis: Sequence[tuple[str, str]]) -> str:
-    """Write the response form of a review.
+    """Write the response form of a review; before release it asks for the rep's own view only.
 
-    Args:
-        minutes: What the rep may read; before release the form asks for the rep's own view only.
-        book: Which review it is, in words.
-        kpis: Key and label of each figure that can be disputed.
-
-    Raises:
-        ValueError: The minutes are the manager's: a form holds nothing that the rep may not read.
+    It is made from the rep's minutes and holds nothing that the rep may not read; ``kpis`` are key and label of each figure
+    that can be disputed.
     """
     guide = tuple(sentence.format_map(vars(book)) for sentence in _STARTS)
     lines = [marks.mark(_reference(minutes, book), guide=guide), *_read_up_to(minutes)]
     for blank in _blanks(minutes, dict(kpis)):
-        text = marks.keep(blank.text)
-        lines += [f"{blank.mark(guide=blank.guide)}\n\n{text}\n" if text else f"{blank.mark(guide=blank.guide)}\n\n"]
+        text = f"{marks.keep(blank.text)}\n" if blank.text else ""
+        lines.append(f"{blank.mark(guide=blank.guide)}\n\n{text}")
     return "\n".join([*lines, "[[End]]", ""])
 
 
 def mailto(minutes: VisibleEntries, *, book: Book, address: str | None = None) -> str:
     """Write a link that starts a mail with the short form: marks only, no figures and nobody's words.
 
-    What would make the link too long to open on a phone is left out; the whole form is in the file beside the page.
-
-    Args:
-        minutes: What the rep may read.
-        book: Which review it is.
-        address: The manager's address; the rep fills it in where it is not given.
+    What would make the link too long to open on a phone is left out; the whole form is in the file beside the page. The rep
+    fills in the manager's address where it is not given.
     """
     head = [f"[[{_reference(minutes, book)}]]", *_read_up_to(minutes)]
     start = f"mailto:{quote(address or '', safe='@')}?subject={quote(f'My answer for {minutes.about.period}', safe='')}&body="

@@ -12,7 +12,7 @@ from typing import Any, Final
 from reviewlib.conversation import payloads
 from reviewlib.conversation.answers import marks, senders
 from reviewlib.conversation.answers.mails import AnswerLine
-from reviewlib.conversation.answers.responses import Answer, AnswerProblem, Said, short, signs, yes_or_no
+from reviewlib.conversation.answers.responses import Answer, AnswerField, AnswerProblem, short, signs, yes_or_no
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import About, Entry, current, history
 from reviewlib.conversation.kinds import KINDS, Payload, Signoff
@@ -94,7 +94,7 @@ class ItemReader:
             self._agreement(one)
         self._signature({one.mark.part: one for one in self.answer.of("signoff")})
 
-    def _self_review(self, parts: Sequence[Said]) -> None:
+    def _self_review(self, parts: Sequence[AnswerField]) -> None:
         if not parts:
             return
         words, fields = KINDS["self_review"].label, {one.mark.part: one.text for one in parts}
@@ -105,7 +105,7 @@ class ItemReader:
             before = self.context.state.answer
             self._add(parts[0], "self_review", fields, words, before, conflict=_by_somebody_else(before))
 
-    def _disputes(self, typed: Sequence[Said]) -> None:
+    def _disputes(self, typed: Sequence[AnswerField]) -> None:
         figures = {word.casefold(): key for key, label in self.kpis for word in (label, key)}
         for number in dict.fromkeys(one.mark.number for one in typed):
             parts = {one.mark.part: one for one in typed if one.mark.number == number}
@@ -120,7 +120,7 @@ class ItemReader:
             fields = {"kpi": key, "reason": parts["why"].text} | ({"deal": parts["deal"].text} if "deal" in parts else {})
             self._shown_or_new(figure, f"dispute:{number}", fields, f"Dispute {number}")
 
-    def _reply(self, one: Said) -> None:
+    def _reply(self, one: AnswerField) -> None:
         target = self._target(one)
         if target is None:
             return
@@ -131,7 +131,7 @@ class ItemReader:
         changed = before is not shown and shown is not None and _by_somebody_else(before)
         self._add(one, f"reply:{root}", fields, one.mark.words, before, basis=shown, conflict=changed)
 
-    def _agreement(self, one: Said) -> None:
+    def _agreement(self, one: AnswerField) -> None:
         target, word = self._target(one), yes_or_no(one.text)
         if target is None or word is None:
             return
@@ -141,7 +141,7 @@ class ItemReader:
         key, fields = f"agreement:{target.id}", {"of": target.id, "agrees": word[0], "text": word[1]}
         self._add(one, key, fields, one.mark.words, self._imported("agreement", key))
 
-    def _signature(self, parts: Mapping[str, Said]) -> None:
+    def _signature(self, parts: Mapping[str, AnswerField]) -> None:
         how = signs(parts["word"].text) if "word" in parts else None
         if "name" not in parts or how is None:
             return
@@ -158,7 +158,7 @@ class ItemReader:
             fields["comment"] = ""  # the comment was on the word that is taken back
         self._add(name, "signoff", fields, "Signature", given, conflict=_by_somebody_else(given))
 
-    def _target(self, one: Said) -> Entry | None:
+    def _target(self, one: AnswerField) -> Entry | None:
         target = self._coded(one.mark.entry) if one.mark.entry else None
         if target is None:
             self._unknown(one.line, one.mark.words)
@@ -192,13 +192,13 @@ class ItemReader:
         covered = bool(shown) and signed is not None and history(self.context.own, shown[-1].id)[0].sequence < signed
         return shown[-1] if shown and not covered else None
 
-    def _shown_or_new(self, one: Said, key: str, fields: Mapping[str, Any], words: str) -> None:
+    def _shown_or_new(self, one: AnswerField, key: str, fields: Mapping[str, Any], words: str) -> None:
         if one.mark.entry:
             self._shown(one, key, fields, words, one.mark.entry)
         else:
             self._add(one, key, fields, words, self._imported(one.mark.field, key))
 
-    def _shown(self, one: Said, key: str, fields: Mapping[str, Any], words: str, code: str) -> None:
+    def _shown(self, one: AnswerField, key: str, fields: Mapping[str, Any], words: str, code: str) -> None:
         """Replace the entry that the form had in the field, unless somebody else has written on since."""
         basis = self._coded(code)
         if basis is None or basis.kind != one.mark.field or basis.side != "rep":
@@ -210,7 +210,7 @@ class ItemReader:
 
     def _add(
         self,
-        one: Said,
+        one: AnswerField,
         key: str,
         fields: Mapping[str, Any],
         words: str,

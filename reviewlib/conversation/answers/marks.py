@@ -90,12 +90,9 @@ class Mark:
 
 
 def mark(words: str, *, entry: str = "", guide: Sequence[str] = ()) -> str:
-    """Write a mark, and its guide below it.
+    """Write a mark such as ``Concern 2``, with the code of the entry it is about, and its guide below it.
 
-    Args:
-        words: Such as ``Concern 2``.
-        entry: The code of the entry it is about.
-        guide: Sentences, each starting a line; the last one must be the form's own and hold a letter.
+    Each sentence of a guide starts a line; the last one must be the form's own and hold a letter.
     """
     lines = [line for sentence in guide for line in _wrapped(sentence)]
     token = entry + (check(lines) if lines else "")

@@ -76,7 +76,7 @@ class AnswerProblem:
 
 
 @dataclass(frozen=True)
-class Said:
+class AnswerField:
     """One field of an answer.
 
     Attributes:
@@ -111,12 +111,12 @@ class Answer:
     subject: str = ""
     opening: str = ""
     head: str = ""
-    said: tuple[Said, ...] = ()
+    said: tuple[AnswerField, ...] = ()
     problems: tuple[AnswerProblem, ...] = ()
     left_out: tuple[AnswerLine, ...] = ()
     sha256: str = ""
 
-    def of(self, *fields: str) -> list[Said]:
+    def of(self, *fields: str) -> list[AnswerField]:
         """The fields of these kinds in which something was typed."""
         return [one for one in self.said if one.mark.field in fields and one.text]
 
@@ -192,7 +192,7 @@ class _FormReading:
 
     depth: int
     named: dict[str, str] = field(default_factory=dict)
-    said: list[Said] = field(default_factory=list)
+    said: list[AnswerField] = field(default_factory=list)
     problems: list[AnswerProblem] = field(default_factory=list)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -274,7 +274,7 @@ class _FormReading:
             if text:
                 do = "Move it into a field."
                 self._problem(line, f"Text stands below {mark.words.split(' rep-')[0]}, which is no field.", text, do)
-        self.said.append(Said(mark, text, line))
+        self.said.append(AnswerField(mark, text, line))
 
     def check(self) -> None:
         """Find what is understood as a field and says nothing that can be recorded."""
@@ -282,7 +282,7 @@ class _FormReading:
         for one in typed:
             if one.mark.field == "agreement" and yes_or_no(one.text) is None:
                 self._problem(one.line, f"{one.mark.words}: this is neither yes nor no.", one.text, "Begin with yes or no.")
-        disputes: dict[str, dict[str, Said]] = {}
+        disputes: dict[str, dict[str, AnswerField]] = {}
         for one in typed:
             if one.mark.field == "dispute":
                 disputes.setdefault(one.mark.number, {})[one.mark.part] = one
@@ -294,7 +294,7 @@ class _FormReading:
                     self._problem(line, f"Dispute {number} is without {words}.", empty, do)
         self._check_signature({one.mark.part: one for one in typed if one.mark.field == "signoff"})
 
-    def _check_signature(self, parts: Mapping[str, Said]) -> None:
+    def _check_signature(self, parts: Mapping[str, AnswerField]) -> None:
         first, how = next(iter(parts.values()), None), "Write: agree. Or write: read, do not agree."
         if first is None:
             return

@@ -83,14 +83,8 @@ def carried(
     """List what was agreed earlier, in that order, with what became of it.
 
     Goals, actions (the manager's promises too), development items and concerns: those of the review before this one, and
-    older ones that had not ended by then. A recommendation that was dismissed is no agreement.
-
-    Args:
-        minutes: The review's; what its audience may not read is not in them.
-        period: The review's period.
-        as_of: How far the data reach.
-        tracks: The figures by KPI.
-        clock: The workbook's, by which entries have their days.
+    older ones that had not ended by then. A recommendation that was dismissed is no agreement. What the audience of the
+    review's ``minutes`` may not read is not in them; ``as_of`` is how far the data reach, ``tracks`` the figures by KPI.
     """
     before = previous_review(minutes, period)
     if before is None:

@@ -57,7 +57,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenGoal:
     """One goal for one rep: the fields of the goal and of its milestones, and the line of the file."""
 
     rep_id: str
@@ -122,7 +122,7 @@ class _RowReader:
         self.problems.append(cell.wrong(what, do))
 
 
-def read_goals(path: Path, *, known: Known) -> list[Given]:
+def read_goals(path: Path, *, known: Known) -> list[GivenGoal]:
     """Read a goals file; where something in it is wrong, all of that is named.
 
     Columns (CSV) or keys (YAML, a list of goals): ``rep`` or ``team``, ``statement``, ``kpi``, ``deliverable``, ``scope``,
@@ -136,7 +136,7 @@ def read_goals(path: Path, *, known: Known) -> list[Given]:
     return given
 
 
-def drafts(given: Sequence[Given], *, period: Period) -> list[tuple[About, list[dict[str, Any]]]]:
+def drafts(given: Sequence[GivenGoal], *, period: Period) -> list[tuple[About, list[dict[str, Any]]]]:
     """Turn goals into what ``records.New`` takes, by review, in the order of the file.
 
     The ids follow from content, rep and period: importing a file twice writes nothing twice.
@@ -152,7 +152,7 @@ def drafts(given: Sequence[Given], *, period: Period) -> list[tuple[About, list[
     return list(found.items())
 
 
-def refuse_given(path: Path, given: Sequence[Given], *, period: Period, said: Mapping[About, Sequence[Entry]]) -> None:
+def refuse_given(path: Path, given: Sequence[GivenGoal], *, period: Period, said: Mapping[About, Sequence[Entry]]) -> None:
     """Refuse goals that a rep has already and that the file has otherwise, so that no correction gives a goal twice.
 
     ``said`` is what was said in each review, all versions.
@@ -177,12 +177,12 @@ def _whole_line(line: int, text: str) -> Cell:
     return Cell("", text, line, f"line {line}")
 
 
-def _id(given: Given, period: Period, part: str) -> str:
+def _id(given: GivenGoal, period: Period, part: str) -> str:
     said = [given.rep_id, period.name, part, given.goal, given.milestones]
     return str(uuid.uuid5(_IDS, json.dumps(said, sort_keys=True, default=str)))
 
 
-def _given_twice(given: Sequence[Given]) -> Iterator[GoalFileProblem]:
+def _given_twice(given: Sequence[GivenGoal]) -> Iterator[GoalFileProblem]:
     first: dict[str, int] = {}
     for one in given:
         said = json.dumps([one.rep_id, one.goal], sort_keys=True, default=str)
@@ -336,7 +336,7 @@ def _yaml_steps(node: Node) -> Iterator[Cell]:
             yield cell
 
 
-def _given(row: GoalRow, reader: _RowReader) -> Iterator[Given]:
+def _given(row: GoalRow, reader: _RowReader) -> Iterator[GivenGoal]:
     before = len(reader.problems)
     reps = _reps(row, reader)
     goal: dict[str, Any] = {}
@@ -360,7 +360,7 @@ def _given(row: GoalRow, reader: _RowReader) -> Iterator[Given]:
                 cell = row.cell(str(item["loc"][0]) if item["loc"] else "statement")
                 reader.wrong(cell, f"{cell.name}: {item['msg'].removeprefix('Value error, ')}", "Change that.")
     if len(reader.problems) == before:
-        yield from (Given(rep_id, goal, milestones, row.line) for rep_id in reps)
+        yield from (GivenGoal(rep_id, goal, milestones, row.line) for rep_id in reps)
 
 
 def _reps(row: GoalRow, reader: _RowReader) -> list[str]:

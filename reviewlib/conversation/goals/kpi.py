@@ -20,13 +20,9 @@ Aim = Literal["reach", "keep", "use"]
 
 
 def aim_of(baseline: float | None, target: float | None, *, rises: bool, summed: bool) -> Aim:
-    """Tell what a target asks for.
+    """Tell what a target asks for; ``summed`` where the figures of single periods are added up and held against it.
 
-    Args:
-        baseline: The figure before; of a sum it says nothing, which starts at nothing.
-        target: The target.
-        rises: Whether higher is the good direction.
-        summed: Whether the figures of single periods are added up and held against the target.
+    The baseline of a sum says nothing: a sum starts at nothing.
     """
     if summed:
         return "reach" if rises else "use"

@@ -99,16 +99,9 @@ class GoalContext:
 
 
 def smart(plan: PlannedGoal, track: Track | None, *, setting: GoalContext, backing: Backing) -> tuple[SmartCriterion, ...]:
-    """Check the five letters of a goal.
+    """Check the five letters of a goal, in their order.
 
-    Args:
-        plan: The goal as far as it is filled in.
-        track: The figures of its KPI; None where it names none or the scorecard does not have it.
-        setting: The review.
-        backing: What the goal may be linked to.
-
-    Returns:
-        S, M, A, R, T, in that order.
+    ``track`` are the figures of its KPI, None where it names none or the scorecard does not have it.
     """
     if plan.baseline is None and track is not None and plan.kpi:  # the scorecard's, where the form leaves it out
         plan = replace(plan, baseline=track.at(setting.period).value)
@@ -197,8 +190,8 @@ def _achievable(plan: PlannedGoal, track: Track | None, setting: GoalContext) ->
 def _wanted(target: float, over: Period | None, track: Track, setting: GoalContext) -> tuple[float | None, str, bool]:
     """What a single period must bring: the target itself; of a sum over a longer period, an even part of what is left.
 
-    Returns:
-        The figure, None where nothing is to be compared; the words before the comparison; whether the target holds without one.
+    With it the words before the comparison. The figure is None where nothing is to be compared; then the last says whether the
+    target holds all the same.
     """
     if over is None:
         return target, "", False

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewlib.conversation.entries import About
-from reviewlib.conversation.goals.goalfile import COLUMNS, SHOWN, Given, Known, drafts, read_goals
+from reviewlib.conversation.goals.goalfile import COLUMNS, SHOWN, GivenGoal, Known, drafts, read_goals
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import ReviewError, SourceError
 from reviewlib.periods import Period
@@ -52,7 +52,7 @@ YAML = """\
 """
 
 
-def read(tmp_path: Path, text: str, name: str = "goals.csv") -> list[Given]:
+def read(tmp_path: Path, text: str, name: str = "goals.csv") -> list[GivenGoal]:
     path = tmp_path / name
     path.write_bytes(text.encode())
     return read_goals(path, known=KNOWN)
@@ -246,7 +246,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(caught.value)
 
 
-def ids(found: list[Given], period: str = "2026-Q3") -> list[str]:
+def ids(found: list[GivenGoal], period: str = "2026-Q3") -> list[str]:
     return [item["id"] for _, items in drafts(found, period=Period.parse(period)) for item in items]
 
 
