@@ -58,18 +58,6 @@ class ParamsProblem:
         return f"{self.place}: {self.advice.what}{found}. {self.advice.do}"
 
 
-@dataclass(frozen=True)
-class Outline:
-    """Where each key of a YAML text stands, and which keys stand twice."""
-
-    lines: Mapping[Key, int]
-    problems: tuple[ParamsProblem, ...]
-
-    def line(self, key: Key) -> int:
-        """Find the line of a key, or of the nearest key above it that is written down."""
-        return next((self.lines[key[:size]] for size in range(len(key), -1, -1) if key[:size] in self.lines), 1)
-
-
 def load(path: Path | str) -> Params:
     """Read and check a params file.
 
@@ -80,7 +68,7 @@ def load(path: Path | str) -> Params:
         ParamsError: The file is missing or no YAML mapping, or some keys or values are wrong; all of them are named.
     """
     path = Path(path).expanduser()
-    name = _shown(path)
+    name = path.name if path.is_absolute() else path.as_posix()
     params = _read(_text(path, name), name).model_copy()
     params._path = path.absolute()
     return params
@@ -89,14 +77,12 @@ def load(path: Path | str) -> Params:
 @functools.lru_cache(maxsize=4)
 def _read(text: str, name: str) -> Params:
     """Read and check the text of a params file, once: reading YAML takes longer than all else that opens a review."""
-    data, outline = _parse(text, name)
-    problems = list(outline.problems)
-    params = None
+    data, lines, problems = _parse(text, name)
     try:
         params = Params.model_validate(data)
     except ValidationError as error:
-        problems += _problems(error, outline)
-    if problems or params is None:
+        raise _complaint(name, [*problems, *_problems(error, lines)]) from None
+    if problems:
         raise _complaint(name, problems)
     return params
 
@@ -156,10 +142,6 @@ def place_schema(folder: Path) -> Path:
     return target
 
 
-def _shown(path: Path) -> str:
-    return path.name if path.is_absolute() else path.as_posix()
-
-
 def _text(path: Path, name: str) -> str:
     try:
         raw = files.read(path, files.PARAMS_BYTES, ParamsError, do="Name the YAML file, not the CRM export.")
@@ -172,24 +154,19 @@ def _text(path: Path, name: str) -> str:
         raise ParamsError(
             "This params file cannot be read.", where=name, found=error.strerror, do="Check its permissions."
         ) from None
-    return _decoded(raw, name)
-
-
-def _decoded(raw: bytes, name: str) -> str:
-    text = None
-    if b"\x00" not in raw:
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = raw[: error.start].count(b"\n") + 1
-            if _printable(raw.decode("latin-1")):
-                raise ParamsError(
-                    "This params file is not in UTF-8.",
-                    where=f"{name}, line {line}",
-                    found=f"the byte 0x{raw[error.start]:02x}",
-                    do="Save the file as UTF-8.",
-                ) from None
-    if text is None or not _printable(text):
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        text = "\x00"  # no text, unless it is one in another encoding
+        line = raw[: error.start].count(b"\n") + 1
+        if _printable(raw.decode("latin-1")):
+            raise ParamsError(
+                "This params file is not in UTF-8.",
+                where=f"{name}, line {line}",
+                found=f"the byte 0x{raw[error.start]:02x}",
+                do="Save the file as UTF-8.",
+            ) from None
+    if not _printable(text):
         utf16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
         raise ParamsError(
             "This params file is not text in UTF-8.",
@@ -204,12 +181,12 @@ def _printable(text: str) -> bool:
     return all(char >= " " or char in "\t\n\r" for char in text)
 
 
-def _parse(text: str, name: str) -> tuple[object, Outline]:
-    """Read YAML 1.2 into plain values and the lines they stand on."""
+def _parse(text: str, name: str) -> tuple[object, Mapping[Key, int], list[ParamsProblem]]:
+    """Read YAML 1.2 into plain values, the lines that their keys stand on, and the keys that stand twice."""
     node = compose(text, name, ParamsError)
     if node is None:
         raise ParamsError("This params file is empty.", where=name, do="Run `reviewlib init EXPORT` to begin with a proposal.")
-    outline = _outline(node)
+    lines, problems = _outline(node)
     yaml = YAML(typ="safe", pure=True)
     # Duplicate keys are refused here, by the outline, which names both lines.
     yaml.allow_duplicate_keys = True
@@ -222,7 +199,7 @@ def _parse(text: str, name: str) -> tuple[object, Outline]:
             found=f"a {'list' if isinstance(data, list) else 'single value'}",
             do="Begin with `name:`, `currency:` and `crm:`.",
         )
-    return data, outline
+    return data, lines, problems
 
 
 class _TooMuchError(MarkedYAMLError):
@@ -289,7 +266,8 @@ def _yaml_hint(error: MarkedYAMLError) -> str:
     return "Check the indentation, the quotes and the brackets on this line and the one before."
 
 
-def _outline(root: Node) -> Outline:
+def _outline(root: Node) -> tuple[dict[Key, int], list[ParamsProblem]]:
+    """Find the line of each key, and the keys that stand twice."""
     lines: dict[Key, int] = {}
     problems: list[ParamsProblem] = []
     seen: set[int] = set()
@@ -303,19 +281,16 @@ def _outline(root: Node) -> Outline:
         seen.add(id(node))
         if isinstance(node, MappingNode):
             problems += _twice(key, node)
-        if isinstance(node, ScalarNode):
-            _tame(node)
-        todo += _children(key, node)
-    return Outline(lines, tuple(problems))
-
-
-def _children(key: Key, node: Node) -> Iterator[tuple[Key, Node, int]]:
-    if isinstance(node, MappingNode):
-        for child, value in node.value:
-            yield (*key, str(child.value)), value, child.start_mark.line + 1
-    elif isinstance(node, SequenceNode):
-        for index, value in enumerate(node.value):
-            yield (*key, str(index)), value, value.start_mark.line + 1
+            todo += [((*key, str(child.value)), value, child.start_mark.line + 1) for child, value in node.value]
+        elif isinstance(node, SequenceNode):
+            todo += [((*key, str(at)), value, value.start_mark.line + 1) for at, value in enumerate(node.value)]
+        elif node.tag == _TIMESTAMP:
+            # A date that no calendar has (2026-02-30) stays text: it is refused with its key instead of stopping the reader.
+            try:
+                dt.date.fromisoformat(node.value[:10])
+            except ValueError:
+                node.ctag = Tag(suffix="tag:yaml.org,2002:str")
+    return lines, problems
 
 
 def _twice(key: Key, node: MappingNode) -> Iterator[ParamsProblem]:
@@ -330,23 +305,16 @@ def _twice(key: Key, node: MappingNode) -> Iterator[ParamsProblem]:
         first.setdefault(child.value, line)
 
 
-def _tame(node: ScalarNode) -> None:
-    """Leave a date that no calendar has (2026-02-30) as text: it is refused with its key instead of stopping the reader."""
-    if node.tag == _TIMESTAMP:
-        try:
-            dt.date.fromisoformat(node.value[:10])
-        except ValueError:
-            node.ctag = Tag(suffix="tag:yaml.org,2002:str")
-
-
-def _problems(error: ValidationError, outline: Outline) -> Iterator[ParamsProblem]:
+def _problems(error: ValidationError, lines: Mapping[Key, int]) -> Iterator[ParamsProblem]:
     for item in error.errors(include_url=False):
         loc = tuple(str(part) for part in item["loc"] if part != "[key]")
         # A rule over several keys reports each contradiction at its own key.
         inner = item.get("ctx", {}).get("problems")
         for path, advice in inner if inner else (((), advise(item)),):
             key = (*loc, *path)
-            yield ParamsProblem(outline.line(key), _dotted(key), advice)
+            # The line of the key, or of the nearest key above it that is written down.
+            line = next((lines[key[:size]] for size in range(len(key), -1, -1) if key[:size] in lines), 1)
+            yield ParamsProblem(line, _dotted(key), advice)
 
 
 def _dotted(key: Key) -> str:
@@ -360,15 +328,10 @@ def _complaint(name: str, problems: list[ParamsProblem]) -> ParamsError:
         advice = only.advice
         what = f"{advice.what[0].upper()}{advice.what[1:]}."
         return ParamsError(what, where=f"{name}, {only.place}", found=advice.found or None, do=advice.do)
-    listed = [f"  {problem}" for problem in problems[:SHOWN]]
-    rest = len(problems) - len(listed)
-    return ParamsError(
-        "\n".join(
-            [f"{len(problems)} things are wrong in the params file.", *listed, *([f"  and {rest} more"] if rest else [])]
-        ),
-        where=name,
-        do="Mend these; nothing was run.",
-    )
+    said = [f"{len(problems)} things are wrong in the params file.", *(f"  {problem}" for problem in problems[:SHOWN])]
+    if rest := problems[SHOWN:]:
+        said.append(f"  and {len(rest)} more")
+    return ParamsError("\n".join(said), where=name, do="Mend these; nothing was run.")
 
 
 def _near(path: Path) -> list[str]:
