@@ -25,7 +25,7 @@ from psycopg import sql
 
 from reviewlib.conversation import database, security
 from reviewlib.conversation.entries import About, Draft, Person
-from reviewlib.conversation.journal import Store, open_or_make
+from reviewlib.conversation.journal import Journal, open_or_make_journal
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
@@ -167,9 +167,9 @@ class Desk:
     server: Server | None = None
     database: str = ""
 
-    def open(self, **options: Any) -> Store:
+    def open(self, **options: Any) -> Journal:
         """Open the journal; it is there afterwards."""
-        return open_or_make(self.params, **options)
+        return open_or_make_journal(self.params, **options)
 
     def connect(self) -> sa.Connection:
         """Connect as the owner, past the store."""

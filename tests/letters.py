@@ -15,7 +15,7 @@ from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.answers.form import Book
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.journal import open_to_read
+from reviewlib.conversation.journal import open_journal_to_read
 from reviewlib.conversation.records import Records
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -59,7 +59,7 @@ def book_of(records: Records) -> Book:
 def rep_minutes(records: Records) -> Any:
     """What the rep may read now."""
     period = Period.parse(records.about.period, records.params.fiscal)
-    with open_to_read(records.params) as store:
+    with open_journal_to_read(records.params) as store:
         copies.write_rep_minutes(records.params, period, [records.subject], store)
     return copies.read_minutes(records.params, records.about, "rep")
 

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell
 from workbooks import workbook
 
 from reviewlib.conversation.entries import About, Draft, Entry, Person
-from reviewlib.conversation.journal import Store, open_or_make
+from reviewlib.conversation.journal import Journal, open_or_make_journal
 from reviewlib.conversation.kinds import KINDS, Payload
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -40,7 +40,7 @@ KINDS_OF_REP = ("self_review", "feedback_to_manager", "dispute", "reply", "agree
 KINDS_OF_MANAGER = ("feedback", "concern", "action", "goal", "milestone", "development", "recognition", "update", "rating")
 
 
-def _say(store: Store, params: Params, rep: str, kind: str, mark: str, **more: object) -> Entry:
+def _say(store: Journal, params: Params, rep: str, kind: str, mark: str, **more: object) -> Entry:
     """Write an entry past all rights: what pages leave out must not depend on who could write it."""
     columns = {name: more.pop(name) for name in ("visibility", "supersedes", "on_behalf_of", "source") if name in more}
     payload: Payload = KINDS[kind].model.model_validate(talk.filled(kind, mark, **more))
@@ -50,7 +50,7 @@ def _say(store: Store, params: Params, rep: str, kind: str, mark: str, **more: o
 
 def _talk(params: Params, frozen: str) -> None:
     """R1's review is released, R2's and R3's are not; all hold private words, R1's also words that were edited since."""
-    with open_or_make(params) as store:
+    with open_or_make_journal(params) as store:
         of_rep = {"on_behalf_of": "R1"}
         _say(store, params, "R1", "self_review", "Shared", **of_rep, source="a" * 64)
         _say(store, params, "R1", "feedback_to_manager", "Shared", **of_rep)

@@ -25,7 +25,7 @@ from journals import Server, launch
 import reviewlib as rl
 from reviewlib.conversation import identity, records
 from reviewlib.conversation.entries import About, Entry, link, payload_bytes
-from reviewlib.conversation.journal import open_store
+from reviewlib.conversation.journal import open_journal
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.pages.exporter import ReviewExporter
 from reviewlib.params import reading
@@ -71,7 +71,7 @@ class Book:
 
     def entries(self, params: str = PARAMS) -> list[Entry]:
         """Everything in the journal, as this version reads it."""
-        store = open_store(reading.load(self.folder / params))
+        store = open_journal(reading.load(self.folder / params))
         assert store is not None
         with store:
             return store.entries()

@@ -20,7 +20,7 @@ from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 if TYPE_CHECKING:
-    from reviewlib.conversation.journal import Store
+    from reviewlib.conversation.journal import Journal
 
 #: Every entry about somebody, by kind and id.
 Said = Mapping[tuple[str, str], Sequence[Entry]]
@@ -32,19 +32,19 @@ def rep_minutes_path(params: Params, subject: Subject, period: Period) -> Path:
     return folder / slicefile.slice_name(subject.kind, subject.id, "rep")
 
 
-def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject], store: Store | None) -> list[Path]:
+def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject], journal: Journal | None) -> list[Path]:
     """Write what each rep may read, and list the files that were written; one whose content stays the same is not touched.
 
     Where there is no journal and the manifests remember one, nothing is overwritten with nothing.
     """
     from reviewlib.conversation.journal import refuse_missing
 
-    if store is None:
+    if journal is None:
         refuse_missing(params)
     modes = files.Modes.shared(params.group) if params.group else files.PRIVATE
-    everyone = reviewed_in(params, period, store)
+    everyone = reviewed_in(params, period, journal)
     said: dict[tuple[str, str], list[Entry]] = {}
-    for entry in store.entries() if store else ():
+    for entry in journal.entries() if journal else ():
         said.setdefault((entry.about.kind, entry.about.subject), []).append(entry)
     written: list[Path] = []
     there: dict[str, list[Path]] = {}
@@ -94,16 +94,16 @@ def read_minutes(params: Params, about: About, audience: Audience) -> VisibleEnt
 
 
 def _read_manager_minutes(params: Params, about: About, period: Period) -> VisibleEntries:
-    from reviewlib.conversation.journal import open_to_read
+    from reviewlib.conversation.journal import open_journal_to_read
 
-    with open_to_read(params) as store:
-        if about.kind == "team" or store is None:
-            everyone = reviewed_in(params, period, store)
+    with open_journal_to_read(params) as journal:
+        if about.kind == "team" or journal is None:
+            everyone = reviewed_in(params, period, journal)
         else:  # of a rep's review nobody else is looked up
-            own = [entry for entry in store.entries(subject=(about.kind, about.subject)) if entry.about == about]
+            own = [entry for entry in journal.entries(subject=(about.kind, about.subject)) if entry.about == about]
             pinned = state_of(own).snapshot
             everyone = as_released(params, period, everyone_in(params, period), {about: pinned} if pinned else {})
-        said = said_of(about, everyone, store)
+        said = said_of(about, everyone, journal)
     return manager_minutes(params, subject_in(params, about, everyone), period, said, everyone)
 
 
@@ -147,11 +147,11 @@ def reach_of(subject: Subject, readers: Collection[str]) -> Reach | None:
     return Reach(frozenset(readers), subject.team, leading=all(name in subject.led_by for name in readers))
 
 
-def said_of(about: About, everyone: Sequence[Subject], store: Store | None) -> Said:
+def said_of(about: About, everyone: Sequence[Subject], journal: Journal | None) -> Said:
     """Read what a manager's copy is made from: every entry about the subject, and about a team's reps."""
     whom: list[tuple[SubjectKind, str]] = [(about.kind, about.subject)]
     whom += [("rep", one.id) for one in members_of(about, everyone)]
-    return {key: store.entries(subject=key) for key in whom} if store else {}
+    return {key: journal.entries(subject=key) for key in whom} if journal else {}
 
 
 def subject_in(params: Params, about: About, everyone: Sequence[Subject]) -> Subject:
@@ -186,7 +186,7 @@ def address_of(params: Params, about: About) -> str | None:
     return addresses_of(folder).get(about.subject) if folder and about.kind == "rep" else None
 
 
-def reviewed_in(params: Params, period: Period, store: Store | None) -> tuple[Subject, ...]:
+def reviewed_in(params: Params, period: Period, journal: Journal | None) -> tuple[Subject, ...]:
     """List who has a review in a period, teams first; whoever's is released as they were then, also if now gone.
 
     So a review stays with the team and the manager that it was released with.
@@ -194,7 +194,7 @@ def reviewed_in(params: Params, period: Period, store: Store | None) -> tuple[Su
     Raises:
         SnapshotError: Nothing is frozen for the period, or the evidence of a released review is gone.
     """
-    releases = current(store.entries(period=period.name, kind="release")) if store else []
+    releases = current(journal.entries(period=period.name, kind="release")) if journal else []
     pins = {entry.about: entry.payload.snapshot for entry in releases if isinstance(entry.payload, Release)}
     return as_released(params, period, everyone_in(params, period), pins)
 

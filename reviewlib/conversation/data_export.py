@@ -12,7 +12,7 @@ from reviewlib import files
 from reviewlib.conversation import copies, identity
 from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import Entry, Person, current
-from reviewlib.conversation.journal import open_to_read
+from reviewlib.conversation.journal import open_journal_to_read
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.states import state_of, visible
 from reviewlib.conversation.visibility import Reach
@@ -39,8 +39,8 @@ def export_data(params: Params, rep_id: str, folder: Path, *, person: Person | N
         ``journal.json`` (all columns, as they are chained) and ``journal.md`` (the same to read).
     """
     exporter = person or identity.at_keyboard(params)
-    with open_to_read(params) as store:
-        entries = store.entries(subject=("rep", rep_id)) if store else []
+    with open_journal_to_read(params) as journal:
+        entries = journal.entries(subject=("rep", rep_id)) if journal else []
     subject = _check_right(params, rep_id, exporter, entries)
     if not entries:
         raise SubjectError(
@@ -135,6 +135,6 @@ def _latest(params: Params, rep_id: str, entries: Sequence[Entry]) -> Subject | 
         {Period.parse(entry.about.period, params.fiscal) for entry in entries}, key=lambda one: one.end, reverse=True
     )
     frozen = (period for period in periods if slicefile.current_folder(params, period))
-    with open_to_read(params) as store:
-        known = (one for period in frozen for one in copies.reviewed_in(params, period, store))
+    with open_journal_to_read(params) as journal:
+        known = (one for period in frozen for one in copies.reviewed_in(params, period, journal))
         return next((one for one in known if (one.kind, one.id) == ("rep", rep_id)), None)

@@ -46,7 +46,7 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def open_store(params: Params, *, mounts: Path = database.MOUNTS) -> Store | None:
+def open_journal(params: Params, *, mounts: Path = database.MOUNTS) -> Journal | None:
     """Open the workbook's journal; None where there is none yet."""
     place = database.place_of(params)
     if place.file is not None:
@@ -56,15 +56,15 @@ def open_store(params: Params, *, mounts: Path = database.MOUNTS) -> Store | Non
     return _opened(params, place, _now)
 
 
-def open_to_read(params: Params) -> Store | nullcontext[None]:
+def open_journal_to_read(params: Params) -> Journal | nullcontext[None]:
     """Open the journal for reading; None where there is none yet. One that the manifests remember must be there."""
-    opened = open_store(params)
+    opened = open_journal(params)
     if opened is None:
         refuse_missing(params)
     return opened or nullcontext()
 
 
-def open_or_make(params: Params, *, clock: Clock = _now, mounts: Path = database.MOUNTS) -> Store:
+def open_or_make_journal(params: Params, *, clock: Clock = _now, mounts: Path = database.MOUNTS) -> Journal:
     """Open the workbook's journal, and make the file where there is none; one on a server is made by ``journal-init`` alone.
 
     Args:
@@ -80,21 +80,21 @@ def open_or_make(params: Params, *, clock: Clock = _now, mounts: Path = database
     return _opened(params, place, clock)
 
 
-def _opened(params: Params, place: Place, clock: Clock) -> Store:
+def _opened(params: Params, place: Place, clock: Clock) -> Journal:
     """Open a journal of this version; one without tables is refused as missing where the manifests remember entries."""
-    store = Store(place, clock=clock)
+    journal = Journal(place, clock=clock)
     try:
-        with store.reading() as connection:
+        with journal.reading() as connection:
             found = database.version_of(connection) or 0
         if found != database.VERSION:
             raise other_version(found, place)
     except BaseException as error:
-        store.close()
+        journal.close()
         if isinstance(error, database.NotSetUpError):
             # What is set up anew hides that what was there is gone.
             refuse_missing(params, server=place.file is None)
         raise
-    return store
+    return journal
 
 
 def make_file(params: Params, place: Place) -> None:
@@ -148,7 +148,7 @@ def other_version(found: int, place: Place) -> JournalError:
     )
 
 
-class Store(Database):
+class Journal(Database):
     """The journal, open."""
 
     def __init__(self, place: Place, *, clock: Clock = _now):
@@ -393,7 +393,7 @@ def refuse_missing(params: Params, *, server: bool = False) -> None:
         )
 
 
-def refuse_shortened(params: Params, about: About, entries: Sequence[Entry], store: Store | None) -> None:
+def refuse_shortened(params: Params, about: About, entries: Sequence[Entry], journal: Journal | None) -> None:
     """Refuse to write to a review of which the journal holds less than a run saw, or something else.
 
     A login that sees a part of the journal cannot tell what is gone from what it may not read, so it is not asked.
@@ -402,14 +402,14 @@ def refuse_shortened(params: Params, about: About, entries: Sequence[Entry], sto
         params: The workbook.
         about: The review that is written to.
         entries: What the journal holds about its subject.
-        store: The journal, where there is one.
+        journal: The journal, where there is one.
 
     Raises:
         JournalError: The review is shorter than it was, or its chain is broken, or the journal was emptied.
     """
-    if store is None or not store.sees_all():
+    if journal is None or not journal.sees_all():
         return
-    if not entries and store.is_empty():
+    if not entries and journal.is_empty():
         refuse_missing(params)
     head = remembered_heads(params.reports / about.period).get(about)
     own = [entry for entry in entries if entry.about == about]

@@ -29,7 +29,7 @@ from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 if TYPE_CHECKING:
-    from reviewlib.conversation.journal import Store
+    from reviewlib.conversation.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Records:
         subject: Whom the review is about; as they were when it was released, where it is.
         params: The workbook.
         everyone: Who else has a review in the period: a team's reps are among them.
-        store: The journal, where it is held open; else it is opened each time.
+        journal: The journal, where it is held open; else it is opened each time.
     """
 
     about: About
@@ -74,13 +74,13 @@ class Records:
     subject: Subject
     params: Params
     everyone: tuple[Subject, ...] = field(default=(), repr=False)
-    store: Store | None = field(default=None, repr=False, compare=False)
+    journal: Journal | None = field(default=None, repr=False, compare=False)
 
     @contextmanager
     def held_open(self) -> Iterator[Records]:
         """The same records with the journal held open, for several things that are asked of it one after the other."""
-        with self._journal() as store:
-            yield replace(self, store=store)
+        with self._journal() as journal:
+            yield replace(self, journal=journal)
 
     def minutes(self) -> VisibleEntries:
         """Read the manager's copy as the journal has it now; a team's with those of its reps.
@@ -89,15 +89,15 @@ class Records:
             NotAllowedError: The person is a rep, or a manager of other people.
         """
         rights.check_read(self.person, self.subject, where=str(self.about))
-        with self._journal() as store:
-            said = copies.said_of(self.about, self.everyone, store)
+        with self._journal() as journal:
+            said = copies.said_of(self.about, self.everyone, journal)
         period = Period.parse(self.about.period, self.params.fiscal)
         return copies.manager_minutes(self.params, self.subject, period, said, self.everyone, readers=self._readers())
 
     def context(self) -> WritingContext:
         """Read the review as the journal has it now."""
-        with self._journal() as store:
-            return self._context(store)
+        with self._journal() as journal:
+            return self._context(journal)
 
     def may(
         self, kind: str, *, on_behalf: bool = False, visibility: Visibility = "shared", context: WritingContext | None = None
@@ -148,13 +148,13 @@ class Records:
         """Whose right to read counts: a manager's; who else reads the manager's copy reads all of it."""
         return [self.person.name] if self.person.role == "manager" else []
 
-    def _journal(self) -> AbstractContextManager[Store | None]:
-        from reviewlib.conversation.journal import open_to_read
+    def _journal(self) -> AbstractContextManager[Journal | None]:
+        from reviewlib.conversation.journal import open_journal_to_read
 
-        return nullcontext(self.store) if self.store is not None else open_to_read(self.params)
+        return nullcontext(self.journal) if self.journal is not None else open_journal_to_read(self.params)
 
-    def _context(self, store: Store | None) -> WritingContext:
-        entries = store.entries(subject=(self.about.kind, self.about.subject)) if store else []
+    def _context(self, journal: Journal | None) -> WritingContext:
+        entries = journal.entries(subject=(self.about.kind, self.about.subject)) if journal else []
         return WritingContext(self.about, self.subject, entries, self.params.fiscal, self.params.path.name)
 
     def _checked(self, items: Sequence[New], context: WritingContext, read: str) -> list[Draft]:
@@ -175,7 +175,7 @@ class Records:
         return drafts
 
     def _again(self, item: New, before: Entry, context: WritingContext) -> Draft:
-        """The same save tried again: what was filled in by itself then is filled in again, and the store compares the rest."""
+        """The same save tried again: what was filled in by itself is filled in again, and the journal compares the rest."""
         own = [name for name in payloads.FILLED if hasattr(before.payload, name)]
         fields = dict(item.fields) | {name: item.fields.get(name) or getattr(before.payload, name) for name in own}
         payload = payloads.validated(_kind(item.kind), fields, where=str(self.about))
@@ -222,13 +222,13 @@ class Records:
             id=item.id,
         )
 
-    def _hide_what_is_hidden(self, conflict: ConflictError, store: Store) -> None:
+    def _hide_what_is_hidden(self, conflict: ConflictError, journal: Journal) -> None:
         """A conflict shows both texts; one that the person may not read yet is not shown that way either."""
         theirs = conflict.theirs
         if (
             not isinstance(theirs, Entry)
             or theirs.about != self.about
-            or self._context(store).readable(theirs, audience_of(self.person))
+            or self._context(journal).readable(theirs, audience_of(self.person))
         ):
             return
         raise NotAllowedError(
@@ -252,20 +252,20 @@ def open_records(params: Params, about: About, *, person: Person | None = None) 
         SubjectError: Nobody of that id has a review in the period.
     """
     with _held_records(params, about, person=person) as own:
-        return replace(own, store=None)
+        return replace(own, journal=None)
 
 
 @contextmanager
 def _held_records(params: Params, about: About, *, person: Person | None = None) -> Iterator[Records]:
     """Open the records of a review, with the journal held open; see ``open_records``."""
-    from reviewlib.conversation.journal import open_to_read
+    from reviewlib.conversation.journal import open_journal_to_read
 
     period = Period.parse(about.period, params.fiscal)
-    with open_to_read(params) as store:
-        everyone = copies.reviewed_in(params, period, store)
+    with open_journal_to_read(params) as journal:
+        everyone = copies.reviewed_in(params, period, journal)
         subject = copies.subject_in(params, about, everyone)
         writer = identity.known_as(person or identity.at_keyboard(params), subject)
-        yield Records(replace(about, period=period.name), writer, subject, params, everyone, store)
+        yield Records(replace(about, period=period.name), writer, subject, params, everyone, journal)
 
 
 def entries_head(entries: Sequence[Entry], about: About) -> str:
@@ -290,28 +290,28 @@ def write_together(groups: Sequence[tuple[Records, Sequence[New]]]) -> list[Entr
 
 def _written(groups: Sequence[tuple[Records, Sequence[New]]], read: dict[About, str]) -> list[Entry]:
     """Ask the rules about the reviews as they are, and write; a signature is for what was ``read`` there at first."""
-    from reviewlib.conversation.journal import open_or_make, refuse_shortened
+    from reviewlib.conversation.journal import open_or_make_journal, refuse_shortened
 
     if not groups:
         return []
     drafts: list[Draft] = []
     ends: dict[About, Head | None] = {}
     params = groups[0][0].params
-    with groups[0][0]._journal() as store:
+    with groups[0][0]._journal() as journal:
         for own, items in groups:
-            context = own._context(store)
-            refuse_shortened(params, own.about, context.entries, store)
+            context = own._context(journal)
+            refuse_shortened(params, own.about, context.entries, journal)
             read.setdefault(own.about, entries_head(context.entries, own.about))
             ends |= {own.about: None} | {entry.about: Head(entry.sequence, entry.hash) for entry in context.entries}
             drafts += own._checked(items, context, read[own.about])
         if not drafts:
             return []
-        with nullcontext(store) if store is not None else open_or_make(params) as journal:
+        with nullcontext(journal) if journal is not None else open_or_make_journal(params) as opened:
             try:
-                return journal.append_all(drafts, expecting=ends)
+                return opened.append_all(drafts, expecting=ends)
             except ConflictError as conflict:
                 for own, _ in groups:
-                    own._hide_what_is_hidden(conflict, journal)
+                    own._hide_what_is_hidden(conflict, opened)
                 raise
 
 

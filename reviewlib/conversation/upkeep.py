@@ -47,7 +47,7 @@ def prepare(params: Params, subjects: Sequence[Subject]) -> list[str]:
         return security.initialise(params, subjects)
     if place.file.exists():
         _make_tables(place)
-    journal.open_or_make(params).close()
+    journal.open_or_make_journal(params).close()
     return []
 
 
@@ -138,7 +138,7 @@ def restore(params: Params, backup_file: Path) -> int:
     place = database.place_of(params)
     if place.file is not None and place.file.exists() and not _has_tables(place):
         _make_tables(place)
-    with journal.open_or_make(params) as opened, opened.writing() as connection:
+    with journal.open_or_make_journal(params) as opened, opened.writing() as connection:
         if there := connection.execute(sa.select(sa.func.count()).select_from(database.entries)).scalar():
             raise JournalError(
                 "The journal is not empty, and nothing in it is ever overwritten.",

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from reviewlib import files
 from reviewlib.conversation import copies, identity, schedule
-from reviewlib.conversation import journal as store
 from reviewlib.conversation.entries import About, Entry, Head, verify_chains
+from reviewlib.conversation.journal import first_of, open_journal, remembered_heads
 from reviewlib.conversation.schedule import DueReview
 from reviewlib.conversation.states import State, state_of
 from reviewlib.errors import JournalError, ReviewError, SnapshotError
@@ -94,7 +94,7 @@ def of(params: Params, frozen: Snapshot) -> ReviewStatus:
     Raises:
         JournalError: The journal is damaged, or holds less than an earlier run saw.
     """
-    with store.open_store(params) or nullcontext() as journal:
+    with open_journal(params) or nullcontext() as journal:
         entries = journal.entries() if journal else []
         whole = journal is None or journal.sees_all()
         found = {review: tuple(each) for review, each in groupby(entries, key=lambda entry: entry.about)}
@@ -111,7 +111,7 @@ def of(params: Params, frozen: Snapshot) -> ReviewStatus:
 
 def lay_minutes(params: Params, stands: ReviewStatus) -> None:
     """Lay out what the reps' copies may read of the journal, one file a review; what stays the same is not touched."""
-    with store.open_store(params) or nullcontext() as journal:
+    with open_journal(params) or nullcontext() as journal:
         copies.write_rep_minutes(params, stands.period, stands.subjects, journal)
 
 
@@ -122,7 +122,7 @@ def _check(params: Params, stands: ReviewStatus) -> None:
         JournalError: A chain is broken, missing or shorter than it was.
     """
     seen = {stands.about(subject) for subject in stands.subjects}
-    heads = store.remembered_heads(params.reports / stands.period.name)
+    heads = remembered_heads(params.reports / stands.period.name)
     known = {review: head for review, head in heads.items() if stands.whole or review in seen}
     own = [entry for review, each in stands.entries.items() if review.period == stands.period.name for entry in each]
     problems = verify_chains(own, known)
@@ -130,7 +130,7 @@ def _check(params: Params, stands: ReviewStatus) -> None:
         raise JournalError(
             "The journal is not what it was.",
             where=f"the journal of {params.name}, {stands.period}",
-            found=store.first_of(problems),
+            found=first_of(problems),
             do="Restore the journal from its latest backup; reviewlib verify lists everything. Nothing was made.",
         )
 

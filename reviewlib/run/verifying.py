@@ -52,7 +52,7 @@ def verify(params: Params) -> Verified:
 
 
 def _journal(params: Params) -> list[Entry]:
-    opened = journal.open_store(params)
+    opened = journal.open_journal(params)
     if opened is None:
         return []
     with opened:

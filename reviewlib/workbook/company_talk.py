@@ -164,7 +164,7 @@ def seed(params: Params, frozen: Mapping[str, str]) -> int:
     Raises:
         JournalError: The words cannot be read, or the journal cannot be opened.
     """
-    from reviewlib.conversation.journal import open_or_make
+    from reviewlib.conversation.journal import open_or_make_journal
 
     talked = read(params)
     if missing := [name for name in talked.periods if name not in frozen]:
@@ -173,15 +173,15 @@ def seed(params: Params, frozen: Mapping[str, str]) -> int:
     for line in told:  # all of it can be said, or none of it is
         _draft(params, talked, line, snapshot=frozen[line.about.period], head=None)
     times: Iterator[dt.datetime] = iter(())  # of one batch, again and again: a batch may be tried more than once
-    with open_or_make(params, clock=lambda: next(times)) as store:
-        there = store.entries()
+    with open_or_make_journal(params, clock=lambda: next(times)) as journal:
+        there = journal.entries()
         if {entry.id for entry in there} != {line.id for line in told[: len(there)]}:  # no beginning of the telling
             return 0
         heads = {entry.about: entry.hash for entry in there}
         for batch in _batches(told[len(there) :]):
             times = itertools.cycle([line.at for line in batch])
             asked = [(line, frozen[line.about.period], heads.get(line.about)) for line in batch]
-            written = store.append_all([_draft(params, talked, line, snapshot=one, head=head) for line, one, head in asked])
+            written = journal.append_all([_draft(params, talked, line, snapshot=one, head=head) for line, one, head in asked])
             heads |= {entry.about: entry.hash for entry in written}
     return len(told) - len(there)
 

@@ -17,7 +17,7 @@ from journals import Desk, Server, desk_of, draft
 
 from reviewlib.conversation import database
 from reviewlib.conversation.database import filesystem_of, place_of
-from reviewlib.conversation.journal import open_or_make, open_store
+from reviewlib.conversation.journal import open_journal, open_or_make_journal
 from reviewlib.errors import ConflictError, JournalError
 from reviewlib.params.model import Params
 
@@ -38,12 +38,12 @@ def test_a_journal_on_a_network_filesystem_is_refused(tmp_path: Path, kind: str)
     desk = desk_of("sqlite", tmp_path, None)
     mounts = mounts_of(tmp_path, "/dev/sda / ext4 rw 0 0", f"server:/x {tmp_path} {kind} rw 0 0", "proc /proc proc rw 0 0")
     with pytest.raises(JournalError) as caught:
-        open_or_make(desk.params, mounts=mounts)
+        open_or_make_journal(desk.params, mounts=mounts)
     assert "local disk, or use PostgreSQL" in str(caught.value)
     assert not desk.params.reports.exists()
     desk.open().close()
     with pytest.raises(JournalError, match="network filesystem"):
-        open_store(desk.params, mounts=mounts)
+        open_journal(desk.params, mounts=mounts)
 
 
 def test_the_innermost_and_topmost_mount_counts(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_sqlite_url_names_a_file_beside_the_params_file(tmp_path: Path) -> Non
     """A relative SQLite URL is read from the params file, as sources are; odd letters in a path are letters."""
     params = params_with(tmp_path, "sqlite:///a%20#1?/own.db".replace("?", "%3F"))
     assert place_of(params_with(tmp_path, "sqlite:///own.db")).file == tmp_path / "params" / "own.db"
-    with open_or_make(params) as store:
+    with open_or_make_journal(params) as store:
         store.append(draft("one"))
     assert list(tmp_path.glob("params/*/own.db"))
 
@@ -76,7 +76,7 @@ def test_a_sqlite_url_names_a_file_beside_the_params_file(tmp_path: Path) -> Non
 def test_a_url_that_is_no_place_is_refused(tmp_path: Path, url: str) -> None:
     """A database in memory and a URL that cannot be read are refused with what to write instead."""
     with pytest.raises(JournalError) as caught:
-        open_or_make(params_with(tmp_path, url))
+        open_or_make_journal(params_with(tmp_path, url))
     assert "postgresql://HOST/DATABASE" in str(caught.value)
 
 
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_journal_is_named_and_left_alone(tmp_path: Path, conte
     file = desk.params.reports / "journal.db"
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
-    for opened in (open_or_make, open_store):
+    for opened in (open_or_make_journal, open_journal):
         with pytest.raises(JournalError) as caught:
             opened(desk.params)
         assert str(tmp_path) not in str(caught.value)
@@ -104,7 +104,7 @@ def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
     content[4096:] = b"\xff" * (len(content) - 4096)
     file.write_bytes(content)
     with pytest.raises(JournalError, match="damaged"):
-        open_store(desk.params)
+        open_journal(desk.params)
 
 
 def test_a_journal_that_somebody_holds_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def test_a_password_is_in_no_message(tmp_path: Path) -> None:
     """A server that does not answer is named without password, and so is one that does not know the login."""
     params = params_with(tmp_path, "postgresql://anna:s3cret-word@127.0.0.1:1/journal?connect_timeout=2")
     with pytest.raises(JournalError) as caught:
-        open_store(params)
+        open_journal(params)
     assert "does not answer" in str(caught.value)
     assert "the database journal on 127.0.0.1:1" in str(caught.value)
     assert "s3cret" not in str(caught.value)
@@ -156,7 +156,7 @@ def test_a_missing_database_or_table_is_named(tmp_path: Path, postgres_server: S
     }
     for url, words in messages.items():
         with pytest.raises(JournalError) as caught:
-            open_or_make(params_with(tmp_path, url))
+            open_or_make_journal(params_with(tmp_path, url))
         assert words in caught.value.what
 
 
@@ -184,7 +184,7 @@ def test_without_the_driver_the_extra_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delitem(sys.modules, "psycopg")
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(JournalError) as caught:
-        open_store(params_with(tmp_path, "postgresql://host/x"))
+        open_journal(params_with(tmp_path, "postgresql://host/x"))
     assert 'pip install "reviewlib[postgres]"' in str(caught.value)
 
 

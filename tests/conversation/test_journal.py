@@ -22,7 +22,14 @@ from journals import BEN, REVIEW, Desk, desk_of, draft
 from records_fixture import talking
 
 from reviewlib.conversation.entries import About, Draft, Entry, Head, Person, broken_links, current, history
-from reviewlib.conversation.journal import MovedError, Store, all_remembered_heads, open_store, refuse_missing, remembered_heads
+from reviewlib.conversation.journal import (
+    Journal,
+    MovedError,
+    all_remembered_heads,
+    open_journal,
+    refuse_missing,
+    remembered_heads,
+)
 from reviewlib.conversation.kinds import Concern, Note
 from reviewlib.errors import ConflictError, JournalError
 from reviewlib.params.model import Params
@@ -259,7 +266,7 @@ def test_a_review_that_is_never_free_is_said(desk: Desk, monkeypatch: pytest.Mon
 def test_reading_makes_no_file(tmp_path: Path) -> None:
     """Where there is no journal, a reader gets None, and no file or folder appears."""
     params = desk_of("sqlite", tmp_path, None).params
-    assert open_store(params) is None
+    assert open_journal(params) is None
     assert not (tmp_path / "reports").exists()
 
 
@@ -330,7 +337,7 @@ class JournalModel(RuleBasedStateMachine):
     """The journal against a plain dictionary: id to (review, text, id that it replaces)."""
 
     desk: Desk
-    store: Store
+    store: Journal
 
     @initialize()
     def begin(self) -> None:

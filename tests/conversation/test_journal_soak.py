@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from journals import Desk, draft
 
 from reviewlib.conversation.entries import Entry, broken_links, history
-from reviewlib.conversation.journal import Store
+from reviewlib.conversation.journal import Journal
 from reviewlib.conversation.kinds import Concern
 from reviewlib.errors import ConflictError
 
@@ -64,7 +64,7 @@ def start(desk: Desk, writer: Writer) -> None:
     writer.pid, writer.pipe, writer.rest, writer.silent = pid, reading, b"", False
 
 
-def entry_in(store: Store, entry_id: str) -> Entry | None:
+def entry_in(store: Journal, entry_id: str) -> Entry | None:
     return next((entry for entry in store.entries() if entry.id == entry_id), None)
 
 
@@ -87,7 +87,7 @@ def write_all(desk: Desk, writer: Writer, pipe: int) -> None:
             os.write(pipe, f"saved {entry_id} {entry.hash}\n".encode())
 
 
-def save(store: Store, entry_id: str, place: int) -> Entry:
+def save(store: Journal, entry_id: str, place: int) -> Entry:
     """Save one edit: every second one changes the text that both writers change, the way a person does who is shown both."""
     if place % 2:
         return store.append(draft(f"Text {entry_id}", id=entry_id))
@@ -165,7 +165,7 @@ def torment(desk: Desk, *, edits: int, inside: int, anywhere: int, seed: int) ->
     return tally
 
 
-def kill_inside(desk: Desk, store: Store, writer: Writer) -> int:
+def kill_inside(desk: Desk, store: Journal, writer: Writer) -> int:
     """Log what a writer says; where it stands inside a doomed transaction, kill it there and start it again."""
     if not select.select([writer.pipe], [], [], 0.01)[0]:
         return 0

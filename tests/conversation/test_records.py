@@ -21,7 +21,7 @@ from workbooks import changed
 
 from reviewlib.conversation import copies, records, upkeep
 from reviewlib.conversation.entries import About, Entry, Head
-from reviewlib.conversation.journal import MovedError, Store, open_store
+from reviewlib.conversation.journal import Journal, MovedError, open_journal
 from reviewlib.conversation.records import New, Records
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError, SnapshotError, SubjectError
@@ -51,7 +51,7 @@ def ella(params: Params) -> Records:
 
 
 def journal(params: Params) -> list[Any]:
-    store = open_store(params)
+    store = open_journal(params)
     if store is None:
         return []
     with store:
@@ -61,7 +61,7 @@ def journal(params: Params) -> list[Any]:
 def lay_out(params: Params) -> list[Path]:
     """Write what the reps may read, as a freeze does."""
     everyone = as_login(params, "ana").everyone
-    store = open_store(params)
+    store = open_journal(params)
     try:
         return copies.write_rep_minutes(params, PERIOD, everyone, store)
     finally:
@@ -248,15 +248,15 @@ def test_a_release_on_other_evidence_is_refused(params: Params, dan: Records) ->
 
 def between(monkeypatch: pytest.MonkeyPatch, *writes: Callable[[], object]) -> None:
     """Let others write after the rules were asked and before what they let pass is stored."""
-    append, left = Store.append_all, list(writes)
+    append, left = Journal.append_all, list(writes)
 
-    def late(self: Store, drafts: Any, **more: Any) -> list[Entry]:
+    def late(self: Journal, drafts: Any, **more: Any) -> list[Entry]:
         now, left[:] = left[:], []
         for write in now:
             write()
         return append(self, drafts, **more)
 
-    monkeypatch.setattr(Store, "append_all", late)
+    monkeypatch.setattr(Journal, "append_all", late)
 
 
 def test_nothing_comes_into_a_review_that_was_closed_meanwhile(dan: Records, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,11 +293,11 @@ def test_a_save_that_others_always_overtake_ends(dan: Records, monkeypatch: pyte
     """It is tried some times, then refused; nothing is stored."""
     tried = []
 
-    def moved(self: Store, drafts: Any, **more: Any) -> list[Entry]:
+    def moved(self: Journal, drafts: Any, **more: Any) -> list[Entry]:
         tried.append(drafts)
         raise MovedError("Somebody else wrote.")
 
-    monkeypatch.setattr(Store, "append_all", moved)
+    monkeypatch.setattr(Journal, "append_all", moved)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     with pytest.raises(JournalError, match="Somebody else wrote"):
         dan.write("feedback", **GOOD)
@@ -346,7 +346,7 @@ def remember_all(params: Params) -> None:
 
 
 def heads_of(params: Params) -> dict[About, Head]:
-    store = open_store(params)
+    store = open_journal(params)
     assert store is not None
     with store:
         return {entry.about: Head(entry.sequence, entry.hash) for entry in store.entries()}
@@ -892,7 +892,7 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Passed]:
     """The modules of the package that are entered, and each opening of the journal and reading of params."""
     found = Passed(set(), [], [])
 
-    def opened(store: Store, *given: Any, **named: Any) -> None:
+    def opened(store: Journal, *given: Any, **named: Any) -> None:
         found.openings.append(store.__class__.__name__)
         begin(store, *given, **named)
 
@@ -905,8 +905,8 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Passed]:
         if event == "call" and name.startswith("reviewlib."):
             found.modules.add(name.removeprefix("reviewlib."))
 
-    begin, load = Store.__init__, reading.load
-    monkeypatch.setattr(Store, "__init__", opened)
+    begin, load = Journal.__init__, reading.load
+    monkeypatch.setattr(Journal, "__init__", opened)
     monkeypatch.setattr(reading, "load", read)
     sys.setprofile(entered)
     yield found
@@ -924,7 +924,7 @@ def test_a_saved_sentence_opens_the_journal_once_and_passes_few_modules(params: 
         assert len(passed.modules) <= 14, sorted(passed.modules)
         assert held.minutes().of_kind("feedback") == [entry]
         assert held.may("feedback", context=held.context()) is None
-    assert (passed.openings, passed.loaded) == (["Store"], [])
+    assert (passed.openings, passed.loaded) == (["Journal"], [])
 
 
 def test_a_sentence_saved_from_a_notebook_reads_params_and_opens_the_journal_once(
@@ -941,7 +941,7 @@ def test_a_sentence_saved_from_a_notebook_reads_params_and_opens_the_journal_onc
     ):
         passed.openings.clear(), passed.loaded.clear()
         call()
-        assert (passed.openings, passed.loaded) == (["Store"], [params.path])
+        assert (passed.openings, passed.loaded) == (["Journal"], [params.path])
 
 
 def test_what_another_program_wrote_is_seen_in_a_journal_that_is_held_open(dan: Records, ella: Records) -> None:

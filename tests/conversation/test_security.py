@@ -13,7 +13,7 @@ from journals import ANNA, BEN, SUBJECTS, Desk, Server, desk_of, draft, subject
 
 from reviewlib.conversation import security
 from reviewlib.conversation.entries import About, Person
-from reviewlib.conversation.journal import Store, open_store
+from reviewlib.conversation.journal import Journal, open_journal
 from reviewlib.conversation.security import Right, rights_of
 from reviewlib.errors import JournalError
 from reviewlib.params.model import Params
@@ -38,8 +38,8 @@ class Office:
         assert self.desk.server is not None
         return workbooks.changed(self.desk.params, records={"database": self.desk.server.url(self.desk.database, user=login)})
 
-    def store(self, login: str) -> Store:
-        store = open_store(self.params(login))
+    def store(self, login: str) -> Journal:
+        store = open_journal(self.params(login))
         assert store is not None
         return store
 
@@ -63,7 +63,7 @@ def row(login: str, **changes: Any) -> dict[str, Any]:
     return {"id": "raw", "subject_kind": "rep", "subject": "R1", "team": "North", "sequence": 2, "author": login} | changes
 
 
-def texts(store: Store) -> list[str]:
+def texts(store: Journal) -> list[str]:
     return [getattr(entry.payload, "text", "") for entry in store.entries()]
 
 
@@ -175,7 +175,7 @@ def test_reps_and_strangers_get_nothing(office: Office) -> None:
         with office.raw(login) as connection, pytest.raises(REFUSED):
             connection.execute("SELECT * FROM entries")
         with pytest.raises(JournalError) as caught:
-            open_store(office.params(login))
+            open_journal(office.params(login))
         assert "people.roles" in (caught.value.do or "")
 
 
@@ -261,8 +261,8 @@ def test_the_owner_may_be_an_ordinary_role(office: Office, tmp_path: Path) -> No
     keeper = workbooks.changed(office.desk.params, records={"database": server.url(name, user="keeper")})
     assert security.initialise(keeper, SUBJECTS) == []
     assert security.initialise(keeper, SUBJECTS) == []
-    anna = open_store(workbooks.changed(keeper, records={"database": server.url(name, user="anna")}))
-    own = open_store(keeper)
+    anna = open_journal(workbooks.changed(keeper, records={"database": server.url(name, user="anna")}))
+    own = open_journal(keeper)
     assert anna is not None
     assert own is not None
     with anna, own:

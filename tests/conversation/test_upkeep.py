@@ -18,7 +18,7 @@ from journals import BEN, REVIEW, SUBJECTS, Desk, Server, desk_of, draft
 
 from reviewlib.conversation import database, security, upkeep
 from reviewlib.conversation.entries import About, Entry, Head, verify_chains
-from reviewlib.conversation.journal import open_store
+from reviewlib.conversation.journal import open_journal
 from reviewlib.errors import JournalError
 
 TEAM = About("team", "North", "2026-Q3")
@@ -193,7 +193,7 @@ def test_what_is_no_whole_backup_is_refused(desk: Desk, tmp_path: Path) -> None:
         (tmp_path / "wrong.bak").write_bytes(wrong)
         with pytest.raises(JournalError, match="cannot be restored"):
             upkeep.restore(target.params, tmp_path / "wrong.bak")
-    assert open_store(target.params) is None
+    assert open_journal(target.params) is None
 
 
 def test_a_manager_cannot_back_up_or_restore(tmp_path: Path, postgres_server: Server) -> None:
@@ -229,7 +229,7 @@ def test_an_older_journal_is_brought_up_with_a_backup_first(desk: Desk) -> None:
     entries = fill(desk)
     older(desk)
     with pytest.raises(JournalError, match="older version") as caught:
-        open_store(desk.params)
+        open_journal(desk.params)
     assert "reviewlib journal-init" in (caught.value.do or "")
     assert set(upkeep.prepare(desk.params, SUBJECTS)) <= {"ada", "anna", "ben"}
     assert kept_in(desk) == entries
@@ -271,7 +271,7 @@ def test_a_newer_journal_is_refused(desk: Desk) -> None:
     with desk.connect().execution_options(writes=True) as connection:
         connection.execute(sa.text("UPDATE journal SET version = 2"))
         connection.commit()
-    for attempt in (lambda: open_store(desk.params), lambda: upkeep.prepare(desk.params, SUBJECTS)):
+    for attempt in (lambda: open_journal(desk.params), lambda: upkeep.prepare(desk.params, SUBJECTS)):
         with pytest.raises(JournalError, match="newer version"):
             attempt()
 
@@ -285,7 +285,7 @@ def test_setting_up_makes_what_is_missing(tmp_path: Path, postgres_server: Serve
     for params in (desk.params, empty):
         for _ in range(2):
             upkeep.prepare(params, SUBJECTS)
-            store = open_store(params)
+            store = open_journal(params)
             assert store is not None
             store.close()
 

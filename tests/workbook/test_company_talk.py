@@ -14,7 +14,7 @@ from reviewlib import review
 from reviewlib.conversation import identity, records, rights
 from reviewlib.conversation.entries import About, Draft, Entry, Person, broken_links
 from reviewlib.conversation.goals import followup
-from reviewlib.conversation.journal import Store, open_or_make, open_store
+from reviewlib.conversation.journal import Journal, open_journal, open_or_make_journal
 from reviewlib.conversation.kinds import KINDS, Action, Goal, Note, Recognition
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.conversation.visibility import take
@@ -55,7 +55,7 @@ def frozen_of(params: Params) -> dict[str, str]:
 
 
 def entries_of(params: Params) -> list[Entry]:
-    store = open_store(params)
+    store = open_journal(params)
     assert store is not None
     with store:
         return store.entries()
@@ -135,7 +135,7 @@ def test_a_journal_in_which_somebody_wrote_is_left_alone(tmp_path: Path) -> None
     """One entry of somebody else is enough, before the demo or after it."""
     params = book_in(tmp_path)
     theirs = Draft(About("rep", "R-002", "2026-Q3"), "West", "note", Note(text="Mine."), Person("claire", "manager", "Claire"))
-    with open_or_make(params) as store:
+    with open_or_make_journal(params) as store:
         store.append(theirs)
     assert company_talk.seed(params, dict.fromkeys(PERIODS, "5" * 12)) == 0
     assert len(entries_of(params)) == 1
@@ -146,7 +146,7 @@ def test_words_of_a_user_after_the_demo_stay_alone(tmp_path: Path) -> None:
     params = book_in(tmp_path)
     snapshots = dict.fromkeys(PERIODS, "5" * 12)
     first = company_talk.seed(params, snapshots)
-    with open_or_make(params) as store:
+    with open_or_make_journal(params) as store:
         store.append(
             Draft(About("rep", "R-015", "2026-Q3"), "North", "note", Note(text="Mine."), Person("daniel", "manager", "Daniel"))
         )
@@ -156,20 +156,20 @@ def test_words_of_a_user_after_the_demo_stay_alone(tmp_path: Path) -> None:
 
 def test_an_interrupted_telling_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a stopped run left is no reason to stop for good."""
-    params, snapshots, append_all = book_in(tmp_path), dict.fromkeys(PERIODS, "5" * 12), Store.append_all
+    params, snapshots, append_all = book_in(tmp_path), dict.fromkeys(PERIODS, "5" * 12), Journal.append_all
     told = company_talk.lines(params, company_talk.read(params))
     left = [5]
 
-    def stopping(store: Store, drafts: Sequence[Draft]) -> list[Entry]:
+    def stopping(store: Journal, drafts: Sequence[Draft]) -> list[Entry]:
         left[0] -= 1
         if left[0] < 0:
             raise KeyboardInterrupt
         return append_all(store, drafts)
 
-    monkeypatch.setattr(Store, "append_all", stopping)
+    monkeypatch.setattr(Journal, "append_all", stopping)
     with pytest.raises(KeyboardInterrupt):
         company_talk.seed(params, snapshots)
-    monkeypatch.setattr(Store, "append_all", append_all)
+    monkeypatch.setattr(Journal, "append_all", append_all)
     before = len(entries_of(params))
     assert 0 < before < len(told)
     assert company_talk.seed(params, snapshots) == len(told) - before
@@ -213,7 +213,7 @@ def test_a_file_that_is_wrong_is_named_and_nothing_is_written(tmp_path: Path, wr
     (tmp_path / "params" / "demo" / "conversation.yaml").write_text(wrong, encoding="utf-8")
     with pytest.raises(JournalError, match=re.escape(said)):
         company_talk.seed(params, dict.fromkeys(PERIODS, "5" * 12))
-    assert open_store(params) is None
+    assert open_journal(params) is None
 
 
 # --- what people may write

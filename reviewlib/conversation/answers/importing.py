@@ -164,7 +164,7 @@ def addressed(params: Params, answer: Answer) -> About:
         ResponseError: It has no first line, or it is of another workbook, or of nobody in the period.
         JournalError: The journal is damaged or missing.
     """
-    from reviewlib.conversation.journal import open_to_read
+    from reviewlib.conversation.journal import open_journal_to_read
 
     if not answer.subject:
         raise refusal(answer.problems, where="the answer")
@@ -179,8 +179,8 @@ def addressed(params: Params, answer: Answer) -> About:
         copies.everyone_in(params, period)
     except ReviewError as error:
         raise ResponseError("This answer’s period is not known here.", found=answer.period, do=error.do) from None
-    with open_to_read(params) as store:
-        everyone = copies.reviewed_in(params, period, store)
+    with open_journal_to_read(params) as journal:
+        everyone = copies.reviewed_in(params, period, journal)
     for one in everyone:
         if marks.subject_code(one.kind, one.id) == answer.subject.casefold():
             return About("rep" if one.kind == "rep" else "team", one.id, period.name)

@@ -14,7 +14,7 @@ import records_fixture
 from reviewlib.conversation.answers import importing, mails, responses
 from reviewlib.conversation.answers.importing import Imported, import_response, plan
 from reviewlib.conversation.entries import About, Entry, current
-from reviewlib.conversation.journal import open_to_read
+from reviewlib.conversation.journal import open_journal_to_read
 from reviewlib.conversation.kinds import LONGEST
 from reviewlib.conversation.records import New, Records
 from reviewlib.errors import ConflictError, NotAllowedError, ResponseError
@@ -75,7 +75,7 @@ def _import(records: Records, text: Any) -> Imported:
 
 
 def _entries(records: Records) -> list[Entry]:
-    with open_to_read(records.params) as store:
+    with open_journal_to_read(records.params) as store:
         return store.entries(subject=("rep", "R-1")) if store else []
 
 

@@ -16,7 +16,7 @@ from reviewlib.conversation.answers.importing import Imported, import_response, 
 from reviewlib.conversation.answers.mails import ArrivedAnswer
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.journal import open_to_read
+from reviewlib.conversation.journal import open_journal_to_read
 from reviewlib.conversation.records import New, Records
 from reviewlib.errors import ResponseError
 
@@ -136,7 +136,7 @@ def _import(records: Records, source: str | ArrivedAnswer, **more: Any) -> Impor
 
 
 def _entries(records: Records) -> list[Entry]:
-    with open_to_read(records.params) as store:
+    with open_journal_to_read(records.params) as store:
         return [entry for entry in store.entries(subject=("rep", "R-1")) if entry.source] if store else []
 
 

@@ -18,7 +18,7 @@ from forms_fixture import POINT, Table, sit_down
 from records_fixture import give_address
 
 from reviewlib.conversation.answers import form as forms_text
-from reviewlib.conversation.journal import Store
+from reviewlib.conversation.journal import Journal
 from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.records import Records
 from reviewlib.pages import blocks, forms
@@ -69,13 +69,13 @@ def test_a_save_opens_the_journal_once_for_all_that_is_shown_of_it(table: Table,
     """Writing, the record below and every other form's right to write are one opening; params are not read again."""
     form = table.save(feedback_forms.FEEDBACK, **POINT)
     others = [table.form(spec) for spec in (feedback_forms.CONCERN, feedback_forms.NOTE)]
-    openings, begin = [], Store.__init__
+    openings, begin = [], Journal.__init__
 
-    def opened(store: Store, *given: Any, **named: Any) -> None:
+    def opened(store: Journal, *given: Any, **named: Any) -> None:
         openings.append(store)
         begin(store, *given, **named)
 
-    monkeypatch.setattr(Store, "__init__", opened)
+    monkeypatch.setattr(Journal, "__init__", opened)
     monkeypatch.setattr(params_reading, "load", lambda _: pytest.fail("the params file was read again"))
     form.controls["text"].widget.value = "Better words."
     form.save.click()

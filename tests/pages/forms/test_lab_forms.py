@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from reviewlib.conversation import identity, records
 from reviewlib.conversation.entries import About, Entry, current
-from reviewlib.conversation.journal import open_store
+from reviewlib.conversation.journal import open_journal
 from reviewlib.conversation.records import Records
 from reviewlib.params import reading
 
@@ -67,7 +67,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, workbook: Path) -> Iterator[La
 
 def entries(workbook: Path, subject: str, *kinds: str) -> list[Entry]:
     """What the journal holds of one review now, read beside everything that is under test."""
-    store = open_store(reading.load(workbook / "params" / "demo.yaml"))
+    store = open_journal(reading.load(workbook / "params" / "demo.yaml"))
     if store is None:
         return []
     with store:
@@ -515,7 +515,7 @@ def test_unsaved_words_survive_the_kernels_death_and_a_reload(chromium: Browser,
 
 def versions(workbook: Path, rep: str) -> list[str]:
     """Every text that the journal holds of a rep's feedback, in the order of its chain."""
-    store = open_store(reading.load(workbook / "params" / "demo.yaml"))
+    store = open_journal(reading.load(workbook / "params" / "demo.yaml"))
     assert store is not None
     with store:
         return [said(entry)["text"] for entry in store.entries(subject=("rep", rep), period=PERIOD, kind="feedback")]
