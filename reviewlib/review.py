@@ -226,13 +226,14 @@ def _names(book: Params, about: About, minutes: VisibleEntries) -> dict[str, str
 
 def _before(book: Params, about: About, audience: str, minutes: VisibleEntries) -> dict[str, dict[str, float | None]]:
     """The figures that were disputed and have been taken again since: values by figure, by snapshot."""
-    asked: dict[str, Any] = {"kind": about.kind, "subject": about.subject, "audience": audience}
     period = Period.parse(about.period, book.fiscal)
     found: dict[str, dict[str, float | None]] = {}
     for entry in minutes.of_kind("resolution"):
         snapshot = getattr(entry.payload, "snapshot_before", None)
         if snapshot and slicefile.exists(book, snapshot):
-            path = slicefile.find_slice(book, **asked, period=period, pinned=snapshot)
+            path = slicefile.find_slice(
+                book, kind=about.kind, subject=about.subject, period=period, audience=audience, pinned=snapshot
+            )
             then = slicefile.read_slice(path)["history"]
             place = {name: then["columns"].index(name) for name in ("kpi", "period", "value")}
             rows = [row for row in then["data"] if row[place["period"]] == about.period]
@@ -244,9 +245,11 @@ def _find(book: Params, about: About, audience: str) -> tuple[Path, VisibleEntri
     """Find what one notebook works with: the slice of the snapshot that the minutes pin or the period uses, and the minutes."""
     slicefile.check_audience(audience, f"reviewlib freeze {book.path.name} --period {about.period}")
     period = Period.parse(about.period, book.fiscal)
-    asked: dict[str, Any] = {"kind": about.kind, "subject": about.subject, "period": period, "audience": audience}
     minutes = copies.read_minutes(book, about, "rep" if audience == "rep" else "manager")
-    return slicefile.find_slice(book, **asked, pinned=minutes.state.snapshot), minutes
+    path = slicefile.find_slice(
+        book, kind=about.kind, subject=about.subject, period=period, audience=audience, pinned=minutes.state.snapshot
+    )
+    return path, minutes
 
 
 def form_of(book: Params, about: About) -> str:

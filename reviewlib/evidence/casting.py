@@ -48,14 +48,7 @@ _SYMBOLS: Final[dict[str, frozenset[str]]] = {
 
 @dataclass(frozen=True)
 class ValueFormat:
-    """How a file writes its values, and what they stand for.
-
-    Args:
-        decimal: The decimal mark; the other one may group thousands.
-        dates: The order of day, month and year.
-        zone: The workbook's time zone, where one is declared.
-        currency: The workbook's currency: amounts in another one are refused.
-    """
+    """How a file writes its values, and the workbook's time zone and currency: amounts in another one are refused."""
 
     decimal: Mark = "."
     dates: Order = "ymd"
@@ -72,13 +65,9 @@ class Cast:
 
 
 def column(texts: pa.Array, kind: tables.Type, *, style: ValueFormat, typed: npt.NDArray[np.bool_] | None = None) -> Cast:
-    """Cast a text column; every distinct text is read once.
+    """Cast a column of trimmed text; every distinct text is read once.
 
-    Args:
-        texts: Trimmed text; null where missing.
-        kind: A type of ``tables.ARROW``.
-        style: How text is written.
-        typed: Cells that hold ISO dates and plain decimals whatever the style says.
+    Cells that are ``typed`` hold ISO dates and plain decimals whatever the style says.
     """
     if kind == "text":
         return Cast(texts, np.full(len(texts), None, np.object_))
@@ -127,8 +116,7 @@ def _number(text: str, *, mark: Mark, whole: bool) -> float | int:
 def date(text: str, *, order: Order, zone: ZoneInfo | None = None) -> dt.date:
     """Read a date in the declared order, separated by ``-``, ``/`` or ``.``; a time of day needs a time zone.
 
-    Raises:
-        ValueError: The reason, in a few words.
+    What is no such date is a ValueError with the reason, in a few words; so for amounts below.
     """
     match = _DATE.fullmatch(text)
     if match is None:
@@ -187,9 +175,6 @@ def money(text: str, *, mark: Mark, currency: str | None = None) -> Decimal:
 
     Thousands may be grouped by the other mark, a space or an apostrophe, in threes and all alike. A currency before or behind
     is dropped when it is the workbook's. Parentheses, and a minus before or behind, mean negative.
-
-    Raises:
-        ValueError: The reason, in a few words.
     """
     bare, negative = _unsigned(_without_currency(text.strip(), currency))
     group = _GROUPS[mark]

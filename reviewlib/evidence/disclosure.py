@@ -45,12 +45,7 @@ _OF_EXPORT: Final = ("tables", "quarantine", "exclusions")
 
 
 def tells(crowds: Iterable[Collection[str]], readers: Collection[str]) -> bool:
-    """Tell whether a total gives somebody away: for one of its readers one to four others stand behind it.
-
-    Args:
-        crowds: The people behind the total, in each period.
-        readers: Who gets the copy.
-    """
+    """Tell whether a total gives somebody away: in some period one to four others than one of its readers are behind it."""
     return any(0 < len(crowd) - (reader in crowd) < FEWEST for crowd in crowds for reader in readers)
 
 
@@ -80,10 +75,8 @@ def crowds(scorecard: pd.DataFrame, roster: Roster) -> Mapping[str, list[frozens
 def for_reps(data: Mapping[str, Any], *, withheld: str = "", export: bool = False) -> dict[str, Any]:
     """Leave out of a slice for reps what too few others are behind.
 
-    Args:
-        data: The slice.
-        withheld: Why a team's totals are left out; empty where they are shown, and for a rep.
-        export: Whether so few people own the deals of the export that its rows tell of a colleague's.
+    ``withheld`` is why a team's totals are left out; empty where they are shown, and for a rep. ``export`` says whether so few
+    people own the deals of the export that its rows tell of a colleague's.
     """
     kept = {**data, "data": _of_export(data["data"], hidden=export) | {"withheld": withheld}}
     if data["kind"] == "rep":

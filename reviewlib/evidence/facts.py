@@ -121,14 +121,10 @@ class Facts:
 def build(con: DuckDB, deals: pd.DataFrame, *, members: pd.DataFrame, calendar: Calendar, mapped: frozenset[str]) -> Facts:
     """Describe the facts as views; nothing is computed here.
 
-    Args:
-        con: A fresh connection; tables ``deals``, ``calendar``, ``members`` and views ``period_facts``, ``deal_facts``,
-            ``account_facts`` are made in it, so that a KPI's own SQL stays short.
-        deals: The canonical deals.
-        members: Which owner counts for which scope in which period: rep_id, period, scope, scope_id.
-        calendar: The periods of the trend.
-        mapped: The deal columns that the export has; without ``expected_amount`` the pipeline is counted, not valued,
-            without ``expected_close_on`` every open deal is due.
+    Tables ``deals``, ``calendar``, ``members`` and views ``period_facts``, ``deal_facts``, ``account_facts`` are made in a
+    fresh connection, so that a KPI's own SQL stays short. ``members`` says which owner counts for which scope in which period.
+    Where ``expected_amount`` is not mapped the pipeline is counted, not valued; without ``expected_close_on`` every open deal
+    is due.
     """
     lent = {
         "deals": pa.Table.from_pandas(deals, preserve_index=False),
@@ -297,10 +293,7 @@ class Evaluation:
 def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Evaluation:
     """Measure every KPI that has an expression.
 
-    Args:
-        facts: The deal and account facts.
-        kpis: The figures by key.
-        groups: scope, scope_id, period: who gets a row even without any deal; sums and counts are then 0.
+    ``groups`` (scope, scope_id, period) get a row even without any deal; sums and counts are then 0.
     """
     parts: list[pd.DataFrame] = []
     queries: dict[str, str] = {}

@@ -7,7 +7,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,8 @@ from reviewlib.evidence.slices import Slicer, identity
 from reviewlib.evidence.subjects import Subject, team_folder
 from reviewlib.files import Modes, alone, make_folder, slug, sync_folder, write, write_all
 
+#: What computes the figures.
+_COMPUTING: Final = ("reviewlib", "ibis-framework", "duckdb", "pandas", "numpy", "pyarrow")
 _LOCK: Final = ".snapshots.lock"  # beside the folder of the snapshots
 
 
@@ -51,9 +53,14 @@ def write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], folder
 def _write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], hash: str, part: Path, modes: Modes) -> None:
     _write_tables(evidence, part, modes)
     slicer = Slicer(evidence, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC))
-    identities: dict[str, str] = {}
+    cuts, identities = {"rep": slicer.rep, "team": slicer.team}, dict[str, str]()
     for name in dict.fromkeys(subject.folder for subject in subjects):
-        cut = _cut(slicer, [subject for subject in subjects if subject.folder == name])
+        cut = {
+            slice_name(subject.kind, subject.id, audience): cuts[subject.kind](subject.id, audience)
+            for subject in subjects
+            if subject.folder == name
+            for audience in AUDIENCES
+        }
         identities |= {file: identity(data) for file, data in cut.items()}
         write_all({part / name / file: slice_text(data) for file, data in cut.items()}, modes=modes)
     _json(part / IDENTITIES, identities, modes)
@@ -80,37 +87,32 @@ def subjects_in(evidence: PeriodEvidence) -> list[Subject]:
     managers: dict[str | None, set[str]] = {}
     for post in posts.values():
         managers.setdefault(post.team, set()).update([post.manager] if post.manager else [])
-    everyone = [
-        *(("team", team, team, team, ", ".join(sorted(managers[team])) or None) for team in evidence.teams()),
-        *(("rep", post.id, post.name, post.team, post.manager) for post in posts.values()),
-    ]
-    found = [_subject(*who, revenue.get((who[0], who[1]), {})) for who in everyone]
-    return [
-        _with_post(one, posts[one.id]) if one.kind == "rep" else replace(one, managers=tuple(sorted(managers[one.id])))
-        for one in found
-    ]
+    found = []
+    for team in evidence.teams():
+        names = tuple(sorted(managers[team]))
+        post = Post(team, team, team, ", ".join(names) or None)
+        found.append(_subject("team", post, revenue.get(("team", team), {}), managers=names))
+    return [*found, *(_subject("rep", post, revenue.get(("rep", post.id), {})) for post in posts.values())]
 
 
-def _with_post(subject: Subject, post: Post) -> Subject:
-    """Add what the cadence goes by: the role, and the days in the company."""
-    first, last = (day.isoformat() if day else None for day in (post.started_on, post.left_on))
-    return replace(subject, role=post.role, started_on=first, left_on=last)
-
-
-def _subject(kind: str, subject: str, name: str, team: str | None, manager: str | None, revenue: Mapping[Any, Any]) -> Subject:
+def _subject(kind: str, post: Post, revenue: Mapping[Any, Any], *, managers: tuple[str, ...] = ()) -> Subject:
     value = _number(revenue.get("value"))
     return Subject(
         kind=kind,
-        id=subject,
-        name=name,
-        team=team,
-        manager=manager,
-        folder=team_folder(team),
-        slug=slug(name, subject),
+        id=post.id,
+        name=post.name,
+        team=post.team,
+        manager=post.manager,
+        folder=team_folder(post.team),
+        slug=slug(post.name, post.id),
         revenue=value,
         target=_number(revenue.get("target")),
         verdict=str(revenue.get("verdict", "not_available")),
         reason=revenue.get("reason") if value is None else None,
+        role=post.role,
+        started_on=post.started_on.isoformat() if post.started_on else None,
+        left_on=post.left_on.isoformat() if post.left_on else None,
+        managers=managers,
     )
 
 
@@ -150,28 +152,13 @@ def _info(evidence: PeriodEvidence) -> dict[str, Any]:
         "quarantine": read.quarantine["reason"].value_counts().to_dict(),
         "revenue": {row["period"]: _number(row["value"]) for row in everything.to_dict("records")},
         "notes": list(read.notes),
-        "versions": versions(),
+        "versions": {name: version(name) for name in _COMPUTING},
         "sql": dict(evidence.queries),
     }
 
 
-def versions() -> dict[str, str]:
-    """The versions of what computes the figures."""
-    return {name: version(name) for name in ("reviewlib", "ibis-framework", "duckdb", "pandas", "numpy", "pyarrow")}
-
-
 def _plain(value: object) -> object:
     return value if value is None or isinstance(value, int | str) else str(value)
-
-
-def _cut(slicer: Slicer, subjects: Sequence[Subject]) -> dict[str, dict[str, Any]]:
-    """Cut the slices of both audiences, by the names of their files."""
-    cuts = {"rep": slicer.rep, "team": slicer.team}
-    return {
-        slice_name(subject.kind, subject.id, audience): cuts[subject.kind](subject.id, audience)
-        for subject in subjects
-        for audience in AUDIENCES
-    }
 
 
 def _json(path: Path, data: Mapping[str, Any], modes: Modes) -> None:

@@ -37,13 +37,9 @@ class Insights:
 
 
 def insights(card: SubjectScorecard, params: Params, *, deals: Sequence[Row] = (), team_met: bool = False) -> Insights:
-    """Read a scorecard.
+    """Read a scorecard by the playbook, recognition rules and weights of params.
 
-    Args:
-        card: The subject's scorecard.
-        params: Playbook, recognition rules and weights.
-        deals: The deals won in the period, for the name of a significant one.
-        team_met: Whether the subject's team met its revenue target.
+    ``deals`` are those won in the period; ``team_met`` says whether the subject's team met its revenue target.
     """
     found = achievements(card, params.recognition, deals=deals, team_met=team_met)
     findings = _findings(card, params)
@@ -214,29 +210,15 @@ class RuleContext:
 def achievements(
     card: SubjectScorecard, rules: Sequence[RecognitionRule], *, deals: Sequence[Mapping[Hashable, Any]], team_met: bool
 ) -> list[Achievement]:
-    """Apply every rule, in the order of params.
-
-    Args:
-        card: The subject's scorecard.
-        rules: The recognition rules.
-        deals: The deals won in the period.
-        team_met: Whether the subject's team met its revenue target.
-    """
+    """Apply every rule, in the order of params."""
     contexts = [RuleContext(card, rule, deals, team_met) for rule in rules if rule.kpi in card.kpis]
     found = [_RULES[context.rule.rule](context) for context in contexts]
     return [item for item in found if item is not None]
 
 
-def _target_met(context: RuleContext) -> Achievement | None:
-    return _attained(context, 1.0, "target met")
-
-
-def _target_exceeded(context: RuleContext) -> Achievement | None:
-    return _attained(context, context.rule.at_least or 1.05, "target exceeded")
-
-
-def _attained(context: RuleContext, wanted: float, words: str) -> Achievement | None:
-    key = context.rule.kpi
+def _attained(context: RuleContext) -> Achievement | None:
+    key, met = context.rule.kpi, context.rule.rule == "target_met"
+    wanted, words = (1.0, "target met") if met else (context.rule.at_least or 1.05, "target exceeded")
     attained = context.card.cell(key, "attainment")
     if attained is None or not at_least(attained, wanted):
         return None
@@ -330,8 +312,8 @@ def _clear(context: RuleContext) -> bool:
 
 
 _RULES: Final[Mapping[str, Callable[[RuleContext], Achievement | None]]] = {
-    "target_met": _target_met,
-    "target_exceeded": _target_exceeded,
+    "target_met": _attained,
+    "target_exceeded": _attained,
     "personal_best": _personal_best,
     "streak": _streak,
     "comeback": _comeback,

@@ -176,13 +176,7 @@ class Settled:
 
 
 def take(params: Params, source: Source, table: tables.Table, *, columns: Mapping[str, str]) -> Intake:
-    """Read a source and cast its mapped columns.
-
-    Args:
-        params: The workbook.
-        source: The file, its format and exclusions.
-        table: The canonical table it becomes.
-        columns: Canonical column to the file's own name.
+    """Read a source and cast its mapped columns, given as canonical column to the file's own name.
 
     Raises:
         SourceError: The file cannot be read, or a mapped column is not in it.
@@ -207,11 +201,7 @@ def settle(
 ) -> Settled:
     """Part used rows from the others and account for all of them.
 
-    Args:
-        intake: The rows.
-        checks: In order of precedence: a row has one reason, the first that applies.
-        limits: How much may be quarantined.
-        changed: Columns that replace or complete the cast ones.
+    A row has one reason, that of the first check that applies. ``changed`` columns replace or complete the cast ones.
 
     Raises:
         SourceError: More rows, or more of the amount, are quarantined than the limits allow.

@@ -41,14 +41,7 @@ class Combined:
 def evaluate(params: Params, table: pd.DataFrame, *, kpis: Mapping[str, Kpi], roster: Roster) -> pd.DataFrame:
     """Combine the measures for every scope and period.
 
-    Args:
-        params: The workbook; ``kpis`` says how each measure combines.
-        table: The canonical measures.
-        kpis: The figures of the workbook.
-        roster: Who belongs to which scope when.
-
-    Returns:
-        scope, scope_id, period, kpi, numerator, denominator (missing), n, reason.
+    The columns are scope, scope_id, period, kpi, numerator, denominator (missing), n and reason.
 
     Raises:
         SourceError: Two rows of one rep and measure overlap.

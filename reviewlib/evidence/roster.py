@@ -97,12 +97,9 @@ class Roster:
 
 
 def roster(reps: pd.DataFrame, *, owners: Sequence[str], periods: Sequence[Period]) -> Roster:
-    """Place every rep of the reps table in every period.
+    """Place every rep of the reps table in every period; a rep who moved has several rows with ``from`` and ``to``.
 
-    Args:
-        reps: The canonical reps; a rep who moved has several rows with ``from`` and ``to``.
-        owners: The owners of deals, known or not.
-        periods: The periods to cover.
+    ``owners`` are those of deals, in the reps table or not.
     """
     rows: dict[str, list[dict[str, object]]] = {}
     for row in reps.to_dict("records"):
@@ -118,11 +115,7 @@ def roster(reps: pd.DataFrame, *, owners: Sequence[str], periods: Sequence[Perio
 
 
 def distinct_names(people: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Give each of several people a name of their own: where two share one, the id is put behind it.
-
-    Args:
-        people: (id, name) of everybody who stands on one page.
-    """
+    """Give each (id, name) of one page a name of their own: where two share one, the id is put behind it."""
     listed = list(people)
     shared = {name for name, count in Counter(name for _, name in listed).items() if count > 1}
     return {person: f"{name} ({person})" if name in shared else name for person, name in listed}

@@ -160,12 +160,8 @@ class SubjectScorecard:
 def scorecard(figures: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Judge every figure.
 
-    Args:
-        figures: scope, scope_id, period, kpi, numerator, denominator, n, sample, and optionally reason.
-        context: Targets, roster, calendar and rules.
-
-    Returns:
-        The columns of ``tables.SCORECARD``; units as the KPI's, percentages as fractions, missing as NaN or None.
+    The figures have scope, scope_id, period, kpi, numerator, denominator, n, sample, and optionally reason. What comes back has
+    the columns of ``tables.SCORECARD``; units as the KPI's, percentages as fractions, missing as NaN or None.
     """
     frame = with_values(with_targets(figures, context), context)
     frame = pd.concat([frame, _changes(frame, context), _besides(frame, context)], ignore_index=True)

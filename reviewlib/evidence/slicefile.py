@@ -204,7 +204,7 @@ def pinned_folder(params: Params, snapshot: str) -> Path:
         SnapshotError: It is not there any more.
     """
     folder = params.reports / "snapshots" / snapshot
-    if not (folder / "snapshot.json").is_file():
+    if not exists(params, snapshot):
         raise SnapshotError(
             "The evidence of a released review is not there.",
             where=f"reports/{params.name}/snapshots",

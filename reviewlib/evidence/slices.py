@@ -56,13 +56,7 @@ class Slicer:
     """Cuts slices from a evidence; what is the same for all is worked out once."""
 
     def __init__(self, evidence: PeriodEvidence, *, snapshot: str, frozen_at: dt.datetime):
-        """Prepare the common parts.
-
-        Args:
-            evidence: The evidence.
-            snapshot: The snapshot's short hash.
-            frozen_at: When it was frozen.
-        """
+        """Prepare the common parts; ``snapshot`` is its short hash."""
         self.evidence = evidence
         self.trend = [period.name for period in evidence.trend]
         frame = evidence.scorecard[evidence.scorecard["period"].isin(self.trend)].copy()

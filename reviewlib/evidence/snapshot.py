@@ -90,12 +90,8 @@ def freeze(
 ) -> Snapshot:
     """Read the CRM once, compute every KPI and write the evidence; what is already frozen is taken as it is.
 
-    Args:
-        params: The workbook.
-        period: The review period; the last complete one of the reps' cadence where it is not given.
-        reps: Ids that must have a review in the period.
-        teams: Teams that must have one.
-        read: Reads the sources; for several periods, once for all.
+    Without a period it is the last complete one of the reps' cadence. ``reps`` and ``teams`` must have a review in it. ``read``
+    reads the sources; for several periods, once for all.
 
     Raises:
         ReviewError: Whatever is wrong with sources, targets, period or ids, before anything is written.

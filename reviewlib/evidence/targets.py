@@ -155,14 +155,7 @@ class Targets:
 
 
 def targets(params: Params, table: pd.DataFrame, *, roster: Roster, strict: Period) -> Targets:
-    """Prepare the targets table.
-
-    Args:
-        params: The workbook; its ``kpis`` may hold a target for everyone.
-        table: The canonical targets.
-        roster: Teams and activity, for cascades and shares of active days.
-        strict: The review period, in which a gap is an error; elsewhere it means no target.
-    """
+    """Prepare the targets table; a gap is an error in the ``strict`` period, the reviewed one, and no target elsewhere."""
     rows: dict[Key, list[TargetRow]] = {}
     for record in table.to_dict("records"):
         key = (str(record["scope"]), "" if pd.isna(record["scope_id"]) else str(record["scope_id"]), str(record["kpi"]))
