@@ -37,10 +37,11 @@ _COPIES: Final = {"manager": "Manager’s copy", "rep": "Rep’s copy"}
 def header(review: Review) -> Display:
     """Whose review this is, of when, and from which figures; carries the style for JupyterLab."""
     book, subject = review.workbook, review.subject
+    colours = {"accent": book.accent, "accent_dark": book.accent_dark}
     kind = "Sales performance review" if review.kind == "rep" else "Team performance review"
     html = render(
         "blocks/header.html.j2",
-        css=lab_style(accent=book.accent, accent_dark=book.accent_dark),
+        css=lab_style(**colours),
         kind=kind,
         book=book,
         name=subject.name if review.kind == "rep" else _team_name(subject.name),
@@ -51,14 +52,7 @@ def header(review: Review) -> Display:
         incomplete=_incomplete(review),
     )
     title = f"{subject.name}, {review.period}: {kind.lower()}"
-    metadata = {
-        "section": "header",
-        "title": title,
-        "foot": _foot(review, kind),
-        "accent": book.accent,
-        "accent_dark": book.accent_dark,
-    }
-    return Display(html, title, metadata)
+    return Display(html, title, {"section": "header", "title": title, "foot": _foot(review, kind), **colours})
 
 
 def _facts(review: Review) -> list[tuple[str, str]]:
@@ -236,14 +230,10 @@ def figures(review: Review) -> Display:
 
 def reps(review: Review) -> Display:
     """The reps of a team side by side (manager's copy)."""
-    return section(
-        review,
-        "reps",
-        "Reps side by side",
-        members=team_views.members(review),
-        rate=team_views.target_rate(review),
-        rate_words=_target_rate(review),
-    )
+    rate = team_views.target_rate(review)
+    words = sentences.style(review).value(rate / 100, "percent") if rate is not None else ""
+    members = team_views.members(review)
+    return section(review, "reps", "Reps side by side", members=members, rate=rate, rate_words=words)
 
 
 def distribution(review: Review) -> Display:
@@ -272,20 +262,17 @@ def _findings(review: Review, name: str, title: str, kind: str) -> Display:
     items = [_item(review, finding, decided) for finding in findings]
     shown = [decision for item in items for decision in item["shown"]]
     # What was decided on a recommendation that the figures no longer give is still agreed.
-    rest = [one for one in decided if one not in shown and not _belongs_elsewhere(review, one, kind)]
+    rest = [one for one in decided if one not in shown and _on_strength(review, one) == (kind == "strength")]
     return section(review, name, title, items=items, rest=rest)
 
 
-def _belongs_elsewhere(review: Review, decision: plan_views.Decision, kind: str) -> bool:
-    """Decisions stand with the areas to improve, but for those on a strength."""
-    strengths = [finding for finding in review.findings if finding.kind == "strength"]
-    on_strength = any(_concerns(review, finding, decision) for finding in strengths)
-    return on_strength if kind == "improve" else not on_strength
-
-
-def _concerns(review: Review, finding: Finding, decision: plan_views.Decision) -> bool:
-    recommended = any(_same(review, act.text, decision) for act in finding.actions)
-    return recommended or (decision.action.kpi == finding.kpi and not decision.action.recommended)
+def _on_strength(review: Review, decision: plan_views.Decision) -> bool:
+    """Whether a decision is on a strength; all others stand with the areas to improve."""
+    for finding in review.findings:
+        about = decision.action.kpi == finding.kpi and not decision.action.recommended
+        if finding.kind == "strength" and (about or any(_same(review, act.text, decision) for act in finding.actions)):
+            return True
+    return False
 
 
 def _same(review: Review, text: str, decision: plan_views.Decision) -> bool:
@@ -297,15 +284,10 @@ def _item(review: Review, finding: Finding, decided: list[plan_views.Decision]) 
     first = sentences.first_name(review.subject)
     who = {"rep": first if review.kind == "rep" else "the rep", "manager": review.subject.manager or "the manager"}
     own = [one for one in decided if one.action.kpi in (None, finding.kpi)]
-    actions = [
-        (
-            sentences.fill(review, act.text),
-            who.get(act.who, act.who),
-            act.offer,
-            [one for one in own if _same(review, act.text, one)],
-        )
-        for act in finding.actions
-    ]
+    actions = []
+    for act in finding.actions:
+        on_it = [one for one in own if _same(review, act.text, one)]
+        actions.append((sentences.fill(review, act.text), who.get(act.who, act.who), act.offer, on_it))
     added = [one for one in own if one.action.kpi and not one.action.recommended]
     return {
         "title": sentences.fill(review, finding.title),
@@ -314,7 +296,6 @@ def _item(review: Review, finding: Finding, decided: list[plan_views.Decision]) 
         "actions": actions,
         "added": added,
         "shown": [*added, *(one for _, _, _, decisions in actions for one in decisions)],
-        "key": finding.kpi,
     }
 
 
@@ -354,8 +335,3 @@ def _new_notes(sheet: views.FigureTable) -> str:
         back = sheet.style.things(sheet.value("won_back"), "accounts")
         parts.append(f"{back} came back after a longer time without a purchase, counted apart.")
     return " ".join(parts)
-
-
-def _target_rate(review: Review) -> str:
-    rate = team_views.target_rate(review)
-    return sentences.style(review).value(rate / 100, "percent") if rate is not None else ""

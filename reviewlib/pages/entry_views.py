@@ -11,8 +11,8 @@ from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import KINDS, Concern, Dispute, Feedback, Resolution, SelfReview, Update
-from reviewlib.pages import labels, paragraphs, sentences
-from reviewlib.pages.views import FigureTable, label, note
+from reviewlib.pages import labels, paragraphs, sentences, views
+from reviewlib.pages.views import FigureTable, label
 from reviewlib.review import Review
 
 _TIMES: Final = ("", "once", "twice")
@@ -155,19 +155,18 @@ def unread(review: Review, entry: Entry) -> bool:
 
 def answers(review: Review, entry: Entry) -> tuple[Contribution, ...]:
     """List the replies to an entry and the replies to those, in the order in which they were written."""
-    return tuple(_reply(review, reply, entry) for reply in sorted(_replies(review, entry), key=lambda one: one.at))
+    found = []
+    for reply in sorted(_replies(review, entry), key=lambda one: one.at):
+        direct = review.minutes.find(reply.of or "")
+        what = "Reply" if direct is None or direct.kind != "reply" else f"Reply to {by(review, direct).name}"
+        found.append(Contribution(by(review, reply), what, _text(reply)))
+    return tuple(found)
 
 
 def _replies(review: Review, entry: Entry) -> Iterator[Entry]:
     for reply in review.minutes.on(entry, "reply"):
         yield reply
         yield from _replies(review, reply)
-
-
-def _reply(review: Review, reply: Entry, to: Entry) -> Contribution:
-    direct = review.minutes.find(reply.of or "")
-    what = "Reply" if direct is None or direct.kind != "reply" else f"Reply to {by(review, direct).name}"
-    return Contribution(by(review, reply), what, _text(reply))
 
 
 def _text(entry: Entry, name: str = "text") -> str:
@@ -209,10 +208,8 @@ def _dispute(review: Review, entry: Entry, dispute: Dispute) -> Iterator[Contrib
     yield Contribution(by(review, entry), said, dispute.reason, answers=answers(review, entry), mark=mark)
     for one in resolved:
         if isinstance(one.payload, Resolution):
-            told = _OUTCOMES[one.payload.outcome]
-            yield Contribution(
-                by(review, one), told, one.payload.text, answers=answers(review, one), note=_note(review, dispute, one.payload)
-            )
+            told, note = _OUTCOMES[one.payload.outcome], _note(review, dispute, one.payload)
+            yield Contribution(by(review, one), told, one.payload.text, answers=answers(review, one), note=note)
 
 
 def _note(review: Review, dispute: Dispute, resolution: Resolution) -> DisputeNote | None:
@@ -224,7 +221,7 @@ def _note(review: Review, dispute: Dispute, resolution: Resolution) -> DisputeNo
     kept: dict[str, Any] = (review.data.get("before") or {}).get(snapshot, {})
     style = sentences.style(review)
     before = style.value(kept[dispute.kpi], now.kpi.unit) if dispute.kpi in kept else ""
-    sample = note(FigureTable(review), now)
+    sample = views.note(FigureTable(review), now)
     text = style.value(now.value, now.kpi.unit)
     return DisputeNote(now.kpi.label, text, sample[0] if sample else "", before, snapshot[:8])
 
@@ -234,12 +231,9 @@ def concern(review: Review, entry: Entry) -> Contribution:
     said = entry.payload
     assert isinstance(said, Concern)
     update = last_update(entry, review.minutes)
-    resolved = status_of(update) == "resolved"
-    mark = (
-        ("strength", f"Resolved on {day(review, on_day(update, review.workbook.local))}")
-        if resolved and update
-        else ("watch", "Open")
-    )
+    mark = ("watch", "Open")
+    if update is not None and status_of(update) == "resolved":
+        mark = ("strength", f"Resolved on {day(review, on_day(update, review.workbook.local))}")
     more = [("What is done about it", said.doing)] if said.doing else []
     more += updates(review, entry)
     what = f"{side(review, said.owner)} looks after it"
@@ -260,22 +254,12 @@ def _others(review: Review) -> Iterator[Contribution]:
     """The replies that stand nowhere else on the page: those to a goal, an action, a rating, and so on."""
     elsewhere = {"feedback", "feedback_to_manager", "dispute", "resolution", "concern", "self_review"}
     for reply in review.minutes.of_kind("reply"):
-        root = _root(review, reply)
-        if root is None or root.kind not in elsewhere or root not in review.minutes.entries:
-            item = Contribution(by(review, reply), _about(root), _text(reply))
-            yield item
-
-
-def _root(review: Review, entry: Entry) -> Entry | None:
-    """What a chain of replies is about; None where this audience does not read it."""
-    found: Entry | None = entry
-    while found is not None and found.kind == "reply":
-        found = review.minutes.find(found.of or "")
-    return found
-
-
-def _about(entry: Entry | None) -> str:
-    return "Reply" if entry is None else f"Reply to the {quoted(entry)}"
+        about: Entry | None = reply  # what a chain of replies is about; None where this audience does not read it
+        while about is not None and about.kind == "reply":
+            about = review.minutes.find(about.of or "")
+        if about is None or about.kind not in elsewhere or about not in review.minutes.entries:
+            what = "Reply" if about is None else f"Reply to the {quoted(about)}"
+            yield Contribution(by(review, reply), what, _text(reply))
 
 
 def quoted(entry: Entry) -> str:

@@ -103,7 +103,7 @@ def index_page(index: Index) -> str:
         dates=labels.span(index.period),
         facts=_facts(index, reps),
         reps=reps,
-        standing=_standing(index),
+        made=_how_many_are_made(index),
         verdict_of=_MARKS,
         signed={team.name: sum(row.signed for row in team.rows) for team in index.teams},
         whole=_whole(index, style),
@@ -147,20 +147,16 @@ def _facts(index: Index, reps: int) -> list[tuple[str, str]]:
     ]
 
 
-def _standing(index: Index) -> str:
+def _how_many_are_made(index: Index) -> str:
     """Say how many of the reps' reviews are made, failed, and not made yet."""
     states = Counter(row.state for team in index.teams for row in team.rows)
+    closed = sum(row.signed for team in index.teams for row in team.rows)
+    signed = f"{closed} of them signed" if closed else "none is signed yet"
     whole = states.total()
     if states["Open"] == whole:
-        return f"All {whole} reviews are made{_signed(index)}."
+        return f"All {whole} reviews are made, {signed}."
     rest = [f"{states[state]} {words}" for state, words in _REST.items() if states[state]]
-    return f"{states['Open']} of {whole} reviews are made{_signed(index)}; {', '.join(rest)}."
-
-
-def _signed(index: Index) -> str:
-    """Say how many reviews are closed, as a part of a sentence."""
-    signed = sum(row.signed for team in index.teams for row in team.rows)
-    return f", {signed} of them signed" if signed else ", none is signed yet"
+    return f"{states['Open']} of {whole} reviews are made, {signed}; {', '.join(rest)}."
 
 
 def _whole(index: Index, style: NumberStyle) -> tuple[str, str]:

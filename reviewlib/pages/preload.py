@@ -106,7 +106,8 @@ def rehearse() -> None:
 
 def sections(shown: Review) -> Iterator[Callable[[], Display]]:
     """Go through the sections of a rep's review, each to be made by a call."""
-    from reviewlib.pages import blocks, charts, forms
+    from reviewlib.pages import blocks, charts
+    from reviewlib.pages.forms import sections as forms
 
     yield from (partial(getattr(blocks, name), shown) for name in (*_BLOCKS, "figures"))
     yield partial(charts.trends, shown, kpis=_TRENDS)

@@ -7,9 +7,10 @@ later says what is recorded then. Figures and charts stay those of the notebook.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nbformat import NotebookNode
 
@@ -17,19 +18,9 @@ from reviewlib.errors import ParamsError
 
 #: The sections that hold people's words or depend on them, by the name of their block.
 WRITTEN: Final = (
-    "header",
-    "improve",
-    "agreed",
-    "own_view",
-    "feedback",
-    "goals",
-    "development",
-    "recognition",
-    "signoff",
-    "team_goals",
-    "skills",
-    "reviews",
-)
+    "header", "improve", "agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff", "team_goals",
+    "skills", "reviews",
+)  # fmt: skip
 _OPEN: Final = {"rep": "open_review", "team": "open_team_review"}
 
 
@@ -59,30 +50,22 @@ def anew(nb: NotebookNode, folder: Path) -> dict[str, str]:
     except ParamsError:
         return {}
     opened = getattr(review, _OPEN[kind])(path, **{name: given[name] for name in given if name != "params"})
-    return {name: getattr(blocks, name)(opened).html for name in WRITTEN if name in _sections(nb)}
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
+    displayed = {output.get("metadata", {}).get("reviewlib", {}).get("section") for output in outputs}
+    return {name: getattr(blocks, name)(opened).html for name in WRITTEN if name in displayed}
 
 
 def parameters(nb: NotebookNode) -> dict[str, str]:
     """Read the texts that a notebook's parameter cells assign; the injected cell comes last and holds."""
-    cells = [cell.source for cell in nb.cells if set(cell.metadata.get("tags", [])) & {"parameters", "injected-parameters"}]
-    return {name: value for source in cells for name, value in _assigned(source).items()}
+    found: dict[str, str] = {}
+    for cell in nb.cells:
+        if set(cell.metadata.get("tags", [])) & {"parameters", "injected-parameters"}:
+            with contextlib.suppress(SyntaxError):
+                found.update(_assigned(cell.source))
+    return found
 
 
-def _assigned(source: str) -> Mapping[str, str]:
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return {}
-    plain = [line for line in body if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)]
-    return {
-        target.id: line.value.value
-        for line in plain
-        for target in line.targets
-        if isinstance(target, ast.Name) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
-    }
-
-
-def _sections(nb: NotebookNode) -> set[Any]:
-    """The names of the sections that the notebook displays."""
-    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
-    return {output.get("metadata", {}).get("reviewlib", {}).get("section") for output in outputs}
+def _assigned(source: str) -> Iterator[tuple[str, str]]:
+    for line in ast.parse(source).body:
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str):
+            yield from ((target.id, line.value.value) for target in line.targets if isinstance(target, ast.Name))

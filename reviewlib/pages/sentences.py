@@ -8,7 +8,7 @@ reads it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -19,20 +19,9 @@ from reviewlib.periods import Period
 from reviewlib.review import Figure, Review
 
 COLUMNS: Final = (
-    "value",
-    "low",
-    "high",
-    "n",
-    "target",
-    "target_raw",
-    "attainment",
-    "previous",
-    "change",
-    "year_ago",
-    "peer_median",
-    "numerator",
-    "denominator",
-)
+    "value", "low", "high", "n", "target", "target_raw", "attainment", "previous", "change", "year_ago", "peer_median",
+    "numerator", "denominator",
+)  # fmt: skip
 MODIFIERS: Final = ("abs", "signed")
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 _REFERENCE: Final = re.compile(
@@ -57,15 +46,6 @@ class Piece:
 
     text: str
     kind: Literal["words", "cell", "figure"] = "words"
-
-
-def cells(template: str) -> list[Reference]:
-    """List the references of a template, names included, in order.
-
-    Raises:
-        ValueError: One of them cannot be read.
-    """
-    return [_reference(found[1]) for found in _BRACES.finditer(template)]
 
 
 def problems(template: str, keys: Collection[str], *, names: Collection[str] = ()) -> list[str]:
@@ -105,27 +85,24 @@ def pieces(
     review: Review, template: str, names: Mapping[str, str] | None = None, *, subject: Post | None = None
 ) -> list[Piece]:
     """Write a template's text as runs, so that a page can set its figures apart."""
-    return list(_pieces(review, template, {**_names(review, subject or review.subject), **(names or {})}, subject))
+    known = {**_names(review, subject or review.subject), **(names or {})}
+    found, at = [], 0
+    for match in _BRACES.finditer(template):
+        found.append(Piece(template[at : match.start()]))
+        reference = _reference(match[1])
+        if reference.key in known and reference == Reference(reference.key):
+            found.append(Piece(known[reference.key], "cell" if reference.key.endswith("period") else "words"))
+        else:
+            text = _cell(review, reference, subject)
+            current = reference.column in ("value", "attainment") and reference.period is None
+            found.append(Piece(text, "figure" if current and text != labels.NOT_AVAILABLE else "cell"))
+        at = match.end()
+    return [*found, Piece(template[at:])]
 
 
 def style(review: Review) -> labels.NumberStyle:
     """How the review's workbook writes numbers."""
     return labels.NumberStyle(review.workbook.locale, review.workbook.currency)
-
-
-def _pieces(review: Review, template: str, names: Mapping[str, str], subject: Post | None) -> Iterator[Piece]:
-    at = 0
-    for match in _BRACES.finditer(template):
-        yield Piece(template[at : match.start()])
-        reference = _reference(match[1])
-        if reference.key in names and reference == Reference(reference.key):
-            yield Piece(names[reference.key], "cell" if reference.key.endswith("period") else "words")
-        else:
-            text = _cell(review, reference, subject)
-            current = reference.column in ("value", "attainment") and reference.period is None
-            yield Piece(text, "figure" if current and text != labels.NOT_AVAILABLE else "cell")
-        at = match.end()
-    yield Piece(template[at:])
 
 
 def _reference(text: str) -> Reference:
@@ -143,26 +120,15 @@ def _reference(text: str) -> Reference:
 
 
 def _cell(review: Review, reference: Reference, subject: Post | None) -> str:
+    named = {None: review.period, "previous": review.period.previous, "year_ago": review.period.year_ago}
+    name = reference.period
+    period = Period.parse(name, review.period.fiscal) if name is not None and name not in named else named[name]
     try:
-        figure = _figure(review, reference, subject)
+        if subject is not None and subject.id != review.subject.id:
+            return _format(review, review.member(subject.id, reference.key, period), reference)
+        return _format(review, review.figure(reference.key, period), reference)
     except KeyError:
         return labels.NOT_AVAILABLE
-    return _format(review, figure, reference)
-
-
-def _figure(review: Review, reference: Reference, subject: Post | None) -> Figure:
-    period = _period(review, reference.period)
-    if subject is not None and subject.id != review.subject.id:
-        return review.member(subject.id, reference.key, period)
-    return review.figure(reference.key, period)
-
-
-def _period(review: Review, name: str | None) -> Period:
-    if name is None:
-        return review.period
-    if name == "previous":
-        return review.period.previous
-    return review.period.year_ago if name == "year_ago" else Period.parse(name, review.period.fiscal)
 
 
 def _format(review: Review, figure: Figure, reference: Reference) -> str:

@@ -74,12 +74,13 @@ def state_words(state: State) -> str:
 
 def state_moment(state: State) -> dt.datetime | None:
     """When a review came to stand where it stands; None where nothing happened yet."""
+    signature = max(state.signatures.values(), key=lambda one: one.at, default=None)
     last = {
         "answer_in": state.answer,
         "feedback_in": state.feedback,
         "released": state.release,
-        "signed": max(state.signatures.values(), key=lambda one: one.at, default=None),
-        "closed": max(state.signatures.values(), key=lambda one: one.at, default=None),
+        "signed": signature,
+        "closed": signature,
     }.get(state.name)
     return last.at if last is not None else None
 
@@ -107,17 +108,14 @@ def waits_for(minutes: VisibleEntries, *, rep: str, manager: str) -> str:
     if state.released:
         return f"waits for {' and '.join(names[side] for side in missing)} to sign"
     # Other managers of a team are told that a part is in, and do not read it.
-    if {"self_review", "feedback"} <= {*minutes.withheld, *_parts(state)}:
+    parts = {entry.kind for entry in (state.answer, state.feedback) if entry is not None}
+    if {"self_review", "feedback"} <= {*minutes.withheld, *parts}:
         return f"waits for {manager} to release it"
     if state.name == "answer_in":
         return f"waits for {manager}’s part"
     if state.name == "feedback_in":
         return f"waits for {rep}’s self-review"
     return f"waits for {rep}’s self-review and {manager}’s part"
-
-
-def _parts(state: State) -> list[str]:
-    return [entry.kind for entry in (state.answer, state.feedback) if entry is not None]
 
 
 def signatures(review: Review) -> list[Signature]:

@@ -79,7 +79,7 @@ def _member(review: Review, person: Post, sheet: FigureTable, ceiling: float) ->
         at=rate.value * 100 if rate and rate.value is not None else None,
         high=rate.high * 100 if rate and rate.high is not None else None,
         cycle=sheet.text("cycle_days"),
-        growth=_growth(sheet),
+        growth=style.signed(sheet.value("pipeline_growth"), "percent"),
         coverage=sheet.text("pipeline_coverage"),
         spark=components.spark(trend, kpi=kpi, periods=review.trend, style=style, ceiling=ceiling) if kpi else None,
     )
@@ -105,10 +105,6 @@ def _rate(rate: Figure | None, style: labels.NumberStyle) -> str:
         return "n/a"
     parts = [style.value(number, "count") for number in (rate.numerator, rate.denominator)]
     return f"{style.value(rate.value, 'percent')}, {parts[0]} of {parts[1]}"
-
-
-def _growth(sheet: FigureTable) -> str:
-    return sheet.style.signed(sheet.value("pipeline_growth"), "percent")
 
 
 def target_rate(review: Review) -> float | None:

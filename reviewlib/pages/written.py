@@ -178,7 +178,7 @@ def reviews(review: Review) -> Display:
     members = review.minutes.members
     manager = entry_views.side(review, "manager")
     rows = [
-        (person.name, *_standing(review, members[rep_id], sentences.first_name(person), manager))
+        (person.name, *_review_state(review, members[rep_id], sentences.first_name(person), manager))
         if rep_id in members
         else (
             person.name,
@@ -191,7 +191,7 @@ def reviews(review: Review) -> Display:
     return section(review, "reviews", "State of the reviews", rows=rows)
 
 
-def _standing(review: Review, minutes: VisibleEntries, rep: str, manager: str) -> tuple[str, str, str]:
+def _review_state(review: Review, minutes: VisibleEntries, rep: str, manager: str) -> tuple[str, str, str]:
     moment = signing.state_moment(minutes.state)
     waits = signing.waits_for(minutes, rep=rep, manager=manager)
     since = entry_views.day_of(review, moment) if moment and not waits else ""

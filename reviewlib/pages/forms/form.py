@@ -234,12 +234,13 @@ class Form:
         draft.busy = True
         self._set_buttons()
         self._say("saving")
-        self.context.fence.then(self.context.alone(lambda: self._newest(draft)._save(draft, over)))
 
-    def _newest(self, draft: FormDraft) -> Form:
-        """The form that shows a draft now: the cell may have run again since the click."""
-        newest = self.context.forms[self.spec.name]
-        return newest if isinstance(newest, Form) and newest.draft is draft else self
+        def save() -> None:
+            newest = self.context.forms[self.spec.name]  # the cell may have run again since the click
+            form = newest if isinstance(newest, Form) and newest.draft is draft else self
+            form._save(draft, over)
+
+        self.context.fence.then(self.context.alone(save))
 
     def _save(self, draft: FormDraft, over: str | None) -> None:
         self._say("failed")  # what stays when something happens that nobody thought of

@@ -157,7 +157,10 @@ def _letters(context: FormContext, values: Values) -> str:
     read = _with_baseline(context, read)
     names = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
     given: dict[str, Any] = {name: read.get(name) if read.get(name) != "" or name in _GOAL_TEXTS else None for name in names}
-    plan = PlannedGoal(**given, steps=_steps(context, context.forms["goal"].key if "goal" in context.forms else ""))
+    edited = context.minutes.find(context.forms["goal"].key) if "goal" in context.forms else None
+    steps = context.minutes.on(edited, "milestone") if edited is not None else []
+    due = tuple(step.payload.due for step in steps if isinstance(step.payload, Milestone))
+    plan = PlannedGoal(**given, steps=due)
     track = views.track(context.review, plan.kpi) if plan.kpi else None
     letters = smart(plan, track, setting=_setting(context), backing=goal_views.backing(context.review))
     return render("forms/smart.html.j2", letters=letters)
@@ -167,13 +170,6 @@ def _setting(context: FormContext) -> GoalContext:
     period, kind = context.review.period, rhythm(context.records.params, context.records.subject)
     first = Period.containing(period.end, kind, period.fiscal)
     return GoalContext(period, context.review.workbook.as_of, tuple(first.shift(step) for step in range(_AHEAD)))
-
-
-def _steps(context: FormContext, goal: str) -> tuple[Any, ...]:
-    """The days of a goal's milestones, in the order they were written."""
-    entry = context.minutes.find(goal) if goal else None
-    steps = context.minutes.on(entry, "milestone") if entry is not None else []
-    return tuple(step.payload.due for step in steps if isinstance(step.payload, Milestone))
 
 
 def _baseline_hint(context: FormContext, values: Values) -> dict[str, str]:
@@ -382,14 +378,13 @@ BOARD: Final = _agreement("board", "Write down whether the rep agrees to the tea
 
 def followed_up(context: FormContext) -> list[Entry]:
     """What runs: everything that may be updated and has not ended."""
-    known = (*context.minutes.earlier, *context.minutes.entries)
-    return [entry for entry in known if entry.kind in STATUSES and not _over(context, entry)]
-
-
-def _over(context: FormContext, entry: Entry) -> bool:
-    if getattr(entry.payload, "decision", None) == "dismissed":
-        return True
-    return any(getattr(update.payload, "status", None) in ENDED for update in context.minutes.on(entry, "update"))
+    running = []
+    for entry in (*context.minutes.earlier, *context.minutes.entries):
+        dismissed = getattr(entry.payload, "decision", None) == "dismissed"
+        ended = any(getattr(update.payload, "status", None) in ENDED for update in context.minutes.on(entry, "update"))
+        if entry.kind in STATUSES and not dismissed and not ended:
+            running.append(entry)
+    return running
 
 
 def _reachable(context: FormContext) -> list[Entry]:
