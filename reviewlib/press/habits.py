@@ -65,7 +65,10 @@ class Habits:
         """Copy, in a process that has just been forked, what it will write to."""
         with contextlib.suppress(OSError):  # there are no descriptors left
             if self._ranges and not _copy_at_once(self._ranges):
-                _copy_each(self._ranges)
+                for first in range(0, len(self._ranges), 2):  # a call for each range takes a quarter longer
+                    place, length = self._ranges[first], self._ranges[first + 1]
+                    if _C.madvise(place, length, _POPULATE_WRITE) and ctypes.get_errno() == errno.EINVAL:
+                        return  # nor this
 
 
 def _copy_at_once(ranges: array[int]) -> bool:
@@ -82,13 +85,6 @@ def _copy_at_once(ranges: array[int]) -> bool:
         )
     finally:
         os.close(me)
-
-
-def _copy_each(ranges: array[int]) -> None:
-    """Copy by a call for each range, which takes a quarter longer."""
-    for first in range(0, len(ranges), 2):
-        if _C.madvise(ranges[first], ranges[first + 1], _POPULATE_WRITE) and ctypes.get_errno() == errno.EINVAL:
-            return  # nor this
 
 
 def _written(kernel: int) -> Iterator[int]:

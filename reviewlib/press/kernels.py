@@ -70,7 +70,9 @@ class Kernels:
 
     def __enter__(self) -> Kernels:
         allow_files(self._at_once)
-        place = _short_folder() or tempfile.gettempdir()
+        place = tempfile.gettempdir()
+        if sys.platform != "win32" and len(os.fsencode(place)) + _SOCKET_NAME_BYTES > _SOCKET_PATH_BYTES:
+            place = "/tmp"  # noqa: S108 - paths of sockets fit there, and the folder made in it is private
         files.sweep_unclaimed(Path(place).glob(f"{_PREFIX}*"))
         self._folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=place, ignore_cleanup_errors=True)
         self._claim.enter_context(files.claimed(Path(self._folder.name)))
@@ -183,13 +185,6 @@ def _kill(manager: AsyncKernelManager) -> None:
             os.killpg(group, signal.SIGKILL)
     if process is not None and process.poll() is None:
         process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-def _short_folder() -> str | None:
-    """Name a folder where socket paths fit; None is the system's temporary folder."""
-    if len(os.fsencode(tempfile.gettempdir())) + _SOCKET_NAME_BYTES <= _SOCKET_PATH_BYTES or sys.platform == "win32":
-        return None
-    return "/tmp"  # noqa: S108 - the folder made in it is private
 
 
 __all__ = ["Kernels", "Warmth"]
