@@ -238,7 +238,7 @@ def reps(review: Review) -> Display:
 
 def distribution(review: Review) -> Display:
     """Each rep's quota attainment on one line (manager's copy)."""
-    dots, reach = team_views.dots(review)
+    dots, reach, absent = team_views.dots(review)
     return section(
         review,
         "distribution",
@@ -246,7 +246,7 @@ def distribution(review: Review) -> Display:
         dots=dots,
         low=f"{100 - reach * 100:.0f}%",
         high=f"{100 + reach * 100:.0f}%",
-        absent=team_views.without_attainment(review),
+        absent=absent,
     )
 
 

@@ -198,23 +198,17 @@ def _frame(axes: Axes, series: Series, *, base: float) -> None:
 
 def _svg(review: Review, draw: Any, *, height: int) -> str:
     from matplotlib import rc_context
+    from matplotlib.figure import Figure as Canvas
 
     with rc_context(_STYLE):
-        canvas = _canvas(WIDTH, height)
+        canvas = Canvas(figsize=(WIDTH / 72, height / 72), dpi=72)
+        canvas.patch.set_alpha(0)
         margin = 0 if height == TALL else 78  # the end of a line needs room for its words
         axes = canvas.add_axes((1 / WIDTH, 24 / height, (WIDTH - 2 - margin) / WIDTH, (height - 28) / height))
         axes.set_axis_off()
         axes.set(xticks=[], yticks=[])  # seaborn looks at their labels, and each would be made for that
         draw(axes)
         return _written(canvas, review)
-
-
-def _canvas(width: int, height: int) -> Canvas:
-    from matplotlib.figure import Figure as Canvas
-
-    canvas = Canvas(figsize=(width / 72, height / 72), dpi=72)
-    canvas.patch.set_alpha(0)
-    return canvas
 
 
 def _written(canvas: Canvas, review: Review) -> str:

@@ -37,12 +37,11 @@ class Member:
 class Dot:
     """One rep's quota attainment on the common line; ``place`` is in percent of it."""
 
-    name: str
     first: str
     place: float
     below: bool
     words: str
-    level: int = 0
+    level: int
 
 
 @dataclass(frozen=True)
@@ -113,18 +112,21 @@ def target_rate(review: Review) -> float | None:
     return None if rate is None or rate.target is None else rate.target * 100
 
 
-def dots(review: Review) -> tuple[list[Dot], float]:
+def dots(review: Review) -> tuple[list[Dot], float, list[str]]:
     """Place each rep's quota attainment on a line whose middle is 100%.
 
     Returns:
-        The dots from low to high, and how far the line reaches to either side of 100% (0.4: from 60% to 140%).
+        The dots from low to high; how far the line reaches to either side of 100% (0.4: from 60% to 140%); and the names of
+        the reps who cannot be placed, because they have no target.
     """
     style = sentences.style(review)
-    known = [
-        (person, figure.attainment)
-        for rep_id, person in review.people.items()
-        if (figure := FigureTable(review, rep_id=rep_id).figure("revenue")) is not None and figure.attainment is not None
-    ]
+    known, absent = [], []
+    for rep_id, person in review.people.items():
+        figure = FigureTable(review, rep_id=rep_id).figure("revenue")
+        if figure is None or figure.attainment is None:
+            absent.append(person.name)
+        else:
+            known.append((person, figure.attainment))
     reach = max([0.2, *(abs(share - 1) for _, share in known)])
     reach = min(1.0, -(-reach * 10 // 1) / 10)
     found: list[Dot] = []
@@ -135,14 +137,8 @@ def dots(review: Review) -> tuple[list[Dot], float]:
         levels[short] = (levels[short] + 1) % 3 if place - last[short] < 9 else 0
         last[short] = place
         words = f"{person.name} {style.value(share, 'percent')}"
-        found.append(Dot(person.name, sentences.first_name(person), place, short, words, levels[short]))
-    return found, reach
-
-
-def without_attainment(review: Review) -> list[str]:
-    """Name the reps who cannot be placed, because they have no target."""
-    figures = {person.name: FigureTable(review, rep_id=rep_id).figure("revenue") for rep_id, person in review.people.items()}
-    return [name for name, figure in figures.items() if figure is None or figure.attainment is None]
+        found.append(Dot(sentences.first_name(person), place, short, words, levels[short]))
+    return found, reach, absent
 
 
 def board(review: Review) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -163,26 +159,24 @@ def skills(review: Review, done: Mapping[str, tuple[str, ...]] = MappingProxyTyp
     """
     by_skill = {_plain(name): told for name, told in done.items()}
     sheets = {person.name: FigureTable(review, rep_id=rep_id) for rep_id, person in review.people.items()}
-    rows = []
+    called_for: dict[tuple[str, str], tuple[int, Skill]] = {}
     for finding in review.findings:
         for action in finding.actions:
             if action.skill:
                 short = _short_of(sheets, finding.kpi)
-                rows.append((len(short), action.skill, short, action.offer or "", finding.kpi))
-    unique = {(skill, kpi): (number, skill, short, offer, kpi) for number, skill, short, offer, kpi in rows}
-    ordered = sorted(unique.values(), key=lambda row: -row[0])
-    called_for = {_plain(skill) for _, skill, _, _, _ in ordered}
-    rest = [(name, told) for name, told in done.items() if told and _plain(name) not in called_for]
-    return [
-        Skill(
-            name=skill,
-            count=f"{number} of {len(sheets)} reps" if sheets else "",
-            evidence=f"{review.kpis[kpi].label}: {', '.join(short) or FigureTable(review).text(kpi)}.",
-            offer=offer or "nothing offered yet",
-            done=by_skill.get(_plain(skill), ()),
-        )
-        for number, skill, short, offer, kpi in ordered
-    ] + [Skill(name, "", "No open area of the team calls for it.", "", told) for name, told in rest]
+                seen = ", ".join(short) or FigureTable(review).text(finding.kpi)
+                skill = Skill(
+                    name=action.skill,
+                    count=f"{len(short)} of {len(sheets)} reps" if sheets else "",
+                    evidence=f"{review.kpis[finding.kpi].label}: {seen}.",
+                    offer=action.offer or "nothing offered yet",
+                    done=by_skill.get(_plain(action.skill), ()),
+                )
+                called_for[action.skill, finding.kpi] = (len(short), skill)
+    found = [skill for _, skill in sorted(called_for.values(), key=lambda pair: -pair[0])]
+    listed = {_plain(skill.name) for skill in found}
+    rest = [(name, told) for name, told in done.items() if told and _plain(name) not in listed]
+    return found + [Skill(name, "", "No open area of the team calls for it.", "", told) for name, told in rest]
 
 
 def _plain(text: str) -> str:

@@ -17,7 +17,7 @@ import pytest
 from forms_fixture import POINT, Table, sit_down
 from records_fixture import give_address
 
-from reviewlib.conversation.answers import form as forms_text
+from reviewlib.conversation.answers import form as answer_form
 from reviewlib.conversation.journal import Journal
 from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.records import Records
@@ -508,8 +508,8 @@ def test_a_dispute_is_resolved(table: Table) -> None:
 
 
 def _answer(table: Table, text: str) -> str:
-    book = forms_text.Book(table.context.records.params.name, "Book", "Amara Okafor", "2026-Q3")
-    form = forms_text.response_form(replace(table.context.minutes, audience="rep"), book=book, kpis=[("win_rate", "Win rate")])
+    book = answer_form.Book(table.context.records.params.name, "Book", "Amara Okafor", "2026-Q3")
+    form = answer_form.response_form(replace(table.context.minutes, audience="rep"), book=book, kpis=[("win_rate", "Win rate")])
     mark = next(line for line in form.splitlines() if line.startswith("[[Perspective"))
     before, _, after = form.partition(mark)
     guide, _, rest = after.partition("\n\n")
