@@ -103,14 +103,14 @@ def freeze(
     if found := _frozen(params, period):
         _check_subjects(found.subjects, period, reps=reps, teams=teams)
         return found
-    from reviewlib.evidence import freezer  # brings Ibis and DuckDB, which most runs do without
+    from reviewlib.evidence import snapshot_files  # brings Ibis and DuckDB, which most runs do without
     from reviewlib.evidence.period import compile_evidence
 
     evidence = compile_evidence(params, read(), period)
-    subjects = freezer.subjects_in(evidence)
+    subjects = snapshot_files.subjects_in(evidence)
     _check_subjects(subjects, period, reps=reps, teams=teams)
     folder = params.reports / "snapshots" / fingerprint(params, period)[:12]
-    freezer.write_snapshot(evidence, subjects, folder, modes=modes_of(params))
+    snapshot_files.write_snapshot(evidence, subjects, folder, modes=modes_of(params))
     return open_snapshot(folder, params)
 
 

@@ -16,7 +16,7 @@ import pytest
 from workbooks import changed, workbook
 
 from reviewlib.errors import SnapshotError, SubjectError
-from reviewlib.evidence import freezer, snapshot, sources, tables
+from reviewlib.evidence import snapshot, snapshot_files, sources, tables
 from reviewlib.evidence.period import compile_evidence
 from reviewlib.evidence.slicefile import current_folder, find_slice, read_rows, read_slice, slice_name
 from reviewlib.evidence.snapshot import Snapshot, freeze
@@ -189,7 +189,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError("no room left")
 
     with monkeypatch.context() as patched:
-        patched.setattr(freezer, at, broken)
+        patched.setattr(snapshot_files, at, broken)
         with pytest.raises(OSError, match="no room left"):
             freeze(params, PERIOD)
         assert list((params.reports / "snapshots").iterdir()) == []
@@ -214,7 +214,7 @@ def test_two_at_once(tmp_path: Path) -> None:
     found = freeze(params, PERIOD)
     before = _state(found.folder)
     evidence = compile_evidence(params, sources.read(params), PERIOD)
-    freezer.write_snapshot(evidence, found.subjects, found.folder, modes=snapshot.modes_of(params))
+    snapshot_files.write_snapshot(evidence, found.subjects, found.folder, modes=snapshot.modes_of(params))
     assert _state(found.folder) == before
     assert list(found.folder.parent.iterdir()) == [found.folder]
 

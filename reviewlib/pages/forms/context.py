@@ -20,7 +20,7 @@ from reviewlib.review import Review
 if TYPE_CHECKING:
     from reviewlib.conversation.records import Records
     from reviewlib.conversation.rights import WritingContext
-    from reviewlib.pages.forms.saving import Fence
+    from reviewlib.pages.forms.typing_fence import Fence
 
 P = ParamSpec("P")
 #: The name in the notebook's namespace under which everything that outlives a run of the cells is kept.
@@ -173,7 +173,7 @@ def context_of(review: Review) -> FormContext:
         ReviewError: The journal cannot be read.
     """
     from reviewlib.conversation.records import open_records
-    from reviewlib.pages.forms.saving import Fence
+    from reviewlib.pages.forms.typing_fence import Fence
     from reviewlib.params import reading
 
     known: dict[About, FormContext] = _shell().user_ns.setdefault(KEPT_AS, {})

@@ -23,7 +23,7 @@ from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.records import Records
 from reviewlib.pages import blocks, forms
 from reviewlib.pages.forms import context as contexts
-from reviewlib.pages.forms import exporting, feedback_forms, plan_forms, reading, saving, sections
+from reviewlib.pages.forms import exporting, feedback_forms, plan_forms, reading, sections, typing_fence
 from reviewlib.pages.forms.context import KEPT_AS
 from reviewlib.pages.forms.fields import PRIVATE, Spec, of_kind
 from reviewlib.pages.forms.form import Form
@@ -658,25 +658,25 @@ class Timer:
 def test_the_fence_waits_for_the_echo() -> None:
     """Nothing is saved before the browser has answered, and then once, after the pause."""
     timer, saved = Timer(), list[int]()
-    fence = saving.Fence(timer)
+    fence = typing_fence.Fence(timer)
     fence.then(lambda: saved.append(1))
-    timer.run(saving.PAUSE)
+    timer.run(typing_fence.PAUSE)
     assert saved == []
     fence._heard.value = fence._asked.value
-    timer.run(saving.PAUSE)
-    for _ in range(2 * saving.TICKS):
-        timer.run(saving.TICK)
-    timer.run(saving.PAUSE)
+    timer.run(typing_fence.PAUSE)
+    for _ in range(2 * typing_fence.TICKS):
+        timer.run(typing_fence.TICK)
+    timer.run(typing_fence.PAUSE)
     assert saved == [1]
 
 
 def test_the_fence_gives_a_closed_page_up() -> None:
     """Without an answer the save comes after some seconds in which the kernel was free."""
     timer, saved = Timer(), list[int]()
-    saving.Fence(timer).then(lambda: saved.append(1))
-    for _ in range(saving.TICKS):
-        timer.run(saving.TICK)
-    timer.run(saving.PAUSE)
+    typing_fence.Fence(timer).then(lambda: saved.append(1))
+    for _ in range(typing_fence.TICKS):
+        timer.run(typing_fence.TICK)
+    timer.run(typing_fence.PAUSE)
     assert saved == [1]
 
 

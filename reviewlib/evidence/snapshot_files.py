@@ -1,4 +1,4 @@
-"""From a evidence to the files of a snapshot: who has a review, their slices, the tables, and what it all was made from."""
+"""From the evidence of a period to the files of a snapshot: who has a review, their slices, tables, what it is made of."""
 
 from __future__ import annotations
 
