@@ -37,7 +37,7 @@ def advise(error: Mapping[str, Any]) -> Advice:
     if kind.startswith("string_too") and loc[-1] == "delimiter":
         return Advice("the delimiter is one character", _shown(value), r'Write ",", ";", "|" or "\t".')
     what, do = next((words for ends, words in _WORDS.items() if kind == ends or kind.startswith(f"{ends}_")), _OTHERWISE)
-    found = {"missing": "", "extra_forbidden": repr(loc[-1] if loc else ""), "too_short": "[]"}.get(kind, _shown(value))
+    found = {"missing": "", "extra_forbidden": repr(loc[-1] if loc else "")}.get(kind, _shown(value) if value != [] else "[]")
     return Advice(what, found, do if isinstance(do, str) else do(error))
 
 
@@ -84,6 +84,11 @@ def _entries(error: Mapping[str, Any]) -> str:
     return f"Put it in brackets: [{value}]." if single else "Write one entry a line, each after a dash."
 
 
+def _more_entries(error: Mapping[str, Any]) -> str:
+    fewest = error["ctx"]["min_length"]
+    return f"Write at least {'one' if fewest == 1 else fewest}, in brackets."
+
+
 def _keys_below(error: Mapping[str, Any]) -> str:
     known = ", ".join(known_keys(error["loc"]))
     return f"Indent its keys below it: {known}." if known else "Write `key: value` lines below it."
@@ -110,7 +115,7 @@ _WORDS: Final[Mapping[str, tuple[str, str | Callable[[Mapping[str, Any]], str]]]
     "tuple_type": ("a list is expected here", _entries),
     "dict_type": ("keys with values are expected here", _keys_below),
     "model": ("keys with values are expected here", _keys_below),
-    "too_short": ("this list needs an entry", "Write at least one, in brackets."),
+    "too_short": ("this list has too few entries", _more_entries),
 }
 
 

@@ -154,6 +154,7 @@ CASES = {
     "pattern": ("name: acme", "name: Acme Corp", 1, "name", "'Acme Corp'", "small letters"),
     "rule over several keys": ("currency: EUR", "currency: EUR\nkpis:\n  deal_size: {target: 1}\n  win_rat: {target: 1}", 5, "kpis.win_rat", "win_rat", "Did you mean win_rate?"),
     "entry of a list": ("currency: EUR", "currency: EUR\nplaybook:\n  - {kpi: revenue, action: a}\n  - {kpi: revenu, action: b}", 5, "playbook[1].kpi", "'revenu'", "Did you mean revenue?"),
+    "one entry where two are needed": ("currency: EUR", "currency: EUR\nrating: {scale: [good]}", 3, "rating.scale", "a list of 1", "Write at least 2, in brackets."),
     "same stage twice": ("[Lost]", "[Lost, Won]", 10, "crm.deals.stages", None, "stand"),
 }  # fmt: skip
 

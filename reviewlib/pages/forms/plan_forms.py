@@ -71,7 +71,7 @@ def recommendations(context: FormContext) -> dict[str, Recommendation]:
 
 
 def _recommended(context: FormContext, _: Values) -> Options:
-    decided = {getattr(entry.payload, "recommended", "") for entry in context.minutes.of_kind("action")}
+    decided = dict.fromkeys(getattr(entry.payload, "recommended", "") for entry in context.minutes.of_kind("action"))
     known = recommendations(context)
     listed = [(f"{text} (decided)" if text in decided else text, text) for text in known]
     gone = [(f"{text} (decided)", text) for text in decided if text and text not in known]
