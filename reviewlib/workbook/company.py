@@ -1,8 +1,7 @@
 """A synthetic company of any size, with the flaws of a real export.
 
 ``write_company(folder)`` writes a workbook's params file and CSV files. The same arguments give the same bytes: everything
-comes from one seed, nothing from the clock. ``make_company`` also tells what is wrong with the export on purpose, so that a
-reader's quarantine and reconciliation can be held against it.
+comes from one seed, nothing from the clock.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import csv
 import io
 import string
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -36,21 +35,13 @@ from reviewlib.workbook.company_deals import (
     make_deals,
     openings,
 )
-from reviewlib.workbook.company_flaws import COLUMNS, Flaw
+from reviewlib.workbook.company_flaws import COLUMNS
 from reviewlib.workbook.company_people import Rep, activity_rows, cast, former_rep, make_reps, rep_rows, target_rows
 
 #: Deals written at a time: bounds the memory of a company of any size.
 CHUNK: Final = 250_000
 #: From here on the flaws stay far below the quarantine's threshold.
 FLAWS_FROM: Final = 3000
-
-
-@dataclass(frozen=True)
-class Company:
-    """What was written: the params file, and what is wrong with its deals on purpose."""
-
-    path: Path
-    flaws: tuple[Flaw, ...]
 
 
 def write_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7, name: str = "demo") -> Path:
@@ -63,11 +54,6 @@ def write_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7
         seed: What the random numbers start from.
         name: The workbook's short name.
     """
-    return make_company(out, reps=reps, deals=deals, seed=seed, name=name).path
-
-
-def make_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7, name: str = "demo") -> Company:
-    """Write a workbook as ``write_company`` does, and tell what is in its deals."""
     folder = out / "params" / name
     folder.mkdir(parents=True, exist_ok=True)
     people = make_reps(reps, seed)
@@ -80,7 +66,8 @@ def make_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7,
     path = out / "params" / f"{name}.yaml"
     template = resources.files("reviewlib.workbook").joinpath("company_params.yaml").read_text(encoding="utf-8")
     path.write_text(string.Template(template).substitute(name=name), encoding="utf-8", newline="\n")
-    return Company(path, _write_deals(folder / "deals.csv", owners, counts, rate=rate, seed=seed))
+    _write_deals(folder / "deals.csv", owners, counts, rate=rate, seed=seed)
+    return path
 
 
 def _write(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
@@ -100,33 +87,23 @@ def _allot(reps: tuple[Rep, ...], deals: int) -> tuple[Ints, float]:
     return counts, float((deals or 120 * len(reps)) * workdays_a_month / loads.sum())
 
 
-def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> tuple[Flaw, ...]:
-    """Write the deals in blocks and tell the flaws; these go into the first block, the subtotal row to the end."""
+def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> None:
+    """Write the deals in blocks; the flaws go into the first block, the subtotal row to the end."""
     ids = [rep.rep_id for rep in reps]
-    gone = ids.index(cast().former) if cast().former in ids else MISSING
-    flaws: tuple[Flaw, ...] = ()
-    drawn, subtotal, former = 0, Decimal(0), Flaw("former employee", "unassigned", 0, Decimal(0))
+    flawed = counts.sum() >= FLAWS_FROM
+    drawn, subtotal = 0, Decimal(0)
     with path.open("wb") as file:
         file.write((",".join(COLUMNS) + "\n").encode())
         for block in _blocks(reps, counts, rate=rate, seed=seed):
             text = _csv(_table(block, ids, first=drawn))
-            if not drawn and counts.sum() >= FLAWS_FROM:
-                text, flaws = company_flaws.insert(text, next_id=int(counts.sum()) + 1)
+            if flawed and not drawn:
+                text = company_flaws.insert(text, next_id=int(counts.sum()) + 1)
             file.write(text)
             drawn += len(block)
-            subtotal += _sum(block.amount[block.closed > END - 4])
-            theirs = block.amount[block.owner == gone]
-            rows = former.rows + len(theirs)
-            former = replace(former, rows=rows, amount=former.amount + _sum(theirs), drawn=rows)
-        if not flaws:
-            return ()
-        last = Flaw("subtotal row", "excluded", 1, subtotal, (drawn + sum(flaw.added for flaw in flaws) + 2,))
-        file.write(company_flaws.subtotal_line(subtotal).encode())
-    return (*flaws, last, former) if former.rows else (*flaws, last)
-
-
-def _sum(cents: Ints) -> Decimal:
-    return Decimal(int(cents[cents != NO_AMOUNT].sum())) / 100
+            late = block.amount[block.closed > END - 4]
+            subtotal += Decimal(int(late[late != NO_AMOUNT].sum())) / 100
+        if flawed:
+            file.write(company_flaws.subtotal_line(subtotal).encode())
 
 
 def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> Iterator[Deals]:
