@@ -10,13 +10,13 @@ import csv
 import io
 import string
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -29,9 +29,7 @@ from reviewlib.workbook.company_deals import (
     MISSING,
     NO_AMOUNT,
     STAGES,
-    Deals,
     Ints,
-    joined,
     make_deals,
     openings,
 )
@@ -100,58 +98,56 @@ def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float
                 text = company_flaws.insert(text, next_id=int(counts.sum()) + 1)
             file.write(text)
             drawn += len(block)
-            late = block.amount[block.closed > END - 4]
-            subtotal += Decimal(int(late[late != NO_AMOUNT].sum())) / 100
+            late = (block["closed"] > END - 4) & (block["amount"] != NO_AMOUNT)
+            subtotal += Decimal(int(block.loc[late, "amount"].sum())) / 100
         if flawed:
             file.write(company_flaws.subtotal_line(subtotal).encode())
 
 
-def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> Iterator[Deals]:
+def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> Iterator[pd.DataFrame]:
     """Draw the reps' deals and join them, in the order of opening, to blocks of bounded size."""
-    waiting: list[Deals] = []
+    waiting: list[pd.DataFrame] = []
     neighbour = accounts = 0
     for rep, count in zip(reps, counts, strict=True):
         deals = make_deals(rep, count=int(count), rate=rate, seed=seed)
-        own = deals.account
+        own = deals["account"].to_numpy()
         account = np.where(own >= 0, own + accounts, np.where(own < MISSING, neighbour - 2 - own, MISSING))
-        waiting.append(replace(deals, account=account))
+        waiting.append(deals.assign(account=account))
         if len(deals):
             neighbour, accounts = accounts, accounts + int(own.max(initial=0)) + 1
         if sum(map(len, waiting)) >= CHUNK:
-            yield _by_opening(joined(waiting))
+            yield _by_opening(waiting)
             waiting = []
     if waiting:
-        yield _by_opening(joined(waiting))
+        yield _by_opening(waiting)
 
 
-def _by_opening(deals: Deals) -> Deals:
-    order = np.argsort(np.where(deals.opened == MISSING, HISTORY, deals.opened), kind="stable")
-    return Deals(*(column[order] for column in deals.columns))
+def _by_opening(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    deals = pd.concat(parts)
+    return deals.iloc[np.argsort(deals["opened"].replace(MISSING, HISTORY), kind="stable")]
 
 
-def _table(deals: Deals, ids: list[str], *, first: int) -> pa.Table:
+def _table(deals: pd.DataFrame, ids: list[str], *, first: int) -> pa.Table:
     """Turn numbers into the columns of the export, as text, decimals and dates."""
     number = pa.array(np.arange(first + 1, first + len(deals) + 1) + 10000).cast(pa.string())
-    known, names = np.unique(deals.account, return_inverse=True)
+    known, names = np.unique(deals["account"], return_inverse=True)
     accounts = pa.array([None if one == MISSING else account_name(int(one)) for one in known], pa.string())
-    dates = (
-        pa.array(days.astype(np.int32), mask=days == MISSING) for days in (deals.opened, deals.closed, deals.expected_close)
-    )
+    dates = (deals[name].to_numpy(np.int32) for name in ("opened", "closed", "expected_close"))
     columns: list[Any] = [
         pc.binary_join_element_wise("D", number, "-"),
-        pa.array(ids, pa.string()).take(pa.array(deals.owner)),
+        pa.array(ids, pa.string()).take(pa.array(deals["owner"])),
         accounts.take(pa.array(names)),
-        pa.array(STAGES).take(pa.array(deals.stage)),
-        _money(deals.amount, deals.amount == NO_AMOUNT),
-        _money(deals.expected, deals.expected == MISSING),
-        *(column.cast(pa.date32()) for column in dates),
-        pa.array(cast().products).take(pa.array(deals.product)),
+        pa.array(STAGES).take(pa.array(deals["stage"])),
+        _money(deals["amount"].to_numpy(), NO_AMOUNT),
+        _money(deals["expected"].to_numpy(), MISSING),
+        *(pa.array(days, mask=days == MISSING).cast(pa.date32()) for days in dates),
+        pa.array(cast().products).take(pa.array(deals["product"])),
     ]
     return pa.table(columns, names=list(COLUMNS))
 
 
-def _money(cents: Ints, missing: Any) -> Any:
-    whole = pa.array(np.where(missing, 0, cents), mask=missing).cast(pa.decimal128(19, 0))
+def _money(cents: Ints, missing: int) -> Any:
+    whole = pa.array(np.where(cents == missing, 0, cents), mask=cents == missing).cast(pa.decimal128(19, 0))
     return pc.multiply(whole, pa.scalar(Decimal("0.01"), pa.decimal128(3, 2)))
 
 

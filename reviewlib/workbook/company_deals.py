@@ -1,18 +1,18 @@
 """The sample company's deals: one rep's at a time, as columns of numbers.
 
 A rep's deals are drawn in strata rather than one by one, so that a company of a few thousand deals shows its reps' habits and
-not only noise. Amounts are whole cents, dates days since 1970.
+not only noise. Amounts are whole cents, dates days since 1970, and ``owner`` is the rep's index. ``account`` counts the rep's
+own accounts from 0, and is below -1 another rep's; ``company`` numbers them anew, for all reps together.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from reviewlib.periods import Period
 from reviewlib.workbook.company_people import AS_OF, HISTORY_FROM, QUARTERS, Rep, full_target, generator, season
@@ -31,38 +31,6 @@ FRESH: Final = 0.58
 BACK: Final = 0.34
 #: Deals opened this long before the history still close in it.
 LEAD_DAYS: Final = 130
-
-
-@dataclass(frozen=True)
-class Deals:
-    """Deals as columns of equal length.
-
-    ``owner`` is the rep's index. ``account`` counts the rep's own accounts from 0, and is below -1 another rep's; ``company``
-    numbers them anew, for all reps together.
-    """
-
-    owner: Ints
-    stage: Ints
-    opened: Ints
-    closed: Ints
-    expected_close: Ints
-    account: Ints
-    expected: Ints
-    amount: Ints
-    product: Ints
-
-    def __len__(self) -> int:
-        return len(self.stage)
-
-    @property
-    def columns(self) -> list[Ints]:
-        """All columns, in their order."""
-        return [getattr(self, field.name) for field in fields(self)]
-
-
-def joined(parts: Sequence[Deals]) -> Deals:
-    """Put deals one below the other."""
-    return Deals(*map(np.concatenate, zip(*(part.columns for part in parts), strict=True)))
 
 
 def day(date: dt.date) -> int:
@@ -93,7 +61,7 @@ def openings(rep: Rep) -> Floats:
     return weights * rep.weight
 
 
-def make_deals(rep: Rep, *, count: int, rate: float, seed: int) -> Deals:
+def make_deals(rep: Rep, *, count: int, rate: float, seed: int) -> pd.DataFrame:
     """Draw ``count`` deals of one rep, refunds included.
 
     ``rate`` is how many deals an ordinary rep closes in an average month; it sets the targets that results aim at.
@@ -105,8 +73,9 @@ def make_deals(rep: Rep, *, count: int, rate: float, seed: int) -> Deals:
     account = _accounts(rep, stage, closed, rng)
     expected, amount = _amounts(rep, stage, closed, rate, rng)
     product = (rng.random(len(stage)) ** 1.4 * 6).astype(np.int64)
-    owner, ended = np.full(len(stage), rep.index), np.where(closed > END, MISSING, closed)
-    deals = Deals(owner, stage, opened, ended, due, account, expected, amount, product)
+    dates = {"opened": opened, "closed": np.where(closed > END, MISSING, closed), "expected_close": due}
+    sold = {"account": account, "expected": expected, "amount": amount, "product": product}
+    deals = pd.DataFrame({"owner": np.full(len(stage), rep.index), "stage": stage, **dates, **sold})
     return _gaps(_with_refunds(deals, refunds, rng), rng)
 
 
@@ -234,36 +203,27 @@ def _owed(rep: Rep, quarter: Period, rate: float) -> float:
     return total
 
 
-def _with_refunds(deals: Deals, count: int, rng: np.random.Generator) -> Deals:
+def _with_refunds(deals: pd.DataFrame, count: int, rng: np.random.Generator) -> pd.DataFrame:
     """Append refunds: won deals of negative amount, opened and closed on one day, for part of an earlier sale."""
-    sales = np.flatnonzero((deals.stage == WON) & (deals.closed < END - 30))
-    if not len(sales) or not count:
+    sales = deals[(deals["stage"] == WON) & (deals["closed"] < END - 30)]
+    if sales.empty or not count:
         return deals
-    sold = sales[(rng.random(count) * len(sales)).astype(np.int64)]
-    booked = deals.closed[sold] + 7 + (rng.random(count) * 20).astype(np.int64)
-    part = np.round(deals.amount[sold] * (0.1 + 0.4 * rng.random(count)) / 1000).astype(np.int64) * 1000
-    missing = np.full(count, MISSING, np.int64)
-    refunds = replace(
-        Deals(*(column[sold] for column in deals.columns)),
-        opened=booked,
-        closed=booked,
-        expected_close=missing,
-        expected=missing,
-        amount=-np.maximum(part, 1000),
-    )
-    return joined([deals, refunds])
+    sold = sales.iloc[(rng.random(count) * len(sales)).astype(np.int64)]
+    booked = sold["closed"] + 7 + (rng.random(count) * 20).astype(np.int64)
+    part = np.round(sold["amount"] * (0.1 + 0.4 * rng.random(count)) / 1000).astype(np.int64) * 1000
+    nothing = {"expected_close": MISSING, "expected": MISSING}
+    refunds = sold.assign(opened=booked, closed=booked, amount=-np.maximum(part, 1000), **nothing)
+    return pd.concat([deals, refunds], ignore_index=True)
 
 
-def _gaps(deals: Deals, rng: np.random.Generator) -> Deals:
+def _gaps(deals: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Leave out what people leave out: accounts, expected dates and amounts, opening dates, the amount of a won deal."""
     draw = rng.random((5, len(deals)))
-    won, sale = deals.stage == WON, deals.amount >= 0
-    open_deal = deals.stage >= DISCOVERY
-    return replace(
-        deals,
-        opened=np.where((draw[0] < 0.002) & sale, MISSING, deals.opened),
-        expected_close=np.where((draw[1] < 0.07) & open_deal, MISSING, deals.expected_close),
-        account=np.where(draw[2] < 0.012, MISSING, deals.account),
-        expected=np.where(draw[3] < 0.006, MISSING, deals.expected),
-        amount=np.where(open_deal | ((draw[4] < 0.0012) & won & sale), NO_AMOUNT, deals.amount),
+    won, sale, open_deal = deals["stage"] == WON, deals["amount"] >= 0, deals["stage"] >= DISCOVERY
+    return deals.assign(
+        opened=deals["opened"].mask((draw[0] < 0.002) & sale, MISSING),
+        expected_close=deals["expected_close"].mask((draw[1] < 0.07) & open_deal, MISSING),
+        account=deals["account"].mask(draw[2] < 0.012, MISSING),
+        expected=deals["expected"].mask(draw[3] < 0.006, MISSING),
+        amount=deals["amount"].mask(open_deal | ((draw[4] < 0.0012) & won & sale), NO_AMOUNT),
     )
