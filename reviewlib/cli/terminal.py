@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -13,17 +14,20 @@ if TYPE_CHECKING:
     from reviewlib.evidence.quality import Report
     from reviewlib.run.status import Status
 
+_RECONCILED: Final = ("table", "file", "read", "used", "quarantined", "excluded")
+_NUMBERS: Final = {"read", "used", "quarantined", "excluded", "rows", "filled"}
+
 
 def print_report(report: Report) -> None:
     """Print the data-quality report: what was read, what was set aside, what is odd and what to do about it."""
     console = Console()
     declared = "declared" if report.as_of_declared else "the latest opened or closed date"
     console.print(Text(f"As of {report.as_of} ({declared}); first date {report.first_day or 'none'}."))
-    console.print(_reconciliation(report))
+    console.print(_table("Read = used + quarantined + excluded", _RECONCILED, _reconciliation(report)))
     if report.quarantine:
-        console.print(_quarantine(report))
+        console.print(_table("Quarantined, by reason", ("table", "reason", "rows", "for example"), _quarantine(report)))
     if report.coverage:
-        console.print(_coverage(report))
+        console.print(_table("How full the columns are", ("column", "in the file", "of", "filled"), _coverage(report)))
     console.print(Text("\nFindings" if report.findings else "\nNo findings: the data is clean."))
     for finding in report.findings:
         console.print(Text(f"[{finding.level}] {finding.what}"), soft_wrap=True)
@@ -34,39 +38,31 @@ def print_report(report: Report) -> None:
         console.print(Text(f"Note: {note}"), soft_wrap=True)
 
 
-def _reconciliation(report: Report) -> Table:
-    table = Table(title="Read = used + quarantined + excluded", title_justify="left")
-    for name in ("table", "file"):
-        table.add_column(name)
-    for name in ("read", "used", "quarantined", "excluded"):
-        table.add_column(name, justify="right")
+def _reconciliation(report: Report) -> Iterator[tuple[str, ...]]:
     for item in report.reconciliation:
-        table.add_row(item.table, item.file, *(f"{n:,}" for n in (item.read, item.used, item.quarantined, item.excluded)))
+        yield (item.table, item.file, *(f"{n:,}" for n in (item.read, item.used, item.quarantined, item.excluded)))
         amounts = (item.read_amount, item.used_amount, item.quarantined_amount, item.excluded_amount)
         if item.read_amount is not None:
-            table.add_row("", "amount", *("" if amount is None else f"{amount:,.2f}" for amount in amounts))
-    return table
+            yield ("", "amount", *("" if amount is None else f"{amount:,.2f}" for amount in amounts))
 
 
-def _quarantine(report: Report) -> Table:
-    table = Table(title="Quarantined, by reason", title_justify="left")
-    for name in ("table", "reason"):
-        table.add_column(name)
-    table.add_column("rows", justify="right")
-    table.add_column("for example")
+def _quarantine(report: Report) -> Iterator[tuple[str | Text, ...]]:
     for reason in report.quarantine:
-        table.add_row(reason.table, Text(reason.reason), f"{reason.rows:,}", Text("; ".join(reason.examples[:2])))
-    return table
+        yield reason.table, Text(reason.reason), f"{reason.rows:,}", Text("; ".join(reason.examples[:2]))
 
 
-def _coverage(report: Report) -> Table:
-    table = Table(title="How full the columns are", title_justify="left")
-    for name in ("column", "in the file", "of"):
-        table.add_column(name)
-    table.add_column("filled", justify="right")
+def _coverage(report: Report) -> Iterator[tuple[str | Text, ...]]:
     for item in report.coverage:
-        share = "n/a" if item.share is None else f"{item.share:.1%}"
-        table.add_row(item.column, Text(item.own), item.rows, share)
+        yield item.column, Text(item.own), item.rows, "n/a" if item.share is None else f"{item.share:.1%}"
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """Lay rows out below the names of their columns, numbers to the right."""
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
