@@ -163,13 +163,5 @@ def _steps(parts: Sequence[BridgePart], ends: Sequence[tuple[float, float]]) -> 
     ]
 
 
-_NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-
-
-def counted(number: int, noun: str, *, plural: str = "") -> str:
-    """Write a small number of things in words: "one new goal", "three goals"."""
-    return f"{_NUMBERS[number] if number < len(_NUMBERS) else number} {noun if number == 1 else plural or f'{noun}s'}"
-
-
 def _clip(number: float) -> float:
     return min(100.0, max(0.0, number))

@@ -2,65 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from reviewlib.conversation.goals import followup
+from reviewlib.conversation.goals import followup, kpi
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.pages import entry_views, goal_views, plan_views, sentences, signing
-from reviewlib.pages.components import counted
 from reviewlib.pages.rendering import Display, render
 from reviewlib.review import Review
 
-
-@dataclass(frozen=True)
-class Empty:
-    """What a section says as long as it holds nothing: to the manager, to the rep before the release, and after it."""
-
-    manager: str
-    rep: str
-    released: str
-
-
-_EMPTY: Final[Mapping[str, Empty]] = {
-    "agreed": Empty(
-        "No earlier review left an agreement. What is agreed this time stands here in the next one.",
-        "No earlier review left an agreement. What is agreed this time stands here in the next one.",
-        "No earlier review left an agreement. What is agreed this time stands here in the next one.",
-    ),
-    "own_view": Empty(
-        "{rep} has not answered yet. You can write the words down here in the meeting, or import the answer.",
-        "Your words belong here: how the period looks from where you stand, what you learned, what stood in the way. "
-        "They are shown to {manager} once both parts are in.",
-        "No self-review was written for this period.",
-    ),
-    "feedback": Empty(
-        "No feedback yet. Link each point to a figure or to something you saw; {rep} reads it on release.",
-        "{manager}’s feedback stands here once the review is released. Your own replies and questions stand here too.",
-        "No feedback was written for this period.",
-    ),
-    "goals": Empty(
-        "No goals yet. Two or three, agreed by both, are easier to keep than many.",
-        "Goals stand here once the review is released. You can propose your own.",
-        "No goals were set for the time ahead.",
-    ),
-    "development": Empty(
-        "Nothing planned yet. Coaching, training and mentoring stand here with the figure each is meant to move.",
-        "Coaching, training and mentoring stand here once the review is released.",
-        "No coaching, training or mentoring is planned.",
-    ),
-    "recognition": Empty(
-        "Nothing confirmed yet. Confirm what the rules found, or add what they cannot see: effort, help to colleagues.",
-        "What is recognised stands here once the review is released. You decide whether the team sees it.",
-        "Nothing was confirmed for this period.",
-    ),
-    "team_goals": Empty(
-        "No goals yet. The goals of the team’s reps are counted here: how many run, and which are behind.",
-        "Goals of named reps are on the manager’s copy only.",
-        "Goals of named reps are on the manager’s copy only.",
-    ),
-}  # fmt: skip
 #: The sections that hold nothing but a subject's totals; where these are withheld, only the lead is left.
 _TOTALS: Final = {"scorecard", "change", "pipeline", "customers", "skills", "next_period"}
 
@@ -79,61 +28,58 @@ def agreed(review: Review) -> Display:
     found = goal_views.agreed(review)
     rows = plan_views.agreed_rows(review, found)
     said = followup.lead(found, review.workbook.local) if found else ""
-    return section(review, "agreed", "What we agreed last time", rows=rows, told=said, empty=_empty(review, "agreed"))
+    return section(review, "agreed", "What we agreed last time", rows=rows, told=said)
 
 
 def own_view(review: Review) -> Display:
     """The rep's own view."""
-    first = sentences.first_name(review.subject) if review.kind == "rep" else "The team"
-    found = entry_views.own_view(review)
+    first = entry_views.side(review, "rep")
+    entry, parts = entry_views.own_view(review) or (None, [])
     return section(
         review,
         "own_view",
         f"{first}’s view",
-        by=entry_views.by(review, found[0]) if found else None,
-        unread=found is not None and entry_views.unread(review, found[0]),
-        parts=found[1] if found else [],
-        answers=entry_views.answers(review, found[0]) if found else (),
+        by=entry_views.by(review, entry) if entry else None,
+        unread=entry is not None and entry_views.unread(review, entry),
+        parts=parts,
+        answers=entry_views.answers(review, entry) if entry else (),
         withheld="self_review" in review.minutes.withheld,
         first=first,
-        empty=_empty(review, "own_view"),
+        manager=entry_views.side(review, "manager"),
     )
 
 
 def feedback(review: Review) -> Display:
     """Feedback in both directions, replies, disputed figures and concerns."""
+    rep, manager = entry_views.side(review, "rep"), entry_views.side(review, "manager")
     threads = entry_views.feedback(review)
-    return section(review, "feedback", "Feedback and replies", threads=threads, empty=_empty(review, "feedback"))
+    return section(review, "feedback", "Feedback and replies", threads=threads, rep=rep, manager=manager)
 
 
 def goals(review: Review) -> Display:
     """The goals, with their letters, their progress and their steps."""
     cards = goal_views.goals(review)
-    return section(review, "goals", "Goals", cards=cards, told=_goals_lead(cards), empty=_empty(review, "goals"))
+    return section(review, "goals", "Goals", cards=cards, told=_goals_lead(cards))
 
 
 def _goals_lead(cards: list[goal_views.GoalCard]) -> str:
     carried = sum(bool(card.since) for card in cards)
     new = len(cards) - carried
-    parts = [counted(new, "new goal")] if new else []
+    parts = [kpi.counted(new, "new goal")] if new else []
     if carried:
-        parts.append(f"{counted(carried, 'carried over' if new else 'goal', plural='carried over' if new else 'goals')}")
-    said = " and ".join(parts) + (" carried over" if carried and not new else "")
-    return f"{said[:1].upper()}{said[1:]}." if said else ""
+        parts.append(f"{kpi.number(carried) if new else kpi.counted(carried, 'goal')} carried over")
+    return f"{' and '.join(parts).capitalize()}." if parts else ""
 
 
 def development(review: Review) -> Display:
     """Coaching, training and mentoring."""
     rows = plan_views.development(review)
-    return section(
-        review, "development", "Development", rows=rows, notes=plan_views.moved(review), empty=_empty(review, "development")
-    )
+    return section(review, "development", "Development", rows=rows, notes=plan_views.moved(review))
 
 
 def recognition(review: Review) -> Display:
     """Recognition confirmed by the manager."""
-    found = plan_views.recognition(review)
-    return section(review, "recognition", "Recognition", found=found, empty=_empty(review, "recognition"))
+    return section(review, "recognition", "Recognition", found=plan_views.recognition(review))
 
 
 def signoff(review: Review) -> Display:
@@ -169,7 +115,6 @@ def team_goals(review: Review) -> Display:
         partial=plan_views.partial(review),
         told=said if running else "",
         concerns=plan_views.open_concerns(review),
-        empty=_empty(review, "team_goals"),
     )
 
 
@@ -196,9 +141,3 @@ def _review_state(review: Review, minutes: VisibleEntries, rep: str, manager: st
     waits = signing.waits_for(minutes, rep=rep, manager=manager)
     since = entry_views.day_of(review, moment) if moment and not waits else ""
     return signing.MARKS[minutes.state.name], signing.state_words(minutes.state), waits or since
-
-
-def _empty(review: Review, name: str) -> str:
-    told = _EMPTY[name]
-    text = told.manager if review.audience == "manager" else told.released if review.minutes.state.released else told.rep
-    return text.format(rep=entry_views.side(review, "rep"), manager=entry_views.side(review, "manager"))
