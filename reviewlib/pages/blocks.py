@@ -1,28 +1,18 @@
 """The sections of a review: data to escaped HTML through the templates, one function a section.
 
-The same names serve reps and teams; the templates decide by ``review.kind``. What people write comes from ``written``.
+The same names serve reps and teams; the templates decide by ``review.kind``.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from reviewlib.conversation.goals import followup
+from reviewlib.conversation.visibility import empty
 from reviewlib.evidence.slicefile import Finding
-from reviewlib.pages import labels, plan_views, provenance, sentences, signing, team_views, views
+from reviewlib.pages import entry_views, goal_views, labels, plan_views, provenance, sentences, signing, team_views, views
 from reviewlib.pages.components import VERDICTS
 from reviewlib.pages.rendering import Display, lab_style, render
-from reviewlib.pages.written import (
-    agreed,
-    development,
-    feedback,
-    goals,
-    own_view,
-    recognition,
-    reviews,
-    section,
-    signoff,
-    team_goals,
-)
 from reviewlib.review import Review
 
 __all__ = [
@@ -32,6 +22,17 @@ __all__ = [
 ]  # fmt: skip
 
 _COPIES: Final = {"manager": "Manager’s copy", "rep": "Rep’s copy"}
+#: The sections that hold nothing but a subject's totals; where these are withheld, only the lead is left.
+_TOTALS: Final = {"scorecard", "change", "pipeline", "customers", "skills", "next_period"}
+
+
+def section(review: Review, name: str, title: str, **values: Any) -> Display:
+    """Fill a section's template; the lead is the evidence's own where none is given."""
+    lead = review.leads.get(name)
+    filled = sentences.pieces(review, lead) if lead else []
+    given: dict[str, Any] = {"id": name, "title": title, "lead": filled, "review": review, **values}
+    html = render("section.html.j2" if review.data.get("withheld") and name in _TOTALS else f"blocks/{name}.html.j2", **given)
+    return Display(html, f"{title}: {review.subject.name}, {review.period}", {"section": name, "title": title})
 
 
 def header(review: Review) -> Display:
@@ -43,13 +44,13 @@ def header(review: Review) -> Display:
         "blocks/header.html.j2",
         css=lab_style(**colours),
         kind=kind,
+        review=review,
         book=book,
         name=subject.name if review.kind == "rep" else _team_name(subject.name),
         when=f"{review.period.title()}, {labels.span(review.period)}",
         facts=_facts(review),
         draft=review.audience == "rep" and not review.minutes.state.released,
         manager=subject.manager,
-        incomplete=_incomplete(review),
     )
     title = f"{subject.name}, {review.period}: {kind.lower()}"
     return Display(html, title, {"section": "header", "title": title, "foot": _foot(review, kind), **colours})
@@ -78,14 +79,6 @@ def _facts(review: Review) -> list[tuple[str, str]]:
 def _team_name(name: str) -> str:
     """Write a team's name so that it reads as one."""
     return name if name.lower().startswith("team ") else f"Team {name}"
-
-
-def _incomplete(review: Review) -> str:
-    """Say that the period reaches beyond the export; empty where it does not."""
-    if not review.workbook.incomplete:
-        return ""
-    ends, known = labels.day(review.period.last_day), labels.day(review.workbook.as_of)
-    return f"{review.period}: it ends on {ends}, and the export reaches to {known}. Targets are those of the whole period."
 
 
 def _foot(review: Review, kind: str) -> str:
@@ -154,19 +147,13 @@ def pipeline(review: Review) -> Display:
 
 def customers(review: Review) -> Display:
     """Customers won and kept."""
-    sheet, style = views.FigureTable(review), sentences.style(review)
-    base, kept, new = (sheet.value(key) for key in ("base_accounts", "kept_accounts", "new_customers"))
-    words = f"{style.value(kept, 'count')} of {style.things(base, 'accounts')} bought again"
+    sheet = views.FigureTable(review)
     return section(
         review,
         "customers",
         "Customers won and kept",
-        kept=views.units(base, kept, words) if sheet.value("retention_rate") is not None else None,
-        kept_words=f"{sheet.text('kept_accounts')} of {sheet.text('base_accounts')}",
+        sheet=sheet,
         kept_reason=_reason(review, "retention_rate"),
-        kept_notes=_kept_notes(sheet),
-        new=views.units(new, new, f"{style.things(new, 'accounts')} bought for the first time"),
-        new_words=sheet.text("new_customers"),
         new_reason=_reason(review, "new_customers"),
         new_notes=_new_notes(sheet),
     )
@@ -205,9 +192,7 @@ def next_period(review: Review) -> Display:
         f"What counts in {review.period.next}",
         target=style.value(due, "money") if due is not None else None,
         covered=covered,
-        coverage=sheet.text("pipeline_coverage"),
-        due=sheet.text("due_value"),
-        last_day=labels.day(review.period.next.last_day),
+        sheet=sheet,
         rows=rows,
         objectives=any(row[1] for row in rows),
     )
@@ -254,6 +239,104 @@ def skills(review: Review) -> Display:
     """Skills that open areas of the team call for."""
     done = plan_views.done_about(review)
     return section(review, "skills", "Skills to build", skills=team_views.skills(review, done), done=any(done.values()))
+
+
+def agreed(review: Review) -> Display:
+    """What was agreed in earlier reviews and what became of it."""
+    found = goal_views.carried(review.minutes, review, views.tracks(review))
+    rows = plan_views.agreed_rows(review, found)
+    said = followup.lead(found, review.workbook.local) if found else ""
+    return section(review, "agreed", "What we agreed last time", rows=rows, told=said)
+
+
+def own_view(review: Review) -> Display:
+    """The rep's own view."""
+    first = entry_views.side(review, "rep")
+    entry, parts = entry_views.own_view(review) or (None, [])
+    return section(
+        review,
+        "own_view",
+        f"{first}’s view",
+        by=entry_views.by(review, entry) if entry else None,
+        unread=entry is not None and entry_views.unread(review, entry),
+        parts=parts,
+        answers=entry_views.answers(review, entry) if entry else (),
+        withheld="self_review" in review.minutes.withheld,
+        first=first,
+        manager=entry_views.side(review, "manager"),
+    )
+
+
+def feedback(review: Review) -> Display:
+    """Feedback in both directions, replies, disputed figures and concerns."""
+    rep, manager = entry_views.side(review, "rep"), entry_views.side(review, "manager")
+    threads = entry_views.feedback(review)
+    return section(review, "feedback", "Feedback and replies", threads=threads, rep=rep, manager=manager)
+
+
+def goals(review: Review) -> Display:
+    """The goals, with their letters, their progress and their steps."""
+    cards = goal_views.goals(review)
+    return section(review, "goals", "Goals", cards=cards, told=goal_views.lead(cards))
+
+
+def development(review: Review) -> Display:
+    """Coaching, training and mentoring."""
+    rows = plan_views.development(review)
+    return section(review, "development", "Development", rows=rows, notes=plan_views.moved(review))
+
+
+def recognition(review: Review) -> Display:
+    """Recognition confirmed by the manager."""
+    return section(review, "recognition", "Recognition", found=plan_views.recognition(review))
+
+
+def signoff(review: Review) -> Display:
+    """The rating, the signatures, the head of the journal, how to answer, and what was amended after it."""
+    state = review.minutes.state
+    return section(
+        review,
+        "signoff",
+        "Sign-off",
+        rating=signing.rating(review),
+        signatures=signing.signatures(review),
+        released=state.released,
+        head=signing.head(review.minutes),
+        answer=review.answer if review.audience == "rep" and not state.closed else None,
+        amendments=signing.amendments(review),
+        manager=review.subject.manager or "the manager",
+    )
+
+
+def team_goals(review: Review) -> Display:
+    """The goals across the team, and its open concerns."""
+    tallies, untold = goal_views.tallies(review), plan_views.untold(review)
+    running, behind = sum(one.goals for one in tallies), sum(one.behind for one in tallies)
+    said = (
+        f"{running} goal{'s run' if running != 1 else ' runs'}: {running - behind} on track or just started, {behind} behind."
+    )
+    return section(
+        review,
+        "team_goals",
+        "Goals, development and concerns",
+        tallies=[one for one in tallies if one.goals or one.ended or one.plans],
+        quiet=[one.name for one in tallies if not (one.goals or one.ended or one.plans or one.name in untold)],
+        partial=plan_views.partial(review),
+        told=said if running else "",
+        concerns=plan_views.open_concerns(review),
+    )
+
+
+def reviews(review: Review) -> Display:
+    """The state of each rep's review (manager's copy)."""
+    manager, rows = entry_views.side(review, "manager"), []
+    for rep_id, person in review.people.items():
+        minutes = review.minutes.members.get(rep_id, empty(review.about, "manager"))
+        state, moment = minutes.state, signing.state_moment(minutes.state)
+        waits = signing.waits_for(minutes, rep=sentences.first_name(person), manager=manager)
+        since = entry_views.day_of(review, moment) if moment and not waits else ""
+        rows.append((person.name, signing.MARKS[state.name], signing.state_words(state), waits or since))
+    return section(review, "reviews", "State of the reviews", rows=rows)
 
 
 def _findings(review: Review, name: str, title: str, kind: str) -> Display:
@@ -312,17 +395,6 @@ def _no_change(review: Review) -> str:
     if before is not None and before.value == 0:
         return f"there was no revenue in {review.period.previous} or {review.period}"
     return (before.reason if before is not None else None) or f"there is no figure for {review.period.previous}"
-
-
-def _kept_notes(sheet: views.FigureTable) -> str:
-    window = sheet.review.workbook.retention_window
-    parts = [f"Accounts that bought in {window} and bought again in {sheet.review.period}, from anyone."]
-    if sheet.value("lapsed_open"):
-        have = "has" if sheet.value("lapsed_open") == 1 else "have"
-        parts.append(f"Of those that did not, {sheet.text('lapsed_open')} {have} an open deal.")
-    if sheet.value("revenue_retention") is not None:
-        parts.append(f"They brought {sheet.text('revenue_retention')} of the revenue they brought before.")
-    return " ".join(parts)
 
 
 def _new_notes(sheet: views.FigureTable) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.goals.followup import Agreed
-from reviewlib.conversation.goals.kpi import Track
+from reviewlib.conversation.goals.kpi import Track, counted, number
 from reviewlib.conversation.goals.progress import STATUSES, MilestoneProgress, Progress, Status, progress
 from reviewlib.conversation.goals.smart import Backing, GoalContext, PlannedGoal, SmartCriterion, smart
 from reviewlib.conversation.kinds import Agreement, Development, Goal, Milestone
@@ -33,14 +33,8 @@ GOAL_MARKS: Final[Mapping[Status, str]] = {
     "dropped": "not_judged",
     "open": "not_enough_data",
 }
-_STEP_WORDS: Final = {
-    "open": "",
-    "done": "done",
-    "done_late": "done late",
-    "missed": "missed",
-    "dropped": "dropped",
-    "overdue": "date passed",
-}
+#: How a step’s status is called where that is not its own name.
+_STEP_WORDS: Final = {"open": "", "done_late": "done late", "overdue": "date passed"}
 #: How many coming reviews a due date may lie in before it is called far.
 _COMING: Final = 4
 
@@ -65,11 +59,6 @@ class GoalCard:
     history: tuple[tuple[str, str], ...]
 
 
-def agreed(review: Review) -> list[Agreed]:
-    """List the agreements of earlier reviews with what became of them."""
-    return carried(review.minutes, review, tracks(review))
-
-
 def carried(minutes: VisibleEntries, review: Review, known: Mapping[str, Track]) -> list[Agreed]:
     """List the agreements of earlier reviews by the minutes of the review's subject or of one of a team's reps."""
     book = review.workbook
@@ -82,6 +71,16 @@ def goals(review: Review) -> list[GoalCard]:
     new = [(entry, _progress(review.minutes, review, known, entry)) for entry in review.minutes.of_kind("goal")]
     old = [(one.entry, one.progress) for one in carried(review.minutes, review, known) if one.runs and one.progress]
     return [_card(review, entry, reached, known) for entry, reached in (*new, *old)]
+
+
+def lead(cards: list[GoalCard]) -> str:
+    """Count the goals in words: "Two new goals and one carried over."; empty where there are none."""
+    carried = sum(bool(card.since) for card in cards)
+    new = len(cards) - carried
+    parts = [counted(new, "new goal")] if new else []
+    if carried:
+        parts.append(f"{number(carried) if new else counted(carried, 'goal')} carried over")
+    return f"{' and '.join(parts).capitalize()}." if parts else ""
 
 
 def _progress(minutes: VisibleEntries, review: Review, known: Mapping[str, Track], entry: Entry) -> Progress:
@@ -129,7 +128,7 @@ def _told(reached: Progress, share: float | None) -> str:
 
 def _step(review: Review, step: MilestoneProgress) -> tuple[str, str, str, str, str]:
     """A milestone's ISO date, its short date, its words, what became of it, and the last note on that."""
-    word = _STEP_WORDS[step.status]
+    word = _STEP_WORDS.get(step.status, step.status)
     if step.on is not None and step.status in ("done", "done_late"):
         word = f"{word} on {entry_views.day(review, step.on)}"
     owner = f" ({entry_views.side(review, step.owner)})" if step.owner == "manager" else ""
@@ -145,7 +144,7 @@ def _letters(review: Review, entry: Entry, goal: Goal, track: Track | None) -> t
     setting = GoalContext(
         period=own,
         as_of=own.last_day,
-        coming=tuple(own.shift(number) for number in range(1, _COMING + 1)),
+        coming=tuple(own.shift(ahead) for ahead in range(1, _COMING + 1)),
         whose=f"{sentences.first_name(review.subject)}’s" if review.kind == "rep" else "the team’s",
     )
     return smart(PlannedGoal.of(goal, steps), track, setting=setting, backing=backing(review))

@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from reviewlib.pages import paragraphs
+from reviewlib.pages import labels, paragraphs
 
 TEMPLATES = Path(__file__).parent / "templates"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -69,12 +69,14 @@ def _css_string(text: str) -> str:
     return '"' + re.sub(r"[^\w ,.’–-]", lambda found: f"\\{ord(found[0]):x} ", text) + '"'
 
 
-def _percent(number: float) -> str:
-    return f"{number:.2f}%"
-
-
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-FILTERS = {"css_string": _css_string, "at": _percent, "base64": _base64, "blocks": paragraphs.blocks}
+FILTERS = {
+    "at": "{:.2f}%".format,
+    "base64": _base64,
+    "blocks": paragraphs.blocks,
+    "css_string": _css_string,
+    "day": labels.day,
+}

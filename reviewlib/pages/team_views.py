@@ -18,18 +18,13 @@ from reviewlib.review import Figure, Review
 class Member:
     """One rep of a team, side by side with the others."""
 
-    name: str
+    person: Post
+    sheet: FigureTable
     note: str
-    revenue: str
     bullet: Bullet | None
     attained: str
     rate: str
-    low: float | None
-    at: float | None
-    high: float | None
-    cycle: str
     growth: str
-    coverage: str
     spark: Spark | None
 
 
@@ -64,22 +59,16 @@ def members(review: Review) -> list[Member]:
 
 
 def _member(review: Review, person: Post, sheet: FigureTable, ceiling: float) -> Member:
-    style, revenue, rate = sheet.style, sheet.figure("revenue"), sheet.figure("win_rate")
+    style, revenue, kpi = sheet.style, sheet.figure("revenue"), review.kpis.get("revenue")
     trend = [sheet.value("revenue", period) for period in review.trend]
-    kpi = review.kpis.get("revenue")
     return Member(
-        name=person.name,
+        person,
+        sheet,
         note=_joined(review, person),
-        revenue=sheet.text("revenue"),
         bullet=components.bullet(revenue.value, revenue.target, verdict=revenue.verdict) if revenue else None,
         attained=_attained(revenue, style),
-        rate=_rate(rate, style),
-        low=rate.low * 100 if rate and rate.low is not None else None,
-        at=rate.value * 100 if rate and rate.value is not None else None,
-        high=rate.high * 100 if rate and rate.high is not None else None,
-        cycle=sheet.text("cycle_days"),
+        rate=_rate(sheet.figure("win_rate"), style),
         growth=style.signed(sheet.value("pipeline_growth"), "percent"),
-        coverage=sheet.text("pipeline_coverage"),
         spark=components.spark(trend, kpi=kpi, periods=review.trend, style=style, ceiling=ceiling) if kpi else None,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -19,8 +19,6 @@ from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, PeerPlace
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review
 
-#: A square each up to here, a bar beyond.
-MOST_SQUARES: Final = 60
 #: The parts of a change of revenue, by the figure and the column of it that stand behind each. The number of won deals behind
 #: the split is that of deals with an amount, which deal_size carries as its sample.
 _SPLIT: Final = {
@@ -294,46 +292,12 @@ def pipeline_notes(review: Review) -> list[str]:
     return said
 
 
-@dataclass(frozen=True)
-class Units:
-    """A number of a whole: squares up to sixty, else a bar."""
-
-    whole: int
-    marked: int
-    words: str
-
-    @property
-    def squares(self) -> bool:
-        """Whether each one is drawn."""
-        return 0 < self.whole <= MOST_SQUARES
-
-    @property
-    def share(self) -> float:
-        """The marked share in percent."""
-        return 100 * self.marked / self.whole if self.whole else 0.0
-
-
-def units(whole: float | None, marked: float | None, words: str) -> Units | None:
-    """Draw a number of a whole; None where either is missing."""
-    return None if whole is None or marked is None else Units(round(whole), round(marked), words)
-
-
-def track(review: Review, key: str, *, rep_id: str | None = None) -> Track | None:
-    """Take a KPI's figures over the trend; None where the scorecard does not have it."""
-    return _tracks(review, (key,), rep_id).get(key)
-
-
 def tracks(review: Review, *, rep_id: str | None = None) -> Mapping[str, Track]:
-    """Take the figures of every KPI; of one of a team's reps where ``rep_id`` is given."""
-    return _tracks(review, review.kpis, rep_id)
-
-
-def _tracks(review: Review, keys: Iterable[str], rep_id: str | None) -> Mapping[str, Track]:
+    """Take the figures over the trend of every KPI on the scorecard; of one of a team's reps where ``rep_id`` is given."""
     sheet = FigureTable(review, rep_id=rep_id)
     person = review.subject if rep_id is None else review.people.get(rep_id)
     started = person.started_on if person else None
-    known = [key for key in keys if key in review.kpis]
-    return {key: found for key in known if (found := _track(sheet, key, started=started)) is not None}
+    return {key: found for key in review.kpis if (found := _track(sheet, key, started=started)) is not None}
 
 
 def _track(sheet: FigureTable, key: str, *, started: dt.date | None) -> Track | None:

@@ -182,9 +182,14 @@ def test_skills_come_from_open_areas(team: Review) -> None:
 @pytest.mark.parametrize("number", [0, 12, 60, 61, 500])
 def test_squares_up_to_sixty(number: int) -> None:
     """Each account is a square up to sixty, then a bar."""
-    drawn = views.units(float(number), 0.0, "")
-    assert drawn is not None
-    assert drawn.squares == (0 < number <= 60)
+    data = made.rep_slice()
+    columns = data["history"]["columns"]
+    for row in data["history"]["data"]:
+        if row[columns.index("kpi")] == "new_customers" and row[columns.index("period")] == "2026-Q3":
+            row[columns.index("value")] = number
+    html = blocks.customers(made.opened(data)).html.partition("First purchase")[2]
+    assert html.count("<i class") == (number if number <= 60 else 0)
+    assert ("bar12" in html) == (number > 60)
 
 
 def test_metadata_of_the_header(review: Review) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pages_fixture as made
 import pytest
 
-from reviewlib.pages.views import track, tracks
+from reviewlib.pages.views import tracks
 from reviewlib.review import Review
 
 
@@ -31,7 +31,7 @@ def test_a_measure_adds_up_where_params_say_so(demo_slices: dict[tuple[str, str,
 
 def test_a_measure_of_which_nothing_is_known_is_not_added_up(review: Review) -> None:
     """Where a slice does not say how a measure combines there is no sum rather than a wrong one."""
-    found = track(review, "calls")
+    found = tracks(review).get("calls")
     assert found is not None
     assert not found.adds
 
@@ -42,7 +42,7 @@ def test_a_track_covers_the_whole_trend() -> None:
     place = data["history"]["columns"].index("period")
     first = data["trend"][0]
     data["history"]["data"] = [row for row in data["history"]["data"] if row[place] != first]
-    found = track(made.opened(data), "revenue")
+    found = tracks(made.opened(data)).get("revenue")
     assert found is not None
     assert (found.points[0].value, found.points[0].reason) == (None, f"the scorecard has none for {first}")
 
@@ -51,11 +51,11 @@ def test_a_track_knows_since_when_its_subject_is_there() -> None:
     """What a newcomer's sum lacks before the first day is not missing."""
     data = copy.deepcopy(made.rep_slice("manager"))
     data["subject"]["started_on"] = "2026-05-04"
-    found = track(made.opened(data), "revenue")
+    found = tracks(made.opened(data)).get("revenue")
     assert found is not None
     assert found.started == dt.date(2026, 5, 4)
 
 
 def test_what_the_scorecard_lacks_has_no_track(review: Review) -> None:
     """A figure that was switched off is none."""
-    assert track(review, "rubbish") is None
+    assert tracks(review).get("rubbish") is None
