@@ -32,18 +32,8 @@ crm:
     stages: {won: [Won], lost: [Lost]}
   targets: {file: targets.csv}
 """
-_BLOCKS: Final = (
-    "header",
-    "summary",
-    "scorecard",
-    "change",
-    "pipeline",
-    "customers",
-    "strengths",
-    "achievements",
-    "next_period",
-)
-_FORMS: Final = ("improve", "agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff")
+#: The blocks that only a team’s review has.
+_OF_TEAMS: Final = {"distribution", "reps", "reviews", "skills", "team_goals"}
 _TRENDS: Final = ("revenue", "win_rate", "deal_size", "cycle_days")
 
 
@@ -106,12 +96,12 @@ def rehearse() -> None:
 
 def sections(shown: Review) -> Iterator[Callable[[], Display]]:
     """Go through the sections of a rep's review, each to be made by a call."""
-    from reviewlib.pages import blocks, charts
-    from reviewlib.pages.forms import sections as forms
+    from reviewlib.pages import blocks, charts, forms
 
-    yield from (partial(getattr(blocks, name), shown) for name in (*_BLOCKS, "figures"))
+    shared = [name for name in blocks.__all__ if name not in _OF_TEAMS and name not in forms.__all__]
+    yield from (partial(getattr(blocks, name), shown) for name in shared)
     yield partial(charts.trends, shown, kpis=_TRENDS)
-    yield from (partial(getattr(forms, name), shown) for name in _FORMS)
+    yield from (partial(getattr(forms, name), shown) for name in forms.__all__)
 
 
 def review() -> Review:
