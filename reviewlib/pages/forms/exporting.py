@@ -7,7 +7,6 @@ import html
 import json
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
     from reviewlib.pages.forms.context import FormContext
 
 _AUDIENCES: Final = {"manager": "The manager’s copy", "rep": "The rep’s copy"}
-
-
-@dataclass(frozen=True)
-class MadePage:
-    """One page of a run: for whom, where it lies, or why it is not there."""
-
-    words: str
-    path: str
-    error: str
 
 
 class PageExport:
@@ -81,19 +71,9 @@ class PageExport:
 
 def command(context: FormContext) -> list[str]:
     """The command that makes one review's pages."""
-    about = context.review.about
+    about, params = context.review.about, str(context.records.params.path)
     asked = ["--rep" if about.kind == "rep" else "--team", about.subject]
-    return [
-        sys.executable,
-        "-m",
-        "reviewlib",
-        "run",
-        str(context.records.params.path),
-        "--period",
-        about.period,
-        *asked,
-        "--json",
-    ]
+    return [sys.executable, "-m", "reviewlib", "run", params, "--period", about.period, *asked, "--json"]
 
 
 def environment() -> dict[str, str]:
@@ -101,16 +81,12 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != SESSION}
 
 
-def pages_of(context: FormContext, rows: list[dict[str, Any]]) -> list[MadePage]:
-    """The pages of this review among those of a run; paths from the workbook's folder."""
+def pages_of(context: FormContext, rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """The pages of this review among those of a run: for whom, where it lies in the workbook's folder, why it is not there."""
     about, params = context.review.about, context.records.params
     own = [row for row in rows if (row["kind"], row["subject"]) == (about.kind, about.subject)]
     base = f"reports/{params.name}/{about.period}"
     return [
-        MadePage(
-            _AUDIENCES.get(row["audience"], row["audience"]),
-            f"{base}/{row['page']}",
-            html.unescape(str(row.get("error") or "")),
-        )
+        (_AUDIENCES.get(row["audience"], row["audience"]), f"{base}/{row['page']}", html.unescape(str(row.get("error") or "")))
         for row in own
     ]

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewlib.conversation.entries import Entry
 from reviewlib.evidence import slicefile
 from reviewlib.pages.forms.fields import CHOOSE, Field, Options, ProblemsError, Spec, Values, about, latest, nothing, of_kind
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
     from reviewlib.pages.forms.context import FormContext
-
-
-def _disputes(context: FormContext) -> list[Entry]:
-    return context.minutes.of_kind("dispute")
 
 
 def _scale(context: FormContext, _: Values) -> Options:
@@ -51,7 +46,7 @@ CONCERN: Final = Spec(
 RESOLUTION: Final = Spec(
     "resolution",
     "Resolve a disputed figure",
-    of_kind("resolution", "of", "outcome", "text", of=about("resolution", wanted=_disputes)),
+    of_kind("resolution", "of", "outcome", "text", of=about("resolution")),
     save="Save resolution",
     payload=_resolved,
 )

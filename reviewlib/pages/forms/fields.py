@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds import KINDS, STATUSES
 
 if TYPE_CHECKING:
     from reviewlib.pages.forms.context import FormContext
@@ -50,18 +50,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "absent": "Absent",
     },
     "agrees": {"yes": "Agrees", "no": "Does not agree"},
-    "status": {
-        "open": "Open",
-        "met": "Met",
-        "missed": "Missed",
-        "lapsed": "Lapsed",
-        "dropped": "Dropped",
-        "done": "Done",
-        "planned": "Planned",
-        "booked": "Booked",
-        "running": "Running",
-        "resolved": "Resolved",
-    },
+    "status": {status: status.capitalize() for known in STATUSES.values() for status in known},
 }
 #: Texts of one line.
 _LINES: Final = frozenset({"skill", "title", "name", "reward_text", "deal", "scope"})

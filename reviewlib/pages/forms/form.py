@@ -28,9 +28,7 @@ class Form:
     def __init__(self, context: FormContext, spec: Spec):
         self.context, self.spec = context, spec
         self.refused = self._refusal()
-        self.controls: dict[str, Control] = {}
-        for field in spec.all_fields:
-            self.controls[field.name] = self._control(field)
+        self.controls = {field.name: self._control(field) for field in spec.all_fields}
         self.picker = self._picker()
         self.advice = widgets.HTML()
         self.reason = widgets.HTML(self._refused())
@@ -40,8 +38,8 @@ class Form:
         self.theirs = controls.button("Keep theirs", clicked=context.alone(self._keep_theirs))
         self.mine = controls.button("Save mine instead", clicked=context.alone(self._save_mine))
         self.choice = controls.row(self.theirs, self.mine)
-        controls.show(self.choice, False)
-        self.conflict: ConflictError | None = None
+        self.conflict: Entry | None = None
+        self._settle()
         began = (key for _, key in self._editable(context, {}) if self.picker is not None and self._draft(key).unsaved)
         self.key = next(began, "")
         self.draft = self._draft(self.key)
@@ -320,7 +318,7 @@ class Form:
         if not isinstance(theirs, Entry):
             self._say("error", what=error.what, found=error.found, do=error.do)
             return
-        self.conflict = error
+        self.conflict = theirs
         mine = [(one.field.label, one.in_words) for one in self.controls.values() if one.value not in ("", False)]
         self._say(
             "conflict",
@@ -336,14 +334,13 @@ class Form:
         controls.show(self.choice, False)
 
     def _keep_theirs(self) -> None:
-        if self.conflict is None or not isinstance(self.conflict.theirs, Entry):
+        if self.conflict is None:
             return
-        theirs = self.conflict.theirs
+        theirs = self.conflict
         self.context.drafts.drop(self.spec.name, self.key)
         self.context.refresh()
         self._open("" if self.picker is None else self.context.root(theirs))
 
     def _save_mine(self) -> None:
-        if self.conflict is None or not isinstance(self.conflict.theirs, Entry):
-            return
-        self._clicked(over=self.conflict.theirs.id)
+        if self.conflict is not None:
+            self._clicked(over=self.conflict.id)

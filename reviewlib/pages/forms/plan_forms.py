@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.conversation.entries import Entry
@@ -51,22 +50,12 @@ _GOAL_TEXTS: Final = frozenset({"deliverable", "scope", "because"})
 # --- recommended actions: accepted, put in other words, dismissed with the reason; or one's own ------------------------------
 
 
-@dataclass(frozen=True)
-class Recommendation:
-    """One recommended action as it is read on the page."""
-
-    text: str
-    kpi: str
-    who: str
-
-
-def recommendations(context: FormContext) -> dict[str, Recommendation]:
-    """The actions that the playbook recommends for this review's areas to improve, by their text, without doubles."""
-    found: dict[str, Recommendation] = {}
+def recommendations(context: FormContext) -> dict[str, tuple[str, str]]:
+    """What the playbook recommends for this review's areas to improve: by the text, each once, the figure and who is to act."""
+    found: dict[str, tuple[str, str]] = {}
     for finding in context.review.findings:
         for action in finding.actions:
-            text = sentences.fill(context.review, action.text)
-            found.setdefault(text, Recommendation(text, finding.kpi, action.who))
+            found.setdefault(sentences.fill(context.review, action.text), (finding.kpi, action.who))
     return found
 
 
@@ -99,16 +88,16 @@ def _decided(context: FormContext, values: Values) -> Values:
             raise ProblemsError({"reason": "say why"})
     if decision == "added" and not text:
         raise ProblemsError({"text": "say what is to be done"})
-    return values | {"kpi": found.kpi} if found is not None else values
+    return values | {"kpi": found[0]} if found is not None else values
 
 
 def _recommendation(context: FormContext, values: Values) -> str:
     found = recommendations(context).get(values["recommended"])
     if found is None:
         return ""
-    kpi = context.review.kpis[found.kpi].label
-    who = context.rep_name if found.who == "rep" else context.manager_name
-    return render("forms/recommended.html.j2", text=found.text, kpi=kpi, who=who)
+    kpi, who = found
+    name = context.rep_name if who == "rep" else context.manager_name
+    return render("forms/recommended.html.j2", text=values["recommended"], kpi=context.review.kpis[kpi].label, who=name)
 
 
 ACTION: Final = Spec(
@@ -161,7 +150,7 @@ def _letters(context: FormContext, values: Values) -> str:
     steps = context.minutes.on(edited, "milestone") if edited is not None else []
     due = tuple(step.payload.due for step in steps if isinstance(step.payload, Milestone))
     plan = PlannedGoal(**given, steps=due)
-    track = views.track(context.review, plan.kpi) if plan.kpi else None
+    track = views.tracks(context.review).get(plan.kpi or "")
     letters = smart(plan, track, setting=_setting(context), backing=goal_views.backing(context.review))
     return render("forms/smart.html.j2", letters=letters)
 
@@ -277,22 +266,20 @@ DEVELOPMENT: Final = Spec(
 # --- recognition: achievements confirmed or added, with the reward -----------------------------------------------------------
 
 
-def _achievement_key(rule: str | None, kpi: str | None) -> str:
-    return f"{rule}/{kpi or ''}" if rule else ""
-
-
-def _recognized(entry: Entry) -> str:
-    return _achievement_key(getattr(entry.payload, "rule", None), getattr(entry.payload, "kpi", None))
+def _achievement_key(said: Any) -> str:
+    """Under which key an achievement or a recognition stands, by the rule that found it; empty where none did."""
+    rule = getattr(said, "rule", None)
+    return f"{rule}/{getattr(said, 'kpi', None) or ''}" if rule else ""
 
 
 def _found(context: FormContext) -> dict[str, Achievement]:
     """What the rules found of the review's own subject, by a key that stays."""
     own = [item for item in context.review.achievements if item.subject.id == context.review.subject.id]
-    return {_achievement_key(item.rule, item.kpi): item for item in own}
+    return {_achievement_key(item): item for item in own}
 
 
 def _achievements(context: FormContext, _: Values) -> Options:
-    confirmed = {_recognized(entry) for entry in context.minutes.of_kind("recognition")}
+    confirmed = {_achievement_key(entry.payload) for entry in context.minutes.of_kind("recognition")}
     found = _found(context)
     listed = [(f"{item.title} (confirmed)" if key in confirmed else item.title, key) for key, item in found.items()]
     gone = [(key, key) for key in sorted(confirmed) if key and key not in found]
@@ -326,7 +313,7 @@ RECOGNITION: Final = Spec(
     ),
     save="Save recognition",
     payload=_recognition,
-    more=lambda _, entry: {_FOUND: _recognized(entry)},
+    more=lambda _, entry: {_FOUND: _achievement_key(entry.payload)},
 )
 
 

@@ -91,16 +91,16 @@ def section(review: Review, show: Show, build: Build) -> Display:
     return FormSection(html, shown.text, shown.metadata, review=review, show=show, build=build)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FormSection(Display):
     """A section's record; in a live JupyterLab its forms stand below it.
 
     What a notebook keeps of it, and an exporter reads, is the record alone.
     """
 
-    review: Review | None = None
-    show: Show | None = None
-    build: Build | None = None
+    review: Review
+    show: Show
+    build: Build
 
     def _ipython_display_(self) -> None:
         """Show record and forms where somebody can fill them in.
@@ -108,7 +108,7 @@ class FormSection(Display):
         Raises:
             NotImplementedError: Nobody can; IPython then shows the record.
         """
-        if self.review is None or self.show is None or self.build is None or not contexts.alive():
+        if not contexts.alive():
             raise NotImplementedError
         from IPython.display import display
 

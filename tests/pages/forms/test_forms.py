@@ -387,18 +387,19 @@ def test_a_released_review_keeps_what_blocks_in_sight(table: Table) -> None:
 
 def test_recommendations_are_taken_up_and_turned_down(table: Table) -> None:
     """An accepted recommendation carries its own words and figure; a dismissed one the reason."""
-    first, second = list(plan_forms.recommendations(table.context).values())[:2]
-    form = table.save(plan_forms.ACTION, recommended=first.text, decision="accepted", due="2026-11-30")
+    recommended = plan_forms.recommendations(table.context)
+    first, second = list(recommended)[:2]
+    form = table.save(plan_forms.ACTION, recommended=first, decision="accepted", due="2026-11-30")
     form.again.click()
-    for name, value in {"recommended": second.text, "decision": "dismissed", "reason": "Not now."}.items():
+    for name, value in {"recommended": second, "decision": "dismissed", "reason": "Not now."}.items():
         form.controls[name].widget.value = value
     form.save.click()
     said = [entry.payload.model_dump() for entry in table.entries("action")]
     assert [(one["decision"], one["recommended"], one["text"], one["reason"]) for one in said] == [
-        ("accepted", first.text, first.text, ""),
-        ("dismissed", second.text, "", "Not now."),
+        ("accepted", first, first, ""),
+        ("dismissed", second, "", "Not now."),
     ]
-    assert [one["kpi"] for one in said] == [first.kpi, second.kpi]
+    assert [one["kpi"] for one in said] == [recommended[first][0], recommended[second][0]]
 
 
 def test_an_achievement_is_confirmed_in_its_own_words(table: Table) -> None:
@@ -604,7 +605,7 @@ def test_the_export_names_the_pages(table: Table, monkeypatch: pytest.MonkeyPatc
         {"kind": "team", "subject": "North", "audience": "manager", "page": "north/team.html", "error": None},
     ]
     pages = exporting.pages_of(table.context, rows)
-    assert [(page.path, page.error) for page in pages] == [
+    assert [(path, error) for _, path, error in pages] == [
         ("reports/book/2026-Q3/north/manager/a.html", ""),
         ("reports/book/2026-Q3/north/rep/a.html", "a cell failed"),
     ]
