@@ -109,7 +109,7 @@ def scorecard(review: Review) -> Display:
         "Scorecard" if review.kind == "rep" else "Team scorecard",
         groups=views.lines(review),
         missing=views.missing_rows(review),
-        peers=views.most_peers(review),
+        peers=max(map(int, review.scorecard["peers"].dropna()), default=0),
         verdicts=VERDICTS,
         trend=f"{len(review.trend)} {labels.noun(review.period)}",
         first_name=sentences.first_name(review.subject),
@@ -215,10 +215,15 @@ def figures(review: Review) -> Display:
 
 def reps(review: Review) -> Display:
     """The reps of a team side by side (manager's copy)."""
-    rate = team_views.target_rate(review)
-    words = sentences.style(review).value(rate / 100, "percent") if rate is not None else ""
-    members = team_views.members(review)
-    return section(review, "reps", "Reps side by side", members=members, rate=rate, rate_words=words)
+    rate = views.FigureTable(review).figure("win_rate")
+    return section(
+        review,
+        "reps",
+        "Reps side by side",
+        members=team_views.members(review),
+        target=rate.target if rate else None,
+        style=sentences.style(review),
+    )
 
 
 def distribution(review: Review) -> Display:

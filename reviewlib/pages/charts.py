@@ -75,28 +75,20 @@ def trends(review: Review, *, kpis: Sequence[str]) -> Display:
     workbook has not is said in words.
     """
     kpis = [kpis] if isinstance(kpis, str) else kpis
-    drawn = [_revenue(review) if kpi == "revenue" else _trend(review, kpi) for kpi in kpis]
+    drawn = [_chart(review, kpi) for kpi in kpis]
     return Display("\n".join(one.html for one in drawn), "\n".join(one.text for one in drawn))
 
 
-def _revenue(review: Review) -> Display:
-    series = _series(review, "revenue")
-    title = f"Revenue by {labels.noun_of_one(review.period)}"
-    if series is None or not any(series.values):
-        return _words(review, title, series)
-    svg = _svg(review, lambda axes: _bars(axes, series, sentences.style(review)), height=TALL)
-    note = "line across the bar: target" if any(goal is not None for goal in series.targets) else "no targets set"
-    return _figure(title, note, svg, _alt(series, sentences.style(review)), height=TALL)
-
-
-def _trend(review: Review, kpi: str) -> Display:
-    series = _series(review, kpi)
+def _chart(review: Review, kpi: str) -> Display:
+    series, style, bars = _series(review, kpi), sentences.style(review), kpi == "revenue"
     title = review.kpis[kpi].label if kpi in review.kpis else kpi.replace("_", " ").capitalize()
-    if series is None or not series.known:
+    if bars:
+        title = f"Revenue by {labels.noun_of_one(review.period)}"
+    if series is None or not (any(series.values) if bars else series.known):
         return _words(review, title, series)
-    style = sentences.style(review)
-    svg = _svg(review, lambda axes: _line(axes, series, style), height=HEIGHT)
-    return _figure(title, _note(series, style), svg, _alt(series, style), height=HEIGHT)
+    size = {"width": WIDTH, "height": TALL if bars else HEIGHT}
+    alt, svg = _alt(series, style), _svg(review, series, style, bars=bars, **size)
+    return Display(render("chart.html.j2", title=title, note=_note(series, style, bars=bars), svg=svg, alt=alt, **size), alt)
 
 
 def _series(review: Review, key: str) -> Series | None:
@@ -196,18 +188,21 @@ def _frame(axes: Axes, series: Series, *, base: float) -> None:
     axes.text(last + 0.5, under, series.names[-1], ha="right", va="top", color=INK3, clip_on=False)
 
 
-def _svg(review: Review, draw: Any, *, height: int) -> str:
+def _svg(review: Review, series: Series, style: NumberStyle, *, bars: bool, width: int, height: int) -> str:
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas
 
     with rc_context(_STYLE):
-        canvas = Canvas(figsize=(WIDTH / 72, height / 72), dpi=72)
+        canvas = Canvas(figsize=(width / 72, height / 72), dpi=72)
         canvas.patch.set_alpha(0)
-        margin = 0 if height == TALL else 78  # the end of a line needs room for its words
-        axes = canvas.add_axes((1 / WIDTH, 24 / height, (WIDTH - 2 - margin) / WIDTH, (height - 28) / height))
+        margin = 0 if bars else 78  # the end of a line needs room for its words
+        axes = canvas.add_axes((1 / width, 24 / height, (width - 2 - margin) / width, (height - 28) / height))
         axes.set_axis_off()
         axes.set(xticks=[], yticks=[])  # seaborn looks at their labels, and each would be made for that
-        draw(axes)
+        if bars:
+            _bars(axes, series, style)
+        else:
+            _line(axes, series, style)
         return _written(canvas, review)
 
 
@@ -240,11 +235,6 @@ def _classed(match: re.Match[str]) -> str:
     return f'class="{" ".join(classes)}" {kept}'.strip() if classes else kept
 
 
-def _figure(title: str, note: str, svg: str, alt: str, *, height: int) -> Display:
-    html = render("chart.html.j2", title=title, note=note, svg=svg, alt=alt, width=WIDTH, height=height)
-    return Display(html, alt)
-
-
 def _words(review: Review, title: str, series: Series | None) -> Display:
     """Say in words what cannot be drawn."""
     reason = "this copy shows no totals" if review.data.get("withheld") else None
@@ -259,7 +249,9 @@ def _words(review: Review, title: str, series: Series | None) -> Display:
     return Display(render("chart_words.html.j2", title=title, reason=said), f"{title}: n/a, {said}")
 
 
-def _note(series: Series, style: NumberStyle) -> str:
+def _note(series: Series, style: NumberStyle, *, bars: bool) -> str:
+    if bars:
+        return "line across the bar: target" if any(goal is not None for goal in series.targets) else "no targets set"
     parts = ["95% interval"] if any(_whiskers(series, place) is not None for place in series.known) else []
     goal = series.targets[-1]
     if goal is not None:

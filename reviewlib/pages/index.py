@@ -101,7 +101,13 @@ def index_page(index: Index) -> str:
         index=index,
         heading=index.period.title(),
         dates=labels.span(index.period),
-        facts=_facts(index, reps),
+        facts=[
+            ("Made", f"{labels.day(index.made.date())}, {index.made:%H:%M}"),
+            ("Figures as of", labels.day(index.workbook["as_of"])),
+            ("Frozen", labels.day(index.frozen_at.date())),
+            ("Snapshot", index.workbook["snapshot"]),
+            ("Reps", str(reps)),
+        ],
         reps=reps,
         made=_how_many_are_made(index),
         verdict_of=_MARKS,
@@ -135,16 +141,6 @@ def problem_page(
         command=command,
         details=details,
     )
-
-
-def _facts(index: Index, reps: int) -> list[tuple[str, str]]:
-    return [
-        ("Made", f"{labels.day(index.made.date())}, {index.made:%H:%M}"),
-        ("Figures as of", labels.day(index.workbook["as_of"])),
-        ("Frozen", labels.day(index.frozen_at.date())),
-        ("Snapshot", index.workbook["snapshot"]),
-        ("Reps", str(reps)),
-    ]
 
 
 def _how_many_are_made(index: Index) -> str:

@@ -40,16 +40,6 @@ _CAPTIONS: Final = {
 
 
 @dataclass(frozen=True)
-class ReconciliationRow:
-    """One line of the reconciliation."""
-
-    label: str
-    rows: str
-    amount: str
-    total: bool = False
-
-
-@dataclass(frozen=True)
 class Evidence:
     """Everything behind one figure.
 
@@ -66,28 +56,23 @@ class Evidence:
     accounts: tuple[tuple[str, ...], ...]
 
 
-def reconciliations(data: Mapping[str, Any], *, style: NumberStyle) -> list[tuple[str, list[ReconciliationRow]]]:
-    """List what became of the rows of every file by its title: used, quarantined and excluded add up to read."""
+def reconciliations(data: Mapping[str, Any], *, style: NumberStyle) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """List what became of the rows of every file by its title, as what, rows and amount; the last is all that were read."""
     found = []
     for table in data.get("tables", ()):
         valued = table.get("read_amount") is not None
         rows = [
-            ReconciliationRow(
-                label,
-                style.value(table[kind], "count"),
-                style.control(table.get(f"{kind}_amount")) if valued else "",
-                total=kind == "read",
-            )
+            (label, style.value(table[kind], "count"), style.control(table.get(f"{kind}_amount")) if valued else "")
             for kind, label in _BECAME.items()
         ]
         found.append((f"{table['table'].capitalize()}: {table['file']}", rows))
     return found
 
 
-def reasons(data: Mapping[str, Any], kind: str, *, style: NumberStyle) -> list[ReconciliationRow]:
-    """List why rows were quarantined or excluded."""
+def reasons(data: Mapping[str, Any], kind: str, *, style: NumberStyle) -> list[tuple[str, str, str]]:
+    """List why rows were quarantined or excluded, as the reason, rows and amount."""
     return [
-        ReconciliationRow(
+        (
             str(entry["reason"]),
             style.value(entry["rows"], "count"),
             style.control(entry["amount"]) if entry.get("amount") is not None else "",

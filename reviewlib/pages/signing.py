@@ -48,15 +48,6 @@ class Signature:
     given: bool = False
 
 
-@dataclass(frozen=True)
-class Rated:
-    """The overall rating."""
-
-    words: str
-    comment: str
-    by: By
-
-
 def state_words(state: State) -> str:
     """Say where a review stands, without a date."""
     both = state.answer is not None and state.feedback is not None
@@ -142,12 +133,11 @@ def _signature(review: Review, entry: Entry | None, name: str, role: str) -> Sig
     return Signature(shown, role, _HOW[signed.how], when, signed.comment, entry_views.by(review, entry), given)
 
 
-def rating(review: Review) -> Rated | None:
-    """The overall rating; None where there is none that this audience may read."""
+def rating(review: Review) -> tuple[Rating, By] | None:
+    """The overall rating and who gave it; None where there is none that this audience may read."""
     for entry in reversed(review.minutes.of_kind("rating")):
         if isinstance(entry.payload, Rating):
-            said = entry.payload
-            return Rated(f"{said.label}, {said.value} of {said.out_of}", said.comment, entry_views.by(review, entry))
+            return entry.payload, entry_views.by(review, entry)
     return None
 
 

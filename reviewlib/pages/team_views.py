@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from reviewlib.evidence.comparison import below
 from reviewlib.evidence.roster import Post
@@ -47,7 +46,7 @@ class Skill:
     count: str
     evidence: str
     offer: str
-    done: tuple[str, ...] = ()
+    done: tuple[str, ...]
 
 
 def members(review: Review) -> list[Member]:
@@ -95,12 +94,6 @@ def _rate(rate: Figure | None, style: labels.NumberStyle) -> str:
     return f"{style.value(rate.value, 'percent')}, {parts[0]} of {parts[1]}"
 
 
-def target_rate(review: Review) -> float | None:
-    """The team's target of the win rate in percent, for the line through the intervals."""
-    rate = FigureTable(review).figure("win_rate")
-    return None if rate is None or rate.target is None else rate.target * 100
-
-
 def dots(review: Review) -> tuple[list[Dot], float, list[str]]:
     """Place each rep's quota attainment on a line whose middle is 100%.
 
@@ -139,7 +132,7 @@ def board(review: Review) -> list[tuple[str, list[tuple[str, str]]]]:
     return list(found.items())
 
 
-def skills(review: Review, done: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> list[Skill]:
+def skills(review: Review, done: Mapping[str, tuple[str, ...]]) -> list[Skill]:
     """List the skills that open areas of the team call for, those of most reps first; then what else is being learned.
 
     Args:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-import pandas as pd
-
 from reviewlib.conversation.goals.kpi import Point, Track
 from reviewlib.evidence.comparison import same
 from reviewlib.evidence.figures import Kpi
@@ -90,12 +88,6 @@ def missing_rows(review: Review) -> list[tuple[str, str]]:
     """List the figures that are not on the scorecard at all, with the reason."""
     shown = set(review.scorecard["kpi"])
     return [(label(review, key), reason) for key, reason in review.off.items() if key not in shown]
-
-
-def most_peers(review: Review) -> int:
-    """Count the peers of the figure that has most."""
-    known = [int(number) for number in review.scorecard["peers"] if not pd.isna(number)]
-    return max(known, default=0)
 
 
 def label(review: Review, key: str) -> str:
@@ -267,7 +259,7 @@ def stages(review: Review) -> list[tuple[str, str, str]]:
     if review.stages.empty:
         return []
     style = sentences.style(review)
-    known = [amount for amount in review.stages["amount"] if not pd.isna(amount)]
+    known = list(review.stages["amount"].dropna())
     rows = [(str(row["stage"]), row["deals"], row["amount"]) for row in review.stages.to_dict("records")]
     rows.append(("All open", float(review.stages["deals"].sum()), sum(known) if known else None))
     return [(name, style.value(deals, "count"), style.value(amount, "money")) for name, deals, amount in rows]
