@@ -7,31 +7,22 @@ Nothing in the invented review is anybody's. What is loaded stands in the functi
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.errors import ParamsError
-from reviewlib.periods import FiscalYear, Period
+from reviewlib.periods import FiscalYear
 from reviewlib.press.kernels import Warmth
 
 if TYPE_CHECKING:
     from reviewlib.pages.rendering import Display
     from reviewlib.review import Review
 
-_TREND: Final = tuple(period.name for period in Period.parse("2026-Q3").trend(8))
-_PARAMS: Final = """\
-name: rehearsal  # invented
-currency: EUR
-crm:
-  deals:
-    file: deals.csv
-    columns: {deal_id: id, rep_id: owner, stage: stage, amount: amount, opened_on: opened, closed_on: closed}
-    stages: {won: [Won], lost: [Lost]}
-  targets: {file: targets.csv}
-"""
+#: The invented review as a slice holds it, but for its figures and deals, and the params of its workbook.
+_INVENTED: Final = Path(__file__).parent / "rehearsal"
 #: The blocks that only a team’s review has.
 _OF_TEAMS: Final = {"distribution", "reps", "reviews", "skills", "team_goals"}
 _TRENDS: Final = ("revenue", "win_rate", "deal_size", "cycle_days")
@@ -86,10 +77,7 @@ def rehearse() -> None:
     """Open the invented review and show all its sections."""
     from reviewlib.params import reading
 
-    with tempfile.TemporaryDirectory() as folder:
-        params = Path(folder) / "rehearsal.yaml"
-        params.write_text(_PARAMS, encoding="utf-8")
-        reading.load(params)
+    reading.load(_INVENTED / "params.yaml")
     for show in sections(review()):
         show()._repr_mimebundle_()
 
@@ -108,42 +96,21 @@ def review() -> Review:
     """Invent a rep's review with every figure, as it comes from a slice."""
     from reviewlib.evidence.kpis import KPIS
     from reviewlib.evidence.slicefile import lists
-    from reviewlib.review import from_slice
+    from reviewlib.review import Figure, from_slice
 
+    data = json.loads((_INVENTED / "slice.json").read_text(encoding="utf-8"))
     flags = sorted({kpi.evidence for kpi in KPIS.values() if kpi.evidence and kpi.evidence != "accounts"})
-    person = {"id": "R-1", "name": "Nobody Here", "team": "North", "manager": "No One", "role": "rep", "region": None}
-    subject = {**person, "started_on": None, "left_on": None}
-    data = {
-        "kind": "rep", "audience": "rep", "subject": subject, "period": _TREND[-1], "trend": _TREND, "workbook": _workbook(),
-        "kpis": [kpi.card() for kpi in KPIS.values()], "off": {}, "people": [],
-        "history": _history(list(KPIS)), "members": _table([]), "lists": lists(list(_deals(flags)), (), flags=flags),
-        "stages": _table([{"stage": "Proposal", "deals": 3, "amount": 4000.0}]),
-        "summary": ["{subject} closed {revenue}, {revenue.attainment} of the target.", "{win_rate} after {win_rate.previous}."],
-        "leads": {"change": "Revenue rose by {revenue.change|abs}."}, "findings": [_finding("strength"), _finding("improve")],
-        "achievements": [], "data": {"tables": [], "mine": {"quarantined": 0}},
-    }  # fmt: skip
-    return from_slice(data, FiscalYear())
-
-
-def _workbook() -> dict[str, Any]:
-    words = {"name": "rehearsal", "title": None, "currency": "EUR", "locale": "en", "snapshot": "0" * 12, "peer_group": "role"}
-    days = {"as_of": "2026-10-15", "history_from": "2024-01-01", "frozen_at": "2026-10-15T08:40:00+00:00"}
-    rest = {"as_of_declared": True, "incomplete": False, "retention_window": "2026-Q2", "timezone": None}
-    return {**words, **days, **rest, "accent": "#174f96", "accent_dark": "#8fb9f2"}
-
-
-def _history(keys: Sequence[str]) -> dict[str, Any]:
-    from reviewlib.review import Figure
-
     numbers = [name for name in Figure.__dataclass_fields__ if name not in {"kpi", "period", "standing", "verdict", "reason"}]
     words = {"standing": None, "verdict": "on_track", "reason": None}
-    return _table(
-        [
-            {"scope_id": "R-1", "kpi": key, "period": period, **dict.fromkeys(numbers, place + 1.5), **words}
-            for place, period in enumerate(_TREND)
-            for key in keys
-        ]
-    )
+    rows = [
+        {"scope_id": "R-1", "kpi": key, "period": period, **dict.fromkeys(numbers, place + 1.5), **words}
+        for place, period in enumerate(data["trend"])
+        for key in KPIS
+    ]
+    data["kpis"] = [kpi.card() for kpi in KPIS.values()]
+    data["history"] = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
+    data["lists"] = lists(list(_deals(flags)), (), flags=flags)
+    return from_slice(data, FiscalYear())
 
 
 def _deals(flags: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -155,13 +122,3 @@ def _deals(flags: Sequence[str]) -> Iterator[dict[str, Any]]:
             "opened_on": "2026-05-04", "closed_on": "2026-08-03" if won else None, "expected_close_on": "2026-11-03",
             **dict.fromkeys(flags, won), "lost": False, "refund": False,
         }  # fmt: skip
-
-
-def _finding(kind: str) -> dict[str, Any]:
-    action = {"text": "Review {cycle_days.n} deals together.", "who": "rep", "skill": None, "offer": None}
-    words = {"title": "Win rate", "text": "{won_deals} of {closed_deals}: {win_rate}.", "evidence": ["{win_rate.low}."]}
-    return {"kind": kind, "kpi": "win_rate", "verdict": "on_track", **words, "actions": [action]}
-
-
-def _table(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"columns": list(rows[0]) if rows else [], "data": [list(row.values()) for row in rows]}

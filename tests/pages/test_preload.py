@@ -43,7 +43,8 @@ def test_the_params_of_a_run_are_read_beforehand(tmp_path: Path, monkeypatch: py
     """What every notebook opens is read once, as notebooks open it; a file that cannot be read is left to them."""
     path = tmp_path / "params" / "book.yaml"
     path.parent.mkdir()
-    path.write_text(preload._PARAMS.replace("rehearsal", "beforehand"), encoding="utf-8")
+    invented = Path(preload.__file__).parent / "rehearsal" / "params.yaml"
+    path.write_text(invented.read_text(encoding="utf-8").replace("rehearsal", "beforehand"), encoding="utf-8")
     monkeypatch.setattr(preload, "rehearse", lambda: None)
     preload.prepare(str(path))
     monkeypatch.setattr(reading, "_parse", lambda *_: pytest.fail("it was not read beforehand"))
