@@ -225,16 +225,16 @@ def worded(
 
 
 def for_board(minutes: VisibleEntries) -> VisibleEntries:
-    """Leave of a rep's own copy only what the rep agreed to show to the team: recognitions, without what was paid for them.
+    """Leave of a rep's minutes only what the rep agreed to show to the team: recognitions, without what was paid for them.
 
     Args:
-        minutes: Taken for the audience ``rep``, so that nothing is here before it was released.
+        minutes: A rep's copy has nothing before it was released; of a manager's what is kept from the rep stays out.
     """
     entries: list[Entry] = []
     for entry in minutes.of_kind("recognition"):
         word, payload = minutes.agreed(entry), entry.payload
         agrees = word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
-        if agrees and isinstance(payload, Recognition) and payload.for_board:
+        if agrees and isinstance(payload, Recognition) and payload.for_board and entry.visibility == "shared":
             # A public mention is public; a bonus or an incentive is between two people.
             private = payload.reward != "mention"
             shown = payload.model_copy(update={"reward": "none", "reward_text": ""}) if private else payload

@@ -14,7 +14,7 @@ from reviewlib.conversation.goals.followup import Agreed
 from reviewlib.conversation.goals.kpi import Track, counted, number
 from reviewlib.conversation.goals.progress import STATUSES, MilestoneProgress, Progress, Status, progress
 from reviewlib.conversation.goals.smart import Backing, GoalContext, PlannedGoal, SmartCriterion, smart
-from reviewlib.conversation.kinds import Agreement, Development, Goal, Milestone
+from reviewlib.conversation.kinds import Agreement, Development, Goal, Milestone, Relevance
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.pages import entry_views, labels, sentences
 from reviewlib.pages.entry_views import By
@@ -153,12 +153,12 @@ def _letters(review: Review, entry: Entry, goal: Goal, track: Track | None) -> t
 def backing(review: Review) -> Backing:
     """What a goal of this review may be linked to: what was found, the objectives, the aspirations."""
     view = entry_views.own_view(review)
-    return Backing(
-        gaps={one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "improve"},
-        strengths={one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "strength"},
-        objectives={key: kpi.objective for key, kpi in review.kpis.items() if kpi.objective},
-        aspirations=getattr(view[0].payload, "aspirations", "") if view else "",
-    )
+    titles: dict[Relevance, Mapping[str, str]] = {
+        "gap": {one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "improve"},
+        "strength": {one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "strength"},
+        "objective": {key: kpi.objective for key, kpi in review.kpis.items() if kpi.objective},
+    }
+    return Backing(titles, aspirations=getattr(view[0].payload, "aspirations", "") if view else "")
 
 
 def _agreement(review: Review, entry: Entry) -> tuple[str, str]:

@@ -297,9 +297,7 @@ def _track(sheet: FigureTable, key: str, *, started: dt.date | None) -> Track | 
     if all(sheet.figure(key, period) is None for period in sheet.review.trend):
         return None
     return Track(
-        kpi=key,
         label=kpi.label,
-        unit=kpi.unit,
         better="lower" if kpi.better == "lower" else "higher",
         points=tuple(_points(sheet, key)),
         adds=kpi.adds,

@@ -100,18 +100,13 @@ def previous_review(minutes: VisibleEntries, period: Period) -> Period | None:
     return max((Period.parse(name, period.fiscal) for name in names), key=lambda one: one.end, default=None)
 
 
-def counts(rows: Sequence[Agreed]) -> Counter[Outcome]:
-    """Count the outcomes."""
-    return Counter(row.outcome for row in rows)
-
-
 def lead(rows: Sequence[Agreed], clock: Clock = in_utc) -> str:
     """Say it in one sentence: "Of five agreements made on 16 July 2026, two were kept, one was missed and two run on."."""
     if not rows:
         return "Nothing was agreed in an earlier review."
     days = {clock(row.entry.at).date() for row in rows}
     made = f"made {'on' if len(days) == 1 else 'by'} {day(max(days))}"
-    found = counts(rows)
+    found = Counter(row.outcome for row in rows)
     parts = []
     for outcomes, (one, several) in _COUNTED.items():
         if size := sum(found[outcome] for outcome in outcomes):

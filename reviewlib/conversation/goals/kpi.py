@@ -43,6 +43,11 @@ def over_of(name: str | None, fiscal: FiscalYear) -> Period | None:
         return None
 
 
+def folded(text: str) -> str:
+    """Write a text so that case and blanks do not tell it from another."""
+    return " ".join(text.casefold().split())
+
+
 def plain(number: float) -> str:
     """Write a number without a unit."""
     return f"{number:,.12g}"
@@ -76,9 +81,7 @@ class Track:
     """What is known of a subject's KPI.
 
     Attributes:
-        kpi: Its key.
         label: Its name.
-        unit: A unit of the scorecard.
         better: Which direction is the good one.
         points: The periods of the trend, oldest first.
         adds: Whether the figures of single periods add up to that of a longer one (revenue, customers acquired).
@@ -89,9 +92,7 @@ class Track:
         apart: Writes the distance between two figures ("8.8 points").
     """
 
-    kpi: str
     label: str
-    unit: str = "count"
     better: Literal["higher", "lower"] = "higher"
     points: tuple[Point, ...] = ()
     adds: bool = False

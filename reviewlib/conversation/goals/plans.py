@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Final
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.goals.kpi import Point, Track, day, pair
+from reviewlib.conversation.goals.kpi import Point, Track, day, folded, pair
 from reviewlib.conversation.goals.progress import Clock, in_utc, last_update, on_day, status_of
-from reviewlib.conversation.kinds import ENDED, Agreement, Development, Recognition, Way
-from reviewlib.conversation.visibility import VisibleEntries
+from reviewlib.conversation.kinds import ENDED, Development, Recognition, Way
+from reviewlib.conversation.visibility import VisibleEntries, for_board
 from reviewlib.evidence.comparison import above, at_most
 from reviewlib.periods import Period
 
@@ -65,11 +65,11 @@ def proposed(needs: Sequence[Need], minutes: VisibleEntries) -> list[ProposedIte
     An item that ended does not stand in the way of a new one.
     """
     running = [entry.payload for entry in development(minutes) if _status(entry, minutes) not in ENDED]
-    planned = {_plain(item.skill) for item in running if isinstance(item, Development)} - {""}
+    planned = {folded(item.skill) for item in running if isinstance(item, Development)} - {""}
     found: dict[tuple[str, str], list[Need]] = {}
     for need in needs:
-        if need.skill and need.offer and _plain(need.skill) not in planned:
-            found.setdefault((_plain(need.skill), _plain(need.offer)), []).append(need)
+        if need.skill and need.offer and folded(need.skill) not in planned:
+            found.setdefault((folded(need.skill), folded(need.offer)), []).append(need)
     return [
         ProposedItem(same[0].skill, same[0].offer, way_of(same[0].offer), tuple(dict.fromkeys(need.kpi for need in same)))
         for same in found.values()
@@ -141,8 +141,8 @@ def skills(members: Mapping[str, VisibleEntries]) -> dict[str, list[DevelopmentI
     for rep_id, minutes in members.items():
         for entry in development(minutes):
             skill = entry.payload.skill if isinstance(entry.payload, Development) else ""
-            if _plain(skill):
-                name = names.setdefault(_plain(skill), skill)
+            if folded(skill):
+                name = names.setdefault(folded(skill), skill)
                 found.setdefault(name, []).append(DevelopmentItem(rep_id, entry, _status(entry, minutes)))
     return dict(sorted(found.items(), key=lambda one: (-len(one[1]), one[0].casefold())))
 
@@ -153,15 +153,5 @@ def board(members: Mapping[str, VisibleEntries]) -> list[tuple[str, str, str]]:
     It is what the manager proposed for it and the rep agreed to, as it stands now. The reward stays off the board: a bonus is
     between two people.
     """
-    found = []
-    for rep_id, minutes in members.items():
-        for entry in minutes.of_kind("recognition"):
-            given, word = entry.payload, minutes.agreed(entry)
-            agreed = word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
-            if isinstance(given, Recognition) and given.for_board and entry.visibility == "shared" and agreed:
-                found.append((rep_id, given.title, given.text))
-    return found
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+    given = [(rep_id, entry.payload) for rep_id, minutes in members.items() for entry in for_board(minutes).entries]
+    return [(rep_id, one.title, one.text) for rep_id, one in given if isinstance(one, Recognition)]

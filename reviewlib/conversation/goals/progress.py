@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import Aim, Point, Track, aim_of, day, over_of, reaches
@@ -18,17 +18,8 @@ from reviewlib.periods import MONTHS, Period
 
 Status = Literal["starts", "on_track", "behind", "met", "missed", "lapsed", "dropped", "open"]
 #: The statuses in words.
-STATUSES: Final = MappingProxyType(
-    {
-        "starts": "Starts now",
-        "on_track": "On track",
-        "behind": "Behind",
-        "met": "Met",
-        "missed": "Missed",
-        "lapsed": "Lapsed",
-        "dropped": "Dropped",
-        "open": "Open",
-    }
+STATUSES: Final[Mapping[Status, str]] = MappingProxyType(
+    {status: status.replace("_", " ").capitalize() for status in get_args(Status)} | {"starts": "Starts now"}
 )
 #: Reads a moment on the clock by whose days people live.
 Clock = Callable[[dt.datetime], dt.datetime]

@@ -69,15 +69,12 @@ class Backing:
     """What a goal may be linked to.
 
     Attributes:
-        gaps: KPI to the title of the area to improve that was found in it.
-        strengths: KPI to the title of the strength.
-        objectives: KPI to the business objective it serves.
+        titles: By what a goal may serve, KPI to its title: the area to improve that was found in it, the strength, the
+            business objective.
         aspirations: The rep's own words, where they may be read.
     """
 
-    gaps: Mapping[str, str] = field(default_factory=dict)
-    strengths: Mapping[str, str] = field(default_factory=dict)
-    objectives: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[Relevance, Mapping[str, str]] = field(default_factory=dict)
     aspirations: str = ""
 
 
@@ -269,12 +266,7 @@ _SERVES: Final[Mapping[Relevance, tuple[str, str]]] = {
 
 
 def _relevant(plan: PlannedGoal, track: Track | None, backing: Backing) -> tuple[bool, str]:
-    known: dict[Relevance, Mapping[str, str]] = {
-        "gap": backing.gaps,
-        "strength": backing.strengths,
-        "objective": backing.objectives,
-    }
-    titles = {name: found[plan.kpi] for name, found in known.items() if plan.kpi and plan.kpi in found}
+    titles = {name: found[plan.kpi] for name, found in backing.titles.items() if plan.kpi and plan.kpi in found}
     if plan.relevance is None:
         if plan.because:
             return False, f"“{plan.because}”: say whether it is a gap, a strength, an aspiration or an objective"

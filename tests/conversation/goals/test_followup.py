@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from talk import Talks
 
-from reviewlib.conversation.goals.followup import Agreed, carried, counts, lead
+from reviewlib.conversation.goals.followup import Agreed, carried, lead
 from reviewlib.conversation.goals.kpi import Point, Track
 from reviewlib.periods import Period
 
@@ -76,7 +77,7 @@ def test_a_goal_is_decided_by_its_figure(value: float, outcome: str) -> None:
     """Met or missed comes from the scorecard of the period that holds the due date."""
     talk = Talks()
     talk.say("2026-Q2", "goal", statement="Win 45%", kpi="win_rate", baseline=0.444, target=0.45, due="2026-09-30")
-    track = Track("win_rate", "Win rate", points=(Point(Period.parse("2026-Q3"), value),))
+    track = Track("Win rate", points=(Point(Period.parse("2026-Q3"), value),))
     [row] = rows(talk, win_rate=track)
     assert row.outcome == outcome
     assert row.progress is not None
@@ -199,12 +200,12 @@ def mock() -> Talks:
 
 def test_the_lead_counts() -> None:
     """One sentence says how many agreements there were and what became of them."""
-    track = Track("win_rate", "Win rate", points=(Point(Period.parse("2026-Q3"), 0.533),))
+    track = Track("Win rate", points=(Point(Period.parse("2026-Q3"), 0.533),))
     found = rows(mock(), win_rate=track)
     assert lead(found) == (
         "Of five agreements made on 16 July 2026, two were kept, one was kept late, one was missed and one runs on."
     )
-    assert counts(found) == {"met": 1, "kept": 1, "kept_late": 1, "missed": 1, "carried_over": 1}
+    assert Counter(row.outcome for row in found) == {"met": 1, "kept": 1, "kept_late": 1, "missed": 1, "carried_over": 1}
 
 
 def test_the_lead_of_none_of_one_and_of_one_kind() -> None:

@@ -63,7 +63,7 @@ def rate(before: tuple[float | None, ...], now: tuple[float | None, ...]) -> Tra
         Point(period, value, None if value is not None else "no closed deals", *bounds)
         for period, (value, *bounds) in ((Q1, before), (Q3, now))
     )
-    return Track("win_rate", "Win rate", "percent", points=points, say=lambda value: f"{value:.1%}")
+    return Track("Win rate", points=points, say=lambda value: f"{value:.1%}")
 
 
 OVERLAP = "The intervals overlap, so this does not show that the coaching was the cause."

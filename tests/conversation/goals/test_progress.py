@@ -28,7 +28,7 @@ def track(*values: float | None, names: tuple[str, ...] = NAMES, **fields: Any) 
         Point(period, value, None if value is not None else "no deals were closed")
         for period, value in zip(periods, values, strict=True)
     )
-    return Track(**({"kpi": "win_rate", "label": "Win rate", "points": points} | fields))
+    return Track(**({"label": "Win rate", "points": points} | fields))
 
 
 def held(
@@ -95,7 +95,7 @@ CYCLE = {"kpi": "cycle_days", "baseline": 45, "target": 50}
 
 def days(*values: float | None, names: tuple[str, ...] = ("2026-Q2", "2026-Q3")) -> Track:
     """The sales cycle; lower is better."""
-    return track(*values, names=names, kpi="cycle_days", better="lower", say=lambda value: f"{value:g} days")
+    return track(*values, names=names, better="lower", say=lambda value: f"{value:g} days")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_an_incomplete_period_decides_nothing_that_is_due_later() -> None:
 
 def customers(*values: float | None, names: tuple[str, ...] = NAMES[1:4]) -> Track:
     """New customers, which add up."""
-    return track(*values, names=names, kpi="new_customers", label="Customers acquired", adds=True)
+    return track(*values, names=names, label="Customers acquired", adds=True)
 
 
 YEAR = {"kpi": "new_customers", "baseline": 39, "target": 44, "over": "FY2026", "due": "2026-12-31"}
@@ -259,14 +259,14 @@ def test_a_sum_is_decided_at_the_end_of_its_period(values: tuple[float | None, .
 
 def test_who_started_later_is_counted_from_then_on() -> None:
     """Before the first day nothing is missing."""
-    figures = track(None, 11, 12, 21, names=NAMES[1:5], kpi="new_customers", adds=True, started=dt.date(2026, 4, 1))
+    figures = track(None, 11, 12, 21, names=NAMES[1:5], adds=True, started=dt.date(2026, 4, 1))
     found = held(YEAR, figures, agreed="2026-Q1", review="2026-Q4", as_of="2027-01-10")
     assert (found.status, found.value) == ("met", 44)
 
 
 def test_the_pace_of_a_sum_begins_with_the_rep() -> None:
     """Who came on the first of July has half of the year for the year's target, and is not behind for the other half."""
-    figures = track(None, None, 23, names=NAMES[1:4], kpi="new_customers", adds=True, started=dt.date(2026, 7, 1))
+    figures = track(None, None, 23, names=NAMES[1:4], adds=True, started=dt.date(2026, 7, 1))
     found = held(YEAR, figures)
     assert found.pace == pytest.approx(92 / 184)
     assert (found.status, found.value) == ("on_track", 23)
@@ -325,7 +325,7 @@ def test_what_adds_up_has_no_pace_in_a_part_of_its_period(target: float, value: 
 def test_a_part_of_a_sum_is_not_judged_as_the_whole(started: dt.date | None, status: str, value: float | None) -> None:
     """Monthly figures that begin within the year give no sum of it, and the words say why; a later start is no gap."""
     months = tuple(Point(period, 100.0) for period in Period.parse("2026-12").trend())
-    figures = Track("new_customers", "Customers acquired", points=months, adds=True, started=started)
+    figures = Track("Customers acquired", points=months, adds=True, started=started)
     found = held(YEAR | {"target": 1200}, figures, agreed="2026-01", review="2026-12", as_of="2027-01-15")
     assert (found.status, found.value) == (status, value)
     if value is None:
@@ -345,7 +345,7 @@ def test_why_there_is_no_sum(over: str, reason: str) -> None:
     """Whatever keeps a sum from being whole is said."""
     halves = Period.parse("2026-H1"), Period.parse("2026-H2")
     points = Point(halves[0], None, "the history begins on 1 March 2026"), Point(halves[1], 5.0)
-    found = Track("new_customers", "Customers acquired", points=points, adds=True).sum_of(Period.parse(over), through=halves[1])
+    found = Track("Customers acquired", points=points, adds=True).sum_of(Period.parse(over), through=halves[1])
     assert (found.value, found.reason) == (None, reason)
 
 
@@ -571,7 +571,7 @@ def test_periods_follow_the_fiscal_year() -> None:
     talk = Talks(fiscal=april)
     entry = talk.say("2026-Q4", "goal", statement="A goal", **(YEAR | {"over": "FY2027", "due": "2027-03-31"}))
     points = tuple(Point(Period.parse(name, april), 10) for name in names)
-    figures = Track("new_customers", "Customers acquired", points=points, adds=True)
+    figures = Track("Customers acquired", points=points, adds=True)
     found = progress(
         entry, talk.minutes("2027-Q2"), figures, period=Period.parse("2027-Q2", april), as_of=dt.date(2026, 10, 15)
     )

@@ -32,12 +32,7 @@ def cycle(*values: float | None, **fields: Any) -> Track:
         Point(period, value, None if value is not None else "no won deals")
         for period, value in zip(PERIOD.trend(len(values)), values, strict=True)
     )
-    return Track(
-        **(
-            {"kpi": "cycle_days", "label": "Sales cycle", "unit": "days", "better": "lower", "points": points, "say": days}
-            | fields
-        )
-    )
+    return Track(**({"label": "Sales cycle", "better": "lower", "points": points, "say": days} | fields))
 
 
 EIGHT = (43.5, 50, 54, 48, 47, 49, 51, 52)
@@ -46,8 +41,7 @@ CYCLE = PlannedGoal(
     steps=(dt.date(2026, 11, 30), dt.date(2026, 12, 31), dt.date(2027, 3, 31)),
 )  # fmt: skip
 BACKING = Backing(
-    gaps={"cycle_days": "deals take longer"},
-    objectives={"revenue": "Grow revenue by 12 % in 2026"},
+    {"gap": {"cycle_days": "deals take longer"}, "objective": {"revenue": "Grow revenue by 12 % in 2026"}},
     aspirations="Key accounts.",
 )
 
@@ -184,7 +178,7 @@ def test_achievable_where_lower_is_better(
 )  # fmt: skip
 def test_achievable_where_higher_is_better(target: float, peers: dict[str, Any], ok: bool, reason: str) -> None:
     """The same from below."""
-    track = cycle(0.4, 0.42, 0.45, 0.5, kpi="win_rate", label="Win rate", better="higher", say=percent, **peers)
+    track = cycle(0.4, 0.42, 0.45, 0.5, label="Win rate", better="higher", say=percent, **peers)
     found = letters(changed({"kpi": "win_rate", "baseline": 0.45 if target != 0.45 else 0.4, "target": target}), track)["A"]
     assert (found.ok, found.reason) == (ok, reason)
 
@@ -202,9 +196,7 @@ def test_achievable_where_higher_is_better(target: float, peers: dict[str, Any],
 def test_achievable_over_a_year_looks_at_what_is_left(target: float, over: str, ok: bool, reason: str) -> None:
     """A sum is held against the quarters by what each of those left must bring."""
     values = (7, 9, 9, 13, 10, 8, 11, 12)
-    track = cycle(
-        *values, kpi="new_customers", label="Customers acquired", better="higher", adds=True, say=lambda value: f"{value:g}"
-    )
+    track = cycle(*values, label="Customers acquired", better="higher", adds=True, say=lambda value: f"{value:g}")
     found = letters(changed({"kpi": "new_customers", "baseline": 39, "target": target, "over": over}), track)["A"]
     assert (found.ok, found.reason) == (ok, reason)
 
@@ -219,14 +211,14 @@ def test_achievable_over_a_year_looks_at_what_is_left(target: float, over: str, 
 )
 def test_achievable_within_a_limit_of_a_sum(target: float, over: str, ok: bool, reason: str) -> None:
     """What may not be exceeded is used up, not reached; a sum that the figures do not cover is no ground for a comparison."""
-    track = cycle(7, 9, 9, 13, 10, 8, 11, 12, kpi="refunds", label="Refunds", adds=True, say=lambda value: f"{value:g}")
+    track = cycle(7, 9, 9, 13, 10, 8, 11, 12, label="Refunds", adds=True, say=lambda value: f"{value:g}")
     found = letters(changed({"kpi": "refunds", "baseline": 39, "target": target, "over": over}), track)["A"]
     assert (found.ok, found.reason) == (ok, reason)
 
 
 def test_a_minimum_to_keep_is_measurable() -> None:
     """Where higher is the good direction, a target below the baseline is a level to keep."""
-    track = cycle(*EIGHT, kpi="win_rate", label="Win rate", better="higher", say=percent)
+    track = cycle(*EIGHT, label="Win rate", better="higher", say=percent)
     found = letters(changed({"kpi": "win_rate", "baseline": 0.5, "target": 0.45}), track)["M"]
     assert (found.ok, found.reason) == (True, "to keep at least 45.0%, from 50.0%")
 
