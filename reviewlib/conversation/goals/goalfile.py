@@ -12,7 +12,7 @@ import io
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -22,16 +22,14 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reviewlib import files
 from reviewlib.conversation.entries import About, Entry, current
+from reviewlib.conversation.goals.kpi import folded
 from reviewlib.conversation.kinds import Goal, Relevance, Side
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.params.reading import compose
 from reviewlib.params.rules import nearest
 from reviewlib.periods import FiscalYear, Period
 
-COLUMNS: Final = (
-    "rep", "team", "statement", "kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because",
-    "owner", "milestones",
-)  # fmt: skip
+COLUMNS: Final = ("rep", "team", *Goal.model_fields, "milestones")
 #: At most so many mistakes are listed; the rest is counted.
 SHOWN: Final = 20
 #: What stands for "take the baseline from the scorecard", beside nothing at all.
@@ -93,6 +91,11 @@ class Cell:
         """Say what is wrong with it, and what to do."""
         return GoalFileProblem(self.line, self.place, what, self.text, do)
 
+    def unknown(self, known: Collection[str], what: str, otherwise: str) -> GoalFileProblem:
+        """Say that it is none of the known names, and which of them may be meant; where none is near, what else to do."""
+        close = nearest(self.text, known)
+        return self.wrong(what, f"Write {close}." if close else otherwise)
+
 
 @dataclass(frozen=True)
 class GoalRow:
@@ -111,17 +114,6 @@ class GoalRow:
         return self.cells.get(name) or Cell(name, "", self.line, f"line {self.line}, {name}")
 
 
-@dataclass
-class _RowReader:
-    """Reads the cells of one row and keeps what is wrong."""
-
-    known: Known
-    problems: list[GoalFileProblem]
-
-    def wrong(self, cell: Cell, what: str, do: str) -> None:
-        self.problems.append(cell.wrong(what, do))
-
-
 def read_goals(path: Path, *, known: Known) -> list[GivenGoal]:
     """Read a goals file; where something in it is wrong, all of that is named.
 
@@ -130,8 +122,7 @@ def read_goals(path: Path, *, known: Known) -> list[GivenGoal]:
     goal of each of its reps.
     """
     rows, problems = rows_of(path)
-    reader = _RowReader(known, problems)
-    given = [one for row in rows for one in _given(row, reader)]
+    given = [one for row in rows for one in _given(row, known, problems)]
     _complain(path.name, [*problems, *_given_twice(given)])
     return given
 
@@ -147,8 +138,7 @@ def drafts(given: Sequence[GivenGoal], *, period: Period) -> list[tuple[About, l
         items = found.setdefault(About("rep", one.rep_id, period.name), [])
         items.append({"kind": "goal", "fields": dict(one.goal), "id": goal_id})
         for at, step in enumerate(one.milestones):
-            fields = {"of": goal_id, **step}
-            items.append({"kind": "milestone", "fields": fields, "id": _id(one, period, f"milestone {at}")})
+            items.append({"kind": "milestone", "fields": {"of": goal_id, **step}, "id": _id(one, period, f"milestone {at}")})
     return list(found.items())
 
 
@@ -160,21 +150,13 @@ def refuse_given(path: Path, given: Sequence[GivenGoal], *, period: Period, said
     problems: list[GoalFileProblem] = []
     for one in given:
         entries = said.get(About("rep", one.rep_id, period.name), ())
-        has = {_folded(entry.payload.statement) for entry in current(entries) if isinstance(entry.payload, Goal)}
+        has = {folded(entry.payload.statement) for entry in current(entries) if isinstance(entry.payload, Goal)}
         statement = str(one.goal["statement"])
-        if _folded(statement) in has and _id(one, period, "goal") not in {entry.id for entry in entries}:
+        if folded(statement) in has and _id(one, period, "goal") not in {entry.id for entry in entries}:
             do = "Change that goal in the review’s notebook and take this row out; a goal of its own needs words of its own."
             what = f"{one.rep_id} has this goal already in {period}, with other fields or milestones"
-            problems.append(_whole_line(one.line, statement).wrong(what, do))
+            problems.append(GoalFileProblem(one.line, f"line {one.line}", what, statement, do))
     _complain(path.name, problems)
-
-
-def _folded(statement: str) -> str:
-    return " ".join(statement.casefold().split())
-
-
-def _whole_line(line: int, text: str) -> Cell:
-    return Cell("", text, line, f"line {line}")
 
 
 def _id(given: GivenGoal, period: Period, part: str) -> str:
@@ -187,8 +169,8 @@ def _given_twice(given: Sequence[GivenGoal]) -> Iterator[GoalFileProblem]:
     for one in given:
         said = json.dumps([one.rep_id, one.goal], sort_keys=True, default=str)
         if said in first:
-            cell = _whole_line(one.line, f"it stands on line {first[said]} too")
-            yield cell.wrong(f"{one.rep_id} gets the same goal twice", "Keep one of the two.")
+            what, found = f"{one.rep_id} gets the same goal twice", f"it stands on line {first[said]} too"
+            yield GoalFileProblem(one.line, f"line {one.line}", what, found, "Keep one of the two.")
         first.setdefault(said, one.line)
 
 
@@ -235,8 +217,7 @@ def _misnamed(names: Sequence[Cell], noun: str) -> Iterator[GoalFileProblem]:
     seen: set[str] = set()
     for cell in names:
         if cell.text not in COLUMNS:
-            close = nearest(cell.text, COLUMNS)
-            yield cell.wrong(f"there is no such {noun}", f"Write {close}." if close else f"There are {', '.join(COLUMNS)}.")
+            yield cell.unknown(COLUMNS, f"there is no such {noun}", f"There are {', '.join(COLUMNS)}.")
         elif cell.text in seen:
             yield cell.wrong(f"this {noun} stands twice", "Keep one of the two.")
         seen.add(cell.text)
@@ -268,8 +249,9 @@ def _csv_rows(text: str, name: str) -> tuple[list[GoalRow], list[GoalFileProblem
 
 def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, problems: list[GoalFileProblem]) -> Iterator[GoalRow]:
     if len(cells) != len(header):
+        what, found = "this row is not as long as the first one", f"{len(cells)} cells"
         do = f"Fill in {len(header)} cells, as in the first line; put a text that holds the separator in quotes."
-        problems.append(_whole_line(line, f"{len(cells)} cells").wrong("this row is not as long as the first one", do))
+        problems.append(GoalFileProblem(line, f"line {line}", what, found, do))
         return
     found_cells = {
         column: Cell(column, text.strip(), line, f"line {line}, column {column}")
@@ -336,109 +318,101 @@ def _yaml_steps(node: Node) -> Iterator[Cell]:
             yield cell
 
 
-def _given(row: GoalRow, reader: _RowReader) -> Iterator[GivenGoal]:
-    before = len(reader.problems)
-    reps = _reps(row, reader)
-    goal: dict[str, Any] = {}
-    for cell in (row.cell(name) for name in COLUMNS if name in Goal.model_fields):
-        read = _READERS.get(cell.name)
-        value = read(cell, reader) if read and cell.text else cell.text or None
-        if value is not None:
-            goal[cell.name] = value
+def _given(row: GoalRow, known: Known, problems: list[GoalFileProblem]) -> Iterator[GivenGoal]:
+    """Read a row; where something in it is wrong, that goes to the problems and nothing comes out."""
+    reps, steps = _reps(row, known), [_milestone(cell, known) for cell in row.steps]
+    cells = [cell for cell in (row.cell(name) for name in Goal.model_fields) if cell.text]
+    read = {cell.name: _READERS.get(cell.name, _text)(cell, known) for cell in cells}
+    wrong = [one for one in (reps, *steps, *read.values()) if isinstance(one, GoalFileProblem)]
+    goal = {name: value for name, value in read.items() if value is not None and not isinstance(value, GoalFileProblem)}
     if row.whole and "statement" not in goal:
-        reader.wrong(row.cell("statement"), "a goal needs a statement", "Say in one sentence what is to be reached.")
-    if reader.known.units.get(str(goal.get("kpi", ""))) == "percent":
+        wrong.append(row.cell("statement").wrong("a goal needs a statement", "Say in one sentence what is to be reached."))
+    if known.units.get(str(goal.get("kpi", ""))) == "percent":
         for cell in (row.cell("baseline"), row.cell("target")):
             if abs(goal.get(cell.name, 0)) >= _NO_PERCENTAGE and "%" not in cell.text:
-                reader.wrong(cell, f"{goal['kpi']} is a percentage", f"Write {cell.text}%, or the fraction.")
-    milestones = tuple(step for cell in row.steps if (step := _milestone(cell, reader)))
-    if row.whole and len(reader.problems) == before:
+                wrong.append(cell.wrong(f"{goal['kpi']} is a percentage", f"Write {cell.text}%, or the fraction."))
+    if row.whole and not wrong:
         try:
             Goal.model_validate(goal)  # lengths, and characters that cannot be stored
         except ValidationError as error:
             for item in error.errors(include_url=False, include_input=False):
                 cell = row.cell(str(item["loc"][0]) if item["loc"] else "statement")
-                reader.wrong(cell, f"{cell.name}: {item['msg'].removeprefix('Value error, ')}", "Change that.")
-    if len(reader.problems) == before:
-        yield from (GivenGoal(rep_id, goal, milestones, row.line) for rep_id in reps)
+                wrong.append(cell.wrong(f"{cell.name}: {item['msg'].removeprefix('Value error, ')}", "Change that."))
+    problems += wrong
+    if not wrong:
+        yield from (GivenGoal(rep_id, goal, tuple(steps), row.line) for rep_id in reps)
 
 
-def _reps(row: GoalRow, reader: _RowReader) -> list[str]:
+# What follows reads one thing of a row; where it is wrong, the problem is the answer.
+
+
+def _reps(row: GoalRow, known: Known) -> Any:
     """The reps that a row is for: one by id, or all of a team."""
-    rep, team, teams = row.cell("rep"), row.cell("team"), reader.known.teams
+    rep, team, teams = row.cell("rep"), row.cell("team"), known.teams
     if rep.text and not team.text:
-        return [rep.text] if _one_of(rep, list(teams), "rep", reader) else []
+        return [rep.text] if rep.text in teams else rep.unknown(teams, "there is no rep of this name", "Check the rep.")
     if team.text and not rep.text:
-        _one_of(team, sorted({name for name in teams.values() if name}), "team", reader)
-        return [rep_id for rep_id, name in teams.items() if name == team.text]
+        names = sorted({name for name in teams.values() if name})
+        found = [rep_id for rep_id, name in teams.items() if name == team.text]
+        return found or team.unknown(names, "there is no team of this name", "Check the team.")
     if rep.text or row.whole:
         what = "a goal is for a rep or for a team" + (", not for both" if rep.text else "")
-        reader.wrong(rep, what, "Fill in one of rep and team.")
+        return rep.wrong(what, "Fill in one of rep and team.")
     return []
 
 
-def _one_of(cell: Cell, known: Sequence[str], noun: str, reader: _RowReader) -> bool:
-    if cell.text in known:
-        return True
-    close = nearest(cell.text, known)
-    reader.wrong(cell, f"there is no {noun} of this name", f"Write {close}." if close else f"Check the {noun}.")
-    return False
+def _text(cell: Cell, _known: Known) -> str:
+    return cell.text
 
 
-def _number(cell: Cell, reader: _RowReader) -> float | None:
+def _number(cell: Cell, _known: Known) -> float | GoalFileProblem | None:
     if cell.name == "baseline" and cell.text.lower() == FROM_SCORECARD:
         return None
     match = _NUMBER.fullmatch(cell.text)
     if match is None:
-        reader.wrong(cell, f"{cell.name} is no number", "Write it as 375000, 0.45 or 45%.")
-        return None
+        return cell.wrong(f"{cell.name} is no number", "Write it as 375000, 0.45 or 45%.")
     size = float(match[2])
     # Through text, so that 45.3% is 0.453 and not 0.45299999999999996.
     size = float(f"{size / 100:.15g}") if match[3] else size
     return size if match[1] in ("", "+") else -size
 
 
-def _date(cell: Cell, reader: _RowReader) -> dt.date | None:
+def _date(cell: Cell, _known: Known) -> dt.date | GoalFileProblem:
     try:
         return dt.date.fromisoformat(cell.text if _DAY.fullmatch(cell.text) else "")
     except ValueError:
-        reader.wrong(cell, f"{cell.name} is no date", "Write it as 2026-12-31.")
-        return None
+        return cell.wrong(f"{cell.name} is no date", "Write it as 2026-12-31.")
 
 
-def _over(cell: Cell, reader: _RowReader) -> str | None:
+def _over(cell: Cell, known: Known) -> str | GoalFileProblem:
     try:
-        return Period.parse(cell.text, reader.known.fiscal).name
+        return Period.parse(cell.text, known.fiscal).name
     except PeriodError:
-        reader.wrong(cell, "over is no period", "Write FY2026, 2026-H2, 2026-Q4 or 2026-12.")
-        return None
+        return cell.wrong("over is no period", "Write FY2026, 2026-H2, 2026-Q4 or 2026-12.")
 
 
-def _choice(cell: Cell, reader: _RowReader) -> str | None:
-    text, known = cell.text.lower(), _CHOICES[cell.name]
-    if text in known:
-        return text
-    close = nearest(text, known)
-    do = f"Write {close}." if close else f"Write one of {', '.join(known)}."
-    reader.wrong(cell, f"{cell.name} is none of {', '.join(known)}", do)
-    return None
+def _choice(cell: Cell, _known: Known) -> str | GoalFileProblem:
+    text, names = cell.text.lower(), _CHOICES[cell.name]
+    listed = ", ".join(names)
+    return text if text in names else cell.unknown(names, f"{cell.name} is none of {listed}", f"Write one of {listed}.")
 
 
-def _kpi(cell: Cell, reader: _RowReader) -> str | None:
-    return cell.text if _one_of(cell, list(reader.known.units), "KPI", reader) else None
+def _kpi(cell: Cell, known: Known) -> str | GoalFileProblem:
+    missing = "there is no KPI of this name"
+    return cell.text if cell.text in known.units else cell.unknown(known.units, missing, "Check the KPI.")
 
 
-def _milestone(cell: Cell, reader: _RowReader) -> dict[str, Any] | None:
+def _milestone(cell: Cell, known: Known) -> Any:
     """Read ``2026-11-13: what is there by then``."""
     date, colon, text = (part.strip() for part in cell.text.partition(":"))
     if not colon or not text or not _DAY.fullmatch(date):
-        reader.wrong(cell, "a milestone is a date and what is there by then", "Write it as 2026-11-13: 45 new deals opened.")
-        return None
-    return {"text": text, "due": _date(Cell("milestone", date, cell.line, cell.place), reader)}
+        return cell.wrong("a milestone is a date and what is there by then", "Write it as 2026-11-13: 45 new deals opened.")
+    due = _date(replace(cell, name="milestone", text=date), known)
+    return due if isinstance(due, GoalFileProblem) else {"text": text, "due": due}
 
 
 #: How a field of a goal is read that is no plain text.
-_READERS: Final[Mapping[str, Callable[[Cell, _RowReader], Any]]] = {
+_READERS: Final[Mapping[str, Callable[[Cell, Known], Any]]] = {
     "kpi": _kpi,
     "baseline": _number,
     "target": _number,
