@@ -14,6 +14,7 @@ import records_fixture
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.answers.form import Book
+from reviewlib.conversation.answers.mails import ArrivedAnswer, open_answer, read_answer
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.journal import open_journal_to_read
 from reviewlib.conversation.records import Records
@@ -44,6 +45,13 @@ def release(records: Records) -> dict[str, Entry]:
         "note": records.write("note", text="SECRET-NOTE"),
     }
     return said | {"release": records.write("release")}
+
+
+def arrived(source: Path | str | ArrivedAnswer) -> ArrivedAnswer:
+    """An answer as it is read from a file, or from its text."""
+    if isinstance(source, ArrivedAnswer):
+        return source
+    return open_answer(source) if isinstance(source, Path) else read_answer(source.encode("utf-8", "surrogatepass"))
 
 
 def form(records: Records, book: Book | None = None) -> str:

@@ -278,6 +278,7 @@ class Kind:
         single: One current entry per review; another one must supersede it. Sign-off: one per side.
         private: Whether it may be, or always is, ``manager_only``.
         about: The kinds it may refer to in ``of``; empty where it refers to none.
+        letter: What its reference in the response form begins with; a kind without one cannot be replied to there.
         carries: While it is open, later reviews show it; what becomes of it after the review is closed is an update there.
     """
 
@@ -285,6 +286,7 @@ class Kind:
     model: type[Payload]
     label: str
     by: frozenset[Side]
+    letter: str = ""
     single: bool = False
     private: Literal["never", "may", "always"] = "never"
     about: tuple[str, ...] = ()
@@ -303,24 +305,24 @@ KINDS: Final = MappingProxyType(
         kind.name: kind
         for kind in (
             Kind("self_review", SelfReview, "Self-review", _REP, single=True),
-            Kind("feedback", Feedback, "Feedback", _MANAGER),
+            Kind("feedback", Feedback, "Feedback", _MANAGER, "F"),
             Kind("feedback_to_manager", FeedbackToManager, "Feedback to the manager", _REP),
-            Kind("reply", Reply, "Reply", _BOTH, about=_ANYTHING),
-            Kind("concern", Concern, "Concern", _BOTH, private="may", carries=True),
+            Kind("reply", Reply, "Reply", _BOTH, "Y", about=_ANYTHING),
+            Kind("concern", Concern, "Concern", _BOTH, "C", private="may", carries=True),
             Kind("dispute", Dispute, "Disputed figure", _REP),
-            Kind("resolution", Resolution, "Resolution", _MANAGER, about=("dispute",)),
-            Kind("action", Action, "Action", _MANAGER, carries=True),
-            Kind("goal", Goal, "Goal", _BOTH, carries=True),
-            Kind("milestone", Milestone, "Milestone", _BOTH, about=("goal",), carries=True),
-            Kind("development", Development, "Development", _BOTH, carries=True),
-            Kind("update", Update, "Update", _BOTH, about=tuple(STATUSES)),
-            Kind("recognition", Recognition, "Recognition", _MANAGER),
+            Kind("resolution", Resolution, "Resolution", _MANAGER, "E", about=("dispute",)),
+            Kind("action", Action, "Action", _MANAGER, "A", carries=True),
+            Kind("goal", Goal, "Goal", _BOTH, "G", carries=True),
+            Kind("milestone", Milestone, "Milestone", _BOTH, "M", about=("goal",), carries=True),
+            Kind("development", Development, "Development", _BOTH, "D", carries=True),
+            Kind("update", Update, "Update", _BOTH, "U", about=tuple(STATUSES)),
+            Kind("recognition", Recognition, "Recognition", _MANAGER, "R"),
             Kind("agreement", Agreement, "Agreement", _REP, about=("goal", "recognition")),
-            Kind("rating", Rating, "Rating", _MANAGER, single=True, private="may"),
+            Kind("rating", Rating, "Rating", _MANAGER, "S", single=True, private="may"),
             Kind("note", Note, "Note", _MANAGER, private="always"),
             Kind("release", Release, "Release", _MANAGER, single=True),
             Kind("signoff", Signoff, "Sign-off", _BOTH),
-            Kind("amendment", Amendment, "Amendment", _BOTH, about=_ANYTHING),
+            Kind("amendment", Amendment, "Amendment", _BOTH, "N", about=_ANYTHING),
         )
     }
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from reviewlib.conversation import records, upkeep
 from reviewlib.conversation.answers import importing, responses
 from reviewlib.conversation.answers.importing import Imported
+from reviewlib.conversation.answers.mails import open_answer
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import goalfile
 from reviewlib.conversation.goals.goalfile import Known
@@ -67,7 +68,7 @@ def import_response(params: Params, file: Path, *, unverified: bool = False) -> 
         ReviewError: The file cannot be read or understood, is not the rep's (unless it is to be recorded as ``unverified``), or
             may not be imported by who is at the keyboard.
     """
-    answer = importing.arrived(file)
+    answer = open_answer(file)
     about = importing.addressed(params, responses.parse(answer))
     return importing.import_response(records.open_records(params, about), answer, unverified=unverified)
 

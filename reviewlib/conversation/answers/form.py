@@ -19,23 +19,6 @@ from reviewlib.params.model import Params
 LONGEST_LINK: Final = 1_800
 #: The longest piece of somebody's words that a guide quotes.
 LONGEST_QUOTE: Final = 280
-#: What a reference begins with; kinds that are not here cannot be replied to in a form.
-LETTERS: Final = MappingProxyType(
-    {
-        "feedback": "F",
-        "action": "A",
-        "goal": "G",
-        "milestone": "M",
-        "development": "D",
-        "recognition": "R",
-        "rating": "S",
-        "concern": "C",
-        "resolution": "E",
-        "update": "U",
-        "reply": "Y",
-        "amendment": "N",
-    }
-)
 #: How a sign-off is said in words, and what it is in the journal.
 WORDS: Final = MappingProxyType({"agree": "agree", "read, do not agree": "disagree"})
 # What an entry says that is no sentence, or that a form does not tell: figures stay on the page, mail is not confidential.
@@ -238,8 +221,7 @@ def references(minutes: VisibleEntries) -> dict[str, Entry]:
     counts: dict[str, int] = {}
     found: dict[str, Entry] = {}
     for entry in minutes.entries:
-        letter = LETTERS.get(entry.kind)
-        if letter:
+        if letter := KINDS[entry.kind].letter:
             counts[letter] = counts.get(letter, 0) + 1
             found[f"{letter}{counts[letter]}"] = entry
     return found

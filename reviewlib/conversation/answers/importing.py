@@ -6,15 +6,13 @@ was typed (blanks aside) and of the entry it replaces. A changed answer replaces
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form, marks, senders
 from reviewlib.conversation.answers.items import AnswerItem, ItemReader
-from reviewlib.conversation.answers.mails import ArrivedAnswer, open_answer, read_answer
+from reviewlib.conversation.answers.mails import ArrivedAnswer
 from reviewlib.conversation.answers.responses import Answer, AnswerProblem, parse, refusal, short
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import About, Entry
@@ -26,6 +24,8 @@ from reviewlib.evidence import slicefile
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
+#: How messages call it.
+_WHERE: Final = "the answer"
 _UNSAID: Final = frozenset({"of", "side", "head", "owner", "doing"})
 
 
@@ -74,29 +74,20 @@ class Imported:
     entries: tuple[Entry, ...]
 
 
-def import_response(
-    records: Records,
-    source: Path | str | ArrivedAnswer,
-    *,
-    kpis: Sequence[tuple[str, str]] | None = None,
-    unverified: bool = False,
-) -> Imported:
+def import_response(records: Records, mail: ArrivedAnswer, *, unverified: bool = False) -> Imported:
     """Record a rep's answer in one transaction: a form file, a saved mail, or the text of either.
 
-    Args:
-        records: The review's records, for the person at the keyboard, who is named as the importer.
-        source: What arrived.
-        kpis: Key and label of the figures; read from the review's evidence where not given.
-        unverified: Record also what by its sender or the name that signs is not the rep's, marked so.
+    Whose records they are is named as the importer. ``unverified`` records also what by its sender or the name that signs is
+    not the rep's, marked so.
 
     Raises:
         ResponseError: Something cannot be understood, or it is not the rep's; nothing was recorded.
         NotAllowedError: The person may not import it, or the review does not take it any more.
         ConflictError: Somebody wrote on the rep's behalf since the form was made; it holds both texts.
     """
-    made = plan(records, source, kpis=kpis)
+    made = plan(records, mail)
     if made.problems:
-        raise refusal(made.problems, where=_name(source))
+        raise refusal(made.problems, where=_WHERE)
     if made.refused and not unverified:
         raise made.refused
     for item in made.items:
@@ -116,14 +107,12 @@ def import_response(
     return Imported(made, tuple(records.write_all(new)))
 
 
-def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence[tuple[str, str]] | None = None) -> ImportPlan:
+def plan(records: Records, mail: ArrivedAnswer) -> ImportPlan:
     """Tell what importing an answer would record, and what in it is not understood.
 
     Raises:
-        ResponseError: The file cannot be read.
         NotAllowedError: The person may not read the review.
     """
-    mail = arrived(source)
     answer, about = parse(mail), records.about
     records.minutes()  # refuses who may not read this review, before anything of it is looked at
     context = records.context()
@@ -133,7 +122,7 @@ def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence
     if any(senders.sha256_of(entry.source) == answer.sha256 and entry.side == "rep" for entry in context.own):
         return ImportPlan(about, answer, notes=("This very file was imported before; nothing is recorded twice.",))
     sender = _sender(records, mail, answer)
-    reader = ItemReader(context, answer, sender, _kpis(records, context.state.snapshot) if kpis is None else kpis)
+    reader = ItemReader(context, answer, sender, _kpis(records, context.state.snapshot))
     reader.read()
     new = tuple(item for item in reader.items if not item.unchanged)
     signed = next((item.payload.name for item in new if isinstance(item.payload, Signoff)), None)
@@ -146,15 +135,8 @@ def plan(records: Records, source: Path | str | ArrivedAnswer, *, kpis: Sequence
         problems=tuple(reader.problems),
         sender=sender,
         source=senders.source_of(answer.sha256, sender.doubts(signed)),
-        refused=sender.refusal(signed, where=_name(source)) if new else None,
+        refused=sender.refusal(signed, where=_WHERE) if new else None,
     )
-
-
-def arrived(source: Path | str | ArrivedAnswer) -> ArrivedAnswer:
-    """Read an answer from a file, or from its text."""
-    if isinstance(source, ArrivedAnswer):
-        return source
-    return open_answer(source) if isinstance(source, Path) else read_answer(source.encode("utf-8", "surrogatepass"))
 
 
 def addressed(params: Params, answer: Answer) -> About:
@@ -167,7 +149,7 @@ def addressed(params: Params, answer: Answer) -> About:
     from reviewlib.conversation.journal import open_journal_to_read
 
     if not answer.subject:
-        raise refusal(answer.problems, where="the answer")
+        raise refusal(answer.problems, where=_WHERE)
     if answer.workbook.casefold() != params.name:
         raise ResponseError(
             "This answer belongs to another workbook.",
@@ -183,7 +165,7 @@ def addressed(params: Params, answer: Answer) -> About:
         everyone = copies.reviewed_in(params, period, journal)
     for one in everyone:
         if marks.subject_code(one.kind, one.id) == answer.subject.casefold():
-            return About("rep" if one.kind == "rep" else "team", one.id, period.name)
+            return About.of(one, period)
     raise ResponseError(
         "This answer is of nobody who has a review.", where=str(period), found=answer.subject, do="Check the file."
     )
@@ -192,11 +174,10 @@ def addressed(params: Params, answer: Answer) -> About:
 def _sender(records: Records, mail: ArrivedAnswer, answer: Answer) -> Sender:
     subject, address = records.subject, copies.address_of(records.params, records.about)
     named = subject.kind == "rep" and subject.name != subject.id
-    nobody, own = (
-        form.OPENING.format(subject=name, period=period) for name, period in (("", ""), (subject.name, answer.period))
-    )
+    any_form = marks.letters([form.OPENING.format(subject="", period="")])
+    own_form = marks.letters([form.OPENING.format(subject=subject.name, period=answer.period)])
     opening = marks.letters([answer.opening])
-    other = opening.startswith(marks.letters([nobody])) and not opening.startswith(marks.letters([own]))
+    other = opening.startswith(any_form) and not opening.startswith(own_form)
     return Sender(mail.senders, address, subject.name if named else None, subject.name, answer.opening if other else "")
 
 
@@ -257,7 +238,3 @@ def _shown(item: AnswerItem) -> str:
 
 def _counted(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
-
-
-def _name(source: Path | str | ArrivedAnswer) -> str:
-    return source.name if isinstance(source, Path) else "the answer"

@@ -12,9 +12,11 @@ from typing import Any, Final
 from reviewlib.conversation import payloads
 from reviewlib.conversation.answers import marks, senders
 from reviewlib.conversation.answers.mails import AnswerLine
+from reviewlib.conversation.answers.marks import Mark
 from reviewlib.conversation.answers.responses import Answer, AnswerField, AnswerProblem, short, signs, yes_or_no
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import About, Entry, current, history
+from reviewlib.conversation.goals.kpi import folded
 from reviewlib.conversation.kinds import KINDS, Payload, Signoff
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import JournalError
@@ -86,7 +88,7 @@ class ItemReader:
         """Collect what the answer asks for, the signature last."""
         self._self_review(self.answer.of("self_review"))
         for one in self.answer.of("feedback_to_manager", "concern"):
-            self._shown_or_new(one, f"{one.mark.field}:{one.mark.number}", {"text": one.text}, one.mark.words)
+            self._shown_or_new(one, {"text": one.text})
         self._disputes(self.answer.of("dispute"))
         for one in self.answer.of("reply"):
             self._reply(one)
@@ -97,13 +99,12 @@ class ItemReader:
     def _self_review(self, parts: Sequence[AnswerField]) -> None:
         if not parts:
             return
-        words, fields = KINDS["self_review"].label, {one.mark.part: one.text for one in parts}
+        fields = {one.mark.part: one.text for one in parts}
         code = next((one.mark.entry for one in parts if one.mark.entry), "")
         if code:
-            self._shown(parts[0], "self_review", fields, words, code)
+            self._shown(parts[0], "self_review", fields, code)
         else:
-            before = self.context.state.answer
-            self._add(parts[0], "self_review", fields, words, before, conflict=_by_somebody_else(before))
+            self._add(parts[0], "self_review", fields, self.context.state.answer)
 
     def _disputes(self, typed: Sequence[AnswerField]) -> None:
         figures = {word.casefold(): key for key, label in self.kpis for word in (label, key)}
@@ -112,13 +113,13 @@ class ItemReader:
             if not {"figure", "why"} <= set(parts):
                 continue  # said already by the parser
             figure = parts["figure"]
-            key = figures.get(" ".join(figure.text.casefold().rstrip(".").split()))
+            key = figures.get(folded(figure.text.rstrip(".")))
             if key is None:
                 do = f"Write one of: {'; '.join(label for _, label in self.kpis)}."
                 self._problem(figure.line, "There is no such figure on the page.", figure.text, do)
                 continue
             fields = {"kpi": key, "reason": parts["why"].text} | ({"deal": parts["deal"].text} if "deal" in parts else {})
-            self._shown_or_new(figure, f"dispute:{number}", fields, f"Dispute {number}")
+            self._shown_or_new(figure, fields)
 
     def _reply(self, one: AnswerField) -> None:
         target = self._target(one)
@@ -128,8 +129,7 @@ class ItemReader:
         shown = self._replied(root, by=self.answer.head)
         before = self.context.latest(shown) if shown else self._imported("reply", f"reply:{root}")
         fields = {"of": (before.of if before else None) or target.id, "text": one.text}
-        changed = before is not shown and shown is not None and _by_somebody_else(before)
-        self._add(one, f"reply:{root}", fields, one.mark.words, before, basis=shown, conflict=changed)
+        self._add(one, f"reply:{root}", fields, before, basis=shown)
 
     def _agreement(self, one: AnswerField) -> None:
         target, word = self._target(one), yes_or_no(one.text)
@@ -139,7 +139,7 @@ class ItemReader:
             self._problem(one.line, "This mark names another entry.", one.mark.words, "Take the mark from a fresh form.")
             return
         key, fields = f"agreement:{target.id}", {"of": target.id, "agrees": word[0], "text": word[1]}
-        self._add(one, key, fields, one.mark.words, self._imported("agreement", key))
+        self._add(one, key, fields, self._imported("agreement", key))
 
     def _signature(self, parts: Mapping[str, AnswerField]) -> None:
         how = signs(parts["word"].text) if "word" in parts else None
@@ -156,7 +156,7 @@ class ItemReader:
             fields["comment"] = parts["comment"].text
         elif given is not None and getattr(given.payload, "how", None) != how:
             fields["comment"] = ""  # the comment was on the word that is taken back
-        self._add(name, "signoff", fields, "Signature", given, conflict=_by_somebody_else(given))
+        self._add(name, "signoff", fields, given)
 
     def _target(self, one: AnswerField) -> Entry | None:
         target = self._coded(one.mark.entry) if one.mark.entry else None
@@ -192,44 +192,36 @@ class ItemReader:
         covered = bool(shown) and signed is not None and history(self.context.own, shown[-1].id)[0].sequence < signed
         return shown[-1] if shown and not covered else None
 
-    def _shown_or_new(self, one: AnswerField, key: str, fields: Mapping[str, Any], words: str) -> None:
+    def _shown_or_new(self, one: AnswerField, fields: Mapping[str, Any]) -> None:
+        key = f"{one.mark.field}:{one.mark.number}"
         if one.mark.entry:
-            self._shown(one, key, fields, words, one.mark.entry)
+            self._shown(one, key, fields, one.mark.entry)
         else:
-            self._add(one, key, fields, words, self._imported(one.mark.field, key))
+            self._add(one, key, fields, self._imported(one.mark.field, key))
 
-    def _shown(self, one: AnswerField, key: str, fields: Mapping[str, Any], words: str, code: str) -> None:
+    def _shown(self, one: AnswerField, key: str, fields: Mapping[str, Any], code: str) -> None:
         """Replace the entry that the form had in the field, unless somebody else has written on since."""
         basis = self._coded(code)
         if basis is None or basis.kind != one.mark.field or basis.side != "rep":
-            self._unknown(one.line, words)
+            self._unknown(one.line, _words(one.mark))
             return
-        newest = self.context.latest(basis)
-        changed = newest is not basis and _by_somebody_else(newest)
-        self._add(one, key, fields, words, newest, basis=basis, conflict=changed)
+        self._add(one, key, fields, self.context.latest(basis), basis=basis)
 
     def _add(
-        self,
-        one: AnswerField,
-        key: str,
-        fields: Mapping[str, Any],
-        words: str,
-        before: Entry | None,
-        *,
-        basis: Entry | None = None,
-        conflict: bool = False,
+        self, one: AnswerField, key: str, fields: Mapping[str, Any], before: Entry | None, *, basis: Entry | None = None
     ) -> None:
         """Complete an item with what it replaces; ``basis`` is the version that the form had in the field.
 
         Where the kind does not take what was typed, that is a problem.
         """
-        kind = one.mark.field
+        kind, words = one.mark.field, _words(one.mark)
         try:
             merged = (before.payload.model_dump() if before is not None else {}) | dict(fields)
             payload = payloads.validated(KINDS[kind], merged, where=str(one.line))
         except JournalError as error:
             self._problem(one.line, f"{words}: this cannot be stored.", error.found or "", "Correct it.")
             return
+        conflict = before is not basis and _by_somebody_else(before)
         if before is not None and _said(before.payload) == _said(payload):
             unchanged = not self._signs_better(before, payload)
         elif conflict and basis is not None:  # somebody else wrote on; the rep left the form's text as it was
@@ -266,6 +258,12 @@ class ItemReader:
 
     def _problem(self, line: AnswerLine, what: str, found: str, do: str) -> None:
         self.problems.append(AnswerProblem(line, what, short(found), do))
+
+
+def _words(mark: Mark) -> str:
+    """How a field is called; of one that has several parts none of them is named."""
+    whole = {"self_review": KINDS["self_review"].label, "dispute": f"Dispute {mark.number}", "signoff": "Signature"}
+    return whole.get(mark.field, mark.words)
 
 
 def _by_somebody_else(entry: Entry | None) -> bool:

@@ -109,16 +109,15 @@ def _hold(what: str, size: int, most: int, unit: str, name: str) -> None:
 
 
 def _lines_and_senders(content: bytes, name: str) -> tuple[Sequence[AnswerLine], tuple[str, ...]]:
-    if name.lower().endswith(".eml") or _HEADER.match(content):
-        content = content.removeprefix(codecs.BOM_UTF8).lstrip()
-        return _lines_of_mail(content, name), senders.of_mail(content)
-    text = _decoded(content, name)
-    if _HEADER.match(text.encode()):  # a mail's source in UTF-16, as an editor saved it
-        content = text.lstrip().encode()
-        return _lines_of_mail(content, name), senders.of_mail(content)
-    lines = list(numbered(text))
-    _refuse_encoded(lines, name)
-    return lines, ()
+    if not (name.lower().endswith(".eml") or _HEADER.match(content)):
+        text = _decoded(content, name)
+        content = text.encode()
+        if not _HEADER.match(content):  # else it is a mail's source in UTF-16, as an editor saved it
+            lines = list(numbered(text))
+            _refuse_encoded(lines, name)
+            return lines, ()
+    content = content.removeprefix(codecs.BOM_UTF8).lstrip()
+    return _lines_of_mail(content, name), senders.of_mail(content)
 
 
 def _refuse_encoded(lines: Sequence[AnswerLine], name: str) -> None:

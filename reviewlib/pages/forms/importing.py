@@ -109,7 +109,7 @@ class Import:
     def _set_buttons(self, *, disabled: bool) -> None:
         self.preview.disabled = self.record.disabled = self.clear.disabled = disabled
 
-    def _source(self) -> str | ArrivedAnswer | None:
+    def _source(self) -> ArrivedAnswer | None:
         """The answer that was given; None, with the reason shown, where there is none or there are two."""
         text = str(self.text.value)
         files = self.file.value
@@ -117,7 +117,9 @@ class Import:
             reason = "Paste the text or choose a file, not both." if files else "Paste the answer’s text, or choose its file."
             self.status.value = render("forms/problems.html.j2", fields=[], loose=[reason])
             return None
-        return read_answer(bytes(files[0]["content"]), name=str(files[0]["name"])) if files else text
+        if files:
+            return read_answer(bytes(files[0]["content"]), name=str(files[0]["name"]))
+        return read_answer(text.encode("utf-8", "surrogatepass"))
 
     def _preview(self) -> None:
         source = self._source()

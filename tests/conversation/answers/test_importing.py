@@ -65,13 +65,19 @@ HOSTILE = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the review's evidence names."""
+    monkeypatch.setattr(importing, "_kpis", lambda *_: letters.KPIS)
+
+
 @pytest.fixture
 def records(tmp_path: Path) -> Records:
     return letters.as_manager(letters.talking(tmp_path))
 
 
 def _import(records: Records, text: Any) -> Imported:
-    return import_response(records, text, kpis=letters.KPIS)
+    return import_response(records, letters.arrived(text))
 
 
 def _entries(records: Records) -> list[Entry]:
@@ -145,7 +151,7 @@ def test_a_form_with_what_is_recorded_says_nothing_new(records: Records) -> None
     _import(records, _full(letters.form(records)))
     fresh = letters.form(records)
     assert "Too many accounts." in fresh
-    made = plan(records, fresh, kpis=letters.KPIS)
+    made = plan(records, letters.arrived(fresh))
     assert (made.items, made.problems) == ((), ())
     assert len(made.unchanged) == 9
 
@@ -260,7 +266,7 @@ def test_a_second_answer_may_replace_one_that_the_manager_cannot_read(records: R
     form = letters.form(records)
     first = _import(records, letters.fill(form, Perspective="Good.")).entries[0]
     assert records.minutes().of_kind("self_review") == []
-    made = plan(records, letters.fill(form, Perspective="Better."), kpis=letters.KPIS)
+    made = plan(records, letters.arrived(letters.fill(form, Perspective="Better.")))
     assert "Better" not in made.as_text()
     assert _import(records, letters.fill(form, Perspective="Better.")).entries[0].supersedes == first.id
 
@@ -292,7 +298,7 @@ def test_what_does_not_fit_the_journal_is_a_problem_with_its_line(
     """References and texts are checked before anything is written."""
     said = letters.release(records)
     text = letters.fill(letters.form(records), Reply_F1="yes")
-    made = plan(records, change(text, importing.marks.code(said["feedback"].id)), kpis=letters.KPIS)
+    made = plan(records, letters.arrived(change(text, importing.marks.code(said["feedback"].id))))
     assert [message in problem.what for problem in made.problems] == [True]
     assert made.problems[0].line.text.startswith(("[[Reply", "[[Goal"))
 
@@ -302,7 +308,7 @@ def test_a_private_entry_cannot_be_answered(records: Records) -> None:
     said = letters.release(records)
     text = letters.fill(letters.form(records), Reply_F1="I know.")
     code = importing.marks.code
-    made = plan(records, text.replace(code(said["feedback"].id), code(said["note"].id)), kpis=letters.KPIS)
+    made = plan(records, letters.arrived(text.replace(code(said["feedback"].id), code(said["note"].id))))
     assert ["no such entry" in problem.what for problem in made.problems] == [True]
 
 
@@ -341,7 +347,7 @@ def test_an_old_form_is_said_to_be_old_and_accepted(records: Records) -> None:
     assert imported.plan.notes == ("The form was made before the review was released.",)
     late = letters.form(records)
     records.write("feedback", stance="improve", behaviour="x", text="One more.")
-    made = plan(records, letters.fill(late, Concern_1="Late."), kpis=letters.KPIS)
+    made = plan(records, letters.arrived(letters.fill(late, Concern_1="Late.")))
     assert made.notes == ("The form is an older one: 1 entry came after it.",)
     assert len(made.items) == 1
 
@@ -361,7 +367,7 @@ def test_a_form_from_before_release_cannot_sign(records: Records) -> None:
     """A signature without the head of what was read is a problem with its line."""
     form = letters.form(records)
     signed = form.replace("[[End]]", "[[Signature name]]\nElla\n[[Signature word]]\nagree\n[[End]]")
-    made = plan(records, signed, kpis=letters.KPIS)
+    made = plan(records, letters.arrived(signed))
     assert ["cannot sign" in problem.what for problem in made.problems] == [True]
 
 
@@ -407,7 +413,7 @@ def test_hostile_text_stays_text(records: Records, text: str) -> None:
     filled = letters.fill(letters.form(records), Perspective=importing.marks.keep(text), Concern_1=importing.marks.keep(text))
     entries = _import(records, filled).entries
     assert [entry.payload.model_dump() for entry in entries][1]["text"] == text.strip()
-    assert plan(records, letters.form(records), kpis=letters.KPIS).items == ()
+    assert plan(records, letters.arrived(letters.form(records))).items == ()
 
 
 def test_the_answer_to_a_released_review_is_addressed_by_the_evidence_of_its_release(records: Records) -> None:

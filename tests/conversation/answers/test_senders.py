@@ -11,7 +11,7 @@ import pytest
 from records_fixture import freeze_names, give_address
 
 from reviewlib.conversation import data_export
-from reviewlib.conversation.answers import mails, marks, senders
+from reviewlib.conversation.answers import importing, mails, marks, senders
 from reviewlib.conversation.answers.importing import Imported, import_response, plan
 from reviewlib.conversation.answers.mails import ArrivedAnswer
 from reviewlib.conversation.answers.senders import Sender
@@ -121,6 +121,12 @@ def test_another_name_does_not_fit(typed: str) -> None:
     assert Sender((ADDRESS,), ADDRESS, "Ella Byrne", "Ella Byrne").doubts(typed) == ("other_name",)
 
 
+@pytest.fixture(autouse=True)
+def _figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the review's evidence names."""
+    monkeypatch.setattr(importing, "_kpis", lambda *_: letters.KPIS)
+
+
 @pytest.fixture
 def records(tmp_path: Path) -> Records:
     """A released review of Ella, whose address is known."""
@@ -132,7 +138,7 @@ def records(tmp_path: Path) -> Records:
 
 
 def _import(records: Records, source: str | ArrivedAnswer, **more: Any) -> Imported:
-    return import_response(records, source, kpis=letters.KPIS, **more)
+    return import_response(records, letters.arrived(source), **more)
 
 
 def _entries(records: Records) -> list[Entry]:
@@ -162,7 +168,7 @@ def test_a_strangers_mail_records_nothing_unless_somebody_says_so(records: Recor
     for words in ("not from Ella Byrne", "mallory@evil.example", ADDRESS, "--unverified", "nothing was recorded"):
         assert words in str(caught.value)
     assert _entries(records) == []
-    assert "mallory@evil.example" in plan(records, mail, kpis=letters.KPIS).as_text()
+    assert "mallory@evil.example" in plan(records, letters.arrived(mail)).as_text()
     done = _import(records, mail, unverified=True)
     assert (len(done.entries), _how(done.entries)) == (1, {"other_sender"})
     assert _import(records, mail).entries == ()
@@ -200,8 +206,8 @@ def test_the_form_of_somebody_else_is_refused_whatever_code_it_has(records: Reco
     assert _entries(records) == []
     lines = form.split("\n")
     taken_out = "\n".join([lines[0], *lines[next(n for n, line in enumerate(lines) if n and line[:2] != "::") :]])
-    assert plan(records, taken_out, kpis=letters.KPIS).refused is None
-    assert plan(records, "> " + form.replace("\n", "\n> "), kpis=letters.KPIS).refused is not None
+    assert plan(records, letters.arrived(taken_out)).refused is None
+    assert plan(records, letters.arrived("> " + form.replace("\n", "\n> "))).refused is not None
     assert _how(_import(records, form, unverified=True).entries) == {"no_sender+other_form"}
 
 
@@ -209,7 +215,7 @@ def test_the_form_of_somebody_else_is_refused_whatever_code_it_has(records: Reco
 def test_a_form_is_the_reps_own_in_whatever_program_it_was_sent(records: Records, dressed: Callable[[str], bytes]) -> None:
     """Wrapped, quoted or as HTML, it says whose it is; programs that name no sender send files."""
     mail = mails.read_answer(dressed(letters.fill(letters.form(records), Concern_1="Mine.")), name="a.eml")
-    assert plan(records, mail, kpis=letters.KPIS).refused is None
+    assert plan(records, letters.arrived(mail)).refused is None
     assert _how(_import(records, mail).entries) == {"address" if mail.senders else "no_sender"}
 
 
@@ -269,12 +275,12 @@ def test_a_signature_that_is_recorded_already_does_not_refuse_what_is_new(record
 def test_entries_of_older_journals_are_known_by_their_file(records: Records) -> None:
     """A source without what was found about the sender is read as before, and said to be not verified."""
     form = letters.fill(letters.form(records), Concern_1="Mine.")
-    old = plan(records, form, kpis=letters.KPIS)
+    old = plan(records, letters.arrived(form))
     item = old.items[0]
     fields = item.payload.model_dump()
     (entry,) = records.write_all([New(item.kind, fields, id=item.id, on_behalf=True, source=old.answer.sha256)])
     assert entry.source == old.answer.sha256
-    assert plan(records, form, kpis=letters.KPIS).notes == ("This very file was imported before; nothing is recorded twice.",)
+    assert plan(records, letters.arrived(form)).notes == ("This very file was imported before; nothing is recorded twice.",)
     assert _import(records, form + "\n").entries == ()
     assert senders.not_verified(entry.source) == "not verified: recorded before senders were looked at"
 
