@@ -267,26 +267,22 @@ def link(entry: Entry) -> str:
     The digest stands for salt and payload. A JSON list keeps the columns apart: no text can run over into the next one, and
     nothing is not the same as empty.
     """
-    about = entry.about
-    return hashlib.sha256(
-        canonical(
-            [
-                FORM,
-                entry.id,
-                [about.kind, about.subject, about.period],
-                entry.team,
-                entry.sequence,
-                entry.kind,
-                [entry.author, entry.author_name, entry.role, entry.on_behalf_of],
-                entry.visibility,
-                moment(entry.at),
-                entry.supersedes,
-                entry.source,
-                entry.digest,
-                entry.previous,
-            ]
-        )
-    ).hexdigest()
+    columns = [
+        FORM,
+        entry.id,
+        [entry.about.kind, entry.about.subject, entry.about.period],
+        entry.team,
+        entry.sequence,
+        entry.kind,
+        [entry.author, entry.author_name, entry.role, entry.on_behalf_of],
+        entry.visibility,
+        moment(entry.at),
+        entry.supersedes,
+        entry.source,
+        entry.digest,
+        entry.previous,
+    ]
+    return hashlib.sha256(canonical(columns)).hexdigest()
 
 
 def sealed(entry: Entry) -> Entry:
@@ -297,12 +293,8 @@ def sealed(entry: Entry) -> Entry:
 
 def broken_links(entries: Sequence[Entry]) -> list[str]:
     """Say what is wrong with the chain of one review, from every entry of it in the order of their sequence."""
-    found: list[str] = []
-    last: Entry | None = None
-    for entry in entries:
-        found += [f"{entry.about}: entry {entry.sequence} {words}" for words in _wrong_with(entry, last)]
-        last = entry
-    return found
+    before = zip(entries, [None, *entries], strict=False)
+    return [f"{entry.about}: entry {entry.sequence} {words}" for entry, last in before for words in _wrong_with(entry, last)]
 
 
 def verify_chains(entries: Sequence[Entry], remembered: Mapping[About, Head]) -> list[str]:

@@ -268,11 +268,6 @@ def _held_records(params: Params, about: About, *, person: Person | None = None)
         yield Records(replace(about, period=period.name), writer, subject, params, everyone, journal)
 
 
-def entries_head(entries: Sequence[Entry], about: About) -> str:
-    """The hash of the last entry of a review; ``-`` where there is none."""
-    return next((entry.hash for entry in reversed(entries) if entry.about == about), "-")
-
-
 def write_together(groups: Sequence[tuple[Records, Sequence[New]]]) -> list[Entry]:
     """Write to several reviews of one workbook, all or none; raises as ``Records.write`` does.
 
@@ -301,7 +296,7 @@ def _written(groups: Sequence[tuple[Records, Sequence[New]]], read: dict[About, 
         for own, items in groups:
             context = own._context(journal)
             refuse_shortened(params, own.about, context.entries, journal)
-            read.setdefault(own.about, entries_head(context.entries, own.about))
+            read.setdefault(own.about, context.state.head.hash if context.state.head else "-")
             ends |= {own.about: None} | {entry.about: Head(entry.sequence, entry.hash) for entry in context.entries}
             drafts += own._checked(items, context, read[own.about])
         if not drafts:

@@ -66,10 +66,6 @@ def state_of(entries: Sequence[Entry]) -> State:
         entry.payload.side: entry for entry in now if entry.kind == "signoff" and isinstance(entry.payload, Signoff)
     }
     head = Head(entries[-1].sequence, entries[-1].hash) if entries else None
-    return State(_name(answer, feedback, release, signatures), answer, feedback, release, signatures, head)
-
-
-def _name(answer: Entry | None, feedback: Entry | None, release: Entry | None, signatures: Mapping[Side, Entry]) -> StateName:
     ladder: tuple[tuple[StateName, bool], ...] = (
         ("closed", len(signatures) == 2),
         ("signed", len(signatures) == 1),
@@ -77,7 +73,8 @@ def _name(answer: Entry | None, feedback: Entry | None, release: Entry | None, s
         ("feedback_in", feedback is not None),
         ("answer_in", answer is not None),
     )
-    return next((name for name, reached in ladder if reached), "open")
+    name: StateName = next((name for name, reached in ladder if reached), "open")
+    return State(name, answer, feedback, release, signatures, head)
 
 
 def visible(entries: Sequence[Entry], *, audience: Audience, state: State) -> list[Entry]:

@@ -232,7 +232,10 @@ def migrate(params: Params, *, steps: Mapping[int, Step] = STEPS) -> Path | None
         kept = backup(params)
         try:
             with opened.writing() as connection:
-                _migrate(connection, _version(connection) or 0, steps)
+                for number in range(_version(connection) or 0, database.VERSION):
+                    steps[number](connection)
+                database.create(connection)
+                connection.execute(database.journal.update().values(version=database.VERSION))
         except JournalError as error:
             raise JournalError(
                 error.what, where=error.where, found=error.found, do=f"{error.do} A backup is {kept.name}."
@@ -259,10 +262,3 @@ def _version(connection: sa.Connection) -> int | None:
     if "entries" not in names:
         return None
     return (database.version_of(connection) if "journal" in names else None) or 0
-
-
-def _migrate(connection: sa.Connection, version: int, steps: Mapping[int, Step]) -> None:
-    for number in range(version, database.VERSION):
-        steps[number](connection)
-    database.create(connection)
-    connection.execute(database.journal.update().values(version=database.VERSION))
