@@ -304,7 +304,7 @@ def test_a_goal_of_an_earlier_review_is_seen_from_there() -> None:
 
 def test_rounding_is_no_difference() -> None:
     """A best, a range, a baseline and a sum that differ from a target in the last digits only are the target."""
-    tenths = {"better": "higher", "say": percent, "kpi": "calls"}
+    tenths = {"better": "higher", "say": percent}
     found = letters(changed({"target": 0.3}), cycle(0.2, 0.3, 0.1 + 0.2, 0.2, **tenths))["A"]
     assert found.reason == "would equal your best quarter, 30.0% in 2026-Q2"
     found = letters(changed({"target": 0.2}), cycle(0.3, 0.1 + 0.2, 0.3, 0.3, **tenths))["A"]
