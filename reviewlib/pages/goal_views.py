@@ -13,7 +13,7 @@ from reviewlib.conversation.goals import followup
 from reviewlib.conversation.goals.followup import Agreed
 from reviewlib.conversation.goals.kpi import Track, counted, number
 from reviewlib.conversation.goals.progress import STATUSES, MilestoneProgress, Progress, Status, progress
-from reviewlib.conversation.goals.smart import Backing, GoalContext, PlannedGoal, SmartCriterion, smart
+from reviewlib.conversation.goals.smart import Backing, GoalContext, SmartCriterion, smart
 from reviewlib.conversation.kinds import Agreement, Development, Goal, Milestone, Relevance
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.pages import entry_views, labels, sentences
@@ -139,15 +139,15 @@ def _step(review: Review, step: MilestoneProgress) -> tuple[str, str, str, str, 
 
 def _letters(review: Review, entry: Entry, goal: Goal, track: Track | None) -> tuple[SmartCriterion, ...]:
     own = Period.parse(entry.about.period, review.period.fiscal)
-    steps = [one.payload for one in review.minutes.on(entry, "milestone") if isinstance(one.payload, Milestone)]
-    steps.sort(key=lambda step: step.due or dt.date.max)
+    steps = [one.payload.due for one in review.minutes.on(entry, "milestone") if isinstance(one.payload, Milestone)]
+    steps.sort(key=lambda due: due or dt.date.max)
     setting = GoalContext(
         period=own,
         as_of=own.last_day,
         coming=tuple(own.shift(ahead) for ahead in range(1, _COMING + 1)),
         whose=f"{sentences.first_name(review.subject)}’s" if review.kind == "rep" else "the team’s",
     )
-    return smart(PlannedGoal.of(goal, steps), track, setting=setting, backing=backing(review))
+    return smart(goal, steps, track, setting=setting, backing=backing(review))
 
 
 def backing(review: Review) -> Backing:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from reviewlib.conversation.goals.kpi import Point, Track, aim_of, counted, day, over_of, pair, plain, reaches
-from reviewlib.conversation.kinds import Goal, Milestone, Relevance
+from reviewlib.conversation.kinds import Goal, Relevance
 from reviewlib.evidence.comparison import at_least, same
 from reviewlib.periods import Period
 
@@ -40,28 +40,6 @@ class SmartCriterion:
     def name(self) -> str:
         """The letter's word."""
         return NAMES[self.letter]
-
-
-@dataclass(frozen=True)
-class PlannedGoal:
-    """A goal as far as its form is filled in; ``steps`` are its milestones' dates in the order they stand in."""
-
-    kpi: str | None = None
-    deliverable: str = ""
-    scope: str = ""
-    baseline: float | None = None
-    target: float | None = None
-    over: str | None = None
-    due: dt.date | None = None
-    relevance: Relevance | None = None
-    because: str = ""
-    steps: tuple[dt.date | None, ...] = ()
-
-    @classmethod
-    def of(cls, goal: Goal, milestones: Sequence[Milestone]) -> PlannedGoal:
-        """Take a stored goal and its milestones."""
-        same = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
-        return cls(**{name: getattr(goal, name) for name in same}, steps=tuple(step.due for step in milestones))
 
 
 @dataclass(frozen=True)
@@ -95,31 +73,34 @@ class GoalContext:
     whose: str = "your"
 
 
-def smart(plan: PlannedGoal, track: Track | None, *, setting: GoalContext, backing: Backing) -> tuple[SmartCriterion, ...]:
+def smart(
+    plan: Goal, steps: Sequence[dt.date | None], track: Track | None, *, setting: GoalContext, backing: Backing
+) -> tuple[SmartCriterion, ...]:
     """Check the five letters of a goal, in their order.
 
-    ``track`` are the figures of its KPI, None where it names none or the scorecard does not have it.
+    Of a plan that is not saved yet any field but the statement is looked at; ``steps`` are the dates of its milestones in the
+    order they stand in, ``track`` the figures of its KPI, None where it names none or the scorecard does not have it.
     """
     if plan.baseline is None and track is not None and plan.kpi:  # the scorecard's, where the form leaves it out
-        plan = replace(plan, baseline=track.at(setting.period).value)
+        plan = plan.model_copy(update={"baseline": track.at(setting.period).value})
     found: dict[LetterName, tuple[bool, str]] = {
         "S": _specific(plan, track),
         "M": _measurable(plan, track, setting),
-        "A": _achievable(plan, track, setting),
+        "A": _achievable(plan, steps, track, setting),
         "R": _relevant(plan, track, backing),
-        "T": _time_bound(plan, setting),
+        "T": _time_bound(plan, steps, setting),
     }
     return tuple(SmartCriterion(letter, ok, reason) for letter, (ok, reason) in found.items())
 
 
-def _named(plan: PlannedGoal, track: Track | None) -> str:
+def _named(plan: Goal, track: Track | None) -> str:
     """The figure's label inside a sentence: its first letter small, unless it is an abbreviation."""
     if track is None:
         return plan.kpi or ""
     return track.label if track.label[1:2].isupper() else track.label[:1].lower() + track.label[1:]
 
 
-def _specific(plan: PlannedGoal, track: Track | None) -> tuple[bool, str]:
+def _specific(plan: Goal, track: Track | None) -> tuple[bool, str]:
     what = ", ".join(name for name in (_named(plan, track), plan.deliverable) if name)
     if not what:
         return False, "name a figure or a deliverable"
@@ -128,7 +109,7 @@ def _specific(plan: PlannedGoal, track: Track | None) -> tuple[bool, str]:
     return True, f"{what}, {plan.scope}"
 
 
-def _measurable(plan: PlannedGoal, track: Track | None, setting: GoalContext) -> tuple[bool, str]:
+def _measurable(plan: Goal, track: Track | None, setting: GoalContext) -> tuple[bool, str]:
     if not plan.kpi:
         return _deliverable_measured(plan)
     say = track.say if track else plain
@@ -149,7 +130,7 @@ def _measurable(plan: PlannedGoal, track: Track | None, setting: GoalContext) ->
     return True, words + _over_words(plan, track)
 
 
-def _deliverable_measured(plan: PlannedGoal) -> tuple[bool, str]:
+def _deliverable_measured(plan: Goal) -> tuple[bool, str]:
     numbers = [plain(number) for number in (plan.baseline, plan.target) if number is not None]
     if numbers:
         return False, f"{' to '.join(numbers)} has no unit; name the figure"
@@ -158,7 +139,7 @@ def _deliverable_measured(plan: PlannedGoal) -> tuple[bool, str]:
     return False, "neither figure nor deliverable, so nothing can be measured"
 
 
-def _over_words(plan: PlannedGoal, track: Track | None) -> str:
+def _over_words(plan: Goal, track: Track | None) -> str:
     if not plan.over:
         return ""
     if track and not track.adds:
@@ -166,11 +147,11 @@ def _over_words(plan: PlannedGoal, track: Track | None) -> str:
     return f" in {plan.over}"
 
 
-def _achievable(plan: PlannedGoal, track: Track | None, setting: GoalContext) -> tuple[bool, str]:
+def _achievable(plan: Goal, steps: Sequence[dt.date | None], track: Track | None, setting: GoalContext) -> tuple[bool, str]:
     if not plan.kpi:
         if not plan.deliverable:
             return False, "no target to compare"
-        return bool(plan.steps), "no figure to compare; " + ("its steps lead there" if plan.steps else "steps would lead there")
+        return bool(steps), "no figure to compare; " + ("its steps lead there" if steps else "steps would lead there")
     if plan.target is None:
         return False, "no target to compare"
     if track is None:
@@ -265,7 +246,7 @@ _SERVES: Final[Mapping[Relevance, tuple[str, str]]] = {
 }
 
 
-def _relevant(plan: PlannedGoal, track: Track | None, backing: Backing) -> tuple[bool, str]:
+def _relevant(plan: Goal, track: Track | None, backing: Backing) -> tuple[bool, str]:
     titles = {name: found[plan.kpi] for name, found in backing.titles.items() if plan.kpi and plan.kpi in found}
     if plan.relevance is None:
         if plan.because:
@@ -282,7 +263,7 @@ def _relevant(plan: PlannedGoal, track: Track | None, backing: Backing) -> tuple
     return False, f"say which; no {missing} {_named(plan, track) or 'what it names'}"
 
 
-def _time_bound(plan: PlannedGoal, setting: GoalContext) -> tuple[bool, str]:
+def _time_bound(plan: Goal, steps: Sequence[dt.date | None], setting: GoalContext) -> tuple[bool, str]:
     if plan.due is None:
         return False, "no due date" + (f"; {plan.over} ends it" if over_of(plan.over, setting.period.fiscal) else "")
     if plan.due <= setting.as_of:
@@ -290,17 +271,17 @@ def _time_bound(plan: PlannedGoal, setting: GoalContext) -> tuple[bool, str]:
     last = setting.coming[-1] if setting.coming else None
     if last is not None and plan.due >= last.end:
         return False, f"{day(plan.due)} lies after the coming reviews, the last of which is {last}"
-    ok, words = _steps(plan, plan.due, setting)
+    ok, words = _steps(steps, plan.due, setting)
     return ok, f"{day(plan.due)}, {words}"
 
 
-def _steps(plan: PlannedGoal, due: dt.date, setting: GoalContext) -> tuple[bool, str]:
+def _steps(steps: Sequence[dt.date | None], due: dt.date, setting: GoalContext) -> tuple[bool, str]:
     """Say how the milestones lie: how many, which dates are missing, past, late or out of order."""
-    dates = [step for step in plan.steps if step is not None]
-    if not plan.steps:
+    dates = [step for step in steps if step is not None]
+    if not steps:
         return False, "no milestones before it"
     complaints = (
-        (len(plan.steps) - len(dates), "without a date"),
+        (len(steps) - len(dates), "without a date"),
         (sum(step <= setting.as_of for step in dates), "in the past"),
         (sum(step > due for step in dates), "after it"),
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import plans
 from reviewlib.conversation.goals.plans import Need, ProposedItem
-from reviewlib.conversation.goals.smart import GoalContext, PlannedGoal, smart
-from reviewlib.conversation.kinds import ENDED, STATUSES, Milestone
+from reviewlib.conversation.goals.smart import GoalContext, smart
+from reviewlib.conversation.kinds import ENDED, STATUSES, Goal, Milestone
 from reviewlib.conversation.schedule import rhythm
 from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence.slicefile import Achievement
@@ -148,10 +148,10 @@ def _letters(context: FormContext, values: Values) -> str:
     given: dict[str, Any] = {name: read.get(name) if read.get(name) != "" or name in _GOAL_TEXTS else None for name in names}
     edited = context.minutes.find(context.forms["goal"].key) if "goal" in context.forms else None
     steps = context.minutes.on(edited, "milestone") if edited is not None else []
-    due = tuple(step.payload.due for step in steps if isinstance(step.payload, Milestone))
-    plan = PlannedGoal(**given, steps=due)
+    due = [step.payload.due for step in steps if isinstance(step.payload, Milestone)]
+    plan = Goal.model_construct(**given)  # as far as the form is filled in
     track = views.tracks(context.review).get(plan.kpi or "")
-    letters = smart(plan, track, setting=_setting(context), backing=goal_views.backing(context.review))
+    letters = smart(plan, due, track, setting=_setting(context), backing=goal_views.backing(context.review))
     return render("forms/smart.html.j2", letters=letters)
 
 
