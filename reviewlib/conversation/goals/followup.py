@@ -152,11 +152,9 @@ def _row(entry: Entry, review: _Review) -> Agreed | None:
             return Agreed(entry, deed.text, deed.owner, deed.due, outcome, tuple(words))
         case Concern() as concern:
             update = last_update(entry, review.minutes)
-            if update is not None and status_of(update) == "resolved":
-                said = f"Resolved on {day(on_day(update, review.clock))}."
-                return Agreed(entry, concern.text, concern.owner, None, "resolved", (said,))
-            said = f"Open since the review of {entry.about.period}."
-            return Agreed(entry, concern.text, concern.owner, None, "open", (said,))
+            on = on_day(update, review.clock) if update is not None and status_of(update) == "resolved" else None
+            said = f"Resolved on {day(on)}." if on else f"Open since the review of {entry.about.period}."
+            return Agreed(entry, concern.text, concern.owner, None, "resolved" if on else "open", (said,))
     return None
 
 
