@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from reviewlib.conversation.goals import followup
+from reviewlib.conversation.goals.kpi import plural
 from reviewlib.conversation.visibility import empty
 from reviewlib.evidence.slicefile import Finding
 from reviewlib.pages import entry_views, goal_views, labels, plan_views, provenance, sentences, signing, team_views, views
@@ -111,7 +112,7 @@ def scorecard(review: Review) -> Display:
         missing=views.missing_rows(review),
         peers=max(map(int, review.scorecard["peers"].dropna()), default=0),
         verdicts=VERDICTS,
-        trend=f"{len(review.trend)} {labels.noun(review.period)}",
+        trend=f"{len(review.trend)} {plural(review.period.kind)}",
         first_name=sentences.first_name(review.subject),
     )
 
@@ -177,24 +178,18 @@ def achievements(review: Review) -> Display:
 
 def next_period(review: Review) -> Display:
     """What counts in the next period: its target, what covers it, the objectives."""
-    sheet, style = views.FigureTable(review), sentences.style(review)
+    sheet = views.FigureTable(review)
     covered = sheet.figure("pipeline_coverage")
-    due = covered.denominator if covered else None
-    rows = []
-    for figure in sheet.main():
-        kpi = figure.kpi
-        if kpi.key != "attainment" and (kpi.objective or figure.target is not None):
-            target = "none set" if figure.target is None else style.value(figure.target, kpi.unit)
-            rows.append((kpi.label, kpi.objective or "", sheet.text(kpi.key), target))
+    shown = [figure for figure in sheet.main() if figure.kpi.key != "attainment"]
+    rows = [figure for figure in shown if figure.kpi.objective or figure.target is not None]
     return section(
         review,
         "next_period",
         f"What counts in {review.period.next}",
-        target=style.value(due, "money") if due is not None else None,
-        covered=covered,
         sheet=sheet,
+        covered=covered,
         rows=rows,
-        objectives=any(row[1] for row in rows),
+        objectives=any(figure.kpi.objective for figure in rows),
     )
 
 

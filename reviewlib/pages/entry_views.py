@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
-from reviewlib.conversation.kinds import KINDS, Concern, Dispute, Feedback, Resolution, SelfReview, Update
+from reviewlib.conversation.kinds import KINDS, Concern, Dispute, Feedback, Payload, Resolution, SelfReview, Update
 from reviewlib.pages import labels, paragraphs, sentences, views
 from reviewlib.pages.views import FigureTable, label
 from reviewlib.review import Review
 
+P = TypeVar("P", bound=Payload)
 _TIMES: Final = ("", "once", "twice")
 _STANCES: Final = {"strength": "Strength", "improve": "To improve"}
 _OUTCOMES: Final = {"accepted": "Accepted", "partly": "Accepted in part", "rejected": "Not accepted"}
@@ -73,6 +74,11 @@ class Thread:
 
     title: str
     items: tuple[Contribution, ...]
+
+
+def said(entries: Iterable[Entry], kind: type[P]) -> Iterator[tuple[Entry, P]]:
+    """Go through entries of one kind with what they say."""
+    return ((entry, entry.payload) for entry in entries if isinstance(entry.payload, kind))
 
 
 def by(review: Review, entry: Entry) -> By:
@@ -176,15 +182,14 @@ def _text(entry: Entry, name: str = "text") -> str:
 def feedback(review: Review) -> list[Thread]:
     """Gather what was said in both directions: feedback, disputes, concerns, notes, and replies to anything else."""
     minutes = review.minutes
-    said = [_feedback(review, entry) for entry in minutes.of_kind("feedback", "feedback_to_manager")]
+    given = [_feedback(review, entry) for entry in minutes.of_kind("feedback", "feedback_to_manager")]
     disputes = [
-        Thread(f"A disputed figure: {label(review, entry.payload.kpi)}", tuple(_dispute(review, entry, entry.payload)))
-        for entry in minutes.of_kind("dispute")
-        if isinstance(entry.payload, Dispute)
+        Thread(f"A disputed figure: {label(review, dispute.kpi)}", tuple(_dispute(review, entry, dispute)))
+        for entry, dispute in said(minutes.of_kind("dispute"), Dispute)
     ]
     concerns = [concern(review, entry) for entry in minutes.of_kind("concern")]
     notes = [Contribution(by(review, entry), "Note", _text(entry)) for entry in minutes.of_kind("note")]
-    threads = [Thread(f"Feedback on {review.period}", tuple(said)), *disputes, Thread("Concerns", tuple(concerns))]
+    threads = [Thread(f"Feedback on {review.period}", tuple(given)), *disputes, Thread("Concerns", tuple(concerns))]
     threads += [Thread("Other replies", tuple(_others(review))), Thread("Notes", tuple(notes))]
     return [thread for thread in threads if thread.items]
 
@@ -204,12 +209,11 @@ def _dispute(review: Review, entry: Entry, dispute: Dispute) -> Iterator[Contrib
     deal = f", deal {dispute.deal}" if dispute.deal else ""
     resolved = review.minutes.on(entry, "resolution")
     mark = None if resolved else ("watch", "Not resolved yet")
-    said = f"Disputes {label(review, dispute.kpi)}{deal}"
-    yield Contribution(by(review, entry), said, dispute.reason, answers=answers(review, entry), mark=mark)
-    for one in resolved:
-        if isinstance(one.payload, Resolution):
-            told, note = _OUTCOMES[one.payload.outcome], _note(review, dispute, one.payload)
-            yield Contribution(by(review, one), told, one.payload.text, answers=answers(review, one), note=note)
+    what = f"Disputes {label(review, dispute.kpi)}{deal}"
+    yield Contribution(by(review, entry), what, dispute.reason, answers=answers(review, entry), mark=mark)
+    for one, found in said(resolved, Resolution):
+        told, note = _OUTCOMES[found.outcome], _note(review, dispute, found)
+        yield Contribution(by(review, one), told, found.text, answers=answers(review, one), note=note)
 
 
 def _note(review: Review, dispute: Dispute, resolution: Resolution) -> DisputeNote | None:
@@ -228,26 +232,22 @@ def _note(review: Review, dispute: Dispute, resolution: Resolution) -> DisputeNo
 
 def concern(review: Review, entry: Entry) -> Contribution:
     """A concern with who looks after it, what is done, and what became of it."""
-    said = entry.payload
-    assert isinstance(said, Concern)
+    noted = entry.payload
+    assert isinstance(noted, Concern)
     update = last_update(entry, review.minutes)
     mark = ("watch", "Open")
     if update is not None and status_of(update) == "resolved":
         mark = ("strength", f"Resolved on {day(review, on_day(update, review.workbook.local))}")
-    more = [("What is done about it", said.doing)] if said.doing else []
+    more = [("What is done about it", noted.doing)] if noted.doing else []
     more += updates(review, entry)
-    what = f"{side(review, said.owner)} looks after it"
-    return Contribution(by(review, entry), what, said.text, tuple(more), answers(review, entry), mark)
+    what = f"{side(review, noted.owner)} looks after it"
+    return Contribution(by(review, entry), what, noted.text, tuple(more), answers(review, entry), mark)
 
 
 def updates(review: Review, entry: Entry) -> list[tuple[str, str]]:
     """List what was noted about an entry later: who and when, and the words."""
-    found = []
-    for update in review.minutes.on(entry, "update"):
-        if isinstance(update.payload, Update) and update.payload.note:
-            said = by(review, update)
-            found.append((f"{said.name}, {said.when}", update.payload.note))
-    return found
+    noted = [(by(review, one), update.note) for one, update in said(review.minutes.on(entry, "update"), Update) if update.note]
+    return [(f"{who.name}, {who.when}", note) for who, note in noted]
 
 
 def _others(review: Review) -> Iterator[Contribution]:

@@ -139,7 +139,7 @@ def _step(review: Review, step: MilestoneProgress) -> tuple[str, str, str, str, 
 
 def _letters(review: Review, entry: Entry, goal: Goal, track: Track | None) -> tuple[SmartCriterion, ...]:
     own = Period.parse(entry.about.period, review.period.fiscal)
-    steps = [one.payload.due for one in review.minutes.on(entry, "milestone") if isinstance(one.payload, Milestone)]
+    steps = [step.due for _, step in entry_views.said(review.minutes.on(entry, "milestone"), Milestone)]
     steps.sort(key=lambda due: due or dt.date.max)
     setting = GoalContext(
         period=own,

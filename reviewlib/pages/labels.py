@@ -128,11 +128,6 @@ def span(period: Period) -> str:
     return f"{day(period.start, near=period.last_day)} to {day(period.last_day)}"
 
 
-def noun(period: Period) -> str:
-    """Say what periods of this kind are called, in the plural."""
-    return {"month": "months", "quarter": "quarters", "half": "halves", "year": "years"}[period.kind]
-
-
 def noun_of_one(period: Period) -> str:
     """Say what one period of this kind is called."""
     return {"half": "half-year"}.get(period.kind, str(period.kind))

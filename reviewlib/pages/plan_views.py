@@ -10,9 +10,9 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup, plans
 from reviewlib.conversation.goals.followup import OUTCOMES, Agreed
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
-from reviewlib.conversation.kinds import Action, Agreement, Concern, Development, Recognition, Update
+from reviewlib.conversation.kinds import Action, Agreement, Concern, Development, Recognition
 from reviewlib.pages import entry_views, sentences
-from reviewlib.pages.entry_views import By
+from reviewlib.pages.entry_views import By, said
 from reviewlib.pages.views import tracks
 from reviewlib.review import Review
 
@@ -30,7 +30,6 @@ _OUTCOME_MARKS: Final[Mapping[followup.Outcome, str]] = {
 }
 _STATUS_MARKS: Final = {"done": "strength", "dropped": "not_judged", "running": "on_track"}
 _DECISIONS: Final = {"accepted": "Accepted", "edited": "Taken up as", "dismissed": "Not taken up", "added": "Added"}
-_REWARDS: Final = {"none": "", "bonus": "Bonus", "incentive": "Incentive", "mention": "Public mention"}
 
 
 @dataclass(frozen=True)
@@ -59,39 +58,23 @@ class PlanRow:
     who: str = ""
 
 
-@dataclass(frozen=True)
-class Praise:
-    """A recognition with its reward and whether the team may see it."""
-
-    given: Recognition
-    reward: str
-    figure: str
-    shown: str
-    by: By
-
-
 def decisions(review: Review) -> list[Decision]:
     """List what was decided on recommendations, and what was added, in the order of the journal."""
     found = []
-    for entry in review.minutes.of_kind("action"):
-        action, said = entry.payload, entry_views.by(review, entry)
-        if not isinstance(action, Action):
-            continue
+    for entry, action in said(review.minutes.of_kind("action"), Action):
+        by, update = entry_views.by(review, entry), last_update(entry, review.minutes)
         dismissed = action.decision == "dismissed"
         as_recommended = action.decision == "accepted" and action.text == action.recommended
         due = f", by {entry_views.day(review, action.due)}" if action.due else ""
-        update = last_update(entry, review.minutes)
-        status = ""
-        if update is not None and isinstance(update.payload, Update):
-            status = f"{update.payload.status} on {entry_views.day(review, on_day(update, review.workbook.local))}"
+        updated = entry_views.day(review, on_day(update, review.workbook.local)) if update is not None else ""
         found.append(
             Decision(
                 action,
                 word=_DECISIONS[action.decision],
-                who=f"{said.name}, {said.when}" if dismissed else f"{entry_views.side(review, action.owner)}{due}",
+                who=f"{by.name}, {by.when}" if dismissed else f"{entry_views.side(review, action.owner)}{due}",
                 words=action.reason if dismissed else "" if as_recommended else action.text,
-                by=said,
-                status=status,
+                by=by,
+                status=f"{status_of(update)} on {updated}" if updated else "",
             )
         )
     return found
@@ -128,25 +111,22 @@ def agreed_rows(review: Review, found: Iterable[Agreed]) -> list[PlanRow]:
 
 def development(review: Review) -> list[PlanRow]:
     """List the development plan: earlier items that run or ended in this review, then its own."""
-    entries = plans.development(review.minutes)
-    return [_plan(review, entry, entry.payload) for entry in entries if isinstance(entry.payload, Development)]
+    return [_plan(review, entry, item) for entry, item in said(plans.development(review.minutes), Development)]
 
 
 def moved(review: Review) -> list[tuple[str, str]]:
     """Put the figure of each earlier item before and after it: what and since when, and the comparison."""
     known, found = tracks(review), []
-    for entry in review.minutes.earlier:
-        item = entry.payload
-        track = known.get(item.kpi) if isinstance(item, Development) and item.kpi else None
+    for entry, item in said(review.minutes.earlier, Development):
+        track = known.get(item.kpi or "")
         seen = plans.moved(entry, review.minutes, track, period=review.period, clock=review.workbook.local)
-        if seen and isinstance(item, Development):
+        if seen:
             found.append((f"{item.way.capitalize()}: {item.text}, from {entry.about.period}.", " ".join(seen)))
     return found
 
 
 def _plan(review: Review, entry: Entry, item: Development) -> PlanRow:
-    update = last_update(entry, review.minutes)
-    status = update.payload.status if update is not None and isinstance(update.payload, Update) else "planned"
+    status = status_of(last_update(entry, review.minutes)) or "planned"
     by_when = f"by {entry_views.day(review, item.due)}" if item.due else "no date yet"
     sub = [item.skill] if item.skill else []
     sub += [] if entry.about == review.about else [f"from {entry.about.period}"]
@@ -162,18 +142,16 @@ def _plan(review: Review, entry: Entry, item: Development) -> PlanRow:
     )
 
 
-def recognition(review: Review) -> list[Praise]:
-    """List what the manager recognises."""
+def recognition(review: Review) -> list[tuple[Recognition, str, str, By]]:
+    """List what the manager recognises: the words, the figure, whether the team may see it, and who recognised it."""
     return [
-        Praise(
-            given=entry.payload,
-            reward=_REWARDS[entry.payload.reward],
-            figure=entry_views.figure(review, entry.payload.kpi) if entry.payload.kpi else "",
-            shown=_shown(review, entry, entry.payload),
-            by=entry_views.by(review, entry),
+        (
+            given,
+            entry_views.figure(review, given.kpi) if given.kpi else "",
+            _shown(review, entry, given),
+            entry_views.by(review, entry),
         )
-        for entry in review.minutes.of_kind("recognition")
-        if isinstance(entry.payload, Recognition)
+        for entry, given in said(review.minutes.of_kind("recognition"), Recognition)
     ]
 
 
@@ -208,10 +186,10 @@ def open_concerns(review: Review) -> list[tuple[str, str, str, bool]]:
             whose.append((person.name, sentences.first_name(person), minutes))
     found = []
     for name, first, minutes in whose:
-        for entry in (*minutes.earlier, *minutes.entries):
-            if isinstance(entry.payload, Concern) and status_of(last_update(entry, minutes)) != "resolved":
-                who = first if entry.payload.owner == "rep" else entry_views.side(review, "manager")
-                found.append((name, entry.payload.text, who, entry.visibility == "manager_only"))
+        for entry, concern in said((*minutes.earlier, *minutes.entries), Concern):
+            if status_of(last_update(entry, minutes)) != "resolved":
+                who = first if concern.owner == "rep" else entry_views.side(review, "manager")
+                found.append((name, concern.text, who, entry.visibility == "manager_only"))
     return found
 
 
@@ -224,8 +202,8 @@ def board(review: Review) -> list[tuple[str, str, str]]:
     if review.audience == "manager":
         shown = plans.board(members)
     else:
-        said = [(rep_id, entry.payload) for rep_id, one in members.items() for entry in one.of_kind("recognition")]
-        shown = [(rep_id, given.title, given.text) for rep_id, given in said if isinstance(given, Recognition)]
+        confirmed = {rep_id: said(one.of_kind("recognition"), Recognition) for rep_id, one in members.items()}
+        shown = [(rep_id, given.title, given.text) for rep_id, found in confirmed.items() for _, given in found]
     names = dict(review.data.get("names") or {}) | {rep_id: person.name for rep_id, person in review.people.items()}
     return [(names.get(rep_id, "A colleague"), title, text) for rep_id, title, text in shown]
 
@@ -236,8 +214,8 @@ def done_about(review: Review) -> Mapping[str, tuple[str, ...]]:
     for skill, items in plans.skills(review.minutes.members).items():
         told = [(item, item.entry.payload) for item in items]
         found[skill] = tuple(
-            f"{review.people[item.rep_id].name}: {said.way}, {item.status}"
-            for item, said in told
-            if isinstance(said, Development) and item.rep_id in review.people
+            f"{review.people[item.rep_id].name}: {plan.way}, {item.status}"
+            for item, plan in told
+            if isinstance(plan, Development) and item.rep_id in review.people
         )
     return found

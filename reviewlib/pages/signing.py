@@ -11,7 +11,7 @@ from reviewlib.conversation.kinds import Amendment, Rating, Side, Signoff
 from reviewlib.conversation.states import State, StateName
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.pages import entry_views, labels
-from reviewlib.pages.entry_views import By
+from reviewlib.pages.entry_views import By, said
 from reviewlib.pages.rendering import page_style, render
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -135,10 +135,8 @@ def _signature(review: Review, entry: Entry | None, name: str, role: str) -> Sig
 
 def rating(review: Review) -> tuple[Rating, By] | None:
     """The overall rating and who gave it; None where there is none that this audience may read."""
-    for entry in reversed(review.minutes.of_kind("rating")):
-        if isinstance(entry.payload, Rating):
-            return entry.payload, entry_views.by(review, entry)
-    return None
+    given = [(rated, entry_views.by(review, entry)) for entry, rated in said(review.minutes.of_kind("rating"), Rating)]
+    return given[-1] if given else None
 
 
 def head(minutes: VisibleEntries) -> str:
@@ -150,11 +148,10 @@ def head(minutes: VisibleEntries) -> str:
 def amendments(review: Review) -> list[tuple[By, str, str]]:
     """List the amendments: by whom, to what, and the words."""
     found = []
-    for entry in review.minutes.of_kind("amendment"):
-        if isinstance(entry.payload, Amendment):
-            to = review.minutes.find(entry.payload.of) if entry.payload.of else None
-            about = f"Amendment to: {entry_views.quoted(to)}" if to else "Amendment"
-            found.append((entry_views.by(review, entry), about, entry.payload.text))
+    for entry, amendment in said(review.minutes.of_kind("amendment"), Amendment):
+        to = review.minutes.find(amendment.of) if amendment.of else None
+        about = f"Amendment to: {entry_views.quoted(to)}" if to else "Amendment"
+        found.append((entry_views.by(review, entry), about, amendment.text))
     return found
 
 

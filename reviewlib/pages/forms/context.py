@@ -103,12 +103,6 @@ class FormContext:
 
         return guarded
 
-    def reopen(self, review: Review, records: Records) -> None:
-        """Go on with the review as the notebook opened it anew; no save falls between reading it and showing it."""
-        with self.lock:
-            self.review, self.opened = replace(review, minutes=records.minutes()), review
-            self.records = self.drafts.records = records
-
     def refresh(self, records: Records | None = None) -> None:
         """Read the journal again and show what is in it; nothing that is typed is touched."""
         with (records or self.records).held_open() as held:
@@ -185,8 +179,10 @@ def context_of(review: Review) -> FormContext:
     records = open_records(reading.load(review.params_path), review.about)
     if found is None:
         found = known[review.about] = FormContext(replace(review, minutes=records.minutes()), records, Fence(), review)
-    else:
-        found.reopen(review, records)
+        return found
+    with found.lock:  # no save falls between reading the journal and showing it
+        found.review, found.opened = replace(review, minutes=records.minutes()), review
+        found.records = found.drafts.records = records
     return found
 
 
