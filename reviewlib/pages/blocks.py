@@ -156,7 +156,6 @@ def customers(review: Review) -> Display:
         sheet=sheet,
         kept_reason=_reason(review, "retention_rate"),
         new_reason=_reason(review, "new_customers"),
-        new_notes=_new_notes(sheet),
     )
 
 
@@ -395,15 +394,3 @@ def _no_change(review: Review) -> str:
     if before is not None and before.value == 0:
         return f"there was no revenue in {review.period.previous} or {review.period}"
     return (before.reason if before is not None else None) or f"there is no figure for {review.period.previous}"
-
-
-def _new_notes(sheet: views.FigureTable) -> str:
-    parts = []
-    together, revenue = sheet.value("new_customer_revenue"), sheet.value("revenue")
-    if together is not None and sheet.value("new_customers"):
-        share = sheet.style.value(together / revenue, "percent") if revenue and revenue > 0 else ""
-        parts.append(f"{sheet.text('new_customer_revenue')} together{f', {share} of revenue' if share else ''}.")
-    if sheet.value("won_back"):
-        back = sheet.style.things(sheet.value("won_back"), "accounts")
-        parts.append(f"{back} came back after a longer time without a purchase, counted apart.")
-    return " ".join(parts)

@@ -10,7 +10,7 @@ from reviewlib.evidence.roster import Post
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import Bullet, Spark
 from reviewlib.pages.views import FigureTable
-from reviewlib.review import Figure, Review
+from reviewlib.review import Review
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,6 @@ class Member:
     sheet: FigureTable
     note: str
     bullet: Bullet | None
-    attained: str
-    rate: str
-    growth: str
     spark: Spark | None
 
 
@@ -58,17 +55,14 @@ def members(review: Review) -> list[Member]:
 
 
 def _member(review: Review, person: Post, sheet: FigureTable, ceiling: float) -> Member:
-    style, revenue, kpi = sheet.style, sheet.figure("revenue"), review.kpis.get("revenue")
+    revenue, kpi = sheet.figure("revenue"), review.kpis.get("revenue")
     trend = [sheet.value("revenue", period) for period in review.trend]
     return Member(
         person,
         sheet,
         note=_joined(review, person),
         bullet=components.bullet(revenue.value, revenue.target, verdict=revenue.verdict) if revenue else None,
-        attained=_attained(revenue, style),
-        rate=_rate(sheet.figure("win_rate"), style),
-        growth=style.signed(sheet.value("pipeline_growth"), "percent"),
-        spark=components.spark(trend, kpi=kpi, periods=review.trend, style=style, ceiling=ceiling) if kpi else None,
+        spark=components.spark(trend, kpi=kpi, periods=review.trend, style=sheet.style, ceiling=ceiling) if kpi else None,
     )
 
 
@@ -78,20 +72,6 @@ def _joined(review: Review, person: Post) -> str:
     if person.left_on is not None and person.left_on < review.period.end:
         return f"left on {labels.day(person.left_on, near=review.period.last_day)}"
     return ""
-
-
-def _attained(revenue: Figure | None, style: labels.NumberStyle) -> str:
-    if revenue is None or revenue.target is None:
-        return "no target set"
-    goal = style.value(revenue.target, "money")
-    return f"{style.value(revenue.attainment, 'percent')} of {goal}"
-
-
-def _rate(rate: Figure | None, style: labels.NumberStyle) -> str:
-    if rate is None or rate.value is None or rate.denominator is None:
-        return "n/a"
-    parts = [style.value(number, "count") for number in (rate.numerator, rate.denominator)]
-    return f"{style.value(rate.value, 'percent')}, {parts[0]} of {parts[1]}"
 
 
 def dots(review: Review) -> tuple[list[Dot], float, list[str]]:

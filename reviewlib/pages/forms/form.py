@@ -12,8 +12,7 @@ from reviewlib.errors import ConflictError, NotAllowedError, ReviewError
 from reviewlib.pages.forms import controls
 from reviewlib.pages.forms.controls import Control
 from reviewlib.pages.forms.drafts import FormDraft
-from reviewlib.pages.forms.fields import Field, Options, ProblemsError, Spec, Values, nothing
-from reviewlib.pages.forms.reading import in_words, of_entry, of_fields
+from reviewlib.pages.forms.fields import Field, Options, ProblemsError, Spec, Values, in_words, nothing, of_entry, of_fields
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:

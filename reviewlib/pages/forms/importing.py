@@ -13,8 +13,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.errors import ConflictError, ReviewError
 from reviewlib.pages.forms import controls
 from reviewlib.pages.forms.controls import Control
-from reviewlib.pages.forms.fields import Field
-from reviewlib.pages.forms.reading import in_words
+from reviewlib.pages.forms.fields import Field, in_words
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from reviewlib.conversation.schedule import rhythm
 from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence.slicefile import Achievement
 from reviewlib.pages import goal_views, sentences, views
-from reviewlib.pages.forms import reading
 from reviewlib.pages.forms.context import numbered
 from reviewlib.pages.forms.fields import (
     CHOOSE,
@@ -24,9 +23,12 @@ from reviewlib.pages.forms.fields import (
     Options,
     ProblemsError,
     Spec,
+    UnreadableError,
     Values,
     about,
+    number_text,
     of_kind,
+    typed,
     written_here,
 )
 from reviewlib.pages.rendering import render
@@ -141,8 +143,8 @@ def _letters(context: FormContext, values: Values) -> str:
     for field in GOAL.fields:
         if field.form in ("number", "day"):
             read[field.name] = None
-            with contextlib.suppress(reading.UnreadableError):  # what cannot be read counts as empty here
-                read[field.name] = reading.typed(field.form, str(values.get(field.name) or ""), locale=context.style.locale)
+            with contextlib.suppress(UnreadableError):  # what cannot be read counts as empty here
+                read[field.name] = typed(field.form, str(values.get(field.name) or ""), locale=context.style.locale)
     read = _with_baseline(context, read)
     names = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
     given: dict[str, Any] = {name: read.get(name) if read.get(name) != "" or name in _GOAL_TEXTS else None for name in names}
@@ -167,7 +169,7 @@ def _baseline_hint(context: FormContext, values: Values) -> dict[str, str]:
         return {"baseline": _UNIT_HINT}
     if figure.value is None:
         return {"baseline": f"The scorecard has none for {context.review.period}: {figure.reason or 'no figure'}."}
-    text = reading.number_text(float(f"{figure.value:.6g}"), figure.kpi.unit)
+    text = number_text(float(f"{figure.value:.6g}"), figure.kpi.unit)
     return {"baseline": f"Left empty: {text}, the figure of {context.review.period}."}
 
 

@@ -23,7 +23,7 @@ from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.records import Records
 from reviewlib.pages import blocks, forms
 from reviewlib.pages.forms import context as contexts
-from reviewlib.pages.forms import exporting, feedback_forms, plan_forms, reading, sections, typing_fence
+from reviewlib.pages.forms import exporting, feedback_forms, fields, plan_forms, sections, typing_fence
 from reviewlib.pages.forms.context import KEPT_AS
 from reviewlib.pages.forms.fields import PRIVATE, Spec, of_kind
 from reviewlib.pages.forms.form import Form
@@ -624,20 +624,20 @@ def test_the_export_names_the_pages(table: Table, monkeypatch: pytest.MonkeyPatc
 )
 def test_numbers_are_read_as_the_workbook_writes_them(text: str, locale: str, value: float | None) -> None:
     """A percent sign makes a fraction, and the locale's own marks count."""
-    assert reading.number(text, locale=locale) == value
+    assert fields.number(text, locale=locale) == value
 
 
 @pytest.mark.parametrize("text", ["1,5", "12.500,00", "about 3", "%", "1e999"])
 def test_numbers_in_doubt_are_refused(text: str) -> None:
     """What another locale would read otherwise is not guessed."""
-    with pytest.raises(reading.UnreadableError):
-        reading.number(text, locale="en")
+    with pytest.raises(fields.UnreadableError):
+        fields.number(text, locale="en")
 
 
 @pytest.mark.parametrize("value", [0.1 + 0.2, 0.07, 1 / 3, 0.575])
 def test_a_percentage_survives_the_way_through_a_field(value: float) -> None:
     """A fraction filled into a field and read again is the same to ten digits."""
-    assert reading.number(reading.number_text(value, "percent"), locale="en") == pytest.approx(value, rel=1e-9)
+    assert fields.number(fields.number_text(value, "percent"), locale="en") == pytest.approx(value, rel=1e-9)
 
 
 @dataclass

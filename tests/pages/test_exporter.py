@@ -1,4 +1,4 @@
-"""Tests of reviewlib.pages.refresh: an export says what is recorded now, or says that it cannot."""
+"""Tests of reviewlib.pages.exporter: an export says what is recorded now, or says that it cannot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from records_fixture import as_login, talking
 
 from reviewlib.errors import JournalError, PeriodError, ReviewError, SnapshotError
-from reviewlib.pages import refresh
+from reviewlib.pages import exporter
 from reviewlib.params.model import Params
 
 
@@ -36,12 +36,12 @@ def review(**given: str) -> Any:
 
 def test_a_notebook_away_from_its_workbook_keeps_what_it_holds(params: Params, tmp_path: Path) -> None:
     """Only where no params file is found from its folder, or it is no review, nothing is rendered anew."""
-    assert refresh.anew(review(params="params/other.yaml"), tmp_path) == {}
-    assert refresh.anew(nbformat.v4.new_notebook(), tmp_path) == {}
+    assert exporter.anew(review(params="params/other.yaml"), tmp_path) == {}
+    assert exporter.anew(nbformat.v4.new_notebook(), tmp_path) == {}
 
 
 def anew(params: Params, **given: str) -> dict[str, str]:
-    return refresh.anew(
+    return exporter.anew(
         review(params=params.path.relative_to(params.path.parents[1]).as_posix(), **given), params.path.parents[1]
     )
 
