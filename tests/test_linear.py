@@ -25,7 +25,7 @@ from reviewlib.conversation.goals import goalfile
 from reviewlib.errors import ParamsError, ReviewError
 from reviewlib.evidence import casting, quality, readers
 from reviewlib.pages import paragraphs
-from reviewlib.params import reading
+from reviewlib.params import reading, rules
 from reviewlib.press import clean, export
 from reviewlib.workbook import mapping, sniffing
 
@@ -325,7 +325,7 @@ READERS: Final[Mapping[str, tuple[Callable[[str], object], tuple[tuple[str, str,
         ),
     ),
     "nearest": (
-        lambda text: readers.nearest(text, [text[1:], "amount"]),
+        lambda text: rules.nearest(text, [text[1:], "amount"]),
         (("", "".join(map(chr, range(0x4E00, 0x4E00 + 150))), ""),),
     ),
     "people's text": (paragraphs.blocks, (("", "word\n", ""), ("", "- word\n", ""), ("", "1. word\n\n", ""))),

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from reviewlib.errors import SourceError
 from reviewlib.evidence import casting, readers, tables
 from reviewlib.evidence.comparison import at_most
-from reviewlib.params.crm import Limits, Source
+from reviewlib.params.crm import Format, Limits, Source
 from reviewlib.params.model import Params
 
 Flags = npt.NDArray[np.bool_]
@@ -98,7 +98,8 @@ class Intake:
 
     table: tables.Table
     sheet: readers.TextTable
-    source: Source
+    format: Format
+    limits: Limits
     own: Mapping[str, str]
     texts: Mapping[str, pa.Array]
     casts: Mapping[str, casting.Cast]
@@ -175,14 +176,16 @@ class Settled:
     exclusions: tuple[Excluded, ...]
 
 
-def take(params: Params, source: Source, table: tables.Table, *, columns: Mapping[str, str]) -> Intake:
-    """Read a source and cast its mapped columns, given as canonical column to the file's own name.
+def take(params: Params, table: tables.Table) -> Intake:
+    """Read the source of a table and cast its mapped columns.
 
     Raises:
         SourceError: The file cannot be read, or a mapped column is not in it.
     """
-    sheet = readers.read(params.file(source), source.format)
-    form = source.format
+    source = getattr(params.crm, table.name)
+    form: Format = source.format
+    sheet = readers.read(params.file(source), form)
+    columns: dict[str, str] = source.columns.model_dump(by_alias=True, exclude_none=True)
     zone = ZoneInfo(params.timezone) if params.timezone else None
     style = casting.ValueFormat(decimal=form.decimal, dates=form.dates, zone=zone, currency=params.currency)
     texts, values = dict[str, pa.Array](), dict[str, casting.Cast]()
@@ -193,12 +196,10 @@ def take(params: Params, source: Source, table: tables.Table, *, columns: Mappin
         own_texts = sheet.columns[place]
         texts[name] = recoded(own_texts, aliases, pa.string(), keep=True) if aliases else own_texts
         values[name] = casting.column(texts[name], kind, style=style, typed=sheet.typed[place])
-    return Intake(table, sheet, source, dict(columns), texts, values, _excluded(sheet, source, table))
+    return Intake(table, sheet, form, params.crm.quarantine, columns, texts, values, _excluded(sheet, source, table))
 
 
-def settle(
-    intake: Intake, checks: Sequence[Check], *, limits: Limits, changed: Mapping[str, pa.Array] | None = None
-) -> Settled:
+def settle(intake: Intake, checks: Sequence[Check], *, changed: Mapping[str, pa.Array] | None = None) -> Settled:
     """Part used rows from the others and account for all of them.
 
     A row has one reason, that of the first check that applies. ``changed`` columns replace or complete the cast ones.
@@ -221,8 +222,7 @@ def settle(
         sum(counts.values()),
         *(_sum(amount, rows) for rows in (np.ones(intake.size, np.bool_), used, refused, ~_none(intake.excluded))),
     )
-    meant = rows_read - sum(counts.values())
-    _hold(intake, quarantine, meant=meant, amount=amount, limits=limits)
+    _hold(intake, quarantine, meant=rows_read - sum(counts.values()), amount=amount)
     origin = {"source_file": pa.repeat(intake.sheet.file, intake.size), "source_line": pa.array(intake.sheet.lines)}
     cells = {column.name: {**origin, **(changed or {})}.get(column.name) for column in intake.table.columns}
     arrays = [intake.values(name) if given is None else given for name, given in cells.items()]
@@ -288,12 +288,12 @@ def _sum(amount: pa.Array | None, rows: Flags) -> Decimal | None:
     return total or Decimal(0)
 
 
-def _hold(intake: Intake, quarantine: pa.Table, *, meant: int, amount: pa.Array | None, limits: Limits) -> None:
+def _hold(intake: Intake, quarantine: pa.Table, *, meant: int, amount: pa.Array | None) -> None:
     """Stop where too much is quarantined: a review of what is left would mislead.
 
     Excluded rows do not count: a total row would hide half of what is lost.
     """
-    share = quarantine.num_rows / meant if meant else 0.0
+    limits, share = intake.limits, quarantine.num_rows / meant if meant else 0.0
     total = Decimal(0)
     if amount is not None:
         total = pc.sum(pc.abs(amount.filter(pa.array(_none(intake.excluded))))).as_py() or total
@@ -321,7 +321,7 @@ def _examples(quarantine: pa.Table) -> str:
 
 
 def _advice(intake: Intake, quarantine: pa.Table) -> str:
-    form = intake.source.format
+    form = intake.format
     reasons = [reason for reason, _ in Counter(quarantine["reason"].to_pylist()).most_common(3)]
     hints = [next((hint for word, hint in _HINTS if word in reason), None) for reason in reasons]
     known = list(dict.fromkeys(hint.format(dates=form.dates, decimal=form.decimal) for hint in hints if hint))

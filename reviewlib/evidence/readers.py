@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import difflib
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +26,7 @@ from reviewlib import files
 from reviewlib.errors import SourceError
 from reviewlib.evidence import sheet_size
 from reviewlib.params.crm import Format
-from reviewlib.params.rules import LONGEST_NAME
+from reviewlib.params.rules import nearest
 
 Flags = npt.NDArray[np.bool_]
 
@@ -120,13 +119,6 @@ def read(path: Path, form: Format) -> TextTable:
     if not len(sheet.lines) and not sheet.broken:
         raise SourceError("The file has no rows.", where=path.name, found="a header and nothing below it", do="Export again.")
     return sheet
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Find the known name that is most like this one, whatever the case."""
-    folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.strip().casefold()[:LONGEST_NAME], folded, n=1, cutoff=0.6)
-    return folded[close[0]] if close else None
 
 
 def text(value: object) -> str:

@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reviewlib.errors import PeriodError, SourceError
-from reviewlib.evidence import intake, readers, tables
+from reviewlib.evidence import intake, tables
 from reviewlib.evidence.intake import CONFLICT, Check, Excluded, Flags, Intake, Reconciliation, Settled
-from reviewlib.params.crm import MeasureSource, ParamsSection, ProductSource, RepSource, Source, TargetSource
+from reviewlib.params.crm import Source
 from reviewlib.params.model import Params
+from reviewlib.params.rules import nearest
 from reviewlib.periods import Period
 
 #: The owner of deals that name none: they count in totals, under "unassigned".
@@ -63,13 +64,13 @@ def read(params: Params) -> Tables:
     """
     inputs = input_hashes(params)
     crm = params.crm
-    products = None if crm.products is None else _products(params, crm.products)
+    products = None if crm.products is None else _products(params)
     deals, notes = _deals(params, products)
     settled = {
         "deals": deals,
-        "reps": None if crm.reps is None else _reps(params, crm.reps),
-        "targets": None if crm.targets is None else _targets(params, crm.targets),
-        "measures": None if crm.measures is None else _measures(params, crm.measures),
+        "reps": None if crm.reps is None else _reps(params),
+        "targets": None if crm.targets is None else _targets(params),
+        "measures": None if crm.measures is None else _measures(params),
         "products": products,
     }
     given = [table for table in settled.values() if table is not None]
@@ -92,7 +93,7 @@ def read(params: Params) -> Tables:
         exclusions=tuple(item for table in given for item in table.exclusions),
         inputs=inputs,
         notes=notes,
-        mapped=frozenset(_columns(params.crm.deals.columns)),
+        mapped=frozenset(crm.deals.columns.model_dump(by_alias=True, exclude_none=True)),
     )
 
 
@@ -117,8 +118,7 @@ def as_of(params: Params, deals: pd.DataFrame) -> dt.date:
 
 
 def _deals(params: Params, products: Settled | None) -> tuple[Settled, tuple[str, ...]]:
-    source = params.crm.deals
-    rows = intake.take(params, source, tables.DEALS, columns=_columns(source.columns))
+    rows = intake.take(params, tables.DEALS)
     checks = [*rows.missing("deal_id", "stage"), *rows.uncast()]
     outcome = _outcomes(params, rows, checks)
     is_open = np.asarray(pc.fill_null(pc.equal(outcome, "open"), False))
@@ -135,7 +135,7 @@ def _deals(params: Params, products: Settled | None) -> tuple[Settled, tuple[str
         if params.as_of is not None:
             checks.append(rows.check(name, _flags(pc.greater(values, pa.scalar(params.as_of))), f"{name} after as_of"))
     checks.append(rows.duplicates(checks))
-    settled = intake.settle(rows, checks, limits=params.crm.quarantine, changed=changed)
+    settled = intake.settle(rows, checks, changed=changed)
     return settled, _notes(rows, settled, dated_open=int((is_open & _flags(rows.values("closed_on").is_valid())).sum()))
 
 
@@ -155,7 +155,7 @@ def _outcomes(params: Params, rows: Intake, checks: Sequence[Check]) -> pa.Array
     known = [*stages.won, *stages.lost, *stages.open]
     found = []
     for stage, count in unknown.most_common():
-        close = readers.nearest(stage, known)
+        close = nearest(stage, known)
         found.append(f"{stage!r} ({count:,} deal{'s' if count > 1 else ''}{f'; nearest: {close!r}' if close else ''})")
     raise SourceError(
         "Some stages of the export are not mapped." if len(unknown) > 1 else "A stage of the export is not mapped.",
@@ -200,11 +200,11 @@ def _notes(rows: Intake, settled: Settled, *, dated_open: int) -> tuple[str, ...
 # Reps, targets, measures, products ------------------------------------------------------------------------------------------
 
 
-def _reps(params: Params, source: RepSource) -> Settled:
-    rows = intake.take(params, source, tables.REPS, columns=_columns(source.columns))
+def _reps(params: Params) -> Settled:
+    rows = intake.take(params, tables.REPS)
     names = pc.coalesce(rows.values("rep_name"), rows.texts["rep_id"])
     checks = [*rows.missing("rep_id"), *rows.uncast()]
-    settled = intake.settle(rows, checks, limits=params.crm.quarantine, changed={"rep_name": names})
+    settled = intake.settle(rows, checks, changed={"rep_name": names})
     _check_reps(rows, settled)
     return settled
 
@@ -239,8 +239,8 @@ def _check_reps(rows: Intake, settled: Settled) -> None:
         seen[rep].append((first, last, int(line)))
 
 
-def _targets(params: Params, source: TargetSource) -> Settled:
-    rows = intake.take(params, source, tables.TARGETS, columns=_columns(source.columns))
+def _targets(params: Params) -> Settled:
+    rows = intake.take(params, tables.TARGETS)
     scope = rows.texts["scope"]
     is_all = pc.equal(scope, "all")
     scope_id = pc.if_else(pc.fill_null(is_all, False), pa.scalar(None, pa.string()), rows.texts["scope_id"])
@@ -257,24 +257,24 @@ def _targets(params: Params, source: TargetSource) -> Settled:
         _unreadable_periods(params, rows),
         rows.check("ramp", _outside(rows.values("ramp"), 0, 1), "a ramp below 0 or above 1"),
     ]
-    return intake.settle(rows, checks, limits=params.crm.quarantine, changed={"scope_id": scope_id})
+    return intake.settle(rows, checks, changed={"scope_id": scope_id})
 
 
-def _measures(params: Params, source: MeasureSource) -> Settled:
-    rows = intake.take(params, source, tables.MEASURES, columns=_columns(source.columns))
+def _measures(params: Params) -> Settled:
+    rows = intake.take(params, tables.MEASURES)
     checks = [
         *rows.missing("rep_id", "kpi", "period", "value"),
         *rows.uncast(),
         _unreadable_periods(params, rows),
         rows.check("n", _outside(rows.values("n"), 0, float("inf")), "n below 0"),
     ]
-    return intake.settle(rows, [*checks, rows.duplicates(checks)], limits=params.crm.quarantine)
+    return intake.settle(rows, [*checks, rows.duplicates(checks)])
 
 
-def _products(params: Params, source: ProductSource) -> Settled:
-    rows = intake.take(params, source, tables.PRODUCTS, columns=_columns(source.columns))
+def _products(params: Params) -> Settled:
+    rows = intake.take(params, tables.PRODUCTS)
     checks = [*rows.missing("product", "list_price"), *rows.uncast()]
-    return intake.settle(rows, [*checks, rows.duplicates(checks)], limits=params.crm.quarantine)
+    return intake.settle(rows, [*checks, rows.duplicates(checks)])
 
 
 def _unreadable_periods(params: Params, rows: Intake) -> Check:
@@ -295,11 +295,6 @@ def _outside(values: pa.Array, low: float, high: float) -> Flags:
 
 
 # Ground ---------------------------------------------------------------------------------------------------------------------
-
-
-def _columns(columns: ParamsSection) -> dict[str, str]:
-    mapped: dict[str, str] = columns.model_dump(by_alias=True, exclude_none=True)
-    return mapped
 
 
 def _flags(array: pa.Array | pa.ChunkedArray) -> Flags:

@@ -93,8 +93,8 @@ def checked(rule: Callable[[Any], Iterable[Finding]]) -> AfterValidator:
 
 def nearest(text: str, known: Collection[str], *, cutoff: float = 0.6) -> str | None:
     """Find the known name closest to a mistyped one, or None where none is close."""
-    spelled = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(text.lower()[:LONGEST_NAME], spelled, n=1, cutoff=cutoff)
+    spelled = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(text.strip().casefold()[:LONGEST_NAME], spelled, n=1, cutoff=cutoff)
     return spelled[close[0]] if close else None
 
 

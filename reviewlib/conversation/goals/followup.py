@@ -89,7 +89,7 @@ def carried(
     before = previous_review(minutes, period)
     if before is None:
         return []
-    review = _Review(minutes, period, as_of, tracks, clock)
+    review = _LaterReview(minutes, period, as_of, tracks, clock)
     rows = [row for entry in minutes.earlier if (row := _row(entry, review)) is not None]
     return [row for row in rows if _belongs(row, review, before)]
 
@@ -120,7 +120,7 @@ def lead(rows: Sequence[Agreed], clock: Clock = in_utc) -> str:
 
 
 @dataclass(frozen=True)
-class _Review:
+class _LaterReview:
     """The review that looks back, as ``carried`` is told."""
 
     minutes: VisibleEntries
@@ -130,7 +130,7 @@ class _Review:
     clock: Clock
 
 
-def _belongs(row: Agreed, review: _Review, before: Period) -> bool:
+def _belongs(row: Agreed, review: _LaterReview, before: Period) -> bool:
     """Leave out what had ended by the time of the previous review and is not touched in this one."""
     if row.since == before.name or row.runs:
         return True
@@ -141,7 +141,7 @@ def _belongs(row: Agreed, review: _Review, before: Period) -> bool:
     return not ended_by_hand and row.due is not None and row.due > before.last_day
 
 
-def _row(entry: Entry, review: _Review) -> Agreed | None:
+def _row(entry: Entry, review: _LaterReview) -> Agreed | None:
     match entry.payload:
         case Goal() as goal:
             return _goal(entry, goal, review)
@@ -158,7 +158,7 @@ def _row(entry: Entry, review: _Review) -> Agreed | None:
     return None
 
 
-def _goal(entry: Entry, goal: Goal, review: _Review) -> Agreed:
+def _goal(entry: Entry, goal: Goal, review: _LaterReview) -> Agreed:
     track = review.tracks.get(goal.kpi) if goal.kpi else None
     now = progress(entry, review.minutes, track, period=review.period, as_of=review.as_of, clock=review.clock)
     ends: dict[str, Outcome] = {"met": "met", "missed": "missed", "lapsed": "lapsed", "dropped": "dropped"}
@@ -168,7 +168,7 @@ def _goal(entry: Entry, goal: Goal, review: _Review) -> Agreed:
     return Agreed(entry, goal.statement, goal.owner, now.due, ends.get(now.status, "carried_over"), words, now)
 
 
-def _deed(update: Entry | None, due: dt.date | None, review: _Review) -> tuple[Outcome, list[str]]:
+def _deed(update: Entry | None, due: dt.date | None, review: _LaterReview) -> tuple[Outcome, list[str]]:
     """What became of an action or a development item by its latest update, and the same as sentences."""
     status = status_of(update)
     on = on_day(update, review.clock) if update is not None else None
