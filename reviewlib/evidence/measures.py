@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,24 +111,16 @@ def _of_rep(rows: list[MeasureRow], combine: Combine, period: Period, post: Post
             )
     if not inside:
         return Combined(None, 0, f"no figure for {period}")
-    return _COMBINE[combine](inside, period, post)
-
-
-def _sum(inside: list[MeasureRow], period: Period, post: Post | None) -> Combined:
-    """Add the tiles; a missing month in which the rep was there leaves the sum unknown."""
+    if combine == "last":
+        return Combined(inside[-1].value, 1.0 if inside[-1].n is None else inside[-1].n)
+    if combine == "mean":
+        return _mean((row.value, 1.0 if row.n is None else row.n) for row in inside)
+    # Of a sum, a missing month in which the rep was there leaves the whole unknown.
     months = [month for month in period.months() if post is None or post.active_days(month)]
     covered = [month for month in months if any(row.period.contains(month) for row in inside)]
     if len(covered) < len(months):
         return Combined(None, 0, f"figures for {len(covered)} of {len(months)} months only")
     return Combined(sum(row.value for row in inside), sum(row.n or 0 for row in inside) or len(inside))
-
-
-def _weighted(inside: list[MeasureRow], _period: Period, _post: Post | None) -> Combined:
-    return _mean((row.value, 1.0 if row.n is None else row.n) for row in inside)
-
-
-def _last(inside: list[MeasureRow], _period: Period, _post: Post | None) -> Combined:
-    return Combined(inside[-1].value, 1.0 if inside[-1].n is None else inside[-1].n)
 
 
 def _mean(pairs: Iterable[tuple[float, float]]) -> Combined:
@@ -138,10 +130,3 @@ def _mean(pairs: Iterable[tuple[float, float]]) -> Combined:
     if total <= 0:
         return Combined(None, 0, "no observation behind the figures")
     return Combined(sum(value * n for value, n in weighted) / total, total)
-
-
-_COMBINE: Mapping[Combine, Callable[[list[MeasureRow], Period, Post | None], Combined]] = {
-    "sum": _sum,
-    "mean": _weighted,
-    "last": _last,
-}
