@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Unit = Literal["money", "percent", "ratio", "days", "count", "score"]
 JudgedBy = Literal["exact", "wilson", "order", "none"]
+
+#: What only those who compute a figure know of it; pages know the rest.
+_COMPUTED: Final = {"expression", "needs", "history", "per_target", "only_with_target", "today_only", "empty", "note"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Measure:
     sample: ir.Value | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kpi:
     """One figure: data, and one expression over the facts.
 
@@ -66,30 +69,30 @@ class Kpi:
     key: str
     label: str
     unit: Unit
-    definition: str
-    expression: Callable[[ir.Table], Measure] | None = None
     better: Literal["higher", "lower", "none"] = "none"
     group: str = ""
     judged_by: JudgedBy = "none"
+    definition: str
     n_label: str = ""
-    needs: tuple[str, ...] = ()
-    grain: Literal["deals", "accounts"] = "deals"
-    history: Literal["period", "window"] = "period"
-    per_target: Literal["this", "next"] | None = None
-    targets: Literal["sum", "stock", "level"] = "level"
-    bands: Literal["share", "points"] = "share"
-    only_with_target: bool = False
-    top: Unit = "count"
-    bottom: Unit = "count"
-    interval_of: str | None = None
-    today_only: bool = False
-    empty: str = ""
     of: str | None = None
     evidence: str | None = None
     sentence: str | None = None
-    note: str | None = None
+    top: Unit = "count"
+    bottom: Unit = "count"
+    interval_of: str | None = None
+    grain: Literal["deals", "accounts"] = "deals"
+    bands: Literal["share", "points"] = "share"
+    targets: Literal["sum", "stock", "level"] = "level"
     objective: str | None = None
     benchmark: float | None = None
+    expression: Callable[[ir.Table], Measure] | None = None
+    needs: tuple[str, ...] = ()
+    history: Literal["period", "window"] = "period"
+    per_target: Literal["this", "next"] | None = None
+    only_with_target: bool = False
+    today_only: bool = False
+    empty: str = ""
+    note: str | None = None
 
     @property
     def adds(self) -> bool:
@@ -103,28 +106,4 @@ class Kpi:
 
     def card(self) -> dict[str, Any]:
         """What a page needs to know of the figure, as plain data."""
-        return {name: getattr(self, name) for name in _PRINTED}
-
-
-#: What a page knows of a figure.
-_PRINTED: Final = (
-    "key",
-    "label",
-    "unit",
-    "better",
-    "group",
-    "judged_by",
-    "definition",
-    "n_label",
-    "of",
-    "evidence",
-    "sentence",
-    "top",
-    "bottom",
-    "interval_of",
-    "grain",
-    "bands",
-    "targets",
-    "objective",
-    "benchmark",
-)
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _COMPUTED}
