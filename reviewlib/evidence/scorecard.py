@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -108,22 +108,7 @@ def cents(amount: float) -> int:
 Row = Mapping[Hashable, Any]
 
 #: What a verdict is read from.
-_READ = (
-    "kpi",
-    "scope",
-    "value",
-    "reason",
-    "n",
-    "numerator",
-    "sample",
-    "low",
-    "high",
-    "target",
-    "peer_median",
-    "spread",
-    "standing",
-    "immature",
-)
+_READ = [field.name for field in fields(JudgedFigure) if field.name != "reference"]
 #: A cohort is mature when this share of it is closed.
 MATURE = 0.8
 
@@ -189,7 +174,11 @@ def _changes(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
             whole = cents(here.amount + here.refunds) - cents(there.amount + there.refunds)
             parts = [splits[rep] for rep in _reps_of(scope, scope_id, now, context) if rep in splits]
             splits[scope, scope_id, now.name] = split(there, here) if scope == "rep" else total(parts, whole)
-    return pd.DataFrame([row for key, own in splits.items() for row in _split_rows(key, own)])
+    return pd.DataFrame(
+        {**dict(zip(KEY, key, strict=True)), "kpi": f"change_{part}", "value": getattr(own, part) / 100, "reason": own.reason}
+        for key, own in splits.items()
+        for part in ("won_deals", "deal_size", "refunds", "unsplit")
+    )
 
 
 def _reps_of(scope: str, scope_id: str, period: Period, context: ScorecardContext) -> list[tuple[str, str, str]]:
@@ -208,20 +197,6 @@ def _sales(row: Row) -> Sales | None:
     return None if np.isnan([amount, deals, refunds]).any() else Sales(amount, deals, refunds)
 
 
-def _split_rows(key: tuple[str, str, str], own: Split) -> list[dict[str, object]]:
-    scope, scope_id, period = key
-    parts = {
-        "change_won_deals": own.won_deals,
-        "change_deal_size": own.deal_size,
-        "change_refunds": own.refunds,
-        "change_unsplit": own.unsplit,
-    }
-    return [
-        {"scope": scope, "scope_id": scope_id, "period": period, "kpi": kpi, "value": part / 100, "split_reason": own.reason}
-        for kpi, part in parts.items()
-    ]
-
-
 def _besides(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Work out the raw attainment and the sum of the reps' targets."""
     revenue = frame[(frame["kpi"] == "revenue") & frame["scope"].isin(["rep", "team", ALL])]
@@ -236,7 +211,7 @@ def _besides(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
         context.targets.of_reps(context.kpis["revenue"], scope, scope_id, context.periods[name])
         for scope, scope_id, name in groups[KEY].itertuples(index=False)
     ]
-    groups["value"] = [_number(own.value) for own in sums]
+    groups["value"] = [np.nan if own.value is None else float(own.value) for own in sums]
     groups["reason"] = [own.reason for own in sums]
     return pd.concat([raw, groups], ignore_index=True)
 
@@ -263,13 +238,10 @@ def _immature(frame: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _interval(row: Row, kpi: Kpi) -> tuple[float, float]:
-    if kpi.judged_by not in FEWEST or np.isnan(_number(row["value"])) or row["immature"]:
-        return np.nan, np.nan
-    n = _number(row["n"])
-    if n < FEWEST[kpi.judged_by]:
+    if math.isnan(row["value"]) or row["immature"] or row["n"] < FEWEST[kpi.judged_by]:
         return np.nan, np.nan
     if kpi.judged_by == "wilson":
-        return wilson(_number(row["numerator"]), n)
+        return wilson(row["numerator"], row["n"])
     sample = row["sample"]
     return (median_interval(sample) if isinstance(sample, list) else None) or (np.nan, np.nan)
 
@@ -288,39 +260,25 @@ def _with_history(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFram
 def _with_verdicts(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Judge the KPIs proper; a supporting figure has no verdict, only a reason where it is missing."""
     beside = frame["kpi"].isin([key for key, kpi in context.kpis.items() if kpi.of is not None])
-    judged = [_judged(row, context) for row in frame.loc[~beside, [*_READ]].to_dict("records")]
+    judged = [_judged(row, context) for row in frame.loc[~beside, ["kpi", "scope", "spread", *_READ]].to_dict("records")]
     known = frame["value"].notna()
-    reason = (
-        frame["reason"].where(frame["reason"].notna(), frame["split_reason"]) if "split_reason" in frame else frame["reason"]
-    )
     frame["verdict"] = pd.Series("not_available", index=frame.index).where(~known, "not_judged")
-    frame["reason"] = reason.where(
-        reason.notna(), pd.Series("not available", index=frame.index).where(~known, "supporting figure")
-    )
+    unsaid = pd.Series("not available", index=frame.index).where(~known, "supporting figure")
+    frame["reason"] = frame["reason"].where(frame["reason"].notna(), unsaid)
     frame.loc[~beside, ["verdict", "reason"]] = pd.DataFrame(judged, index=frame.index[~beside], columns=["verdict", "reason"])
     return frame
 
 
 def _judged(row: Row, context: ScorecardContext) -> tuple[str, str]:
     kpi = context.kpis[str(row["kpi"])]
-    target = _known(row["target"])
+    # Only missing numbers differ from themselves.
+    read = {name: row[name] for name in _READ if row[name] is not None and row[name] == row[name]}
     # The user's benchmark is one rep's figure, so a team's sum is not held against it.
-    benchmark = kpi.benchmark if row["scope"] == "rep" or kpi.targets == "level" else None
-    sample = row["sample"]
-    figure = JudgedFigure(
-        value=_known(row["value"]),
-        reason=row["reason"] if isinstance(row["reason"], str) else None,
-        n=_number(row["n"]),
-        successes=_number(row["numerator"]),
-        sample=sample if isinstance(sample, list) else (),
-        low=_known(row["low"]),
-        high=_known(row["high"]),
-        target=benchmark if target is None else target,
-        reference="target" if target is not None else "benchmark",
-        peer_median=None if row["spread"] == 0 else _known(row["peer_median"]),
-        quarter=row["standing"] if isinstance(row["standing"], str) else None,
-        immature=bool(row["immature"]),
-    )
+    if "target" not in read and (row["scope"] == "rep" or kpi.targets == "level"):
+        read |= {"target": kpi.benchmark, "reference": "benchmark"}
+    if row["spread"] == 0:
+        read.pop("peer_median", None)
+    figure = JudgedFigure(**read)
     verdict, reason = judge(kpi, figure, context.params.kpis.get(kpi.key, KpiParams()).bands)
     alone = verdict == "not_judged" and row["scope"] != "rep" and kpi.judged_by != "none"
     return verdict, "no target is set" if alone and figure.target is None else reason
@@ -345,12 +303,3 @@ def _tidy(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     frame["attainment"] = pd.Series(shares, index=held, dtype="float64").reindex(frame.index)
     frame["place"] = frame["kpi"].map({key: place for place, key in enumerate(context.kpis)})
     return frame.sort_values(["scope", "scope_id", "period", "place"], kind="stable").reset_index(drop=True)[[*SCORECARD]]
-
-
-def _number(value: Any) -> float:
-    return np.nan if value is None else float(value)
-
-
-def _known(value: Any) -> float | None:
-    number = _number(value)
-    return None if np.isnan(number) else number

@@ -156,27 +156,27 @@ class JudgedFigure:
         value: The figure; None where it is not available.
         reason: Why it is not available.
         n: Sample size.
-        successes: The numerator of a share.
+        numerator: That of a share.
         sample: The ascending observations behind a median.
         low, high: The 95 % interval of a sampled figure.
         target: The target, else the user's benchmark.
         reference: What ``target`` is called: ``target`` or ``benchmark``.
         peer_median: The peers' median; None below the threshold, or where all are equal.
-        quarter: The quarter among the peers; None below the threshold, or where all are equal.
+        standing: The quarter among the peers; None below the threshold, or where all are equal.
         immature: A cohort of which too little is closed.
     """
 
-    value: float | None
+    value: float | None = None
     reason: str | None = None
     n: float = 0
-    successes: float = 0
+    numerator: float = 0
     sample: Sequence[float] = ()
     low: float | None = None
     high: float | None = None
     target: float | None = None
     reference: str = "target"
     peer_median: float | None = None
-    quarter: str | None = None
+    standing: str | None = None
     immature: bool = False
 
 
@@ -204,7 +204,7 @@ def _exact(kpi: Kpi, figure: JudgedFigure, bands: Bands | None) -> tuple[Verdict
     if figure.target is None:
         if kpi.only_with_target:
             return "not_judged", "judged only against a target, and none is set"
-        return _QUARTERS[figure.quarter]
+        return _QUARTERS[figure.standing]
     assert figure.value is not None
     if kpi.bands == "points":
         return _banded(kpi, figure.value, bands or POINTS, figure.reference, start=figure.target)
@@ -257,5 +257,5 @@ def _favourable(kpi: Kpi, figure: JudgedFigure) -> float:
     """The one-sided 80 % bound on the good side."""
     if kpi.judged_by == "order":
         return median_bound(figure.sample, "upper" if kpi.better == "higher" else "lower")
-    low, high = wilson(figure.successes, figure.n, z=Z80)
+    low, high = wilson(figure.numerator, figure.n, z=Z80)
     return high if kpi.better == "higher" else low

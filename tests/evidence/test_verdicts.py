@@ -43,7 +43,7 @@ def _verdict(kpi: Kpi, bands: Bands | None = None, **reading: Any) -> str:
 
 def _rate(successes: int, n: int, **more: Any) -> JudgedFigure:
     low, high = wilson(successes, n)
-    return JudgedFigure(value=successes / n, n=n, successes=successes, low=low, high=high, **more)
+    return JudgedFigure(value=successes / n, n=n, numerator=successes, low=low, high=high, **more)
 
 
 def _median(sample: list[float], **more: Any) -> JudgedFigure:
@@ -69,7 +69,7 @@ def _median(sample: list[float], **more: Any) -> JudgedFigure:
 def test_exact_bands(value: float, verdict: str) -> None:
     """Attainment is a strength from 105 %, on track from 95 %, to watch from 80 %, else a gap; a benchmark counts the same."""
     assert _verdict(REVENUE, value=value, target=100.0) == verdict
-    assert _verdict(REVENUE, value=value, target=100.0, reference="benchmark", quarter="top quarter") == verdict
+    assert _verdict(REVENUE, value=value, target=100.0, reference="benchmark", standing="top quarter") == verdict
 
 
 @pytest.mark.parametrize("target", [0.3, 3.0, 7.0, 1e9 / 7, 123456.78])
@@ -131,7 +131,7 @@ def test_bands_of_params() -> None:
 @pytest.mark.parametrize("target", [0.0, -10.0])
 def test_target_not_above_zero(target: float) -> None:
     """No share of a target of zero or less is taken; the figure is not judged and says why."""
-    verdict, reason = judge(REVENUE, JudgedFigure(value=50.0, target=target, quarter="top quarter"))
+    verdict, reason = judge(REVENUE, JudgedFigure(value=50.0, target=target, standing="top quarter"))
     assert verdict == "not_judged"
     assert "not above zero" in reason
     assert attainment(REVENUE, 50.0, target) is None
@@ -149,13 +149,13 @@ def test_target_not_above_zero(target: float) -> None:
 )
 def test_exact_against_peers(quarter: str | None, verdict: str) -> None:
     """Without a target the top quarter is a strength, the bottom quarter to watch, the middle half on track; never a gap."""
-    assert _verdict(REVENUE, value=50.0, quarter=quarter, peer_median=1000.0) == verdict
+    assert _verdict(REVENUE, value=50.0, standing=quarter, peer_median=1000.0) == verdict
 
 
 def test_only_with_target() -> None:
     """Net revenue retention is judged against a target only."""
     kpi = KPIS["revenue_retention"]
-    assert _verdict(kpi, value=0.4, quarter="top quarter") == "not_judged"
+    assert _verdict(kpi, value=0.4, standing="top quarter") == "not_judged"
     assert _verdict(kpi, value=0.4, target=0.5) == "watch"
 
 
