@@ -16,7 +16,7 @@ import pandas as pd
 
 from reviewlib.errors import TargetError
 from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.roster import ALL, Post, Roster
+from reviewlib.evidence.roster import ALL, Roster
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
@@ -59,7 +59,7 @@ class Targets:
     defaults: Mapping[str, Decimal]
     roster: Roster
     file: str
-    strict: frozenset[str]
+    strict: str
     found: dict[tuple[Key, str], Target] = field(default_factory=dict, compare=False, repr=False)
 
     def resolve(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
@@ -116,14 +116,32 @@ class Targets:
         return self.found[key, period.name]
 
     def _combined(self, kpi: Kpi, scope: str, scope_id: str, period: Period, rows: tuple[TargetRow, ...]) -> Target:
+        whose = f"{kpi.key} of {'all' if scope == ALL else f'{scope} {scope_id}'}"
         inside = sorted((row for row in rows if period.contains(row.period)), key=lambda row: row.period)
         if not inside:
             coarser = next((row.period.name for row in rows if row.period.contains(period)), None)
             return Target(reason=f"only a coarser target is set ({coarser})") if coarser else NONE
-        self._refuse_overlap(kpi, scope, scope_id, inside)
+        for left, right in itertools.pairwise(inside):
+            if right.period.start < left.period.end:
+                raise TargetError(
+                    f"Two targets for {whose} overlap.",
+                    where=f"{self.file}, lines {left.line} and {right.line}",
+                    found=f"{left.period} and {right.period}",
+                    do="Keep the months, or the quarter, not both.",
+                )
         post = self.roster.posts[scope_id, period.name] if scope == "rep" else None
-        if gap := _gap(inside, period, post):
-            return self._gap_found(kpi, scope, scope_id, period, gap)
+        # A month in which the rep was not there needs no row.
+        months = [month for month in period.months() if post is None or post.active_days(month)]
+        gap = next((month for month in months if not any(row.period.contains(month) for row in inside)), None)
+        if gap and period.name == self.strict:
+            raise TargetError(
+                f"The targets for {whose} leave a gap in {period}.",
+                where=self.file,
+                found=f"nothing for {gap.name}",
+                do="Add the missing row; write 0 where nothing is asked.",
+            )
+        if gap:
+            return Target(reason=f"targets are missing for {gap.name}")
         if kpi.targets == "stock":
             last = inside[-1]
             return Target(Fraction(last.value) * Fraction(last.ramp), Fraction(last.value))
@@ -132,26 +150,6 @@ class Targets:
             share = Fraction(1) if post is None else Fraction(post.active_days(row.period), row.period.days)
             effective += Fraction(row.value) * Fraction(row.ramp) * share
         return Target(effective, sum((Fraction(row.value) for row in inside), Fraction(0)))
-
-    def _refuse_overlap(self, kpi: Kpi, scope: str, scope_id: str, inside: list[TargetRow]) -> None:
-        for left, right in itertools.pairwise(inside):
-            if right.period.start < left.period.end:
-                raise TargetError(
-                    f"Two targets for {kpi.key} of {_who(scope, scope_id)} overlap.",
-                    where=f"{self.file}, lines {left.line} and {right.line}",
-                    found=f"{left.period} and {right.period}",
-                    do="Keep the months, or the quarter, not both.",
-                )
-
-    def _gap_found(self, kpi: Kpi, scope: str, scope_id: str, period: Period, gap: str) -> Target:
-        if period.name in self.strict:
-            raise TargetError(
-                f"The targets for {kpi.key} of {_who(scope, scope_id)} leave a gap in {period}.",
-                where=self.file,
-                found=f"nothing for {gap}",
-                do="Add the missing row; write 0 where nothing is asked.",
-            )
-        return Target(reason=f"targets are missing for {gap}")
 
 
 def targets(params: Params, table: pd.DataFrame, *, roster: Roster, strict: Period) -> Targets:
@@ -164,17 +162,4 @@ def targets(params: Params, table: pd.DataFrame, *, roster: Roster, strict: Peri
         rows.setdefault(key, []).append(TargetRow(period, record["value"], ramp, int(record["source_line"])))
     defaults = {key: entry.target for key, entry in params.kpis.items() if entry.target is not None}
     file = params.crm.targets.file if params.crm.targets else "params"
-    return Targets({key: tuple(own) for key, own in rows.items()}, defaults, roster, file, frozenset({strict.name}))
-
-
-def _gap(inside: list[TargetRow], period: Period, post: Post | None) -> str | None:
-    """Name the first month without a row; a month in which the rep was not there needs none."""
-    for month in period.months():
-        covered = any(row.period.contains(month) for row in inside)
-        if not covered and (post is None or post.active_days(month)):
-            return month.name
-    return None
-
-
-def _who(scope: str, scope_id: str) -> str:
-    return "all" if scope == ALL else f"{scope} {scope_id}"
+    return Targets({key: tuple(own) for key, own in rows.items()}, defaults, roster, file, strict.name)
