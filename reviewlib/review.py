@@ -301,13 +301,7 @@ def from_slice(
     history = _frame(data["history"])
     people = {person["id"]: _subject(person) for person in data["people"]}
     findings = tuple(
-        Finding(
-            **{
-                **finding,
-                "evidence": tuple(finding["evidence"]),
-                "actions": tuple(RecommendedAction(**action) for action in finding["actions"]),
-            }
-        )
+        Finding(**{**finding, "actions": [RecommendedAction(**action) for action in finding["actions"]]})
         for finding in data["findings"]
     )
     period = Period.parse(data["period"], fiscal)

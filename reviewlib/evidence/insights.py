@@ -63,8 +63,8 @@ def _finding(card: SubjectScorecard, kpi: Kpi, verdict: str, playbook: Sequence[
         verdict=verdict,
         title=f"{kpi.label}: {card.cell(kpi.key, 'reason')}",
         text=_text(card, kpi),
-        evidence=tuple(_evidence(card, kpi)),
-        actions=tuple(RecommendedAction(play.action, play.who, play.skill, play.offer) for play in plays),
+        evidence=_evidence(card, kpi),
+        actions=[RecommendedAction(play.action, play.who, play.skill, play.offer) for play in plays],
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
@@ -38,6 +39,12 @@ class Post:
         last = min(period.last_day, self.left_on or period.last_day)
         return max(0, (last - first).days + 1)
 
+    def as_data(self) -> dict[str, Any]:
+        """The post as a slice holds it: dates as ISO text, the id last, as in every slice so far."""
+        values = asdict(self)
+        values["id"] = values.pop("id")
+        return {name: value.isoformat() if isinstance(value, dt.date) else value for name, value in values.items()}
+
 
 @dataclass(frozen=True)
 class Roster:
@@ -62,11 +69,7 @@ class Roster:
 
     def team(self, name: str, period: Period) -> tuple[str, ...]:
         """The active reps of a team in a period, in the order of ids."""
-        return tuple(
-            rep_id
-            for rep_id in self.rep_ids
-            if (post := self.posts[rep_id, period.name]).team == name and post.active_days(period)
-        )
+        return tuple(rep_id for rep_id in self.active(period) if self.posts[rep_id, period.name].team == name)
 
     def active(self, period: Period) -> tuple[str, ...]:
         """The reps with at least one active day, in the order of ids."""

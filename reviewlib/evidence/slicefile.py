@@ -67,8 +67,8 @@ class Finding:
     verdict: str
     title: str
     text: str
-    evidence: tuple[str, ...]
-    actions: tuple[RecommendedAction, ...]
+    evidence: Sequence[str]
+    actions: Sequence[RecommendedAction]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from reviewlib.evidence.kpis import CORE
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.scorecard import SubjectScorecard
-from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, Achievement, Finding, Row, lists, table
+from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, Achievement, Row, lists, table
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import two_digits
 
@@ -94,7 +94,7 @@ class Slicer:
         deals, accounts = self.deals.get(rep_id, []), self.accounts.get(rep_id, [])
         rows = records(_DEAL_COLUMNS, deals)
         said = self._insights_of(rep_id)
-        subject = _subject(evidence.roster.posts[rep_id, evidence.period.name])
+        subject = evidence.roster.posts[rep_id, evidence.period.name].as_data()
         own = evidence.tables.quarantine
         return self.common | {
             "kind": "rep",
@@ -108,7 +108,7 @@ class Slicer:
             "stages": _stages(rows, evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": said.leads,
-            "findings": [_finding(finding) for finding in said.findings],
+            "findings": [asdict(finding) for finding in said.findings],
             "achievements": [{**asdict(item), "subject": subject} for item in said.achievements],
             "data": self.data | {"mine": {"quarantined": int((own["rep_id"] == rep_id).fillna(False).sum())}},
         }
@@ -138,8 +138,8 @@ class Slicer:
         return self.common | {
             "kind": "team",
             "audience": audience,
-            "subject": _subject(team),
-            "people": [_subject(post) for post in posts if post.id in shown],
+            "subject": team.as_data(),
+            "people": [post.as_data() for post in posts if post.id in shown],
             "history": table(SCORECARD, history),
             "members": table(SCORECARD, members),
             "deals": _EMPTY,
@@ -148,7 +148,7 @@ class Slicer:
             "stages": _stages(deals, evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": {section: lead for section, lead in said.leads.items() if section != "achievements" or not board},
-            "findings": [_finding(finding) for finding in said.findings],
+            "findings": [asdict(finding) for finding in said.findings],
             "achievements": board,
             "data": self.data | {"mine": {"quarantined": 0}},
         }
@@ -163,7 +163,7 @@ class Slicer:
         board = [{**asdict(item), "subject": {"id": team, "name": team}} for item in own]
         for post in self._posts(reps):
             found = [item for item in self._insights_of(post.id).achievements if item.rule != "team_target"]
-            board += [{**asdict(item), "subject": _subject(post)} for item in found]
+            board += [{**asdict(item), "subject": post.as_data()} for item in found]
         return board
 
     def _posts(self, reps: tuple[str, ...]) -> list[Post]:
@@ -280,17 +280,6 @@ def _stages(deals: Sequence[Row], order: Sequence[str]) -> dict[str, Any]:
             known = [amount for amount in opened[stage] if amount is not None]
             counted.append([stage, len(opened[stage]), sum(known) if known else None])
     return table(("stage", "deals", "amount"), counted)
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    actions = [asdict(action) for action in finding.actions]
-    return {**asdict(finding), "evidence": list(finding.evidence), "actions": actions}
-
-
-def _subject(post: Post) -> dict[str, Any]:
-    fields = asdict(post)
-    fields["id"] = fields.pop("id")  # the last one, as in every slice so far
-    return {name: value.isoformat() if isinstance(value, dt.date) else value for name, value in fields.items()}
 
 
 Rows = list[list[Any]]

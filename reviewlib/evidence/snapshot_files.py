@@ -97,22 +97,18 @@ def subjects_in(evidence: PeriodEvidence) -> list[Subject]:
 
 def _subject(kind: str, post: Post, revenue: Mapping[Any, Any], *, managers: tuple[str, ...] = ()) -> Subject:
     value = _number(revenue.get("value"))
+    own = post.as_data()
+    del own["region"]  # which no index needs
     return Subject(
         kind=kind,
-        id=post.id,
-        name=post.name,
-        team=post.team,
-        manager=post.manager,
         folder=team_folder(post.team),
         slug=slug(post.name, post.id),
         revenue=value,
         target=_number(revenue.get("target")),
         verdict=str(revenue.get("verdict", "not_available")),
         reason=revenue.get("reason") if value is None else None,
-        role=post.role,
-        started_on=post.started_on.isoformat() if post.started_on else None,
-        left_on=post.left_on.isoformat() if post.left_on else None,
         managers=managers,
+        **own,
     )
 
 
