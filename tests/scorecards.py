@@ -79,4 +79,4 @@ def row(frame: pd.DataFrame, kpi: str, *, scope_id: str = "A", period: str = PER
 
 
 def _table(rows: Sequence[Mapping[str, Any]], table: tables.Table) -> pd.DataFrame:
-    return pd.DataFrame([dict(row) for row in rows], columns=[column.name for column in table.columns]).astype(object)
+    return pd.DataFrame([dict(row) for row in rows], columns=[*table.columns]).astype(object)

@@ -114,7 +114,7 @@ class Intake:
         """A canonical column's values; all missing where it is not mapped."""
         if name in self.casts:
             return self.casts[name].values
-        return pa.nulls(self.size, tables.ARROW[self.table.column(name).type])
+        return pa.nulls(self.size, tables.ARROW[self.table.columns[name]])
 
     def missing(self, *names: str) -> list[Check]:
         """Refuse rows without a value in a column that must have one."""
@@ -191,7 +191,7 @@ def take(params: Params, table: tables.Table) -> Intake:
     texts, values = dict[str, pa.Array](), dict[str, casting.Cast]()
     for name, own in columns.items():
         place = sheet.place(own, key=f"crm.{table.name}.columns.{name}")
-        kind = table.column(name).type
+        kind = table.columns[name]
         aliases = params.crm.aliases.get(name) if kind == "text" else None
         own_texts = sheet.columns[place]
         texts[name] = recoded(own_texts, aliases, pa.string(), keep=True) if aliases else own_texts
@@ -224,7 +224,7 @@ def settle(intake: Intake, checks: Sequence[Check], *, changed: Mapping[str, pa.
     )
     _hold(intake, quarantine, meant=rows_read - sum(counts.values()), amount=amount)
     origin = {"source_file": pa.repeat(intake.sheet.file, intake.size), "source_line": pa.array(intake.sheet.lines)}
-    cells = {column.name: {**origin, **(changed or {})}.get(column.name) for column in intake.table.columns}
+    cells = {name: {**origin, **(changed or {})}.get(name) for name in intake.table.columns}
     arrays = [intake.values(name) if given is None else given for name, given in cells.items()]
     table = pa.Table.from_arrays(arrays, schema=intake.table.schema).filter(pa.array(used))
     excluded = tuple(

@@ -324,7 +324,7 @@ def _coverage(params: Params, read: Tables) -> tuple[Coverage, ...]:
     }
     own = params.crm.deals.columns.model_dump(exclude_none=True)
     found = []
-    for column in (column.name for column in tables.DEALS.columns if column.name in own):
+    for column in (name for name in tables.DEALS.columns if name in own):
         scope, flags = scopes.get(column, ("deals", outcome.notna()))
         values = deals.loc[flags, column]
         filled = values.notna() if column != "rep_id" else values != sources.NO_OWNER

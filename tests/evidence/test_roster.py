@@ -22,12 +22,12 @@ def day(text: str | None) -> dt.date | None:
 def person(rep: str, team: str | None = "North", **dates: str | None) -> dict[str, Any]:
     """One row of the reps table; ``since`` and ``until`` are its dates."""
     names = {"since": "from", "until": "to", "started": "started_on", "left": "left_on"}
-    empty = dict.fromkeys(column.name for column in tables.REPS.columns)
+    empty = dict.fromkeys(tables.REPS.columns)
     return {**empty, "rep_id": rep, "rep_name": rep.title(), "team": team, **{names[k]: day(v) for k, v in dates.items()}}
 
 
 def people(*rows: dict[str, Any], owners: tuple[str, ...] = ()) -> Roster:
-    frame = pd.DataFrame(rows, columns=[column.name for column in tables.REPS.columns])
+    frame = pd.DataFrame(rows, columns=[*tables.REPS.columns])
     return roster(frame, owners=owners, periods=[Q2, Q3, Q4])
 
 
