@@ -122,7 +122,6 @@ def report(params: Params, read: Tables) -> Report:
         *_deal_findings(read),
         *_account_findings(read.deals),
         *_rep_findings(read),
-        *_stray(read),
     ]
     order: list[Level] = ["act", "look", "know"]
     return Report(
@@ -278,7 +277,7 @@ def _account_findings(deals: pd.DataFrame) -> Iterable[DataFinding]:
         yield DataFinding("accounts_alike", "act", what, len(alike), None, examples, do)
 
 
-# Reps, targets, measures ----------------------------------------------------------------------------------------------------
+# Reps, columns -------------------------------------------------------------------------------------------------------------
 
 
 def _rep_findings(read: Tables) -> Iterable[DataFinding]:
@@ -298,20 +297,6 @@ def _rep_findings(read: Tables) -> Iterable[DataFinding]:
 def _names(reps: pd.DataFrame) -> tuple[str, ...]:
     head = reps.head(_EXAMPLES)
     return tuple(name if name == rep else f"{name} ({rep})" for rep, name in zip(head["rep_id"], head["rep_name"], strict=True))
-
-
-def _stray(read: Tables) -> Iterable[DataFinding]:
-    """Find targets and measures of nobody."""
-    targets, measures, reps = read.targets, read.measures, read.reps
-    of_rep = (targets["scope"] == "rep") & ~targets["scope_id"].isin(reps["rep_id"])
-    of_team = (targets["scope"] == "team") & ~targets["scope_id"].isin(reps["team"].dropna())
-    of_nobody = ~measures["rep_id"].isin(reps["rep_id"])
-    for table, rows, name in (("target", targets[of_rep | of_team], "scope_id"), ("measure", measures[of_nobody], "rep_id")):
-        if len(rows):
-            counted = _plural(len(rows), f"{table} is", f"{table}s are")
-            what = f"{counted} of a rep or team that is not in the reps table."
-            do = "Compare the ids; rows of nobody are not used."
-            yield DataFinding(f"stray_{table}s", "look", what, len(rows), None, _lines(rows, name), do)
 
 
 def _coverage(params: Params, read: Tables) -> tuple[Coverage, ...]:

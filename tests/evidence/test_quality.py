@@ -138,18 +138,6 @@ def test_reps_without_deals_or_team(tmp_path: Path) -> None:
     assert _finding(report, "reps_without_team").examples == ("Bo (R2)",)
 
 
-def test_stray_targets_and_measures(tmp_path: Path) -> None:
-    """Targets and measures of a rep or team that does not exist are reported."""
-    targets = [
-        {"scope": scope, "scope_id": who, "kpi": "revenue", "period": "2026-Q1", "value": "1"}
-        for scope, who in [("rep", "R1"), ("rep", "R9"), ("team", "North"), ("team", "Nord"), ("all", None)]
-    ]
-    measures = [{"rep_id": who, "kpi": "calls", "period": "2026-Q1", "value": "1"} for who in ("R1", "R8")]
-    report = _report(workbook(tmp_path, deals=[_deal()], reps=REPS, targets=targets, measures=measures))
-    assert _finding(report, "stray_targets").examples == ("line 3: R9", "line 5: Nord")
-    assert _finding(report, "stray_measures").examples == ("line 3: R8",)
-
-
 def test_products_without_price(tmp_path: Path) -> None:
     """Deals whose product has no list price are reported by product."""
     rows = [_deal(product="Nut"), _deal(product="Gear", amount="1")]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from workbooks import workbook
 
-from reviewlib.errors import TargetError
+from reviewlib.errors import SourceError, TargetError
 from reviewlib.evidence import sources
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
@@ -382,3 +382,12 @@ def test_no_target_is_never_an_error(evidence: PeriodEvidence) -> None:
     assert math.isnan(cell(evidence, "new_customers", "A", "target"))
     assert cell(evidence, "new_customers", "A", "verdict") == "not_judged"
     assert not math.isnan(cell(evidence, "new_customers", "A"))
+
+
+def test_targets_of_nobody_are_refused(tmp_path: Path) -> None:
+    """A target of a rep or a team that does not exist stops the run and is named with its line."""
+    rows = [row("2026-Q3", 1), row("2026-Q3", 1, who="Z"), row("2026-Q3", 1, scope="team", who="Nord")]
+    params = workbook(tmp_path, deals=DEALS, reps=REPS, targets=rows, as_of="2026-10-15")
+    with pytest.raises(SourceError) as caught:
+        compile_evidence(params, sources.read(params), Q3)
+    assert caught.value.found == "targets line 3: scope_id 'Z'; targets line 4: scope_id 'Nord'"
