@@ -113,7 +113,9 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
     """Check what was asked for and lay out what the scorecard is made with."""
     as_of = sources.as_of(params, tables.deals)
     _refuse_future(period, as_of, params)
-    mapped = effective_columns(params, tables)
+    # What carries something: the mapped columns, and the expected amount where list prices give it.
+    priced = params.crm.products is not None and "product" in tables.mapped
+    mapped = tables.mapped | {"expected_amount"} if priced else tables.mapped
     figures = availability.of_workbook(params, mapped)
     _check_keys(params, tables, figures)
     window = params.kpis["retention_rate"].window_months if "retention_rate" in params.kpis else None
@@ -137,12 +139,6 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
 def _in(context: ScorecardContext, frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of the evaluated periods; the roster also knows the ones after them."""
     return frame[frame["period"].isin(list(context.periods))].reset_index(drop=True)
-
-
-def effective_columns(params: Params, tables: Tables) -> frozenset[str]:
-    """The deal columns that carry something: the mapped ones, and the expected amount where list prices give it."""
-    priced = params.crm.products is not None and "product" in tables.mapped
-    return tables.mapped | {"expected_amount"} if priced else tables.mapped
 
 
 def history_from(params: Params, deals: pd.DataFrame, as_of: dt.date) -> dt.date:

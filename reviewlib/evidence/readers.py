@@ -107,18 +107,21 @@ def read(path: Path, form: Format) -> TextTable:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         known = " ".join(sorted(_READERS))
-        raise SourceError(
-            "This kind of file is not read.", where=path.name, found=path.suffix or "no suffix", do=f"Use {known}."
-        )
+        raise _refused(path, "This kind of file is not read.", found=path.suffix or "no suffix", do=f"Use {known}.")
     if not path.is_file():
         raise _missing(path)
     sheet = reader(path, form)
     if len(sheet.header) > files.TABLE_COLUMNS:
         found = f"{len(sheet.header):,}; at most {files.TABLE_COLUMNS:,} are read"
-        raise SourceError("The table has too many columns.", where=path.name, found=found, do="Export the columns you need.")
+        raise _refused(path, "The table has too many columns.", found=found, do="Export the columns you need.")
     if not len(sheet.lines) and not sheet.broken:
-        raise SourceError("The file has no rows.", where=path.name, found="a header and nothing below it", do="Export again.")
+        raise _refused(path, "The file has no rows.", found="a header and nothing below it", do="Export again.")
     return sheet
+
+
+def _refused(path: Path, what: str, *, found: str, do: str) -> SourceError:
+    """What is wrong with a whole file."""
+    return SourceError(what, where=path.name, found=found, do=do)
 
 
 def text(value: object) -> str:
@@ -163,7 +166,7 @@ def _read_csv(path: Path, form: Format) -> TextTable:
     records = _records(lines, delimiter)
     _, header = next(records, (0, []))
     if not header:
-        raise SourceError("The file is empty.", where=path.name, found="no header", do="Export again.")
+        raise _refused(path, "The file is empty.", found="no header", do="Export again.")
     if isinstance(header, Broken):
         found = header.text[:80]
         raise SourceError("The header cannot be read.", where=f"{path.name}, line 1", found=found, do="Export again.")
@@ -238,12 +241,8 @@ def _decode(path: Path, encoding: str) -> list[str]:
 def _binary(path: Path, data: bytes) -> SourceError:
     kind = "an Excel or zip file" if data.startswith((b"PK", b"\xd0\xcf")) else "bytes that are no text"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return SourceError(
-            "The file is not in the declared encoding.", where=path.name, found="UTF-16", do="Set encoding: utf-16."
-        )
-    return SourceError(
-        "The file is binary, not CSV.", where=path.name, found=kind, do="Save the export as CSV, or name it .xlsx."
-    )
+        return _refused(path, "The file is not in the declared encoding.", found="UTF-16", do="Set encoding: utf-16.")
+    return _refused(path, "The file is binary, not CSV.", found=kind, do="Save the export as CSV, or name it .xlsx.")
 
 
 def _undecodable(path: Path, data: bytes, encoding: str) -> SourceError:
@@ -281,7 +280,7 @@ def _read_parquet(path: Path, form: Format) -> TextTable:
     try:
         return _sheet_of_table(path.name, pq.read_table(path))
     except pa.ArrowException as error:
-        raise SourceError("The file is no Parquet file.", where=path.name, found=str(error)[:120], do="Export again.") from None
+        raise _refused(path, "The file is no Parquet file.", found=str(error)[:120], do="Export again.") from None
 
 
 def _read_duckdb(path: Path, form: Format) -> TextTable:
@@ -291,9 +290,7 @@ def _read_duckdb(path: Path, form: Format) -> TextTable:
         connection = duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
         first = str(error).splitlines()[0][:120]
-        raise SourceError(
-            "The file cannot be opened by DuckDB.", where=path.name, found=first, do="Close it elsewhere."
-        ) from None
+        raise _refused(path, "The file cannot be opened by DuckDB.", found=first, do="Close it elsewhere.") from None
     with connection:
         listed = "SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL"
         names = {f"{schema}.{name}": (schema, name) for schema, name in connection.execute(listed).fetchall()}
@@ -323,7 +320,7 @@ def _table(path: Path, wanted: str | None, names: dict[str, tuple[str, str]]) ->
         return fits[0]
     what = f"There is no table {wanted!r}." if wanted and not fits else "It does not say which table to read."
     known = ", ".join(name.removeprefix("main.") for name in names) or "no table"
-    raise SourceError(what, where=path.name, found=known, do="Set format.table to one of them.")
+    raise _refused(path, what, found=known, do="Set format.table to one of them.")
 
 
 def _sheet_of_table(file: str, table: pa.Table) -> TextTable:
@@ -359,7 +356,7 @@ def _read_excel(path: Path, form: Format) -> TextTable:
     rows = _cells(path, form.sheet)
     filled = [(number, row) for number, row in enumerate(rows, start=1) if any(text(cell).strip() for cell in row)]
     if not filled:
-        raise SourceError("The sheet is empty.", where=path.name, found="no header", do="Export again, or set format.sheet.")
+        raise _refused(path, "The sheet is empty.", found="no header", do="Export again, or set format.sheet.")
     (_, header), *body = filled
     columns = list(zip(*(row for _, row in body), strict=True)) or [()] * len(header)
     return TextTable(
@@ -384,9 +381,7 @@ def _cells(path: Path, name: str | None) -> list[list[Any]]:
         names = book.sheet_names
         if name is not None and name not in names:
             close = nearest(name, names) or names[0]
-            raise SourceError(
-                f"There is no sheet {name!r}.", where=path.name, found=", ".join(names), do=f"Did you mean {close!r}?"
-            )
+            raise _refused(path, f"There is no sheet {name!r}.", found=", ".join(names), do=f"Did you mean {close!r}?")
         rows: list[list[Any]] = book.get_sheet_by_name(name or names[0]).to_python(skip_empty_area=False)
     except (python_calamine.CalamineError, OSError) as error:
         raise sheet_size.no_excel(path.name, error) from None
