@@ -75,13 +75,12 @@ def test_cells_exist(demo_params: Params, demo_slices: Slices) -> None:
     count = 0
     for data in demo_slices.values():
         review, held = from_slice(data, demo_params.fiscal), _held(data)
-        periods = {None: review.period.name, "previous": review.period.previous.name}
+        periods = {"": review.period.name, "previous": review.period.previous.name}
         advice: list[Said] = [(text, {}, review.subject) for text in _advice(review)]
         for text, names, subject in [*_sentences(review), *advice]:
-            for reference in sentences.cells(text):
-                if reference.key not in {*SENTENCE_NAMES, *names}:
-                    period = periods.get(reference.period, str(reference.period))
-                    assert held[subject.id, reference.key, period][reference.column] is not None, text
+            for key, column, period in re.findall(r"\{(\w+)(?:\.(\w+))?(?:@([\w-]+))?(?:\|\w+)?\}", text):
+                if key not in {*SENTENCE_NAMES, *names}:
+                    assert held[subject.id, key, periods.get(period, period)][column or "value"] is not None, text
                     count += 1
     assert count > 3000
 
