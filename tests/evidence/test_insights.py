@@ -152,7 +152,7 @@ def test_watch_takes_its_own_advice() -> None:
     watch = _by_kpi(_insights(won=34))["win_rate"]
     assert (watch.verdict, [action.who for action in watch.actions]) == ("watch", ["rep"])
     strength = _by_kpi(_insights(won=80))["win_rate"]
-    assert (strength.kind, strength.actions) == ("strength", ())
+    assert (strength.kind, [*strength.actions]) == ("strength", [])
 
 
 def test_gaps_first_then_weight() -> None:
