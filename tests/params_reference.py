@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from reviewlib.params.crm import ParamsSection
-from reviewlib.params.mistakes import places
+from reviewlib.params.mistakes import reference
 from reviewlib.params.model import Params
 from reviewlib.params.rules import BUILT_IN_KPIS
 
@@ -42,6 +42,19 @@ def renewed(text: str) -> str:
         if example := examples.get(title):
             parts.append(f"{example[0]}")
     return "\n".join(parts)
+
+
+def places() -> dict[type[ParamsSection], tuple[str, ...]]:
+    """List the sections of a params file with the paths at which each may stand, in the order of the file."""
+    found: dict[type[ParamsSection], tuple[str, ...]] = {}
+    for path, field in reference():
+        here, kind = path, field.annotation
+        while arguments := [argument for argument in get_args(kind) if argument not in (Ellipsis, types.NoneType)]:
+            here += {tuple: "[]", dict: ".KEY"}.get(get_origin(kind), "")
+            kind = arguments[-1] if get_origin(kind) is dict else arguments[0]
+        if isinstance(kind, type) and issubclass(kind, ParamsSection):
+            found[kind] = (*found.get(kind, ()), here)
+    return found
 
 
 def _table(model: type[ParamsSection]) -> str:

@@ -170,7 +170,10 @@ class ProductSource(Source):
 
 def _canonical(aliases: Mapping[str, object]) -> Iterator[rules.Finding]:
     models = (DealColumns, RepColumns, TargetColumns, MeasureColumns, ProductColumns)
-    return rules.aliases(aliases, dict.fromkeys(key for model in models for key in model.written()))
+    columns = dict.fromkeys(key for model in models for key in model.written())
+    otherwise = f"Use a canonical column: {', '.join(columns)}."
+    names = (((name,), name) for name in aliases)
+    return rules.known_names(names, columns, what="no canonical column has this name", otherwise=otherwise)
 
 
 class Limits(ParamsSection):

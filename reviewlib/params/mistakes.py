@@ -133,26 +133,12 @@ def reference(model: type[ParamsSection] = Params, path: str = "") -> Iterator[t
     for key, field in model.written().items():
         here = f"{path}{key}"
         yield here, field
-        entry, kind = _entry(here, field.annotation)
+        kind: Any = field.annotation
+        if get_origin(kind) in {tuple, dict}:
+            here += "[]" if get_origin(kind) is tuple else ".KEY"
+            kind = _inside(kind)
         if inner := _section(kind):
-            yield from reference(inner, f"{entry}.")
-
-
-def places() -> dict[type[ParamsSection], tuple[str, ...]]:
-    """List the sections of a params file with the paths at which each may stand, in the order of the file."""
-    found: dict[type[ParamsSection], tuple[str, ...]] = {}
-    for path, field in reference():
-        here, kind = _entry(path, field.annotation)
-        if inner := _section(kind):
-            found[inner] = (*found.get(inner, ()), here)
-    return found
-
-
-def _entry(path: str, kind: Any) -> tuple[str, Any]:
-    """The path of what a key holds: its value, or an entry of its list or mapping."""
-    if get_origin(kind) in {tuple, dict}:
-        return f"{path}{'[]' if get_origin(kind) is tuple else '.KEY'}", _inside(kind)
-    return path, kind
+            yield from reference(inner, f"{here}.")
 
 
 def _field(loc: Loc) -> FieldInfo | None:

@@ -299,7 +299,9 @@ class Params(ParamsSection):
         # Absent from info.data means that kpis itself was refused; its own message comes first then.
         if "kpis" in info.data:
             known = dict.fromkeys([*rules.BUILT_IN_KPIS, *info.data["kpis"]])
-            rules.refuse(rules.kpi_names((((str(at), "kpi"), entry.kpi) for at, entry in enumerate(value)), known))
+            otherwise = f"Use one of {', '.join(known)}, or describe a measure under kpis."
+            names = (((str(at), "kpi"), entry.kpi) for at, entry in enumerate(value))
+            rules.refuse(rules.known_names(names, known, what="no KPI has this key", otherwise=otherwise))
         return value
 
     @model_validator(mode="after")

@@ -37,6 +37,12 @@ SHOWN: Final = 10
 #: A workbook gets the schema beside its params file, so that editors complete keys offline.
 SCHEMA_FILE: Final = ".reviewlib.schema.json"
 SCHEMA_LINE: Final = f"# yaml-language-server: $schema={SCHEMA_FILE}"
+#: What to do about YAML that cannot be read, by words of what its reader says.
+_YAML_HINTS: Final = {
+    "\\t": "Indent with spaces; YAML takes no tabs.",
+    "mapping values": "Put a text that contains a colon in quotes, and check the indentation.",
+    "quoted scalar": "Close the quotes.",
+}
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
@@ -128,16 +134,11 @@ def schema() -> dict[str, Any]:
     return made
 
 
-def schema_text() -> str:
-    """Write the schema as text, for the build and for workbooks."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
 def place_schema(folder: Path) -> Path:
     """Lay the schema beside the params files of ``folder``, where their first line refers to it."""
     target = folder / SCHEMA_FILE
     beside = target.with_name(f"{SCHEMA_FILE}.{os.getpid()}.tmp")
-    beside.write_text(schema_text(), encoding="utf-8", newline="\n")
+    beside.write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
     beside.replace(target)
     return target
 
@@ -254,16 +255,11 @@ def _told(text: str, name: str, refused: type[ReviewError]) -> Iterator[None]:
 
 
 def _yaml_hint(error: MarkedYAMLError) -> str:
-    said = f"{error.problem} {error.context}"
     if isinstance(error, _TooMuchError):
         return "Write it out plainly, with fewer aliases and fewer brackets."
-    if "\\t" in said:
-        return "Indent with spaces; YAML takes no tabs."
-    if "mapping values" in said:
-        return "Put a text that contains a colon in quotes, and check the indentation."
-    if "quoted scalar" in said:
-        return "Close the quotes."
-    return "Check the indentation, the quotes and the brackets on this line and the one before."
+    said = f"{error.problem} {error.context}"
+    usual = "Check the indentation, the quotes and the brackets on this line and the one before."
+    return next((hint for words, hint in _YAML_HINTS.items() if words in said), usual)
 
 
 def _outline(root: Node) -> tuple[dict[Key, int], list[ParamsProblem]]:

@@ -98,13 +98,12 @@ def nearest(text: str, known: Collection[str], *, cutoff: float = 0.6) -> str | 
     return spelled[close[0]] if close else None
 
 
-def kpi_names(names: Iterable[tuple[Key, str]], known: Collection[str]) -> Iterator[Finding]:
-    """Check that every KPI named outside ``kpis`` (playbook, recognition) exists."""
+def known_names(names: Iterable[tuple[Key, str]], known: Collection[str], *, what: str, otherwise: str) -> Iterator[Finding]:
+    """Check that names, each at its key, are known ones; else offer the nearest, or say what to do ``otherwise``."""
     for key, name in names:
         if name not in known:
             near = nearest(name, known)
-            do = f"Did you mean {near}?" if near else f"Use one of {', '.join(known)}, or describe a measure under kpis."
-            yield key, Advice("no KPI has this key", repr(name), do)
+            yield key, Advice(what, repr(name), f"Did you mean {near}?" if near else otherwise)
 
 
 def threshold(rule: str, at_least: float | None) -> Iterator[Finding]:
@@ -112,15 +111,6 @@ def threshold(rule: str, at_least: float | None) -> Iterator[Finding]:
     if at_least is not None and rule not in _WITH_THRESHOLD:
         what = f"{rule} has no threshold"
         yield ("at_least",), Advice(what, f"{at_least:g}", f"Remove at_least; {enumerated(_WITH_THRESHOLD)} have one.")
-
-
-def aliases(entries: Iterable[str], columns: Collection[str]) -> Iterator[Finding]:
-    """Check that aliases are given for canonical columns."""
-    for name in entries:
-        if name not in columns:
-            near = nearest(name, columns)
-            do = f"Did you mean {near}?" if near else f"Use a canonical column: {', '.join(columns)}."
-            yield (name,), Advice("no canonical column has this name", repr(name), do)
 
 
 def currency(code: str) -> Iterator[Finding]:

@@ -71,7 +71,7 @@ def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Pat
     Raises:
         SubjectError: The period has no review of this rep yet.
     """
-    found = period or sources_period(params)
+    found = period or snapshot.default_period(params, sources.read(params).deals)
     frozen = snapshot.current(params, found)
     subjects = frozen.subjects if frozen else ()
     subject = next((one for one in subjects if one.kind == "rep" and one.id == rep), None)
@@ -83,11 +83,6 @@ def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Pat
             do=f"Run: reviewlib run {params.path.name} --period {found} --rep {rep}",
         )
     return path
-
-
-def sources_period(params: Params) -> Period:
-    """The period that a run without ``--period`` takes."""
-    return snapshot.default_period(params, sources.read(params).deals)
 
 
 def check_texts(params: Params) -> None:

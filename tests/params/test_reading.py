@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from reviewlib.errors import ParamsError
 from reviewlib.params import reading
-from reviewlib.params.mistakes import known_keys, places, reference
+from reviewlib.params.mistakes import known_keys, reference
 from reviewlib.params.model import Params
 from reviewlib.params.rules import BUILT_IN_KPIS
 
@@ -347,11 +347,14 @@ def test_reference_names_every_key() -> None:
     """Every key stands in the table of its section, and every path of a section is named."""
     text = params_reference.FILE.read_text(encoding="utf-8")
     chapters = dict(re.findall(r"^## `?([^`\n]+)`?\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL))
-    sections: dict[str, type[Any]] = {"The file": Params, **{paths[0]: model for model, paths in places().items()}}
+    sections: dict[str, type[Any]] = {
+        "The file": Params,
+        **{paths[0]: model for model, paths in params_reference.places().items()},
+    }
     for title, model in sections.items():
         keys = [field.alias or name for name, field in model.model_fields.items()]
         assert re.findall(r"^\| `(\w+)` \|", chapters[title], flags=re.MULTILINE) == keys
-    assert all(f"`{path}`" in text for paths in places().values() for path in paths)
+    assert all(f"`{path}`" in text for paths in params_reference.places().values() for path in paths)
 
 
 def test_snippets_of_the_reference_load(write: Callable[..., Path]) -> None:
