@@ -298,7 +298,7 @@ READERS: Final[Mapping[str, tuple[Callable[[str], object], tuple[tuple[str, str,
     "number": (sniffing._NUMBER.fullmatch, (("(", " ", "x"), ("", "1 ", "x"))),
     "header": (mapping.fold, (("", "aB", ""), ("", "_ ", ""))),
     "stage": (
-        lambda text: mapping._stage(text, None, mapping.Mapped(None, {}, {}, (), (), {}, None, {})),
+        lambda text: mapping._stage(text, mapping.Mapped(None, {}, {}, (), (), {}, None, {})),
         (("", "(", ""), ("", "() ", "x")),
     ),
     "name": (

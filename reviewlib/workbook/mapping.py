@@ -119,8 +119,7 @@ def map_columns(found: UnknownExport) -> Mapped:
 
 
 def _from_known(found: UnknownExport, headers: Mapping[str, str], kind: Mapping[str, Any]) -> Mapped:
-    first = {key: _first(headers, names) for key, names in kind["columns"].items()}
-    columns = {key: header for key, header in first.items() if header}
+    columns = {key: header for key, names in kind["columns"].items() if (header := _first(headers, names))}
     notes: dict[str, str] = {}
     comments: list[str] = []
     checks: list[str] = []
@@ -204,7 +203,7 @@ def sort_stages(found: UnknownExport, mapped: Mapped) -> tuple[Stage, ...]:
     """Tell the outcome of every stage of the export, by flags, by what is known of the CRM, or by its words."""
     counts = found.counts(mapped.columns["stage"])
     told = _by_flags(found, mapped)
-    stages = [_stage(name, told.get(name), mapped) for name in counts]
+    stages = [Stage(name, told[name]) if name in told else _stage(name, mapped) for name in counts]
     if stages and not any(stage.outcome == "won" for stage in stages):
         stages = _with_a_won_stage(found, mapped, stages)
     return tuple(stages)
@@ -218,9 +217,7 @@ def stage_checks(stages: Sequence[Stage]) -> Iterator[str]:
         yield f"Are these stages open? No word in them says won or lost: {', '.join(untold)}."
 
 
-def _stage(name: str, told: Outcome | None, mapped: Mapped) -> Stage:
-    if told:
-        return Stage(name, told)
+def _stage(name: str, mapped: Mapped) -> Stage:
     words = fold(name)
     bare = fold(name.partition("(")[0] if name.rstrip().endswith(")") else name)
     for outcome in _OUTCOMES:
@@ -344,16 +341,13 @@ def neighbours(export: Path, found: UnknownExport, mapped: Mapped) -> tuple[Neig
             except ReviewError:
                 # Some other file; it is not the export's fault, so nothing is said.
                 continue
-    best = (_best(looked, found, mapped, table, deal_key) for table, deal_key in (("reps", "rep_id"), ("products", "product")))
-    return tuple(neighbour for neighbour in best if neighbour)
-
-
-def _best(looked: list[UnknownExport], found: UnknownExport, mapped: Mapped, table: str, deal_key: str) -> Neighbour | None:
-    if deal_key not in mapped.columns:
-        return None
-    wanted = set(found.counts(mapped.columns[deal_key]))
-    rated = [rated for other in looked if (rated := _rate(other, wanted, table, deal_key))]
-    return max(rated, key=lambda pair: pair[0])[1] if rated else None
+    best: list[Neighbour] = []
+    for table, deal_key in (("reps", "rep_id"), ("products", "product")):
+        wanted = set(found.counts(mapped.columns[deal_key])) if deal_key in mapped.columns else set[str]()
+        rated = [rated for other in looked if (rated := _rate(other, wanted, table, deal_key))]
+        if rated:
+            best.append(max(rated, key=lambda pair: pair[0])[1])
+    return tuple(best)
 
 
 def _rate(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> tuple[float, Neighbour] | None:

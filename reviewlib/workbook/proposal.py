@@ -138,18 +138,16 @@ def _unreadable(found: UnknownExport, mapped: Mapped) -> Iterator[str]:
 def _currency(found: UnknownExport, mapped: Mapped) -> ProposedLine:
     if mapped.currency and (used := found.counts(mapped.currency)):
         code = used.most_common(1)[0][0].upper()
-        usable = not list(rules.currency(code))
-        if usable and len(used) == 1:
-            return ProposedLine(f"currency: {code}")
-        if usable:
+        if not any(rules.currency(code)):
+            if len(used) == 1:
+                return ProposedLine(f"currency: {code}")
             check = f"The deals carry {len(used)} currencies ({_some(used)}): map an amount converted to one currency."
             return ProposedLine(f"currency: {code}  # check: several currencies in {mapped.currency!r}", check)
     amount = mapped.profile(found, "amount")
-    signs = amount.signs if amount else frozenset()
-    codes = [_SIGNS.get(sign, sign) for sign in sorted(signs)]
-    told = next((code for code in codes if not list(rules.currency(code))), None)
-    if told:
-        return ProposedLine(f"currency: {told}  # guess: from the sign in {amount.name!r}" if amount else "")
+    for sign in sorted(amount.signs) if amount else ():
+        code = _SIGNS.get(sign, sign)
+        if amount and not any(rules.currency(code)):
+            return ProposedLine(f"currency: {code}  # guess: from the sign in {amount.name!r}")
     return ProposedLine(
         "currency: USD  # check: the export does not say its currency",
         "Set currency: the export does not say it; USD stands there.",
@@ -230,10 +228,7 @@ def _columns(mapped: Mapped) -> Iterator[ProposedLine]:
 def _stages(stages: tuple[Stage, ...]) -> Iterator[ProposedLine]:
     for outcome in ("won", "lost", "open"):
         members = [stage for stage in stages if stage.outcome == outcome]
-        if not members:
-            yield ProposedLine(f"      {outcome}: []")
-            continue
-        yield ProposedLine(f"      {outcome}:")
+        yield ProposedLine(f"      {outcome}:" if members else f"      {outcome}: []")
         for stage in members:
             note = f"  # {stage.note}" if stage.note else ""
             yield ProposedLine(f"        - {quoted(stage.name)}{note}")
@@ -246,9 +241,9 @@ def _neighbour(other: Neighbour, away: Path) -> Iterator[ProposedLine]:
     )
     yield ProposedLine(f"  {mark}{other.table}:  # guess: {other.why}", check)
     yield ProposedLine(f"  {mark}  file: {quoted((away / other.file).as_posix())}")
-    form = {key: value for key, value in other.form.items() if value is not None}
-    if form:
-        yield ProposedLine(f"  {mark}  format: {{{', '.join(f'{key}: {quoted(value)}' for key, value in form.items())}}}")
+    if other.form:
+        form = ", ".join(f"{key}: {quoted(value)}" for key, value in other.form.items())
+        yield ProposedLine(f"  {mark}  format: {{{form}}}")
     yield ProposedLine(f"  {mark}  columns:")
     for key, header in other.columns.items():
         yield ProposedLine(f"  {mark}    {key}: {quoted(header)}")
