@@ -118,7 +118,7 @@ def default_period(params: Params, deals: pd.DataFrame) -> Period:
     """The last complete period of the reps' cadence, by the export's date."""
     from reviewlib.evidence import sources
 
-    return last_complete(params.review_kind("rep"), as_of=sources.as_of(params, deals), fiscal=params.fiscal)
+    return last_complete(params.cadence.rep, as_of=sources.as_of(params, deals), fiscal=params.fiscal)
 
 
 def _known_default(params: Params) -> Period | None:
@@ -126,7 +126,7 @@ def _known_default(params: Params) -> Period | None:
     for folder, period in period_folders(params).items():
         if (folder / "current").is_file() and (found := _frozen(params, period)):
             as_of = dt.date.fromisoformat(found.info["as_of"])
-            return last_complete(params.review_kind("rep"), as_of=as_of, fiscal=params.fiscal)
+            return last_complete(params.cadence.rep, as_of=as_of, fiscal=params.fiscal)
     return None
 
 

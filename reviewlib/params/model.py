@@ -20,7 +20,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from reviewlib.params import rules as rules
 from reviewlib.params.crm import Crm, ParamsSection, Source, Text
 from reviewlib.params.rules import Advice
-from reviewlib.periods import FiscalYear, Kind
+from reviewlib.periods import FiscalYear
 
 Verdict = Literal["strength", "on_track", "watch", "gap", "not_enough_data", "not_available", "not_judged"]
 Rhythm = Literal["quarter", "half"]
@@ -343,7 +343,3 @@ class Params(ParamsSection):
     def file(self, source: Source) -> Path:
         """Resolve a source's file against the params file."""
         return (self._path.parent / source.file).resolve()
-
-    def review_kind(self, scope: Literal["rep", "team"]) -> Kind:
-        """The kind of period that the cadence asks for."""
-        return self.cadence.rep if scope == "rep" else self.cadence.team

@@ -43,25 +43,18 @@ def publish(params: Params, frozen: Snapshot, stands: ReviewStatus, origins: Ori
     modes = snapshot.modes_of(params)
     log = manifest.logged(folder)
     entries = manifest.merged(manifest.read(folder), made, stands.subjects if stands.whole else None)
-    if not stands.whole:
-        heads = journal.remembered_heads(folder) | stands.heads
-        text = manifest.text(params.name, frozen, entries, heads, log=log, scorecard=manifest.scorecard(folder, frozen))
-        files.write(folder / manifest.NAME, text, modes=modes)
-        return
-    table, scorecard = _scorecard(frozen, folder)
-    text = manifest.text(params.name, frozen, entries, stands.heads, log=log, scorecard=scorecard)
-    page = index.index_page(index_of(params, frozen, stands, entries, origins))
-    files.write_all({**table, folder / "index.html": page, folder / manifest.NAME: text}, modes=modes)
-
-
-def _scorecard(frozen: Snapshot, folder: Path) -> tuple[dict[Path, str | bytes], str]:
-    """The scorecard as a file, where the one that is there is not it; and its sha256."""
-    path = folder / _SCORECARD
-    known = manifest.scorecard(folder, frozen)
-    if known and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == known:
-        return {}, known
-    content = safe_csv.csv_text(frozen.scorecard()).encode()
-    return {path: content}, hashlib.sha256(content).hexdigest()
+    scorecard, heads = manifest.scorecard(folder, frozen), stands.heads
+    contents: dict[Path, str | bytes] = {}
+    if stands.whole:
+        path = folder / _SCORECARD
+        if not (scorecard and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == scorecard):
+            contents[path] = content = safe_csv.csv_text(frozen.scorecard()).encode()
+            scorecard = hashlib.sha256(content).hexdigest()
+        contents[folder / "index.html"] = index.index_page(index_of(params, frozen, stands, entries, origins))
+    else:
+        heads = journal.remembered_heads(folder) | heads
+    contents[folder / manifest.NAME] = manifest.text(params.name, frozen, entries, heads, log=log, scorecard=scorecard)
+    files.write_all(contents, modes=modes)
 
 
 def index_of(

@@ -167,26 +167,18 @@ def _rep(index: int, rep_id: str, team: Team, story: Story, seed: int) -> Rep:
     draw = generator(seed, 1, index).random(8)
     role = team.role or ("Senior account executive" if draw[0] < 0.22 and rep_id not in cast().stories else "Account executive")
     size, pace = {"Key account executive": (2.6, 0.75), "Senior account executive": (1.35, 1.0)}.get(role, (1.0, 1.0))
-    return Rep(
-        index=index,
-        rep_id=rep_id,
-        name=_name(index),
-        team=team,
-        role=role,
-        started_on=story.started_on or dt.date(2018, 1, 1) + dt.timedelta(days=int(draw[1] * 2100)),
-        weight=_or(story.weight, pace * (0.8 + 0.4 * draw[2])),
-        size=_or(story.size, 8300 * size * (0.88 + 0.3 * draw[3])),
-        win_rate=_or(story.win_rate, 0.38 + 0.15 * draw[4]),
-        cycle=_or(story.cycle, 27 + 29 * draw[5]) * (1.25 if team.role else 1.0),
-        spread=_or(story.spread, 0.42),
-        keep=_or(story.keep, 0.38 + 0.3 * draw[6]),
-        level=_or(story.level, 0.88 + 0.24 * draw[7]),
-        story=story,
-    )
-
-
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
+    usual = {
+        "started_on": dt.date(2018, 1, 1) + dt.timedelta(days=int(draw[1] * 2100)),
+        "weight": pace * (0.8 + 0.4 * draw[2]),
+        "size": 8300 * size * (0.88 + 0.3 * draw[3]),
+        "win_rate": 0.38 + 0.15 * draw[4],
+        "cycle": (27 + 29 * draw[5]) * (1.25 if team.role else 1.0),
+        "spread": 0.42,
+        "keep": 0.38 + 0.3 * draw[6],
+        "level": 0.88 + 0.24 * draw[7],
+    }
+    own: dict[str, Any] = usual | story.model_dump(include=set(usual), exclude_none=True)
+    return Rep(index=index, rep_id=rep_id, name=_name(index), team=team, role=role, story=story, **own)
 
 
 def _name(index: int) -> str:

@@ -36,6 +36,7 @@ class Spoken(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
+    #: As on a clock on the wall.
     at: str
     by: Literal["manager", "mail", "meeting"] = "manager"
     name: str = ""
@@ -64,11 +65,6 @@ class Spoken(BaseModel):
         """What is said."""
         found: Mapping[str, Any] = (self.model_extra or {})[self.kind]
         return found
-
-    @property
-    def moment(self) -> dt.datetime:
-        """When it was said, as on a clock on the wall."""
-        return dt.datetime.strptime(self.at, "%Y-%m-%d %H:%M")  # noqa: DTZ007
 
 
 class Talk(BaseModel):
@@ -201,7 +197,7 @@ def _batches(told: Sequence[SpokenEntry]) -> Iterator[list[SpokenEntry]]:
 def _lines(params: Params, talk: Talk) -> Iterator[SpokenEntry]:
     for number, spoken in enumerate(talk.entries, 1):
         try:
-            at = spoken.moment.replace(tzinfo=params.clock).astimezone(dt.UTC)
+            at = dt.datetime.strptime(spoken.at, "%Y-%m-%d %H:%M").replace(tzinfo=params.clock).astimezone(dt.UTC)
         except ValueError:
             raise _unreadable(f"{talk.about}: {spoken.at!r} instead of a time such as 2026-07-13 15:05") from None
         yield SpokenEntry(_id(params, spoken.name or f"{talk.about} {number}"), talk.about, at, spoken)
