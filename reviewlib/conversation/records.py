@@ -217,7 +217,7 @@ class Records:
             author=self.person,
             on_behalf_of=self.about.subject if item.on_behalf else None,
             visibility=visibility,
-            supersedes=supersedes,
+            supersedes=supersedes or None,
             source=item.source,
             id=item.id,
         )

@@ -563,6 +563,12 @@ def test_an_import_that_is_tried_again_is_one_answer(dan: Records, ella: Records
     assert dan.write_all(items) == dan.write_all(items)
 
 
+def test_an_empty_id_replaces_nothing(dan: Records) -> None:
+    """Who names no entry to edit writes a new one, whether the name is missing or empty."""
+    assert dan.write("feedback", **GOOD, supersedes="").supersedes is None
+    assert len(dan.minutes().of_kind("feedback")) == 1
+
+
 def test_the_same_id_with_other_words_is_refused(dan: Records) -> None:
     """An id stands for one text."""
     dan.write("feedback", id="save-1", **GOOD)
