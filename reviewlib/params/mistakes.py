@@ -37,7 +37,9 @@ def advise(error: Mapping[str, Any]) -> Advice:
     if kind.startswith("string_too") and loc[-1] == "delimiter":
         return Advice("the delimiter is one character", _shown(value), r'Write ",", ";", "|" or "\t".')
     what, do = next((words for ends, words in _WORDS.items() if kind == ends or kind.startswith(f"{ends}_")), _OTHERWISE)
-    found = {"missing": "", "extra_forbidden": repr(loc[-1] if loc else "")}.get(kind, _shown(value) if value != [] else "[]")
+    found = {"missing": "", "extra_forbidden": repr(loc[-1] if loc else "")}.get(kind, _shown(value))
+    if kind == "too_short":  # which counts the entries that are right
+        found = f"a list of {error['ctx']['actual_length']}"
     return Advice(what, found, do if isinstance(do, str) else do(error))
 
 

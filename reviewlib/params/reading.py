@@ -134,11 +134,16 @@ def schema() -> dict[str, Any]:
     return made
 
 
+def schema_text() -> str:
+    """Write the schema as text, for the build and for workbooks."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 def place_schema(folder: Path) -> Path:
     """Lay the schema beside the params files of ``folder``, where their first line refers to it."""
     target = folder / SCHEMA_FILE
     beside = target.with_name(f"{SCHEMA_FILE}.{os.getpid()}.tmp")
-    beside.write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    beside.write_text(schema_text(), encoding="utf-8", newline="\n")
     beside.replace(target)
     return target
 

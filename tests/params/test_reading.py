@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import params_reference
@@ -138,7 +141,7 @@ CASES = {
     "number for text": ("rep_id: Owner", "rep_id: 5", 8, "crm.deals.columns.rep_id", "5", "Put it in quotes"),
     "list for text": ("rep_id: Owner", "rep_id: [a]", 8, "crm.deals.columns.rep_id", "a list of 1", "Write one value"),
     "text for list": ("won: [Won]", "won: Won", 11, "crm.deals.stages.won", "'Won'", "[Won]"),
-    "empty list": ("won: [Won]", "won: []", 11, "crm.deals.stages.won", "[]", "at least one"),
+    "empty list": ("won: [Won]", "won: []", 11, "crm.deals.stages.won", "a list of 0", "at least one"),
     "list entry": ("[Lost]", "[Lost, 7]", 12, "crm.deals.stages.lost[1]", "7", "Put it in quotes"),
     "no value": ("      rep_id: Owner", "      rep_id:", 8, "crm.deals.columns.rep_id", None, "Fill it in"),
     "text for mapping": ("currency: EUR", "currency: EUR\npeers: all", 3, "peers", "'all'", "group, median_from, quartiles_from"),
@@ -319,6 +322,20 @@ def test_schema_is_valid_and_tells_right_from_wrong() -> None:
     assert validator.is_valid(plain(BOOK))
     assert not validator.is_valid({**plain(BOOK), "zzz": 1})
     assert set(schema["properties"]["kpis"]["properties"]) == set(BUILT_IN_KPIS)
+
+
+def test_the_build_writes_the_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pip runs before it installs the package lays the schema where editors look for it."""
+    (tmp_path / "reviewlib").mkdir()
+    interface = SimpleNamespace(BuildHookInterface=object)
+    monkeypatch.setitem(sys.modules, "hatchling.builders.hooks.plugin.interface", interface)  # only the build has it
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    hook = runpy.run_path(str(Path(__file__).parents[2] / "hatch_build.py"))["SchemaHook"]()
+    hook.root = str(tmp_path)
+    asked: dict[str, list[str]] = {"artifacts": []}
+    hook.initialize("editable", asked)
+    assert asked == {"artifacts": ["/reviewlib/params.schema.json"]}
+    assert json.loads((tmp_path / "reviewlib" / "params.schema.json").read_text(encoding="utf-8")) == reading.schema()
 
 
 def test_every_key_has_a_hint_in_the_schema() -> None:
