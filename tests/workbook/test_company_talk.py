@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -121,7 +122,8 @@ def test_every_entry_stands_in_the_journal_at_its_time(entries: list[Entry], tol
 def test_the_file_tells_in_the_order_of_time(book: Params) -> None:
     """Within a review nothing stands before what was said earlier."""
     for talk in company_talk.read(book).reviews:
-        assert [spoken.moment for spoken in talk.entries] == sorted(spoken.moment for spoken in talk.entries), talk.about
+        said = [dt.datetime.fromisoformat(spoken.at) for spoken in talk.entries]
+        assert said == sorted(said), talk.about
 
 
 @pytest.mark.whole
