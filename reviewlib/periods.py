@@ -7,9 +7,7 @@ year in which it ends, unless params say ``named_by: start``.
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -147,19 +145,6 @@ def last_complete(kind: Kind, *, as_of: dt.date, fiscal: FiscalYear = FiscalYear
     """Find the latest period of this kind whose last day is not after ``as_of``."""
     current = Period.containing(as_of, kind, fiscal)
     return current if current.last_day <= as_of else current.previous
-
-
-def tile(periods: Sequence[Period], whole: Period) -> tuple[Period, ...]:
-    """Order the periods that lie inside ``whole``.
-
-    Raises:
-        PeriodError: Two of them overlap; the message names both.
-    """
-    inside = sorted(period for period in periods if whole.contains(period))
-    for left, right in itertools.pairwise(inside):
-        if right.start < left.end:
-            raise PeriodError("Two periods overlap.", found=f"{left} and {right}", do="Keep one of them.")
-    return tuple(inside)
 
 
 def _first_day(month: int) -> dt.date:

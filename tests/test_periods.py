@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewlib.errors import PeriodError
-from reviewlib.periods import MONTHS, FiscalYear, Kind, Period, last_complete, tile
+from reviewlib.periods import MONTHS, FiscalYear, Kind, Period, last_complete
 
 APRIL = FiscalYear(4)
 APRIL_BY_START = FiscalYear(4, "start")
@@ -125,28 +125,6 @@ def test_trend_ends_with_the_period() -> None:
     """The trend lists periods oldest first and ends with the one asked for."""
     assert [str(period) for period in Period.parse("2026-Q2").trend(4)] == ["2025-Q3", "2025-Q4", "2026-Q1", "2026-Q2"]
     assert len(Period.parse("2026-H1").trend()) == 8
-
-
-def test_tile_orders_what_lies_inside() -> None:
-    """Tiles come in order; what lies outside or only overlaps the edge is left out."""
-    found = tile(
-        [Period.parse(text) for text in ("2026-09", "2026-07", "2026-06", "2026-H2", "FY2026")], Period.parse("2026-Q3")
-    )
-    assert [str(period) for period in found] == ["2026-07", "2026-09"]
-
-
-@pytest.mark.parametrize("texts", [("2026-Q3", "2026-08"), ("2026-07", "2026-07"), ("2026-H2", "2026-12")])
-def test_tile_refuses_overlap(texts: tuple[str, str]) -> None:
-    """Two tiles that share a day are an error that names both."""
-    with pytest.raises(PeriodError) as caught:
-        tile([Period.parse(text) for text in texts], Period.parse("FY2026"))
-    assert all(text in str(caught.value) for text in texts)
-
-
-def test_tiles_that_touch_do_not_overlap() -> None:
-    """A quarter that begins on the day the other ends is no overlap."""
-    quarters = [Period.parse(f"2026-Q{part}") for part in (2, 1, 4, 3)]
-    assert tile(quarters, Period.parse("FY2026")) == tuple(sorted(quarters))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from reviewlib.params import rules as rules
+from reviewlib.params import rules
 from reviewlib.params.crm import Crm, ParamsSection, Source, Text
 from reviewlib.params.rules import Advice
 from reviewlib.periods import FiscalYear

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence.comparison import above
-from reviewlib.params import rules as rules
+from reviewlib.params import rules
 from reviewlib.params.reading import SCHEMA_LINE
 from reviewlib.workbook import sniffing
 from reviewlib.workbook.mapping import Mapped, Neighbour, Stage, map_columns, neighbours, quoted, sort_stages, stage_checks
