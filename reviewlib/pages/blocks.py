@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from reviewlib.conversation.goals import followup
-from reviewlib.conversation.goals.kpi import plural
+from reviewlib.conversation.goals.kpi import folded, plural
 from reviewlib.conversation.visibility import empty
 from reviewlib.evidence.slicefile import Finding
 from reviewlib.pages import entry_views, goal_views, labels, plan_views, provenance, sentences, signing, team_views, views
-from reviewlib.pages.components import VERDICTS
+from reviewlib.pages.components import VERDICTS, bullet
 from reviewlib.pages.rendering import Display, lab_style, render
 from reviewlib.review import Review
 
@@ -108,7 +108,7 @@ def scorecard(review: Review) -> Display:
         review,
         "scorecard",
         "Scorecard" if review.kind == "rep" else "Team scorecard",
-        groups=views.lines(review),
+        sheet=views.FigureTable(review),
         missing=views.missing_rows(review),
         peers=max(map(int, review.scorecard["peers"].dropna()), default=0),
         verdicts=VERDICTS,
@@ -209,14 +209,17 @@ def figures(review: Review) -> Display:
 
 def reps(review: Review) -> Display:
     """The reps of a team side by side (manager's copy)."""
-    rate = views.FigureTable(review).figure("win_rate")
+    members, rate = team_views.members(review), views.FigureTable(review).figure("win_rate")
     return section(
         review,
         "reps",
         "Reps side by side",
-        members=team_views.members(review),
+        members=members,
         target=rate.target if rate else None,
+        ceiling=max((one.value("revenue", period) or 0.0 for one in members for period in review.trend), default=0.0),
         style=sentences.style(review),
+        joined=team_views.joined,
+        bullet=bullet,
     )
 
 
@@ -359,7 +362,7 @@ def _on_strength(review: Review, decision: plan_views.Decision) -> bool:
 
 def _same(review: Review, text: str, decision: plan_views.Decision) -> bool:
     """Whether a recommendation is the one decided on, written with its figures or before they were filled in."""
-    return any(plan_views.same(one, decision.action.recommended) for one in (text, sentences.fill(review, text)))
+    return folded(decision.action.recommended) in (folded(text), folded(sentences.fill(review, text)))
 
 
 def _item(review: Review, finding: Finding, decided: list[plan_views.Decision]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import KINDS, Concern, Dispute, Feedback, Payload, Resolution, SelfReview, Update
-from reviewlib.pages import labels, paragraphs, sentences, views
+from reviewlib.pages import labels, paragraphs, sentences
 from reviewlib.pages.views import FigureTable, label
 from reviewlib.review import Review
 
@@ -218,16 +218,15 @@ def _dispute(review: Review, entry: Entry, dispute: Dispute) -> Iterator[Contrib
 
 def _note(review: Review, dispute: Dispute, resolution: Resolution) -> DisputeNote | None:
     """Put the disputed figure beside what it was; ``data["before"]`` holds figures of snapshots that were disputed."""
-    now = FigureTable(review).figure(dispute.kpi)
+    sheet = FigureTable(review)
+    now = sheet.figure(dispute.kpi)
     if now is None:
         return None
     snapshot = resolution.snapshot_before or ""
     kept: dict[str, Any] = (review.data.get("before") or {}).get(snapshot, {})
-    style = sentences.style(review)
-    before = style.value(kept[dispute.kpi], now.kpi.unit) if dispute.kpi in kept else ""
-    sample = views.note(FigureTable(review), now)
-    text = style.value(now.value, now.kpi.unit)
-    return DisputeNote(now.kpi.label, text, sample[0] if sample else "", before, snapshot[:8])
+    before = sheet.style.value(kept[dispute.kpi], now.kpi.unit) if dispute.kpi in kept else ""
+    sample = sheet.note(now)
+    return DisputeNote(now.kpi.label, sheet.text(dispute.kpi), sample[0] if sample else "", before, snapshot[:8])
 
 
 def concern(review: Review, entry: Entry) -> Contribution:

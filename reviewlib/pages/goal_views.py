@@ -193,7 +193,7 @@ def tallies(review: Review) -> list[Tally]:
 
 
 def _tally(review: Review, rep_id: str, minutes: VisibleEntries) -> Tally:
-    known = tracks(review, rep_id=rep_id)
+    known = tracks(review, review.people[rep_id])
     new = [_progress(minutes, review, known, entry) for entry in minutes.of_kind("goal")]
     before = carried(minutes, review, known)
     old = [one.progress for one in before if one.progress is not None]

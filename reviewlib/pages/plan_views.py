@@ -80,11 +80,6 @@ def decisions(review: Review) -> list[Decision]:
     return found
 
 
-def same(one: str, other: str) -> bool:
-    """Whether two texts are the same but for blanks and case."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
-
-
 def agreed_rows(review: Review, found: Iterable[Agreed]) -> list[PlanRow]:
     """Lay the agreements out as rows: who was to do it, until when, and since when where that is longer than a review ago."""
     before = followup.previous_review(review.minutes, review.period)

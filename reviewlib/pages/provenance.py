@@ -10,7 +10,7 @@ from reviewlib.evidence.slicefile import Listed
 from reviewlib.pages import labels, sentences
 from reviewlib.pages.components import VERDICTS
 from reviewlib.pages.labels import NumberStyle
-from reviewlib.pages.views import FigureTable, target_words
+from reviewlib.pages.views import FigureTable
 from reviewlib.review import Figure, Review
 
 _TIMES: Final = "\N{DIVISION SIGN}"
@@ -181,14 +181,13 @@ def _facts(sheet: FigureTable, figure: Figure) -> list[tuple[str, str]]:
     interval = f"{style.interval(figure.low, figure.high, kpi.unit)}, {_METHODS.get(kpi.judged_by, '')}"
     beside = [other for other in review.kpis.values() if other.of == kpi.key and sheet.value(other.key) is not None]
     peers = f"median {style.rounded(figure.peer_median, kpi.unit)} of {figure.peers or 0:.0f} peers"
-    target = target_words(figure, style).removeprefix("target ")
     word = VERDICTS[figure.verdict]
     return [
         ("Definition", kpi.definition),
         ("Calculation", _calculation(sheet, figure)),
         ("Interval", interval if figure.low is not None else ""),
         ("Dates", labels.span(review.period)),
-        ("Target", target or "none set"),
+        ("Target", sheet.target(figure).removeprefix("target ") or "none set"),
         ("Peers", peers if figure.peer_median is not None else ""),
         ("Verdict", f"{word}: {figure.reason}" if figure.reason else word),
         ("Beside it", "; ".join(f"{other.label}: {sheet.text(other.key)}" for other in beside)),

@@ -5,23 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reviewlib.conversation.goals.kpi import folded
 from reviewlib.evidence.comparison import below
 from reviewlib.evidence.roster import Post
-from reviewlib.pages import components, labels, sentences
-from reviewlib.pages.components import Bullet, Spark
+from reviewlib.pages import labels, sentences
 from reviewlib.pages.views import FigureTable
 from reviewlib.review import Review
-
-
-@dataclass(frozen=True)
-class Member:
-    """One rep of a team, side by side with the others."""
-
-    person: Post
-    sheet: FigureTable
-    note: str
-    bullet: Bullet | None
-    spark: Spark | None
 
 
 @dataclass(frozen=True)
@@ -46,27 +35,14 @@ class Skill:
     done: tuple[str, ...]
 
 
-def members(review: Review) -> list[Member]:
+def members(review: Review) -> list[FigureTable]:
     """List the reps in the order of revenue; those without any come last."""
-    sheets = {rep_id: FigureTable(review, rep_id=rep_id) for rep_id in review.people}
-    order = sorted(sheets, key=lambda rep_id: (-(sheets[rep_id].value("revenue") or 0.0), review.people[rep_id].name))
-    every = [sheet.value("revenue", period) or 0.0 for sheet in sheets.values() for period in review.trend]
-    return [_member(review, review.people[rep_id], sheets[rep_id], max(every, default=0.0)) for rep_id in order]
+    sheets = [FigureTable(review, person) for person in review.people.values()]
+    return sorted(sheets, key=lambda sheet: (-(sheet.value("revenue") or 0.0), sheet.subject.name))
 
 
-def _member(review: Review, person: Post, sheet: FigureTable, ceiling: float) -> Member:
-    revenue, kpi = sheet.figure("revenue"), review.kpis.get("revenue")
-    trend = [sheet.value("revenue", period) for period in review.trend]
-    return Member(
-        person,
-        sheet,
-        note=_joined(review, person),
-        bullet=components.bullet(revenue.value, revenue.target, verdict=revenue.verdict) if revenue else None,
-        spark=components.spark(trend, kpi=kpi, periods=review.trend, style=sheet.style, ceiling=ceiling) if kpi else None,
-    )
-
-
-def _joined(review: Review, person: Post) -> str:
+def joined(review: Review, person: Post) -> str:
+    """Say when a rep started in the period or left before its end; empty for any other."""
     if person.started_on is not None and review.period.start <= person.started_on < review.period.end:
         return f"started on {labels.day(person.started_on, near=review.period.last_day)}"
     if person.left_on is not None and person.left_on < review.period.end:
@@ -83,8 +59,8 @@ def dots(review: Review) -> tuple[list[Dot], float, list[str]]:
     """
     style = sentences.style(review)
     known, absent = [], []
-    for rep_id, person in review.people.items():
-        figure = FigureTable(review, rep_id=rep_id).figure("revenue")
+    for person in review.people.values():
+        figure = FigureTable(review, person).figure("revenue")
         if figure is None or figure.attainment is None:
             absent.append(person.name)
         else:
@@ -119,8 +95,8 @@ def skills(review: Review, done: Mapping[str, tuple[str, ...]]) -> list[Skill]:
         review: The team's review.
         done: By skill, what is planned or was done about it.
     """
-    by_skill = {_plain(name): told for name, told in done.items()}
-    sheets = {person.name: FigureTable(review, rep_id=rep_id) for rep_id, person in review.people.items()}
+    by_skill = {folded(name): told for name, told in done.items()}
+    sheets = {person.name: FigureTable(review, person) for person in review.people.values()}
     called_for: dict[tuple[str, str], tuple[int, Skill]] = {}
     for finding in review.findings:
         for action in finding.actions:
@@ -132,17 +108,13 @@ def skills(review: Review, done: Mapping[str, tuple[str, ...]]) -> list[Skill]:
                     count=f"{len(short)} of {len(sheets)} reps" if sheets else "",
                     evidence=f"{review.kpis[finding.kpi].label}: {seen}.",
                     offer=action.offer or "nothing offered yet",
-                    done=by_skill.get(_plain(action.skill), ()),
+                    done=by_skill.get(folded(action.skill), ()),
                 )
                 called_for[action.skill, finding.kpi] = (len(short), skill)
     found = [skill for _, skill in sorted(called_for.values(), key=lambda pair: -pair[0])]
-    listed = {_plain(skill.name) for skill in found}
-    rest = [(name, told) for name, told in done.items() if told and _plain(name) not in listed]
+    listed = {folded(skill.name) for skill in found}
+    rest = [(name, told) for name, told in done.items() if told and folded(name) not in listed]
     return found + [Skill(name, "", "No open area of the team calls for it.", "", told) for name, told in rest]
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _short_of(sheets: dict[str, FigureTable], kpi: str) -> list[str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from reviewlib.conversation.goals.kpi import Point, Track
 from reviewlib.evidence.comparison import same
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.kpis import KPIS
+from reviewlib.evidence.roster import Post
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, PeerPlace, Spark
 from reviewlib.periods import Period
@@ -28,23 +26,22 @@ _SPLIT: Final = {
 
 
 class FigureTable:
-    """The scorecard of one subject by figure and period, missing values as None."""
+    """The scorecard of one subject by figure and period, missing values as None; what is written and drawn of each figure."""
 
-    def __init__(self, review: Review, *, rep_id: str | None = None):
+    def __init__(self, review: Review, rep: Post | None = None):
         """Show the rows of the review's subject, or of one of a team's reps."""
-        self.review = review
+        self.review, self.subject = review, rep or review.subject
         self.style = sentences.style(review)
-        self._scope = review.subject.id if rep_id is None else rep_id
 
     def figure(self, key: str, period: Period | None = None) -> Figure | None:
         """Look a figure up; None where the scorecard has no such row."""
         at = period or self.review.period
-        cells = self.review.cells.get((self._scope, key, at.name))
+        cells = self.review.cells.get((self.subject.id, key, at.name))
         return None if cells is None or key not in self.review.kpis else Figure(kpi=self.review.kpis[key], period=at, **cells)
 
     def value(self, key: str, period: Period | None = None) -> float | None:
         """Look a value up; None where it is missing."""
-        cells = self.review.cells.get((self._scope, key, (period or self.review.period).name))
+        cells = self.review.cells.get((self.subject.id, key, (period or self.review.period).name))
         return None if cells is None else cells["value"]
 
     def text(self, key: str, period: Period | None = None) -> str:
@@ -57,31 +54,81 @@ class FigureTable:
         found = (self.figure(key) for key, kpi in self.review.kpis.items() if kpi.of is None)
         return (figure for figure in found if figure is not None)
 
+    def groups(self) -> dict[str, list[Figure]]:
+        """List the scorecard's rows by group; attainment is shown in revenue's bullet."""
+        found: dict[str, list[Figure]] = {}
+        for figure in self.main():
+            if figure.kpi.key != "attainment":
+                found.setdefault(figure.kpi.group, []).append(figure)
+        return found
 
-@dataclass(frozen=True)
-class ScorecardRow:
-    """One row of the scorecard: a figure and what is written and drawn of it."""
+    def note(self, figure: Figure) -> list[str]:
+        """Say what a figure is made of: its sample, its interval, its window."""
+        kpi, style, parts = figure.kpi, self.style, []
+        if kpi.judged_by == "wilson" and figure.denominator is not None:
+            parts.append(f"{style.value(figure.numerator, 'count')} of {style.things(figure.denominator, kpi.n_label)}")
+        elif figure.n is not None:
+            parts.append(style.things(figure.n, kpi.n_label))
+        if kpi.interval_of is not None and figure.low is not None:
+            median = self.text(kpi.interval_of)
+            parts.append(f"median {median} ({style.interval(figure.low, figure.high, kpi.unit)})")
+        elif figure.low is not None:
+            parts.append(style.interval(figure.low, figure.high, kpi.unit))
+        if kpi.grain == "accounts":
+            parts.append(f"bought in {self.review.workbook.retention_window}")
+        return [*parts, "lower is the aim"] if kpi.better == "lower" else parts
 
-    figure: Figure
-    note: tuple[str, ...]
-    value: str
-    bullet: Bullet | None
-    target: str
-    spark: Spark | None
-    change: str
-    year: str
-    peers: PeerPlace | None
-    standing: str
+    def target(self, figure: Figure) -> str:
+        """Say what a figure is held against; empty without a target."""
+        kpi, style = figure.kpi, self.style
+        if figure.target is None:
+            return "" if kpi.benchmark is None else f"benchmark {style.value(kpi.benchmark, kpi.unit)}"
+        goal = style.value(figure.target, kpi.unit)
+        if kpi.bands == "points" and figure.target > 0:
+            goal = f"+{goal}"
+        whole = figure.target_raw
+        full = "" if whole is None or same(whole, figure.target) else f", full target {style.value(whole, kpi.unit)}"
+        if kpi.judged_by == "exact" and kpi.better == "higher" and figure.attainment is not None:
+            return f"{style.value(figure.attainment, 'percent')} of {goal}{full}"
+        return f"target {goal}{full}"
 
+    def bullet(self, figure: Figure) -> Bullet | None:
+        """Draw a figure against its target or benchmark."""
+        if figure.kpi.bands == "points":  # it may be negative, so it is held against its target in words
+            return None
+        goal = figure.kpi.benchmark if figure.target is None else figure.target
+        apart = figure.kpi.interval_of is not None  # that of the median is not the bar's
+        low, high = (None, None) if apart else (figure.low, figure.high)
+        return components.bullet(figure.value, goal, verdict=figure.verdict, low=low, high=high)
 
-def lines(review: Review) -> list[tuple[str, list[ScorecardRow]]]:
-    """List the scorecard's rows by group; attainment is shown in revenue's bullet."""
-    sheet = FigureTable(review)
-    groups: dict[str, list[ScorecardRow]] = {}
-    for figure in sheet.main():
-        if figure.kpi.key != "attainment":
-            groups.setdefault(figure.kpi.group, []).append(_line(sheet, figure))
-    return list(groups.items())
+    def spark(self, key: str, *, ceiling: float = 0.0) -> Spark | None:
+        """Draw the trend of a figure; ``ceiling`` reaches the top at least, for several trends on one scale."""
+        kpi, periods = self.review.kpis.get(key), self.review.trend
+        values = [self.value(key, period) for period in periods]
+        return components.spark(values, kpi=kpi, periods=periods, style=self.style, ceiling=ceiling) if kpi else None
+
+    def change(self, figure: Figure, before: float | None) -> str:
+        """Say how a figure moved: money in percent, shares in points (short: a narrow column), all else in its unit."""
+        unit = figure.kpi.unit
+        if figure.value is None or before is None:
+            return labels.NOT_AVAILABLE
+        if unit == "money" and before > 0:
+            return self.style.signed((figure.value - before) / before, "percent")
+        return self.style.signed_change(figure.value - before, unit).replace(" points", " pts")
+
+    def peers(self, figure: Figure) -> PeerPlace | None:
+        """Draw a figure among its peers."""
+        return components.peers(figure, style=self.style, who=sentences.first_name(self.subject))
+
+    def standing(self, figure: Figure) -> str:
+        """Say where a figure stands among its peers, and their median."""
+        if figure.peer_median is None:
+            return "too few peers"
+        median = self.style.rounded(figure.peer_median, figure.kpi.unit)
+        if figure.standing is None:
+            return f"median {median}"
+        words = "middle half" if figure.standing in ("second quarter", "third quarter") else figure.standing
+        return f"{words} · {median}"
 
 
 def missing_rows(review: Review) -> list[tuple[str, str]]:
@@ -94,83 +141,6 @@ def label(review: Review, key: str) -> str:
     """The label of a figure, also of one that the workbook switched off."""
     known = review.kpis.get(key) or KPIS.get(key)
     return key.replace("_", " ").capitalize() if known is None else known.label
-
-
-def _line(sheet: FigureTable, figure: Figure) -> ScorecardRow:
-    review, kpi, style = sheet.review, figure.kpi, sheet.style
-    trend = [sheet.value(kpi.key, period) for period in review.trend]
-    return ScorecardRow(
-        figure,
-        note=note(sheet, figure),
-        value=style.value(figure.value, kpi.unit),
-        bullet=_bullet(figure),
-        target=target_words(figure, style),
-        spark=components.spark(trend, kpi=kpi, periods=review.trend, style=style),
-        change=change(figure.value, figure.previous, kpi, style),
-        year=change(figure.value, figure.year_ago, kpi, style),
-        peers=components.peers(figure, style=style, who=sentences.first_name(review.subject)),
-        standing=_standing(figure, style),
-    )
-
-
-def note(sheet: FigureTable, figure: Figure) -> tuple[str, ...]:
-    """Say what a figure is made of: its sample, its interval, its window."""
-    kpi, style, parts = figure.kpi, sheet.style, []
-    if kpi.judged_by == "wilson" and figure.denominator is not None:
-        parts.append(f"{style.value(figure.numerator, 'count')} of {style.things(figure.denominator, kpi.n_label)}")
-    elif figure.n is not None:
-        parts.append(style.things(figure.n, kpi.n_label))
-    if kpi.interval_of is not None and figure.low is not None:
-        median = sheet.text(kpi.interval_of)
-        parts.append(f"median {median} ({style.interval(figure.low, figure.high, kpi.unit)})")
-    elif figure.low is not None:
-        parts.append(style.interval(figure.low, figure.high, kpi.unit))
-    if kpi.grain == "accounts":
-        parts.append(f"bought in {sheet.review.workbook.retention_window}")
-    return (*parts, "lower is the aim") if kpi.better == "lower" else tuple(parts)
-
-
-def target_words(figure: Figure, style: labels.NumberStyle) -> str:
-    """Say what a figure is held against; empty without a target."""
-    if figure.target is None:
-        benchmark = figure.kpi.benchmark
-        return "" if benchmark is None else f"benchmark {style.value(benchmark, figure.kpi.unit)}"
-    goal = style.value(figure.target, figure.kpi.unit)
-    if figure.kpi.bands == "points" and figure.target > 0:
-        goal = f"+{goal}"
-    whole = figure.target_raw
-    full = "" if whole is None or same(whole, figure.target) else f", full target {style.value(whole, figure.kpi.unit)}"
-    if figure.kpi.judged_by == "exact" and figure.kpi.better == "higher" and figure.attainment is not None:
-        return f"{style.value(figure.attainment, 'percent')} of {goal}{full}"
-    return f"target {goal}{full}"
-
-
-def change(value: float | None, before: float | None, kpi: Kpi, style: labels.NumberStyle) -> str:
-    """Say how a figure moved: money in percent, shares in points (short: a narrow column), all else in its unit."""
-    if value is None or before is None:
-        return labels.NOT_AVAILABLE
-    if kpi.unit == "money" and before > 0:
-        return style.signed((value - before) / before, "percent")
-    return style.signed_change(value - before, kpi.unit).replace(" points", " pts")
-
-
-def _bullet(figure: Figure) -> Bullet | None:
-    goal = figure.kpi.benchmark if figure.target is None else figure.target
-    if figure.kpi.bands == "points":  # it may be negative, so it is held against its target in words
-        return None
-    apart = figure.kpi.interval_of is not None  # that of the median is not the bar's
-    low, high = (None, None) if apart else (figure.low, figure.high)
-    return components.bullet(figure.value, goal, verdict=figure.verdict, low=low, high=high)
-
-
-def _standing(figure: Figure, style: labels.NumberStyle) -> str:
-    if figure.peer_median is None:
-        return "too few peers"
-    median = style.rounded(figure.peer_median, figure.kpi.unit)
-    if figure.standing is None:
-        return f"median {median}"
-    words = "middle half" if figure.standing in ("second quarter", "third quarter") else figure.standing
-    return f"{words} · {median}"
 
 
 def revenue_bridge(review: Review) -> list[BridgeStep]:
@@ -215,8 +185,8 @@ def beside_change(review: Review) -> list[tuple[str, str, str]]:
 def change_by_rep(review: Review) -> list[BridgeStep]:
     """Lay out each rep's change of revenue (manager's copy of a team review)."""
     style, found = sentences.style(review), []
-    for rep_id, person in review.people.items():
-        figure = FigureTable(review, rep_id=rep_id).figure("revenue")
+    for person in review.people.values():
+        figure = FigureTable(review, person).figure("revenue")
         if figure is not None and figure.change is not None:
             found.append(BridgePart(person.name, "", figure.change, style.signed(figure.change, "money")))
     return components.diverging(sorted(found, key=lambda part: -part.number)) if found else []
@@ -284,15 +254,13 @@ def pipeline_notes(review: Review) -> list[str]:
     return said
 
 
-def tracks(review: Review, *, rep_id: str | None = None) -> Mapping[str, Track]:
-    """Take the figures over the trend of every KPI on the scorecard; of one of a team's reps where ``rep_id`` is given."""
-    sheet = FigureTable(review, rep_id=rep_id)
-    person = review.subject if rep_id is None else review.people.get(rep_id)
-    started = person.started_on if person else None
-    return {key: found for key in review.kpis if (found := _track(sheet, key, started=started)) is not None}
+def tracks(review: Review, rep: Post | None = None) -> Mapping[str, Track]:
+    """Take the figures over the trend of every KPI on the scorecard; of one of a team's reps where ``rep`` is given."""
+    sheet = FigureTable(review, rep)
+    return {key: found for key in review.kpis if (found := _track(sheet, key)) is not None}
 
 
-def _track(sheet: FigureTable, key: str, *, started: dt.date | None) -> Track | None:
+def _track(sheet: FigureTable, key: str) -> Track | None:
     kpi, now = sheet.review.kpis[key], sheet.figure(key)
     if all(sheet.figure(key, period) is None for period in sheet.review.trend):
         return None
@@ -305,7 +273,7 @@ def _track(sheet: FigureTable, key: str, *, started: dt.date | None) -> Track | 
         peer_median=now.peer_median if now else None,
         peer_q3=now.peer_q3 if now else None,
         peers=int(now.peers) if now and now.peers else None,
-        started=started,
+        started=sheet.subject.started_on,
         say=partial(sheet.style.value, unit=kpi.unit),
         apart=partial(sheet.style.change, unit=kpi.unit),
     )

@@ -51,23 +51,24 @@ def test_every_section_of_a_team(name: str) -> None:
 
 def test_scorecard_row(review: Review) -> None:
     """A row says value, sample, interval, target, change, place among the peers, verdict and reason."""
-    rows = {line.figure.kpi.key: line for _, lines in views.lines(review) for line in lines}
-    rate = rows["win_rate"]
-    assert (rate.value, rate.target, rate.change, rate.figure.verdict) == ("53.3%", "target 40.0%", "+8.8 pts", "strength")
-    assert rate.note == ("49 of 92 closed deals", "43.3–63.3%")
-    assert rate.standing == "top quarter · 44%"
-    assert rows["revenue"].change == "+32.5%"
-    assert rows["pipeline_growth"].bullet is None
-    assert rows["pipeline_growth"].target == "target +5.0%"
+    sheet = views.FigureTable(review)
+    rows = {figure.kpi.key: figure for figures in sheet.groups().values() for figure in figures}
+    rate, revenue, growth = rows["win_rate"], rows["revenue"], rows["pipeline_growth"]
+    said = (sheet.text("win_rate"), sheet.target(rate), sheet.change(rate, rate.previous), rate.verdict)
+    assert said == ("53.3%", "target 40.0%", "+8.8 pts", "strength")
+    assert sheet.note(rate) == ["49 of 92 closed deals", "43.3–63.3%"]
+    assert sheet.standing(rate) == "top quarter · 44%"
+    assert sheet.change(revenue, revenue.previous) == "+32.5%"
+    assert sheet.bullet(growth) is None
+    assert sheet.target(growth) == "target +5.0%"
     assert "attainment" not in rows
 
 
 def test_every_verdict_has_word_and_reason(review: Review, empty: Review) -> None:
     """No row of a scorecard is without the word of its verdict and a reason."""
     for page in (review, empty):
-        assert all(
-            components.VERDICTS[line.figure.verdict] and line.figure.reason for _, lines in views.lines(page) for line in lines
-        )
+        rows = [figure for figures in views.FigureTable(page).groups().values() for figure in figures]
+        assert all(components.VERDICTS[figure.verdict] and figure.reason for figure in rows)
 
 
 def test_switched_off_figures_are_named(empty: Review) -> None:
