@@ -30,7 +30,7 @@ from reviewlib.cli import app, run_progress  # noqa: F401 - known to all forks
 from reviewlib.conversation import journal  # noqa: F401
 from reviewlib.pages import preload, printing  # noqa: F401
 from reviewlib.press import batch, work  # noqa: F401
-from reviewlib.press.kernels import Warmth
+from reviewlib.press.warm import Warmth
 
 
 @dataclass

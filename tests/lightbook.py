@@ -13,7 +13,7 @@ from workbooks import workbook
 from reviewlib.pages import preload
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.press.kernels import Warmth
+from reviewlib.press.warm import Warmth
 
 PERIOD = Period.parse("2026-Q3")
 DEALS = [

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.errors import ParamsError
 from reviewlib.periods import FiscalYear
-from reviewlib.press.kernels import Warmth
+from reviewlib.press.warm import Warmth
 
 if TYPE_CHECKING:
     from reviewlib.pages.rendering import Display

@@ -11,15 +11,13 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import jinja2
 import nh3
 from markdown_it import MarkdownIt
 from nbformat import NotebookNode
-
-from reviewlib.press.inspection import inspect_page
 
 OWN = "reviewlib"
 #: How many tags of foreign HTML may be open at a place: reducing them takes the square of it, with ten thousand half a second.
@@ -38,33 +36,9 @@ class Fragment:
     note: bool = False
 
 
-@dataclass(frozen=True)
-class NotebookSection:
-    """A part of the page with everything displayed until the next one begins.
-
-    ``id`` and ``title`` are empty for what stands before the first section.
-    """
-
-    id: str
-    title: str
-    html: str
-
-
 def fragments(nb: NotebookNode) -> list[Fragment]:
     """List the displays of an executed notebook and its Markdown cells, in order."""
     return [fragment for cell in nb.cells for fragment in _of_cell(cell)]
-
-
-def sections(nb: NotebookNode) -> list[NotebookSection]:
-    """Gather the displays into sections; one without a section's name belongs to the section before it."""
-    found: list[NotebookSection] = []
-    for fragment in fragments(nb):
-        name = str(fragment.metadata.get("section", ""))
-        if found and name in ("", found[-1].id):
-            found[-1] = replace(found[-1], html=f"{found[-1].html}\n{fragment.html}")
-        else:
-            found.append(NotebookSection(id=name, title=str(fragment.metadata.get("title", "")), html=fragment.html))
-    return found
 
 
 def too_deep(output: NotebookNode) -> bool:
@@ -129,6 +103,3 @@ def _loose() -> jinja2.Template:
 def _data_uri(content: str, kind: str) -> str:
     encoded = base64.b64encode(content.encode()).decode() if kind == "image/svg+xml" else "".join(content.split())
     return f"data:{kind};base64,{encoded}"
-
-
-__all__ = ["OWN", "Fragment", "NotebookSection", "fragments", "inspect_page", "markdown", "sections"]

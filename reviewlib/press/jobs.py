@@ -15,7 +15,7 @@ from reviewlib.errors import ReviewError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from reviewlib.press.kernels import Warmth
+    from reviewlib.press.warm import Warmth
 
 _ADDRESS: Final = re.compile(r"(tcp|tls|ws|wss)://\S+:\d+")
 #: What a notebook's JSON says that it is, and what its cells are.

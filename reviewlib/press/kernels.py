@@ -185,6 +185,3 @@ def _kill(manager: AsyncKernelManager) -> None:
             os.killpg(group, signal.SIGKILL)
     if process is not None and process.poll() is None:
         process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-__all__ = ["Kernels", "Warmth"]

@@ -14,7 +14,7 @@ from browser import axe, launch, overflow, view
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.params import reading
 from reviewlib.periods import Period
-from reviewlib.press.export import inspect_page
+from reviewlib.press.inspection import inspect_page
 from reviewlib.run import freezing, runs
 
 HERE = Path(__file__).parents[1]

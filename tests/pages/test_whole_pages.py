@@ -21,7 +21,7 @@ from playwright.sync_api import Browser
 from reviewlib.pages import index
 from reviewlib.pages.exporter import ReviewExporter
 from reviewlib.pages.printing import page
-from reviewlib.press.export import inspect_page
+from reviewlib.press.inspection import inspect_page
 from reviewlib.review import Review
 
 WIDTHS = (320, 390, 640, 768, 1019, 1020, 1280, 1600)

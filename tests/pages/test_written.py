@@ -15,7 +15,7 @@ from reviewlib.conversation.states import Audience
 from reviewlib.conversation.visibility import Reach
 from reviewlib.pages import blocks, entry_views, index, paragraphs, plan_views, signing
 from reviewlib.pages.printing import page
-from reviewlib.press.export import inspect_page
+from reviewlib.press.inspection import inspect_page
 from reviewlib.review import AnswerWays, Review
 
 SECTIONS = ("agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff")

@@ -50,7 +50,7 @@ def job(folder: Path, key: str, path: Path, *, notebook: bool = True, **paramete
 
 
 def render(nb: nbformat.NotebookNode) -> str:
-    return "\n".join(section.html for section in export.sections(nb))
+    return "\n".join(fragment.html for fragment in export.fragments(nb))
 
 
 def problem(job: Job, failure: Failure) -> str:

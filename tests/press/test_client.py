@@ -13,7 +13,8 @@ from running import driven, execute, notebook, text
 
 from reviewlib.press.client import OUTPUT_MEGABYTES, OutputLimitError
 from reviewlib.press.execution import TimeLimitError
-from reviewlib.press.kernels import Kernels, Warmth
+from reviewlib.press.kernels import Kernels
+from reviewlib.press.warm import Warmth
 
 pytestmark = pytest.mark.whole
 
@@ -24,7 +25,8 @@ DEAF = """
 import gc, os, pathlib
 from running import execute, notebook
 from reviewlib.press import kernels
-from reviewlib.press.kernels import Kernels, Warmth
+from reviewlib.press.kernels import Kernels
+from reviewlib.press.warm import Warmth
 
 kernels._SOCKET_PATH_BYTES = 1000
 with Kernels(warm={warm}) as made:

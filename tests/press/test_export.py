@@ -13,7 +13,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from reviewlib.press import export
+from reviewlib.press import export, inspection
 
 
 def notebook(*outputs: NotebookNode) -> NotebookNode:
@@ -33,21 +33,6 @@ def block(html: str, section: str = "", title: str = "") -> NotebookNode:
 def one(output: NotebookNode) -> str:
     (fragment,) = export.fragments(notebook(output))
     return fragment.html
-
-
-def test_sections_come_in_order_with_what_follows_them() -> None:
-    """A display without a section's name stands at the end of the section before it."""
-    nb = notebook(
-        block("<header>A</header>"),
-        block("<p>1</p>", "summary", "Summary"),
-        block("<p>2</p>", "scorecard", "Scorecard"),
-        block("<i>3</i>"),
-    )
-    assert export.sections(nb) == [
-        export.NotebookSection("", "", "<header>A</header>"),
-        export.NotebookSection("summary", "Summary", "<p>1</p>"),
-        export.NotebookSection("scorecard", "Scorecard", "<p>2</p>\n<i>3</i>"),
-    ]
 
 
 def test_fragments_carry_our_metadata() -> None:
@@ -114,7 +99,7 @@ GOOD = """<!DOCTYPE html>
 
 def test_a_harmless_page_has_no_violations() -> None:
     """Fragments, mail addresses, relative links and data images are what a page may point to."""
-    assert export.inspect_page(GOOD) == []
+    assert inspection.inspect_page(GOOD) == []
 
 
 @pytest.mark.parametrize(
@@ -157,27 +142,27 @@ def test_a_harmless_page_has_no_violations() -> None:
 )
 def test_a_page_that_could_do_harm_is_refused(bad: str, said: str) -> None:
     """Whatever runs, loads, leads elsewhere, names this machine or does not parse is found."""
-    found = export.inspect_page(f"<main>\n{bad}\n</main>")
+    found = inspection.inspect_page(f"<main>\n{bad}\n</main>")
     assert any(said in violation for violation in found), found
 
 
 @pytest.mark.parametrize("words", ["see /tmp/report.xlsx", f"in {tempfile.gettempdir()}/x", "on /data/sales.csv"])
 def test_folders_of_no_run_may_be_written_of(words: str) -> None:
     """What somebody writes of a file in a common folder keeps no page from being shared."""
-    assert export.inspect_page(f"<p>{words}</p>") == []
+    assert inspection.inspect_page(f"<p>{words}</p>") == []
 
 
 def test_the_folder_of_the_notebook_and_of_its_kernel_may_not(tmp_path: Path) -> None:
     """The workbook's folder, the kernels' own and the cells' names are of this machine wherever they are."""
     for path in (tmp_path / "deals.csv", f"{tempfile.gettempdir()}/review-17-abc/k-ipc-1", "/tmp/ipykernel_17/42.py"):
-        (violation,) = export.inspect_page(f"<p>see {path} there</p>", folder=tmp_path)
+        (violation,) = inspection.inspect_page(f"<p>see {path} there</p>", folder=tmp_path)
         assert violation == f"a path of this machine: {path}"
 
 
 def test_paths_inside_charts_are_found() -> None:
     """A path of this machine is found inside an embedded chart too."""
     chart = base64.b64encode(f"<svg><!-- {Path.home()}/x.py --></svg>".encode()).decode()
-    (violation,) = export.inspect_page(f'<img alt="" src="data:image/svg+xml;base64,{chart}">')
+    (violation,) = inspection.inspect_page(f'<img alt="" src="data:image/svg+xml;base64,{chart}">')
     assert "a path of this machine" in violation
 
 
@@ -185,13 +170,13 @@ def test_large_pages_are_inspected_at_once() -> None:
     """A page of several megabytes of charts takes well under the time of the run that made it."""
     chart = base64.b64encode(b"<path d='M0 0'/>" * 60_000).decode()
     began = time.process_time()
-    assert export.inspect_page(f'<img alt="" src="data:image/svg+xml;base64,{chart}"><p>{"word " * 100_000}</p>') == []
+    assert inspection.inspect_page(f'<img alt="" src="data:image/svg+xml;base64,{chart}"><p>{"word " * 100_000}</p>') == []
     assert time.process_time() - began < 2
 
 
 def test_a_violation_names_its_line() -> None:
     """A violation tells the line of the page."""
-    assert export.inspect_page("<p>1</p>\n<p>2</p>\n<script></script>") == ["line 3: <script>"]
+    assert inspection.inspect_page("<p>1</p>\n<p>2</p>\n<script></script>") == ["line 3: <script>"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from papermill.exceptions import PapermillExecutionError
 from running import execute, notebook, text
 
 from reviewlib.press import warm
-from reviewlib.press.kernels import Kernels, Warmth
+from reviewlib.press.kernels import Kernels
+from reviewlib.press.warm import Warmth
 
 pytestmark = pytest.mark.whole
 
@@ -356,7 +357,8 @@ DRIVER = """
 import multiprocessing, os, pathlib, sys, threading
 sys.path[:0] = {path!r}
 from running import execute, notebook
-from reviewlib.press.kernels import Kernels, Warmth
+from reviewlib.press.kernels import Kernels
+from reviewlib.press.warm import Warmth
 
 def drive():
     with Kernels(warm=Warmth()) as kernels:

@@ -17,7 +17,8 @@ import pathlib
 from concurrent.futures import ThreadPoolExecutor
 from running import execute, notebook, text
 from reviewlib.errors import ReviewError
-from reviewlib.press.kernels import Kernels, Warmth
+from reviewlib.press.kernels import Kernels
+from reviewlib.press.warm import Warmth
 
 def run(number):
     return text(execute(notebook({cell!r}), kernels, folder=pathlib.Path.cwd()))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from running import execute, notebook, text
 
-from reviewlib.press.kernels import Kernels, Warmth
+from reviewlib.press.kernels import Kernels
+from reviewlib.press.warm import Warmth
 
 pytestmark = pytest.mark.whole
 

@@ -16,7 +16,8 @@ from running import execute, notebook, text
 from reviewlib.pages import preload
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.press.kernels import Kernels, Warmth
+from reviewlib.press.kernels import Kernels
+from reviewlib.press.warm import Warmth
 from reviewlib.run import freezing
 
 pytestmark = pytest.mark.whole
