@@ -1,6 +1,7 @@
 """Run many notebooks side by side, each with parameters of its own, and publish only what came out whole.
 
-Workers stage files beside their places; moving them in is left to the one process that began the run.
+Who does jobs is a pool: threads of this process here, the workers of a cluster in ``cluster``; the seam is an executor. They
+stage files beside their places; moving them in is left to the one process that began the run.
 """
 
 from __future__ import annotations
@@ -9,17 +10,54 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, as_completed
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.clean import without_folders
-from reviewlib.press.crews import Pool
-from reviewlib.press.jobs import Contents, Failure, Job, Made, Outcome, check_parameters, declared
-from reviewlib.press.work import load_template, sha256
+from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_parameters, declared
+from reviewlib.press.work import load_template, sha256, station
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+
+def blame(error: Exception) -> Failure:
+    """Make a failure of whatever went wrong outside the notebook."""
+    return Failure(None, None, type(error).__name__, without_folders(str(error)))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Who does the jobs.
+
+    Args:
+        executor: Where they are done.
+        make: Does one; called through the executor.
+        stop: Ends what runs; callable from any thread.
+        remark: What should be known of how they were done; None where all went as asked.
+        blame: Says why a job came back without a result; raises where the run cannot go on.
+    """
+
+    executor: Executor
+    make: Callable[[Job], Outcome]
+    stop: Callable[[], None]
+    remark: Callable[[], str | None]
+    blame: Callable[[Exception], Failure] = blame
+
+
+@contextlib.contextmanager
+def threads(settings: Settings, *, workers: int) -> Iterator[Pool]:
+    """Do jobs in this process, so many at a time.
+
+    Raises:
+        ReviewError: The system does not let so many run.
+    """
+    with station(settings, at_once=workers) as own, ThreadPoolExecutor(workers, thread_name_prefix="press") as executor:
+        try:
+            yield Pool(executor, own.make, own.kernels.stop, lambda: own.kernels.cold_because)
+        finally:
+            own.kernels.stop()
 
 
 def _nothing(job: Job) -> Contents:
@@ -28,7 +66,7 @@ def _nothing(job: Job) -> Contents:
 
 @dataclass(frozen=True)
 class Press:
-    """What a run does with what the crew made.
+    """What a run does with what the pool made.
 
     Args:
         problem: Makes the page about a failure.
@@ -45,27 +83,27 @@ class Press:
     modes: files.Modes = files.PRIVATE
 
 
-def run(jobs: Sequence[Job], crew: Pool, press: Press) -> tuple[Outcome, ...]:
+def run(jobs: Sequence[Job], pool: Pool, press: Press) -> tuple[Outcome, ...]:
     """Run jobs that passed ``check`` and return their outcomes in the jobs' order.
 
     A job that fails leaves its problem page and whatever an earlier run left; the others go on. Interrupted, what runs is
     stopped, and what was finished stays and is told.
     """
-    done: dict[Future[Made], Outcome] = {}
-    futures: dict[Future[Made], Job] = {}
+    done: dict[Future[Outcome], Outcome] = {}
+    futures: dict[Future[Outcome], Job] = {}
     try:
         for job in jobs:
-            futures[crew.executor.submit(crew.make, job)] = job
+            futures[pool.executor.submit(pool.make, job)] = job
         for future in as_completed(futures):
             with _undisturbed():
-                done[future] = _settle(futures[future], _made(future, crew), press)
+                done[future] = _settle(_made(future, futures[future], pool), press)
                 press.on_done(done[future])
     except BaseException:
         with _undisturbed():
             for future in futures:
                 future.cancel()
-            crew.stop()
-            _settle_finished(futures, done, crew, press)
+            pool.stop()
+            _settle_finished(futures, done, pool, press)
         raise
     return tuple(done[future] for future in futures)
 
@@ -88,50 +126,50 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _settle_finished(
-    futures: Mapping[Future[Made], Job], done: Mapping[Future[Made], Outcome], crew: Pool, press: Press
+    futures: Mapping[Future[Outcome], Job], done: Mapping[Future[Outcome], Outcome], pool: Pool, press: Press
 ) -> None:
     """Publish and tell of the jobs that still came through while the run was being stopped; the others were cut short."""
     for future, job in futures.items():
         if future not in done and not future.cancelled():
-            made = _made(future, crew)
+            made = _made(future, job, pool)
             if made.failure is None:
-                press.on_done(_settle(job, made, press))
+                press.on_done(_settle(made, press))
 
 
-def _made(future: Future[Made], crew: Pool) -> Made:
+def _made(future: Future[Outcome], job: Job, pool: Pool) -> Outcome:
     try:
         return future.result()
     except Exception as error:  # noqa: BLE001 - a worker that is lost must not stop the others
-        return Made({}, {}, crew.blame(error), 0.0)
+        return Outcome(job, pool.blame(error), 0.0)
 
 
-def _settle(job: Job, made: Made, press: Press) -> Outcome:
+def _settle(made: Outcome, press: Press) -> Outcome:
     """Move in what was made of a job, or report why there is nothing."""
-    failure = made.failure
+    job, failure = made.job, made.failure
     if failure is None:
         try:
-            return _publish(job, made, press)
+            return _publish(made, press)
         except Exception as error:  # noqa: BLE001 - whatever one job runs into must not stop the others
             files.discard(made.staged.values())
-            failure = Failure(None, None, type(error).__name__, without_folders(str(error)))
+            failure = blame(error)
     # The outcome names the failure in any case, also where the disk is full or the page cannot be made.
     with contextlib.suppress(Exception):
         files.write(job.problem, press.problem(job, failure), modes=press.modes)
     return Outcome(job, failure, made.seconds)
 
 
-def _publish(job: Job, made: Made, press: Press) -> Outcome:
+def _publish(made: Outcome, press: Press) -> Outcome:
     """Move a job's files in, with what belongs beside them."""
     lost = [place.name for place, part in made.staged.items() if not part.is_file()]
     if lost:
         raise FileNotFoundError(f"the worker wrote {', '.join(lost)} where this machine cannot see it; is the folder shared?")
-    beside = press.beside(job)
+    beside = press.beside(made.job)
     hashes = {place: sha256(content) for place, content in beside.items()}
-    outcome = Outcome(job, None, made.seconds, {**made.hashes, **hashes})
+    outcome = replace(made, hashes={**made.hashes, **hashes})
     press.on_moving(outcome)
     files.move_in({**files.stage(beside, modes=press.modes), **made.staged})
     with contextlib.suppress(OSError):  # the review is in its place; that page only says what was
-        job.problem.unlink(missing_ok=True)
+        made.job.problem.unlink(missing_ok=True)
     return outcome
 
 

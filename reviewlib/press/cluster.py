@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press import worker
-from reviewlib.press.crews import Pool, blame
+from reviewlib.press.batch import Pool, blame
 from reviewlib.press.environment import versions
 from reviewlib.press.jobs import Failure, Job, Settings, check_address
 from reviewlib.press.work import sha256
@@ -58,34 +58,27 @@ def workers(
     order = worker.Order(secrets.token_hex(8), settings, versions())
     folder = Path(os.path.commonpath([job.page.parent for job in jobs]))
     with _client(address, patience) as client:
+
+        def remark() -> str | None:
+            said = _everywhere(client, worker.cold_because, order.run).values()
+            return "; ".join(sorted({why for why in said if isinstance(why, str)})) or None
+
+        def stop() -> None:
+            _everywhere(client, worker.end, order.run, patience=_LEAVE)
+
         first = _first_workers(client, address, patience)
         _check(client, order, jobs, folder, address)
+        make = functools.partial(worker.make, order)
+        pool = Pool(client.get_executor(pure=False), make, stop, remark, functools.partial(_blame, address))
         whole = False
         with _watched(client, alone):
             try:
-                yield _crew(client, order, address)
+                yield pool
                 whole = True
             finally:
-                _everywhere(client, worker.end, order.run, patience=_LEAVE)
+                stop()
                 if not whole or first - _known(client):
                     files.sweep(folder)
-
-
-def _crew(client: Client, order: worker.Order, address: str) -> Pool:
-    def remark() -> str | None:
-        said = _everywhere(client, worker.cold_because, order.run).values()
-        return "; ".join(sorted({why for why in said if isinstance(why, str)})) or None
-
-    def stop() -> None:
-        _everywhere(client, worker.end, order.run, patience=_LEAVE)
-
-    return Pool(
-        executor=client.get_executor(pure=False),
-        make=functools.partial(worker.make, order),
-        stop=stop,
-        remark=remark,
-        blame=functools.partial(_blame, address),
-    )
 
 
 def _blame(address: str, error: Exception) -> Failure:
@@ -168,10 +161,9 @@ def _check(client: Client, order: worker.Order, jobs: Sequence[Job], folder: Pat
     try:
         templates = {path: sha256(path.read_bytes()) for path in {job.template for job in jobs}}
         folders = {(job.folder or job.template.parent).resolve() for job in jobs}
-        found = _everywhere(client, worker.look, order, worker.Needs(templates, sorted(folders), letter, text))
+        found = _everywhere(client, worker.look, order, templates, sorted(folders), letter, text)
         lacks = {name: _lacking(look, text) for name, look in found.items()}
-        answers = [look.answer for look in found.values() if isinstance(look, worker.Look) and look.answer]
-        files.discard(answers)
+        files.discard(look for look in found.values() if isinstance(look, Path))
     finally:
         files.discard([letter])
     if not lacks:
@@ -184,13 +176,13 @@ def _check(client: Client, order: worker.Order, jobs: Sequence[Job], folder: Pat
 
 def _lacking(look: Any, text: str) -> tuple[str, str | None] | None:
     """Say what a worker lacks and what to do; None where it is fit."""
-    if not isinstance(look, worker.Look):
+    if isinstance(look, ReviewError):
+        return look.what, look.do
+    if not isinstance(look, Path):
         said = f"{type(look).__name__}: {str(look)[:200]}"
         return said, "Install this version of reviewlib there, and start the worker again."
-    if look.lacks is not None:
-        return look.lacks, look.do
     try:
-        if look.answer is not None and look.answer.read_text(encoding="utf-8") == text:
+        if look.read_text(encoding="utf-8") == text:
             return None
         said = "nothing"
     except OSError as error:

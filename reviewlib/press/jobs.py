@@ -93,30 +93,22 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a worker made of a job.
+class Outcome:
+    """What became of a job; where it failed there are no files.
 
     Args:
-        staged: Where each file lies now, by where it belongs; empty where the job failed.
-        hashes: The sha256 of each of them, by where it belongs.
-        failure: Why there are none.
+        job: The job.
+        failure: Why it failed.
         seconds: How long it took.
+        hashes: The sha256 of each file, by where it belongs.
+        staged: Where each file lies until it is moved in, by where it belongs.
     """
-
-    staged: Mapping[Path, Path]
-    hashes: Mapping[Path, str]
-    failure: Failure | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job; nothing was moved in where it failed. ``hashes``: the sha256 of what was, by place."""
 
     job: Job
     failure: Failure | None
     seconds: float
     hashes: Mapping[Path, str] = field(default_factory=dict)
+    staged: Mapping[Path, Path] = field(default_factory=dict)
 
 
 def check_address(address: str) -> None:

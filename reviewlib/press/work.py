@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import gc
 import hashlib
 import logging
@@ -11,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from reviewlib import files
@@ -22,7 +22,7 @@ from reviewlib.press.execution import InvalidOutputError, TimeLimitError, execut
 from reviewlib.press.export import DEEPEST, too_deep
 from reviewlib.press.imports import without_grammar
 from reviewlib.press.inspection import inspect_page
-from reviewlib.press.jobs import Failure, Job, Made, Settings
+from reviewlib.press.jobs import Failure, Job, Outcome, Settings
 from reviewlib.press.kernels import Kernels
 
 with without_grammar():
@@ -34,8 +34,6 @@ with without_grammar():
     from papermill.parameterize import parameterize_notebook
 
 _LOGGERS = ("papermill", "papermill.translators", "traitlets", "asyncio")
-#: How often a job whose kernel died is begun.
-_TRIES: Final = 2
 #: How the client's messages begin where a kernel died while it started, for which it has no error of its own.
 _NOT_STARTED: Final = ("Kernel died", "Kernel didn't respond")
 
@@ -50,45 +48,26 @@ class NotAcceptedError(Exception):
 
 
 class Station:
-    """Where jobs are done: the parsed templates and the kernels of one process; to be used in a ``with`` block.
-
-    Args:
-        settings: How they are done.
-        kernels: What runs them; ready for use, and closed by whoever opened them.
-    """
+    """Where jobs are done: the parsed templates and the kernels of one process."""
 
     def __init__(self, settings: Settings, kernels: Kernels):
         self.settings = settings
         self.kernels = kernels
-        self._templates: dict[Path, NotebookNode] = {}
-        self._quiet = contextlib.ExitStack()
+        self._template = functools.cache(load_template)
 
-    def __enter__(self) -> Station:
-        self._quiet.enter_context(_quiet())
-        self._quiet.enter_context(_settled())
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._quiet.close()
-
-    def stop(self) -> None:
-        """Kill what runs and begin nothing more; callable from any thread."""
-        self.kernels.stop()
-
-    def make(self, job: Job) -> Made:
+    def make(self, job: Job) -> Outcome:
         """Do one job; whatever goes wrong is in what comes back. Callable from several threads at a time."""
         began = time.monotonic()
-        failure: Failure | None = None
         try:
             contents = self._produce(job)
             staged = files.stage(contents, modes=self.settings.modes)
             hashes = {path: sha256(content) for path, content in contents.items()}
-            return Made(staged, hashes, None, time.monotonic() - began)
+            return Outcome(job, None, time.monotonic() - began, hashes, staged)
         except NotAcceptedError as error:
             failure = replace(error.failure, cell=_number(error.failure.cell, job, self._template(job.template)))
         except Exception as error:  # noqa: BLE001 - whatever one job runs into must not stop the others
             failure = _failure(None, None, type(error).__name__, str(error), folder=_folder(job))
-        return Made({}, {}, failure, time.monotonic() - began)
+        return Outcome(job, failure, time.monotonic() - began)
 
     def _produce(self, job: Job) -> dict[Path, str]:
         nb = self._run(job)
@@ -104,13 +83,12 @@ class Station:
 
     def _run(self, job: Job) -> NotebookNode:
         """Run the notebook; once more where its process died, which may have been none of its doing."""
-        for left in reversed(range(_TRIES)):
-            try:
-                return self._execute(job)
-            except NotAcceptedError as error:
-                if error.failure.error != "DeadKernel" or not left or self.kernels.stopped:
-                    raise
-        raise AssertionError
+        try:
+            return self._execute(job)
+        except NotAcceptedError as error:
+            if error.failure.error != "DeadKernel" or self.kernels.stopped:
+                raise
+        return self._execute(job)
 
     def _execute(self, job: Job) -> NotebookNode:
         """Run a copy of the template; the cell that runs is remembered, because a kernel that dies does not say where."""
@@ -149,11 +127,30 @@ class Station:
             raise NotAcceptedError(_failure(None, None, "DeadKernel", message)) from error
         return clean(nb, _folder(job))
 
-    def _template(self, path: Path) -> NotebookNode:
-        """The parsed template, read once."""
-        if path not in self._templates:
-            self._templates[path] = load_template(path)
-        return self._templates[path]
+
+@contextlib.contextmanager
+def station(settings: Settings, *, at_once: int = 1) -> Iterator[Station]:
+    """Have a station with kernels of its own, so many at a time, which end with the block.
+
+    Meanwhile papermill and nbclient do not log what the outcomes say, and what is there already is kept out of the garbage
+    collector's rounds, each of which would walk through all of it.
+
+    Raises:
+        ReviewError: The system does not let so many run.
+    """
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    with Kernels(warm=settings.warm, memory=settings.memory, at_once=at_once) as kernels:
+        before = [logger.level for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        gc.freeze()
+        try:
+            yield Station(settings, kernels)
+        finally:
+            gc.unfreeze()
+            gc.collect()  # what nbclient leaves pending when a kernel does not start complains when it is collected
+            for logger, level in zip(loggers, before, strict=True):
+                logger.setLevel(level)
 
 
 def accept(nb: NotebookNode) -> None:
@@ -218,28 +215,3 @@ def _number(index: int | None, job: Job, template: NotebookNode) -> int | None:
         return None if index is None else index + 1
     declared = next(place for place, cell in enumerate(template.cells) if "parameters" in cell.metadata.get("tags", []))
     return index + 1 if index <= declared else index
-
-
-@contextlib.contextmanager
-def _settled() -> Iterator[None]:
-    """Keep what is there already out of the garbage collector's rounds, each of which would walk through all of it."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep papermill and nbclient from logging what the outcomes say."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    before = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
-        yield
-    finally:
-        gc.collect()  # what nbclient leaves pending when a kernel does not start complains when it is collected
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)

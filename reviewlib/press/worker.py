@@ -19,9 +19,8 @@ from typing import Final
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.environment import differences, versions
-from reviewlib.press.jobs import Failure, Job, Made, Settings
-from reviewlib.press.kernels import Kernels
-from reviewlib.press.work import Station, sha256
+from reviewlib.press.jobs import Failure, Job, Outcome, Settings
+from reviewlib.press.work import Station, sha256, station
 
 #: Seconds in which a job whose kernel was killed comes to its end.
 _END_SECONDS: Final = 10.0
@@ -39,26 +38,7 @@ class Order:
     versions: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Needs:
-    """What a worker must find: templates with their sha256, folders, and a letter of the driver's, which it answers."""
-
-    templates: Mapping[Path, str]
-    folders: Sequence[Path]
-    letter: Path
-    text: str
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a worker found: what it lacks and what to do about it, and its answer to the letter."""
-
-    lacks: str | None = None
-    do: str | None = None
-    answer: Path | None = None
-
-
-def make(order: Order, job: Job) -> Made:
+def make(order: Order, job: Job) -> Outcome:
     """Do a job at this worker's station."""
     began = time.monotonic()
     try:
@@ -66,12 +46,25 @@ def make(order: Order, job: Job) -> Made:
             return station.make(job)
     except ReviewError as error:
         failure = Failure(None, None, "Worker", f"{error.what} {error.found or ''}".strip())
-        return Made({}, {}, failure, time.monotonic() - began)
+        return Outcome(job, failure, time.monotonic() - began)
 
 
-async def look(order: Order, needs: Needs) -> Look:
-    """Compare this worker with what the run needs; off the loop, which has to go on telling that the worker lives."""
-    return await asyncio.to_thread(_look, order, needs)
+async def look(
+    order: Order, templates: Mapping[Path, str], folders: Sequence[Path], letter: Path, text: str
+) -> Path | ReviewError:
+    """Compare this worker with what the run needs; off the loop, which has to go on telling that the worker lives.
+
+    Args:
+        order: The run.
+        templates: The sha256 of each template that it must see.
+        folders: Folders that it must see.
+        letter: A letter of the driver's, which it answers.
+        text: What stands in it.
+
+    Returns:
+        Where its answer lies; or what it lacks and what to do about it.
+    """
+    return await asyncio.to_thread(_look, order, templates, folders, letter, text)
 
 
 async def cold_because(run: str) -> str | None:
@@ -84,29 +77,25 @@ async def end(run: str) -> None:
     await asyncio.to_thread(_stations().end, run)
 
 
-def _look(order: Order, needs: Needs) -> Look:
+def _look(order: Order, templates: Mapping[Path, str], folders: Sequence[Path], letter: Path, text: str) -> Path | ReviewError:
     others = differences(order.versions, versions())
     if others:
-        return Look("; ".join(others), SAME)
-    for path, digest in needs.templates.items():
+        return ReviewError("; ".join(others), do=SAME)
+    for path, digest in templates.items():
         if not path.is_file():
-            return Look(f"it does not see {path}", SHARED)
+            return ReviewError(f"it does not see {path}", do=SHARED)
         if sha256(path.read_bytes()) != digest:
-            return Look(f"it sees another {path}", SHARED)
-    for folder in needs.folders:
+            return ReviewError(f"it sees another {path}", do=SHARED)
+    for folder in folders:
         if not folder.is_dir():
-            return Look(f"it does not see {folder}", SHARED)
-    return _answer(order, needs)
-
-
-def _answer(order: Order, needs: Needs) -> Look:
+            return ReviewError(f"it does not see {folder}", do=SHARED)
     try:
-        if needs.letter.read_text(encoding="utf-8") != needs.text:
-            return Look(f"it sees another {needs.letter.parent}", SHARED)
-        place = needs.letter.parent / "answer"
-        return Look(answer=files.stage({place: needs.text}, modes=order.settings.modes)[place])
+        if letter.read_text(encoding="utf-8") != text:
+            return ReviewError(f"it sees another {letter.parent}", do=SHARED)
+        place = letter.parent / "answer"
+        return files.stage({place: text}, modes=order.settings.modes)[place]
     except OSError as error:
-        return Look(f"it cannot use {needs.letter.parent}: {error.strerror or error}", SHARED)
+        return ReviewError(f"it cannot use {letter.parent}: {error.strerror or error}", do=SHARED)
 
 
 @dataclass
@@ -155,7 +144,7 @@ class Stations:
             bench = self._benches.pop(run, None)
             if bench is None:
                 return
-            bench.station.stop()
+            bench.station.kernels.stop()
             self._change.wait_for(lambda: not bench.users, timeout=_END_SECONDS)
         bench.closing.close()
 
@@ -168,8 +157,7 @@ class Stations:
         for run in [run for run, bench in self._benches.items() if not bench.users]:
             self._benches.pop(run).closing.close()
         closing = contextlib.ExitStack()
-        kernels = closing.enter_context(Kernels(warm=order.settings.warm, memory=order.settings.memory))
-        bench = _Bench(closing.enter_context(Station(order.settings, kernels)), closing)
+        bench = _Bench(closing.enter_context(station(order.settings)), closing)
         self._benches[order.run] = bench
         return bench
 

@@ -29,7 +29,7 @@ from reviewlib.run.status import ReviewStatus
 from reviewlib.workbook import starter
 
 if TYPE_CHECKING:
-    from reviewlib.press.crews import Pool
+    from reviewlib.press.batch import Pool
 
 #: Seconds that one review may take.
 TIMEOUT: Final = 120.0
@@ -235,14 +235,14 @@ class _Run:
         if not jobs:
             yield None
             return
-        from reviewlib.press import batch, crews  # take longer to import than a run in which nothing changed
+        from reviewlib.press import batch  # takes longer to import than a run in which nothing changed
 
         if self.options.scheduler is not None:
             from reviewlib.press import cluster
 
             pool: AbstractContextManager[Pool] = cluster.workers(self._settings, jobs=jobs, address=self.options.scheduler)
         else:
-            pool = crews.threads(self._settings, workers=self.options.workers or 2 * (os.cpu_count() or 1))
+            pool = batch.threads(self._settings, workers=self.options.workers or 2 * (os.cpu_count() or 1))
         with pool as ready:
             batch.check(jobs)
             yield ready

@@ -20,8 +20,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from reviewlib.errors import ReviewError
-from reviewlib.press import batch, crews, execution, export
-from reviewlib.press.jobs import Failure, Job, Made, Outcome, Render, Settings
+from reviewlib.press import batch, execution, export
+from reviewlib.press.jobs import Failure, Job, Outcome, Render, Settings
 
 pytestmark = pytest.mark.whole
 
@@ -66,7 +66,7 @@ def run(
     on_done: Callable[[Outcome], None] = lambda outcome: None,
 ) -> dict[str, Outcome]:
     batch.check(jobs)
-    with crews.threads(Settings(timeout, render), workers=workers) as crew:
+    with batch.threads(Settings(timeout, render), workers=workers) as crew:
         outcomes = batch.run(jobs, crew, batch.Press(problem, on_done=on_done))
     return {outcome.job.key: outcome for outcome in outcomes}
 
@@ -262,7 +262,7 @@ def test_a_problem_page_that_cannot_be_made_does_not_stop_the_others(tmp_path: P
         job(tmp_path, "bad", template(tmp_path, "bad", "1 / 0", SHOW)),
         job(tmp_path, "good", template(tmp_path, "t", SHOW)),
     ]
-    with crews.threads(Settings(TIMEOUT, render), workers=2) as crew:
+    with batch.threads(Settings(TIMEOUT, render), workers=2) as crew:
         bad, good = batch.run(jobs, crew, batch.Press(broken))
     assert bad.failure is not None
     assert bad.failure.error == "ZeroDivisionError"
@@ -328,7 +328,7 @@ def test_an_interrupt_waits_until_a_job_is_settled(tmp_path: Path) -> None:
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins with none
     try:
-        with crews.threads(Settings(60, render), workers=1) as crew, pytest.raises(KeyboardInterrupt):
+        with batch.threads(Settings(60, render), workers=1) as crew, pytest.raises(KeyboardInterrupt):
             batch.run([one], crew, batch.Press(problem, interrupted, on_done=told.append))
     finally:
         signal.signal(signal.SIGINT, before)
@@ -350,7 +350,7 @@ def test_a_second_interrupt_waits_until_the_run_has_stopped(tmp_path: Path) -> N
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     pool = ThreadPoolExecutor(2)
-    crew = crews.Pool(pool, lambda job: Made({}, {}, None, 0.0), lambda: signal.raise_signal(signal.SIGINT), lambda: None)
+    crew = batch.Pool(pool, lambda job: Outcome(job, None, 0.0), lambda: signal.raise_signal(signal.SIGINT), lambda: None)
     try:
         with pytest.raises(KeyboardInterrupt):
             batch.run(jobs, crew, batch.Press(problem, on_done=interrupt))

@@ -29,7 +29,7 @@ from reviewlib.pages import printing
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press import batch, cluster, environment, worker
-from reviewlib.press.jobs import Failure, Job, Made, Outcome, Settings
+from reviewlib.press.jobs import Failure, Job, Outcome, Settings
 from reviewlib.press.warm import Warmth
 from reviewlib.run import freezing, manifest, runs
 from reviewlib.run.manifest import ManifestRow
@@ -383,29 +383,28 @@ def test_unlike_environments_are_told() -> None:
     ]
 
 
-def unfit(book: Params, **changes: Any) -> worker.Look:
+def unfit(book: Params, **changes: Any) -> Path | ReviewError:
     """What a worker says that finds one thing not as it should be."""
     order = worker.Order("run", settings(), {**environment.versions(), **changes.pop("versions", {})})
     letter = book.root / "letter"
     letter.write_text("hello")
     path = book.root / "notebooks" / "rep_review.ipynb"
     needs = {"templates": {path: batch.sha256(path.read_bytes())}, "folders": [book.root], "letter": letter, "text": "hello"}
-    return asyncio.run(worker.look(order, worker.Needs(**{**needs, **changes})))
+    return asyncio.run(worker.look(order, **{**needs, **changes}))
 
 
 def test_a_worker_shows_what_it_lacks(book: Params, tmp_path: Path) -> None:
     """Other versions, a template or folder that is not there or another one, a letter that it cannot read: each is named."""
     template = book.root / "notebooks" / "rep_review.ipynb"
     fit = unfit(book)
-    assert fit.lacks is None
-    assert fit.answer
-    assert fit.answer.read_text() == "hello"
-    assert "pandas" in str(unfit(book, versions={"pandas": "0.1"}).lacks)
-    assert f"does not see {tmp_path / 'no.ipynb'}" in str(unfit(book, templates={tmp_path / "no.ipynb": "0"}).lacks)
-    assert "sees another" in str(unfit(book, templates={template: "0"}).lacks)
-    assert "does not see" in str(unfit(book, folders=[tmp_path / "gone"]).lacks)
-    assert "cannot use" in str(unfit(book, letter=tmp_path / "gone" / "letter").lacks)
-    assert "sees another" in str(unfit(book, text="other").lacks)
+    assert isinstance(fit, Path)
+    assert fit.read_text() == "hello"
+    assert "pandas" in str(unfit(book, versions={"pandas": "0.1"}))
+    assert f"does not see {tmp_path / 'no.ipynb'}" in str(unfit(book, templates={tmp_path / "no.ipynb": "0"}))
+    assert "sees another" in str(unfit(book, templates={template: "0"}))
+    assert "does not see" in str(unfit(book, folders=[tmp_path / "gone"]))
+    assert "cannot use" in str(unfit(book, letter=tmp_path / "gone" / "letter"))
+    assert "sees another" in str(unfit(book, text="other"))
 
 
 def test_an_unfit_worker_ends_the_run_before_it_begins(pair: Cluster, book: Params, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -452,5 +451,5 @@ def test_all_that_travels_can_be_pickled(tmp_path: Path) -> None:
     order = worker.Order("run", settings(warm=Warmth(("json",))), environment.versions())
     job = a_job(tmp_path)
     failure = Failure(1, "x", "E", "m")
-    for sent in (order, job, Made({}, {}, failure, 1.0), Outcome(job, failure, 1.0), worker.make):
+    for sent in (order, job, Outcome(job, failure, 1.0), worker.make):
         assert pickle.loads(pickle.dumps(sent)) == sent
