@@ -23,13 +23,12 @@ from typing import IO, Any, cast
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Instance
 
-from reviewlib.press.surroundings import difference
-
 PROVISIONER = "reviewlib-warm"
 LIVES = 4  # of the warm process in one run
 _START_SECONDS = 300.0
 _ANSWER_SECONDS = 30.0
 _PACKET = 1 << 18
+_SETTINGS = ("matplotlibrc",)  # files that modules read where they are imported
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ class Forge:
         connection_file = self._connection_file(command)
         if connection_file is None:
             raise ForgeError("its command is another one than the warm process stands for")
-        if other := difference(folder, self._folder, env=self._env):
+        if other := _difference(folder, self._folder, env=self._env):
             raise ForgeError(other)
         request = {
             "command": command,
@@ -307,6 +306,26 @@ class WarmProvisioner(LocalProvisioner):
         self.pid = self.pgid = process.pid  # it leads a session of its own
         self.cwd = cast(Any, folder)
         return self.connection_info
+
+
+def _difference(folder: str, other: str, *, env: Mapping[str, str]) -> str | None:
+    """Say why imports in one folder come out otherwise than in another, as far as is known; None where they do not.
+
+    Args:
+        folder: Where a process works.
+        other: Where another one started.
+        env: The environment of both.
+    """
+    if folder == other or os.path.realpath(folder) == os.path.realpath(other):
+        return None
+    for place in (folder, other):
+        for name in _SETTINGS:
+            if (Path(place) / name).exists():
+                return f"{name} in {place} holds only for what starts there"
+    entries = env.get("PYTHONPATH", "")
+    if entries and not all(map(os.path.isabs, entries.split(os.pathsep))):
+        return "PYTHONPATH names folders that depend on where a process starts"
+    return None
 
 
 def _descriptor(stream: Any, number: int, stack: contextlib.ExitStack) -> int:

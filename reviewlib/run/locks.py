@@ -39,7 +39,12 @@ def held(folder: Path, *, modes: Modes) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise _busy(folder) from None
+        raise BusyError(
+            f"Another run is at work on {folder.name}.",
+            where=f"reports/{folder.parent.name}/{folder.name}",
+            found=_holder(folder / _HOLDER),
+            do="Wait until it is done, or end it; what it has made stays, and the next run goes on from there.",
+        ) from None
     try:
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         me = {"who": identity.system_login(), "machine": platform.node(), "process": os.getpid(), "since": now}
@@ -48,15 +53,6 @@ def held(folder: Path, *, modes: Modes) -> Iterator[None]:
     finally:
         (folder / _HOLDER).unlink(missing_ok=True)
         lock.release()
-
-
-def _busy(folder: Path) -> BusyError:
-    return BusyError(
-        f"Another run is at work on {folder.name}.",
-        where=f"reports/{folder.parent.name}/{folder.name}",
-        found=_holder(folder / _HOLDER),
-        do="Wait until it is done, or end it; what it has made stays, and the next run goes on from there.",
-    )
 
 
 def _holder(path: Path) -> str:

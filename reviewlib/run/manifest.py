@@ -16,8 +16,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from types import UnionType
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from reviewlib.conversation.entries import About, Head
 from reviewlib.errors import SnapshotError
@@ -80,16 +79,8 @@ class ManifestRow:
     left: Mapping[str, str] = field(default_factory=dict)
 
 
-_TEXTS: Final = ("key", "kind", "subject", "audience", "snapshot", "state", "page", "problem", "made_at")
 #: What stands in each column; a file may have been written by another program, or by hand.
-_KINDS: Final[Mapping[str, type | UnionType]] = {
-    **dict.fromkeys(_TEXTS, str),
-    **dict.fromkeys(("notebook", "fingerprint", "error", "head"), str | None),
-    **dict.fromkeys(("files", "left"), dict),
-    "seconds": int | float,
-    "sequence": int,
-    "sealed": bool,
-}
+_KINDS: Final = get_type_hints(ManifestRow) | {"files": dict, "left": dict, "seconds": int | float}
 
 
 @dataclass(frozen=True)
@@ -169,10 +160,7 @@ def read(folder: Path) -> dict[str, ManifestRow]:
         SnapshotError: It is damaged, or its log.
     """
     data = _data(folder)
-    try:
-        entries = {entry.key: entry for entry in map(_entry, data.get("reviews", []))}
-    except (TypeError, ValueError) as error:
-        raise _damaged(folder, error) from None
+    entries: dict[str, ManifestRow] = data.get("reviews", {})
     return entries | _logged(folder, data.get("log", 0), entries)
 
 
@@ -205,18 +193,14 @@ def _data(folder: Path) -> dict[str, Any]:
         log = data.get("log", 0)
         if not isinstance(log, int) or log < 0:
             raise ValueError(f"log: {log}")
-        return {"reviews": list(data["reviews"]), "log": log, **known}
+        return {"reviews": {entry.key: entry for entry in map(_entry, data["reviews"])}, "log": log, **known}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(folder, error) from None
-
-
-def _damaged(folder: Path, error: Exception) -> SnapshotError:
-    return SnapshotError(
-        "The manifest is damaged.",
-        where=f"{folder.parent.name}/{folder.name}/{NAME}",
-        found=f"{type(error).__name__}: {str(error)[:80]}",
-        do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
-    )
+        raise SnapshotError(
+            "The manifest is damaged.",
+            where=f"{folder.parent.name}/{folder.name}/{NAME}",
+            found=f"{type(error).__name__}: {str(error)[:80]}",
+            do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
+        ) from None
 
 
 def arrived(announced: ManifestRow, folder: Path) -> bool:
@@ -246,20 +230,17 @@ def _logged(folder: Path, start: int, known: Mapping[str, ManifestRow]) -> dict[
         try:
             entry = _entry(row)
         except (TypeError, ValueError) as error:
-            raise _damaged_line(folder, content[:start].count(b"\n") + place, error) from None
+            number = content[:start].count(b"\n") + place
+            raise SnapshotError(
+                "The log of a period is damaged.",
+                where=f"{folder.parent.name}/{folder.name}/{LOG}, line {number}",
+                found=f"{type(error).__name__}: {str(error)[:80]}",
+                do="Take this line out and run again: the review that it tells of is made again, unless it is signed.",
+            ) from None
         if entry.state == MOVING:
             entry = _announced(entry, found.get(entry.key, known.get(entry.key)), folder)
         found[entry.key] = entry
     return found
-
-
-def _damaged_line(folder: Path, number: int, error: Exception) -> SnapshotError:
-    return SnapshotError(
-        "The log of a period is damaged.",
-        where=f"{folder.parent.name}/{folder.name}/{LOG}, line {number}",
-        found=f"{type(error).__name__}: {str(error)[:80]}",
-        do="Take this line out and run again: the review that it tells of is made again, unless it is signed.",
-    )
 
 
 def logged(folder: Path) -> int:
