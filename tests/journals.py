@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -19,7 +20,6 @@ from typing import Any, Literal
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 import workbooks
 from psycopg import sql
 
@@ -30,6 +30,8 @@ from reviewlib.conversation.kinds import KINDS
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 
+#: What the drivers raise where a database refuses something.
+REFUSED = (sqlite3.DatabaseError, psycopg.DatabaseError)
 _NUMBERS = count(1)
 _OPTIONS = ("-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=16MB")
 
@@ -45,7 +47,7 @@ class Server:
         return f"postgresql://{user}@/{database}?host={self.folder}"
 
     def connect(self, database: str = "postgres", *, user: str = "test") -> psycopg.Connection[Any]:
-        """Connect as a login, without SQLAlchemy; every statement stands by itself."""
+        """Connect as a login, past the journal; every statement stands by itself."""
         return psycopg.connect(host=str(self.folder), dbname=database, user=user, autocommit=True)
 
     def new_database(self) -> str:
@@ -171,9 +173,16 @@ class Desk:
         """Open the journal; it is there afterwards."""
         return open_or_make_journal(self.params, **options)
 
-    def connect(self) -> sa.Connection:
-        """Connect as the owner, past the store."""
-        return database.engine_of(database.place_of(self.params)).connect()
+    @contextlib.contextmanager
+    def connect(self) -> Iterator[Any]:
+        """Connect as the owner, past the journal; every statement stands by itself."""
+        place = database.place_of(self.params)
+        if place.file is not None:
+            opened: Any = sqlite3.connect(place.file, isolation_level=None)
+        else:
+            opened = psycopg.connect(autocommit=True, **dict[str, Any](place.server))
+        with contextlib.closing(opened) as connection:
+            yield connection
 
 
 def desk_of(kind: str, folder: Path, server: Server | None, *, subjects: Sequence[Subject] = SUBJECTS) -> Desk:

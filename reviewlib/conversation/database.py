@@ -9,15 +9,13 @@ import datetime as dt
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import parse_qsl, unquote
 
-import sqlalchemy as sa
 from pydantic import ValidationError
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from reviewlib.conversation.entries import About, Entry, moment, payload_bytes
 from reviewlib.conversation.kinds import KINDS
@@ -32,58 +30,44 @@ NETWORK: Final = re.compile(
     r"nfs\d*|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|davfs2?|fuse\.(sshfs|ceph|glusterfs|rclone|davfs2?|s3fs)"
 )
 
+_URL: Final = re.compile(
+    r"(?P<engine>sqlite|postgres(?:ql)?)(?:\+\w+)?://(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?"
+    r"(?P<host>\[[^]]*]|[^:/?]*)(?::(?P<port>\d*))?(?:/(?P<dbname>[^?]*))?(?:\?(?P<query>.*))?"
+)
+
 #: The version of the tables that this code reads and writes.
 VERSION: Final = 1
 
-metadata = sa.MetaData()
-
-entries = sa.Table(
-    "entries",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("subject_kind", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("period", sa.Text, nullable=False),
-    sa.Column("team", sa.Text),
-    sa.Column("sequence", sa.Integer, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("author", sa.Text, nullable=False),
-    sa.Column("author_name", sa.Text, nullable=False),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("on_behalf_of", sa.Text),
-    sa.Column("visibility", sa.Text, nullable=False),
-    # Text, so that microseconds and UTC come back from both engines as they were hashed.
-    sa.Column("at", sa.Text, nullable=False),
-    sa.Column("supersedes", sa.Text, sa.ForeignKey("entries.id")),
-    sa.Column("source", sa.Text),
-    # The canonical JSON itself: a JSON column type would write numbers and keys its own way.
-    sa.Column("payload", sa.Text, nullable=False),
-    sa.Column("salt", sa.Text, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("previous", sa.Text, nullable=False),
-    sa.Column("hash", sa.Text, nullable=False),
-    # These two decide who was first when two people save at once.
-    sa.UniqueConstraint("subject_kind", "subject", "period", "sequence", name="entries_in_order"),
-    sa.UniqueConstraint("supersedes", name="entries_superseded_once"),
-    sa.CheckConstraint("sequence >= 1", name="entries_counted"),
-    sa.CheckConstraint("subject_kind IN ('rep', 'team')", name="entries_subject_kinds"),
-    sa.CheckConstraint("role IN ('manager', 'analyst', 'rep')", name="entries_roles"),
-    sa.CheckConstraint("visibility IN ('shared', 'manager_only')", name="entries_visibilities"),
+#: One row per entry, and one row with the version of the tables.
+TABLES: Final = (
+    # ``at`` is text, so that microseconds and UTC come back from both engines as they were hashed; ``payload`` is the canonical
+    # JSON itself: a JSON column would write numbers and keys its own way. The two UNIQUE constraints decide who was first when
+    # two people save at once.
+    """CREATE TABLE IF NOT EXISTS entries (
+    id TEXT NOT NULL PRIMARY KEY,
+    subject_kind TEXT NOT NULL CONSTRAINT entries_subject_kinds CHECK (subject_kind IN ('rep', 'team')),
+    subject TEXT NOT NULL,
+    period TEXT NOT NULL,
+    team TEXT,
+    sequence INTEGER NOT NULL CONSTRAINT entries_counted CHECK (sequence >= 1),
+    kind TEXT NOT NULL,
+    author TEXT NOT NULL,
+    author_name TEXT NOT NULL,
+    role TEXT NOT NULL CONSTRAINT entries_roles CHECK (role IN ('manager', 'analyst', 'rep')),
+    on_behalf_of TEXT,
+    visibility TEXT NOT NULL CONSTRAINT entries_visibilities CHECK (visibility IN ('shared', 'manager_only')),
+    at TEXT NOT NULL,
+    supersedes TEXT REFERENCES entries (id),
+    source TEXT,
+    payload TEXT NOT NULL,
+    salt TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    CONSTRAINT entries_in_order UNIQUE (subject_kind, subject, period, sequence),
+    CONSTRAINT entries_superseded_once UNIQUE (supersedes))""",
+    "CREATE TABLE IF NOT EXISTS journal (version INTEGER NOT NULL)",
 )
-
-#: One row: the version of the tables.
-journal = sa.Table("journal", metadata, sa.Column("version", sa.Integer, nullable=False))
-
-#: What a login may see in PostgreSQL: everything, a team, or what is shared of a rep. See ``security``.
-access = sa.Table(
-    "access",
-    sa.MetaData(),
-    sa.Column("login", sa.Text, primary_key=True),
-    sa.Column("scope", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.CheckConstraint("scope IN ('all', 'team', 'subject')", name="access_scopes"),
-)
-
 #: Whether a login sees everything, in SQL.
 SEES_ALL: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'all')"
 _REFUSAL: Final = "the journal is append-only"
@@ -110,42 +94,42 @@ class Place:
     """Where the journal is kept.
 
     Attributes:
-        url: For SQLAlchemy.
-        file: The file of a SQLite journal; None for a server.
         shown: How it is named in messages: no folder of this machine, no password.
+        file: The file of a SQLite journal; None for a server.
+        server: How to connect to a server of PostgreSQL, in the words of its driver.
     """
 
-    url: sa.URL
-    file: Path | None
     shown: str
+    file: Path | None = None
+    server: Mapping[str, Any] = field(default_factory=dict)
 
 
 class NotSetUpError(JournalError):
     """The database is there, and holds no tables of a journal."""
 
 
+class LostRaceError(Exception):
+    """Another writer was first, so that the whole transaction may be tried again."""
+
+
 def place_of(params: Params) -> Place:
     """Tell where the workbook's journal is kept."""
     given = params.records.database
     if given is None:
-        file = params.reports / "journal.db"
-        return Place(file_url(file), file, f"reports/{params.name}/journal.db")
-    try:
-        url = sa.make_url(given)
-    except (ArgumentError, ValueError):
-        raise _no_url("something that is not of the form postgresql://USER@HOST/DATABASE", params) from None
-    if url.get_backend_name() == "sqlite":
-        if url.database in (None, "", ":memory:"):
+        return Place(f"reports/{params.name}/journal.db", params.reports / "journal.db")
+    parts = _URL.fullmatch(given)
+    if parts is None:
+        raise _no_url("something that is not of the form postgresql://USER@HOST/DATABASE", params)
+    name, host, port = unquote(parts["dbname"] or ""), parts["host"].strip("[]"), parts["port"]
+    if parts["engine"] == "sqlite":
+        if name in ("", ":memory:"):
             raise _no_url("a database in memory, which is lost with the program", params)
-        file = (params.path.parent / str(url.database)).resolve()
-        return Place(file_url(file), file, file.name)
-    host = f"{url.host or 'this computer'}{f':{url.port}' if url.port else ''}"
-    return Place(url.set(drivername="postgresql+psycopg"), None, f"the database {url.database or '(of your login)'} on {host}")
-
-
-def file_url(file: Path) -> sa.URL:
-    """Name a SQLite file that is there; opening it never makes one: a reading kernel must leave no empty journal behind."""
-    return sa.URL.create("sqlite", database=file.absolute().as_uri(), query={"mode": "rw", "uri": "true"})
+        file = (params.path.parent / name).resolve()
+        return Place(file.name, file)
+    login = {key: unquote(parts[key] or "") for key in ("user", "password")}
+    named = {key: value for key, value in {**login, "host": host, "port": port, "dbname": name}.items() if value}
+    shown = f"the database {name or '(of your login)'} on {host or 'this computer'}{f':{port}' if port else ''}"
+    return Place(shown, server={"connect_timeout": str(PATIENCE), **named, **dict(parse_qsl(parts["query"] or ""))})
 
 
 def _no_url(found: str, params: Params) -> JournalError:
@@ -157,18 +141,12 @@ def _no_url(found: str, params: Params) -> JournalError:
     )
 
 
-def engine_of(place: Place) -> sa.Engine:
-    """Make the engine; nothing is opened yet."""
+def _driver_errors(place: Place) -> type[Exception]:
+    """What the engine's driver raises."""
     if place.file is not None:
-        # No pool: nobody keeps a file open that a restore may have replaced, or across a fork.
-        engine = sa.create_engine(place.url, poolclass=NullPool, hide_parameters=True)
-        sa.event.listen(engine, "connect", _prepare_file)
-        sa.event.listen(engine, "begin", _begin_file)
-        return engine
-    waits = {} if "connect_timeout" in place.url.query else {"connect_timeout": PATIENCE}
-    options = {"pool_size": 1, "pool_pre_ping": True, "isolation_level": "REPEATABLE READ", "connect_args": waits}
+        return sqlite3.Error
     try:
-        engine = sa.create_engine(place.url, hide_parameters=True, **options)
+        import psycopg
     except ModuleNotFoundError:
         raise JournalError(
             "PostgreSQL cannot be used yet.",
@@ -176,27 +154,39 @@ def engine_of(place: Place) -> sa.Engine:
             found="the driver psycopg is not installed",
             do='Run: pip install "reviewlib[postgres]"',
         ) from None
-    sa.event.listen(engine, "connect", _prepare_server)
-    return engine
+    return psycopg.Error
 
 
-def _prepare_file(connection: sqlite3.Connection, _record: object) -> None:
-    # Transactions are begun below: Python's own way would begin them only at the first write, after the head was read.
-    connection.isolation_level = None
-    for pragma in ("foreign_keys = ON", "synchronous = FULL", f"busy_timeout = {PATIENCE * 1000}"):
-        connection.execute(f"PRAGMA {pragma}")
+class Transaction:
+    """One transaction on either engine, which sees one state of the journal; ``?`` stands for a value in its statements."""
 
+    def __init__(self, connection: Any, *, server: bool):
+        self._connection = connection
+        self.server = server
 
-def _prepare_server(connection: Any, _record: object) -> None:
-    # A server may be set up to acknowledge what is not on its disk yet.
-    off = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-    connection.execute(off)
-    connection.commit()
+    def run(self, statement: str, *values: object) -> Any:
+        """Run one statement; what comes back is the driver's own cursor."""
+        # Without values nothing is a placeholder: the statements that guard the tables may hold any sign.
+        return self._connection.execute(statement.replace("?", "%s") if self.server and values else statement, values or ())
 
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """Read every row, by the names of its columns."""
+        cursor = self.run(statement, *values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
 
-def _begin_file(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    def column(self, statement: str, *values: object) -> list[Any]:
+        """Read the first column."""
+        return [row[0] for row in self.run(statement, *values)]
+
+    def value(self, statement: str, *values: object) -> Any:
+        """Read the first column of the first row; None where there is none."""
+        return next(iter(self.column(statement, *values)), None)
+
+    def insert(self, table: str, row: Mapping[str, object]) -> None:
+        """Insert a row, by the names of its columns."""
+        places = ", ".join("?" * len(row))
+        self.run(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", *row.values())  # noqa: S608
 
 
 class Database:
@@ -204,7 +194,8 @@ class Database:
 
     def __init__(self, place: Place):
         self.place = place
-        self.engine = engine_of(place)
+        #: Connections to a server that nobody uses now.
+        self._idle: list[Any] = []
 
     def __enter__(self) -> Self:
         return self
@@ -214,50 +205,71 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection."""
-        self.engine.dispose()
+        while self._idle:
+            self._idle.pop().close()
 
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    def reading(self) -> AbstractContextManager[Transaction]:
         """Open one transaction that sees one state of the journal; what the database refuses is told in words."""
-        with told(self.place), self.engine.connect() as connection, connection.begin():
-            yield connection
+        return self._transaction("BEGIN")
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """Open one transaction that is on disk when the block ends, or leaves nothing; ``LostRaceError`` says to try again."""
+        return self._transaction("BEGIN IMMEDIATE")
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """Open one transaction that is on disk when the block ends, or leaves nothing.
+    def _transaction(self, begin: str) -> Iterator[Transaction]:
+        with told(self.place):
+            if self.place.file is not None:
+                # Nobody keeps a file open that a restore may have replaced, or across a fork.
+                with raw_file(self.place.file) as connection:
+                    connection.execute("PRAGMA foreign_keys = ON")
+                    connection.execute("PRAGMA synchronous = FULL")
+                    connection.execute(begin)
+                    with connection:
+                        yield Transaction(connection, server=False)
+                return
+            connection = self._connect()
+            try:
+                with connection.transaction():
+                    yield Transaction(connection, server=True)
+            finally:
+                self._idle.append(connection)
 
-        What two writers do to each other passes as it is (see ``lost_race``).
-        """
-        with told(self.place), self.engine.connect() as connection:
-            connection = connection.execution_options(writes=True)
-            with connection.begin():
-                yield connection
+    def _connect(self) -> Any:
+        """Take a connection to the server that is still there, or make one."""
+        import psycopg
+
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                connection.execute("SELECT 1")
+            except psycopg.Error:
+                connection.close()
+            else:
+                return connection
+        connection = psycopg.connect(autocommit=True, **self.place.server)
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        # A server may be set up to acknowledge what is not on its disk yet.
+        off = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        connection.execute(off)
+        return connection
 
 
-def lost_race(error: DBAPIError) -> bool:
-    """Whether another writer was first, so that the whole transaction may be tried again."""
-    name = getattr(error.orig, "sqlite_errorname", "")
-    taken = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
-    return name in taken or _sqlstate(error.orig) in ("23505", "40001", "40P01")
-
-
-def _sqlstate(error: BaseException | None) -> str:
-    return getattr(error, "sqlstate", None) or ""
+#: What the drivers call it when another writer was first.
+_LOST: Final = {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505", "40001", "40P01"}
 
 
 @contextmanager
 def told(place: Place) -> Iterator[None]:
     """Say in words what a database reports; never with what was to be written, or a password."""
+    errors = _driver_errors(place)
     try:
         yield
-    except DBAPIError as error:
-        if lost_race(error):
-            raise
-        raise _said(error.orig or error, place) from None
-    except sqlite3.Error as error:
-        raise _said(error, place) from None
-    except SQLAlchemyError as error:
-        raise _worded(("The journal cannot be used.", "Ask whoever looks after the database."), place, str(error)) from None
+    except errors as error:
+        code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
+        if code in _LOST:
+            raise LostRaceError from None
+        raise _said(error, code, place) from None
 
 
 #: What errors mean: the names and codes that the drivers give them, what is wrong, and what to do.
@@ -294,21 +306,17 @@ _AWAY: Final = ("The journal's database does not answer.", "Check that it runs a
 _REFUSED: Final = ("The journal's database refused this.", "Nothing was saved; ask whoever looks after the database.")
 
 
-def _said(error: BaseException, place: Place) -> JournalError:
+def _said(error: Exception, code: str, place: Place) -> JournalError:
     words = str(error).strip()
     found = words.splitlines()[0] if words else type(error).__name__
-    name, state = getattr(error, "sqlite_errorname", ""), _sqlstate(error)
-    meaning = next((_MEANINGS[code] for code in (state, name, "_".join(name.split("_")[:2])) if code in _MEANINGS), None)
+    # SQLite's names have a second and a third word: SQLITE_IOERR_WRITE is an SQLITE_IOERR.
+    meaning = _MEANINGS.get(code) or _MEANINGS.get("_".join(code.split("_")[:2]))
     if meaning is None and "no such table" in found:
         meaning = _NOT_MADE
     if meaning is None:
-        away = place.file is None and (not state or state[:2] in ("08", "57", "3D"))
+        away = place.file is None and (not code or code[:2] in ("08", "57", "3D"))
         meaning = _AWAY if away else _REFUSED
-    return _worded(meaning, place, found)
-
-
-def _worded(meaning: tuple[str, str], place: Place, found: str) -> JournalError:
-    secret = str(place.url.password or "")
+    secret = place.server.get("password")
     shown = found.replace(secret, "***") if secret else found
     if place.file is not None:
         shown = shown.replace(str(place.file.parent), "...")
@@ -344,37 +352,43 @@ def filesystem_of(path: Path, *, mounts: Path = MOUNTS) -> str | None:
 
 
 def raw_file(file: Path, *, mode: str = "rw") -> closing[sqlite3.Connection]:
-    """Open a SQLite file without SQLAlchemy, for what only SQLite knows: its own backup and its log."""
+    """Open a SQLite file that is there, never making one: a reading kernel must leave no empty journal behind.
+
+    Transactions are begun by who opens it: Python's own way would begin them only at the first write, after the head was read.
+    """
     return closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=PATIENCE))
 
 
-def create(connection: sa.Connection) -> None:
+def create(transaction: Transaction) -> None:
     """Make what is missing of the tables and of what guards them; what is there stays."""
-    metadata.create_all(connection)
-    for statement in GUARDS[connection.dialect.name]:
-        connection.execute(sa.text(statement))
-    if version_of(connection) is None:
-        connection.execute(journal.insert().values(version=VERSION))
+    for statement in (*TABLES, *GUARDS["postgresql" if transaction.server else "sqlite"]):
+        transaction.run(statement)
+    if version_of(transaction) is None:
+        transaction.insert("journal", {"version": VERSION})
 
 
-def version_of(connection: sa.Connection) -> int | None:
+def tables_of(transaction: Transaction) -> list[str]:
+    """Name the tables that are there, of a journal or not."""
+    query = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace"
+    return transaction.column(query if transaction.server else "SELECT name FROM sqlite_master WHERE type = 'table'")
+
+
+def version_of(transaction: Transaction) -> int | None:
     """Read the version of the tables; None where none is written down."""
-    found: int | None = connection.execute(sa.select(sa.func.max(journal.c.version))).scalar()
+    found: int | None = transaction.value("SELECT max(version) FROM journal")
     return found
 
 
-def sees_all(connection: sa.Connection) -> bool:
+def sees_all(transaction: Transaction) -> bool:
     """Whether this login sees every entry; what it does not see, it cannot back up or verify."""
-    if connection.dialect.name != "postgresql":
+    if not transaction.server or not transaction.value("SELECT row_security_active('entries')"):
         return True
-    if not connection.execute(sa.text("SELECT row_security_active('entries')")).scalar():
-        return True
-    return bool(connection.execute(sa.text(f"SELECT {SEES_ALL}")).scalar())
+    return bool(transaction.value(f"SELECT {SEES_ALL}"))
 
 
 def row_of(entry: Entry) -> dict[str, Any]:
     """Turn an entry into a row."""
-    plain = {name: getattr(entry, name) for name in entries.c.keys() if hasattr(entry, name)}  # noqa: SIM118
+    plain = {name: value for name, value in vars(entry).items() if name != "about"}
     return plain | {
         "subject_kind": entry.about.kind,
         "subject": entry.about.subject,

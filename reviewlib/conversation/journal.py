@@ -19,12 +19,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-
 from reviewlib import files
 from reviewlib.conversation import database
-from reviewlib.conversation.database import Database, Place
+from reviewlib.conversation.database import Database, Place, Transaction
 from reviewlib.conversation.entries import SHARED, About, Draft, Entry, Head, SubjectKind, current, sealed, verify_chains
 from reviewlib.conversation.kinds import KINDS, Signoff
 from reviewlib.errors import ConflictError, JournalError
@@ -84,8 +81,8 @@ def _opened(params: Params, place: Place, clock: Clock) -> Journal:
     """Open a journal of this version; one without tables is refused as missing where the manifests remember entries."""
     journal = Journal(place, clock=clock)
     try:
-        with journal.reading() as connection:
-            found = database.version_of(connection) or 0
+        with journal.reading() as transaction:
+            found = database.version_of(transaction) or 0
         if found != database.VERSION:
             raise other_version(found, place)
     except BaseException as error:
@@ -106,9 +103,9 @@ def make_file(params: Params, place: Place) -> None:
         files.make_folder(place.file.parent, modes=modes)
         # SQLite gives its log the mode of the file.
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE.file))
-        beside = replace(place, url=database.file_url(part), file=part)
-        with Database(beside) as opened, opened.writing() as connection:
-            database.create(connection)
+        beside = replace(place, file=part)
+        with Database(beside) as opened, opened.writing() as transaction:
+            database.create(transaction)
         with database.told(beside), database.raw_file(part) as raw:
             raw.execute("PRAGMA journal_mode = WAL")
         move_in(part, place.file)
@@ -177,11 +174,11 @@ class Journal(Database):
         drafts = [_ready(draft) for draft in drafts]
         for turn in range(TRIES):
             try:
-                with self.writing() as connection:
-                    ends = _ends(connection, expecting)
-                    return [self._append(connection, draft, ends) for draft in drafts]
-            except DBAPIError:
-                # Only a lost race comes here: somebody took the next number. What they wrote decides what becomes of ours.
+                with self.writing() as transaction:
+                    ends = _ends(transaction, expecting)
+                    return [self._append(transaction, draft, ends) for draft in drafts]
+            except database.LostRaceError:
+                # Somebody took the next number. What they wrote decides what becomes of ours.
                 time.sleep(random.uniform(0, PAUSE * min(turn + 1, 4)))  # noqa: S311
         raise JournalError(
             "The entry could not be put into the review.",
@@ -194,34 +191,28 @@ class Journal(Database):
         self, *, subject: tuple[SubjectKind, str] | None = None, period: str | None = None, kind: str | None = None
     ) -> list[Entry]:
         """List entries, of one rep or team, one period or one kind where asked; each review's in the order of its chain."""
-        columns = database.entries.c
-        wanted: list[sa.ColumnElement[bool]] = []
-        if subject is not None:
-            wanted += [columns.subject_kind == subject[0], columns.subject == subject[1]]
-        if period is not None:
-            wanted.append(columns.period == period)
-        if kind is not None:
-            wanted.append(columns.kind == kind)
-        with self.reading() as connection:
-            found = _select(connection, *wanted)
+        subject_kind, name = subject or (None, None)
+        wanted = {"subject_kind": subject_kind, "subject": name, "period": period, "kind": kind}
+        with self.reading() as transaction:
+            found = _select(transaction, {column: value for column, value in wanted.items() if value is not None})
         return sorted(found, key=lambda entry: (entry.about, entry.sequence))
 
     def is_empty(self) -> bool:
         """Whether nothing is recorded at all; a login that sees a part only is told of no more than that."""
-        with self.reading() as connection:
-            return connection.execute(sa.select(database.entries.c.id).limit(1)).first() is None
+        with self.reading() as transaction:
+            return transaction.value("SELECT id FROM entries LIMIT 1") is None
 
     def sees_all(self) -> bool:
         """Whether this login sees every entry."""
-        with self.reading() as connection:
-            return database.sees_all(connection)
+        with self.reading() as transaction:
+            return database.sees_all(transaction)
 
-    def _append(self, connection: sa.Connection, draft: Draft, ends: dict[About, Head | None]) -> Entry:
-        if same := _find(connection, draft.id):
+    def _append(self, transaction: Transaction, draft: Draft, ends: dict[About, Head | None]) -> Entry:
+        if same := _find(transaction, draft.id):
             return _once(same, draft)
-        _refuse_contradiction(connection, draft)
+        _refuse_contradiction(transaction, draft)
         # The next number after the end that was checked: whoever takes it in between makes this transaction fail.
-        last = ends[draft.about] if draft.about in ends else _last(connection, draft.about)
+        last = ends[draft.about] if draft.about in ends else _last(transaction, draft.about)
         entry = sealed(
             draft.entry(
                 sequence=last.sequence + 1 if last else 1,
@@ -230,7 +221,7 @@ class Journal(Database):
                 previous=last.hash if last else "",
             )
         )
-        connection.execute(database.entries.insert().values(database.row_of(entry)))
+        transaction.insert("entries", database.row_of(entry))
         ends[draft.about] = Head(entry.sequence, entry.hash)
         return entry
 
@@ -259,9 +250,9 @@ def _ready(draft: Draft) -> Draft:
     return replace(draft, id=draft.id or secrets.token_hex(16), payload=payload)
 
 
-def _ends(connection: sa.Connection, expecting: Mapping[About, Head | None]) -> dict[About, Head | None]:
+def _ends(transaction: Transaction, expecting: Mapping[About, Head | None]) -> dict[About, Head | None]:
     """Read where reviews end, and hold it against what is expected."""
-    found = {about: _last(connection, about) for about in expecting}
+    found = {about: _last(transaction, about) for about in expecting}
     if moved := [about for about, head in expecting.items() if found[about] != head]:
         raise MovedError(
             "Somebody else wrote to this review at the same moment.",
@@ -271,27 +262,26 @@ def _ends(connection: sa.Connection, expecting: Mapping[About, Head | None]) -> 
     return found
 
 
-def _select(connection: sa.Connection, *wanted: sa.ColumnElement[bool]) -> list[Entry]:
-    """Read the entries that meet every condition, by their sequence."""
-    query = database.entries.select().where(*wanted).order_by(database.entries.c.sequence)
-    return [database.entry_of({**row}) for row in connection.execute(query).mappings()]
+def _select(transaction: Transaction, wanted: Mapping[str, str]) -> list[Entry]:
+    """Read the entries that have the wanted values in the named columns, by their sequence."""
+    where = " AND ".join(f"{column} = ?" for column in wanted) or "1 = 1"
+    found = transaction.rows(f"SELECT * FROM entries WHERE {where} ORDER BY sequence", *wanted.values())  # noqa: S608
+    return [database.entry_of(row) for row in found]
 
 
-def _find(connection: sa.Connection, entry_id: str) -> Entry | None:
-    return next(iter(_select(connection, database.entries.c.id == entry_id)), None)
+def _find(transaction: Transaction, entry_id: str) -> Entry | None:
+    return next(iter(_select(transaction, {"id": entry_id})), None)
 
 
-def _of(about: About) -> tuple[sa.ColumnElement[bool], ...]:
-    columns = database.entries.c
-    return columns.subject_kind == about.kind, columns.subject == about.subject, columns.period == about.period
+def _of(about: About) -> dict[str, str]:
+    return {"subject_kind": about.kind, "subject": about.subject, "period": about.period}
 
 
-def _last(connection: sa.Connection, about: About) -> Head | None:
+def _last(transaction: Transaction, about: About) -> Head | None:
     """Read the end of a review's chain; None where nothing is recorded."""
-    columns = database.entries.c
-    query = sa.select(columns.sequence, columns.hash).where(*_of(about)).order_by(columns.sequence.desc()).limit(1)
-    row = connection.execute(query).first()
-    return Head(row[0], row[1]) if row else None
+    query = "SELECT sequence, hash FROM entries WHERE subject_kind = ? AND subject = ? AND period = ?"
+    rows = transaction.rows(f"{query} ORDER BY sequence DESC LIMIT 1", *_of(about).values())
+    return Head(rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
 
 def _once(there: Entry, draft: Draft) -> Entry:
@@ -309,16 +299,16 @@ def _once(there: Entry, draft: Draft) -> Entry:
     )
 
 
-def _refuse_contradiction(connection: sa.Connection, draft: Draft) -> None:
+def _refuse_contradiction(transaction: Transaction, draft: Draft) -> None:
     """Refuse a draft that replaces what is not there or is replaced already, or stands where there is room for one only."""
     if draft.supersedes is None:
         # One of its kind for each side, or for both together.
         alone = KINDS[draft.kind].single or draft.kind == "signoff"
-        same_kind = _select(connection, *_of(draft.about), database.entries.c.kind == draft.kind) if alone else []
+        same_kind = _select(transaction, {**_of(draft.about), "kind": draft.kind}) if alone else []
         if rivals := [entry for entry in current(same_kind) if _rivals(entry, draft)]:
             raise _conflict(rivals[-1], draft, "There is one already.")
         return
-    replaced = _find(connection, draft.supersedes)
+    replaced = _find(transaction, draft.supersedes)
     if replaced is None or (replaced.about, replaced.kind) != (draft.about, draft.kind) or not _rivals(replaced, draft):
         raise JournalError(
             "The entry to replace is not there.",
@@ -327,7 +317,7 @@ def _refuse_contradiction(connection: sa.Connection, draft: Draft) -> None:
             do="Nothing was saved; open the review again and edit what it shows.",
         )
     latest = replaced
-    while later := _select(connection, database.entries.c.supersedes == latest.id):
+    while later := _select(transaction, {"supersedes": latest.id}):
         latest = later[0]
     if latest is not replaced:
         raise _conflict(latest, draft, "Somebody saved another text first.")

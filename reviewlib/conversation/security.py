@@ -10,10 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import sqlalchemy as sa
-
 from reviewlib.conversation import database
-from reviewlib.conversation.database import SEES_ALL, Database
+from reviewlib.conversation.database import SEES_ALL, Database, Transaction
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
@@ -79,6 +77,12 @@ _POLICIES: Final = (
     ("access", "access_kept", "FOR ALL TO {owner} USING (true) WITH CHECK (true)"),
 )
 _TABLES: Final = ("entries", "journal", "access")
+#: What a login may see: everything, a team, or what is shared of a rep.
+_ACCESS: Final = """CREATE TABLE IF NOT EXISTS access (
+    login TEXT NOT NULL,
+    scope TEXT NOT NULL CONSTRAINT access_scopes CHECK (scope IN ('all', 'team', 'subject')),
+    id TEXT NOT NULL,
+    PRIMARY KEY (login, scope, id))"""
 
 
 def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
@@ -96,39 +100,45 @@ def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
             do="Who can read the file can read the journal; for rights of each login use PostgreSQL.",
         )
     rights = rights_of(params, subjects)
-    with Database(place) as opened, opened.writing() as connection:
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('reviewlib journal-init'))"))
-        database.create(connection)
-        database.access.create(connection, checkfirst=True)
-        return _secure(connection, rights)
+    with Database(place) as opened, opened.writing() as transaction:
+        transaction.run("SELECT pg_advisory_xact_lock(hashtext('reviewlib journal-init'))")
+        database.create(transaction)
+        transaction.run(_ACCESS)
+        return _secure(transaction, rights)
 
 
-def _secure(connection: sa.Connection, rights: Sequence[Right]) -> list[str]:
+def _quote(name: str) -> str:
+    from psycopg.sql import Identifier
+
+    return Identifier(name).as_string()
+
+
+def _secure(transaction: Transaction, rights: Sequence[Right]) -> list[str]:
     """Set the policies up, which may run again, and what each login may see."""
-    quote = connection.dialect.identifier_preparer.quote_identifier
     query = "SELECT pg_get_userbyid(relowner), nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-    owner, schema = connection.execute(sa.text(f"{query} WHERE pg_class.oid = 'entries'::regclass")).one()
-    statements = ["REVOKE ALL ON {} FROM PUBLIC".format(", ".join(_TABLES)), _GOES_ON.format(schema=quote(schema))]
+    owner, schema = transaction.run(f"{query} WHERE pg_class.oid = 'entries'::regclass").fetchone()
+    statements = ["REVOKE ALL ON {} FROM PUBLIC".format(", ".join(_TABLES)), _GOES_ON.format(schema=_quote(schema))]
     for name in ("entries", "access"):
         statements += [f"ALTER TABLE {name} {verb} ROW LEVEL SECURITY" for verb in ("ENABLE", "FORCE")]
     for name, policy, rule in _POLICIES:
         statements.append(f"DROP POLICY IF EXISTS {policy} ON {name}")
-        statements.append(f"CREATE POLICY {policy} ON {name} {rule.replace('{owner}', quote(owner))}")
+        statements.append(f"CREATE POLICY {policy} ON {name} {rule.replace('{owner}', _quote(owner))}")
     for statement in statements:
-        connection.execute(sa.text(statement))
+        transaction.run(statement)
     given = sorted({*rights, Right(owner, "all")})
-    connection.execute(database.access.delete())
-    connection.execute(database.access.insert(), [{"login": each.login, "scope": each.scope, "id": each.id} for each in given])
+    transaction.run("DELETE FROM access")
+    for right in given:
+        transaction.insert("access", {"login": right.login, "scope": right.scope, "id": right.id})
     wanted = {right.login for right in rights} - {owner}
-    known = set(connection.execute(sa.text("SELECT rolname FROM pg_roles")).scalars())
+    known = set(transaction.column("SELECT rolname FROM pg_roles"))
     # Every role that was given anything on one of the tables.
     query = (
         "SELECT DISTINCT pg_get_userbyid(acl.grantee) FROM pg_class, aclexplode(relacl) AS acl "
         "WHERE pg_class.oid IN ('entries'::regclass, 'journal'::regclass, 'access'::regclass) AND acl.grantee <> 0"
     )
-    for login in sorted(set(connection.execute(sa.text(query)).scalars()) - {owner}):
-        connection.execute(sa.text(f"REVOKE ALL ON {', '.join(_TABLES)} FROM {quote(login)}"))
+    for login in sorted(set(transaction.column(query)) - {owner}):
+        transaction.run(f"REVOKE ALL ON {', '.join(_TABLES)} FROM {_quote(login)}")
     for login in sorted(wanted & known):
-        connection.execute(sa.text(f"GRANT SELECT, INSERT ON entries TO {quote(login)}"))
-        connection.execute(sa.text(f"GRANT SELECT ON journal, access TO {quote(login)}"))
+        transaction.run(f"GRANT SELECT, INSERT ON entries TO {_quote(login)}")
+        transaction.run(f"GRANT SELECT ON journal, access TO {_quote(login)}")
     return sorted(wanted - known)

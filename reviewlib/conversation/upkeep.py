@@ -18,17 +18,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from reviewlib import files
 from reviewlib.conversation import database, journal, security
-from reviewlib.conversation.database import Database
+from reviewlib.conversation.database import Database, Transaction
 from reviewlib.conversation.entries import Entry, verify_chains
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 
-Step = Callable[[sa.Connection], None]
+Step = Callable[[Transaction], None]
 _SQLITE: Final = b"SQLite format 3\0"
 _FORM: Final = "reviewlib journal backup"
 
@@ -115,17 +113,16 @@ def _damaged(place: database.Place, found: str) -> JournalError:
 
 def _dump(place: database.Place) -> str:
     """Every row as a line of JSON, between a line that says what it is and one that says how many there are."""
-    with Database(place) as opened, opened.reading() as connection:
-        if not database.sees_all(connection):
+    with Database(place) as opened, opened.reading() as transaction:
+        if not database.sees_all(transaction):
             raise JournalError(
                 "This login does not see the whole journal, so it cannot back it up.",
                 where=place.shown,
                 found="the rights of a manager",
                 do="Let an analyst, or who set the journal up, make the backup.",
             )
-        version = _version(connection)
-        query = sa.text("SELECT * FROM entries ORDER BY subject_kind, subject, period, sequence")
-        rows = [dict(row) for row in connection.execute(query).mappings()]
+        version = _version(transaction)
+        rows = transaction.rows("SELECT * FROM entries ORDER BY subject_kind, subject, period, sequence")
     lines: list[dict[str, Any]] = [{"form": _FORM, "version": version or 0}, *rows, {"entries": len(rows)}]
     return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
 
@@ -138,27 +135,26 @@ def restore(params: Params, backup_file: Path) -> int:
     place = database.place_of(params)
     if place.file is not None and place.file.exists() and not _has_tables(place):
         _make_tables(place)
-    with journal.open_or_make_journal(params) as opened, opened.writing() as connection:
-        if there := connection.execute(sa.select(sa.func.count()).select_from(database.entries)).scalar():
+    with journal.open_or_make_journal(params) as opened, opened.writing() as transaction:
+        if there := transaction.value("SELECT count(*) FROM entries"):
             raise JournalError(
                 "The journal is not empty, and nothing in it is ever overwritten.",
                 where=opened.place.shown,
                 found=f"{there} entries",
                 do="Move the journal away first, or restore into another database.",
             )
-        _insert(connection, [database.row_of(entry) for entry in entries])
+        _insert(transaction, [database.row_of(entry) for entry in entries])
     return len(entries)
 
 
-def _insert(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def _insert(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows as they were written; for this transaction the owner puts the policies aside, which refuse others' words."""
-    aside = connection.dialect.name == "postgresql"
-    if aside:
-        connection.execute(sa.text("ALTER TABLE entries NO FORCE ROW LEVEL SECURITY"))
-    if rows:
-        connection.execute(database.entries.insert(), list(rows))
-    if aside:
-        connection.execute(sa.text("ALTER TABLE entries FORCE ROW LEVEL SECURITY"))
+    if transaction.server:
+        transaction.run("ALTER TABLE entries NO FORCE ROW LEVEL SECURITY")
+    for row in rows:
+        transaction.insert("entries", row)
+    if transaction.server:
+        transaction.run("ALTER TABLE entries FORCE ROW LEVEL SECURITY")
 
 
 def _read(backup_file: Path) -> list[Entry]:
@@ -206,8 +202,8 @@ def _unfit(backup_file: Path, found: str) -> JournalError:
     )
 
 
-def _add_source(connection: sa.Connection) -> None:
-    connection.execute(sa.text("ALTER TABLE entries ADD COLUMN source TEXT"))
+def _add_source(transaction: Transaction) -> None:
+    transaction.run("ALTER TABLE entries ADD COLUMN source TEXT")
 
 
 #: What brings the tables from a version to the next one.
@@ -223,19 +219,19 @@ def migrate(params: Params, *, steps: Mapping[int, Step] = STEPS) -> Path | None
     if place.file is not None and not place.file.exists():
         return None
     with Database(place) as opened:
-        with opened.reading() as connection:
-            version = _version(connection)
+        with opened.reading() as transaction:
+            version = _version(transaction)
         if version is None or version == database.VERSION:
             return None
         if version > database.VERSION:
             raise journal.other_version(version, place)
         kept = backup(params)
         try:
-            with opened.writing() as connection:
-                for number in range(_version(connection) or 0, database.VERSION):
-                    steps[number](connection)
-                database.create(connection)
-                connection.execute(database.journal.update().values(version=database.VERSION))
+            with opened.writing() as transaction:
+                for number in range(_version(transaction) or 0, database.VERSION):
+                    steps[number](transaction)
+                database.create(transaction)
+                transaction.run("UPDATE journal SET version = ?", database.VERSION)
         except JournalError as error:
             raise JournalError(
                 error.what, where=error.where, found=error.found, do=f"{error.do} A backup is {kept.name}."
@@ -247,18 +243,18 @@ def _has_tables(place: database.Place) -> bool:
     """Whether a file holds a journal of any version; a missing or empty one does not."""
     if place.file is None or not place.file.exists():
         return False
-    with Database(place) as opened, opened.reading() as connection:
-        return _version(connection) is not None
+    with Database(place) as opened, opened.reading() as transaction:
+        return _version(transaction) is not None
 
 
 def _make_tables(place: database.Place) -> None:
-    with Database(place) as opened, opened.writing() as connection:
-        database.create(connection)
+    with Database(place) as opened, opened.writing() as transaction:
+        database.create(transaction)
 
 
-def _version(connection: sa.Connection) -> int | None:
+def _version(transaction: Transaction) -> int | None:
     """The version of the tables that are there; None where there are none."""
-    names = sa.inspect(connection).get_table_names()
+    names = database.tables_of(transaction)
     if "entries" not in names:
         return None
-    return (database.version_of(connection) if "journal" in names else None) or 0
+    return (database.version_of(transaction) if "journal" in names else None) or 0

@@ -59,7 +59,6 @@ WARMTH: Final = Warmth(
         "babel.numbers",
         "babel.dates",
         "sqlite3",
-        "sqlalchemy",
         "pyarrow.pandas_compat",
         "reviewlib.review",
         "reviewlib.conversation.journal",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import builtins
 import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-import sqlalchemy as sa
 import workbooks
 from journals import Desk, Server, desk_of, draft
 
@@ -122,15 +121,18 @@ def test_a_journal_that_somebody_holds_is_busy(tmp_path: Path, monkeypatch: pyte
         store.append(draft("two"))
 
 
-def test_a_full_disk_is_named(tmp_path: Path) -> None:
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no more room, nothing is stored and the message says so."""
+    real = database.raw_file
+
+    def small(file: Path) -> closing[sqlite3.Connection]:
+        opened = real(file)
+        opened.thing.execute("PRAGMA max_page_count = 8")
+        return opened
+
     desk = desk_of("sqlite", tmp_path, None)
     with desk.open() as store:
-
-        @sa.event.listens_for(store.engine, "connect")
-        def _small(connection: Any, _record: object) -> None:
-            connection.execute("PRAGMA max_page_count = 8")
-
+        monkeypatch.setattr(database, "raw_file", small)
         with pytest.raises(JournalError, match="no room"):
             store.append_all([draft("x" * 5000) for _ in range(20)])
         assert store.entries() == []
@@ -198,8 +200,30 @@ def test_what_was_to_be_written_is_in_no_message(desk: Desk) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_psycopg_3_is_the_driver(tmp_path: Path) -> None:
-    """Both ways to write the URL mean psycopg 3."""
-    for url in ("postgresql://host/x", "postgresql+psycopg://host/x"):
-        assert place_of(params_with(tmp_path, url)).url.drivername == "postgresql+psycopg"
-    assert psycopg.__version__.startswith("3.")
+@pytest.mark.parametrize(
+    ("url", "server", "shown"),
+    [
+        ("postgresql://", {}, "(of your login) on this computer"),
+        ("postgresql+psycopg://host/x", {"host": "host", "dbname": "x"}, "x on host"),
+        ("postgresql://anna@/x?host=/run/db", {"user": "anna", "dbname": "x", "host": "/run/db"}, "x on this computer"),
+        (
+            "postgresql://an%40na:a%2Fb:?c%25@db.example:6543/x%20y?sslmode=require&connect_timeout=3",
+            {
+                "user": "an@na",
+                "password": "a/b:?c%",
+                "host": "db.example",
+                "port": "6543",
+                "dbname": "x y",
+                "sslmode": "require",
+                "connect_timeout": "3",
+            },
+            "x y on db.example:6543",
+        ),
+        ("postgresql://[::1]:6543/x", {"host": "::1", "port": "6543", "dbname": "x"}, "x on ::1:6543"),
+    ],
+)
+def test_a_url_tells_the_driver_how_to_connect(tmp_path: Path, url: str, server: dict[str, str], shown: str) -> None:
+    """Every part of a URL reaches the driver as it is meant, and a message names database and host alone."""
+    place = place_of(params_with(tmp_path, url))
+    assert place.server == {"connect_timeout": "10"} | server
+    assert place.shown == f"the database {shown}"

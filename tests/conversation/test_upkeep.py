@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 import workbooks
-from journals import BEN, REVIEW, SUBJECTS, Desk, Server, desk_of, draft
+from journals import BEN, REFUSED, REVIEW, SUBJECTS, Desk, Server, desk_of, draft
 
 from reviewlib.conversation import database, security, upkeep
+from reviewlib.conversation.database import Database, Transaction
 from reviewlib.conversation.entries import About, Entry, Head, verify_chains
 from reviewlib.conversation.journal import open_journal
 from reviewlib.errors import JournalError
@@ -57,8 +57,8 @@ def test_a_backup_is_restored_on_either_engine(desk: Desk, other: str, tmp_path:
 def test_a_backup_has_what_is_still_in_the_log(tmp_path: Path) -> None:
     """A backup of a journal that is open and written holds every acknowledged entry, in one file that needs no log."""
     desk = desk_of("sqlite", tmp_path, None)
-    with desk.open() as store, store.engine.connect() as connection:
-        connection.execute(sa.text("SELECT * FROM entries")).all()
+    with desk.open() as store, store.reading() as transaction:
+        transaction.rows("SELECT * FROM entries")
         for place in range(20):
             store.append(draft(str(place)))
         file = upkeep.backup(desk.params, tmp_path / "kept.db")
@@ -214,14 +214,10 @@ def test_a_manager_cannot_back_up_or_restore(tmp_path: Path, postgres_server: Se
 
 def older(desk: Desk) -> None:
     """Make the journal one of version 0, which had no column for the source."""
-    guards = {
-        "sqlite": ["PRAGMA foreign_keys = OFF", "DROP TRIGGER entries_no_update", "DROP TRIGGER entries_no_delete"],
-        "postgres": [],
-    }
-    with desk.connect().execution_options(writes=True) as connection:
+    guards = {"sqlite": ["DROP TRIGGER entries_no_update", "DROP TRIGGER entries_no_delete"], "postgres": []}
+    with desk.connect() as connection:
         for statement in [*guards[desk.engine], "ALTER TABLE entries DROP COLUMN source", "UPDATE journal SET version = 0"]:
-            connection.execute(sa.text(statement))
-        connection.commit()
+            connection.execute(statement)
 
 
 def test_an_older_journal_is_brought_up_with_a_backup_first(desk: Desk) -> None:
@@ -238,8 +234,8 @@ def test_an_older_journal_is_brought_up_with_a_backup_first(desk: Desk) -> None:
     assert len(backups) == 1
     assert b"source" not in backups[0].read_bytes()
     assert b"of Ben" in backups[0].read_bytes()
-    with desk.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="append-only"):
-        connection.execute(sa.text("DELETE FROM entries"))
+    with desk.connect() as connection, pytest.raises(REFUSED, match="append-only"):
+        connection.execute("DELETE FROM entries")
     assert upkeep.migrate(desk.params) is None
 
 
@@ -248,19 +244,18 @@ def test_a_migration_that_fails_leaves_the_older_journal(desk: Desk) -> None:
     entries = fill(desk)
     older(desk)
 
-    def half(connection: sa.Connection) -> None:
-        upkeep.STEPS[0](connection)
-        connection.execute(sa.text("CREATE TABLE remains (id TEXT)"))
-        connection.execute(sa.text("SELECT * FROM nowhere"))
+    def half(transaction: Transaction) -> None:
+        upkeep.STEPS[0](transaction)
+        transaction.run("CREATE TABLE remains (id TEXT)")
+        transaction.run("SELECT * FROM nowhere")
 
     with pytest.raises(JournalError) as caught:
         upkeep.migrate(desk.params, steps={0: half})
     assert "A backup is journal-" in (caught.value.do or "")
-    with desk.connect() as connection:
-        inspected = sa.inspect(connection)
-        assert "remains" not in inspected.get_table_names()
-        assert "source" not in {column["name"] for column in inspected.get_columns("entries")}
-        assert database.version_of(connection) == 0
+    with Database(database.place_of(desk.params)) as opened, opened.reading() as transaction:
+        assert sorted({"entries", "journal", "remains"} & {*database.tables_of(transaction)}) == ["entries", "journal"]
+        assert "source" not in transaction.rows("SELECT * FROM entries")[0]
+        assert database.version_of(transaction) == 0
     upkeep.migrate(desk.params)
     assert kept_in(desk) == entries
 
@@ -268,9 +263,8 @@ def test_a_migration_that_fails_leaves_the_older_journal(desk: Desk) -> None:
 def test_a_newer_journal_is_refused(desk: Desk) -> None:
     """A journal of a version that this program does not know is neither opened nor changed."""
     fill(desk)
-    with desk.connect().execution_options(writes=True) as connection:
-        connection.execute(sa.text("UPDATE journal SET version = 2"))
-        connection.commit()
+    with desk.connect() as connection:
+        connection.execute("UPDATE journal SET version = 2")
     for attempt in (lambda: open_journal(desk.params), lambda: upkeep.prepare(desk.params, SUBJECTS)):
         with pytest.raises(JournalError, match="newer version"):
             attempt()
