@@ -14,12 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from reviewlib.conversation.entries import About, Entry, SubjectKind
+from reviewlib.conversation.goals.kpi import Track
+from reviewlib.conversation.goals.progress import GoalReview
 from reviewlib.conversation.kinds import KINDS, LONGEST
 from reviewlib.conversation.states import Audience
 from reviewlib.conversation.visibility import VisibleEntries, take
-from reviewlib.periods import FiscalYear
+from reviewlib.periods import FiscalYear, Period
 
 MANAGER = "Daniel Brandt"
 SNAPSHOT = "7c41e09bd2aa"
@@ -323,6 +326,19 @@ class Talks:
     def minutes(self, period: str, audience: Audience = "manager") -> VisibleEntries:
         """Take the minutes of one of its reviews."""
         return take(self.entries, About(self.kind, self.subject, period), audience=audience, fiscal=self.fiscal)
+
+    def look(
+        self,
+        period: str,
+        audience: Audience = "manager",
+        *,
+        as_of: dt.date = dt.date(2026, 10, 15),
+        zone: str = "UTC",
+        **tracks: Track,
+    ) -> GoalReview:
+        """Look at goals and plans in one of its reviews, with figures by KPI."""
+        minutes, clock = self.minutes(period, audience), ZoneInfo(zone)
+        return GoalReview(minutes, Period.parse(period, self.fiscal), as_of, tracks, lambda at: at.astimezone(clock))
 
 
 #: Kinds whose words nobody reads on a page: a release and the hashes of a signature say nothing in words.

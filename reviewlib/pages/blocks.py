@@ -245,7 +245,7 @@ def skills(review: Review) -> Display:
 
 def agreed(review: Review) -> Display:
     """What was agreed in earlier reviews and what became of it."""
-    found = goal_views.carried(review.minutes, review, views.tracks(review))
+    found = followup.carried(views.goal_review(review))
     rows = plan_views.agreed_rows(review, found)
     said = followup.lead(found, review.workbook.local) if found else ""
     return section(review, "agreed", "What we agreed last time", rows=rows, told=said)

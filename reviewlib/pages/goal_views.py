@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,16 +9,13 @@ from typing import Final
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup
-from reviewlib.conversation.goals.followup import Agreed
-from reviewlib.conversation.goals.kpi import Track, counted, number
+from reviewlib.conversation.goals.kpi import counted, number
 from reviewlib.conversation.goals.progress import STATUSES, MilestoneProgress, Progress, Status, progress
 from reviewlib.conversation.goals.smart import Backing, GoalContext, SmartCriterion, smart
-from reviewlib.conversation.kinds import Agreement, Development, Goal, Milestone, Relevance
-from reviewlib.conversation.visibility import VisibleEntries
+from reviewlib.conversation.kinds import Agreement, Development, Relevance
 from reviewlib.pages import entry_views, labels, sentences
 from reviewlib.pages.entry_views import By
-from reviewlib.pages.views import tracks
-from reviewlib.periods import Period
+from reviewlib.pages.views import goal_review
 from reviewlib.review import Review
 
 #: How a goal’s status is marked, by the verdict whose mark it takes.
@@ -59,18 +55,12 @@ class GoalCard:
     history: tuple[tuple[str, str], ...]
 
 
-def carried(minutes: VisibleEntries, review: Review, known: Mapping[str, Track]) -> list[Agreed]:
-    """List the agreements of earlier reviews by the minutes of the review's subject or of one of a team's reps."""
-    book = review.workbook
-    return followup.carried(minutes, period=review.period, as_of=book.as_of, tracks=known, clock=book.local)
-
-
 def goals(review: Review) -> list[GoalCard]:
     """List the goals as cards: those of this review, then those that carry over."""
-    known = tracks(review)
-    new = [(entry, _progress(review.minutes, review, known, entry)) for entry in review.minutes.of_kind("goal")]
-    old = [(one.entry, one.progress) for one in carried(review.minutes, review, known) if one.runs and one.progress]
-    return [_card(review, entry, reached, known) for entry, reached in (*new, *old)]
+    now = goal_review(review)
+    new = [progress(entry, now) for entry in review.minutes.of_kind("goal")]
+    old = [one.progress for one in followup.carried(now) if one.runs and one.progress]
+    return [_card(review, reached) for reached in (*new, *old)]
 
 
 def lead(cards: list[GoalCard]) -> str:
@@ -83,21 +73,9 @@ def lead(cards: list[GoalCard]) -> str:
     return f"{' and '.join(parts).capitalize()}." if parts else ""
 
 
-def _progress(minutes: VisibleEntries, review: Review, known: Mapping[str, Track], entry: Entry) -> Progress:
-    book = review.workbook
-    return progress(entry, minutes, _track_of(entry, known), period=review.period, as_of=book.as_of, clock=book.local)
-
-
-def _track_of(entry: Entry, known: Mapping[str, Track]) -> Track | None:
-    kpi = entry.payload.kpi if isinstance(entry.payload, Goal) else None
-    return known.get(kpi) if kpi else None
-
-
-def _card(review: Review, entry: Entry, reached: Progress, known: Mapping[str, Track]) -> GoalCard:
-    goal = entry.payload
-    assert isinstance(goal, Goal)
+def _card(review: Review, reached: Progress) -> GoalCard:
+    entry, goal = reached.entry, reached.goal
     agreement, comment = _agreement(review, entry)
-    track = _track_of(entry, known)
     share = None if reached.share is None else min(1.0, reached.share)
     return GoalCard(
         statement=goal.statement,
@@ -108,7 +86,7 @@ def _card(review: Review, entry: Entry, reached: Progress, known: Mapping[str, T
         told=_told(reached, share),
         lines=(*reached.words, *((f"Who: {entry_views.side(review, goal.owner)}.",) if goal.owner == "manager" else ())),
         steps=tuple(_step(review, step) for step in reached.steps),
-        letters=() if review.data.get("withheld") else _letters(review, entry, goal, track),
+        letters=() if review.data.get("withheld") else _letters(review, reached),
         agreement=agreement,
         comment=comment,
         by=entry_views.by(review, entry),
@@ -137,17 +115,15 @@ def _step(review: Review, step: MilestoneProgress) -> tuple[str, str, str, str, 
     return (step.due.isoformat() if step.due else "", short, f"{step.text}{owner}", word, notes[-1] if notes else "")
 
 
-def _letters(review: Review, entry: Entry, goal: Goal, track: Track | None) -> tuple[SmartCriterion, ...]:
-    own = Period.parse(entry.about.period, review.period.fiscal)
-    steps = [step.due for _, step in entry_views.said(review.minutes.on(entry, "milestone"), Milestone)]
-    steps.sort(key=lambda due: due or dt.date.max)
+def _letters(review: Review, reached: Progress) -> tuple[SmartCriterion, ...]:
+    own, steps = reached.own, [step.due for step in reached.steps]
     setting = GoalContext(
         period=own,
         as_of=own.last_day,
         coming=tuple(own.shift(ahead) for ahead in range(1, _COMING + 1)),
         whose=f"{sentences.first_name(review.subject)}’s" if review.kind == "rep" else "the team’s",
     )
-    return smart(goal, steps, track, setting=setting, backing=backing(review))
+    return smart(reached.goal, steps, reached.track, setting=setting, backing=backing(review))
 
 
 def backing(review: Review) -> Backing:
@@ -189,13 +165,13 @@ class Tally:
 
 def tallies(review: Review) -> list[Tally]:
     """Count the goals and development items of each of a team's reps (manager's copy)."""
-    return [_tally(review, rep_id, minutes) for rep_id, minutes in review.minutes.members.items() if rep_id in review.people]
+    return [_tally(review, rep_id) for rep_id in review.minutes.members if rep_id in review.people]
 
 
-def _tally(review: Review, rep_id: str, minutes: VisibleEntries) -> Tally:
-    known = tracks(review, review.people[rep_id])
-    new = [_progress(minutes, review, known, entry) for entry in minutes.of_kind("goal")]
-    before = carried(minutes, review, known)
+def _tally(review: Review, rep_id: str) -> Tally:
+    now = goal_review(review, review.people[rep_id])
+    new = [progress(entry, now) for entry in now.minutes.of_kind("goal")]
+    before = followup.carried(now)
     old = [one.progress for one in before if one.progress is not None]
     found = Counter(one.status for one in (*new, *old))
     running = [one for one in before if one.runs and isinstance(one.entry.payload, Development)]
@@ -205,5 +181,5 @@ def _tally(review: Review, rep_id: str, minutes: VisibleEntries) -> Tally:
         well=sum(found[status] for status in ("starts", "open", "on_track")),
         behind=found["behind"],
         ended=found["met"] + found["missed"] + found["lapsed"] + found["dropped"],
-        plans=len(minutes.of_kind("development")) + len(running),
+        plans=len(now.minutes.of_kind("development")) + len(running),
     )

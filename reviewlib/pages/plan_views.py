@@ -13,7 +13,7 @@ from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import Action, Agreement, Concern, Development, Recognition
 from reviewlib.pages import entry_views, sentences
 from reviewlib.pages.entry_views import By, said
-from reviewlib.pages.views import tracks
+from reviewlib.pages.views import goal_review
 from reviewlib.review import Review
 
 _OUTCOME_MARKS: Final[Mapping[followup.Outcome, str]] = {
@@ -111,10 +111,9 @@ def development(review: Review) -> list[PlanRow]:
 
 def moved(review: Review) -> list[tuple[str, str]]:
     """Put the figure of each earlier item before and after it: what and since when, and the comparison."""
-    known, found = tracks(review), []
+    now, found = goal_review(review), []
     for entry, item in said(review.minutes.earlier, Development):
-        track = known.get(item.kpi or "")
-        seen = plans.moved(entry, review.minutes, track, period=review.period, clock=review.workbook.local)
+        seen = plans.moved(entry, now)
         if seen:
             found.append((f"{item.way.capitalize()}: {item.text}, from {entry.about.period}.", " ".join(seen)))
     return found

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from reviewlib.conversation.goals.kpi import Point, Track
+from reviewlib.conversation.goals.progress import GoalReview
 from reviewlib.evidence.comparison import same
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.roster import Post
@@ -258,6 +259,12 @@ def tracks(review: Review, rep: Post | None = None) -> Mapping[str, Track]:
     """Take the figures over the trend of every KPI on the scorecard; of one of a team's reps where ``rep`` is given."""
     sheet = FigureTable(review, rep)
     return {key: found for key in review.kpis if (found := _track(sheet, key)) is not None}
+
+
+def goal_review(review: Review, rep: Post | None = None) -> GoalReview:
+    """A review as its goals and plans are looked at; those of one of a team's reps where ``rep`` is given."""
+    minutes, book = review.minutes.members[rep.id] if rep else review.minutes, review.workbook
+    return GoalReview(minutes, review.period, book.as_of, tracks(review, rep), book.local)
 
 
 def _track(sheet: FigureTable, key: str) -> Track | None:

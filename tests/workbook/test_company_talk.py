@@ -15,6 +15,7 @@ from reviewlib import review
 from reviewlib.conversation import identity, records, rights
 from reviewlib.conversation.entries import About, Draft, Entry, Person, broken_links
 from reviewlib.conversation.goals import followup
+from reviewlib.conversation.goals.progress import GoalReview
 from reviewlib.conversation.journal import Journal, open_journal, open_or_make_journal
 from reviewlib.conversation.kinds import KINDS, Action, Goal, Note, Recognition
 from reviewlib.conversation.rights import WritingContext
@@ -381,9 +382,8 @@ def test_agreements_of_the_second_quarter_end_as_told(book: Params, entries: lis
         about = About("team" if subject == "North" else "rep", subject, "2026-Q3")
         page = reviews[about]
         minutes = take(entries_about(entries, about), about, audience="manager", fiscal=book.fiscal)
-        rows = followup.carried(
-            minutes, period=page.period, as_of=page.workbook.as_of, tracks=views.tracks(page)
-        )  # fmt: skip
+        looked_at = GoalReview(minutes, page.period, page.workbook.as_of, views.tracks(page), page.workbook.local)
+        rows = followup.carried(looked_at)
         found[subject] = [row.outcome for row in rows]
     amara = ["open", "met", "missed", "carried_over", "kept_late", "kept", "kept", "kept"]
     assert found == {

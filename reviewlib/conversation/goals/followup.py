@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.goals.kpi import Track, day, number
-from reviewlib.conversation.goals.progress import Clock, Progress, in_utc, last_update, on_day, progress, status_of
+from reviewlib.conversation.goals.kpi import day, number
+from reviewlib.conversation.goals.progress import Clock, GoalReview, Progress, last_update, on_day, progress, status_of
 from reviewlib.conversation.kinds import ENDED, Action, Agreement, Concern, Development, Goal
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.periods import Period
@@ -72,25 +72,16 @@ class Agreed:
         return self.outcome in ("carried_over", "open")
 
 
-def carried(
-    minutes: VisibleEntries,
-    *,
-    period: Period,
-    as_of: dt.date,
-    tracks: Mapping[str, Track] = MappingProxyType({}),
-    clock: Clock = in_utc,
-) -> list[Agreed]:
+def carried(review: GoalReview) -> list[Agreed]:
     """List what was agreed earlier, in that order, with what became of it.
 
     Goals, actions (the manager's promises too), development items and concerns: those of the review before this one, and
-    older ones that had not ended by then. A recommendation that was dismissed is no agreement. What the audience of the
-    review's ``minutes`` may not read is not in them; ``as_of`` is how far the data reach, ``tracks`` the figures by KPI.
+    older ones that had not ended by then. A recommendation that was dismissed is no agreement.
     """
-    before = previous_review(minutes, period)
+    before = previous_review(review.minutes, review.period)
     if before is None:
         return []
-    review = _LaterReview(minutes, period, as_of, tracks, clock)
-    rows = [row for entry in minutes.earlier if (row := _row(entry, review)) is not None]
+    rows = [row for entry in review.minutes.earlier if (row := _row(entry, review)) is not None]
     return [row for row in rows if _belongs(row, review, before)]
 
 
@@ -100,7 +91,7 @@ def previous_review(minutes: VisibleEntries, period: Period) -> Period | None:
     return max((Period.parse(name, period.fiscal) for name in names), key=lambda one: one.end, default=None)
 
 
-def lead(rows: Sequence[Agreed], clock: Clock = in_utc) -> str:
+def lead(rows: Sequence[Agreed], clock: Clock) -> str:
     """Say it in one sentence: "Of five agreements made on 16 July 2026, two were kept, one was missed and two run on."."""
     if not rows:
         return "Nothing was agreed in an earlier review."
@@ -119,18 +110,7 @@ def lead(rows: Sequence[Agreed], clock: Clock = in_utc) -> str:
     return f"Of {number(len(rows))} agreements {made}, {', '.join(said[:-1])} and {said[-1]}."
 
 
-@dataclass(frozen=True)
-class _LaterReview:
-    """The review that looks back, as ``carried`` is told."""
-
-    minutes: VisibleEntries
-    period: Period
-    as_of: dt.date
-    tracks: Mapping[str, Track]
-    clock: Clock
-
-
-def _belongs(row: Agreed, review: _LaterReview, before: Period) -> bool:
+def _belongs(row: Agreed, review: GoalReview, before: Period) -> bool:
     """Leave out what had ended by the time of the previous review and is not touched in this one."""
     if row.since == before.name or row.runs:
         return True
@@ -141,7 +121,7 @@ def _belongs(row: Agreed, review: _LaterReview, before: Period) -> bool:
     return not ended_by_hand and row.due is not None and row.due > before.last_day
 
 
-def _row(entry: Entry, review: _LaterReview) -> Agreed | None:
+def _row(entry: Entry, review: GoalReview) -> Agreed | None:
     match entry.payload:
         case Goal() as goal:
             return _goal(entry, goal, review)
@@ -158,9 +138,8 @@ def _row(entry: Entry, review: _LaterReview) -> Agreed | None:
     return None
 
 
-def _goal(entry: Entry, goal: Goal, review: _LaterReview) -> Agreed:
-    track = review.tracks.get(goal.kpi) if goal.kpi else None
-    now = progress(entry, review.minutes, track, period=review.period, as_of=review.as_of, clock=review.clock)
+def _goal(entry: Entry, goal: Goal, review: GoalReview) -> Agreed:
+    now = progress(entry, review)
     ends: dict[str, Outcome] = {"met": "met", "missed": "missed", "lapsed": "lapsed", "dropped": "dropped"}
     word = review.minutes.agreed(entry)
     refused = word is not None and isinstance(word.payload, Agreement) and not word.payload.agrees
@@ -168,7 +147,7 @@ def _goal(entry: Entry, goal: Goal, review: _LaterReview) -> Agreed:
     return Agreed(entry, goal.statement, goal.owner, now.due, ends.get(now.status, "carried_over"), words, now)
 
 
-def _deed(update: Entry | None, due: dt.date | None, review: _LaterReview) -> tuple[Outcome, list[str]]:
+def _deed(update: Entry | None, due: dt.date | None, review: GoalReview) -> tuple[Outcome, list[str]]:
     """What became of an action or a development item by its latest update, and the same as sentences."""
     status = status_of(update)
     on = on_day(update, review.clock) if update is not None else None

@@ -9,7 +9,7 @@ from typing import Final
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import Point, Track, day, folded, pair
-from reviewlib.conversation.goals.progress import Clock, in_utc, last_update, on_day, status_of
+from reviewlib.conversation.goals.progress import GoalReview, last_update, on_day, status_of
 from reviewlib.conversation.kinds import ENDED, Development, Recognition, Way
 from reviewlib.conversation.visibility import VisibleEntries, for_board
 from reviewlib.evidence.comparison import above, at_most
@@ -91,21 +91,20 @@ def _status(entry: Entry, minutes: VisibleEntries) -> str:
     return status_of(last_update(entry, minutes)) or "planned"
 
 
-def moved(
-    entry: Entry, minutes: VisibleEntries, track: Track | None, *, period: Period, clock: Clock = in_utc
-) -> tuple[str, ...]:
+def moved(entry: Entry, review: GoalReview) -> tuple[str, ...]:
     """Show the KPI of an earlier review's development item, before it and now, in sentences that claim no cause.
 
     There are none for an item of this review, one without a figure, and one that neither runs nor is done.
     """
-    payload, update = entry.payload, last_update(entry, minutes)
-    status, then = status_of(update), Period.parse(entry.about.period, period.fiscal)
-    if not isinstance(payload, Development) or track is None or payload.kpi is None:
+    payload, update, now = entry.payload, last_update(entry, review.minutes), review.period
+    status, then = status_of(update), Period.parse(entry.about.period, now.fiscal)
+    track = review.tracks.get(payload.kpi or "") if isinstance(payload, Development) else None
+    if not isinstance(payload, Development) or track is None:
         return ()
-    if status not in ("running", "done") or then.end >= period.end:
+    if status not in ("running", "done") or then.end >= now.end:
         return ()
-    when = f" on {day(on_day(update, clock))}" if update and status == "done" else ""
-    return (f"{status.capitalize()}{when}.", *_comparison(track.at(then), track.at(period), track, payload.way))
+    when = f" on {day(on_day(update, review.clock))}" if update and status == "done" else ""
+    return (f"{status.capitalize()}{when}.", *_comparison(track.at(then), track.at(now), track, payload.way))
 
 
 def _comparison(before: Point, now: Point, track: Track, way: Way) -> Iterator[str]:

@@ -27,6 +27,25 @@ StepStatus = Literal["open", "done", "done_late", "missed", "dropped", "overdue"
 
 
 @dataclass(frozen=True)
+class GoalReview:
+    """The review in which goals and plans are looked at, those of earlier ones too.
+
+    Attributes:
+        minutes: What its audience may read; the rest is not in it.
+        period: The review's period.
+        as_of: How far the data reach.
+        tracks: The figures by KPI; without those that the scorecard does not have.
+        clock: The workbook's, by which entries have their days.
+    """
+
+    minutes: VisibleEntries
+    period: Period
+    as_of: dt.date
+    tracks: Mapping[str, Track]
+    clock: Clock
+
+
+@dataclass(frozen=True)
 class MilestoneProgress:
     """A milestone or task and what became of it; ``on`` is the day of its last update."""
 
@@ -45,32 +64,30 @@ class Progress:
     Attributes:
         entry: The goal.
         goal: What it says.
-        track: The figures of its KPI; None where the scorecard does not have it.
-        period: The review's.
+        review: Where it is looked at.
+        track: The figures of its KPI; None where it names none or the scorecard does not have it.
         today: How far the figures reach.
-        clock: The workbook's, by which entries have their days.
         update: The latest update, where there is one.
         steps: The milestones and tasks, by date.
     """
 
     entry: Entry
     goal: Goal
+    review: GoalReview
     track: Track | None
-    period: Period
     today: dt.date
-    clock: Clock
     update: Entry | None
     steps: tuple[MilestoneProgress, ...]
 
     @cached_property
     def own(self) -> Period:
         """The period of the review in which the goal was set."""
-        return Period.parse(self.entry.about.period, self.period.fiscal)
+        return Period.parse(self.entry.about.period, self.review.period.fiscal)
 
     @cached_property
     def covers(self) -> Period | None:
         """The period that the target covers, where it names one."""
-        return over_of(self.goal.over, self.period.fiscal)
+        return over_of(self.goal.over, self.review.period.fiscal)
 
     @property
     def over(self) -> Period | None:
@@ -86,8 +103,8 @@ class Progress:
     def through(self) -> Period:
         """The last period that counts."""
         if self.due is None or self.due > self.today:
-            return self.period
-        return min(Period.containing(self.due, self.period.kind, self.period.fiscal), self.period)
+            return self.review.period
+        return min(Period.containing(self.due, self.review.period.kind, self.review.period.fiscal), self.review.period)
 
     @cached_property
     def point(self) -> Point:
@@ -106,7 +123,7 @@ class Progress:
     @cached_property
     def baseline(self) -> float | None:
         """The figure before: the goal's own, else that of the period of its review."""
-        if self.goal.baseline is None and self.track is not None and self.goal.kpi:
+        if self.goal.baseline is None and self.track is not None:
             return self.track.at(self.own).value
         return self.goal.baseline
 
@@ -221,7 +238,7 @@ class Progress:
         said = status_of(self.update)
         if said in ENDED:
             return said  # type: ignore[return-value]
-        if self.own.end >= self.period.end:
+        if self.own.end >= self.review.period.end:
             return "starts"
         if self.passed:
             decided = self.measured and self.value is not None
@@ -236,12 +253,7 @@ class Progress:
         return tuple(_words(self))
 
 
-def in_utc(moment: dt.datetime) -> dt.datetime:
-    """Read a moment on the clock of UTC."""
-    return moment.astimezone(dt.UTC)
-
-
-def on_day(update: Entry, clock: Clock = in_utc) -> dt.date:
+def on_day(update: Entry, clock: Clock) -> dt.date:
     """The day on which what an update tells happened, by the workbook's clock."""
     payload = update.payload
     return payload.on if isinstance(payload, Update) and payload.on else clock(update.at).date()
@@ -257,28 +269,27 @@ def status_of(update: Entry | None) -> str | None:
     return update.payload.status if update is not None and isinstance(update.payload, Update) else None
 
 
-def progress(
-    goal: Entry, minutes: VisibleEntries, track: Track | None, *, period: Period, as_of: dt.date, clock: Clock = in_utc
-) -> Progress:
-    """Tell how far a goal has come in the review of a period; nothing later than ``as_of`` counts.
+def progress(goal: Entry, review: GoalReview) -> Progress:
+    """Tell how far a goal has come in a review; nothing later than its ``as_of`` counts.
 
     What a person recorded as the end wins. Else a KPI goal is computed: once the due date lies in the past and the period that
     holds it is complete, the figure of that period decides. Before that the figure is held against an even pace in days, from
     the day after the period of the goal's own review (or the first day of ``over``) to the due date.
     """
-    payload, today = goal.payload, min(as_of, period.last_day)
+    payload, today = goal.payload, min(review.as_of, review.period.last_day)
     if not isinstance(payload, Goal):
         raise TypeError(f"{goal.kind} is no goal")
-    steps = [_step(entry, minutes, today, clock) for entry in minutes.on(goal, "milestone")]
+    steps = [_step(entry, review, today) for entry in review.minutes.on(goal, "milestone")]
     steps.sort(key=lambda step: step.due or dt.date.max)
-    return Progress(goal, payload, track, period, today, clock, last_update(goal, minutes), tuple(steps))
+    track = review.tracks.get(payload.kpi or "")
+    return Progress(goal, payload, review, track, today, last_update(goal, review.minutes), tuple(steps))
 
 
-def _step(entry: Entry, minutes: VisibleEntries, today: dt.date, clock: Clock) -> MilestoneProgress:
+def _step(entry: Entry, review: GoalReview, today: dt.date) -> MilestoneProgress:
     payload = entry.payload
     assert isinstance(payload, Milestone)
-    update = last_update(entry, minutes)
-    said, on = status_of(update), on_day(update, clock) if update else None
+    update = last_update(entry, review.minutes)
+    said, on = status_of(update), on_day(update, review.clock) if update else None
     late = payload.due is not None and on is not None and on > payload.due
     overdue = payload.due is not None and payload.due <= today
     computed: StepStatus = "overdue" if overdue else "open"
@@ -290,7 +301,7 @@ def _words(now: Progress) -> Iterator[str]:
     """Say where the goal stands, the end that a person recorded first."""
     recorded = now.update is not None and status_of(now.update) in ENDED
     if recorded and now.update is not None:
-        yield f"Recorded as {STATUSES[now.status].lower()} on {day(on_day(now.update, now.clock))}."
+        yield f"Recorded as {STATUSES[now.status].lower()} on {day(on_day(now.update, now.review.clock))}."
     if now.status == "starts":
         yield from _at_the_start(now)
     elif now.value is not None and now.track is not None:
@@ -320,7 +331,7 @@ def _at_the_start(now: Progress) -> Iterator[str]:
         yield f"{track.say(now.baseline)} in {now.entry.about.period}, to stay at or {side} {target}{_until(now)}."
     else:
         yield f"From {track.say(now.baseline)} in {now.entry.about.period} to {target}{until}."
-    yield f"Progress is first computed with the {now.period.next} figures."
+    yield f"Progress is first computed with the {now.review.period.next} figures."
 
 
 def _until(now: Progress) -> str:

@@ -6,7 +6,6 @@ import datetime as dt
 from collections import Counter
 from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from talk import Talks
@@ -21,7 +20,11 @@ AS_OF = dt.date(2026, 10, 15)
 def rows(
     talk: Talks, review: str = "2026-Q3", *, audience: Any = "manager", as_of: dt.date = AS_OF, **tracks: Track
 ) -> list[Agreed]:
-    return carried(talk.minutes(review, audience), period=Period.parse(review), as_of=as_of, tracks=tracks)
+    return carried(talk.look(review, audience, as_of=as_of, **tracks))
+
+
+def utc(moment: dt.datetime) -> dt.datetime:
+    return moment.astimezone(dt.UTC)
 
 
 def deed(**fields: Any) -> dict[str, Any]:
@@ -202,7 +205,7 @@ def test_the_lead_counts() -> None:
     """One sentence says how many agreements there were and what became of them."""
     track = Track("Win rate", points=(Point(Period.parse("2026-Q3"), 0.533),))
     found = rows(mock(), win_rate=track)
-    assert lead(found) == (
+    assert lead(found, utc) == (
         "Of five agreements made on 16 July 2026, two were kept, one was kept late, one was missed and one runs on."
     )
     assert Counter(row.outcome for row in found) == {"met": 1, "kept": 1, "kept_late": 1, "missed": 1, "carried_over": 1}
@@ -211,11 +214,11 @@ def test_the_lead_counts() -> None:
 def test_the_lead_of_none_of_one_and_of_one_kind() -> None:
     """The sentence stays one where there is little to count."""
     talk = Talks()
-    assert lead(rows(talk)) == "Nothing was agreed in an earlier review."
+    assert lead(rows(talk), utc) == "Nothing was agreed in an earlier review."
     talk.say("2026-Q2", "action", **deed())
-    assert lead(rows(talk)) == "The one agreement made on 16 July 2026 was missed."
+    assert lead(rows(talk), utc) == "The one agreement made on 16 July 2026 was missed."
     talk.say("2026-Q2", "action", on_day="2026-07-17", **deed())
-    assert lead(rows(talk)) == "All two agreements made by 17 July 2026 were missed."
+    assert lead(rows(talk), utc) == "All two agreements made by 17 July 2026 were missed."
 
 
 def test_days_are_those_of_the_workbooks_clock() -> None:
@@ -225,12 +228,8 @@ def test_days_are_those_of_the_workbooks_clock() -> None:
     talk.entries[0] = replace(call, at=dt.datetime(2026, 7, 16, 1, 0, tzinfo=dt.UTC))
     update = talk.say("2026-Q3", "update", of=call.id, status="done")
     talk.entries[1] = replace(update, at=dt.datetime(2026, 9, 16, 0, 30, tzinfo=dt.UTC))
-    asked: dict[str, Any] = {"period": Period.parse("2026-Q3"), "as_of": AS_OF}
-
-    def west(moment: dt.datetime) -> dt.datetime:
-        return moment.astimezone(ZoneInfo("America/Los_Angeles"))
-
-    [row] = found = carried(talk.minutes("2026-Q3"), **asked, clock=west)
+    west = talk.look("2026-Q3", zone="America/Los_Angeles")
+    [row] = found = carried(west)
     assert (row.outcome, row.words) == ("kept", ("Done on 15 September 2026.",))
-    assert lead(found, west) == "The one agreement made on 15 July 2026 was kept."
-    assert carried(talk.minutes("2026-Q3"), **asked)[0].outcome == "kept_late"
+    assert lead(found, west.clock) == "The one agreement made on 15 July 2026 was kept."
+    assert carried(talk.look("2026-Q3"))[0].outcome == "kept_late"

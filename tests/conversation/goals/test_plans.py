@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from talk import Talks
@@ -88,7 +87,7 @@ def test_before_and_after_claim_no_cause(before: tuple[Any, ...], now: tuple[Any
     talk = Talks()
     item = talk.say("2026-Q1", "development", way="coaching", text="Discovery calls", kpi="win_rate")
     talk.say("2026-Q2", "update", of=item.id, status="done", on="2026-06-30")
-    found = moved(item, talk.minutes("2026-Q3"), rate(before, now), period=Q3)
+    found = moved(item, talk.look("2026-Q3", win_rate=rate(before, now)))
     assert found[0] == "Done on 30 June 2026."
     assert found[-1] == words
     said = " ".join(found).lower()
@@ -101,8 +100,7 @@ def test_the_day_is_that_of_the_workbooks_clock() -> None:
     item = talk.say("2026-Q1", "development", way="coaching", text="Discovery calls", kpi="win_rate")
     update = talk.say("2026-Q2", "update", of=item.id, status="done")
     talk.entries[-1] = replace(update, at=dt.datetime(2026, 7, 1, 0, 30, tzinfo=dt.UTC))
-    west = ZoneInfo("America/Los_Angeles")
-    found = moved(item, talk.minutes("2026-Q3"), rate((0.4,), (0.6,)), period=Q3, clock=lambda at: at.astimezone(west))
+    found = moved(item, talk.look("2026-Q3", zone="America/Los_Angeles", win_rate=rate((0.4,), (0.6,))))
     assert found[0] == "Done on 30 June 2026."
 
 
@@ -111,7 +109,7 @@ def test_both_figures_are_told_with_their_intervals() -> None:
     talk = Talks()
     item = talk.say("2026-Q1", "development", way="coaching", text="Discovery calls", kpi="win_rate")
     talk.say("2026-Q3", "update", of=item.id, status="running")
-    found = moved(item, talk.minutes("2026-Q3"), rate((0.451, 0.34, 0.566), (0.533, 0.431, 0.631)), period=Q3)
+    found = moved(item, talk.look("2026-Q3", win_rate=rate((0.451, 0.34, 0.566), (0.533, 0.431, 0.631))))
     assert found[:2] == (
         "Running.",
         "Win rate was 45.1% in 2026-Q1, interval 34.0% to 56.6% and is 53.3% in 2026-Q3, interval 43.1% to 63.1%.",
@@ -132,7 +130,7 @@ def test_nothing_is_compared_where_nothing_was_done(period: str, fields: dict[st
     talk = Talks()
     item = talk.say(period, "development", way="coaching", text="Discovery calls", **fields)
     talk.say("2026-Q3", "update", of=item.id, status=status)
-    assert moved(item, talk.minutes("2026-Q3"), rate((0.4,), (0.6,)), period=Q3) == ()
+    assert moved(item, talk.look("2026-Q3", win_rate=rate((0.4,), (0.6,)))) == ()
 
 
 def test_the_team_sum_holds_what_was_done_for_a_skill() -> None:

@@ -6,7 +6,6 @@ import datetime as dt
 import math
 from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -45,7 +44,8 @@ def held(
     entry = talk.say(agreed, "goal", **({"statement": "A goal"} | goal))
     for update in updates:
         talk.say(review, "update", of=entry.id, **update)
-    return progress(entry, talk.minutes(review), figures, period=Period.parse(review), as_of=dt.date.fromisoformat(as_of))
+    tracks = {str(goal.get("kpi")): figures} if figures else {}
+    return progress(entry, talk.look(review, as_of=dt.date.fromisoformat(as_of), **tracks))
 
 
 RATE = {"kpi": "win_rate", "baseline": 0.4, "target": 0.5}
@@ -356,10 +356,9 @@ def test_what_a_day_is_depends_on_the_clock() -> None:
     step = talk.say("2026-Q2", "milestone", of=goal.id, text="A step", due="2026-09-15")
     update = talk.say("2026-Q3", "update", of=step.id, status="done")
     talk.entries[-1] = replace(update, at=dt.datetime(2026, 9, 16, 0, 30, tzinfo=dt.UTC))
-    asked: dict[str, Any] = {"period": Period.parse("2026-Q3"), "as_of": dt.date(2026, 10, 15)}
-    there = progress(goal, talk.minutes("2026-Q3"), None, **asked, clock=lambda at: at.astimezone(ZoneInfo(WEST))).steps
+    there = progress(goal, talk.look("2026-Q3", zone=WEST)).steps
     assert [(one.status, one.on) for one in there] == [("done", dt.date(2026, 9, 15))]
-    assert progress(goal, talk.minutes("2026-Q3"), None, **asked).steps[0].status == "done_late"
+    assert progress(goal, talk.look("2026-Q3")).steps[0].status == "done_late"
 
 
 def test_a_sum_takes_its_direction_from_the_figure() -> None:
@@ -451,7 +450,7 @@ def test_milestones_stand_by_date_with_what_became_of_them() -> None:
     talk.say("2026-Q3", "update", of=found["late"].id, status="done", on="2026-08-24")
     talk.say("2026-Q3", "update", of=found["done"].id, status="done", on="2026-08-15")
     talk.say("2026-Q3", "update", of=found["undated"].id, status="dropped")
-    steps = progress(goal, talk.minutes("2026-Q3"), None, period=Period.parse("2026-Q3"), as_of=dt.date(2026, 10, 15)).steps
+    steps = progress(goal, talk.look("2026-Q3")).steps
     assert [(step.text, step.status) for step in steps] == [
         ("late", "done_late"), ("done", "done"), ("overdue", "overdue"), ("open", "open"), ("undated", "dropped"),
     ]  # fmt: skip
@@ -463,8 +462,7 @@ def test_an_edited_goal_keeps_its_updates() -> None:
     first = talk.say("2026-Q2", "goal", statement="A goal")
     second = talk.say("2026-Q2", "goal", statement="The goal", supersedes=first)
     talk.say("2026-Q3", "update", of=first.id, status="dropped")
-    minutes = talk.minutes("2026-Q3")
-    assert progress(second, minutes, None, period=Period.parse("2026-Q3"), as_of=dt.date(2026, 10, 15)).status == "dropped"
+    assert progress(second, talk.look("2026-Q3")).status == "dropped"
 
 
 values = st.floats(-1e9, 1e9, allow_nan=False)
@@ -572,8 +570,6 @@ def test_periods_follow_the_fiscal_year() -> None:
     entry = talk.say("2026-Q4", "goal", statement="A goal", **(YEAR | {"over": "FY2027", "due": "2027-03-31"}))
     points = tuple(Point(Period.parse(name, april), 10) for name in names)
     figures = Track("Customers acquired", points=points, adds=True)
-    found = progress(
-        entry, talk.minutes("2027-Q2"), figures, period=Period.parse("2027-Q2", april), as_of=dt.date(2026, 10, 15)
-    )
+    found = progress(entry, talk.look("2027-Q2", new_customers=figures))
     assert found.value == 20
     assert found.pace == pytest.approx(183 / 365)
