@@ -40,7 +40,8 @@ _SECTIONS: Final = (
     "skills",
     "next_period",
 )
-_NONE: Final[Mapping[str, Any]] = {"columns": [], "data": []}
+#: A table of nothing.
+NOTHING: Final[Mapping[str, Any]] = {"columns": [], "data": []}
 _OF_EXPORT: Final = ("tables", "quarantine", "exclusions")
 
 
@@ -83,7 +84,7 @@ def for_reps(data: Mapping[str, Any], *, withheld: str = "", export: bool = Fals
         return kept | _without_small_peers(data)
     if not withheld:
         return kept
-    nothing = {"leads": dict.fromkeys(_SECTIONS, _SEE), "findings": [], "achievements": [], "stages": _NONE}
+    nothing = {"leads": dict.fromkeys(_SECTIONS, _SEE), "findings": [], "achievements": [], "stages": NOTHING}
     return kept | nothing | {"history": {**data["history"], "data": []}, "summary": [withheld]}
 
 

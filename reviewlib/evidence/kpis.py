@@ -389,9 +389,6 @@ KPIS: Final[Mapping[str, Kpi]] = MappingProxyType(
 )
 #: The KPIs proper, without supporting figures.
 MAIN: Final = tuple(key for key, kpi in KPIS.items() if kpi.of is None)
-#: The five figures that a sales review is about; pages say so where params switch one off.
-CORE: Final = ("revenue", "win_rate", "pipeline_growth", "new_customers", "retention_rate")
-
 #: The bridge from the open pipeline at the start to that at the end.
 BRIDGE: Final = ("pipeline_start", "pipeline_created", "pipeline_won", "pipeline_lost", "pipeline_end")
 #: What changes where the export has no expected amount and the pipeline counts deals.

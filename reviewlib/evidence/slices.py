@@ -10,14 +10,12 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.facts import FLAGS
 from reviewlib.evidence.insights import Insights, insights
-from reviewlib.evidence.kpis import CORE
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.scorecard import SubjectScorecard
@@ -49,7 +47,6 @@ CLOSED_SINCE: Final = "Closed since"
 #: What every slice of a snapshot holds of the snapshot as a whole.
 _OF_SNAPSHOT: Final = {"snapshot", "frozen_at"}
 _OF_WHOLE: Final = {"tables", "quarantine", "exclusions", "unassigned"}
-_EMPTY: Final[dict[str, Any]] = {"columns": [], "data": []}
 
 
 class Slicer:
@@ -101,7 +98,7 @@ class Slicer:
             "subject": subject,
             "people": [],
             "history": table(SCORECARD, self.rows["rep", rep_id]),
-            "members": _EMPTY,
+            "members": disclosure.NOTHING,
             "deals": table(_DEAL_COLUMNS, deals),
             "accounts": table(ACCOUNT_COLUMNS, accounts),
             "lists": lists(rows, records(ACCOUNT_COLUMNS, accounts), flags=self.flags),
@@ -130,7 +127,7 @@ class Slicer:
         history = self.rows["team", name]
         deals = [deal for rep_id in reps for deal in records(_DEAL_COLUMNS, self.deals.get(rep_id, []))]
         team = Post(name, name, name, ", ".join(managers) or None)
-        said = insights(self._card(team, history), evidence.params, team_met=self._met("team", name))
+        said = insights(self._card(team, history), evidence.params, team_met=self._met(name))
         shown = reps if audience == "manager" else ()
         main = {kpi.key for kpi in evidence.context.kpis.values() if kpi.of is None} | {*_BESIDE}
         members = [row for rep_id in shown for row in self.rows["rep", rep_id] if row[_KPI] in main]
@@ -142,8 +139,8 @@ class Slicer:
             "people": [post.as_data() for post in posts if post.id in shown],
             "history": table(SCORECARD, history),
             "members": table(SCORECARD, members),
-            "deals": _EMPTY,
-            "accounts": _EMPTY,
+            "deals": disclosure.NOTHING,
+            "accounts": disclosure.NOTHING,
             "lists": lists((), (), flags=()),
             "stages": _stages(deals, evidence.params.crm.deals.stages.open),
             "summary": said.summary,
@@ -182,7 +179,7 @@ class Slicer:
                 self._card(post, self.rows["rep", rep_id]),
                 evidence.params,
                 deals=[deal for deal in deals if deal["sale"]],
-                team_met=self._met("team", post.team) if post.team else False,
+                team_met=self._met(post.team),
             )
         return self._insights[rep_id]
 
@@ -191,11 +188,11 @@ class Slicer:
         rows = {(str(row["kpi"]), str(row["period"])): row for row in records(SCORECARD, history)}
         return SubjectScorecard(subject, rows, kpis=evidence.context.kpis, period=evidence.period, trend=evidence.trend)
 
-    def _met(self, scope: str, name: str) -> bool:
-        """Tell whether a scope reached its revenue target."""
+    def _met(self, team: str | None) -> bool:
+        """Tell whether a team reached its revenue target."""
         wanted = ("revenue", self.evidence.period.name)
-        rows = (row for row in records(SCORECARD, self.rows.get((scope, name), [])) if (row["kpi"], row["period"]) == wanted)
-        return any(row["attainment"] is not None and at_least(row["attainment"], 1) for row in rows)
+        rows = records(SCORECARD, self.rows.get(("team", team), []))
+        return any((row["kpi"], row["period"]) == wanted and at_least(row["attainment"] or 0, 1) for row in rows)
 
 
 def identity(data: Mapping[str, Any]) -> str:
@@ -232,8 +229,7 @@ def _off(evidence: PeriodEvidence) -> dict[str, str]:
     context = evidence.context
     switched = {key: "switched off in the params file" for key, entry in evidence.params.kpis.items() if entry.off}
     absent = {key: kpi.missing(context.mapped) for key, kpi in context.kpis.items() if kpi.of is None}
-    core = {key: reason for key, reason in switched.items() if key in CORE or key in evidence.params.kpis}
-    return core | {key: reason for key, reason in absent.items() if reason}
+    return switched | {key: reason for key, reason in absent.items() if reason}
 
 
 def _data(evidence: PeriodEvidence) -> dict[str, Any]:
@@ -241,14 +237,16 @@ def _data(evidence: PeriodEvidence) -> dict[str, Any]:
     tables = evidence.tables
     quarantine = tables.quarantine[["reason", "amount"]].assign(rows=1)
     grouped = quarantine.groupby("reason", sort=True).agg(rows=("rows", "sum"), amount=("amount", "sum")).reset_index()
-    whole = evidence.scorecard[
-        (evidence.scorecard["scope"] == UNASSIGNED) & (evidence.scorecard["period"] == evidence.period.name)
-    ].set_index("kpi")["value"]
+    names = ("reason", "rows", "amount")
+    set_aside = zip(*(_column(grouped[name]) for name in names), strict=True)
+    card = evidence.scorecard
+    unassigned = card[(card["scope"] == UNASSIGNED) & (card["period"] == evidence.period.name)]
+    whole = dict(zip(unassigned["kpi"], _column(unassigned["value"]), strict=True))
     return {
         "tables": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.reconciliation],
-        "quarantine": [{name: plain(value) for name, value in row.items()} for row in grouped.to_dict("records")],
+        "quarantine": [dict(zip(names, row, strict=True)) for row in set_aside],
         "exclusions": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.exclusions],
-        "unassigned": {"deals": plain(whole.get("closed_deals")), "revenue": plain(whole.get("revenue"))},
+        "unassigned": {"deals": whole.get("closed_deals"), "revenue": whole.get("revenue")},
         "notes": [*tables.notes, *_notes(evidence)],
         "closed_column": evidence.params.crm.deals.columns.closed_on,
         "versions": {},
@@ -286,15 +284,9 @@ Rows = list[list[Any]]
 
 
 def plain(value: Any) -> Any:
-    """Turn one value into what JSON holds; missing is None, a decimal a number, a date its ISO text."""
-    if value is None or value is pd.NaT or (not isinstance(value, str) and pd.isna(value)):
-        return None
-    if isinstance(value, Decimal | np.floating):
+    """Turn one value into what JSON holds: a decimal into a number, a date into its ISO text."""
+    if isinstance(value, Decimal):
         return float(value)
-    if isinstance(value, np.integer):
-        return int(value)
-    if isinstance(value, np.bool_):
-        return bool(value)
     if isinstance(value, dt.datetime):
         return value.date().isoformat()
     return value.isoformat() if isinstance(value, dt.date) else value
@@ -315,11 +307,6 @@ def records(columns: Sequence[str], data: Rows) -> list[Mapping[Any, Any]]:
 
 
 def _column(series: pd.Series) -> list[Any]:
-    """Convert a column at once where its type is one that pandas converts exactly; value by value elsewhere."""
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f":
-        return [None if value != value else value for value in series.tolist()]
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iub":
-        return list(series.tolist())
-    if isinstance(series.dtype, pd.StringDtype):
-        return [None if value is pd.NA or value != value else value for value in series.tolist()]
-    return [plain(value) for value in series]
+    """Turn a column into what JSON holds; missing is None. Numbers need no look at each value."""
+    values: list[Any] = series.astype(object).where(series.notna(), None).tolist()
+    return values if series.dtype.kind in "biuf" else [plain(value) for value in values]

@@ -568,7 +568,6 @@ def test_every_figure_is_described_once() -> None:
     for key, kpi in kpis.KPIS.items():
         assert (kpi.key, bool(kpi.label), bool(kpi.definition)) == (key, True, True)
         assert kpi.of is None or (kpi.of in kpis.MAIN and kpi.judged_by == "none")
-    assert set(kpis.CORE) <= set(kpis.MAIN)
 
 
 def test_sql_is_kept_for_every_figure(tmp_path: Path) -> None:
