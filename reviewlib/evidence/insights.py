@@ -18,6 +18,7 @@ from reviewlib.evidence.scorecard import Row, SubjectScorecard
 from reviewlib.evidence.slicefile import Achievement, Finding, RecommendedAction
 from reviewlib.evidence.verdicts import FEWEST
 from reviewlib.params.model import Params, Play, RecognitionRule
+from reviewlib.params.rules import enumerated
 
 if TYPE_CHECKING:
     from reviewlib.periods import Period
@@ -165,7 +166,7 @@ def _verdicts(card: SubjectScorecard) -> str:
     by_verdict = {
         verdict: [kpi.label for kpi in card.judged() if card.cell(kpi.key, "verdict") == verdict] for verdict in names
     }
-    said = [f"{name}: {_and(by_verdict[verdict])}." for verdict, name in names.items() if by_verdict[verdict]]
+    said = [f"{name}: {enumerated(by_verdict[verdict])}." for verdict, name in names.items() if by_verdict[verdict]]
     return " ".join(said) or "No figure can be judged on this period’s data."
 
 
@@ -176,12 +177,7 @@ def _customers(card: SubjectScorecard) -> str:
         "retention_rate": "{kept_accounts} of the {base_accounts} accounts that bought in the window before bought again",
         "new_customers": "{new_customers} bought for the first time",
     }
-    return f"{_and([text for key, text in parts.items() if card.cell(key) is not None])}."
-
-
-def _and(names: Sequence[str]) -> str:
-    """Join names as in a sentence, the first one capitalised as it is."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+    return f"{enumerated([text for key, text in parts.items() if card.cell(key) is not None])}."
 
 
 #: Earlier periods that a personal best must beat at the least.

@@ -46,11 +46,6 @@ class Split:
     unsplit: int
     reason: str | None = None
 
-    @property
-    def total(self) -> int:
-        """The whole change."""
-        return self.won_deals + self.deal_size + self.refunds + self.unsplit
-
 
 @dataclass(frozen=True)
 class Sales:
@@ -73,9 +68,9 @@ def split(before: Sales, now: Sales) -> Split:
     level = math.isclose(now.amount, before.amount, rel_tol=1e-12)
     weight = now.amount if level else (now.amount - before.amount) / math.log(now.amount / before.amount)
     by_count = weight * math.log(now.deals / before.deals)
-    by_size = weight * math.log((now.amount / now.deals) / (before.amount / before.deals))
-    won_deals, deal_size = share_out(change, [by_count * 100, by_size * 100])
-    return Split(won_deals, deal_size, refunds, 0)
+    won_deals = math.floor(by_count * 100 + 0.5)
+    # The two logarithms add up to the change; with the rest of it for the other part, the cents do too.
+    return Split(won_deals, change - won_deals, refunds, 0)
 
 
 def total(parts: Sequence[Split], change: int) -> Split:
@@ -87,17 +82,6 @@ def total(parts: Sequence[Split], change: int) -> Split:
     return Split(
         won_deals, deal_size, refunds, rest, "reps without won deals in one of the two periods, and moves" if rest else None
     )
-
-
-def share_out(whole: int, parts: Sequence[float]) -> list[int]:
-    """Round parts to integers that add up to ``whole``, by the largest remainder; ties go to the first."""
-    floors = [math.floor(part) for part in parts]
-    remainders = [part - floor for part, floor in zip(parts, floors, strict=True)]
-    order = sorted(range(len(parts)), key=lambda index: -remainders[index])
-    missing = whole - sum(floors)
-    for step in range(abs(missing)):
-        floors[order[step % len(order)]] += 1 if missing > 0 else -1
-    return floors
 
 
 def cents(amount: float) -> int:

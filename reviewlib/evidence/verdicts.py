@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -40,18 +40,13 @@ def wilson(successes: float, n: float, *, z: float = Z95) -> tuple[float, float]
     return (middle - spread) / scale if successes else 0.0, (middle + spread) / scale if successes != n else 1.0
 
 
-def median_interval(ordered: Sequence[float]) -> tuple[float, float] | None:
-    """Bound a median at 95 % by two of the observations, which ascend; None under six of them."""
-    rank = _rank(len(ordered), 0.025)
+def median_interval(ordered: Sequence[float], *, tail: float = 0.025) -> tuple[float, float] | None:
+    """Bound a median by two of the observations, which ascend; None where they are too few, as five are for 95 %.
+
+    One bound of a ``tail`` of 0.2 is the one-sided 80 %.
+    """
+    rank = _rank(len(ordered), tail)
     return (ordered[rank - 1], ordered[len(ordered) - rank]) if rank else None
-
-
-def median_bound(ordered: Sequence[float], side: Literal["lower", "upper"]) -> float:
-    """Bound a median on one side at 80 %; fewer than three observations are a ValueError."""
-    rank = _rank(len(ordered), 0.2)
-    if not rank:
-        raise ValueError("a one-sided 80 % bound needs three observations")
-    return ordered[rank - 1] if side == "lower" else ordered[len(ordered) - rank]
 
 
 @lru_cache(maxsize=4096)
@@ -218,13 +213,9 @@ def _exact(kpi: Kpi, figure: JudgedFigure, bands: Bands | None) -> tuple[Verdict
 
 def _banded(kpi: Kpi, measure: float, bands: Bands, reference: str, *, start: float = 0.0) -> tuple[Verdict, str]:
     """Find the band; bands that are points begin from the target."""
-    limits: tuple[tuple[Verdict, float], ...] = (
-        ("strength", bands.strength),
-        ("on_track", bands.on_track),
-        ("watch", bands.watch),
-    )
-    verdict = next((name for name, limit in limits if at_least(measure, start + limit, size=start)), "gap")
-    return verdict, _EXACT[kpi.better, verdict].format(reference=reference)  # type: ignore[return-value]
+    reached = (name for name, limit in bands if at_least(measure, start + limit, size=start))
+    verdict: Verdict = next(reached, "gap")  # type: ignore[arg-type]
+    return verdict, _EXACT[kpi.better, verdict].format(reference=reference)
 
 
 def _sampled(kpi: Kpi, figure: JudgedFigure) -> tuple[Verdict, str]:
@@ -255,7 +246,8 @@ def _sampled(kpi: Kpi, figure: JudgedFigure) -> tuple[Verdict, str]:
 
 def _favourable(kpi: Kpi, figure: JudgedFigure) -> float:
     """The one-sided 80 % bound on the good side."""
-    if kpi.judged_by == "order":
-        return median_bound(figure.sample, "upper" if kpi.better == "higher" else "lower")
-    low, high = wilson(figure.numerator, figure.n, z=Z80)
+    order = kpi.judged_by == "order"
+    bounds = median_interval(figure.sample, tail=0.2) if order else wilson(figure.numerator, figure.n, z=Z80)
+    assert bounds is not None  # three observations are enough, and fewer than six are not judged
+    low, high = bounds
     return high if kpi.better == "higher" else low

@@ -24,7 +24,6 @@ from reviewlib.evidence.verdicts import (
     JudgedFigure,
     attainment,
     judge,
-    median_bound,
     median_interval,
     two_digits,
     wilson,
@@ -192,6 +191,13 @@ def test_interval_touching_the_target() -> None:
         assert judge(WIN_RATE, replace(reading, target=target))[0] == verdict
 
 
+def _bounds(sample: Sequence[float]) -> tuple[float, float]:
+    """The one-sided 80 % bounds of a median."""
+    found = median_interval(sample, tail=0.2)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("digits", [1 - 2e-16, 1 + 3e-16, 1 - 1e-12, 1 + 1e-12])
 def test_rounding_makes_no_verdict(digits: float) -> None:
     """A target that an interval, a bound or a band differs from in the last digits only is the one it is equal to."""
@@ -203,7 +209,7 @@ def test_rounding_makes_no_verdict(digits: float) -> None:
         (WIN_RATE, rate, wilson(40, 80, z=Z80)[1]),
         (CYCLE, days, days.low),
         (CYCLE, days, days.high),
-        (CYCLE, days, median_bound(days.sample, "lower")),
+        (CYCLE, days, _bounds(days.sample)[0]),
         (REVENUE, JudgedFigure(value=0.95e9), 1e9),
         (REVENUE, JudgedFigure(value=0.8), 1.0),
         (GROWTH, JudgedFigure(value=0.3), 0.25),
@@ -234,7 +240,7 @@ def test_favourable_bound_of_a_median() -> None:
     """For the sales cycle the lower bound counts: to watch where even it is above the target."""
     sample = [float(day) for day in range(30, 70)]
     reading = _median(sample)
-    bound = median_bound(sample, "lower")
+    bound = _bounds(sample)[0]
     assert reading.low is not None
     assert reading.low < bound
     assert judge(CYCLE, replace(reading, target=bound))[0] == "on_track"
@@ -247,7 +253,7 @@ def test_deal_size_is_good_when_high() -> None:
     """For deal size the upper bound of the median is the favourable one."""
     sample = [float(size) for size in range(30, 70)]
     reading = _median(sample)
-    bound = median_bound(sample, "upper")
+    bound = _bounds(sample)[1]
     assert judge(KPIS["deal_size"], replace(reading, target=bound))[0] == "on_track"
     assert judge(KPIS["deal_size"], replace(reading, target=bound + 1e-6))[0] == "watch"
     assert judge(KPIS["deal_size"], replace(reading, target=(reading.high or 0) + 1e-6))[0] == "gap"
@@ -502,11 +508,9 @@ def test_median_ranks_are_exact(n: int) -> None:
     rank = _ranks(n, (1, 40))
     assert median_interval(ordered) == ((rank, n - rank + 1) if rank else None)
     if bound := _ranks(n, (1, 5)):
-        assert median_bound(ordered, "lower") == bound
-        assert median_bound(ordered, "upper") == n - bound + 1
+        assert _bounds(ordered) == (bound, n - bound + 1)
     else:
-        with pytest.raises(ValueError, match="three"):
-            median_bound(ordered, "upper")
+        assert median_interval(ordered, tail=0.2) is None
 
 
 def test_fewest_observations() -> None:
