@@ -5,6 +5,7 @@ The same names serve reps and teams; the templates decide by ``review.kind``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from reviewlib.conversation.goals import followup
@@ -28,11 +29,19 @@ _TOTALS: Final = {"scorecard", "change", "pipeline", "customers", "skills", "nex
 
 
 def section(review: Review, name: str, title: str, **values: Any) -> Display:
-    """Fill a section's template; the lead is the evidence's own where none is given."""
+    """Fill a section's template with its values and what every section may ask for; the lead is the evidence's own."""
     lead = review.leads.get(name)
-    filled = sentences.pieces(review, lead) if lead else []
-    given: dict[str, Any] = {"id": name, "title": title, "lead": filled, "review": review, **values}
-    html = render("section.html.j2" if review.data.get("withheld") and name in _TOTALS else f"blocks/{name}.html.j2", **given)
+    html = render(
+        "section.html.j2" if review.data.get("withheld") and name in _TOTALS else f"blocks/{name}.html.j2",
+        id=name,
+        title=title,
+        lead=sentences.pieces(review, lead) if lead else [],
+        review=review,
+        sheet=views.FigureTable(review),
+        reason=partial(_reason, review),
+        side=partial(entry_views.side, review),
+        **values,
+    )
     return Display(html, f"{title}: {review.subject.name}, {review.period}", {"section": name, "title": title})
 
 
@@ -46,12 +55,10 @@ def header(review: Review) -> Display:
         css=lab_style(**colours),
         kind=kind,
         review=review,
-        book=book,
         name=subject.name if review.kind == "rep" else _team_name(subject.name),
         when=f"{review.period.title()}, {labels.span(review.period)}",
         facts=_facts(review),
         draft=review.audience == "rep" and not review.minutes.state.released,
-        manager=subject.manager,
     )
     title = f"{subject.name}, {review.period}: {kind.lower()}"
     return Display(html, title, {"section": "header", "title": title, "foot": _foot(review, kind), **colours})
@@ -108,7 +115,6 @@ def scorecard(review: Review) -> Display:
         review,
         "scorecard",
         "Scorecard" if review.kind == "rep" else "Team scorecard",
-        sheet=views.FigureTable(review),
         missing=views.missing_rows(review),
         peers=max(map(int, review.scorecard["peers"].dropna()), default=0),
         verdicts=VERDICTS,
@@ -133,30 +139,13 @@ def change(review: Review) -> Display:
 
 def pipeline(review: Review) -> Display:
     """The open pipeline: how it moved, and at which stages it stands."""
-    start = review.kpis.get("pipeline_start")
-    return section(
-        review,
-        "pipeline",
-        "Pipeline",
-        bridge=views.pipeline_bridge(review),
-        amount="Deals" if start is not None and start.unit == "count" else "Amount",
-        stages=views.stages(review),
-        notes=views.pipeline_notes(review),
-        why_not=_reason(review, "pipeline_growth"),
-    )
+    bridge, stages = views.pipeline_bridge(review), views.stages(review)
+    return section(review, "pipeline", "Pipeline", bridge=bridge, stages=stages, notes=views.pipeline_notes(review))
 
 
 def customers(review: Review) -> Display:
     """Customers won and kept."""
-    sheet = views.FigureTable(review)
-    return section(
-        review,
-        "customers",
-        "Customers won and kept",
-        sheet=sheet,
-        kept_reason=_reason(review, "retention_rate"),
-        new_reason=_reason(review, "new_customers"),
-    )
+    return section(review, "customers", "Customers won and kept")
 
 
 def strengths(review: Review) -> Display:
@@ -177,19 +166,10 @@ def achievements(review: Review) -> Display:
 
 def next_period(review: Review) -> Display:
     """What counts in the next period: its target, what covers it, the objectives."""
-    sheet = views.FigureTable(review)
-    covered = sheet.figure("pipeline_coverage")
-    shown = [figure for figure in sheet.main() if figure.kpi.key != "attainment"]
+    shown = [figure for figure in views.FigureTable(review).main() if figure.kpi.key != "attainment"]
     rows = [figure for figure in shown if figure.kpi.objective or figure.target is not None]
-    return section(
-        review,
-        "next_period",
-        f"What counts in {review.period.next}",
-        sheet=sheet,
-        covered=covered,
-        rows=rows,
-        objectives=any(figure.kpi.objective for figure in rows),
-    )
+    objectives = any(figure.kpi.objective for figure in rows)
+    return section(review, "next_period", f"What counts in {review.period.next}", rows=rows, objectives=objectives)
 
 
 def figures(review: Review) -> Display:
@@ -217,7 +197,6 @@ def reps(review: Review) -> Display:
         members=members,
         target=rate.target if rate else None,
         ceiling=max((one.value("revenue", period) or 0.0 for one in members for period in review.trend), default=0.0),
-        style=sentences.style(review),
         joined=team_views.joined,
         bullet=bullet,
     )
@@ -253,27 +232,21 @@ def agreed(review: Review) -> Display:
 
 def own_view(review: Review) -> Display:
     """The rep's own view."""
-    first = entry_views.side(review, "rep")
     entry, parts = entry_views.own_view(review) or (None, [])
     return section(
         review,
         "own_view",
-        f"{first}’s view",
+        f"{entry_views.side(review, 'rep')}’s view",
         by=entry_views.by(review, entry) if entry else None,
         unread=entry is not None and entry_views.unread(review, entry),
         parts=parts,
         answers=entry_views.answers(review, entry) if entry else (),
-        withheld="self_review" in review.minutes.withheld,
-        first=first,
-        manager=entry_views.side(review, "manager"),
     )
 
 
 def feedback(review: Review) -> Display:
     """Feedback in both directions, replies, disputed figures and concerns."""
-    rep, manager = entry_views.side(review, "rep"), entry_views.side(review, "manager")
-    threads = entry_views.feedback(review)
-    return section(review, "feedback", "Feedback and replies", threads=threads, rep=rep, manager=manager)
+    return section(review, "feedback", "Feedback and replies", threads=entry_views.feedback(review))
 
 
 def goals(review: Review) -> Display:
@@ -284,8 +257,8 @@ def goals(review: Review) -> Display:
 
 def development(review: Review) -> Display:
     """Coaching, training and mentoring."""
-    rows = plan_views.development(review)
-    return section(review, "development", "Development", rows=rows, notes=plan_views.moved(review))
+    rows, notes = plan_views.development(review), plan_views.moved(review)
+    return section(review, "development", "Development", rows=rows, notes=notes)
 
 
 def recognition(review: Review) -> Display:
@@ -302,11 +275,9 @@ def signoff(review: Review) -> Display:
         "Sign-off",
         rating=signing.rating(review),
         signatures=signing.signatures(review),
-        released=state.released,
         head=signing.head(review.minutes),
         answer=review.answer if review.audience == "rep" and not state.closed else None,
         amendments=signing.amendments(review),
-        manager=review.subject.manager or "the manager",
     )
 
 

@@ -15,6 +15,7 @@ from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.errors import JournalError
 from reviewlib.pages import labels, paragraphs, sentences
 from reviewlib.pages.forms.drafts import Drafts, FormDraft
+from reviewlib.pages.rendering import render
 from reviewlib.review import Review
 
 if TYPE_CHECKING:
@@ -33,15 +34,10 @@ _SHORT = 70
 
 
 class OpenForm(Protocol):
-    """A form as the others of its review know it."""
+    """A form as the others of its review know it: which entry it edits (empty for a new one), and what stands in it."""
 
-    @property
-    def key(self) -> str:
-        """Which entry it edits; empty for a new one."""
-
-    @property
-    def draft(self) -> FormDraft:
-        """What stands in it."""
+    key: str
+    draft: FormDraft
 
     def refresh(self, now: WritingContext) -> None:
         """Show what is recorded now; nothing that is typed is touched."""
@@ -122,10 +118,17 @@ class FormContext:
         local = self.records.params.local(entry.at)
         return f"{labels.day(local.date())}, {local:%H:%M:%S}{self._clock}"
 
-    def when_typed(self, at: dt.datetime) -> str:
-        """Say when something was typed, in the workbook's time."""
-        local, now = (self.records.params.local(moment) for moment in (at, dt.datetime.now(dt.UTC)))
-        return f"{labels.day(local.date(), near=now.date())} at {local:%H:%M}{self._clock}"
+    def kept(self, draft: FormDraft, *, overtaken: bool = False) -> str:
+        """Say that a draft was taken up again and when it was typed, or that it could not be read; empty for any other."""
+        if draft.damaged:
+            return render("forms/damaged.html.j2", file=draft.damaged)
+        if not draft.unsaved:
+            return ""
+        typed = ""
+        if draft.typed is not None:
+            local, now = (self.records.params.local(moment) for moment in (draft.typed, dt.datetime.now(dt.UTC)))
+            typed = f"{labels.day(local.date(), near=now.date())} at {local:%H:%M}{self._clock}"
+        return render("forms/kept.html.j2", typed=typed, overtaken=overtaken)
 
     @property
     def _clock(self) -> str:

@@ -141,11 +141,6 @@ def _types(annotation: Any) -> set[type]:
     return {annotation} if isinstance(annotation, type) else set()
 
 
-def as_they_are(context: FormContext, values: Values) -> Values:
-    """The payload is what stands in the fields."""
-    return values
-
-
 def nothing(context: FormContext, kind: str) -> list[Entry]:
     """No entries."""
     return []
@@ -184,7 +179,7 @@ class Spec:
         own_name: Its name among the forms of a review, where that is not the kind.
         lead: A sentence above the fields.
         save: What the button says.
-        payload: The fields' values to the payload's; raises ``ProblemsError``.
+        payload: The fields' values to the payload's, where these differ; raises ``ProblemsError``.
         more: What the fields hold when an entry is edited that stands under no name of their own in it.
         existing: The entries of the kind that it can edit, to choose from.
         one: Where there is but one current entry of it: that entry, which every save edits.
@@ -199,7 +194,7 @@ class Spec:
     own_name: str = ""
     lead: str = ""
     save: str = "Save"
-    payload: Callable[[FormContext, Values], Values] = as_they_are
+    payload: Callable[[FormContext, Values], Values] | None = None
     more: Callable[[FormContext, Entry], Values] | None = None
     existing: Callable[[FormContext, str], list[Entry]] = written_here
     one: Callable[[FormContext], Entry | None] | None = None
@@ -234,16 +229,6 @@ class Spec:
     def defaults(self) -> Values:
         """What a new form holds."""
         return {field.name: field.default for field in self.all_fields}
-
-    def required(self, name: str) -> bool:
-        """Whether the kind cannot do without a field."""
-        info = KINDS[self.kind].model.model_fields.get(name)
-        return info is not None and info.is_required()
-
-    def may_be_none(self, name: str) -> bool:
-        """Whether an empty field is none at all, not an empty text."""
-        info = KINDS[self.kind].model.model_fields.get(name)
-        return info is not None and not info.is_required() and info.default is None
 
 
 def _speakers(context: FormContext, _: Values) -> Options:
@@ -329,6 +314,10 @@ def of_fields(context: FormContext, spec: Spec, raw: Values) -> Values:
     Raises:
         ProblemsError: A field cannot be read, or something is not chosen; by field.
     """
+    infos = KINDS[spec.kind].model.model_fields.items()
+    required = {name for name, info in infos if info.is_required()}
+    # Where one of these is empty it is none at all, not an empty text.
+    may_be_none = {name for name, info in infos if info.default is None}
     read: Values = {}
     problems: dict[str, str] = {}
     for field in spec.fields:
@@ -337,11 +326,11 @@ def of_fields(context: FormContext, spec: Spec, raw: Values) -> Values:
         except UnreadableError as error:
             problems[field.name] = str(error)
             continue
-        read[field.name] = None if value == "" and spec.may_be_none(field.name) else value
+        read[field.name] = None if value == "" and field.name in may_be_none else value
     if problems:
         raise ProblemsError(problems)
-    said = spec.payload(context, read)
-    chosen = [field.name for field in spec.fields if field.form == "choice" and spec.required(field.name)]
+    said = spec.payload(context, read) if spec.payload is not None else read
+    chosen = [field.name for field in spec.fields if field.form == "choice" and field.name in required]
     missing = {name: "choose one" for name in chosen if said.get(name) in ("", None)}
     if missing:
         raise ProblemsError(missing)

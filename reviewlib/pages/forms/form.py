@@ -38,12 +38,8 @@ class Form:
         self.mine = controls.button("Save mine instead", clicked=context.alone(self._save_mine))
         self.choice = controls.row(self.theirs, self.mine)
         self.conflict: Entry | None = None
-        self._settle()
         began = (key for _, key in self._editable(context, {}) if self.picker is not None and self._draft(key).unsaved)
-        self.key = next(began, "")
-        self.draft = self._draft(self.key)
-        self.draft.watcher = self._elsewhere
-        self._show_draft(kept=self.draft.unsaved)
+        self._take_up(next(began, ""))
         self.body = self._body()
         self.opener = controls.opener(spec.title, self.body, opened=self.draft.unsaved or bool(self.draft.damaged))
         self.widget = widgets.VBox([self.opener, self.body])
@@ -166,34 +162,23 @@ class Form:
         if self.draft.busy:
             self._fill_picker()  # one thing after the other
             return
+        self._take_up(key)
+
+    def _take_up(self, key: str) -> None:
+        """Show the draft for a key, and say where it was begun earlier."""
         self.key, self.draft = key, self._draft(key)
         self.draft.watcher = self._elsewhere
         self._settle()
-        self._show_draft(kept=self.draft.unsaved)
-
-    def _show_draft(self, *, kept: bool) -> None:
         for name, control in self.controls.items():
-            control.fill(self.draft.values.get(name, control.field.default))
             if control.field.options is not None:
                 control.offer(control.field.options(self.context, self.draft.values))
-                control.fill(self.draft.values.get(name, control.field.default))
+            control.fill(self.draft.values.get(name, control.field.default))
             control.say("")
         self._fill_picker()
-        self._say_kept(kept)
+        entry = self._entry(key)
+        self.status.value = self.context.kept(self.draft, overtaken=entry is not None and entry.id != self.draft.supersedes)
         self._set_buttons()
         self._advise()
-
-    def _say_kept(self, kept: bool) -> None:
-        """Say that a draft was taken up again, or that it could not be."""
-        if self.draft.damaged:
-            self._say("damaged", file=self.draft.damaged)
-            return
-        if not kept:
-            self._say("")
-            return
-        entry, typed = self._entry(self.key), self.draft.typed
-        overtaken = entry is not None and entry.id != self.draft.supersedes
-        self._say("kept", typed=self.context.when_typed(typed) if typed else "", overtaken=overtaken)
 
     def _changed(self, name: str, value: Any) -> None:
         self.draft.put(name, value)

@@ -46,20 +46,12 @@ class Import:
             "Record the answer", primary=True, clicked=context.alone(lambda: self._start(self._record))
         )
         self.clear = controls.button("Discard", clicked=context.alone(self._discard))
-        self.status = widgets.HTML(self._kept())
+        self.status = widgets.HTML(context.kept(self.draft))
         lead = controls.html("lead", text="The rep’s answer as a mail or as the response form.")
         buttons = controls.row(self.preview, self.record, self.clear)
         self.body = controls.body(lead, self.text.box, controls.row(self.file), buttons, self.status, self.unverified)
         self.opener = controls.opener("Import the rep’s answer", self.body, opened=bool(self.status.value))
         self.widget = widgets.VBox([self.opener, self.body])
-
-    def _kept(self) -> str:
-        if self.draft.damaged:
-            return render("forms/damaged.html.j2", file=self.draft.damaged)
-        if not self.draft.unsaved:
-            return ""
-        typed = self.draft.typed
-        return render("forms/kept.html.j2", typed=self.context.when_typed(typed) if typed else "", overtaken=False)
 
     def _changed(self, name: str, value: object) -> None:
         self.draft.put(name, value)

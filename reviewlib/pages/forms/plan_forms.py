@@ -123,16 +123,13 @@ ACTION: Final = Spec(
 # --- goals, with the five letters checked while the form is filled; their milestones and tasks -------------------------------
 
 
-def _figure(context: FormContext, key: object) -> Figure | None:
-    try:
-        return context.review.figure(str(key)) if key else None
-    except KeyError:
-        return None
+def _figure(context: FormContext, values: Values) -> Figure | None:
+    return views.FigureTable(context.review).figure(str(values.get("kpi") or ""))
 
 
 def _with_baseline(context: FormContext, values: Values) -> Values:
     """An empty baseline is the figure of this period."""
-    figure = _figure(context, values.get("kpi"))
+    figure = _figure(context, values)
     if values.get("baseline") is None and figure is not None:
         return values | {"baseline": figure.value}
     return values
@@ -164,7 +161,7 @@ def _setting(context: FormContext) -> GoalContext:
 
 
 def _baseline_hint(context: FormContext, values: Values) -> dict[str, str]:
-    figure = _figure(context, values.get("kpi"))
+    figure = _figure(context, values)
     if figure is None:
         return {"baseline": _UNIT_HINT}
     if figure.value is None:

@@ -6,7 +6,7 @@ The record stands as everywhere; below it, in a live JupyterLab, stand the forms
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.errors import ReviewError
@@ -115,8 +115,7 @@ class FormSection(Display):
         try:
             context = contexts.context_of(self.review)
             with context.lock:  # a save from an earlier run of the cell comes before the record is read, or reaches this one
-                record = _Record(self.show, context)
-                context.sections[str(self.metadata["section"])] = record.refresh
+                context.sections[str(self.metadata["section"])] = _record(self.show, context)
                 forms = self.build(context)
         except ReviewError as error:
             failed = Display(render("forms/closed.html.j2", error=error), error.what, {"only": "lab"})
@@ -125,25 +124,21 @@ class FormSection(Display):
         _place(forms)
 
 
-class _Record:
-    """A section's record on the screen, which is shown again where it has changed."""
+def _record(show: Show, context: contexts.FormContext) -> Callable[[], None]:
+    """Display a section's record; what is returned displays it again where it has changed."""
+    from IPython.display import display
 
-    def __init__(self, show: Show, context: contexts.FormContext):
-        from IPython.display import display
+    shown = show(context.review)
+    handle: Any = display(shown, display_id=True)  # type: ignore[no-untyped-call]
 
-        self.show, self.context = show, context
-        self.shown = self._made()
-        self.handle: Any = display(self.shown, display_id=True)  # type: ignore[no-untyped-call]
+    def refresh() -> None:
+        nonlocal shown
+        now = show(context.review)
+        if now != shown:
+            shown = now
+            handle.update(now)
 
-    def _made(self) -> Display:
-        made = self.show(self.context.review)
-        return replace(made, metadata={**made.metadata})
-
-    def refresh(self) -> None:
-        now = self._made()
-        if now != self.shown:
-            self.shown = now
-            self.handle.update(now)
+    return refresh
 
 
 def _place(forms: Sequence[Any]) -> None:
