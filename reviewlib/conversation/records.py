@@ -106,7 +106,7 @@ class Records:
         asked = New(kind, {}, on_behalf=on_behalf)
         draft = self._draft(asked, Payload(), _visibility(_kind(kind), visibility, None), None)
         refused = rights.refusal(context or self.context(), draft)
-        return str(refused) if refused else None
+        return f"{refused.what} {refused.do}" if refused else None
 
     def write(
         self,
@@ -169,7 +169,8 @@ class Records:
                 drafts.append(self._again(item, before, context))
                 continue
             draft = self._drafted(item, context, read)
-            rights.check_write(context, draft)
+            if refused := rights.refusal(context, draft):
+                raise refused
             drafts.append(draft)
             context = context.with_draft(draft)
         return drafts

@@ -126,42 +126,26 @@ class WritingContext:
         return replace(self, entries=[*self.entries, entry])
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """Why not, and what to do instead; ``field`` where it is one field of what was said that is wrong."""
-
-    what: str
-    do: str
-    found: str | None = None
-    field: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.do}"
-
-    def error(self, where: str) -> ReviewError:
-        """Turn it into the error that is raised."""
-        if self.field is None:
-            return NotAllowedError(self.what, where=where, found=self.found, do=self.do)
-        error = JournalError(self.what, where=where, found=self.found, do=self.do)
-        error.problems = {self.field: self.what}
-        return error
-
-
 def audience_of(person: Person) -> Audience:
     """What a person may read; who has no role reads what the files let them read."""
     return "rep" if person.role == "rep" else "manager"
 
 
-def check_write(context: WritingContext, draft: Draft) -> None:
-    """Let pass what may be written; what is wrong in one field is a ``JournalError``, all else a ``NotAllowedError``."""
-    refused = refusal(context, draft)
-    if refused is not None:
-        raise refused.error(str(context.about))
-
-
-def refusal(context: WritingContext, draft: Draft) -> Refusal | None:
+def refusal(context: WritingContext, draft: Draft) -> ReviewError | None:
     """Say why something may not be written; None where it may."""
-    return next((found for rule in RULES if (found := rule(context, draft)) is not None), None)
+    refused = next((found for rule in RULES if (found := rule(context, draft)) is not None), None)
+    if refused is not None:
+        refused.where = str(context.about)
+    return refused
+
+
+def _denied(what: str, do: str, found: str | None = None, field: str | None = None) -> ReviewError:
+    """Why not, and what to do instead: a ``JournalError`` where one field is wrong, else a ``NotAllowedError``."""
+    if field is None:
+        return NotAllowedError(what, found=found, do=do)
+    error = JournalError(what, found=found, do=do)
+    error.problems = {field: what}
+    return error
 
 
 def check_read(person: Person, subject: Subject, *, where: str) -> None:
@@ -172,87 +156,88 @@ def check_read(person: Person, subject: Subject, *, where: str) -> None:
         )
     if person.role == "manager" and not identity.leads(person, subject):
         refused = _leads_others(person, subject, ask="them")
-        raise refused.error(where)
+        refused.where = where
+        raise refused
 
 
-def _has_a_role(context: WritingContext, draft: Draft) -> Refusal | None:
+def _has_a_role(context: WritingContext, draft: Draft) -> ReviewError | None:
     login = draft.author.login
     if draft.author.role is not None:
         return None
-    return Refusal(
+    return _denied(
         f"{login} has no role in {context.params_name}, so nothing can be written.",
         f"Add to {context.params_name}:\n{identity.lines_for(login)}",
     )
 
 
-def _is_theirs(context: WritingContext, draft: Draft) -> Refusal | None:
+def _is_theirs(context: WritingContext, draft: Draft) -> ReviewError | None:
     """A manager writes for their own team, a rep in their own review, an analyst for anybody."""
     person, subject = draft.author, context.subject
     if person.role == "rep" and (subject.kind, subject.id) != ("rep", person.rep_id):
-        return Refusal("A rep writes in their own review only.", "Open your own review.")
+        return _denied("A rep writes in their own review only.", "Open your own review.")
     if person.role == "manager" and not identity.leads(person, subject):
         return _leads_others(person, subject, ask=subject.manager or "an analyst")
     return None
 
 
-def _leads_others(person: Person, subject: Subject, *, ask: str) -> Refusal:
-    return Refusal(
+def _leads_others(person: Person, subject: Subject, *, ask: str) -> ReviewError:
+    return _denied(
         f"{person.name} is not the manager of {subject.name}.",
         f"Ask {ask}; if the reps table is wrong, correct it there and run reviewlib freeze.",
         found=f"manager in the reps table: {subject.manager or 'none'}",
     )
 
 
-def _is_their_word(context: WritingContext, draft: Draft) -> Refusal | None:
+def _is_their_word(context: WritingContext, draft: Draft) -> ReviewError | None:
     kind, name, role, on_behalf = KINDS[draft.kind], context.subject.name, draft.author.role, draft.on_behalf_of is not None
     if role == "rep" and on_behalf:
-        return Refusal("A rep writes in their own word.", "Leave on_behalf out.")
+        return _denied("A rep writes in their own word.", "Leave on_behalf out.")
     if on_behalf and "rep" not in kind.by:
-        return Refusal(f"{kind.label}: this is the manager’s word, never the rep’s.", "Write it without on_behalf.")
+        return _denied(f"{kind.label}: this is the manager’s word, never the rep’s.", "Write it without on_behalf.")
     if role == "rep" and "rep" not in kind.by:
-        return Refusal(f"{kind.label}: this is the manager’s word.", "Write a reply or a concern.")
+        return _denied(f"{kind.label}: this is the manager’s word.", "Write a reply or a concern.")
     if role == "analyst":
         return _of_an_analyst(context, draft)
     if role == "manager" and not on_behalf and "manager" not in kind.by:
-        return Refusal(
+        return _denied(
             f"{kind.label}: this is the word of {name}.",
             f"Write it on {name}’s behalf, marked so (on_behalf=True), or import the answer.",
         )
     return None
 
 
-def _of_an_analyst(context: WritingContext, draft: Draft) -> Refusal | None:
+def _of_an_analyst(context: WritingContext, draft: Draft) -> ReviewError | None:
     kind, on_behalf = KINDS[draft.kind], draft.on_behalf_of is not None
     if not on_behalf and draft.kind in OF_ANALYSTS:
         return None
     if "rep" not in kind.by or ("manager" in kind.by and not on_behalf):
-        return Refusal(
+        return _denied(
             f"{kind.label}: this is the manager’s word; an analyst resolves disputes, keeps notes and imports answers.",
             f"Ask {context.subject.manager or 'the manager'} to write it.",
         )
     if on_behalf and draft.source:
         return None
-    return Refusal(
+    return _denied(
         "An analyst imports the rep’s answers and does not write them.",
         f"Use reviewlib import-response, or ask {context.subject.manager or 'the manager'} to write it down in the meeting.",
     )
 
 
-def _is_time_for_it(context: WritingContext, draft: Draft) -> Refusal | None:
+def _is_time_for_it(context: WritingContext, draft: Draft) -> ReviewError | None:
     state = context.state
     if draft.kind in OPEN_TO[state.name]:
         return None
     if state.name == "closed":
-        return Refusal(f"This review is {_signed_by(state)}.", "Write an amendment, or put it into the next review.")
+        return _denied(f"This review is {_signed_by(state)}.", "Write an amendment, or put it into the next review.")
     if draft.kind == "signoff":
-        return Refusal("This review is not released yet, so there is nothing to sign.", "Release it first.")
+        return _denied("This review is not released yet, so there is nothing to sign.", "Release it first.")
     if draft.kind == "amendment":
-        return Refusal("An amendment is for a review that both sides have signed.", "Write the words themselves.")
+        return _denied("An amendment is for a review that both sides have signed.", "Write the words themselves.")
     return _signed_already(state)
 
 
-def _signed_already(state: State) -> Refusal:
-    return Refusal(
+def _signed_already(state: State) -> ReviewError:
+    return _denied(
         f"This review is {_signed_by(state)}: what was signed is not changed any more.",
         "Write a reply, or put it into the next review.",
     )
@@ -265,23 +250,23 @@ def _signed_by(state: State) -> str:
     return f"signed by {who} on {last:%Y-%m-%d}"
 
 
-def _refers_to_what_is_there(context: WritingContext, draft: Draft) -> Refusal | None:
+def _refers_to_what_is_there(context: WritingContext, draft: Draft) -> ReviewError | None:
     """What it is about is there, can be read by who writes, and is of a kind that it can be about."""
     if draft.of is None:
         return None
     kind, target = KINDS[draft.kind], context.by_id.get(draft.of)
     # What somebody may not read is, for them, not there: the answer is the same.
     if target is None or not context.reached(target) or not context.readable(target, audience_of(draft.author)):
-        return Refusal("There is no such entry to write about.", "Choose one of this review or an earlier one.", draft.of, "of")
+        return _denied("There is no such entry to write about.", "Choose one of this review or an earlier one.", draft.of, "of")
     if target.kind not in kind.about:
         label, kinds = KINDS[target.kind].label, ", ".join(KINDS[name].label.lower() for name in kind.about)
-        return Refusal(f"{kind.label}: this cannot be about the kind {label.lower()}.", f"Choose one of: {kinds}.", field="of")
+        return _denied(f"{kind.label}: this cannot be about the kind {label.lower()}.", f"Choose one of: {kinds}.", field="of")
     if target.visibility == "manager_only" and draft.side == "rep":
-        return Refusal("The rep does not read this entry, and cannot write about it.", "Choose one that is shared.", field="of")
+        return _denied("The rep does not read this entry, and cannot write about it.", "Choose one that is shared.", field="of")
     return None
 
 
-def _may_be_private(context: WritingContext, draft: Draft) -> Refusal | None:
+def _may_be_private(context: WritingContext, draft: Draft) -> ReviewError | None:
     """Nothing is kept from the rep but what may be, and what is about such an entry; that, in turn, is not shared."""
     kind, target = KINDS[draft.kind], context.by_id.get(draft.of or "")
     if target is not None and draft.side == "manager":
@@ -289,23 +274,23 @@ def _may_be_private(context: WritingContext, draft: Draft) -> Refusal | None:
     about_private = target is not None and target.visibility == "manager_only"
     if draft.visibility == "shared":
         if kind.private == "always" or about_private:
-            return Refusal(f"{kind.label}: this stays with the manager.", "Write it as manager_only.")
+            return _denied(f"{kind.label}: this stays with the manager.", "Write it as manager_only.")
         return None
     if draft.side == "rep":
-        return Refusal("The rep’s word is never kept from the rep.", "Write it as shared.")
+        return _denied("The rep’s word is never kept from the rep.", "Write it as shared.")
     if kind.private == "never" and not about_private:
-        return Refusal(f"{kind.label}: this cannot be kept from the rep.", "Write it as shared, or write a note.")
+        return _denied(f"{kind.label}: this cannot be kept from the rep.", "Write it as shared, or write a note.")
     old = context.by_id.get(draft.supersedes or "")
     # What the rep has read since the release is not taken out of what the rep signs.
     if old is not None and context.state.released and context.read_by_rep(old):
-        return Refusal(
+        return _denied(
             f"{kind.label}: {context.subject.name} reads this since the review was released, so it stays shared.",
             "Edit it as shared; what is only for managers goes into a note.",
         )
     return None
 
 
-def _edits_their_own(context: WritingContext, draft: Draft) -> Refusal | None:
+def _edits_their_own(context: WritingContext, draft: Draft) -> ReviewError | None:
     """An edit stays in its review, its kind and its side; nobody rewrites the other's own word, or what was signed."""
     if draft.supersedes is None:
         return None
@@ -313,39 +298,39 @@ def _edits_their_own(context: WritingContext, draft: Draft) -> Refusal | None:
     # A newer answer takes the place of the one before it also while the importer may not read either.
     answered = draft.kind == "self_review" and draft.source is not None
     if old is None or old.about != context.about or not (answered or context.readable(old, audience_of(person))):
-        return Refusal("There is no such entry to edit in this review.", "Write a new one.", draft.supersedes, "supersedes")
+        return _denied("There is no such entry to edit in this review.", "Write a new one.", draft.supersedes, "supersedes")
     if old.kind != draft.kind:
-        return Refusal(f"An edit of {KINDS[old.kind].label} is of the same kind.", "Write a new entry.")
+        return _denied(f"An edit of {KINDS[old.kind].label} is of the same kind.", "Write a new entry.")
     if old.side != draft.side:
-        return Refusal(f"This is the {old.side}’s word; the other side does not edit it.", "Write a reply.")
+        return _denied(f"This is the {old.side}’s word; the other side does not edit it.", "Write a reply.")
     if old.came_from_rep and person.role != "rep" and draft.source is None:
-        return Refusal(f"{context.subject.name} wrote this; nobody else edits it.", "Write a reply, or import a new answer.")
+        return _denied(f"{context.subject.name} wrote this; nobody else edits it.", "Write a reply, or import a new answer.")
     if old.kind == "amendment":
-        return Refusal("An amendment is not edited.", "Write another one.")
+        return _denied("An amendment is not edited.", "Write another one.")
     signed = [entry.sequence for entry in context.state.signatures.values()]
     if signed and old.kind != "signoff" and history(context.own, old.id)[0].sequence < min(signed):
         return _signed_already(context.state)
     return None
 
 
-def _follows(context: WritingContext, draft: Draft) -> Refusal | None:
+def _follows(context: WritingContext, draft: Draft) -> ReviewError | None:
     """An update says what can become of its kind, and nothing comes after an end; a dispute ends once."""
     target = context.by_id.get(draft.of or "")
     if target is None:
         return None
     if draft.kind == "resolution":
         resolved = [one for one in context.earlier_on(target, "resolution") if one.id != draft.supersedes]
-        return Refusal("This dispute is resolved already.", "Edit its resolution.", field="of") if resolved else None
+        return _denied("This dispute is resolved already.", "Edit its resolution.", field="of") if resolved else None
     if not isinstance(draft.payload, Update):
         return None
     known = STATUSES[target.kind]
     if draft.payload.status not in known:
-        return Refusal("This status is not known.", f"Choose one of: {', '.join(known)}.", repr(draft.payload.status), "status")
+        return _denied("This status is not known.", f"Choose one of: {', '.join(known)}.", repr(draft.payload.status), "status")
     if isinstance(target.payload, Action) and target.payload.decision == "dismissed":
-        return Refusal("This recommendation was dismissed, so nothing becomes of it.", "Edit the action first.", field="of")
+        return _denied("This recommendation was dismissed, so nothing becomes of it.", "Edit the action first.", field="of")
     for one in reversed(context.earlier_on(target, "update")):
         if one.id != draft.supersedes and isinstance(one.payload, Update) and one.payload.status in ENDED:
-            return Refusal(
+            return _denied(
                 f"This ended on {one.at:%Y-%m-%d} ({one.payload.status}).",
                 "To take that back, edit that update.",
                 field="status",
@@ -353,26 +338,26 @@ def _follows(context: WritingContext, draft: Draft) -> Refusal | None:
     return None
 
 
-def _signs_what_was_read(context: WritingContext, draft: Draft) -> Refusal | None:
+def _signs_what_was_read(context: WritingContext, draft: Draft) -> ReviewError | None:
     """A signature names the side that signs, and a head after which the other side changed nothing."""
     signature, side = draft.payload, draft.side
     if not isinstance(signature, Signoff):
         return None
     if signature.side != side:
-        return Refusal(
+        return _denied(
             f"This would be the {side}’s signature, and it says {signature.side}.",
             "Sign for your own side; a manager signs for the rep with on_behalf=True, marked so.",
         )
     read = next((entry for entry in context.own if entry.hash == signature.head), None)
     release = context.state.release
     if read is None or release is None or read.sequence < release.sequence:
-        return Refusal(
+        return _denied(
             "What was signed is not this review as it was released.", "Read it as it is now, and sign that.", field="head"
         )
     changed = [entry for entry in context.own if entry.sequence > read.sequence and _changes(entry, side, context)]
     if changed:
         words = ", ".join(dict.fromkeys(KINDS[entry.kind].label for entry in changed))
-        return Refusal(
+        return _denied(
             "The other side has changed something since it was read.",
             "Read it as it is now, and sign that.",
             f"new: {words}",
@@ -393,7 +378,7 @@ def _changes(entry: Entry, side: Side, context: WritingContext) -> bool:
 
 
 #: Asked in this order; the first refusal is the answer.
-RULES: Final[tuple[Callable[[WritingContext, Draft], Refusal | None], ...]] = (
+RULES: Final[tuple[Callable[[WritingContext, Draft], ReviewError | None], ...]] = (
     _has_a_role,
     _is_theirs,
     _is_their_word,

@@ -11,7 +11,7 @@ from talk import Talk
 
 from reviewlib.conversation.entries import Draft, Entry, Person
 from reviewlib.conversation.kinds import KINDS, Payload
-from reviewlib.conversation.rights import WritingContext, check_write, refusal
+from reviewlib.conversation.rights import WritingContext, refusal
 from reviewlib.conversation.states import StateName
 from reviewlib.errors import JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
@@ -136,7 +136,13 @@ def said(
 ) -> str | None:
     """The refusal in words."""
     found = refusal(context, attempt(person, kind, fields, **more))
-    return str(found) if found else None
+    return f"{found.what} {found.do}" if found else None
+
+
+def check_write(context: WritingContext, draft: Draft) -> None:
+    """Raise what is refused."""
+    if found := refusal(context, draft):
+        raise found
 
 
 def test_the_tables_of_this_test_are_complete() -> None:
