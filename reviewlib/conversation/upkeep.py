@@ -13,9 +13,8 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from reviewlib import files
@@ -26,7 +25,6 @@ from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 
-Step = Callable[[Transaction], None]
 _SQLITE: Final = b"SQLite format 3\0"
 _FORM: Final = "reviewlib journal backup"
 
@@ -202,41 +200,32 @@ def _unfit(backup_file: Path, found: str) -> JournalError:
     )
 
 
-def _add_source(transaction: Transaction) -> None:
-    transaction.run("ALTER TABLE entries ADD COLUMN source TEXT")
-
-
-#: What brings the tables from a version to the next one.
-STEPS: Final[Mapping[int, Step]] = MappingProxyType({0: _add_source})
-
-
-def migrate(params: Params, *, steps: Mapping[int, Step] = STEPS) -> Path | None:
-    """Bring an older journal to this version: a backup first, which is the answer, then everything in one transaction.
+def migrate(params: Params) -> None:
+    """Bring an older journal to this version: a backup first, then everything in one transaction.
 
     One that is newer than this program is refused; where a step fails the journal is as it was.
     """
     place = database.place_of(params)
     if place.file is not None and not place.file.exists():
-        return None
+        return
     with Database(place) as opened:
         with opened.reading() as transaction:
             version = _version(transaction)
         if version is None or version == database.VERSION:
-            return None
+            return
         if version > database.VERSION:
             raise journal.other_version(version, place)
         kept = backup(params)
         try:
             with opened.writing() as transaction:
-                for number in range(_version(transaction) or 0, database.VERSION):
-                    steps[number](transaction)
+                if _version(transaction) == 0:
+                    transaction.run("ALTER TABLE entries ADD COLUMN source TEXT")
                 database.create(transaction)
                 transaction.run("UPDATE journal SET version = ?", database.VERSION)
         except JournalError as error:
             raise JournalError(
                 error.what, where=error.where, found=error.found, do=f"{error.do} A backup is {kept.name}."
             ) from None
-    return kept
 
 
 def _has_tables(place: database.Place) -> bool:
