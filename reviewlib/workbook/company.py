@@ -21,20 +21,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from reviewlib.workbook import company_flaws
-from reviewlib.workbook.company_deals import (
-    END,
-    HISTORY,
-    LEAD_DAYS,
-    MISSING,
-    NO_AMOUNT,
-    STAGES,
-    Ints,
-    make_deals,
-    openings,
-)
-from reviewlib.workbook.company_flaws import COLUMNS
+from reviewlib.workbook.company_deals import END, HISTORY, LEAD_DAYS, MISSING, NO_AMOUNT, STAGES, Ints, make_deals, openings
 from reviewlib.workbook.company_people import Rep, activity_rows, cast, former_rep, make_reps, rep_rows, target_rows
+
+COLUMNS: Final = (
+    "Deal ID",
+    "Owner ID",
+    "Account",
+    "Stage",
+    "Amount",
+    "Expected Amount",
+    "Created",
+    "Close Date",
+    "Expected Close",
+    "Product",
+)
+#: What each bad row changes in an ordinary sale; ``{Created}`` is what that sale has there.
+FLAWS: Final[tuple[dict[str, str], ...]] = (
+    *({"Close Date": day} for day in ("2026-02-30", "31/12/2025", "end of March", "0000-00-00")),
+    *({"Created": day} for day in ("2025-13-01", "yesterday")),
+    *({"Amount": amount} for amount in ("12.400.00", "9300 USD", "#VALUE!", "twelve thousand")),
+    *({"Close Date": ""},) * 3,
+    *({"a field": "call back", "another field": "in May"},) * 2,
+    {"Deal ID": "{Deal ID}"},
+    {"Deal ID": "{Deal ID}", "Amount": "7654.32"},
+    *({"Account": "Lindhaven Test"},) * 3,
+    *({"Created": "{Close Date}", "Close Date": "{Created}"},) * 3,
+    *({"Account": account} for account in ("Zennor Health", "Zennor Health AG", "Zennor Health AG", '"Orsa, Vega & Söhne"')),
+)
 
 #: Deals written at a time: bounds the memory of a company of any size.
 CHUNK: Final = 250_000
@@ -42,29 +56,28 @@ CHUNK: Final = 250_000
 FLAWS_FROM: Final = 3000
 
 
-def write_company(out: Path, *, reps: int = 48, deals: int = 8800, seed: int = 7, name: str = "demo") -> Path:
+def write_company(out: Path, *, reps: int = 48, deals: int = 8800, name: str = "demo") -> Path:
     """Write a workbook's ``params/<name>.yaml`` and CSV files below ``out`` and return the params file.
 
     Args:
         out: The workbook's folder; made where it is missing.
         reps: How many reps; the cast with its stories comes in from 48 on.
         deals: How many deals; the flaws come in from 3,000 on.
-        seed: What the random numbers start from.
         name: The workbook's short name.
     """
     folder = out / "params" / name
     folder.mkdir(parents=True, exist_ok=True)
-    people = make_reps(reps, seed)
-    former = former_rep(reps, seed)
+    people = make_reps(reps)
+    former = former_rep(reps)
     owners = (*people, former) if former else people
     counts, rate = _allot(owners, deals)
     _write(folder / "reps.csv", rep_rows(people))
     _write(folder / "targets.csv", target_rows(people, rate=rate))
-    _write(folder / "activities.csv", activity_rows(people, seed=seed))
+    _write(folder / "activities.csv", activity_rows(people))
     path = out / "params" / f"{name}.yaml"
     template = resources.files("reviewlib.workbook").joinpath("company_params.yaml").read_text(encoding="utf-8")
     path.write_text(string.Template(template).substitute(name=name), encoding="utf-8", newline="\n")
-    _write_deals(folder / "deals.csv", owners, counts, rate=rate, seed=seed)
+    _write_deals(folder / "deals.csv", owners, counts, rate=rate)
     return path
 
 
@@ -85,31 +98,31 @@ def _allot(reps: tuple[Rep, ...], deals: int) -> tuple[Ints, float]:
     return counts, float((deals or 120 * len(reps)) * workdays_a_month / loads.sum())
 
 
-def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> None:
+def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float) -> None:
     """Write the deals in blocks; the flaws go into the first block, the subtotal row to the end."""
     ids = [rep.rep_id for rep in reps]
     flawed = counts.sum() >= FLAWS_FROM
     drawn, subtotal = 0, Decimal(0)
     with path.open("wb") as file:
         file.write((",".join(COLUMNS) + "\n").encode())
-        for block in _blocks(reps, counts, rate=rate, seed=seed):
+        for block in _blocks(reps, counts, rate=rate):
             text = _csv(_table(block, ids, first=drawn))
             if flawed and not drawn:
-                text = company_flaws.insert(text, next_id=int(counts.sum()) + 1)
+                text = _with_flaws(text, next_id=int(counts.sum()) + 1)
             file.write(text)
             drawn += len(block)
             late = (block["closed"] > END - 4) & (block["amount"] != NO_AMOUNT)
             subtotal += Decimal(int(block.loc[late, "amount"].sum())) / 100
         if flawed:
-            file.write(company_flaws.subtotal_line(subtotal).encode())
+            file.write(f"Subtotal,,,,{subtotal},,,,,\n".encode())  # what a report tool leaves, here of what closed since Monday
 
 
-def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float, seed: int) -> Iterator[pd.DataFrame]:
+def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float) -> Iterator[pd.DataFrame]:
     """Draw the reps' deals and join them, in the order of opening, to blocks of bounded size."""
     waiting: list[pd.DataFrame] = []
     neighbour = accounts = 0
     for rep, count in zip(reps, counts, strict=True):
-        deals = make_deals(rep, count=int(count), rate=rate, seed=seed)
+        deals = make_deals(rep, count=int(count), rate=rate)
         own = deals["account"].to_numpy()
         account = np.where(own >= 0, own + accounts, np.where(own < MISSING, neighbour - 2 - own, MISSING))
         waiting.append(deals.assign(account=account))
@@ -166,3 +179,29 @@ def account_name(number: int) -> str:
     place, trade = divmod(number * 1009 % names, len(trades))
     name = f"{places[place]} {trades[trade]}"
     return name if number < names else f"{name} {number // names + 1}"
+
+
+def _with_flaws(text: bytes, *, next_id: int) -> bytes:
+    """Put the bad rows evenly among the lines of the deals; ``next_id`` is the number of the next new deal."""
+    lines = text.decode().splitlines()
+    step = len(lines) // (len(FLAWS) + 1)
+    out: list[str] = []
+    for place in range(len(FLAWS)):
+        above = lines[place * step : (place + 1) * step]
+        sale = _ordinary_sale(above)
+        # A step of 7 and 27 places have no factor in common: rows of one kind do not stand together.
+        changes = {"Deal ID": f"D-{10000 + next_id + place}", **FLAWS[place * 7 % len(FLAWS)]}
+        row = sale | {column: value.format_map(sale) for column, value in changes.items()}
+        out += [*above, ",".join(row.values())]
+    out += lines[len(FLAWS) * step :]
+    return ("\n".join(out) + "\n").encode()
+
+
+def _ordinary_sale(lines: list[str]) -> dict[str, str]:
+    """Find the first good row to spoil."""
+    for line in lines:
+        row = dict(zip(COLUMNS, line.split(","), strict=True))
+        complete = row["Stage"] == "Closed Won" and row["Owner ID"] != cast().former and all(row.values())
+        if complete and 2000 < float(row["Amount"]) < 9000 and row["Created"] < row["Close Date"]:
+            return row
+    raise LookupError("no ordinary sale")

@@ -61,12 +61,12 @@ def openings(rep: Rep) -> Floats:
     return weights * rep.weight
 
 
-def make_deals(rep: Rep, *, count: int, rate: float, seed: int) -> pd.DataFrame:
+def make_deals(rep: Rep, *, count: int, rate: float) -> pd.DataFrame:
     """Draw ``count`` deals of one rep, refunds included.
 
     ``rate`` is how many deals an ordinary rep closes in an average month; it sets the targets that results aim at.
     """
-    rng = generator(seed, 2, rep.index)
+    rng = generator(2, rep.index)
     refunds = int(count / 110 + rng.random()) if count >= 20 else 0
     opened, closed, due, doomed = _dates(rep, count - refunds, rng)
     stage = _outcomes(rep, opened, closed, due, doomed=doomed, rng=rng)

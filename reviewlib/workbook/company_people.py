@@ -16,6 +16,8 @@ from ruamel.yaml import YAML
 
 from reviewlib.periods import Period
 
+#: What all random numbers start from.
+SEED: Final = 7
 AS_OF: Final = dt.date(2026, 10, 15)
 HISTORY_FROM: Final = dt.date(2024, 10, 1)
 #: The eight quarters of history and the one after them, which has targets already.
@@ -131,12 +133,12 @@ class Rep:
         return RAMP[since] if 0 <= since < len(RAMP) and self.started_on > HISTORY_FROM else 1.0
 
 
-def generator(seed: int, *keys: int) -> np.random.Generator:
+def generator(*keys: int) -> np.random.Generator:
     """Make the random numbers of one subject, independent of how many others there are.
 
     Only ``random()`` is drawn from it: numpy may change how it makes normal or other variates, and the sample should not.
     """
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, *keys))))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((SEED, *keys))))
 
 
 def season(month: Period) -> float:
@@ -145,7 +147,7 @@ def season(month: Period) -> float:
     return float(SEASON[month.start.month - 1] * (1 + GROWTH) ** years)
 
 
-def make_reps(count: int, seed: int) -> tuple[Rep, ...]:
+def make_reps(count: int) -> tuple[Rep, ...]:
     """Make the reps; the cast and its stories come in when there is room for all of them."""
     known = cast()
     stories = known.stories if count >= len(known.reps) else {}
@@ -154,17 +156,17 @@ def make_reps(count: int, seed: int) -> tuple[Rep, ...]:
         manager = known.managers[number % len(known.managers)]
         teams += [Team(name=f"Field {number + 1:02d}", manager=manager, region="Field", size=12)] * 12
     ids = [f"R-{number:03d}" for number in range(1, count + 1)]
-    return tuple(_rep(index, ids[index], teams[index], stories.get(ids[index], Story()), seed) for index in range(count))
+    return tuple(_rep(index, ids[index], teams[index], stories.get(ids[index], Story())) for index in range(count))
 
 
-def former_rep(count: int, seed: int) -> Rep | None:
+def former_rep(count: int) -> Rep | None:
     """Make the owner of deals who is not in the reps table."""
     known = cast()
-    return _rep(count, known.former, known.teams[0], known.former_story, seed) if count >= len(known.reps) else None
+    return _rep(count, known.former, known.teams[0], known.former_story) if count >= len(known.reps) else None
 
 
-def _rep(index: int, rep_id: str, team: Team, story: Story, seed: int) -> Rep:
-    draw = generator(seed, 1, index).random(8)
+def _rep(index: int, rep_id: str, team: Team, story: Story) -> Rep:
+    draw = generator(1, index).random(8)
     role = team.role or ("Senior account executive" if draw[0] < 0.22 and rep_id not in cast().stories else "Account executive")
     size, pace = {"Key account executive": (2.6, 0.75), "Senior account executive": (1.35, 1.0)}.get(role, (1.0, 1.0))
     usual = {
@@ -236,11 +238,11 @@ def full_target(rep: Rep, month: Period, *, rate: float) -> int:
     return max(100, round(rate * (rep.weight or 1.0) * win_rate * rep.size * season(month) / 100) * 100)
 
 
-def activity_rows(reps: tuple[Rep, ...], *, seed: int) -> Iterator[tuple[object, ...]]:
+def activity_rows(reps: tuple[Rep, ...]) -> Iterator[tuple[object, ...]]:
     """List the rows of the activities table: calls by month, satisfaction by quarter with the number of answers."""
     yield ("Rep ID", "Measure", "Period", "Figure", "Answers")
     for rep in reps:
-        draw = generator(seed, 3, rep.index).random((len(MONTHS), 3))
+        draw = generator(3, rep.index).random((len(MONTHS), 3))
         usual, liked = 105 + 60 * draw[0, 2], 3.7 + 0.8 * draw[1, 2]
         past = [month for month in MONTHS if month.last_day <= AS_OF and rep.active(month)]
         for month, row in zip(past, draw, strict=False):
