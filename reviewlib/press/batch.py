@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 
@@ -60,10 +60,6 @@ def threads(settings: Settings, *, workers: int) -> Iterator[Pool]:
             own.kernels.stop()
 
 
-def _nothing(job: Job) -> Contents:
-    return {}
-
-
 @dataclass(frozen=True)
 class Press:
     """What a run does with what the pool made.
@@ -77,7 +73,7 @@ class Press:
     """
 
     problem: Callable[[Job, Failure], str]
-    beside: Callable[[Job], Contents] = _nothing
+    beside: Callable[[Job], Contents] = lambda job: {}
     on_moving: Callable[[Outcome], None] = lambda outcome: None
     on_done: Callable[[Outcome], None] = lambda outcome: None
     modes: files.Modes = files.PRIVATE
@@ -103,7 +99,12 @@ def run(jobs: Sequence[Job], pool: Pool, press: Press) -> tuple[Outcome, ...]:
             for future in futures:
                 future.cancel()
             pool.stop()
-            _settle_finished(futures, done, pool, press)
+            # What still came through is published and told; the others were cut short.
+            for future, job in futures.items():
+                if future not in done and not future.cancelled():
+                    made = _made(future, job, pool)
+                    if made.failure is None:
+                        press.on_done(_settle(made, press))
         raise
     return tuple(done[future] for future in futures)
 
@@ -123,17 +124,6 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(which, handler or signal.SIG_DFL)
     for number in arrived[:1]:
         signal.raise_signal(number)
-
-
-def _settle_finished(
-    futures: Mapping[Future[Outcome], Job], done: Mapping[Future[Outcome], Outcome], pool: Pool, press: Press
-) -> None:
-    """Publish and tell of the jobs that still came through while the run was being stopped; the others were cut short."""
-    for future, job in futures.items():
-        if future not in done and not future.cancelled():
-            made = _made(future, job, pool)
-            if made.failure is None:
-                press.on_done(_settle(made, press))
 
 
 def _made(future: Future[Outcome], job: Job, pool: Pool) -> Outcome:

@@ -6,6 +6,7 @@ published twice; what a lost worker had staged is swept.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import os
@@ -22,7 +23,7 @@ from reviewlib.errors import ReviewError
 from reviewlib.press import worker
 from reviewlib.press.batch import Pool, blame
 from reviewlib.press.environment import versions
-from reviewlib.press.jobs import Failure, Job, Settings, check_address
+from reviewlib.press.jobs import Failure, Job, Settings
 from reviewlib.press.work import sha256
 
 if TYPE_CHECKING:
@@ -105,7 +106,6 @@ def _lost(address: str) -> ReviewError:
 
 @contextlib.contextmanager
 def _client(address: str, patience: float) -> Iterator[Client]:
-    check_address(address)
     try:
         from distributed import Client
     except ImportError:
@@ -191,10 +191,13 @@ def _lacking(look: Any, text: str) -> tuple[str, str | None] | None:
 
 
 def _everywhere(client: Client, function: Any, *given: Any, patience: float | None = None) -> Mapping[str, Any]:
-    """Call a function in every worker, beside its jobs; by address, what it returned or raised; nothing from a lost cluster."""
+    """Call a function in every worker, beside its jobs; by address, what it returned or raised; nothing from a lost cluster.
+
+    In a thread there, because a worker's loop has to go on telling that it lives.
+    """
 
     async def ask() -> Any:
-        return await client.run(function, *given, on_error="return")
+        return await client.run(asyncio.to_thread, function, *given, on_error="return")
 
     if client.status != "running":
         return {}  # it would try for long to reach whoever is gone

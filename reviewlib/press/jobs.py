@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     from reviewlib.press.warm import Warmth
 
-_ADDRESS: Final = re.compile(r"(tcp|tls|ws|wss)://\S+:\d+")
 #: What a notebook's JSON says that it is, and what its cells are.
 _FORMAT: Final = 4
 _CELLS: Final = ("code", "markdown", "raw")
@@ -109,16 +107,6 @@ class Outcome:
     seconds: float
     hashes: Mapping[Path, str] = field(default_factory=dict)
     staged: Mapping[Path, Path] = field(default_factory=dict)
-
-
-def check_address(address: str) -> None:
-    """Refuse what cannot be a scheduler's address, before anybody is asked there.
-
-    Raises:
-        ReviewError: It is none.
-    """
-    if not _ADDRESS.fullmatch(address):
-        raise ReviewError("This is no scheduler's address.", where="--scheduler", found=address, do="Write tcp://HOST:PORT.")
 
 
 def declared_in(path: Path) -> set[str]:

@@ -6,9 +6,7 @@ without a word.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,17 +40,15 @@ def make(order: Order, job: Job) -> Outcome:
     """Do a job at this worker's station."""
     began = time.monotonic()
     try:
-        with _stations().at(order) as station:
+        with _STATIONS.at(order) as station:
             return station.make(job)
     except ReviewError as error:
         failure = Failure(None, None, "Worker", f"{error.what} {error.found or ''}".strip())
         return Outcome(job, failure, time.monotonic() - began)
 
 
-async def look(
-    order: Order, templates: Mapping[Path, str], folders: Sequence[Path], letter: Path, text: str
-) -> Path | ReviewError:
-    """Compare this worker with what the run needs; off the loop, which has to go on telling that the worker lives.
+def look(order: Order, templates: Mapping[Path, str], folders: Sequence[Path], letter: Path, text: str) -> Path | ReviewError:
+    """Compare this worker with what the run needs.
 
     Args:
         order: The run.
@@ -64,20 +60,6 @@ async def look(
     Returns:
         Where its answer lies; or what it lacks and what to do about it.
     """
-    return await asyncio.to_thread(_look, order, templates, folders, letter, text)
-
-
-async def cold_because(run: str) -> str | None:
-    """Say why the kernels of a run start the ordinary way here although warm ones were asked for; None where they do not."""
-    return _stations().cold_because(run)
-
-
-async def end(run: str) -> None:
-    """Kill what runs for a run, and do nothing more for it."""
-    await asyncio.to_thread(_stations().end, run)
-
-
-def _look(order: Order, templates: Mapping[Path, str], folders: Sequence[Path], letter: Path, text: str) -> Path | ReviewError:
     others = differences(order.versions, versions())
     if others:
         return ReviewError("; ".join(others), do=SAME)
@@ -96,6 +78,16 @@ def _look(order: Order, templates: Mapping[Path, str], folders: Sequence[Path], 
         return files.stage({place: text}, modes=order.settings.modes)[place]
     except OSError as error:
         return ReviewError(f"it cannot use {letter.parent}: {error.strerror or error}", do=SHARED)
+
+
+def cold_because(run: str) -> str | None:
+    """Say why the kernels of a run start the ordinary way here although warm ones were asked for; None where they do not."""
+    return _STATIONS.cold_because(run)
+
+
+def end(run: str) -> None:
+    """Kill what runs for a run, and do nothing more for it."""
+    _STATIONS.end(run)
 
 
 @dataclass
@@ -162,10 +154,5 @@ class Stations:
         return bench
 
 
-@functools.cache
-def _stations() -> Stations:
-    """The stations of this process."""
-    return Stations()
-
-
-_stations()  # while the module is imported, because the first two to ask may come at once
+#: The stations of this process, made while it imports, because the first two to ask may come at once.
+_STATIONS: Final = Stations()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from reviewlib.evidence.subjects import Subject
 from reviewlib.pages import printing
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.press.jobs import Contents, Job, Outcome, Settings, check_address, check_parameters, declared_in
+from reviewlib.press.jobs import Contents, Job, Outcome, Settings, check_parameters, declared_in
 from reviewlib.run import locks, manifest, places, publishing, status
 from reviewlib.run.leftovers import Leftovers
 from reviewlib.run.manifest import ManifestRow, Origin
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 120.0
 #: Seconds that it can be given.
 LONGEST: Final = 86_400.0
+_ADDRESS: Final = re.compile(r"(tcp|tls|ws|wss)://\S+:\d+")
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,10 @@ class Options:
                 found=f"{self.timeout:g} seconds",
                 do=f"Give a number of seconds up to {LONGEST:g}, which is a day.",
             )
-        if self.scheduler is not None:
-            check_address(self.scheduler)
+        if self.scheduler is not None and not _ADDRESS.fullmatch(self.scheduler):
+            raise ReviewError(
+                "This is no scheduler's address.", where="--scheduler", found=self.scheduler, do="Write tcp://HOST:PORT."
+            )
         if self.scheduler is not None and self.workers is not None:
             raise ReviewError(
                 "How many notebooks run at a time is up to a cluster's workers.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,7 +42,14 @@ def verify(params: Params) -> Verified:
         NotAllowedError: This login sees a part of the journal only.
         ReviewError: A manifest is damaged.
     """
-    entries = _journal(params)
+    with journal.open_journal(params) or nullcontext() as opened:
+        if opened and not opened.sees_all():
+            raise NotAllowedError(
+                "This login sees a part of the journal only, so it cannot verify it.",
+                where=params.path.name,
+                do="Let an analyst, or who set the journal up, run reviewlib verify.",
+            )
+        entries = opened.entries() if opened else []
     broken = verify_chains(entries, journal.all_remembered_heads(params))
     folders = snapshot.period_folders(params)
     problems = [*broken, *(problem for folder in folders for problem in _of_period(folder, entries))]
@@ -49,20 +57,6 @@ def verify(params: Params) -> Verified:
         problems += [problem for period in folders.values() for problem in _of_amendments(params, period, entries)]
     signed = sum(entry.sealed for folder in folders for entry in manifest.read(folder).values())
     return Verified(len(entries), len({entry.about for entry in entries}), signed, tuple(problems))
-
-
-def _journal(params: Params) -> list[Entry]:
-    opened = journal.open_journal(params)
-    if opened is None:
-        return []
-    with opened:
-        if not opened.sees_all():
-            raise NotAllowedError(
-                "This login sees a part of the journal only, so it cannot verify it.",
-                where=params.path.name,
-                do="Let an analyst, or who set the journal up, run reviewlib verify.",
-            )
-        return opened.entries()
 
 
 def _of_period(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -390,7 +389,7 @@ def unfit(book: Params, **changes: Any) -> Path | ReviewError:
     letter.write_text("hello")
     path = book.root / "notebooks" / "rep_review.ipynb"
     needs = {"templates": {path: batch.sha256(path.read_bytes())}, "folders": [book.root], "letter": letter, "text": "hello"}
-    return asyncio.run(worker.look(order, **{**needs, **changes}))
+    return worker.look(order, **{**needs, **changes})
 
 
 def test_a_worker_shows_what_it_lacks(book: Params, tmp_path: Path) -> None:
