@@ -64,7 +64,7 @@ class Cluster:
     def start(self, **config: str) -> Cluster:
         told = self.folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(told), config=config)
-        until(told.exists)
+        until(lambda: told.exists() and told.stat().st_size)  # it is there before anything stands in it
         self.address = json.loads(told.read_text())["address"]
         return self
 
