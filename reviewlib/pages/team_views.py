@@ -96,29 +96,24 @@ def skills(review: Review, done: Mapping[str, tuple[str, ...]]) -> list[Skill]:
         done: By skill, what is planned or was done about it.
     """
     by_skill = {folded(name): told for name, told in done.items()}
-    sheets = {person.name: FigureTable(review, person) for person in review.people.values()}
+    sheets = [FigureTable(review, person) for person in review.people.values()]
     called_for: dict[tuple[str, str], tuple[int, Skill]] = {}
     for finding in review.findings:
+        key = finding.kpi
+        figures = [(sheet, sheet.figure(key)) for sheet in sheets]
+        short = [sheet for sheet, figure in figures if figure and figure.verdict in ("gap", "watch")]
+        seen = ", ".join(f"{sheet.subject.name} {sheet.text(key)}" for sheet in short) or FigureTable(review).text(key)
         for action in finding.actions:
             if action.skill:
-                short = _short_of(sheets, finding.kpi)
-                seen = ", ".join(short) or FigureTable(review).text(finding.kpi)
                 skill = Skill(
                     name=action.skill,
                     count=f"{len(short)} of {len(sheets)} reps" if sheets else "",
-                    evidence=f"{review.kpis[finding.kpi].label}: {seen}.",
+                    evidence=f"{review.kpis[key].label}: {seen}.",
                     offer=action.offer or "nothing offered yet",
                     done=by_skill.get(folded(action.skill), ()),
                 )
-                called_for[action.skill, finding.kpi] = (len(short), skill)
+                called_for[action.skill, key] = (len(short), skill)
     found = [skill for _, skill in sorted(called_for.values(), key=lambda pair: -pair[0])]
     listed = {folded(skill.name) for skill in found}
     rest = [(name, told) for name, told in done.items() if told and folded(name) not in listed]
     return found + [Skill(name, "", "No open area of the team calls for it.", "", told) for name, told in rest]
-
-
-def _short_of(sheets: dict[str, FigureTable], kpi: str) -> list[str]:
-    figures = {name: sheet.figure(kpi) for name, sheet in sheets.items()}
-    return [
-        f"{name} {sheets[name].text(kpi)}" for name, figure in figures.items() if figure and figure.verdict in ("gap", "watch")
-    ]

@@ -180,6 +180,13 @@ def test_skills_come_from_open_areas(team: Review) -> None:
     assert "7 of 7 reps" in html
 
 
+def test_namesakes_are_two_reps() -> None:
+    """Two reps of one name are counted as two where a skill says whose figures call for it."""
+    data = made.team_slice()
+    data["people"][1]["name"] = data["people"][0]["name"]
+    assert "7 of 7 reps" in _text(blocks.skills(made.opened(data)).html)
+
+
 @pytest.mark.parametrize("number", [0, 12, 60, 61, 500])
 def test_squares_up_to_sixty(number: int) -> None:
     """Each account is a square up to sixty, then a bar."""
