@@ -218,8 +218,7 @@ def distribution(review: Review) -> Display:
 
 def skills(review: Review) -> Display:
     """Skills that open areas of the team call for."""
-    done = plan_views.done_about(review)
-    return section(review, "skills", "Skills to build", skills=team_views.skills(review, done), done=any(done.values()))
+    return section(review, "skills", "Skills to build", skills=team_views.skills(review, plan_views.done_about(review)))
 
 
 def agreed(review: Review) -> Display:

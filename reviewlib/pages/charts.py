@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.evidence.figures import Kpi
-from reviewlib.pages import labels, sentences
+from reviewlib.pages import sentences
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.rendering import Display, colour, render
 from reviewlib.pages.views import FigureTable
@@ -83,7 +83,7 @@ def _chart(review: Review, kpi: str) -> Display:
     series, style, bars = _series(review, kpi), sentences.style(review), kpi == "revenue"
     title = review.kpis[kpi].label if kpi in review.kpis else kpi.replace("_", " ").capitalize()
     if bars:
-        title = f"Revenue by {labels.noun_of_one(review.period)}"
+        title = f"Revenue by {'half-year' if review.period.kind == 'half' else review.period.kind}"
     if series is None or not (any(series.values) if bars else series.known):
         return _words(review, title, series)
     size = {"width": WIDTH, "height": TALL if bars else HEIGHT}

@@ -68,14 +68,6 @@ class Contribution:
     note: DisputeNote | None = None
 
 
-@dataclass(frozen=True)
-class Thread:
-    """Contributions under one heading."""
-
-    title: str
-    items: tuple[Contribution, ...]
-
-
 def said(entries: Iterable[Entry], kind: type[P]) -> Iterator[tuple[Entry, P]]:
     """Go through entries of one kind with what they say."""
     return ((entry, entry.payload) for entry in entries if isinstance(entry.payload, kind))
@@ -179,19 +171,19 @@ def _text(entry: Entry, name: str = "text") -> str:
     return str(getattr(entry.payload, name, ""))
 
 
-def feedback(review: Review) -> list[Thread]:
-    """Gather what was said in both directions: feedback, disputes, concerns, notes, and replies to anything else."""
+def feedback(review: Review) -> list[tuple[str, list[Contribution]]]:
+    """Gather what was said in both directions by heading: feedback, disputes, concerns, notes, replies to anything else."""
     minutes = review.minutes
     given = [_feedback(review, entry) for entry in minutes.of_kind("feedback", "feedback_to_manager")]
     disputes = [
-        Thread(f"A disputed figure: {label(review, dispute.kpi)}", tuple(_dispute(review, entry, dispute)))
+        (f"A disputed figure: {label(review, dispute.kpi)}", list(_dispute(review, entry, dispute)))
         for entry, dispute in said(minutes.of_kind("dispute"), Dispute)
     ]
     concerns = [concern(review, entry) for entry in minutes.of_kind("concern")]
     notes = [Contribution(by(review, entry), "Note", _text(entry)) for entry in minutes.of_kind("note")]
-    threads = [Thread(f"Feedback on {review.period}", tuple(given)), *disputes, Thread("Concerns", tuple(concerns))]
-    threads += [Thread("Other replies", tuple(_others(review))), Thread("Notes", tuple(notes))]
-    return [thread for thread in threads if thread.items]
+    threads = [(f"Feedback on {review.period}", given), *disputes, ("Concerns", concerns)]
+    threads += [("Other replies", list(_others(review))), ("Notes", notes)]
+    return [(title, items) for title, items in threads if items]
 
 
 def _feedback(review: Review, entry: Entry) -> Contribution:

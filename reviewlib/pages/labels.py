@@ -128,11 +128,6 @@ def span(period: Period) -> str:
     return f"{day(period.start, near=period.last_day)} to {day(period.last_day)}"
 
 
-def noun_of_one(period: Period) -> str:
-    """Say what one period of this kind is called."""
-    return {"half": "half-year"}.get(period.kind, str(period.kind))
-
-
 def _is_zero(text: str) -> bool:
     return not re.search(r"[1-9]", text)
 

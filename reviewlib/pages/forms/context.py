@@ -85,11 +85,6 @@ class FormContext:
         """How the manager's side is called."""
         return self.review.subject.manager or "The manager"
 
-    @property
-    def style(self) -> labels.NumberStyle:
-        """How the workbook writes numbers."""
-        return sentences.style(self.review)
-
     def alone(self, call: Callable[P, None]) -> Callable[P, None]:
         """Let a handler run while nothing else changes what the forms share."""
 

@@ -113,11 +113,18 @@ class Drafts:
         return self.open.setdefault((form, key), FormDraft(key=key))
 
     def keep(self, form: str, draft: FormDraft) -> None:
-        """Bring to disk what a draft holds that is not saved; the form works without it."""
+        """Bring to disk what a draft holds that is not saved, or remove its file; the form works without it."""
         if self.open.get((form, draft.key)) is not draft:
             return  # it was dropped, and its last words come late
         try:
-            self._write(form, draft)
+            place = self._place(form, draft.key)
+            if draft.unsaved:
+                values = {name: value for name, value in draft.values.items() if value is not None}
+                kept = KeptDraft(values=values, id=draft.id, supersedes=draft.supersedes, typed=dt.datetime.now(dt.UTC))
+                # As ASCII, because people can paste what is no Unicode.
+                files.write(place, json.dumps(kept.model_dump(mode="json")))
+            else:
+                place.unlink(missing_ok=True)
             self.unkept = ""
         except OSError as error:
             self.unkept = error.strerror or type(error).__name__
@@ -153,16 +160,6 @@ class Drafts:
         whose = (self.records.person.login, workbook, about.kind, about.subject, about.period)
         name = hashlib.sha256(json.dumps([*whose, form, key]).encode()).hexdigest()
         return self._folder / f"{name[:32]}.json"
-
-    def _write(self, form: str, draft: FormDraft) -> None:
-        """Write a draft, or remove the file of one of which everything is saved."""
-        place = self._place(form, draft.key)
-        if not draft.unsaved:
-            place.unlink(missing_ok=True)
-            return
-        values = {name: value for name, value in draft.values.items() if value is not None}
-        kept = KeptDraft(values=values, id=draft.id, supersedes=draft.supersedes, typed=dt.datetime.now(dt.UTC))
-        files.write(place, json.dumps(kept.model_dump(mode="json")))  # as ASCII, because people can paste what is no Unicode
 
     def _read(self, form: str, draft: FormDraft) -> KeptDraft | None:
         """Read what an earlier kernel kept of a draft; None where that is nothing.

@@ -322,7 +322,7 @@ def of_fields(context: FormContext, spec: Spec, raw: Values) -> Values:
     problems: dict[str, str] = {}
     for field in spec.fields:
         try:
-            value = typed(field.form, raw[field.name], locale=context.style.locale)
+            value = typed(field.form, raw[field.name], locale=context.review.workbook.locale)
         except UnreadableError as error:
             problems[field.name] = str(error)
             continue

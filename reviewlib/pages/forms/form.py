@@ -30,7 +30,7 @@ class Form:
         self.controls = {field.name: self._control(field) for field in spec.all_fields}
         self.picker = self._picker()
         self.advice = widgets.HTML()
-        self.reason = widgets.HTML(self._refused())
+        self.reason = controls.html("refused", text=self.refused)
         self.status = widgets.HTML()
         self.save = controls.button(spec.save, primary=True, clicked=context.alone(self._clicked))
         self.again = controls.button("", clicked=context.alone(self._begin_again))
@@ -50,16 +50,13 @@ class Form:
         self._offer()
         self._fill_picker()
         self.refused = self._refusal(now)
-        self.reason.value = self._refused()
+        self.reason.value = render("forms/refused.html.j2", text=self.refused)
         # Fields are open where writing is allowed now; where it is not they close, unless somebody can be typing in them.
         for control in [*self.controls.values(), *([self.picker] if self.picker is not None else [])]:
             if not self.refused or not self.opener.value:
                 control.widget.disabled = bool(self.refused)
         self._set_buttons()
         self._advise()
-
-    def _refused(self) -> str:
-        return render("forms/refused.html.j2", text=self.refused) if self.refused else ""
 
     def _refusal(self, now: WritingContext | None = None) -> str:
         """Why nothing can be written here as the journal is now; empty where it can."""

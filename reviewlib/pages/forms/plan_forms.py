@@ -141,7 +141,7 @@ def _letters(context: FormContext, values: Values) -> str:
         if field.form in ("number", "day"):
             read[field.name] = None
             with contextlib.suppress(UnreadableError):  # what cannot be read counts as empty here
-                read[field.name] = typed(field.form, str(values.get(field.name) or ""), locale=context.style.locale)
+                read[field.name] = typed(field.form, str(values.get(field.name) or ""), locale=context.review.workbook.locale)
     read = _with_baseline(context, read)
     names = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
     given: dict[str, Any] = {name: read.get(name) if read.get(name) != "" or name in _GOAL_TEXTS else None for name in names}

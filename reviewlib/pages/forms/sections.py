@@ -19,76 +19,57 @@ if TYPE_CHECKING:
     import ipywidgets
 
 Show = Callable[[Review], Display]
-#: Makes the forms of a section.
-Build = Callable[[contexts.FormContext], "Sequence[ipywidgets.Widget]"]
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 
 def improve(review: Review) -> Display:
     """Areas to improve; below them, what is decided on the recommended actions."""
-    return section(review, blocks.improve, _forms("action"))
+    return section(review, blocks.improve, "action")
 
 
 def agreed(review: Review) -> Display:
     """What was agreed last time; below it, what became of it."""
-    return section(review, blocks.agreed, _forms("update"))
+    return section(review, blocks.agreed, "update")
 
 
 def own_view(review: Review) -> Display:
     """The rep's own view; below it, the rep's answer imported, or written down on the rep's behalf."""
     answer = ["import"] if review.kind == "rep" else []
-    return section(review, blocks.own_view, _forms(*answer, "self_review", "feedback_to_manager", "dispute"))
+    return section(review, blocks.own_view, *answer, "self_review", "feedback_to_manager", "dispute")
 
 
 def feedback(review: Review) -> Display:
     """Feedback and replies; below them, feedback, replies, concerns, disputed figures, the rating and notes."""
-    return section(review, blocks.feedback, _forms("feedback", "reply", "concern", "resolution", "rating", "note"))
+    return section(review, blocks.feedback, "feedback", "reply", "concern", "resolution", "rating", "note")
 
 
 def goals(review: Review) -> Display:
     """The goals; below them, a goal with its five letters, its steps, and the rep's word on it."""
-    return section(review, blocks.goals, _forms("goal", "milestone", "agreement"))
+    return section(review, blocks.goals, "goal", "milestone", "agreement")
 
 
 def development(review: Review) -> Display:
     """The development plan; below it, its items."""
-    return section(review, blocks.development, _forms("development"))
+    return section(review, blocks.development, "development")
 
 
 def recognition(review: Review) -> Display:
     """Recognition; below it, achievements confirmed or added, and the rep's word on the board."""
-    return section(review, blocks.recognition, _forms("recognition", "board"))
+    return section(review, blocks.recognition, "recognition", "board")
 
 
 def signoff(review: Review) -> Display:
     """The signatures; below them, release, sign-off, amendments, and the pages made again."""
-    return section(review, blocks.signoff, _forms("release", "sign_manager", "sign_rep", "amendment", "export"))
+    return section(review, blocks.signoff, "release", "sign_manager", "sign_rep", "amendment", "export")
 
 
-def _forms(*names: str) -> Build:
-    """Make forms by their names, when somebody is there to fill them in: what they need is loaded then."""
-
-    def build(context: contexts.FormContext) -> Sequence[ipywidgets.Widget]:
-        from reviewlib.pages.forms.exporting import PageExport
-        from reviewlib.pages.forms.feedback_forms import FEEDBACK_FORMS
-        from reviewlib.pages.forms.form import Form
-        from reviewlib.pages.forms.importing import Import
-        from reviewlib.pages.forms.plan_forms import PLAN_FORMS
-
-        specs = {spec.name: spec for spec in (*FEEDBACK_FORMS, *PLAN_FORMS)}
-        makers: dict[str, Callable[[contexts.FormContext], Import | PageExport]] = {"import": Import, "export": PageExport}
-        return [(makers[name](context) if name in makers else Form(context, specs[name])).widget for name in names]
-
-    return build
-
-
-def section(review: Review, show: Show, build: Build) -> Display:
-    """Return a section as ``show`` makes it; for the manager with the forms that ``build`` makes in a live JupyterLab."""
+def section(review: Review, show: Show, *forms: str) -> Display:
+    """Return a section as ``show`` makes it; for the manager with the forms of these names in a live JupyterLab."""
     shown = show(review)
     if review.audience != "manager":
         return shown
     html = shown.html + render("forms/hint.html.j2")
-    return FormSection(html, shown.text, shown.metadata, review=review, show=show, build=build)
+    return FormSection(html, shown.text, shown.metadata, review=review, show=show, forms=forms)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +81,7 @@ class FormSection(Display):
 
     review: Review
     show: Show
-    build: Build
+    forms: tuple[str, ...]
 
     def _ipython_display_(self) -> None:
         """Show record and forms where somebody can fill them in.
@@ -116,12 +97,25 @@ class FormSection(Display):
             context = contexts.context_of(self.review)
             with context.lock:  # a save from an earlier run of the cell comes before the record is read, or reaches this one
                 context.sections[str(self.metadata["section"])] = _record(self.show, context)
-                forms = self.build(context)
+                forms = _made(context, self.forms)
         except ReviewError as error:
             failed = Display(render("forms/closed.html.j2", error=error), error.what, {"only": "lab"})
             display(failed)  # type: ignore[no-untyped-call]
             return
         _place(forms)
+
+
+def _made(context: contexts.FormContext, names: Sequence[str]) -> Sequence[ipywidgets.Widget]:
+    """Make forms by their names, when somebody is there to fill them in: what they need is loaded then."""
+    from reviewlib.pages.forms.exporting import PageExport
+    from reviewlib.pages.forms.feedback_forms import FEEDBACK_FORMS
+    from reviewlib.pages.forms.form import Form
+    from reviewlib.pages.forms.importing import Import
+    from reviewlib.pages.forms.plan_forms import PLAN_FORMS
+
+    specs = {spec.name: spec for spec in (*FEEDBACK_FORMS, *PLAN_FORMS)}
+    makers: dict[str, Callable[[contexts.FormContext], Import | PageExport]] = {"import": Import, "export": PageExport}
+    return [(makers[name](context) if name in makers else Form(context, specs[name])).widget for name in names]
 
 
 def _record(show: Show, context: contexts.FormContext) -> Callable[[], None]:

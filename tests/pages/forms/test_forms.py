@@ -324,7 +324,7 @@ def test_a_save_while_the_cell_runs_again_stands_in_its_record(
 
     context, reopened = table.context, replace(table.context.review)
     save = Meanwhile(table.form(feedback_forms.FEEDBACK, **POINT))
-    made = sections.section(reopened, blocks.feedback, lambda context: [Form(context, feedback_forms.FEEDBACK).widget])
+    made = sections.section(reopened, blocks.feedback, "feedback")
     monkeypatch.setattr("IPython.display.display", display)
     monkeypatch.setattr(contexts, "alive", lambda: True)
     monkeypatch.setattr(contexts, "_shell", lambda: SimpleNamespace(user_ns={KEPT_AS: {context.review.about: context}}))
