@@ -14,8 +14,7 @@ from typing import Any
 import talk
 
 from reviewlib.conversation.entries import About, Entry
-from reviewlib.conversation.states import Audience
-from reviewlib.conversation.visibility import Reach, VisibleEntries, take
+from reviewlib.conversation.visibility import Audience, Reach, VisibleEntries, take
 from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.slicefile import lists
 from reviewlib.evidence.slices import records

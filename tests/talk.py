@@ -20,8 +20,7 @@ from reviewlib.conversation.entries import About, Entry, SubjectKind
 from reviewlib.conversation.goals.kpi import Track
 from reviewlib.conversation.goals.progress import GoalReview
 from reviewlib.conversation.kinds import KINDS, LONGEST
-from reviewlib.conversation.states import Audience
-from reviewlib.conversation.visibility import VisibleEntries, take
+from reviewlib.conversation.visibility import Audience, VisibleEntries, take
 from reviewlib.periods import FiscalYear, Period
 
 MANAGER = "Daniel Brandt"

@@ -11,8 +11,7 @@ from reviewlib import files
 from reviewlib.conversation import visibility
 from reviewlib.conversation.entries import About, Entry, SubjectKind, current
 from reviewlib.conversation.kinds import Release
-from reviewlib.conversation.states import Audience, state_of
-from reviewlib.conversation.visibility import Reach, VisibleEntries
+from reviewlib.conversation.visibility import Audience, Reach, VisibleEntries, state_of
 from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject, addresses_of, subjects_of

@@ -14,8 +14,7 @@ from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import Entry, Person, current
 from reviewlib.conversation.journal import open_journal_to_read
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.states import state_of, visible
-from reviewlib.conversation.visibility import Reach
+from reviewlib.conversation.visibility import Reach, state_of, visible
 from reviewlib.errors import NotAllowedError, SubjectError
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject

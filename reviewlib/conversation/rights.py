@@ -22,7 +22,7 @@ from typing import Final
 from reviewlib.conversation import identity
 from reviewlib.conversation.entries import About, Draft, Entry, Person, current, history, origins
 from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES, Action, Side, Signoff, Update
-from reviewlib.conversation.states import Audience, State, StateName, state_of, visible
+from reviewlib.conversation.visibility import Audience, State, StateName, state_of, visible
 from reviewlib.errors import JournalError, NotAllowedError, ReviewError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.periods import FiscalYear, Period

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from reviewlib.conversation.entries import About, Entry, current, origins
 from reviewlib.conversation.kinds import ENDED, Role, Side, Update
-from reviewlib.conversation.states import State, StateName, state_of
+from reviewlib.conversation.visibility import State, StateName, state_of
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params, Rhythm
 from reviewlib.periods import Period

@@ -1,21 +1,65 @@
-"""The minutes of a review: what one audience may read of what people said, as plain data."""
+"""Where a review stands, and its minutes: what one audience may read of what people said, as plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from reviewlib.conversation.entries import About, Entry, Head, current, edits, origins
-from reviewlib.conversation.kinds import KINDS, Agreement, Recognition, Signoff
-from reviewlib.conversation.states import Audience, State, state_of, visible
+from reviewlib.conversation.kinds import KINDS, Agreement, Recognition, Release, Side, Signoff
 from reviewlib.periods import FiscalYear, Period
 
+Audience = Literal["manager", "rep"]
+StateName = Literal["open", "answer_in", "feedback_in", "released", "signed", "closed"]
 #: Kinds of earlier reviews that later ones look back at: what carries over, and what became of it.
 LOOKED_BACK_AT = frozenset({name for name, kind in KINDS.items() if kind.carries} | {"update", "agreement", "recognition"})
 #: What a review waits for: that it is in is told also to those who do not read it.
 _PARTS = frozenset({"self_review", "feedback"})
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a review stands.
+
+    Attributes:
+        name: ``open``; ``answer_in`` (the rep's self-review is there); ``feedback_in`` (the manager's feedback is there);
+            ``released``; ``signed`` (one side has a sign-off entry); ``closed`` (both sides have one).
+        answer: The current self-review, where there is one.
+        feedback: The manager's first feedback, where there is one.
+        release: The current release, where there is one.
+        signatures: The current sign-off of each side that has one.
+        head: The end of the review's chain; None where nothing is recorded.
+    """
+
+    name: StateName
+    answer: Entry | None
+    feedback: Entry | None
+    release: Entry | None
+    signatures: Mapping[Side, Entry]
+    head: Head | None
+
+    @property
+    def revealed(self) -> bool:
+        """Whether the self-review and the manager's feedback may be read by the other side."""
+        return self.release is not None or (self.answer is not None and self.feedback is not None)
+
+    @property
+    def released(self) -> bool:
+        """Whether the rep may read the manager's words."""
+        return self.release is not None
+
+    @property
+    def closed(self) -> bool:
+        """Whether both sides have signed, refused or were absent: only amendments are possible."""
+        return self.name == "closed"
+
+    @property
+    def snapshot(self) -> str | None:
+        """The snapshot that a released review stays on."""
+        payload = self.release.payload if self.release else None
+        return payload.snapshot if isinstance(payload, Release) else None
 
 
 @dataclass(frozen=True)
@@ -144,6 +188,47 @@ class VisibleEntries:
             members=MappingProxyType({rep_id: cls.from_data(each) for rep_id, each in data["members"].items()}),
             partial=data.get("partial", False),
         )
+
+
+def state_of(entries: Sequence[Entry]) -> State:
+    """Tell the state of one review from all of its entries, in their order."""
+    now = current(entries)
+    answer = next((entry for entry in reversed(now) if entry.kind == "self_review"), None)
+    feedback = next((entry for entry in now if entry.kind == "feedback"), None)
+    release = next((entry for entry in reversed(now) if entry.kind == "release"), None)
+    signatures: dict[Side, Entry] = {
+        entry.payload.side: entry for entry in now if entry.kind == "signoff" and isinstance(entry.payload, Signoff)
+    }
+    head = Head(entries[-1].sequence, entries[-1].hash) if entries else None
+    ladder: tuple[tuple[StateName, bool], ...] = (
+        ("closed", len(signatures) == 2),
+        ("signed", len(signatures) == 1),
+        ("released", release is not None),
+        ("feedback_in", feedback is not None),
+        ("answer_in", answer is not None),
+    )
+    name: StateName = next((name for name, reached in ladder if reached), "open")
+    return State(name, answer, feedback, release, signatures, head)
+
+
+def visible(entries: Sequence[Entry], *, audience: Audience, state: State) -> list[Entry]:
+    """Leave out what an audience may not read of one review.
+
+    The manager's copy shows everything but a self-review that the rep wrote and that is not revealed yet. The rep's copy shows,
+    before release, only the rep's own words; afterwards everything shared.
+
+    Args:
+        entries: Entries of one review, superseded ones too or not.
+        audience: For whom.
+        state: The review's state, from all of its entries.
+    """
+    if audience == "manager":
+        if state.revealed:
+            return list(entries)
+        # What a manager wrote down on the rep's behalf the manager knows.
+        return [entry for entry in entries if entry.kind != "self_review" or (entry.role != "rep" and entry.source is None)]
+    shared = [entry for entry in entries if entry.visibility == "shared"]
+    return shared if state.released else [entry for entry in shared if entry.side == "rep"]
 
 
 def empty(about: About, audience: Audience) -> VisibleEntries:

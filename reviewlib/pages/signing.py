@@ -8,8 +8,7 @@ from typing import Final
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import Amendment, Rating, Side, Signoff
-from reviewlib.conversation.states import State, StateName
-from reviewlib.conversation.visibility import VisibleEntries
+from reviewlib.conversation.visibility import State, StateName, VisibleEntries
 from reviewlib.pages import entry_views, labels
 from reviewlib.pages.entry_views import By, said
 from reviewlib.pages.rendering import page_style, render

@@ -14,7 +14,7 @@ from reviewlib.conversation import copies, identity, schedule
 from reviewlib.conversation.entries import About, Entry, Head, verify_chains
 from reviewlib.conversation.journal import first_of, open_journal, remembered_heads
 from reviewlib.conversation.schedule import DueReview
-from reviewlib.conversation.states import State, state_of
+from reviewlib.conversation.visibility import State, state_of
 from reviewlib.errors import JournalError, ReviewError, SnapshotError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.snapshot import Snapshot

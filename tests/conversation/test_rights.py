@@ -12,7 +12,7 @@ from talk import Talk
 from reviewlib.conversation.entries import Draft, Entry, Person
 from reviewlib.conversation.kinds import KINDS, Payload
 from reviewlib.conversation.rights import WritingContext, refusal
-from reviewlib.conversation.states import StateName
+from reviewlib.conversation.visibility import StateName
 from reviewlib.errors import JournalError, NotAllowedError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.periods import FiscalYear

@@ -11,8 +11,7 @@ import pytest
 import talk
 from talk import Talk
 
-from reviewlib.conversation.states import Audience
-from reviewlib.conversation.visibility import Reach
+from reviewlib.conversation.visibility import Audience, Reach
 from reviewlib.pages import blocks, entry_views, index, paragraphs, plan_views, signing
 from reviewlib.pages.printing import page
 from reviewlib.press.inspection import inspect_page
