@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import groupby
@@ -230,12 +229,6 @@ def origins(entries: Sequence[Entry]) -> dict[str, str]:
     for entry in entries:
         found[entry.id] = found.get(entry.supersedes, entry.supersedes) if entry.supersedes else entry.id
     return found
-
-
-def edits(entries: Sequence[Entry]) -> Counter[str]:
-    """Count how many times each first version was edited."""
-    roots = origins(entries)
-    return Counter(roots[entry.id] for entry in entries if entry.supersedes)
 
 
 def canonical(value: Any) -> bytes:

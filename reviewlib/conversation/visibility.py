@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
-from reviewlib.conversation.entries import About, Entry, Head, current, edits, origins
+from reviewlib.conversation.entries import About, Entry, Head, current, origins
 from reviewlib.conversation.kinds import KINDS, Agreement, Recognition, Release, Side, Signoff
 from reviewlib.periods import FiscalYear, Period
 
@@ -263,7 +264,8 @@ def take(
     looked_back_at = [
         entry for entry in known if entry.about != about and entry.id in standing and entry.kind in LOOKED_BACK_AT
     ]
-    counts, roots = edits(known), origins(known)
+    roots = origins(known)
+    edits = Counter(roots[entry.id] for entry in known if entry.supersedes)
     told = {roots[entry.id] for entry in (*shown, *looked_back_at)}
     state = _state_for(audience, state_of(own), shown)
     withheld: list[str] = []
@@ -280,7 +282,7 @@ def take(
         state=state,
         entries=tuple(shown),
         earlier=tuple(looked_back_at),
-        versions={entry.id: counts[roots[entry.id]] for entry in (*shown, *looked_back_at) if counts[roots[entry.id]]},
+        versions={entry.id: edits[roots[entry.id]] for entry in (*shown, *looked_back_at) if edits[roots[entry.id]]},
         roots={entry.id: roots[entry.id] for entry in known if roots[entry.id] in told},
         withheld=tuple(dict.fromkeys(withheld)),
         members=members or {},

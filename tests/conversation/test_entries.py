@@ -20,7 +20,6 @@ from reviewlib.conversation.entries import (
     canonical,
     current,
     digest,
-    edits,
     history,
     link,
     origins,
@@ -82,12 +81,11 @@ def test_current_are_those_that_nothing_replaced(entries: list[Entry]) -> None:
 
 @given(journals())
 def test_history_lists_every_version_from_any_of_them(entries: list[Entry]) -> None:
-    """Each version's history is the same list, oldest first, and as long as it was edited, and one."""
-    roots, counts = origins(entries), edits(entries)
+    """Each version's history is the same list, oldest first."""
+    roots = origins(entries)
     for one in entries:
         versions = [version.id for version in history(entries, one.id)]
         assert versions == [other.id for other in entries if roots[other.id] == roots[one.id]]
-        assert len(versions) == counts[roots[one.id]] + 1
 
 
 def test_history_of_what_is_not_there_is_empty() -> None:
