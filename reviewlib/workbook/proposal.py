@@ -45,14 +45,6 @@ class ParamsProposal:
     checks: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ProposedLine:
-    """One line of the proposed file, and the sentence that it adds to the checks."""
-
-    text: str
-    check: str | None = None
-
-
 def propose(export: Path, *, name: str | None = None, folder: Path | None = None) -> ParamsProposal:
     """Propose a params file for an export of deals.
 
@@ -78,41 +70,29 @@ def propose(export: Path, *, name: str | None = None, folder: Path | None = None
     others = neighbours(export, found, mapped)
     short = re.sub(r"[^a-z0-9_-]+", "-", (name or export.stem).lower()).strip("-_")[:40]
     slug = short.rstrip("-_") or "workbook"
-    away = os.path.relpath(export.parent.resolve(), (folder or export.parent).resolve())
-    lines = list(_lines(found, mapped, stages, others, name=slug, away=Path(away)))
-    checks = [
-        *mapped.checks,
-        *stage_checks(stages),
-        *_broken(found),
-        *_unreadable(found, mapped),
-        *(line.check for line in lines if line.check),
-    ]
-    return ParamsProposal(slug, "\n".join(line.text for line in lines) + "\n", mapped.recognized, tuple(dict.fromkeys(checks)))
-
-
-def _lines(
-    found: UnknownExport, mapped: Mapped, stages: tuple[Stage, ...], others: tuple[Neighbour, ...], *, name: str, away: Path
-) -> Iterator[ProposedLine]:
-    yield ProposedLine(SCHEMA_LINE)
+    away = Path(os.path.relpath(export.parent.resolve(), (folder or export.parent).resolve()))
     origin = f"recognized as a {mapped.recognized}" if mapped.recognized else "read by its column names and values"
-    yield ProposedLine(
-        f"# Proposed from {found.sheet.file}, {origin}. Look at each guess and check, then run `reviewlib check`."
-    )
-    yield ProposedLine(f"name: {name}")
-    yield _currency(found, mapped)
-    yield from _timezone(found, mapped)
-    yield ProposedLine("crm:")
-    yield ProposedLine("  deals:")
-    yield ProposedLine(f"    file: {quoted((away / found.sheet.file).as_posix())}")
-    yield from _format(found, mapped)
-    yield from _footer(found, mapped)
-    yield ProposedLine("    columns:")
-    yield from _columns(mapped)
-    yield ProposedLine("    stages:")
-    yield from _stages(stages)
-    for other in others:
-        yield from _neighbour(other, away)
-    yield from _aliases(others)
+    checks = [*mapped.checks, *stage_checks(stages), *_broken(found), *_unreadable(found, mapped)]
+    # Whoever writes lines that want a check adds it.
+    lines = [
+        SCHEMA_LINE,
+        f"# Proposed from {found.sheet.file}, {origin}. Look at each guess and check, then run `reviewlib check`.",
+        f"name: {slug}",
+        _currency(found, mapped, checks),
+        *_timezone(found, mapped, checks),
+        "crm:",
+        "  deals:",
+        f"    file: {quoted((away / found.sheet.file).as_posix())}",
+        *_format(found, mapped, checks),
+        *_footer(found, mapped, checks),
+        "    columns:",
+        *_columns(mapped),
+        "    stages:",
+        *_stages(stages),
+        *(line for other in others for line in _neighbour(other, away, checks)),
+        *_aliases(others, checks),
+    ]
+    return ParamsProposal(slug, "\n".join(lines) + "\n", mapped.recognized, tuple(dict.fromkeys(checks)))
 
 
 def _broken(found: UnknownExport) -> Iterator[str]:
@@ -135,133 +115,122 @@ def _unreadable(found: UnknownExport, mapped: Mapped) -> Iterator[str]:
         yield f"{amount.name!r} does not hold plain numbers: export it in another form."
 
 
-def _currency(found: UnknownExport, mapped: Mapped) -> ProposedLine:
+def _currency(found: UnknownExport, mapped: Mapped, checks: list[str]) -> str:
     if mapped.currency and (used := found.counts(mapped.currency)):
         code = used.most_common(1)[0][0].upper()
         if not any(rules.currency(code)):
             if len(used) == 1:
-                return ProposedLine(f"currency: {code}")
-            check = f"The deals carry {len(used)} currencies ({_some(used)}): map an amount converted to one currency."
-            return ProposedLine(f"currency: {code}  # check: several currencies in {mapped.currency!r}", check)
+                return f"currency: {code}"
+            checks.append(f"The deals carry {len(used)} currencies ({_some(used)}): map an amount converted to one currency.")
+            return f"currency: {code}  # check: several currencies in {mapped.currency!r}"
     amount = mapped.profile(found, "amount")
     for sign in sorted(amount.signs) if amount else ():
         code = _SIGNS.get(sign, sign)
         if amount and not any(rules.currency(code)):
-            return ProposedLine(f"currency: {code}  # guess: from the sign in {amount.name!r}")
-    return ProposedLine(
-        "currency: USD  # check: the export does not say its currency",
-        "Set currency: the export does not say it; USD stands there.",
-    )
+            return f"currency: {code}  # guess: from the sign in {amount.name!r}"
+    checks.append("Set currency: the export does not say it; USD stands there.")
+    return "currency: USD  # check: the export does not say its currency"
 
 
-def _timezone(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
+def _timezone(found: UnknownExport, mapped: Mapped, checks: list[str]) -> Iterator[str]:
     timed = [profile.name for profile in mapped.dates(found) if profile.timed]
     if timed:
-        check = f"Set timezone: {_listed(timed)} carry a time of day, and the zone decides to which day it belongs."
-        yield ProposedLine(f"timezone: UTC  # check: {_listed(timed)} carry a time of day", check)
+        checks.append(f"Set timezone: {_listed(timed)} carry a time of day, and the zone decides to which day it belongs.")
+        yield f"timezone: UTC  # check: {_listed(timed)} carry a time of day"
 
 
-def _format(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
+def _format(found: UnknownExport, mapped: Mapped, checks: list[str]) -> list[str]:
     form = {key: value for key, value in found.form.model_dump(exclude_unset=True).items() if value is not None}
-    lines = [ProposedLine(f"      {key}: {quoted(value)}") for key, value in form.items()]
+    lines = [f"      {key}: {quoted(value)}" for key, value in form.items()]
     if "delimiter" in form:
-        lines += [*_decimal(found, mapped)]
-    lines += _dates(found, mapped)
-    if lines:
-        yield ProposedLine("    format:")
-        yield from lines
+        lines += _decimal(found, mapped, checks)
+    lines += _dates(found, mapped, checks)
+    return ["    format:", *lines] if lines else []
 
 
-def _decimal(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
+def _decimal(found: UnknownExport, mapped: Mapped, checks: list[str]) -> Iterator[str]:
     amounts = [profile for key in ("amount", "expected_amount") if (profile := mapped.profile(found, key))]
     mark = sniffing.decimal_mark(amounts)
     if mark:
-        yield ProposedLine(f'      decimal: "{mark}"')
+        yield f'      decimal: "{mark}"'
     elif any(profile.decimals for profile in amounts):
         usual = "," if found.form.delimiter == ";" else "."
         names = _listed([profile.name for profile in amounts])
-        yield ProposedLine(
-            f'      decimal: "{usual}"  # guess: no amount tells its decimal mark',
-            f"Set decimal: in {names} the mark may group thousands; {usual!r} stands there.",
-        )
+        checks.append(f"Set decimal: in {names} the mark may group thousands; {usual!r} stands there.")
+        yield f'      decimal: "{usual}"  # guess: no amount tells its decimal mark'
 
 
-def _dates(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
+def _dates(found: UnknownExport, mapped: Mapped, checks: list[str]) -> Iterator[str]:
     profiles = mapped.dates(found)
     order, fitting = sniffing.date_order(profiles)
-    if order:
-        yield from [] if order == "ymd" else [ProposedLine(f"      dates: {order}")]
-        return
     names = _listed([profile.name for profile in profiles])
-    if fitting:
+    if order:
+        yield from [] if order == "ymd" else [f"      dates: {order}"]
+    elif fitting:
         # Only the order of day and month is open; a comma-separated file with slashes is most often American.
-        usual = (
-            "mdy" if found.form.delimiter == "," and any("/" in (v or "") for v in found.values(profiles[0].name)) else "dmy"
-        )
-        check = f"Set dates: no day in {names} is above 12, so day and month cannot be told apart; {usual} stands there."
-        yield ProposedLine(f"      dates: {usual}  # check: dmy or mdy, no day above 12 tells", check)
+        slashes = any("/" in (value or "") for value in found.values(profiles[0].name))
+        usual = "mdy" if found.form.delimiter == "," and slashes else "dmy"
+        checks.append(f"Set dates: no day in {names} is above 12, so day and month cannot be told apart; {usual} stands there.")
+        yield f"      dates: {usual}  # check: dmy or mdy, no day above 12 tells"
     else:
-        check = f"The dates in {names} do not share one order of day and month: export them again in one form."
-        yield ProposedLine("      dates: ymd  # check: the dates do not share one order", check)
+        checks.append(f"The dates in {names} do not share one order of day and month: export them again in one form.")
+        yield "      dates: ymd  # check: the dates do not share one order"
 
 
-def _footer(found: UnknownExport, mapped: Mapped) -> Iterator[ProposedLine]:
+def _footer(found: UnknownExport, mapped: Mapped, checks: list[str]) -> Iterator[str]:
     """Exclude the totals and notices that some reports carry below the last deal."""
     column = mapped.columns["deal_id"]
     values = [value for value in found.counts(column) if _FOOT.match(value)]
     if values:
-        yield ProposedLine("    exclude:")
-        yield ProposedLine(f"      - column: {quoted(column)}  # guess: rows that are no deals")
-        yield ProposedLine(f"        equals: [{', '.join(quoted(value) for value in values)}]")
-        check = f"Rows that look like totals or notices are left out ({_some(values)}): make sure that none is a deal."
-        yield ProposedLine("        reason: totals and notices of the report", check)
+        checks.append(f"Rows that look like totals or notices are left out ({_some(values)}): make sure that none is a deal.")
+        yield "    exclude:"
+        yield f"      - column: {quoted(column)}  # guess: rows that are no deals"
+        yield f"        equals: [{', '.join(quoted(value) for value in values)}]"
+        yield "        reason: totals and notices of the report"
 
 
-def _columns(mapped: Mapped) -> Iterator[ProposedLine]:
+def _columns(mapped: Mapped) -> Iterator[str]:
     for key, header in mapped.columns.items():
         note = mapped.notes.get(key)
-        yield ProposedLine(f"      {key}: {quoted(header)}" + (f"  # {note}" if note else ""))
+        yield f"      {key}: {quoted(header)}" + (f"  # {note}" if note else "")
     for comment in mapped.comments:
-        yield ProposedLine(f"      # {comment}")
+        yield f"      # {comment}"
 
 
-def _stages(stages: tuple[Stage, ...]) -> Iterator[ProposedLine]:
+def _stages(stages: tuple[Stage, ...]) -> Iterator[str]:
     for outcome in ("won", "lost", "open"):
         members = [stage for stage in stages if stage.outcome == outcome]
-        yield ProposedLine(f"      {outcome}:" if members else f"      {outcome}: []")
+        yield f"      {outcome}:" if members else f"      {outcome}: []"
         for stage in members:
-            note = f"  # {stage.note}" if stage.note else ""
-            yield ProposedLine(f"        - {quoted(stage.name)}{note}")
+            yield f"        - {quoted(stage.name)}" + (f"  # {stage.note}" if stage.note else "")
 
 
-def _neighbour(other: Neighbour, away: Path) -> Iterator[ProposedLine]:
+def _neighbour(other: Neighbour, away: Path, checks: list[str]) -> Iterator[str]:
     mark = "" if other.sure else "# "
-    check = f"{other.file} beside the export looks like the {other.table}: {other.why}. " + (
-        f"It is used as crm.{other.table}; check its columns." if other.sure else f"Uncomment crm.{other.table} if it is."
-    )
-    yield ProposedLine(f"  {mark}{other.table}:  # guess: {other.why}", check)
-    yield ProposedLine(f"  {mark}  file: {quoted((away / other.file).as_posix())}")
+    use = f"It is used as crm.{other.table}; check its columns." if other.sure else f"Uncomment crm.{other.table} if it is."
+    checks.append(f"{other.file} beside the export looks like the {other.table}: {other.why}. {use}")
+    yield f"  {mark}{other.table}:  # guess: {other.why}"
+    yield f"  {mark}  file: {quoted((away / other.file).as_posix())}"
     if other.form:
         form = ", ".join(f"{key}: {quoted(value)}" for key, value in other.form.items())
-        yield ProposedLine(f"  {mark}  format: {{{form}}}")
-    yield ProposedLine(f"  {mark}  columns:")
+        yield f"  {mark}  format: {{{form}}}"
+    yield f"  {mark}  columns:"
     for key, header in other.columns.items():
-        yield ProposedLine(f"  {mark}    {key}: {quoted(header)}")
-    if other.table == "reps" and "team" not in other.columns:
-        hint = next((key for key in ("manager", "region") if key in other.columns), None)
-        if hint:
-            check = f"No column of {other.file} is called a team: map team too, to {other.columns[hint]!r} for instance."
-            yield ProposedLine(f"  {mark}    # team: {quoted(other.columns[hint])}  # check: teams get a page each", check)
+        yield f"  {mark}    {key}: {quoted(header)}"
+    hint = other.columns.get("manager") or other.columns.get("region")
+    if other.table == "reps" and "team" not in other.columns and hint:
+        checks.append(f"No column of {other.file} is called a team: map team too, to {hint!r} for instance.")
+        yield f"  {mark}    # team: {quoted(hint)}  # check: teams get a page each"
 
 
-def _aliases(others: tuple[Neighbour, ...]) -> Iterator[ProposedLine]:
+def _aliases(others: tuple[Neighbour, ...], checks: list[str]) -> Iterator[str]:
     aliases = {alias: name for other in others if other.sure for alias, name in other.aliases.items()}
     if aliases:
-        yield ProposedLine("  aliases:")
-        check = f"The products name some deals' products otherwise ({_some(aliases)}): check the aliases."
-        yield ProposedLine("    product:  # guess: two spellings of one product", check)
+        checks.append(f"The products name some deals' products otherwise ({_some(aliases)}): check the aliases.")
+        yield "  aliases:"
+        yield "    product:  # guess: two spellings of one product"
         for alias, name in aliases.items():
-            yield ProposedLine(f"      {quoted(alias)}: {quoted(name)}")
+            yield f"      {quoted(alias)}: {quoted(name)}"
 
 
 def _listed(names: list[str]) -> str:
