@@ -32,7 +32,7 @@ GOAL_MARKS: Final[Mapping[Status, str]] = {
 #: How a step’s status is called where that is not its own name.
 _STEP_WORDS: Final = {"open": "", "done_late": "done late", "overdue": "date passed"}
 #: How many coming reviews a due date may lie in before it is called far.
-_COMING: Final = 4
+COMING: Final = 4
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _letters(review: Review, reached: Progress) -> tuple[SmartCriterion, ...]:
     setting = GoalContext(
         period=own,
         as_of=own.last_day,
-        coming=tuple(own.shift(ahead) for ahead in range(1, _COMING + 1)),
+        coming=tuple(own.shift(ahead) for ahead in range(1, COMING + 1)),
         whose=f"{sentences.first_name(review.subject)}’s" if review.kind == "rep" else "the team’s",
     )
     return smart(reached.goal, steps, reached.track, setting=setting, backing=backing(review))

@@ -286,15 +286,6 @@ def number_text(value: float | None, unit: str | None) -> str:
     return f"{value:.12g}"
 
 
-def typed(form: FieldForm, raw: Any, *, locale: str) -> Any:
-    """What an entry would hold of what stands in a field; None where a day or a number is empty.
-
-    Raises:
-        UnreadableError: It is no day, or no number.
-    """
-    return day(raw) if form == "day" else number(raw, locale=locale) if form == "number" else raw
-
-
 def of_entry(context: FormContext, spec: Spec, entry: Entry) -> Values:
     """What the fields hold when an entry is edited."""
     said = entry.payload.model_dump()
@@ -308,28 +299,36 @@ def of_entry(context: FormContext, spec: Spec, entry: Entry) -> Values:
     return found | {name: value for name, value in common.items() if name in offered}
 
 
+def read(context: FormContext, spec: Spec, raw: Values) -> tuple[Values, dict[str, str]]:
+    """What an entry would hold of what stands in the fields, None where that cannot be read; and why it cannot, by field."""
+    # Where one of these is empty it is none at all, not an empty text.
+    may_be_none = {name for name, info in KINDS[spec.kind].model.model_fields.items() if info.default is None}
+    found: Values = {}
+    problems: dict[str, str] = {}
+    for field in spec.fields:
+        value = raw[field.name]
+        try:
+            if field.form == "day":
+                value = day(value)
+            elif field.form == "number":
+                value = number(value, locale=context.review.workbook.locale)
+        except UnreadableError as error:
+            value, problems[field.name] = None, str(error)
+        found[field.name] = None if value == "" and field.name in may_be_none else value
+    return found, problems
+
+
 def of_fields(context: FormContext, spec: Spec, raw: Values) -> Values:
     """The payload that the fields hold; ``raw`` is what stands in them.
 
     Raises:
         ProblemsError: A field cannot be read, or something is not chosen; by field.
     """
-    infos = KINDS[spec.kind].model.model_fields.items()
-    required = {name for name, info in infos if info.is_required()}
-    # Where one of these is empty it is none at all, not an empty text.
-    may_be_none = {name for name, info in infos if info.default is None}
-    read: Values = {}
-    problems: dict[str, str] = {}
-    for field in spec.fields:
-        try:
-            value = typed(field.form, raw[field.name], locale=context.review.workbook.locale)
-        except UnreadableError as error:
-            problems[field.name] = str(error)
-            continue
-        read[field.name] = None if value == "" and field.name in may_be_none else value
+    found, problems = read(context, spec, raw)
     if problems:
         raise ProblemsError(problems)
-    said = spec.payload(context, read) if spec.payload is not None else read
+    said = spec.payload(context, found) if spec.payload is not None else found
+    required = [name for name, info in KINDS[spec.kind].model.model_fields.items() if info.is_required()]
     chosen = [field.name for field in spec.fields if field.form == "choice" and field.name in required]
     missing = {name: "choose one" for name in chosen if said.get(name) in ("", None)}
     if missing:

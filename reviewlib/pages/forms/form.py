@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -27,7 +28,7 @@ class Form:
     def __init__(self, context: FormContext, spec: Spec):
         self.context, self.spec = context, spec
         self.refused = self._refusal()
-        self.controls = {field.name: self._control(field) for field in spec.all_fields}
+        self.controls = {field.name: self._control(field, self._changed) for field in spec.all_fields}
         self.picker = self._picker()
         self.advice = widgets.HTML()
         self.reason = controls.html("refused", text=self.refused)
@@ -72,19 +73,17 @@ class Form:
 
     # --- what is on the screen -------------------------------------------------------------------------------------------
 
-    def _control(self, field: Field) -> Control:
+    def _control(self, field: Field, heard: Callable[[str, Any], None]) -> Control:
         options = field.options(self.context, self.spec.defaults()) if field.options is not None else []
         made = Control(field, options, disabled=bool(self.refused))
-        made.listen(self.context.alone(self._changed))
+        made.listen(self.context.alone(heard))
         return made
 
     def _picker(self) -> Control | None:
         if self.spec.one is not None or self.spec.existing is nothing:
             return None
         field = Field("_edit", "New, or a change", form="choice", options=self._editable)
-        made = Control(field, self._editable(self.context, {}), disabled=bool(self.refused))
-        made.listen(self.context.alone(lambda _, key: self._open(key)))
-        return made
+        return self._control(field, lambda _, key: self._open(key))
 
     def _editable(self, context: FormContext, _: Values) -> Options:
         return context.named(self.spec.existing(context, self.spec.kind), first="A new one")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,12 +22,11 @@ from reviewlib.pages.forms.fields import (
     Options,
     ProblemsError,
     Spec,
-    UnreadableError,
     Values,
     about,
     number_text,
     of_kind,
-    typed,
+    read,
     written_here,
 )
 from reviewlib.pages.rendering import render
@@ -41,12 +39,8 @@ if TYPE_CHECKING:
 #: Fields that are no part of the payload: the achievement and the proposal that were chosen.
 _FOUND: Final = "_found"
 _PROPOSAL: Final = "_proposal"
-#: How many reviews ahead a goal may be due.
-_AHEAD: Final = 4
 _UNIT_HINT: Final = "In the figure’s unit, such as 12, 12,500 or 45%."
 _TAKES: Final = "Empty takes the proposal’s own."
-#: Fields of a goal whose empty text is no missing one.
-_GOAL_TEXTS: Final = frozenset({"deliverable", "scope", "because"})
 
 
 # --- recommended actions: accepted, put in other words, dismissed with the reason; or one's own ------------------------------
@@ -136,19 +130,10 @@ def _with_baseline(context: FormContext, values: Values) -> Values:
 
 
 def _letters(context: FormContext, values: Values) -> str:
-    read = dict(values)
-    for field in GOAL.fields:
-        if field.form in ("number", "day"):
-            read[field.name] = None
-            with contextlib.suppress(UnreadableError):  # what cannot be read counts as empty here
-                read[field.name] = typed(field.form, str(values.get(field.name) or ""), locale=context.review.workbook.locale)
-    read = _with_baseline(context, read)
-    names = ("kpi", "deliverable", "scope", "baseline", "target", "over", "due", "relevance", "because")
-    given: dict[str, Any] = {name: read.get(name) if read.get(name) != "" or name in _GOAL_TEXTS else None for name in names}
     edited = context.minutes.find(context.forms["goal"].key) if "goal" in context.forms else None
     steps = context.minutes.on(edited, "milestone") if edited is not None else []
     due = [step.payload.due for step in steps if isinstance(step.payload, Milestone)]
-    plan = Goal.model_construct(**given)  # as far as the form is filled in
+    plan = Goal.model_construct(**read(context, GOAL, values)[0])  # as far as the form is filled in
     track = views.tracks(context.review).get(plan.kpi or "")
     letters = smart(plan, due, track, setting=_setting(context), backing=goal_views.backing(context.review))
     return render("forms/smart.html.j2", letters=letters)
@@ -157,7 +142,7 @@ def _letters(context: FormContext, values: Values) -> str:
 def _setting(context: FormContext) -> GoalContext:
     period, kind = context.review.period, rhythm(context.records.params, context.records.subject)
     first = Period.containing(period.end, kind, period.fiscal)
-    return GoalContext(period, context.review.workbook.as_of, tuple(first.shift(step) for step in range(_AHEAD)))
+    return GoalContext(period, context.review.workbook.as_of, tuple(first.shift(step) for step in range(goal_views.COMING)))
 
 
 def _baseline_hint(context: FormContext, values: Values) -> dict[str, str]:
