@@ -525,7 +525,7 @@ def index(**changes: Any) -> Any:
         "made": dt.datetime(2026, 10, 23, 8, 40, tzinfo=dt.UTC),
         "frozen_at": dt.datetime(2026, 10, 15, 8, 40, tzinfo=dt.UTC),
         "teams": teams,
-        "failures": (pages.FailedReview("Grace O’Neill", "North", "Not made: the notebook stopped in the section Customers.", "problems/grace.html"),),
+        "failures": (("Grace O’Neill", "North", "Not made: the notebook stopped in the section Customers.", "problems/grace.html"),),
         "data": _data(),
         "files": {"scorecard.csv": "scorecard.csv", "manifest.json": "manifest.json"},
         "earlier": {},

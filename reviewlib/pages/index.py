@@ -61,21 +61,12 @@ class TeamRows:
 
 
 @dataclass(frozen=True)
-class FailedReview:
-    """One review that could not be made; ``page`` is the problem page's path."""
-
-    name: str
-    team: str | None
-    what: str
-    page: str | None
-
-
-@dataclass(frozen=True)
 class Index:
     """Everything on the index of one period.
 
     ``workbook`` and ``data`` are what a slice holds under these names; ``files`` and ``earlier`` are links to what lies beside
-    the page and to other periods, by what is read.
+    the page and to other periods, by what is read; ``failures`` are the reviews that could not be made: whose, the team, what
+    is wrong, and the problem page's path.
     """
 
     workbook: Mapping[str, Any]
@@ -83,7 +74,7 @@ class Index:
     made: dt.datetime
     frozen_at: dt.datetime
     teams: tuple[TeamRows, ...]
-    failures: tuple[FailedReview, ...]
+    failures: tuple[tuple[str, str | None, str, str | None], ...]
     data: Mapping[str, Any]
     files: Mapping[str, str]
     earlier: Mapping[str, str]

@@ -76,7 +76,7 @@ def index_of(
         frozen_at=params.local(dt.datetime.fromisoformat(book["frozen_at"])),
         teams=tuple(_team_rows(stands, folder, by_key, waits, old) for folder in folders),
         failures=tuple(
-            index.FailedReview(f"{one.name}, {entry.audience}’s copy", one.team, entry.error or "not made", entry.problem)
+            (f"{one.name}, {entry.audience}’s copy", one.team, entry.error or "not made", entry.problem)
             for one, entry in failed
         ),
         data=frozen.info["data"],

@@ -102,7 +102,7 @@ def test_the_index_says_how_each_review_stands(book: Params, frozen: Snapshot) -
     found = publishing.index_of(book, frozen, stands, entries, origins)
     states = {name: row.state for name, row in rows(found).items()}
     assert states == {"Ada (R1)": "Open", "Ada (R2)": "Failed", "Cem": "Outdated"}
-    assert [failure.page for failure in found.failures] == ["problems/R2.html"]
+    assert [page for *_, page in found.failures] == ["problems/R2.html"]
     page = index.index_page(found)
     assert "1 of 3 reviews are made, none is signed yet; 1 could not be made, 1 made from older figures." in page
     assert {row.state for row in rows(publishing.index_of(book, frozen, stands, [], origins)).values()} == {"Not made yet"}
