@@ -10,7 +10,7 @@ import functools
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,21 +47,12 @@ _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
 @dataclass(frozen=True, order=True)
-class ParamsProblem:
-    """One mistake in a params file: where it stands and what to do about it."""
+class FileMistake:
+    """One mistake in a file that somebody wrote: its line, how a reader looks up where it stands, and what to do about it."""
 
     line: int
-    key: str
+    place: str
     advice: Advice
-
-    @property
-    def place(self) -> str:
-        """Line and dotted key, as a reader looks them up."""
-        return f"line {self.line}, {self.key}" if self.key else f"line {self.line}"
-
-    def __str__(self) -> str:
-        found = f" (found {self.advice.found})" if self.advice.found else ""
-        return f"{self.place}: {self.advice.what}{found}. {self.advice.do}"
 
 
 def load(path: Path | str) -> Params:
@@ -87,9 +78,9 @@ def _read(text: str, name: str) -> Params:
     try:
         params = Params.model_validate(data)
     except ValidationError as error:
-        raise _complaint(name, [*problems, *_problems(error, lines)]) from None
+        raise complaint(ParamsError, name, [*problems, *_problems(error, lines)]) from None
     if problems:
-        raise _complaint(name, problems)
+        raise complaint(ParamsError, name, problems)
     return params
 
 
@@ -187,7 +178,7 @@ def _printable(text: str) -> bool:
     return all(char >= " " or char in "\t\n\r" for char in text)
 
 
-def _parse(text: str, name: str) -> tuple[object, Mapping[Key, int], list[ParamsProblem]]:
+def _parse(text: str, name: str) -> tuple[object, Mapping[Key, int], list[FileMistake]]:
     """Read YAML 1.2 into plain values, the lines that their keys stand on, and the keys that stand twice."""
     node = compose(text, name, ParamsError)
     if node is None:
@@ -267,10 +258,10 @@ def _yaml_hint(error: MarkedYAMLError) -> str:
     return next((hint for words, hint in _YAML_HINTS.items() if words in said), usual)
 
 
-def _outline(root: Node) -> tuple[dict[Key, int], list[ParamsProblem]]:
+def _outline(root: Node) -> tuple[dict[Key, int], list[FileMistake]]:
     """Find the line of each key, and the keys that stand twice."""
     lines: dict[Key, int] = {}
-    problems: list[ParamsProblem] = []
+    problems: list[FileMistake] = []
     seen: set[int] = set()
     todo: list[tuple[Key, Node, int]] = [((), root, root.start_mark.line + 1)]
     while todo:
@@ -294,7 +285,7 @@ def _outline(root: Node) -> tuple[dict[Key, int], list[ParamsProblem]]:
     return lines, problems
 
 
-def _twice(key: Key, node: MappingNode) -> Iterator[ParamsProblem]:
+def _twice(key: Key, node: MappingNode) -> Iterator[FileMistake]:
     first: dict[str, int] = {}
     for child, _ in node.value:
         if not isinstance(child, ScalarNode):
@@ -302,11 +293,11 @@ def _twice(key: Key, node: MappingNode) -> Iterator[ParamsProblem]:
         line = child.start_mark.line + 1
         if child.value in first:
             advice = Advice("this key stands twice", f"it stands on line {first[child.value]} too", "Keep one of the two.")
-            yield ParamsProblem(line, _dotted((*key, child.value)), advice)
+            yield _mistake(line, (*key, child.value), advice)
         first.setdefault(child.value, line)
 
 
-def _problems(error: ValidationError, lines: Mapping[Key, int]) -> Iterator[ParamsProblem]:
+def _problems(error: ValidationError, lines: Mapping[Key, int]) -> Iterator[FileMistake]:
     for item in error.errors(include_url=False):
         loc = tuple(str(part) for part in item["loc"] if part != "[key]")
         # A rule over several keys reports each contradiction at its own key.
@@ -315,24 +306,37 @@ def _problems(error: ValidationError, lines: Mapping[Key, int]) -> Iterator[Para
             key = (*loc, *path)
             # The line of the key, or of the nearest key above it that is written down.
             line = next((lines[key[:size]] for size in range(len(key), -1, -1) if key[:size] in lines), 1)
-            yield ParamsProblem(line, _dotted(key), advice)
+            yield _mistake(line, key, advice)
 
 
-def _dotted(key: Key) -> str:
-    return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in key).removeprefix(".")
+def _mistake(line: int, key: Key, advice: Advice) -> FileMistake:
+    dotted = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in key).removeprefix(".")
+    return FileMistake(line, f"line {line}, {dotted}" if dotted else f"line {line}", advice)
 
 
-def _complaint(name: str, problems: list[ParamsProblem]) -> ParamsError:
-    problems = sorted(set(problems))
-    if len(problems) == 1:
-        only = problems[0]
-        advice = only.advice
-        what = f"{advice.what[0].upper()}{advice.what[1:]}."
-        return ParamsError(what, where=f"{name}, {only.place}", found=advice.found or None, do=advice.do)
-    said = [f"{len(problems)} things are wrong in the params file.", *(f"  {problem}" for problem in problems[:SHOWN])]
-    if rest := problems[SHOWN:]:
+def complaint(
+    refused: type[ReviewError],
+    name: str,
+    mistakes: Iterable[FileMistake],
+    *,
+    file: str = "params file",
+    undone: str = "run",
+    most: int = SHOWN,
+    quote: Callable[[str], str] = str,
+) -> ReviewError:
+    """Make the error that names every mistake of a file, or ``most`` of them; in a list ``quote`` writes what was found."""
+    found = sorted(set(mistakes))
+    if len(found) == 1:
+        only = found[0].advice
+        what = f"{only.what[0].upper()}{only.what[1:]}."
+        return refused(what, where=f"{name}, {found[0].place}", found=only.found or None, do=only.do)
+    said = [f"{len(found)} things are wrong in the {file}."]
+    for one in found[:most]:
+        there = f" (found {quote(one.advice.found)})" if one.advice.found else ""
+        said.append(f"  {one.place}: {one.advice.what}{there}. {one.advice.do}")
+    if rest := found[most:]:
         said.append(f"  and {len(rest)} more")
-    return ParamsError("\n".join(said), where=name, do="Mend these; nothing was run.")
+    return refused("\n".join(said), where=name, do=f"Mend these; nothing was {undone}.")
 
 
 def _near(path: Path) -> list[str]:

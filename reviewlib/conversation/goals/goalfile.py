@@ -25,8 +25,8 @@ from reviewlib.conversation.entries import About, Entry, current
 from reviewlib.conversation.goals.kpi import folded
 from reviewlib.conversation.kinds import Goal, Relevance, Side
 from reviewlib.errors import PeriodError, SourceError
-from reviewlib.params.reading import compose
-from reviewlib.params.rules import nearest
+from reviewlib.params.reading import FileMistake, complaint, compose
+from reviewlib.params.rules import Advice, nearest
 from reviewlib.periods import FiscalYear, Period
 
 COLUMNS: Final = ("rep", "team", *Goal.model_fields, "milestones")
@@ -64,20 +64,6 @@ class GivenGoal:
     line: int
 
 
-@dataclass(frozen=True, order=True)
-class GoalFileProblem:
-    """One mistake in a file."""
-
-    line: int
-    place: str
-    what: str
-    found: str
-    do: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.what}{f' (found {self.found!r})' if self.found else ''}. {self.do}"
-
-
 @dataclass(frozen=True)
 class Cell:
     """A text and where it stands: ``line 3, column target`` (CSV), ``line 3, column 11, target`` (YAML)."""
@@ -87,11 +73,11 @@ class Cell:
     line: int
     place: str
 
-    def wrong(self, what: str, do: str) -> GoalFileProblem:
+    def wrong(self, what: str, do: str) -> FileMistake:
         """Say what is wrong with it, and what to do."""
-        return GoalFileProblem(self.line, self.place, what, self.text, do)
+        return FileMistake(self.line, self.place, Advice(what, self.text, do))
 
-    def unknown(self, known: Collection[str], what: str, otherwise: str) -> GoalFileProblem:
+    def unknown(self, known: Collection[str], what: str, otherwise: str) -> FileMistake:
         """Say that it is none of the known names, and which of them may be meant; where none is near, what else to do."""
         close = nearest(self.text, known)
         return self.wrong(what, f"Write {close}." if close else otherwise)
@@ -123,7 +109,7 @@ def read_goals(path: Path, *, known: Known) -> list[GivenGoal]:
     """
     rows, problems = rows_of(path)
     given = [one for row in rows for one in _given(row, known, problems)]
-    _complain(path.name, [*problems, *_given_twice(given)])
+    _refuse(path.name, [*problems, *_given_twice(given)])
     return given
 
 
@@ -147,7 +133,7 @@ def refuse_given(path: Path, given: Sequence[GivenGoal], *, period: Period, said
 
     ``said`` is what was said in each review, all versions.
     """
-    problems: list[GoalFileProblem] = []
+    problems: list[FileMistake] = []
     for one in given:
         entries = said.get(About("rep", one.rep_id, period.name), ())
         has = {folded(entry.payload.statement) for entry in current(entries) if isinstance(entry.payload, Goal)}
@@ -155,8 +141,8 @@ def refuse_given(path: Path, given: Sequence[GivenGoal], *, period: Period, said
         if folded(statement) in has and _id(one, period, "goal") not in {entry.id for entry in entries}:
             do = "Change that goal in the review’s notebook and take this row out; a goal of its own needs words of its own."
             what = f"{one.rep_id} has this goal already in {period}, with other fields or milestones"
-            problems.append(GoalFileProblem(one.line, f"line {one.line}", what, statement, do))
-    _complain(path.name, problems)
+            problems.append(_of_line(one.line, what, statement, do))
+    _refuse(path.name, problems)
 
 
 def _id(given: GivenGoal, period: Period, part: str) -> str:
@@ -164,17 +150,17 @@ def _id(given: GivenGoal, period: Period, part: str) -> str:
     return str(uuid.uuid5(_IDS, json.dumps(said, sort_keys=True, default=str)))
 
 
-def _given_twice(given: Sequence[GivenGoal]) -> Iterator[GoalFileProblem]:
+def _given_twice(given: Sequence[GivenGoal]) -> Iterator[FileMistake]:
     first: dict[str, int] = {}
     for one in given:
         said = json.dumps([one.rep_id, one.goal], sort_keys=True, default=str)
         if said in first:
             what, found = f"{one.rep_id} gets the same goal twice", f"it stands on line {first[said]} too"
-            yield GoalFileProblem(one.line, f"line {one.line}", what, found, "Keep one of the two.")
+            yield _of_line(one.line, what, found, "Keep one of the two.")
         first.setdefault(said, one.line)
 
 
-def rows_of(path: Path) -> tuple[list[GoalRow], list[GoalFileProblem]]:
+def rows_of(path: Path) -> tuple[list[GoalRow], list[FileMistake]]:
     """Read the rows of a file, and what is wrong with its form."""
     readers = {".yaml": _yaml_rows, ".yml": _yaml_rows, ".csv": _csv_rows, ".tsv": _csv_rows}
     read = readers.get(path.suffix.lower())
@@ -197,22 +183,17 @@ def rows_of(path: Path) -> tuple[list[GoalRow], list[GoalFileProblem]]:
     return rows, problems
 
 
-def _complain(name: str, problems: Sequence[GoalFileProblem]) -> None:
-    """Stop where there is a problem, naming all of them."""
-    found = sorted(set(problems))
-    if not found:
-        return
-    if len(found) == 1:
-        only = found[0]
-        what = f"{only.what[0].upper()}{only.what[1:]}."
-        raise SourceError(what, where=f"{name}, {only.place}", found=only.found or None, do=only.do)
-    rest = len(found) - SHOWN
-    listed = [f"  {problem}" for problem in found[:SHOWN]] + ([f"  and {rest} more"] if rest > 0 else [])
-    what = "\n".join([f"{len(found)} things are wrong in the goals file.", *listed])
-    raise SourceError(what, where=name, do="Mend these; nothing was written.")
+def _refuse(name: str, mistakes: Sequence[FileMistake]) -> None:
+    """Stop where there is a mistake, naming all of them."""
+    if mistakes:
+        raise complaint(SourceError, name, mistakes, file="goals file", undone="written", most=SHOWN, quote=repr)
 
 
-def _misnamed(names: Sequence[Cell], noun: str) -> Iterator[GoalFileProblem]:
+def _of_line(line: int, what: str, found: str, do: str) -> FileMistake:
+    return FileMistake(line, f"line {line}", Advice(what, found, do))
+
+
+def _misnamed(names: Sequence[Cell], noun: str) -> Iterator[FileMistake]:
     """Name the columns or keys that there are not, and those that stand twice."""
     seen: set[str] = set()
     for cell in names:
@@ -223,12 +204,12 @@ def _misnamed(names: Sequence[Cell], noun: str) -> Iterator[GoalFileProblem]:
         seen.add(cell.text)
 
 
-def _csv_rows(text: str, name: str) -> tuple[list[GoalRow], list[GoalFileProblem]]:
+def _csv_rows(text: str, name: str) -> tuple[list[GoalRow], list[FileMistake]]:
     head = text.lstrip().partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     header: list[str] = []
     rows: list[GoalRow] = []
-    problems: list[GoalFileProblem] = []
+    problems: list[FileMistake] = []
     try:
         start = 1
         for cells in reader:
@@ -247,11 +228,11 @@ def _csv_rows(text: str, name: str) -> tuple[list[GoalRow], list[GoalFileProblem
     return rows, problems
 
 
-def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, problems: list[GoalFileProblem]) -> Iterator[GoalRow]:
+def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, problems: list[FileMistake]) -> Iterator[GoalRow]:
     if len(cells) != len(header):
         what, found = "this row is not as long as the first one", f"{len(cells)} cells"
         do = f"Fill in {len(header)} cells, as in the first line; put a text that holds the separator in quotes."
-        problems.append(GoalFileProblem(line, f"line {line}", what, found, do))
+        problems.append(_of_line(line, what, found, do))
         return
     found_cells = {
         column: Cell(column, text.strip(), line, f"line {line}, column {column}")
@@ -263,7 +244,7 @@ def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, problems: l
     yield GoalRow(line, found_cells, steps, whole=set(header) <= set(COLUMNS))
 
 
-def _yaml_rows(text: str, name: str) -> tuple[list[GoalRow], list[GoalFileProblem]]:
+def _yaml_rows(text: str, name: str) -> tuple[list[GoalRow], list[FileMistake]]:
     """Read the list of goals, which may stand under the one key ``goals``."""
     root = compose(text, name, SourceError)
     if isinstance(root, MappingNode) and [key.value for key, _ in root.value] == ["goals"]:
@@ -271,7 +252,7 @@ def _yaml_rows(text: str, name: str) -> tuple[list[GoalRow], list[GoalFileProble
     if root is not None and not isinstance(root, SequenceNode):
         where = f"{name}, line {root.start_mark.line + 1}, column {root.start_mark.column + 1}"
         raise SourceError("A goals file is a list of goals.", where=where, do="Begin each goal with `- rep:` or `- team:`.")
-    problems: list[GoalFileProblem] = []
+    problems: list[FileMistake] = []
     rows = [row for node in (root.value if root is not None else ()) for row in _yaml_row(node, problems)]
     return rows, problems
 
@@ -283,7 +264,7 @@ def _cell(name: str, node: Node) -> Cell:
     return Cell(name, text, line, f"line {line}, column {column}, {name}")
 
 
-def _yaml_row(node: Node, problems: list[GoalFileProblem]) -> Iterator[GoalRow]:
+def _yaml_row(node: Node, problems: list[FileMistake]) -> Iterator[GoalRow]:
     first = _cell("goal", node)
     if not isinstance(node, MappingNode):
         problems.append(first.wrong("a goal is a list of keys", "Begin it with `rep:` or `team:`."))
@@ -318,13 +299,13 @@ def _yaml_steps(node: Node) -> Iterator[Cell]:
             yield cell
 
 
-def _given(row: GoalRow, known: Known, problems: list[GoalFileProblem]) -> Iterator[GivenGoal]:
+def _given(row: GoalRow, known: Known, problems: list[FileMistake]) -> Iterator[GivenGoal]:
     """Read a row; where something in it is wrong, that goes to the problems and nothing comes out."""
     reps, steps = _reps(row, known), [_milestone(cell, known) for cell in row.steps]
     cells = [cell for cell in (row.cell(name) for name in Goal.model_fields) if cell.text]
     read = {cell.name: _READERS.get(cell.name, _text)(cell, known) for cell in cells}
-    wrong = [one for one in (reps, *steps, *read.values()) if isinstance(one, GoalFileProblem)]
-    goal = {name: value for name, value in read.items() if value is not None and not isinstance(value, GoalFileProblem)}
+    wrong = [one for one in (reps, *steps, *read.values()) if isinstance(one, FileMistake)]
+    goal = {name: value for name, value in read.items() if value is not None and not isinstance(value, FileMistake)}
     if row.whole and "statement" not in goal:
         wrong.append(row.cell("statement").wrong("a goal needs a statement", "Say in one sentence what is to be reached."))
     if known.units.get(str(goal.get("kpi", ""))) == "percent":
@@ -365,7 +346,7 @@ def _text(cell: Cell, _known: Known) -> str:
     return cell.text
 
 
-def _number(cell: Cell, _known: Known) -> float | GoalFileProblem | None:
+def _number(cell: Cell, _known: Known) -> float | FileMistake | None:
     if cell.name == "baseline" and cell.text.lower() == FROM_SCORECARD:
         return None
     match = _NUMBER.fullmatch(cell.text)
@@ -377,27 +358,27 @@ def _number(cell: Cell, _known: Known) -> float | GoalFileProblem | None:
     return size if match[1] in ("", "+") else -size
 
 
-def _date(cell: Cell, _known: Known) -> dt.date | GoalFileProblem:
+def _date(cell: Cell, _known: Known) -> dt.date | FileMistake:
     try:
         return dt.date.fromisoformat(cell.text if _DAY.fullmatch(cell.text) else "")
     except ValueError:
         return cell.wrong(f"{cell.name} is no date", "Write it as 2026-12-31.")
 
 
-def _over(cell: Cell, known: Known) -> str | GoalFileProblem:
+def _over(cell: Cell, known: Known) -> str | FileMistake:
     try:
         return Period.parse(cell.text, known.fiscal).name
     except PeriodError:
         return cell.wrong("over is no period", "Write FY2026, 2026-H2, 2026-Q4 or 2026-12.")
 
 
-def _choice(cell: Cell, _known: Known) -> str | GoalFileProblem:
+def _choice(cell: Cell, _known: Known) -> str | FileMistake:
     text, names = cell.text.lower(), _CHOICES[cell.name]
     listed = ", ".join(names)
     return text if text in names else cell.unknown(names, f"{cell.name} is none of {listed}", f"Write one of {listed}.")
 
 
-def _kpi(cell: Cell, known: Known) -> str | GoalFileProblem:
+def _kpi(cell: Cell, known: Known) -> str | FileMistake:
     missing = "there is no KPI of this name"
     return cell.text if cell.text in known.units else cell.unknown(known.units, missing, "Check the KPI.")
 
@@ -408,7 +389,7 @@ def _milestone(cell: Cell, known: Known) -> Any:
     if not colon or not text or not _DAY.fullmatch(date):
         return cell.wrong("a milestone is a date and what is there by then", "Write it as 2026-11-13: 45 new deals opened.")
     due = _date(replace(cell, name="milestone", text=date), known)
-    return due if isinstance(due, GoalFileProblem) else {"text": text, "due": due}
+    return due if isinstance(due, FileMistake) else {"text": text, "due": due}
 
 
 #: How a field of a goal is read that is no plain text.
