@@ -40,8 +40,8 @@ def make(order: Order, job: Job) -> Outcome:
     """Do a job at this worker's station."""
     began = time.monotonic()
     try:
-        with _STATIONS.at(order) as station:
-            return station.make(job)
+        with _STATIONS.at(order) as own:
+            return own.make(job)
     except ReviewError as error:
         failure = Failure(None, None, "Worker", f"{error.what} {error.found or ''}".strip())
         return Outcome(job, failure, time.monotonic() - began)
