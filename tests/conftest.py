@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from reviewlib.press.imports import without_grammar
+
+with without_grammar():  # each process that runs tests would take two seconds longer to start
+    import nbformat  # noqa: F401
+
 from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.evidence.slices import Slicer

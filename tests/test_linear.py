@@ -82,7 +82,10 @@ def patterns() -> Iterator[tuple[str, str, re.Pattern[Any], frozenset[str]]]:
     """List every pattern of the package: module, name or source, the pattern, how it is used."""
     for path in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not re.search(r"\bre\.|\bpattern=", text):
+            continue
+        tree = ast.parse(text)
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
         ours = [call for call in calls if isinstance(call.func.value, ast.Name) and call.func.value.id == "re"]  # type: ignore[attr-defined]
         wanted = [(call, call.args[0], call.func.attr) for call in ours if call.func.attr in {*METHODS, "compile"}]  # type: ignore[attr-defined]

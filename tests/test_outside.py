@@ -163,6 +163,7 @@ ALIASES = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 
+@pytest.mark.default
 @pytest.mark.parametrize(
     ("text", "line", "found"),
     [
@@ -226,6 +227,7 @@ def test_a_sheet_of_two_cells_far_apart_is_refused(tmp_path: Path) -> None:
     assert "30,002 rows and 2,001 columns" in refused(lambda: readers.read(path, Format()), SourceError)
 
 
+@pytest.mark.default
 def test_a_sheet_as_companies_have_them_is_read(tmp_path: Path) -> None:
     """A cell in the last row, or in the last column, is no mischief, and neither is one that is only coloured."""
     assert readers.read(book(tmp_path / "a.xlsx", "C90000"), Format()).lines.tolist() == [90_000]
@@ -256,6 +258,7 @@ def test_a_damaged_sheet_is_refused(tmp_path: Path, damage: Callable[[bytes], by
     refused(lambda: readers.read(path, Format()), SourceError)
 
 
+@pytest.mark.default
 def test_a_table_of_too_many_columns_is_refused(tmp_path: Path) -> None:
     """No table has more columns than a spreadsheet."""
     path = tmp_path / "a.csv"

@@ -12,14 +12,17 @@ TIERS = ("unit", "default", "whole", "faults", "soak")
 #: Fixtures that bring in more than Python and this package: a browser, JupyterLab, PostgreSQL, a wheel, runs of notebooks.
 TOOLS = frozenset({"chromium", "lab", "light_runs", "postgres_server", "wheel"})
 #: Fixtures that freeze a workbook, compile the demo, or run the command line.
-TOGETHER = frozenset({"demo", "demo_evidence", "demo_params", "demo_slices", "frozen", "kept", "run"})
-#: Modules whose tests freeze or compile a workbook each, or measure for seconds.
+TOGETHER = frozenset({"demo", "demo_evidence", "demo_params", "demo_slices", "evidence", "frozen", "kept", "run"})
+#: Modules whose tests freeze or compile a workbook each, draw charts, or measure for seconds. Single tests that take longer
+#: than half a second carry the mark themselves.
 LONG = frozenset(
     {
+        "test_charts",
         "test_company",
         "test_company_talk",
         "test_disclosure",
         "test_facts",
+        "test_house",
         "test_kpis",
         "test_linear",
         "test_slicefile",

@@ -13,6 +13,7 @@ from typing import Any, Final
 from reviewlib import files
 from reviewlib.files import Modes
 from reviewlib.press import clean
+from reviewlib.press.imports import without_grammar
 from reviewlib.press.jobs import Contents, Job
 from reviewlib.run.manifest import ManifestRow
 
@@ -137,7 +138,8 @@ def fasten(notebook: Path, *, template: Path, modes: Modes) -> None:
     Raises:
         OSError: It cannot be read or written.
     """
-    import nbformat
+    with without_grammar():
+        import nbformat
 
     try:
         nb = _read(notebook.read_text(encoding="utf-8"))
@@ -202,6 +204,7 @@ def _is_ours(cell: Any, ours: set[str]) -> bool:
 
 
 def _read(text: str) -> Any:
-    import nbformat
+    with without_grammar():
+        import nbformat
 
     return nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]

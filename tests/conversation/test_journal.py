@@ -393,6 +393,7 @@ class JournalModel(RuleBasedStateMachine):
             assert broken_links(entries) == []
 
 
+@pytest.mark.default
 def test_the_journal_does_what_a_dictionary_does(tmp_path: Path) -> None:
     """Whatever is appended and edited in whatever order, entries, current ones and histories are those of a dictionary."""
     desk = desk_of("sqlite", tmp_path, None)

@@ -385,6 +385,7 @@ def readable(entries: Sequence[Entry]) -> set[str]:
     return may
 
 
+@pytest.mark.default
 @settings(max_examples=300)
 @given(moves)
 def test_the_reps_copy_holds_nothing_that_the_rep_may_not_read(script: list[Move]) -> None:

@@ -337,6 +337,7 @@ def test_params_raise_the_thresholds() -> None:
             Peers(**lower)
 
 
+@pytest.mark.default
 @given(st.lists(st.integers(-1000, 1000), min_size=8, max_size=30))
 @settings(max_examples=30)
 def test_quartiles_are_type_seven_and_the_same_for_all(values: list[int]) -> None:
@@ -501,6 +502,7 @@ def test_median_interval_published(n: int, low: int, high: int) -> None:
     assert median_interval([float(place) for place in range(1, n + 1)]) == (low, high)
 
 
+@pytest.mark.default
 @pytest.mark.parametrize("n", [*range(1, 130), 999, 1000, 4001])
 def test_median_ranks_are_exact(n: int) -> None:
     """The ranks equal those of binomial sums in whole numbers, also where n is large."""

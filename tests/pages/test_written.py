@@ -107,6 +107,7 @@ def test_a_withheld_answer_is_announced_without_its_words() -> None:
     assert "I am proud of this quarter." in shown("own_view", one, audience="rep")
 
 
+@pytest.mark.default
 def test_the_rep_reads_the_managers_words_after_release_only() -> None:
     """Before the release the rep's copy holds the rep's own words alone, and says that it is a draft."""
     one = Talk()
@@ -122,6 +123,7 @@ def test_the_rep_reads_the_managers_words_after_release_only() -> None:
     assert ("Draft." in whole(before), "Draft." in whole(after)) == (True, False)
 
 
+@pytest.mark.default
 def test_private_words_stay_in_the_managers_copy(manager: Review, rep: Review) -> None:
     """Notes and private concerns are marked in the manager's copy and are nowhere in the rep's."""
     mine, theirs = page(made.notebook(manager)), page(made.notebook(rep))
@@ -150,6 +152,7 @@ def test_a_thread_keeps_its_replies(manager: Review) -> None:
     assert "Sent as an answer, recorded by Daniel Brandt" in text
 
 
+@pytest.mark.default
 @pytest.mark.parametrize(
     ("found", "words"),
     [
@@ -481,6 +484,7 @@ def test_words_keep_every_line() -> None:
     assert paragraphs.blocks("") == paragraphs.blocks(" \n ") == []
 
 
+@pytest.mark.default
 @pytest.mark.parametrize(
     "payload", ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "[a](https://x.example)", "{{7*7}}"]
 )

@@ -246,6 +246,7 @@ def test_no_file_raises_anything_else(tmp_path_factory: pytest.TempPathFactory, 
     assert "any.yaml" in str(refusal(path))
 
 
+@pytest.mark.default
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_no_value_raises_anything_else(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

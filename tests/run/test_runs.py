@@ -275,6 +275,7 @@ def test_a_playbook_with_an_unknown_cell_is_refused(tmp_path: Path) -> None:
     assert "revenu" in str(error.value)
 
 
+@pytest.mark.default
 def test_several_periods_are_all_frozen_or_none_is_used(tmp_path: Path) -> None:
     """One bad period among several leaves no period pointing to anything."""
     book = workbook(tmp_path, deals=DEALS, reps=REPS, as_of="2026-10-05")

@@ -492,6 +492,7 @@ headers = st.sampled_from(
 )
 
 
+@pytest.mark.default
 @settings(max_examples=150, deadline=None)
 @given(st.lists(headers, min_size=1, max_size=7), st.lists(st.lists(cells, min_size=7, max_size=7), max_size=6))
 def test_any_table_is_proposed_or_refused(

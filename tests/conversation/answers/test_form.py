@@ -77,6 +77,7 @@ def _typed(form: str) -> dict[tuple[str, str, str], str]:
     return {(one.mark.field, one.mark.number, one.mark.part): one.text for one in answer.said if one.text}
 
 
+@pytest.mark.default
 @given(st.lists(_TEXTS, min_size=5, max_size=5))
 @example(["\n".join(TRAPS)] * 5)
 def test_recorded_text_comes_back_as_it_was_typed(texts: list[str]) -> None:
@@ -89,6 +90,7 @@ def test_recorded_text_comes_back_as_it_was_typed(texts: list[str]) -> None:
     assert _typed(_form(talk)) == {("self_review", "", name): text for name, text in said.items() if text}
 
 
+@pytest.mark.default
 @given(_TEXTS)
 @example("\n".join(TRAPS))
 def test_the_managers_words_are_nobodys_answer(text: str) -> None:
@@ -109,6 +111,7 @@ def test_wrapping_makes_no_mark_of_the_managers_words(width: int) -> None:
     assert _typed("\n".join(broken)) == {}
 
 
+@pytest.mark.default
 @given(_TEXTS)
 def test_a_new_answer_comes_back_as_it_was_typed(text: str) -> None:
     """What a rep types below the guide is the answer; lines with double brackets have their ^."""
