@@ -40,6 +40,10 @@ def section(review: Review, name: str, title: str, **values: Any) -> Display:
         sheet=views.FigureTable(review),
         reason=partial(_reason, review),
         side=partial(entry_views.side, review),
+        byline=partial(entry_views.by, review),
+        updates=partial(entry_views.updates, review),
+        near_day=partial(entry_views.day, review),
+        figure_words=partial(entry_views.figure, review),
         **values,
     )
     return Display(html, f"{title}: {review.subject.name}, {review.period}", {"section": name, "title": title})
@@ -224,23 +228,25 @@ def skills(review: Review) -> Display:
 def agreed(review: Review) -> Display:
     """What was agreed in earlier reviews and what became of it."""
     found = followup.carried(views.goal_review(review))
-    rows = plan_views.agreed_rows(review, found)
-    said = followup.lead(found, review.workbook.local) if found else ""
-    return section(review, "agreed", "What we agreed last time", rows=rows, told=said)
+    return section(
+        review,
+        "agreed",
+        "What we agreed last time",
+        rows=found,
+        before=followup.previous_review(review.minutes, review.period),
+        told=followup.lead(found, review.workbook.local) if found else "",
+        outcomes=followup.OUTCOMES,
+        marks=plan_views.OUTCOME_MARKS,
+    )
 
 
 def own_view(review: Review) -> Display:
     """The rep's own view."""
     entry, parts = entry_views.own_view(review) or (None, [])
-    return section(
-        review,
-        "own_view",
-        f"{entry_views.side(review, 'rep')}’s view",
-        by=entry_views.by(review, entry) if entry else None,
-        unread=entry is not None and entry_views.unread(review, entry),
-        parts=parts,
-        answers=entry_views.answers(review, entry) if entry else (),
-    )
+    unread = entry is not None and entry_views.unread(review, entry)
+    answers = entry_views.answers(review, entry) if entry else ()
+    title = f"{entry_views.side(review, 'rep')}’s view"
+    return section(review, "own_view", title, entry=entry, parts=parts, unread=unread, answers=answers)
 
 
 def feedback(review: Review) -> Display:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup, plans
-from reviewlib.conversation.goals.followup import OUTCOMES, Agreed
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import Action, Agreement, Concern, Development, Recognition
 from reviewlib.pages import entry_views, sentences
@@ -16,7 +15,8 @@ from reviewlib.pages.entry_views import By, said
 from reviewlib.pages.views import goal_review
 from reviewlib.review import Review
 
-_OUTCOME_MARKS: Final[Mapping[followup.Outcome, str]] = {
+#: How the outcome of an agreement is marked, by the verdict whose mark it takes.
+OUTCOME_MARKS: Final[Mapping[followup.Outcome, str]] = {
     "met": "strength",
     "kept": "strength",
     "resolved": "strength",
@@ -44,20 +44,6 @@ class Decision:
     status: str
 
 
-@dataclass(frozen=True)
-class PlanRow:
-    """One row of a table of agreements or of the development plan."""
-
-    what: str
-    sub: str
-    lines: tuple[str, ...]
-    notes: tuple[tuple[str, str], ...]
-    mark: str
-    word: str
-    by: By
-    who: str = ""
-
-
 def decisions(review: Review) -> list[Decision]:
     """List what was decided on recommendations, and what was added, in the order of the journal."""
     found = []
@@ -80,33 +66,13 @@ def decisions(review: Review) -> list[Decision]:
     return found
 
 
-def agreed_rows(review: Review, found: Iterable[Agreed]) -> list[PlanRow]:
-    """Lay the agreements out as rows: who was to do it, until when, and since when where that is longer than a review ago."""
-    before = followup.previous_review(review.minutes, review.period)
-    rows = []
-    for one in found:
-        whose = (
-            entry_views.side(review, one.who) if one.who else "",
-            entry_views.day(review, one.due) if one.due else "",
-            f"since {one.since}" if before is not None and before.name != one.since else "",
-        )
-        rows.append(
-            PlanRow(
-                what=one.what,
-                sub=" · ".join(part for part in whose if part),
-                lines=one.words,
-                notes=tuple(entry_views.updates(review, one.entry)),
-                mark=_OUTCOME_MARKS[one.outcome],
-                word=OUTCOMES[one.outcome],
-                by=entry_views.by(review, one.entry),
-            )
-        )
-    return rows
-
-
-def development(review: Review) -> list[PlanRow]:
-    """List the development plan: earlier items that run or ended in this review, then its own."""
-    return [_plan(review, entry, item) for entry, item in said(plans.development(review.minutes), Development)]
+def development(review: Review) -> list[tuple[Entry, Development, str, str]]:
+    """List the development plan, earlier items that run or ended in this review, then its own: each with status and mark."""
+    found = []
+    for entry, item in said(plans.development(review.minutes), Development):
+        status = status_of(last_update(entry, review.minutes)) or "planned"
+        found.append((entry, item, status, _STATUS_MARKS.get(status, "not_enough_data")))
+    return found
 
 
 def moved(review: Review) -> list[tuple[str, str]]:
@@ -119,34 +85,10 @@ def moved(review: Review) -> list[tuple[str, str]]:
     return found
 
 
-def _plan(review: Review, entry: Entry, item: Development) -> PlanRow:
-    status = status_of(last_update(entry, review.minutes)) or "planned"
-    by_when = f"by {entry_views.day(review, item.due)}" if item.due else "no date yet"
-    sub = [item.skill] if item.skill else []
-    sub += [] if entry.about == review.about else [f"from {entry.about.period}"]
-    return PlanRow(
-        what=f"{item.way.capitalize()}: {item.text}",
-        sub=" · ".join(sub),
-        lines=(f"{entry_views.figure(review, item.kpi)} now" if item.kpi else "No figure shows it; judged in the talk",),
-        notes=tuple(entry_views.updates(review, entry)),
-        mark=_STATUS_MARKS.get(status, "not_enough_data"),
-        word=status.capitalize(),
-        who=", ".join(part for part in (item.owner, by_when) if part),
-        by=entry_views.by(review, entry),
-    )
-
-
-def recognition(review: Review) -> list[tuple[Recognition, str, str, By]]:
-    """List what the manager recognises: the words, the figure, whether the team may see it, and who recognised it."""
-    return [
-        (
-            given,
-            entry_views.figure(review, given.kpi) if given.kpi else "",
-            _shown(review, entry, given),
-            entry_views.by(review, entry),
-        )
-        for entry, given in said(review.minutes.of_kind("recognition"), Recognition)
-    ]
+def recognition(review: Review) -> list[tuple[Entry, Recognition, str]]:
+    """List what the manager recognises, and whether the team may see it."""
+    found = said(review.minutes.of_kind("recognition"), Recognition)
+    return [(entry, given, _shown(review, entry, given)) for entry, given in found]
 
 
 def _shown(review: Review, entry: Entry, given: Recognition) -> str:
