@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,13 +48,18 @@ def evaluate(params: Params, table: pd.DataFrame, *, kpis: Mapping[str, Kpi], ro
     """
     rows = _rows(params, table)
     own = [key for key, kpi in kpis.items() if kpi.expression is None and kpi.of is None]
-    members = roster.members()
+    periods = {period.name: period for period in roster.periods}
     records = []
-    for (scope, scope_id, name), reps in members.groupby(["scope", "scope_id", "period"])["rep_id"]:
-        period = next(period for period in roster.periods if period.name == name)
+    for (scope, scope_id, name), reps in roster.members().groupby(["scope", "scope_id", "period"])["rep_id"]:
+        period = periods[str(name)]
+        posts = {rep: roster.posts.get((rep, period.name)) for rep in reps}
         for key in own:
             combine = params.kpis[key].combine or "sum"
-            result = _of_scope(rows, key, combine, scope=str(scope), reps=list(reps), period=period, roster=roster)
+            if scope != "rep" and combine == "last":
+                result = Combined(None, 0, "the last figures of several reps do not combine")
+            else:
+                each = [(post, _of_rep(rows.get((rep, key), []), combine, period, post)) for rep, post in posts.items()]
+                result = each[0][1] if scope == "rep" else _of_several(each, combine, period)
             records.append((scope, scope_id, name, key, result.value, np.nan, result.n, result.reason))
     columns = ["scope", "scope_id", "period", "kpi", "numerator", "denominator", "n", "reason"]
     # Without a type of its own, an empty table would turn the columns that it is put under into objects.
@@ -71,32 +76,16 @@ def _rows(params: Params, table: pd.DataFrame) -> dict[tuple[str, str], list[Mea
     return rows
 
 
-def _of_scope(
-    rows: Mapping[tuple[str, str], list[MeasureRow]],
-    kpi: str,
-    combine: Combine,
-    *,
-    scope: str,
-    reps: list[str],
-    period: Period,
-    roster: Roster,
-) -> Combined:
-    if scope != "rep" and combine == "last":
-        return Combined(None, 0, "the last figures of several reps do not combine")
-    each = [_of_rep(rows.get((rep, kpi), []), combine, period, roster.posts.get((rep, period.name))) for rep in reps]
-    if scope == "rep":
-        return each[0]
-    known = [result for result in each if result.value is not None]
+def _of_several(each: Sequence[tuple[Post | None, Combined]], combine: Combine, period: Period) -> Combined:
+    known = [result for _, result in each if result.value is not None]
     if not known:
         return Combined(None, 0, f"no figure for {period}")
-    posts = [roster.posts.get((rep, period.name)) for rep in reps]
-    active = [result for post, result in zip(posts, each, strict=True) if post is not None and post.active_days(period)]
-    if combine == "sum" and any(result.value is None for result in active):
-        lacking = sum(result.value is None for result in active)
+    if combine == "mean":
+        return _mean((result.value or 0, result.n) for result in known)
+    active = [result for post, result in each if post is not None and post.active_days(period)]
+    if lacking := sum(result.value is None for result in active):
         return Combined(None, 0, f"{lacking} of {len(active)} active reps have no figure")
-    if combine == "sum":
-        return Combined(sum(result.value or 0 for result in known), sum(result.n for result in known))
-    return _mean((result.value or 0, result.n) for result in known)
+    return Combined(sum(result.value or 0 for result in known), sum(result.n for result in known))
 
 
 def _of_rep(rows: list[MeasureRow], combine: Combine, period: Period, post: Post | None) -> Combined:

@@ -93,6 +93,8 @@ Row = Mapping[Hashable, Any]
 
 #: What a verdict is read from.
 _READ = [field.name for field in fields(JudgedFigure) if field.name != "reference"]
+#: Where the sales of a period stand: column and figure.
+_SALES = [("value", "won_revenue"), ("n", "won_revenue"), ("value", "refunds")]
 #: A cohort is mature when this share of it is closed.
 MATURE = 0.8
 
@@ -147,7 +149,8 @@ def _changes(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     wide = frame[frame["kpi"].isin(["revenue", "won_revenue", "refunds"])].pivot_table(
         index=KEY, columns="kpi", values=["value", "n"], aggfunc="first"
     )
-    sales = {key: _sales(row) for key, row in zip(wide.index, wide.to_dict("records"), strict=True)}
+    complete = wide.reindex(columns=_SALES).dropna()
+    sales = dict(zip(complete.index, itertools.starmap(Sales, complete.itertuples(index=False)), strict=True))
     splits: dict[tuple[str, str, str], Split] = {}
     pairs = [(before, now) for before, now in itertools.pairwise(context.calendar.periods) if before.end == now.start]
     for before, now in pairs:
@@ -172,13 +175,6 @@ def _reps_of(scope: str, scope_id: str, period: Period, context: ScorecardContex
         for rep in context.roster.rep_ids
         if scope == ALL or (scope == "team" and posts[rep, period.name].team == scope_id)
     ]
-
-
-def _sales(row: Row) -> Sales | None:
-    amount, deals, refunds = (
-        row.get(key, np.nan) for key in (("value", "won_revenue"), ("n", "won_revenue"), ("value", "refunds"))
-    )
-    return None if np.isnan([amount, deals, refunds]).any() else Sales(amount, deals, refunds)
 
 
 def _besides(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:

@@ -7,7 +7,7 @@ stocks (open pipeline) take the last tile; levels (rates, sizes, times) take the
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -78,8 +78,7 @@ class Targets:
     def of_reps(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
         """Sum the effective targets of the active reps of a team, or of all."""
         reps = self.roster.active(period) if scope == ALL else self.roster.team(scope_id, period)
-        each = [self._tiles(kpi, "rep", rep_id, period) for rep_id in reps if ("rep", rep_id, kpi.key) in self.rows]
-        each += [NONE] * (len(reps) - len(each))
+        each = [self._tiles(kpi, "rep", rep_id, period) for rep_id in reps]
         if not each or all(target.value is None for target in each):
             return NONE
         if lacking := sum(target.value is None for target in each):
@@ -90,23 +89,15 @@ class Targets:
 
     def _level(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
         """Take the most specific scope's narrowest row that contains the period, unscaled; else what params say."""
-        for key in self._cascade(scope, scope_id, period):
-            holding = [row for row in self.rows.get((*key, kpi.key), ()) if row.period.contains(period)]
+        team = self.roster.posts[scope_id, period.name].team if scope == "rep" else scope_id
+        places = {"rep": [("rep", scope_id), ("team", team or "")], "team": [("team", scope_id)], ALL: []}[scope]
+        for place, name in (*places, (ALL, "")):
+            holding = [row for row in self.rows.get((place, name, kpi.key), ()) if row.period.contains(period)]
             if holding:
                 narrowest = min(holding, key=lambda row: row.period.days)
                 return Target(Fraction(narrowest.value), Fraction(narrowest.value))
         default = self.defaults.get(kpi.key)
         return NONE if default is None else Target(Fraction(default), Fraction(default))
-
-    def _cascade(self, scope: str, scope_id: str, period: Period) -> Iterable[tuple[str, str]]:
-        if scope == "rep":
-            yield "rep", scope_id
-            team = self.roster.posts[scope_id, period.name].team
-            if team is not None:
-                yield "team", team
-        elif scope == "team":
-            yield "team", scope_id
-        yield ALL, ""
 
     def _tiles(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
         """Combine the rows of one scope that tile the period exactly; each combination is worked out once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Union, get_args, get_origin
@@ -67,9 +68,7 @@ def _shape(error: Mapping[str, Any]) -> str:
 
 
 def _choice(error: Mapping[str, Any]) -> str:
-    loc = error["loc"]
-    field = _field(loc) or _field(loc[:-1]) if loc else None
-    choices = [str(choice) for choice in _literals(field.annotation)] if field else []
+    choices = re.findall("'(.+?)'", error["ctx"]["expected"])
     near = nearest(str(error["input"]), choices, cutoff=0.7)
     listed = f"Write one of {', '.join(choice if choice.isidentifier() else repr(choice) for choice in choices)}."
     return f"Did you mean {near}? {listed}" if near else listed
@@ -172,14 +171,6 @@ def _inside(kind: Any) -> Any:
     """What a list or mapping holds."""
     arguments = [argument for argument in get_args(kind) if argument is not Ellipsis and argument is not types.NoneType]
     return arguments[-1] if arguments else None
-
-
-def _literals(kind: Any) -> Iterator[object]:
-    for argument in get_args(kind):
-        if isinstance(argument, str):
-            yield argument
-        else:
-            yield from _literals(argument)
 
 
 def _shown(value: object) -> str:
