@@ -21,6 +21,8 @@ CYCLE = ("opened_on", "closed_on")
 SALES = ("closed_on", "amount")
 CUSTOMERS = ("closed_on", "amount", "account_id")
 EXPECTED = ("opened_on", "closed_on", "expected_amount")
+#: What the figures of customers have in common.
+OF_ACCOUNTS: Final[Mapping[str, Any]] = MappingProxyType({"needs": CUSTOMERS, "grain": "accounts", "history": "window"})
 
 
 def _money(mask: ir.Value, amount: ir.Value) -> ir.Value:
@@ -311,9 +313,7 @@ CUSTOMER: Final = (
         definition="Repeat-purchase rate: of the accounts that bought from the rep in the retention window before the period, "
         "the share that bought again in the period, from anyone.",
         n_label="base accounts",
-        needs=CUSTOMERS,
-        grain="accounts",
-        history="window",
+        **OF_ACCOUNTS,
         expression=lambda a: Measure((a.base & a.bought).sum(), a.base.sum(), n=a.base.sum()),
         empty="no account bought in the retention window",
         evidence="accounts",
@@ -321,12 +321,12 @@ CUSTOMER: Final = (
         note="Of those that did not, {lapsed_open} have an open deal.",
     ),
     _beside("retention_rate", "base_accounts", "Base accounts", "count", "Accounts that bought in the retention window.",
-            lambda a: Measure(a.base.sum()), needs=CUSTOMERS, grain="accounts", history="window"),
+            lambda a: Measure(a.base.sum()), **OF_ACCOUNTS),
     _beside("retention_rate", "kept_accounts", "Accounts kept", "count", "Base accounts that bought again in the period.",
-            lambda a: Measure((a.base & a.bought).sum()), needs=CUSTOMERS, grain="accounts", history="window"),
+            lambda a: Measure((a.base & a.bought).sum()), **OF_ACCOUNTS),
     _beside("retention_rate", "lapsed_open", "Not kept, with an open deal", "count",
             "Base accounts that did not buy in the period but have an open deal with this owner.",
-            lambda a: Measure((a.base & ~a.bought & a.open_deal).sum()), needs=CUSTOMERS, grain="accounts", history="window"),
+            lambda a: Measure((a.base & ~a.bought & a.open_deal).sum()), **OF_ACCOUNTS),
     Kpi(
         key="revenue_retention",
         top="money", bottom="money",
@@ -338,9 +338,7 @@ CUSTOMER: Final = (
         definition="The rep's revenue in the period from the base accounts divided by the rep's revenue from them in the "
         "retention window.",
         n_label="base accounts",
-        needs=CUSTOMERS,
-        grain="accounts",
-        history="window",
+        **OF_ACCOUNTS,
         only_with_target=True,
         expression=lambda a: Measure(_money(a.base, a.revenue), _money(a.base, a.base_revenue), n=a.base.sum()),
         empty="the base accounts brought no revenue in the retention window",
@@ -350,19 +348,17 @@ CUSTOMER: Final = (
     ),
     _beside("revenue_retention", "base_revenue", "Revenue of base accounts before", "money",
             "Revenue from the base accounts in the retention window.",
-            lambda a: Measure(_money(a.base, a.base_revenue), n=a.base.sum()),
-            needs=CUSTOMERS, grain="accounts", history="window", n_label="accounts"),
+            lambda a: Measure(_money(a.base, a.base_revenue), n=a.base.sum()), n_label="accounts", **OF_ACCOUNTS),
     _beside("revenue_retention", "kept_revenue", "Revenue of base accounts now", "money",
             "Revenue from the base accounts in the period.", lambda a: Measure(_money(a.base, a.revenue), n=a.base.sum()),
-            needs=CUSTOMERS, grain="accounts", history="window", n_label="accounts"),
+            n_label="accounts", **OF_ACCOUNTS),
     _beside("revenue_retention", "gross_retention", "Gross revenue retention", "percent",
             "Like net revenue retention, each account capped at what it brought in the window.",
             # So gross is never above net.
             lambda a: Measure(_money(a.base, (a.revenue < a.base_revenue).ifelse(a.revenue, a.base_revenue)),
                               _money(a.base, a.base_revenue), n=a.base.sum()),
-            needs=CUSTOMERS, grain="accounts", history="window", n_label="accounts",
             empty="the base accounts brought no revenue in the retention window",
-            top="money", bottom="money"),
+            top="money", bottom="money", n_label="accounts", **OF_ACCOUNTS),
 )  # fmt: skip
 
 

@@ -283,20 +283,16 @@ def _account_findings(deals: pd.DataFrame) -> Iterable[DataFinding]:
 def _rep_findings(read: Tables) -> Iterable[DataFinding]:
     reps = read.reps.drop_duplicates("rep_id", keep="last")
     idle = reps[~reps["rep_id"].isin(read.deals["rep_id"])]
-    if len(idle):
-        do = "Nothing, if they are new or sell nothing; else compare the ids of reps and deals."
-        what = f"{_plural(len(idle), 'rep has', 'reps have')} no deal at all."
-        yield DataFinding("reps_without_deals", "look", what, len(idle), None, _names(idle), do)
-    teamless = reps[reps["team"].isna()]
-    if len(teamless) and len(teamless) < len(reps):
-        what = f"{_plural(len(teamless), 'rep has', 'reps have')} no team."
-        do = "Add the team: their pages go under no-team, and no team counts them."
-        yield DataFinding("reps_without_team", "look", what, len(teamless), None, _names(teamless), do)
-
-
-def _names(reps: pd.DataFrame) -> tuple[str, ...]:
-    head = reps.head(_EXAMPLES)
-    return tuple(name if name == rep else f"{name} ({rep})" for rep, name in zip(head["rep_id"], head["rep_name"], strict=True))
+    teamless = reps[reps["team"].isna()] if reps["team"].notna().any() else reps.head(0)
+    new = "Nothing, if they are new or sell nothing; else compare the ids of reps and deals."
+    no_team = "Add the team: their pages go under no-team, and no team counts them."
+    odd = (("reps_without_deals", idle, "no deal at all", new), ("reps_without_team", teamless, "no team", no_team))
+    for key, rows, lack, do in odd:
+        if len(rows):
+            what = f"{_plural(len(rows), 'rep has', 'reps have')} {lack}."
+            pairs = rows[["rep_id", "rep_name"]].head(_EXAMPLES).itertuples(index=False, name=None)
+            names = tuple(name if name == rep else f"{name} ({rep})" for rep, name in pairs)
+            yield DataFinding(key, "look", what, len(rows), None, names, do)
 
 
 def _coverage(params: Params, read: Tables) -> tuple[Coverage, ...]:

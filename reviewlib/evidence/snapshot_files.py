@@ -143,8 +143,8 @@ def _info(evidence: PeriodEvidence) -> dict[str, Any]:
         "as_of_declared": evidence.params.as_of is not None,
         "history_from": context.history_from.isoformat(),
         "inputs": dict(evidence.tables.inputs),
-        "reconciliation": [{key: _plain(value) for key, value in asdict(item).items()} for item in read.reconciliation],
-        "exclusions": [{key: _plain(value) for key, value in asdict(item).items()} for item in read.exclusions],
+        "reconciliation": [asdict(item) for item in read.reconciliation],
+        "exclusions": [asdict(item) for item in read.exclusions],
         "quarantine": read.quarantine["reason"].value_counts().to_dict(),
         "revenue": {row["period"]: _number(row["value"]) for row in everything.to_dict("records")},
         "notes": list(read.notes),
@@ -153,9 +153,6 @@ def _info(evidence: PeriodEvidence) -> dict[str, Any]:
     }
 
 
-def _plain(value: object) -> object:
-    return value if value is None or isinstance(value, int | str) else str(value)
-
-
 def _json(path: Path, data: Mapping[str, Any], modes: Modes) -> None:
-    write(path, json.dumps(data, ensure_ascii=False, allow_nan=False), modes=modes)
+    # Amounts are written as text, with all their digits.
+    write(path, json.dumps(data, ensure_ascii=False, allow_nan=False, default=str), modes=modes)

@@ -145,17 +145,15 @@ def _outcomes(params: Params, rows: Intake, checks: Sequence[Check]) -> pa.Array
     Raises:
         SourceError: Stages that params do not map, each with its deals and the nearest mapped one.
     """
-    stages = params.crm.deals.stages
+    outcomes = params.crm.deals.stages.outcomes
     texts = rows.texts["stage"]
-    outcome = {stage: stages.outcome(stage) for stage in pc.unique(texts).to_pylist() if stage is not None}
     alive = texts.filter(pa.array(rows.alive(checks)))
-    unknown = Counter({stage: count for stage, count in Counter(alive.to_pylist()).items() if outcome[stage] is None})
+    unknown = Counter({stage: count for stage, count in Counter(alive.to_pylist()).items() if stage not in outcomes})
     if not unknown:
-        return intake.recoded(texts, outcome, pa.string())
-    known = [*stages.won, *stages.lost, *stages.open]
+        return intake.recoded(texts, outcomes, pa.string())
     found = []
     for stage, count in unknown.most_common():
-        close = nearest(stage, known)
+        close = nearest(stage, outcomes)
         found.append(f"{stage!r} ({count:,} deal{'s' if count > 1 else ''}{f'; nearest: {close!r}' if close else ''})")
     raise SourceError(
         "Some stages of the export are not mapped." if len(unknown) > 1 else "A stage of the export is not mapped.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -58,16 +59,15 @@ class Stages(ParamsSection):
 
     @model_validator(mode="after")
     def _each_once(self) -> Stages:
-        names = [*self.won, *self.lost, *self.open]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter((*self.won, *self.lost, *self.open)).items() if count > 1)
         if twice:
             raise ValueError(f"a stage has one outcome, but these stand twice: {', '.join(twice)}")
         return self
 
-    def outcome(self, stage: str) -> str | None:
-        """Tell the outcome of a stage, or None where it is not mapped."""
-        groups = {"won": self.won, "lost": self.lost, "open": self.open}
-        return next((outcome for outcome, names in groups.items() if stage in names), None)
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """The outcome of each stage that is mapped."""
+        return {stage: outcome for outcome, stages in self for stage in stages}
 
 
 class DealColumns(ParamsSection):

@@ -187,7 +187,7 @@ def test_a_stage_has_one_outcome() -> None:
 def test_stages_tell_their_outcome() -> None:
     """A stage has the outcome it is listed under, by its exact name."""
     stages = Stages(won=("Won",), lost=("Lost",), open=("New",))
-    assert [stages.outcome(name) for name in ("Won", "Lost", "New", "won")] == ["won", "lost", "open", None]
+    assert stages.outcomes == {"Won": "won", "Lost": "lost", "New": "open"}
 
 
 def test_accents_are_readable() -> None:

@@ -269,13 +269,13 @@ def test_a_report_without_id_says_so(tmp_path: Path) -> None:
 def test_words_tell_the_outcome(tmp_path: Path, stage: str, outcome: str) -> None:
     """Whole words in a stage's name tell its outcome; "not won" is lost."""
     _, params = made(tmp_path, OWN.replace("thinking", stage))
-    assert params.crm.deals.stages.outcome(stage) == outcome
+    assert params.crm.deals.stages.outcomes[stage] == outcome
 
 
 def test_closed_alone_is_to_be_checked(tmp_path: Path) -> None:
     """A stage called closed may be won or lost: it is never counted as won unasked."""
     proposal, params = made(tmp_path, OWN.replace("thinking", "Closed"))
-    assert params.crm.deals.stages.outcome("Closed") == "lost"
+    assert params.crm.deals.stages.outcomes["Closed"] == "lost"
     assert any("won or lost?" in check for check in proposal.checks)
 
 
