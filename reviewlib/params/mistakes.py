@@ -54,8 +54,10 @@ def _elsewhere(error: Mapping[str, Any]) -> str:
 
 
 def _meaning(error: Mapping[str, Any]) -> str:
-    field = _field(error["loc"])
-    return f"Add {error['loc'][-1]}" + (f": {field.description}" if field and field.description else ".")
+    *section, key = error["loc"]
+    model = _model(tuple(section))
+    field = model.written().get(str(key)) if model else None
+    return f"Add {key}" + (f": {field.description}" if field and field.description else ".")
 
 
 def _said(error: Mapping[str, Any]) -> str:
@@ -140,11 +142,6 @@ def reference(model: type[ParamsSection] = Params, path: str = "") -> Iterator[t
             kind = _inside(kind)
         if inner := _section(kind):
             yield from reference(inner, f"{here}.")
-
-
-def _field(loc: Loc) -> FieldInfo | None:
-    model = _model(loc[:-1])
-    return model.written().get(str(loc[-1])) if model else None
 
 
 def _model(loc: Loc) -> type[ParamsSection] | None:
