@@ -6,6 +6,7 @@ import email.message
 import email.policy
 import quopri
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import records_fixture
 
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form as forms_text
+from reviewlib.conversation.answers import importing
 from reviewlib.conversation.answers.form import Book
 from reviewlib.conversation.answers.mails import ArrivedAnswer, open_answer, read_answer
 from reviewlib.conversation.entries import Entry
@@ -22,6 +24,22 @@ from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 KPIS = (("revenue", "Revenue"), ("win_rate", "Win rate"), ("avg_deal", "Average deal size"))
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What importing an answer would do, and what it recorded."""
+
+    plan: importing.ImportPlan
+    entries: tuple[Entry, ...]
+
+
+def taken(records: Records, text: Any, *, unverified: bool = False) -> Imported:
+    """Import an answer as it arrived."""
+    made = importing.plan(records, arrived(text))
+    return Imported(made, tuple(importing.record(records, made, unverified=unverified)))
+
+
 BOOK = Book("t", "Sample Company", "Ella Byrne", "Q3 2026")
 PERSPECTIVE = "Spürbar besser – trotz “Sommerloch”.\n\nTwo large deals slipped into October: 40 % of my pipeline."
 

@@ -64,9 +64,9 @@ def import_response(
     from reviewlib.run import releasing
 
     book = load(params)
-    taken = releasing.import_response(book, file, unverified=unverified)
-    typer.echo(taken.plan.as_text())
-    typer.echo(f"{len(taken.entries)} recorded")
+    made, entries = releasing.import_response(book, file, unverified=unverified)
+    typer.echo(made.as_text())
+    typer.echo(f"{len(entries)} recorded")
 
 
 @app.command(name="import-goals", epilog="Example: reviewlib import-goals params/demo.yaml goals.csv --period 2026-Q3")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reviewlib.conversation import records, upkeep
 from reviewlib.conversation.answers import importing, responses
-from reviewlib.conversation.answers.importing import Imported
+from reviewlib.conversation.answers.importing import ImportPlan
 from reviewlib.conversation.answers.mails import open_answer
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import goalfile
@@ -61,16 +61,17 @@ def release(params: Params, stands: ReviewStatus, subjects: Sequence[Subject]) -
     )
 
 
-def import_response(params: Params, file: Path, *, unverified: bool = False) -> Imported:
-    """Record a rep's answer in the review that its first line names.
+def import_response(params: Params, file: Path, *, unverified: bool = False) -> tuple[ImportPlan, list[Entry]]:
+    """Record a rep's answer in the review that its first line names: what importing it would do, and what was recorded.
 
     Raises:
         ReviewError: The file cannot be read or understood, is not the rep's (unless it is to be recorded as ``unverified``), or
             may not be imported by who is at the keyboard.
     """
     answer = open_answer(file)
-    about = importing.addressed(params, responses.parse(answer))
-    return importing.import_response(records.open_records(params, about), answer, unverified=unverified)
+    own = records.open_records(params, importing.addressed(params, responses.parse(answer)))
+    made = importing.plan(own, answer)
+    return made, importing.record(own, made, unverified=unverified)
 
 
 def import_goals(params: Params, stands: ReviewStatus, file: Path) -> dict[str, int]:

@@ -66,16 +66,8 @@ class ImportPlan:
         return "\n".join([*lines, *(f"  not understood: {problem}" for problem in self.problems)])
 
 
-@dataclass(frozen=True)
-class Imported:
-    """What an import recorded; no entries where all of it was recorded already."""
-
-    plan: ImportPlan
-    entries: tuple[Entry, ...]
-
-
-def import_response(records: Records, mail: ArrivedAnswer, *, unverified: bool = False) -> Imported:
-    """Record a rep's answer in one transaction: a form file, a saved mail, or the text of either.
+def record(records: Records, made: ImportPlan, *, unverified: bool = False) -> list[Entry]:
+    """Record in one transaction what an answer asks for; nothing where all of it was recorded already.
 
     Whose records they are is named as the importer. ``unverified`` records also what by its sender or the name that signs is
     not the rep's, marked so.
@@ -85,7 +77,6 @@ def import_response(records: Records, mail: ArrivedAnswer, *, unverified: bool =
         NotAllowedError: The person may not import it, or the review does not take it any more.
         ConflictError: Somebody wrote on the rep's behalf since the form was made; it holds both texts.
     """
-    made = plan(records, mail)
     if made.problems:
         raise refusal(made.problems, where=_WHERE)
     if made.refused and not unverified:
@@ -104,7 +95,7 @@ def import_response(records: Records, mail: ArrivedAnswer, *, unverified: bool =
         )
         for item in made.items
     ]
-    return Imported(made, tuple(records.write_all(new)))
+    return records.write_all(new)
 
 
 def plan(records: Records, mail: ArrivedAnswer) -> ImportPlan:

@@ -17,7 +17,7 @@ from reviewlib.pages.forms.fields import Field, in_words
 from reviewlib.pages.rendering import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from reviewlib.pages.forms.context import FormContext
 
@@ -115,7 +115,7 @@ class Import:
     def _preview(self) -> None:
         source = self._source()
         if source is not None:
-            self._show(importing.plan(self.context.records, source), ())
+            self._show(importing.plan(self.context.records, source), [])
 
     def _record(self) -> None:
         source = self._source()
@@ -123,15 +123,15 @@ class Import:
             return
         made = importing.plan(self.context.records, source)
         if made.problems or (made.refused and not self.unverified.value):
-            self._show(made, ())
+            self._show(made, [])
             return
-        done = importing.import_response(self.context.records, source, unverified=self.unverified.value)
+        entries = importing.record(self.context.records, made, unverified=self.unverified.value)
         self.draft.saved = dict(self.draft.values)
         self.context.drafts.keep(_NAME, self.draft)
         self.context.refresh()
-        self._show(done.plan, done.entries)
+        self._show(made, entries)
 
-    def _show(self, plan: ImportPlan, recorded: tuple[Entry, ...]) -> None:
+    def _show(self, plan: ImportPlan, recorded: Sequence[Entry]) -> None:
         """Show a plan by its lines, or what of it is in the journal now."""
         self._offer_unverified(plan.refused is not None and not plan.problems and not recorded)
         self.status.value = render(

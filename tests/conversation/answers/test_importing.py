@@ -12,7 +12,7 @@ import pytest
 import records_fixture
 
 from reviewlib.conversation.answers import importing, mails, responses
-from reviewlib.conversation.answers.importing import Imported, import_response, plan
+from reviewlib.conversation.answers.importing import plan
 from reviewlib.conversation.entries import About, Entry, current
 from reviewlib.conversation.journal import open_journal_to_read
 from reviewlib.conversation.kinds import LONGEST
@@ -76,10 +76,6 @@ def records(tmp_path: Path) -> Records:
     return letters.as_manager(letters.talking(tmp_path))
 
 
-def _import(records: Records, text: Any) -> Imported:
-    return import_response(records, letters.arrived(text))
-
-
 def _entries(records: Records) -> list[Entry]:
     with open_journal_to_read(records.params) as store:
         return store.entries(subject=("rep", "R-1")) if store else []
@@ -113,7 +109,7 @@ def test_every_field_becomes_an_entry_of_the_reps(records: Records) -> None:
     """The rep's word, marked as imported: by whom, and from which file."""
     said = letters.release(records)
     text = _full(letters.form(records))
-    entries = _import(records, text).entries
+    entries = letters.taken(records, text).entries
     assert [entry.kind for entry in entries] == [
         "self_review", "feedback_to_manager", "concern", "dispute", "dispute", "reply", "agreement", "agreement", "signoff",
     ]  # fmt: skip
@@ -138,17 +134,18 @@ def test_an_answer_is_recorded_once(records: Records, again: Callable[[str], Any
     """The same file again, and the same words in another mail's quotation, record nothing."""
     letters.release(records)
     text = _full(letters.form(records))
-    _import(records, text)
+    letters.taken(records, text)
     before = _entries(records)
     source = again(text)
-    assert _import(records, mails.read_answer(source, name="a.eml") if isinstance(source, bytes) else source).entries == ()
+    mail = mails.read_answer(source, name="a.eml") if isinstance(source, bytes) else source
+    assert letters.taken(records, mail).entries == ()
     assert _entries(records) == before
 
 
 def test_a_form_with_what_is_recorded_says_nothing_new(records: Records) -> None:
     """A fresh form is prefilled; sending it back untouched records nothing."""
     letters.release(records)
-    _import(records, _full(letters.form(records)))
+    letters.taken(records, _full(letters.form(records)))
     fresh = letters.form(records)
     assert "Too many accounts." in fresh
     made = plan(records, letters.arrived(fresh))
@@ -160,13 +157,13 @@ def test_a_changed_answer_replaces_the_one_before(records: Records) -> None:
     """Whether in the old form or in a fresh one: the field's earlier entry is superseded, the others stay."""
     letters.release(records)
     old = letters.fill(_full(letters.form(records)), Signature_name="", Signature_word="", Signature_comment="")
-    first = {entry.kind: entry for entry in _import(records, old).entries}
-    second = _import(records, letters.fill(old, Concern_1="Far too many accounts.", Reply_F1="Thanks!")).entries
+    first = {entry.kind: entry for entry in letters.taken(records, old).entries}
+    second = letters.taken(records, letters.fill(old, Concern_1="Far too many accounts.", Reply_F1="Thanks!")).entries
     assert [(entry.kind, entry.supersedes) for entry in second] == [
         ("concern", first["concern"].id),
         ("reply", first["reply"].id),
     ]
-    third = _import(records, letters.fill(letters.form(records), Concern_1="None any more.")).entries
+    third = letters.taken(records, letters.fill(letters.form(records), Concern_1="None any more.")).entries
     assert [(entry.kind, entry.supersedes) for entry in third] == [("concern", second[0].id)]
     assert [entry.payload.model_dump()["text"] for entry in _live(records, "concern")] == ["None any more."]
 
@@ -174,9 +171,9 @@ def test_a_changed_answer_replaces_the_one_before(records: Records) -> None:
 def test_an_old_file_imported_after_a_newer_one_changes_nothing(records: Records) -> None:
     """A file that was imported before is known by its hash, also after its words were replaced."""
     old = letters.fill(letters.form(records), Concern_1="A")
-    _import(records, old)
-    _import(records, old.replace("\nA\n", "\nB\n"))
-    assert _import(records, old).entries == ()
+    letters.taken(records, old)
+    letters.taken(records, old.replace("\nA\n", "\nB\n"))
+    assert letters.taken(records, old).entries == ()
     assert [entry.payload.model_dump()["text"] for entry in _live(records, "concern")] == ["B"]
 
 
@@ -187,11 +184,11 @@ def test_a_reply_of_the_meeting_is_not_doubled_by_the_form_that_shows_it(records
     records.write("feedback", supersedes=said.id, stance="strength", kpi="win_rate", text="You close early, v2.")
     form = letters.form(records)
     assert "Thanks, I agree." in form
-    assert _import(records, form).entries == ()
+    assert letters.taken(records, form).entries == ()
     for text in ("Thanks, I agree. Often.", "Thanks!"):
-        _import(records, letters.fill(form, Reply_F1=text))
+        letters.taken(records, letters.fill(form, Reply_F1=text))
         assert [entry.payload.model_dump()["text"] for entry in _live(records, "reply")] == [text]
-    assert _import(records, letters.form(records)).entries == ()
+    assert letters.taken(records, letters.form(records)).entries == ()
 
 
 def test_a_reply_of_a_form_that_did_not_show_the_other_comes_beside_it(records: Records) -> None:
@@ -200,12 +197,12 @@ def test_a_reply_of_a_form_that_did_not_show_the_other_comes_beside_it(records: 
     old = letters.form(records)
     first = records.write("reply", of=said.id, text="In the meeting.", on_behalf=True)
     fresh = letters.form(records)
-    _import(records, letters.fill(old, Reply_F1="By mail."))
+    letters.taken(records, letters.fill(old, Reply_F1="By mail."))
     assert [entry.payload.model_dump()["text"] for entry in _live(records, "reply")] == ["In the meeting.", "By mail."]
     records.write("reply", of=said.id, text="In the meeting, edited.", on_behalf=True, supersedes=first.id)
-    assert _import(records, fresh).entries == ()
+    assert letters.taken(records, fresh).entries == ()
     with pytest.raises(ConflictError):
-        _import(records, letters.fill(fresh, Reply_F1="In the meeting, by me."))
+        letters.taken(records, letters.fill(fresh, Reply_F1="In the meeting, by me."))
 
 
 def test_a_reply_that_a_signature_covers_stays_and_another_comes_beside_it(records: Records) -> None:
@@ -214,7 +211,7 @@ def test_a_reply_that_a_signature_covers_stays_and_another_comes_beside_it(recor
     records.write("reply", of=said.id, text="In the meeting.", on_behalf=True)
     form = letters.form(records)
     records.write("signoff", how="agree", name="Daniel Brandt")
-    assert [entry.supersedes for entry in _import(records, letters.fill(form, Reply_F1="By mail.")).entries] == [None]
+    assert [entry.supersedes for entry in letters.taken(records, letters.fill(form, Reply_F1="By mail.")).entries] == [None]
 
 
 def test_the_comment_of_a_withdrawn_signature_goes_with_it(records: Records) -> None:
@@ -222,10 +219,10 @@ def test_the_comment_of_a_withdrawn_signature_goes_with_it(records: Records) -> 
     letters.release(records)
     form = letters.form(records)
     refusal = {"Signature_name": "Ella Byrne", "Signature_word": "read, do not agree"}
-    _import(records, letters.fill(form, **refusal, Signature_comment="I refuse the figures."))
-    _import(records, letters.fill(form, **refusal | {"Signature_name": "ELLA  BYRNE"}))
+    letters.taken(records, letters.fill(form, **refusal, Signature_comment="I refuse the figures."))
+    letters.taken(records, letters.fill(form, **refusal | {"Signature_name": "ELLA  BYRNE"}))
     assert [entry.payload.model_dump()["comment"] for entry in _live(records, "signoff")] == ["I refuse the figures."]
-    _import(records, letters.fill(form, **refusal | {"Signature_word": "agree"}))
+    letters.taken(records, letters.fill(form, **refusal | {"Signature_word": "agree"}))
     signed = [entry.payload.model_dump() for entry in _live(records, "signoff")]
     assert [(one["how"], one["comment"]) for one in signed] == [("agree", "")]
 
@@ -233,8 +230,8 @@ def test_the_comment_of_a_withdrawn_signature_goes_with_it(records: Records) -> 
 def test_an_empty_field_leaves_what_is_recorded(records: Records) -> None:
     """A part that was answered before stays when a later answer leaves it empty."""
     empty = letters.form(records)
-    _import(records, letters.fill(empty, Perspective="Good.", Insights="Many."))
-    _import(records, letters.fill(empty, Insights="More."))
+    letters.taken(records, letters.fill(empty, Perspective="Good.", Insights="Many."))
+    letters.taken(records, letters.fill(empty, Insights="More."))
     payload = _live(records, "self_review")[0].payload.model_dump()
     assert (payload["perspective"], payload["insights"]) == ("Good.", "More.")
 
@@ -245,12 +242,12 @@ def test_a_text_written_meanwhile_is_a_conflict_that_shows_both(records: Records
     theirs = records.write("self_review", perspective="In the meeting.", on_behalf=True)
     before = _entries(records)
     with pytest.raises(ConflictError) as caught:
-        _import(records, letters.fill(form, Perspective="By mail.", Concern_1="Also this."))
+        letters.taken(records, letters.fill(form, Perspective="By mail.", Concern_1="Also this."))
     assert caught.value.theirs == theirs
     assert caught.value.mine.payload.perspective == "By mail."  # type: ignore[attr-defined]
     assert _entries(records) == before
     fresh = letters.fill(letters.form(records), Perspective="By mail.")
-    assert _import(records, fresh).entries[0].supersedes == theirs.id
+    assert letters.taken(records, fresh).entries[0].supersedes == theirs.id
 
 
 def test_an_untouched_prefilled_text_is_no_conflict(records: Records) -> None:
@@ -258,17 +255,17 @@ def test_an_untouched_prefilled_text_is_no_conflict(records: Records) -> None:
     first = records.write("concern", text="Old", on_behalf=True)
     form = letters.fill(letters.form(records), Insights="Yes")
     records.write("concern", text="New", on_behalf=True, supersedes=first.id)
-    assert [entry.kind for entry in _import(records, form).entries] == ["self_review"]
+    assert [entry.kind for entry in letters.taken(records, form).entries] == ["self_review"]
 
 
 def test_a_second_answer_may_replace_one_that_the_manager_cannot_read(records: Records) -> None:
     """Before the manager's part is in, a corrected self-review takes the place of the hidden one."""
     form = letters.form(records)
-    first = _import(records, letters.fill(form, Perspective="Good.")).entries[0]
+    first = letters.taken(records, letters.fill(form, Perspective="Good.")).entries[0]
     assert records.minutes().of_kind("self_review") == []
     made = plan(records, letters.arrived(letters.fill(form, Perspective="Better.")))
     assert "Better" not in made.as_text()
-    assert _import(records, letters.fill(form, Perspective="Better.")).entries[0].supersedes == first.id
+    assert letters.taken(records, letters.fill(form, Perspective="Better.")).entries[0].supersedes == first.id
 
 
 def test_with_one_problem_nothing_is_recorded(records: Records) -> None:
@@ -276,7 +273,7 @@ def test_with_one_problem_nothing_is_recorded(records: Records) -> None:
     text = letters.fill(letters.form(records), Perspective="Good.", Dispute_1_figure="Winrate", Dispute_1_why="Wrong.")
     line = text.split("\n").index(next(one for one in text.split("\n") if one.startswith("[[Dispute 1 figure"))) + 1
     with pytest.raises(ResponseError) as caught:
-        _import(records, text)
+        letters.taken(records, text)
     assert f"line {line}: There is no such figure" in str(caught.value)
     assert "Win rate" in str(caught.value)
     assert _entries(records) == []
@@ -325,7 +322,7 @@ def test_another_reviews_form_is_refused(tmp_path: Path, login: str, subject: st
     text = letters.fill(letters.form(letters.as_manager(params)), Perspective="Mine.")
     other = records_fixture.as_login(params, login, subject=subject, period=period)
     with pytest.raises(ResponseError, match="nothing was recorded") as caught:
-        _import(other, text)
+        letters.taken(other, text)
     assert message in str(caught.value)
     assert "line 1:" in str(caught.value)
 
@@ -334,7 +331,7 @@ def test_another_workbooks_form_is_refused(records: Records) -> None:
     """The workbook's name stands in the form."""
     text = letters.form(records).replace(f"[[Review {records.params.name} ", "[[Review elsewhere ")
     with pytest.raises(ResponseError, match="nothing was recorded") as caught:
-        _import(records, text)
+        letters.taken(records, text)
     assert "another workbook" in str(caught.value)
 
 
@@ -342,7 +339,7 @@ def test_an_old_form_is_said_to_be_old_and_accepted(records: Records) -> None:
     """A form from before release is taken; the importer is told."""
     form = letters.fill(letters.form(records), Perspective="Early.")
     letters.release(records)
-    imported = _import(records, form)
+    imported = letters.taken(records, form)
     assert [entry.kind for entry in imported.entries] == ["self_review"]
     assert imported.plan.notes == ("The form was made before the review was released.",)
     late = letters.form(records)
@@ -357,7 +354,7 @@ def test_a_word_on_an_edited_goal_is_about_its_earlier_wording(records: Records)
     goal = letters.release(records)["goal"]
     form = letters.fill(letters.form(records), Goal_G1="yes")
     records.write("goal", statement="Win rate to 50 %", kpi="win_rate", supersedes=goal.id)
-    imported = _import(records, form)
+    imported = letters.taken(records, form)
     assert imported.entries[0].of == goal.id
     assert any("edited since" in note for note in imported.plan.notes)
     assert records.minutes().agreed(records.minutes().of_kind("goal")[0]) is None
@@ -378,7 +375,7 @@ def test_a_signature_on_what_has_changed_since_is_refused(records: Records) -> N
     records.write("goal", statement="Win rate to 50 %", kpi="win_rate", supersedes=goal.id)
     before = _entries(records)
     with pytest.raises(Exception, match="changed something since it was read"):
-        _import(records, text)
+        letters.taken(records, text)
     assert _entries(records) == before
 
 
@@ -387,14 +384,14 @@ def test_who_may_not_read_the_review_imports_nothing(records: Records, login: st
     """Another manager, a rep and a stranger are refused."""
     text = letters.fill(letters.form(records), Perspective="Good.")
     with pytest.raises(NotAllowedError):
-        _import(records_fixture.as_login(records.params, login), text)
+        letters.taken(records_fixture.as_login(records.params, login), text)
     assert _entries(records) == []
 
 
 def test_an_analyst_may_import(records: Records) -> None:
     """An analyst is named as the importer."""
     text = letters.fill(letters.form(records), Perspective="Good.")
-    entry = _import(records_fixture.as_login(records.params, "ana"), text).entries[0]
+    entry = letters.taken(records_fixture.as_login(records.params, "ana"), text).entries[0]
     assert (entry.author, entry.role, entry.side) == ("ana", "analyst", "rep")
 
 
@@ -411,7 +408,7 @@ def test_an_answer_finds_its_review(records: Records) -> None:
 def test_hostile_text_stays_text(records: Records, text: str) -> None:
     """Payloads are stored as typed and come back in a fresh form that says nothing new."""
     filled = letters.fill(letters.form(records), Perspective=importing.marks.keep(text), Concern_1=importing.marks.keep(text))
-    entries = _import(records, filled).entries
+    entries = letters.taken(records, filled).entries
     assert [entry.payload.model_dump() for entry in entries][1]["text"] == text.strip()
     assert plan(records, letters.arrived(letters.form(records))).items == ()
 
@@ -424,7 +421,7 @@ def test_the_answer_to_a_released_review_is_addressed_by_the_evidence_of_its_rel
     about = importing.addressed(records.params, responses.parse(answer))
     assert about == About("rep", "R-1", "2026-Q3")
     again = letters.as_manager(records.params)
-    assert [entry.kind for entry in _import(again, answer).entries] == ["concern"]
+    assert [entry.kind for entry in letters.taken(again, answer).entries] == ["concern"]
 
 
 def test_a_managers_entry_does_not_stand_for_an_import(records: Records) -> None:
@@ -432,5 +429,5 @@ def test_a_managers_entry_does_not_stand_for_an_import(records: Records) -> None
     text = letters.fill(letters.form(records), Concern_1="Too many accounts.")
     source = hashlib.sha256(text.encode()).hexdigest()
     records.write_all([New("concern", {"text": "Mine"}, source=source)])
-    assert [entry.kind for entry in _import(records, text).entries] == ["concern"]
-    assert _import(records, text).entries == ()
+    assert [entry.kind for entry in letters.taken(records, text).entries] == ["concern"]
+    assert letters.taken(records, text).entries == ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import letters
 import pytest
@@ -12,7 +11,7 @@ from records_fixture import freeze_names, give_address
 
 from reviewlib.conversation import data_export
 from reviewlib.conversation.answers import importing, mails, marks, senders
-from reviewlib.conversation.answers.importing import Imported, import_response, plan
+from reviewlib.conversation.answers.importing import plan
 from reviewlib.conversation.answers.mails import ArrivedAnswer
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import Entry
@@ -137,10 +136,6 @@ def records(tmp_path: Path) -> Records:
     return made
 
 
-def _import(records: Records, source: str | ArrivedAnswer, **more: Any) -> Imported:
-    return import_response(records, letters.arrived(source), **more)
-
-
 def _entries(records: Records) -> list[Entry]:
     with open_journal_to_read(records.params) as store:
         return [entry for entry in store.entries(subject=("rep", "R-1")) if entry.source] if store else []
@@ -152,7 +147,7 @@ def _how(entries: tuple[Entry, ...] | list[Entry]) -> set[str]:
 
 def test_a_mail_from_the_reps_address_is_recorded_as_that(records: Records) -> None:
     """The signature and what came with it say so; the address itself is not in the journal."""
-    done = _import(records, letter(letters.fill(letters.form(records), **SIGNED), f"From: Ella <{ADDRESS}>"))
+    done = letters.taken(records, letter(letters.fill(letters.form(records), **SIGNED), f"From: Ella <{ADDRESS}>"))
     assert [entry.kind for entry in done.entries] == ["signoff"]
     assert _how(done.entries) == {"address"}
     assert f"Sent from {ADDRESS}, the address of Ella Byrne in the reps table." in done.plan.as_text()
@@ -164,14 +159,14 @@ def test_a_strangers_mail_records_nothing_unless_somebody_says_so(records: Recor
     """Neither signature nor yes nor words; said so, every word is recorded and marked."""
     mail = letter(letters.fill(letters.form(records), **answer), "From: Mallory <mallory@evil.example>")
     with pytest.raises(ResponseError) as caught:
-        _import(records, mail)
+        letters.taken(records, mail)
     for words in ("not from Ella Byrne", "mallory@evil.example", ADDRESS, "--unverified", "nothing was recorded"):
         assert words in str(caught.value)
     assert _entries(records) == []
     assert "mallory@evil.example" in plan(records, letters.arrived(mail)).as_text()
-    done = _import(records, mail, unverified=True)
+    done = letters.taken(records, mail, unverified=True)
     assert (len(done.entries), _how(done.entries)) == (1, {"other_sender"})
-    assert _import(records, mail).entries == ()
+    assert letters.taken(records, mail).entries == ()
 
 
 @pytest.mark.parametrize(
@@ -187,11 +182,11 @@ def test_a_signature_in_another_name_is_refused(records: Records, sent: Callable
     """From the rep's own address too; the message has both names, and where it is recorded all the same it is marked."""
     form = letters.fill(letters.form(records), **SIGNED | {"Signature_name": "Finn Dahl"}, Concern_1="Mine.")
     with pytest.raises(ResponseError) as caught:
-        _import(records, sent(form))
+        letters.taken(records, sent(form))
     assert "not from Ella Byrne; nothing was recorded" in str(caught.value)
     assert "signed “Finn Dahl”" in str(caught.value)
     assert _entries(records) == []
-    assert _how(_import(records, sent(form), unverified=True).entries) == {how}
+    assert _how(letters.taken(records, sent(form), unverified=True).entries) == {how}
 
 
 def test_the_form_of_somebody_else_is_refused_whatever_code_it_has(records: Records) -> None:
@@ -200,7 +195,7 @@ def test_the_form_of_somebody_else_is_refused_whatever_code_it_has(records: Reco
     own, theirs = (marks.subject_code("rep", rep) for rep in ("R-1", "R-2"))
     form = letters.fill(other.replace(theirs, own), Perspective="As Ella.")
     with pytest.raises(ResponseError) as caught:
-        _import(records, form)
+        letters.taken(records, form)
     for words in ("By its form", "not from Ella Byrne", "It begins: This is the response form for Finn Dahl, 2026-Q3"):
         assert words in str(caught.value)
     assert _entries(records) == []
@@ -208,7 +203,7 @@ def test_the_form_of_somebody_else_is_refused_whatever_code_it_has(records: Reco
     taken_out = "\n".join([lines[0], *lines[next(n for n, line in enumerate(lines) if n and line[:2] != "::") :]])
     assert plan(records, letters.arrived(taken_out)).refused is None
     assert plan(records, letters.arrived("> " + form.replace("\n", "\n> "))).refused is not None
-    assert _how(_import(records, form, unverified=True).entries) == {"no_sender+other_form"}
+    assert _how(letters.taken(records, form, unverified=True).entries) == {"no_sender+other_form"}
 
 
 @pytest.mark.parametrize("dressed", [letters.gmail, letters.outlook, letters.iphone, letters.thunderbird, letters.html_only])
@@ -216,30 +211,30 @@ def test_a_form_is_the_reps_own_in_whatever_program_it_was_sent(records: Records
     """Wrapped, quoted or as HTML, it says whose it is; programs that name no sender send files."""
     mail = mails.read_answer(dressed(letters.fill(letters.form(records), Concern_1="Mine.")), name="a.eml")
     assert plan(records, letters.arrived(mail)).refused is None
-    assert _how(_import(records, mail).entries) == {"address" if mail.senders else "no_sender"}
+    assert _how(letters.taken(records, mail).entries) == {"address" if mail.senders else "no_sender"}
 
 
 def test_a_strangers_mail_with_nothing_new_is_not_refused(records: Records) -> None:
     """The manager's forward of what was recorded already records nothing, as any other."""
     form = letters.fill(letters.form(records), **SIGNED)
-    _import(records, form)
-    assert _import(records, letter(form, "From: dan@example.com")).entries == ()
+    letters.taken(records, form)
+    assert letters.taken(records, letter(form, "From: dan@example.com")).entries == ()
 
 
 def test_a_closed_review_takes_no_better_signature(records: Records) -> None:
     """The same signature from the rep's address says nothing new, and is no error, once both have signed."""
     form = letters.fill(letters.form(records), **SIGNED)
-    _import(records, form)
+    letters.taken(records, form)
     records.write("signoff", how="agree", name="Daniel Brandt")
-    assert _import(records, letter(form, f"From: {ADDRESS}")).entries == ()
+    assert letters.taken(records, letter(form, f"From: {ADDRESS}")).entries == ()
 
 
 def test_a_file_and_an_unknown_address_are_recorded_as_not_verified(records: Records) -> None:
     """A file has no sender; without an address in the reps table no sender can be held against it."""
     form = letters.form(records)
-    assert _how(_import(records, letters.fill(form, **SIGNED)).entries) == {"no_sender"}
+    assert _how(letters.taken(records, letters.fill(form, **SIGNED)).entries) == {"no_sender"}
     freeze_names(records.params, records.about.period)
-    done = _import(records, letter(letters.fill(form, Concern_1="Mine."), "From: anybody@example.org"))
+    done = letters.taken(records, letter(letters.fill(form, Concern_1="Mine."), "From: anybody@example.org"))
     assert _how(done.entries) == {"no_address"}
     assert "No address of Ella Byrne is known" in done.plan.as_text()
 
@@ -249,27 +244,27 @@ def test_the_address_of_a_team_is_not_known(tmp_path: Path) -> None:
     params = letters.talking(tmp_path)
     give_address(params, "North", ADDRESS)
     team = letters.as_manager(params, kind="team", subject="North")
-    done = _import(team, letter(letters.fill(letters.form(team), Concern_1="Ours."), f"From: {ADDRESS}"))
+    done = letters.taken(team, letter(letters.fill(letters.form(team), Concern_1="Ours."), f"From: {ADDRESS}"))
     assert _how(done.entries) == {"no_address"}
 
 
 def test_a_signature_from_the_reps_address_takes_the_place_of_one_that_was_not_verified(records: Records) -> None:
     """The same words as a file and then as a mail; the other way round, and again, nothing is recorded."""
     form = letters.fill(letters.form(records), **SIGNED, Goal_G1="yes")
-    first = _import(records, form).entries
-    done = _import(records, letter(form, f"From: {ADDRESS}")).entries
+    first = letters.taken(records, form).entries
+    done = letters.taken(records, letter(form, f"From: {ADDRESS}")).entries
     assert [(entry.kind, entry.supersedes, str(entry.source)[65:]) for entry in done] == [("signoff", first[-1].id, "address")]
-    assert _import(records, form + "\n").entries == ()
-    assert _import(records, letter(form, f"From: Ella <{ADDRESS}>")).entries == ()
+    assert letters.taken(records, form + "\n").entries == ()
+    assert letters.taken(records, letter(form, f"From: Ella <{ADDRESS}>")).entries == ()
 
 
 def test_a_signature_that_is_recorded_already_does_not_refuse_what_is_new(records: Records) -> None:
     """A fresh form shows the name that was recorded, and comes back with it."""
     odd = SIGNED | {"Signature_name": "E. Byrne"}
-    _import(records, letters.fill(letters.form(records), **odd), unverified=True)
+    letters.taken(records, letters.fill(letters.form(records), **odd), unverified=True)
     fresh = letters.fill(letters.form(records), Concern_1="New.")
     assert "E. Byrne" in fresh
-    assert [entry.kind for entry in _import(records, letter(fresh, f"From: {ADDRESS}")).entries] == ["concern"]
+    assert [entry.kind for entry in letters.taken(records, letter(fresh, f"From: {ADDRESS}")).entries] == ["concern"]
 
 
 def test_entries_of_older_journals_are_known_by_their_file(records: Records) -> None:
@@ -281,7 +276,7 @@ def test_entries_of_older_journals_are_known_by_their_file(records: Records) -> 
     (entry,) = records.write_all([New(item.kind, fields, id=item.id, on_behalf=True, source=old.answer.sha256)])
     assert entry.source == old.answer.sha256
     assert plan(records, letters.arrived(form)).notes == ("This very file was imported before; nothing is recorded twice.",)
-    assert _import(records, form + "\n").entries == ()
+    assert letters.taken(records, form + "\n").entries == ()
     assert senders.not_verified(entry.source) == "not verified: recorded before senders were looked at"
 
 
