@@ -2,8 +2,9 @@
 
 ``python tests/golden/golden.py record`` writes ``outputs.json`` beside this file; ``compare`` makes the same outputs with the
 code as it is and names each file that differs. What differs from run to run is masked: hashes and random ids, versions, the day
-and minute of the run. ``--keep DIR`` leaves the masked outputs in a folder: keep them with two commits and compare the folders
-to see what changed. The real export (``../shared/data/maven-crm``) is left out, with a word, where it is not there.
+and minute of the run (a file that names that very day otherwise, as a milestone, differs then). ``--keep DIR`` leaves the
+masked outputs in a folder: keep them with two commits and compare the folders to see what changed. The real export
+(``../shared/data/maven-crm``) is left out, with a word, where it is not there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
@@ -27,9 +29,9 @@ KINDS = {".html", ".ipynb", ".md", ".csv"}
 PERIODS = {"demo": ("2026-Q2", "2026-Q3"), "maven": ("2017-Q4",)}
 
 
-def mask(text: str, today: dt.date) -> str:
+def mask(text: str, today: set[dt.date]) -> str:
     """Take out what differs from run to run."""
-    days = {today.isoformat(), *(format_date(today, format="long", locale=locale) for locale in ("en_GB", "en_US"))}
+    days = {format_date(day, format=form, locale="en_GB") for day in today for form in ("yyyy-MM-dd", "d MMMM y", "MMMM d, y")}
     text = re.sub(
         "|".join(rf"\b{re.escape(day)}\b(,? (at )?\d\d?:\d\d([ \u202f][AP]M)?|T\d\d:\d\d(:\d\d)?)?" for day in days),
         "TODAY",
@@ -41,7 +43,9 @@ def mask(text: str, today: dt.date) -> str:
 
 def outputs(folder: Path, periods: tuple[str, ...]) -> dict[str, str]:
     """Read the masked outputs of a workbook's periods, by their masked path."""
-    today = dt.datetime.now(dt.UTC).astimezone().date()
+    now = dt.datetime.now(dt.UTC)
+    # The workbooks' day may be the next one already.
+    today = {now.astimezone().date(), now.astimezone(ZoneInfo("Europe/Berlin")).date()}
     found = {}
     for period in periods:
         for path in sorted((folder / period).rglob("*")):
