@@ -108,11 +108,7 @@ def roster(reps: pd.DataFrame, *, owners: Sequence[str], periods: Sequence[Perio
     for row in reps.to_dict("records"):
         plain = {str(key): None if pd.isna(value) else value for key, value in row.items()}
         rows.setdefault(str(plain["rep_id"]), []).append(plain)
-    posts = {
-        (rep_id, period.name): _post(rep_id, own, _row_on(own, period.last_day))
-        for rep_id, own in rows.items()
-        for period in periods
-    }
+    posts = {(rep_id, period.name): _post(rep_id, own, period.last_day) for rep_id, own in rows.items() for period in periods}
     owning = frozenset(owners)
     return Roster(MappingProxyType(posts), owning - rows.keys(), owning & rows.keys(), tuple(periods))
 
@@ -124,16 +120,13 @@ def distinct_names(people: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {person: f"{name} ({person})" if name in shared else name for person, name in listed}
 
 
-def _row_on(rows: list[dict[str, object]], day: dt.date) -> dict[str, object]:
-    """Find the row that holds on a day, else the latest before it, else the earliest."""
-    begun = [row for row in rows if _date(row["from"], dt.date.min) <= day]
-    holding = [row for row in begun if day <= _date(row["to"], dt.date.max)]
-    order = sorted(holding or begun or rows, key=lambda row: _date(row["from"], dt.date.min))
-    return order[-1] if begun else order[0]
+def _post(rep_id: str, rows: list[dict[str, object]], day: dt.date) -> Post:
+    """Build the post of one period from the row that holds on its last day, else the latest before it, else the earliest.
 
-
-def _post(rep_id: str, rows: list[dict[str, object]], row: dict[str, object]) -> Post:
-    """Build the post of one period; first and last day in the company are the same in all of a rep's rows."""
+    Rows of one rep do not overlap. First and last day in the company are the same in all of them.
+    """
+    order = sorted(rows, key=lambda row: _date(row["from"], dt.date.min))
+    row = next((row for row in reversed(order) if _date(row["from"], dt.date.min) <= day), order[0])
     started = [_date(each["started_on"], dt.date.max) for each in rows if each["started_on"]]
     left = [_date(each["left_on"], dt.date.min) for each in rows if each["left_on"]]
     text = {name: None if row[name] is None else str(row[name]) for name in ("team", "manager", "role", "region")}
