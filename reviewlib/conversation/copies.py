@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reviewlib import files
 from reviewlib.conversation import visibility
 from reviewlib.conversation.entries import About, Entry, SubjectKind, current
+from reviewlib.conversation.journal import Journal, open_journal_to_read, refuse_missing
 from reviewlib.conversation.kinds import Release
 from reviewlib.conversation.visibility import Audience, Reach, VisibleEntries, state_of
 from reviewlib.errors import SnapshotError, SubjectError
@@ -17,9 +17,6 @@ from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject, addresses_of, subjects_of
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-
-if TYPE_CHECKING:
-    from reviewlib.conversation.journal import Journal
 
 #: Every entry about somebody, by kind and id.
 Said = Mapping[tuple[str, str], Sequence[Entry]]
@@ -36,8 +33,6 @@ def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject
 
     Where there is no journal and the manifests remember one, nothing is overwritten with nothing.
     """
-    from reviewlib.conversation.journal import refuse_missing
-
     if journal is None:
         refuse_missing(params)
     modes = files.Modes.shared(params.group) if params.group else files.PRIVATE
@@ -82,7 +77,7 @@ def read_minutes(params: Params, about: About, audience: Audience) -> VisibleEnt
         return _read_manager_minutes(params, about, period)
     name = slicefile.slice_name(about.kind, about.subject, "rep")
     found = sorted((params.reports / period.name).glob(f"*/minutes/{name}"))
-    where, do = f"reports/{params.name}/{period}", f"Run: {_how_to_freeze(params, period)}"
+    where, do = f"reports/{params.name}/{period}", f"Run: {slicefile.freeze_command(params, period)}"
     if not found:
         raise SnapshotError(f"What the rep may read of {about} is not prepared.", where=where, found="no minutes", do=do)
     try:
@@ -93,7 +88,6 @@ def read_minutes(params: Params, about: About, audience: Audience) -> VisibleEnt
 
 
 def _read_manager_minutes(params: Params, about: About, period: Period) -> VisibleEntries:
-    from reviewlib.conversation.journal import open_journal_to_read
 
     with open_journal_to_read(params) as journal:
         if about.kind == "team" or journal is None:
@@ -161,22 +155,14 @@ def subject_in(params: Params, about: About, everyone: Sequence[Subject]) -> Sub
         raise SubjectError(
             f"There is no {about.kind} {about.subject!r} in {about.period}.",
             where=f"reports/{params.name}/{period}",
-            do=f"Check the id; for a {about.kind} that is new in the data run: {_how_to_freeze(params, period)}",
+            do=f"Check the id; for a {about.kind} that is new in the data run: {slicefile.freeze_command(params, period)}",
         )
     return found
 
 
 def everyone_in(params: Params, period: Period) -> tuple[Subject, ...]:
     """List who has a review in a period by the evidence that it uses now."""
-    folder = slicefile.current_folder(params, period)
-    if folder is None:
-        raise SnapshotError(
-            f"Nothing is frozen for {period}.",
-            where=f"reports/{params.name}/{period}",
-            found="no file named current",
-            do=f"Run: {_how_to_freeze(params, period)}",
-        )
-    return subjects_of(folder)
+    return subjects_of(slicefile.frozen_folder(params, period))
 
 
 def address_of(params: Params, about: About) -> str | None:
@@ -205,10 +191,6 @@ def as_released(params: Params, period: Period, subjects: Sequence[Subject], pin
     for review, pin in pins.items():
         named |= {About.of(one, period): one for one in known[pin] if About.of(one, period) == review}
     return tuple(sorted(named.values(), key=lambda subject: subject.kind != "team"))
-
-
-def _how_to_freeze(params: Params, period: Period) -> str:
-    return f"reviewlib freeze {params.path.name} --period {period}"
 
 
 def members_of(about: About, everyone: Sequence[Subject]) -> list[Subject]:

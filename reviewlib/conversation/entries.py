@@ -284,12 +284,6 @@ def sealed(entry: Entry) -> Entry:
     return replace(with_digest, hash=link(with_digest))
 
 
-def broken_links(entries: Sequence[Entry]) -> list[str]:
-    """Say what is wrong with the chain of one review, from every entry of it in the order of their sequence."""
-    before = zip(entries, [None, *entries], strict=False)
-    return [f"{entry.about}: entry {entry.sequence} {words}" for entry, last in before for words in _wrong_with(entry, last)]
-
-
 def verify_chains(entries: Sequence[Entry], remembered: Mapping[About, Head]) -> list[str]:
     """Say what is wrong with every chain, also against the heads that a manifest remembers.
 
@@ -299,7 +293,8 @@ def verify_chains(entries: Sequence[Entry], remembered: Mapping[About, Head]) ->
     """
     ordered = sorted(entries, key=lambda entry: (entry.about, entry.sequence))
     chains = {about: list(own) for about, own in groupby(ordered, key=lambda entry: entry.about)}
-    found = [words for own in chains.values() for words in broken_links(own)]
+    followed = ((entry, last) for own in chains.values() for entry, last in zip(own, [None, *own], strict=False))
+    found = [f"{entry.about}: entry {entry.sequence} {words}" for entry, last in followed for words in _wrong_with(entry, last)]
     for about, head in sorted(remembered.items()):
         found += _against(chains.get(about, []), about, head)
     return found
@@ -318,9 +313,7 @@ def _against(own: Sequence[Entry], about: About, head: Head) -> list[str]:
 def _wrong_with(entry: Entry, last: Entry | None) -> list[str]:
     expected = last.sequence + 1 if last else 1
     found: list[str] = []
-    if last and entry.about != last.about:
-        found.append(f"stands among the entries of {last.about}")
-    elif entry.sequence > expected:
+    if entry.sequence > expected:
         missing = str(expected) if entry.sequence == expected + 1 else f"{expected} to {entry.sequence - 1}"
         found.append(f"follows a gap: {missing} is missing")
     elif entry.sequence < expected:

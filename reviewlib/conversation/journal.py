@@ -403,15 +403,16 @@ def refuse_shortened(params: Params, about: About, entries: Sequence[Entry], jou
         refuse_missing(params)
     head = remembered_heads(params.reports / about.period).get(about)
     own = [entry for entry in entries if entry.about == about]
-    if problems := verify_chains(own, {about: head} if head else {}):
-        raise JournalError(
-            "The journal is not what it was.",
-            where=f"the journal of {params.name}",
-            found=first_of(problems),
-            do="Nothing was saved. Restore the journal from its latest backup; reviewlib verify lists everything.",
-        )
+    do = "Nothing was saved. Restore the journal from its latest backup; reviewlib verify lists everything."
+    refuse_broken(own, {about: head} if head else {}, where=f"the journal of {params.name}", do=do)
 
 
-def first_of(problems: Sequence[str]) -> str:
-    """List the first problems of a journal, and count the others."""
-    return "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+def refuse_broken(entries: Sequence[Entry], remembered: Mapping[About, Head], *, where: str, do: str) -> None:
+    """Refuse to go on with chains that are broken, missing or shorter than remembered; the first problems are told.
+
+    Raises:
+        JournalError: Some chain is.
+    """
+    if problems := verify_chains(entries, remembered):
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise JournalError("The journal is not what it was.", where=where, found="; ".join(problems[:5]) + more, do=do)

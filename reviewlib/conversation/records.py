@@ -14,11 +14,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from reviewlib.conversation import copies, identity, payloads, rights
 from reviewlib.conversation.entries import About, Draft, Entry, Head, Person, side_of
 from reviewlib.conversation.entries import history as versions_of
+from reviewlib.conversation.journal import (
+    PAUSE,
+    TRIES,
+    Journal,
+    MovedError,
+    open_journal_to_read,
+    open_or_make_journal,
+    refuse_shortened,
+)
 from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
 from reviewlib.conversation.rights import WritingContext, audience_of
 from reviewlib.conversation.visibility import VisibleEntries, worded
@@ -27,9 +36,6 @@ from reviewlib.evidence.subjects import Subject
 from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-
-if TYPE_CHECKING:
-    from reviewlib.conversation.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,6 @@ class Records:
         return [self.person.name] if self.person.role == "manager" else []
 
     def _journal(self) -> AbstractContextManager[Journal | None]:
-        from reviewlib.conversation.journal import open_journal_to_read
 
         return nullcontext(self.journal) if self.journal is not None else open_journal_to_read(self.params)
 
@@ -259,8 +264,6 @@ def open_records(params: Params, about: About, *, person: Person | None = None) 
 @contextmanager
 def _held_records(params: Params, about: About, *, person: Person | None = None) -> Iterator[Records]:
     """Open the records of a review, with the journal held open; see ``open_records``."""
-    from reviewlib.conversation.journal import open_journal_to_read
-
     period = Period.parse(about.period, params.fiscal)
     with open_journal_to_read(params) as journal:
         everyone = copies.reviewed_in(params, period, journal)
@@ -274,8 +277,6 @@ def write_together(groups: Sequence[tuple[Records, Sequence[New]]]) -> list[Entr
 
     Where somebody else writes to one of them after the rules were asked, they are asked again about the review as it is then.
     """
-    from reviewlib.conversation.journal import PAUSE, TRIES, MovedError
-
     read: dict[About, str] = {}
     for turn in range(TRIES - 1):
         with suppress(MovedError):
@@ -286,8 +287,6 @@ def write_together(groups: Sequence[tuple[Records, Sequence[New]]]) -> list[Entr
 
 def _written(groups: Sequence[tuple[Records, Sequence[New]]], read: dict[About, str]) -> list[Entry]:
     """Ask the rules about the reviews as they are, and write; a signature is for what was ``read`` there at first."""
-    from reviewlib.conversation.journal import open_or_make_journal, refuse_shortened
-
     if not groups:
         return []
     drafts: list[Draft] = []

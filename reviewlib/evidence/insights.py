@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -19,10 +19,7 @@ from reviewlib.evidence.slicefile import Achievement, Finding, RecommendedAction
 from reviewlib.evidence.verdicts import FEWEST
 from reviewlib.params.model import Params, Play, RecognitionRule
 from reviewlib.params.rules import enumerated
-
-if TYPE_CHECKING:
-    from reviewlib.periods import Period
-
+from reviewlib.periods import Period
 
 _ORDER: Final = ("gap", "watch", "strength")
 

@@ -151,16 +151,9 @@ def find_slice(params: Params, *, kind: str, subject: str, period: Period, audie
     Raises:
         SnapshotError: Nothing is frozen for the period, or nothing for this subject and audience.
     """
-    command = f"reviewlib freeze {params.path.name} --period {period}"
+    command = freeze_command(params, period)
     check_audience(audience, command)
-    folder = current_folder(params, period) if pinned is None else pinned_folder(params, pinned)
-    if folder is None:
-        raise SnapshotError(
-            f"Nothing is frozen for {period}.",
-            where=f"reports/{params.name}/{period}",
-            found="no file named current",
-            do=f"Run: {command}",
-        )
+    folder = frozen_folder(params, period) if pinned is None else pinned_folder(params, pinned)
     found = next(iter(folder.glob(f"*/{slice_name(kind, subject, audience)}")), None)
     if found is None:
         raise SnapshotError(
@@ -210,6 +203,28 @@ def pinned_folder(params: Params, snapshot: str) -> Path:
             where=f"reports/{params.name}/snapshots",
             found=f"no snapshot {snapshot}",
             do="Restore this folder from a backup; a released review keeps the figures it was released with.",
+        )
+    return folder
+
+
+def freeze_command(params: Params, period: Period) -> str:
+    """What to run where the evidence of a period is missing."""
+    return f"reviewlib freeze {params.path.name} --period {period}"
+
+
+def frozen_folder(params: Params, period: Period) -> Path:
+    """The folder of the snapshot that a period uses.
+
+    Raises:
+        SnapshotError: Nothing is frozen for the period.
+    """
+    folder = current_folder(params, period)
+    if folder is None:
+        raise SnapshotError(
+            f"Nothing is frozen for {period}.",
+            where=f"reports/{params.name}/{period}",
+            found="no file named current",
+            do=f"Run: {freeze_command(params, period)}",
         )
     return folder
 

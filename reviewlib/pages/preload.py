@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.errors import ParamsError
+from reviewlib.params import reading
 from reviewlib.periods import FiscalYear
 from reviewlib.press.warm import Warmth
 
@@ -35,7 +36,6 @@ def prepare(params: str = "") -> None:
         params: The params file that every kernel will open; it is read here once for all. Nothing else of a workbook is.
     """
     from reviewlib.pages.rendering import TEMPLATES, environment
-    from reviewlib.params import reading
 
     for name in environment().list_templates(extensions=("j2",)):
         environment().get_template(name)
@@ -74,8 +74,6 @@ WARMTH: Final = Warmth(
 
 def rehearse() -> None:
     """Open the invented review and show all its sections."""
-    from reviewlib.params import reading
-
     reading.load(_INVENTED / "params.yaml")
     for show in sections(review()):
         show()._repr_mimebundle_()

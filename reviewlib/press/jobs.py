@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import BaseModel, StrictInt, ValidationError
 
 from reviewlib import files
 from reviewlib.errors import ReviewError
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
 
     from reviewlib.press.warm import Warmth
 
-#: What a notebook's JSON says that it is, and what its cells are.
-_FORMAT: Final = 4
-_CELLS: Final = ("code", "markdown", "raw")
 #: How many characters of a failure are told.
 _MOST: Final = {"source": 20_000, "error": 200, "message": 2_000}
 
@@ -109,6 +108,23 @@ class Outcome:
     staged: Mapping[Path, Path] = field(default_factory=dict)
 
 
+class _CellMetadata(BaseModel):
+    tags: list[Any] = []
+
+
+class _NotebookCell(BaseModel):
+    cell_type: Literal["code", "markdown", "raw"]
+    metadata: _CellMetadata
+    source: str | list[str]
+
+
+class _NotebookFile(BaseModel):
+    nbformat: Literal[4]
+    nbformat_minor: StrictInt
+    metadata: dict[str, Any]
+    cells: list[_NotebookCell]
+
+
 def declared_in(path: Path) -> set[str]:
     """The names that the cell tagged ``parameters`` of a notebook's file declares, which is looked at without its libraries.
 
@@ -117,43 +133,19 @@ def declared_in(path: Path) -> set[str]:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        wrong = _wrong(data)
-        if not wrong:
-            return declared(data["cells"])
+        _NotebookFile.model_validate(data)
+        return declared(data["cells"])
     except FileNotFoundError:
         raise ReviewError(
             "the notebook is not there", where=str(path), do="correct the path, or restore the notebook"
         ) from None
+    except ValidationError as error:
+        parts = [each["loc"] for each in error.errors(include_url=False)]
+        named = (f"cell {int(part[1]) + 1}" if part[1:] else str(part[0]) if part else type(data).__name__ for part in parts)
+        wrong = [*dict.fromkeys(named)]
     except (ValueError, RecursionError) as error:
         wrong = [f"{type(error).__name__}: {str(error)[:80]}"]
     raise ReviewError("this is not a notebook", where=str(path), found=", ".join(wrong[:3]), do="restore the notebook")
-
-
-def _wrong(data: Any) -> list[str]:
-    """Name the parts of a notebook's JSON that are not what belongs there."""
-    if not isinstance(data, dict):
-        return [type(data).__name__]
-    sound = {
-        "nbformat": data.get("nbformat") == _FORMAT,
-        "nbformat_minor": isinstance(data.get("nbformat_minor"), int),
-        "metadata": isinstance(data.get("metadata"), dict),
-        "cells": isinstance(data.get("cells"), list),
-    }
-    wrong = [name for name, right in sound.items() if not right]
-    cells = data["cells"] if sound["cells"] else []
-    return wrong + [f"cell {number}" for number, cell in enumerate(cells, start=1) if not _is_cell(cell)]
-
-
-def _is_cell(cell: Any) -> bool:
-    if not isinstance(cell, dict):
-        return False
-    source = cell.get("source")
-    return (
-        cell.get("cell_type") in _CELLS
-        and isinstance(cell.get("metadata"), dict)
-        and isinstance(cell["metadata"].get("tags", []), list)
-        and all(isinstance(line, str) for line in (source if isinstance(source, list) else [source]))
-    )
 
 
 def declared(cells: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from reviewlib import files
 from reviewlib.conversation import copies, identity, schedule
-from reviewlib.conversation.entries import About, Entry, Head, verify_chains
-from reviewlib.conversation.journal import first_of, open_journal, remembered_heads
+from reviewlib.conversation.entries import About, Entry, Head
+from reviewlib.conversation.journal import open_journal, refuse_broken, remembered_heads
 from reviewlib.conversation.schedule import DueReview
 from reviewlib.conversation.visibility import State, state_of
-from reviewlib.errors import JournalError, ReviewError, SnapshotError
+from reviewlib.errors import ReviewError, SnapshotError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
@@ -69,7 +69,8 @@ def frozen_period(params: Params, period: Period | None) -> Snapshot:
     """
     periods = [period] if period else snapshot.period_folders(params).values()
     known = [one for each in periods if (one := snapshot.current(params, each))]
-    found = max(known, key=_completeness, default=None)
+    # The usual one is complete, ended last, and is the shortest of those.
+    found = max(known, key=lambda one: (not one.info["workbook"]["incomplete"], one.period.end, one.period.start), default=None)
     if found is None:
         raise SnapshotError(
             f"Nothing is frozen for {period}." if period else "Nothing is frozen yet.",
@@ -77,11 +78,6 @@ def frozen_period(params: Params, period: Period | None) -> Snapshot:
             do=f"Run: reviewlib run {params.path.name}" + (f" --period {period}" if period else ""),
         )
     return found
-
-
-def _completeness(frozen: Snapshot) -> tuple[bool, dt.date, dt.date]:
-    """What makes a period the usual one: it is complete, it ended last, it is the shortest of those."""
-    return (not frozen.info["workbook"]["incomplete"], frozen.period.end, frozen.period.start)
 
 
 def of(params: Params, frozen: Snapshot) -> ReviewStatus:
@@ -125,14 +121,8 @@ def _check(params: Params, stands: ReviewStatus) -> None:
     heads = remembered_heads(params.reports / stands.period.name)
     known = {review: head for review, head in heads.items() if stands.whole or review in seen}
     own = [entry for review, each in stands.entries.items() if review.period == stands.period.name for entry in each]
-    problems = verify_chains(own, known)
-    if problems:
-        raise JournalError(
-            "The journal is not what it was.",
-            where=f"the journal of {params.name}, {stands.period}",
-            found=first_of(problems),
-            do="Restore the journal from its latest backup; reviewlib verify lists everything. Nothing was made.",
-        )
+    do = "Restore the journal from its latest backup; reviewlib verify lists everything. Nothing was made."
+    refuse_broken(own, known, where=f"the journal of {params.name}, {stands.period}", do=do)
 
 
 @dataclass(frozen=True)

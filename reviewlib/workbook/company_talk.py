@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from reviewlib.conversation import identity, payloads
 from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import About, Draft, Person
+from reviewlib.conversation.journal import open_or_make_journal
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import JournalError
 from reviewlib.params.model import Params
@@ -160,8 +161,6 @@ def seed(params: Params, frozen: Mapping[str, str]) -> int:
     Raises:
         JournalError: The words cannot be read, or the journal cannot be opened.
     """
-    from reviewlib.conversation.journal import open_or_make_journal
-
     talked = read(params)
     if missing := [name for name in talked.periods if name not in frozen]:
         raise _unreadable(f"entries of {', '.join(missing)}, of which nothing is frozen")

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from reviewlib.conversation.entries import (
     About,
     Entry,
-    broken_links,
     canonical,
     current,
     digest,
@@ -25,6 +24,7 @@ from reviewlib.conversation.entries import (
     origins,
     payload_bytes,
     sealed,
+    verify_chains,
 )
 from reviewlib.conversation.kinds import Concern, Goal, Note, Reply
 
@@ -140,8 +140,8 @@ def chain_of(*texts: str) -> list[Entry]:
 
 def test_a_chain_that_nobody_touched_holds() -> None:
     """Entries in their order, each with the hash of the one before, are whole; so is a review without entries."""
-    assert broken_links(chain_of("one", "two", "three")) == []
-    assert broken_links([]) == []
+    assert verify_chains(chain_of("one", "two", "three"), {}) == []
+    assert verify_chains([], {}) == []
 
 
 OTHERS: dict[str, Any] = {
@@ -171,7 +171,7 @@ def test_a_change_of_any_column_is_found(column: str) -> None:
     """Whichever column of an entry is changed, the walk says so and names the review and a number."""
     entries = chain_of("one", "two", "three")
     entries[1] = replace(entries[1], **{column: OTHERS[column]})
-    problems = broken_links(entries)
+    problems = verify_chains(entries, {})
     assert problems
     assert all("entry " in problem for problem in problems)
 
@@ -180,22 +180,22 @@ def test_a_change_with_a_new_hash_is_found_at_the_next_entry() -> None:
     """Who changes words and makes the hash anew breaks the entry after it."""
     entries = chain_of("one", "two", "three")
     entries[1] = sealed(replace(entries[1], payload=Concern(text="2")))
-    assert broken_links(entries) == [f"{REVIEW}: entry 3 does not follow from the entry before it"]
+    assert verify_chains(entries, {}) == [f"{REVIEW}: entry 3 does not follow from the entry before it"]
 
 
 def test_gaps_and_repetitions_are_named() -> None:
     """A missing entry is named by its number, several by the first and last; one that is there twice is too."""
     entries = chain_of("one", "two", "three", "four")
-    assert broken_links([entries[0], entries[2], entries[3]]) == [f"{REVIEW}: entry 3 follows a gap: 2 is missing"]
-    assert broken_links([entries[0], entries[3]]) == [f"{REVIEW}: entry 4 follows a gap: 2 to 3 is missing"]
-    assert broken_links(entries[1:])[0] == f"{REVIEW}: entry 2 follows a gap: 1 is missing"
-    assert "a second time" in broken_links([entries[0], entries[1], entries[1]])[0]
+    assert verify_chains([entries[0], entries[2], entries[3]], {}) == [f"{REVIEW}: entry 3 follows a gap: 2 is missing"]
+    assert verify_chains([entries[0], entries[3]], {}) == [f"{REVIEW}: entry 4 follows a gap: 2 to 3 is missing"]
+    assert verify_chains(entries[1:], {})[0] == f"{REVIEW}: entry 2 follows a gap: 1 is missing"
+    assert "a second time" in verify_chains([entries[0], entries[1], entries[1]], {})[0]
 
 
 def test_the_first_entry_has_none_before_it() -> None:
     """A first entry that names an entry before it is the rest of a longer chain."""
     first = sealed(replace(chain_of("one")[0], previous="0" * 64))
-    assert broken_links([first]) == [f"{REVIEW}: entry 1 is the first, yet names an entry before it"]
+    assert verify_chains([first], {}) == [f"{REVIEW}: entry 1 is the first, yet names an entry before it"]
 
 
 def test_texts_do_not_run_over_into_the_next_column() -> None:

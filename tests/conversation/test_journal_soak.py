@@ -16,7 +16,7 @@ import pytest
 from journals import Desk, draft
 
 from reviewlib.conversation.database import Transaction
-from reviewlib.conversation.entries import Entry, broken_links, history
+from reviewlib.conversation.entries import Entry, history, verify_chains
 from reviewlib.conversation.journal import Journal
 from reviewlib.conversation.kinds import Concern
 from reviewlib.errors import ConflictError
@@ -192,7 +192,7 @@ def check(entries: list[Entry], writers: list[Writer]) -> None:
     assert max(texts.values()) == 1
     assert sorted(by_id) == sorted([SHARED, *(entry_id for writer in writers for entry_id in writer.ids())])
     assert len(entries) == len(by_id)
-    assert broken_links(entries) == []
+    assert verify_chains(entries, {}) == []
     edited = [entry_id for writer in writers for entry_id in writer.ids()[::2]]
     assert {entry.id for entry in history(entries, SHARED)} == {SHARED, *edited}
 

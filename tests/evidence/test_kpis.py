@@ -547,9 +547,9 @@ def test_generated_tables(known: oracle.Book) -> None:
 
 @pytest.mark.whole
 @given(known=books())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_many_generated_tables(known: oracle.Book) -> None:
-    """On any table every figure equals the plain loop, thirty times over."""
+    """On any table every figure equals the plain loop, a dozen times over."""
     held_against_the_loops(known)
 
 

@@ -16,6 +16,7 @@ from reviewlib.conversation.answers.mails import ArrivedAnswer
 from reviewlib.conversation.answers.responses import Answer, AnswerProblem, parse, refusal, short
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import About, Entry
+from reviewlib.conversation.journal import open_journal_to_read
 from reviewlib.conversation.kinds import KINDS, Signoff
 from reviewlib.conversation.records import New, Records
 from reviewlib.conversation.rights import WritingContext
@@ -137,8 +138,6 @@ def addressed(params: Params, answer: Answer) -> About:
         ResponseError: It has no first line, or it is of another workbook, or of nobody in the period.
         JournalError: The journal is damaged or missing.
     """
-    from reviewlib.conversation.journal import open_journal_to_read
-
     if not answer.subject:
         raise refusal(answer.problems, where=_WHERE)
     if answer.workbook.casefold() != params.name:

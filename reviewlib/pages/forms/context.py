@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol
 
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.records import Records, open_records
+from reviewlib.conversation.rights import WritingContext
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.errors import JournalError
 from reviewlib.pages import labels, paragraphs, sentences
 from reviewlib.pages.forms.drafts import Drafts, FormDraft
 from reviewlib.pages.rendering import render
+from reviewlib.params import reading
 from reviewlib.review import Review
 
 if TYPE_CHECKING:
-    from reviewlib.conversation.records import Records
-    from reviewlib.conversation.rights import WritingContext
     from reviewlib.pages.forms.typing_fence import Fence
 
 P = ParamSpec("P")
@@ -164,9 +165,7 @@ def context_of(review: Review) -> FormContext:
     Raises:
         ReviewError: The journal cannot be read.
     """
-    from reviewlib.conversation.records import open_records
     from reviewlib.pages.forms.typing_fence import Fence
-    from reviewlib.params import reading
 
     known: dict[About, FormContext] = _shell().user_ns.setdefault(KEPT_AS, {})
     if review.params_path is None:

@@ -14,15 +14,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jupyter_core.paths import jupyter_data_dir
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StrictBool, StrictStr
 
 from reviewlib import files
-
-if TYPE_CHECKING:
-    from reviewlib.conversation.records import Records
+from reviewlib.conversation.records import Records
 
 #: Seconds after which what a writer that was killed left staged is removed.
 _STALE: Final = 3600

@@ -7,16 +7,13 @@ import html
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import ipywidgets as widgets
 
 from reviewlib.pages.forms import controls
-from reviewlib.pages.forms.context import SESSION
+from reviewlib.pages.forms.context import SESSION, FormContext
 from reviewlib.pages.rendering import render
-
-if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import FormContext
 
 _AUDIENCES: Final = {"manager": "The manager’s copy", "rep": "The rep’s copy"}
 
@@ -37,7 +34,6 @@ class PageExport:
         if self.button.disabled:
             return
         self.button.disabled = True
-        self.status.value = render("forms/exporting.html.j2")
         self.task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from reviewlib.evidence import slicefile
+from reviewlib.pages.forms.context import FormContext
 from reviewlib.pages.forms.fields import CHOOSE, Field, Options, ProblemsError, Spec, Values, about, latest, nothing, of_kind
 from reviewlib.pages.rendering import render
-
-if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import FormContext
 
 
 def _scale(context: FormContext, _: Values) -> Options:

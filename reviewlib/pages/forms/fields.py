@@ -13,14 +13,12 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import KINDS, STATUSES
 from reviewlib.pages import labels
-
-if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import FormContext
+from reviewlib.pages.forms.context import FormContext
 
 FieldForm = Literal["line", "text", "choice", "check", "day", "number"]
 Options = list[tuple[str, str]]

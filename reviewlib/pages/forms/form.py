@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 
 from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.records import Records
+from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import ConflictError, NotAllowedError, ReviewError
 from reviewlib.pages.forms import controls
+from reviewlib.pages.forms.context import FormContext
 from reviewlib.pages.forms.controls import Control
 from reviewlib.pages.forms.drafts import FormDraft
 from reviewlib.pages.forms.fields import Field, Options, ProblemsError, Spec, Values, in_words, nothing, of_entry, of_fields
 from reviewlib.pages.rendering import render
-
-if TYPE_CHECKING:
-    from reviewlib.conversation.records import Records
-    from reviewlib.conversation.rights import WritingContext
-    from reviewlib.pages.forms.context import FormContext
 
 
 class Form:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import ipywidgets as widgets
 
@@ -12,14 +13,10 @@ from reviewlib.conversation.answers.mails import ArrivedAnswer, read_answer
 from reviewlib.conversation.entries import Entry
 from reviewlib.errors import ConflictError, ReviewError
 from reviewlib.pages.forms import controls
+from reviewlib.pages.forms.context import FormContext
 from reviewlib.pages.forms.controls import Control
 from reviewlib.pages.forms.fields import Field, in_words
 from reviewlib.pages.rendering import render
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from reviewlib.pages.forms.context import FormContext
 
 _NAME: Final = "import"
 _TEXT: Final = Field("answer", "The answer’s text", hint="The whole mail or form, as it came. Or choose its file below.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import plans
@@ -14,7 +14,7 @@ from reviewlib.conversation.schedule import rhythm
 from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence.slicefile import Achievement
 from reviewlib.pages import goal_views, sentences, views
-from reviewlib.pages.forms.context import numbered
+from reviewlib.pages.forms.context import FormContext, numbered
 from reviewlib.pages.forms.fields import (
     CHOOSE,
     WORDS,
@@ -32,9 +32,6 @@ from reviewlib.pages.forms.fields import (
 from reviewlib.pages.rendering import render
 from reviewlib.periods import Period
 from reviewlib.review import Figure
-
-if TYPE_CHECKING:
-    from reviewlib.pages.forms.context import FormContext
 
 #: Fields that are no part of the payload: the achievement and the proposal that were chosen.
 _FOUND: Final = "_found"
