@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import nbformat
 import pytest
@@ -13,7 +14,8 @@ from workbooks import workbook
 from reviewlib.pages import preload
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.press.warm import Warmth
+from reviewlib.press import kernels
+from reviewlib.press.warm import Forge, Warmth
 
 PERIOD = Period.parse("2026-Q3")
 DEALS = [
@@ -46,12 +48,40 @@ if fault.is_file():
 HTML(f"<p>{SUBJECT}, {period}, {audience}: edition EDITION</p>" + "<p>Kept promises.</p>" * 400)"""
 
 
+class KeptForge(Forge):
+    """A forge whose warm process outlives its run: the next run in the same environment forks from it."""
+
+    kept: ClassVar[dict[frozenset[tuple[str, str]], Any]] = {}
+
+    def give_up(self) -> None:
+        self.cold_because = self.cold_because or "the run was stopped"
+
+    def close(self) -> None:
+        with self._lock:
+            if self._zygote is not None and self.kept.setdefault(self._key, self._zygote) is self._zygote:
+                self._zygote = None
+        super().close()
+
+    def _revive(self) -> None:
+        if self._zygote is None and self.cold_because is None:
+            self._zygote = self.kept.pop(self._key, None)
+        super()._revive()
+
+    @property
+    def _key(self) -> frozenset[tuple[str, str]]:
+        return frozenset(self._env.items())
+
+
 @pytest.fixture(scope="module")
 def light_runs() -> Iterator[None]:
-    """Let the runs of a module, whose notebooks have no charts, get warm in little time."""
+    """Let the runs of a module, whose notebooks have no charts, get warm in little time, and but once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preload, "WARMTH", LIGHT)
+        patch.setattr(kernels, "Forge", KeptForge)
         yield
+    for warm in KeptForge.kept.values():
+        warm.close()
+    KeptForge.kept.clear()
 
 
 def light_workbook(folder: Path) -> Params:

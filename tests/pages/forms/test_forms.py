@@ -328,7 +328,7 @@ def test_a_save_while_the_cell_runs_again_stands_in_its_record(
     monkeypatch.setattr("IPython.display.display", display)
     monkeypatch.setattr(contexts, "alive", lambda: True)
     monkeypatch.setattr(contexts, "_shell", lambda: SimpleNamespace(user_ns={KEPT_AS: {context.review.about: context}}))
-    monkeypatch.setattr("reviewlib.conversation.records.open_records", lambda *_: context.records)
+    monkeypatch.setattr("reviewlib.pages.forms.context.open_records", lambda *_: context.records)
     if moment == "the record is read":
         monkeypatch.setattr(Records, "minutes", save.during(Records.minutes))
     else:
