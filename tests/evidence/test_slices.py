@@ -173,3 +173,10 @@ def test_off_says_why(tmp_path: Path) -> None:
     common: Mapping[str, Any] = _slicer(tmp_path, kpis={"win_rate": {"off": True}}).common
     assert common["off"]["win_rate"] == "switched off in the params file"
     assert "win_rate" not in {kpi["key"] for kpi in common["kpis"]}
+
+
+@pytest.mark.parametrize("named", [{}, {"title": "Lindhaven Instruments"}])
+def test_a_slice_names_its_workbook(tmp_path: Path, named: dict[str, str]) -> None:
+    """Pages carry the title that params give, else the workbook's name."""
+    book = _slicer(tmp_path, **named).rep("A", "rep")["workbook"]
+    assert (book["title"], book["name"]) == (named.get("title", "book"), "book")
