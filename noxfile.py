@@ -5,6 +5,8 @@ They run in the environment that nox is installed in: ``pip install -e ".[test]"
 
 from __future__ import annotations
 
+import os
+
 import nox
 
 nox.options.default_venv_backend = "none"
@@ -45,7 +47,8 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def whole(session: nox.Session) -> None:
     """What needs a browser, PostgreSQL, Dask, or whole runs."""
-    session.run("pytest", "-m", "whole", *session.posargs)
+    # One worker more than there are cores: much of this waits for servers.
+    session.run("pytest", "-m", "whole", "-n", str((os.cpu_count() or 1) + 1), *session.posargs)
 
 
 @nox.session
