@@ -65,6 +65,16 @@ def test_words_since_the_run_make_the_page_old(book: Handmade, tmp_path: Path) -
     given(book, tmp_path)
 
 
+def test_what_reps_may_read_is_laid_out_anew_before_pages_are_held_against_it(book: Handmade, tmp_path: Path) -> None:
+    """Pages are compared with the journal as it is, whatever an earlier run laid out of it."""
+    laid = {path: path.read_bytes() for path in book.folder.glob("*/minutes/*.json")}
+    for path in laid:
+        path.write_text("{}", encoding="utf-8")
+    given(book, tmp_path)
+    assert {path: path.read_bytes() for path in laid} == laid
+    assert laid
+
+
 def test_nothing_is_handed_out_while_a_run_is_at_work(book: Handmade, tmp_path: Path) -> None:
     """Half of the pages might be older than the other half."""
     with locks.held(book.folder, modes=snapshot.modes_of(book.params)), pytest.raises(BusyError):

@@ -173,6 +173,7 @@ def test_after_release_the_form_asks_for_replies_and_the_signature() -> None:
     assert "CANARY" not in form
     assert ":: Feedback by Daniel Brandt: Win rate | improve | Ask earlier." in form
     assert all(words in form for words in ("[[Reply F1 ", "[[Goal G1 ", "[[Recognition R1 ", "[[Signature name "))
+    assert form.count("[[Reply ") == 1  # what asks for yes or no has room for a comment there
     assert responses.parse(form).head == talk.entries[-1].hash
 
 

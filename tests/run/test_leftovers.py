@@ -1,0 +1,34 @@
+"""What somebody wrote into files that earlier runs made is kept, where nobody reads it who may not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from handmade import Handmade, freeze_book
+
+from reviewlib.files import PRIVATE
+from reviewlib.press.jobs import Job
+from reviewlib.run import manifest
+from reviewlib.run.leftovers import Leftovers
+
+
+@pytest.mark.parametrize(("team", "kept"), [("north", "{own}/rep"), ("elsewhere", "moved")])
+def test_a_form_that_was_filled_in_is_kept_where_the_team_may_read_it(tmp_path: Path, team: str, kept: str) -> None:
+    """Within the team it lies beside the new one; of a team that the rep has left it is handed to nobody."""
+    book = Handmade(freeze_book(tmp_path / "frozen"), tmp_path / "book")
+    book.run()
+    entry = manifest.read(book.folder)["rep:R1:rep"]
+    (form,) = book.folder.glob("*/rep/ada*-answer.md")
+    form.write_text(form.read_text(encoding="utf-8") + "What I think.", encoding="utf-8")
+    own, notes = form.parents[1].name, list[str]()
+    page = book.folder / (own if team == "north" else team) / "rep" / "renamed.html"
+    job = Job("rep:R1:rep", tmp_path / "none.ipynb", {}, None, page, tmp_path / "problem.html")
+    left = Leftovers(book.folder, PRIVATE, notes.append).cleared(entry, replace(entry, files={}), job).left
+    assert not left
+    assert not form.exists()
+    (found,) = book.folder.rglob("*-written-1.md")
+    assert found.parent == book.folder / kept.format(own=own)
+    assert "What I think." in found.read_text(encoding="utf-8")
+    assert found.relative_to(book.folder).as_posix() in notes[0]
