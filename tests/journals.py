@@ -24,7 +24,7 @@ import workbooks
 from psycopg import sql
 
 from reviewlib.conversation import database, security
-from reviewlib.conversation.entries import About, Draft, Person
+from reviewlib.conversation.entries import About, Draft, Entry, Person
 from reviewlib.conversation.journal import Journal, open_or_make_journal
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.evidence.subjects import Subject
@@ -158,6 +158,11 @@ def draft(
     """Write a draft; ``fields`` are the payload's where the kind says more than a text."""
     fields = rest.pop("fields", {"text": text})
     return Draft(about, rest.pop("team", "North"), kind, KINDS[kind].model(**fields), author, **rest)
+
+
+def append(store: Journal, one: Draft) -> Entry:
+    """Write one entry."""
+    return store.append_all([one])[0]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import talk
+from journals import append
 from nbformat.v4 import new_code_cell
 from workbooks import workbook
 
@@ -45,7 +46,7 @@ def _say(store: Journal, params: Params, rep: str, kind: str, mark: str, **more:
     columns = {name: more.pop(name) for name in ("visibility", "supersedes", "on_behalf_of", "source") if name in more}
     payload: Payload = KINDS[kind].model.model_validate(talk.filled(kind, mark, **more))
     about = About("rep", rep, PERIOD.name)
-    return store.append(Draft(about, "North", kind, payload, MANAGER, **columns))  # type: ignore[arg-type]
+    return append(store, Draft(about, "North", kind, payload, MANAGER, **columns))  # type: ignore[arg-type]
 
 
 def _talk(params: Params, frozen: str) -> None:

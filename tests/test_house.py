@@ -18,7 +18,7 @@ CEILINGS = {
     "circles of modules": (0, "Move what both need into one below them; an import in a function counts too."),
     "lines of the largest file": (450, "Split it by subject."),
     "class names used twice": (0, "Give the new class a name of its own, or use the one that is there."),
-    "tiny helpers": (9, "Write it where it is called."),
+    "tiny helpers": (8, "Write it where it is called."),
     "lines of code": (19_500, "Take something out, or let a library do it."),
     "public names without a docstring": (35, "Say what it is in one line, or make it private."),
 }

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, unquote
@@ -31,7 +31,7 @@ NETWORK: Final = re.compile(
 )
 
 _URL: Final = re.compile(
-    r"(?P<engine>sqlite|postgres(?:ql)?)(?:\+\w+)?://(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?"
+    r"(?P<engine>sqlite|postgres(?:ql)?)(?:\+\w+)?://(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?"
     r"(?P<host>\[[^]]*]|[^:/?]*)(?::(?P<port>\d*))?(?:/(?P<dbname>[^?]*))?(?:\?(?P<query>.*))?"
 )
 
@@ -39,11 +39,11 @@ _URL: Final = re.compile(
 VERSION: Final = 1
 
 #: One row per entry, and one row with the version of the tables.
-TABLES: Final = (
+TABLES: Final = {
     # ``at`` is text, so that microseconds and UTC come back from both engines as they were hashed; ``payload`` is the canonical
     # JSON itself: a JSON column would write numbers and keys its own way. The two UNIQUE constraints decide who was first when
     # two people save at once.
-    """CREATE TABLE IF NOT EXISTS entries (
+    "entries": """CREATE TABLE entries (
     id TEXT NOT NULL PRIMARY KEY,
     subject_kind TEXT NOT NULL CONSTRAINT entries_subject_kinds CHECK (subject_kind IN ('rep', 'team')),
     subject TEXT NOT NULL,
@@ -66,8 +66,8 @@ TABLES: Final = (
     hash TEXT NOT NULL,
     CONSTRAINT entries_in_order UNIQUE (subject_kind, subject, period, sequence),
     CONSTRAINT entries_superseded_once UNIQUE (supersedes))""",
-    "CREATE TABLE IF NOT EXISTS journal (version INTEGER NOT NULL)",
-)
+    "journal": "CREATE TABLE journal (version INTEGER NOT NULL)",
+}
 #: Whether a login sees everything, in SQL.
 SEES_ALL: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'all')"
 _REFUSAL: Final = "the journal is append-only"
@@ -101,14 +101,14 @@ class Place:
 
     shown: str
     file: Path | None = None
-    server: Mapping[str, Any] = field(default_factory=dict)
+    server: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class NotSetUpError(JournalError):
     """The database is there, and holds no tables of a journal."""
 
 
-class LostRaceError(Exception):
+class LostRaceError(JournalError):
     """Another writer was first, so that the whole transaction may be tried again."""
 
 
@@ -128,8 +128,13 @@ def place_of(params: Params) -> Place:
         return Place(file.name, file)
     login = {key: unquote(parts[key] or "") for key in ("user", "password")}
     named = {key: value for key, value in {**login, "host": host, "port": port, "dbname": name}.items() if value}
+    asked = parse_qsl(parts["query"] or "")
+    options, hosts = dict(asked), [value for key, value in asked if key == "host" and not value.startswith("/")]
+    if hosts:  # each with its port or without; the driver wants two lists
+        options["host"], ports = (",".join(each) for each in zip(*(one.partition(":")[::2] for one in hosts), strict=True))
+        options |= {"port": ports} if ports.strip(",") else {}
     shown = f"the database {name or '(of your login)'} on {host or 'this computer'}{f':{port}' if port else ''}"
-    return Place(shown, server={"connect_timeout": str(PATIENCE), **named, **dict(parse_qsl(parts["query"] or ""))})
+    return Place(shown, server={"connect_timeout": str(PATIENCE), **named, **options})
 
 
 def _no_url(found: str, params: Params) -> JournalError:
@@ -165,9 +170,10 @@ class Transaction:
         self.server = server
 
     def run(self, statement: str, *values: object) -> Any:
-        """Run one statement; what comes back is the driver's own cursor."""
-        # Without values nothing is a placeholder: the statements that guard the tables may hold any sign.
-        return self._connection.execute(statement.replace("?", "%s") if self.server and values else statement, values or ())
+        """Run one statement; what comes back is the driver's own cursor. Without values nothing in it is a placeholder."""
+        if not values:
+            return self._connection.execute(statement)
+        return self._connection.execute(statement.replace("?", "%s") if self.server else statement, values)
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Read every row, by the names of its columns."""
@@ -268,7 +274,8 @@ def told(place: Place) -> Iterator[None]:
     except errors as error:
         code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
         if code in _LOST:
-            raise LostRaceError from None
+            what, do = "Somebody else wrote to the journal at the same moment.", "Nothing was saved; try again."
+            raise LostRaceError(what, where=place.shown, do=do) from None
         raise _said(error, code, place) from None
 
 
@@ -361,15 +368,17 @@ def raw_file(file: Path, *, mode: str = "rw") -> closing[sqlite3.Connection]:
 
 def create(transaction: Transaction) -> None:
     """Make what is missing of the tables and of what guards them; what is there stays."""
-    for statement in (*TABLES, *GUARDS["postgresql" if transaction.server else "sqlite"]):
+    there = tables_of(transaction)
+    missing = [statement for name, statement in TABLES.items() if name not in there]
+    for statement in (*missing, *GUARDS["postgresql" if transaction.server else "sqlite"]):
         transaction.run(statement)
     if version_of(transaction) is None:
         transaction.insert("journal", {"version": VERSION})
 
 
 def tables_of(transaction: Transaction) -> list[str]:
-    """Name the tables that are there, of a journal or not."""
-    query = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace"
+    """Name the tables that a statement would find, of a journal or not, in whichever schema of a server they are."""
+    query = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid)"
     return transaction.column(query if transaction.server else "SELECT name FROM sqlite_master WHERE type = 'table'")
 
 
@@ -381,9 +390,8 @@ def version_of(transaction: Transaction) -> int | None:
 
 def sees_all(transaction: Transaction) -> bool:
     """Whether this login sees every entry; what it does not see, it cannot back up or verify."""
-    if not transaction.server or not transaction.value("SELECT row_security_active('entries')"):
-        return True
-    return bool(transaction.value(f"SELECT {SEES_ALL}"))
+    guarded = transaction.server and transaction.value("SELECT row_security_active('entries')")
+    return not guarded or bool(transaction.value(f"SELECT {SEES_ALL}"))
 
 
 def row_of(entry: Entry) -> dict[str, Any]:
@@ -400,8 +408,9 @@ def row_of(entry: Entry) -> dict[str, Any]:
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
     """Turn a row into an entry; a row that no version of this program wrote is refused."""
-    plain = dict(row)
-    about = About(plain.pop("subject_kind"), plain.pop("subject"), plain.pop("period"))
+    # A column that somebody added for themselves is theirs.
+    plain = {each.name: row[each.name] for each in fields(Entry) if each.name != "about"}
+    about = About(row["subject_kind"], row["subject"], row["period"])
     try:
         payload = KINDS[plain["kind"]].model.model_validate_json(plain["payload"])
         at = dt.datetime.fromisoformat(plain["at"])

@@ -152,12 +152,8 @@ class Journal(Database):
         super().__init__(place)
         self._clock = clock
 
-    def append(self, draft: Draft) -> Entry:
-        """Write one entry; it is on disk when this returns. See ``append_all``."""
-        return self.append_all([draft])[0]
-
     def append_all(self, drafts: Sequence[Draft], *, expecting: Mapping[About, Head | None] = _NOTHING) -> list[Entry]:
-        """Write entries in one transaction: all of them, or none.
+        """Write entries in one transaction: all of them, or none; they are on disk when this returns.
 
         Args:
             drafts: What to write.

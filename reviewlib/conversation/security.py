@@ -78,7 +78,7 @@ _POLICIES: Final = (
 )
 _TABLES: Final = ("entries", "journal", "access")
 #: What a login may see: everything, a team, or what is shared of a rep.
-_ACCESS: Final = """CREATE TABLE IF NOT EXISTS access (
+_ACCESS: Final = """CREATE TABLE access (
     login TEXT NOT NULL,
     scope TEXT NOT NULL CONSTRAINT access_scopes CHECK (scope IN ('all', 'team', 'subject')),
     id TEXT NOT NULL,
@@ -103,26 +103,23 @@ def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
     with Database(place) as opened, opened.writing() as transaction:
         transaction.run("SELECT pg_advisory_xact_lock(hashtext('reviewlib journal-init'))")
         database.create(transaction)
-        transaction.run(_ACCESS)
+        if "access" not in database.tables_of(transaction):
+            transaction.run(_ACCESS)
         return _secure(transaction, rights)
-
-
-def _quote(name: str) -> str:
-    from psycopg.sql import Identifier
-
-    return Identifier(name).as_string()
 
 
 def _secure(transaction: Transaction, rights: Sequence[Right]) -> list[str]:
     """Set the policies up, which may run again, and what each login may see."""
+    from psycopg.sql import Identifier
+
     query = "SELECT pg_get_userbyid(relowner), nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
     owner, schema = transaction.run(f"{query} WHERE pg_class.oid = 'entries'::regclass").fetchone()
-    statements = ["REVOKE ALL ON {} FROM PUBLIC".format(", ".join(_TABLES)), _GOES_ON.format(schema=_quote(schema))]
+    statements = [f"REVOKE ALL ON {', '.join(_TABLES)} FROM PUBLIC", _GOES_ON.format(schema=Identifier(schema).as_string(None))]
     for name in ("entries", "access"):
         statements += [f"ALTER TABLE {name} {verb} ROW LEVEL SECURITY" for verb in ("ENABLE", "FORCE")]
     for name, policy, rule in _POLICIES:
         statements.append(f"DROP POLICY IF EXISTS {policy} ON {name}")
-        statements.append(f"CREATE POLICY {policy} ON {name} {rule.replace('{owner}', _quote(owner))}")
+        statements.append(f"CREATE POLICY {policy} ON {name} {rule.replace('{owner}', Identifier(owner).as_string(None))}")
     for statement in statements:
         transaction.run(statement)
     given = sorted({*rights, Right(owner, "all")})
@@ -137,8 +134,8 @@ def _secure(transaction: Transaction, rights: Sequence[Right]) -> list[str]:
         "WHERE pg_class.oid IN ('entries'::regclass, 'journal'::regclass, 'access'::regclass) AND acl.grantee <> 0"
     )
     for login in sorted(set(transaction.column(query)) - {owner}):
-        transaction.run(f"REVOKE ALL ON {', '.join(_TABLES)} FROM {_quote(login)}")
+        transaction.run(f"REVOKE ALL ON {', '.join(_TABLES)} FROM {Identifier(login).as_string(None)}")
     for login in sorted(wanted & known):
-        transaction.run(f"GRANT SELECT, INSERT ON entries TO {_quote(login)}")
-        transaction.run(f"GRANT SELECT ON journal, access TO {_quote(login)}")
+        transaction.run(f"GRANT SELECT, INSERT ON entries TO {Identifier(login).as_string(None)}")
+        transaction.run(f"GRANT SELECT ON journal, access TO {Identifier(login).as_string(None)}")
     return sorted(wanted - known)

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -141,18 +141,14 @@ def restore(params: Params, backup_file: Path) -> int:
                 found=f"{there} entries",
                 do="Move the journal away first, or restore into another database.",
             )
-        _insert(transaction, [database.row_of(entry) for entry in entries])
+        # For this transaction the owner puts the policies aside, which refuse others' words.
+        if transaction.server:
+            transaction.run("ALTER TABLE entries NO FORCE ROW LEVEL SECURITY")
+        for entry in entries:
+            transaction.insert("entries", database.row_of(entry))
+        if transaction.server:
+            transaction.run("ALTER TABLE entries FORCE ROW LEVEL SECURITY")
     return len(entries)
-
-
-def _insert(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows as they were written; for this transaction the owner puts the policies aside, which refuse others' words."""
-    if transaction.server:
-        transaction.run("ALTER TABLE entries NO FORCE ROW LEVEL SECURITY")
-    for row in rows:
-        transaction.insert("entries", row)
-    if transaction.server:
-        transaction.run("ALTER TABLE entries FORCE ROW LEVEL SECURITY")
 
 
 def _read(backup_file: Path) -> list[Entry]:

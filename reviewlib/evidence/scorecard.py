@@ -67,9 +67,12 @@ def split(before: Sales, now: Sales) -> Split:
     # The logarithmic mean of the two amounts; their common value where they are equal.
     level = math.isclose(now.amount, before.amount, rel_tol=1e-12)
     weight = now.amount if level else (now.amount - before.amount) / math.log(now.amount / before.amount)
-    by_count = weight * math.log(now.deals / before.deals)
-    won_deals = math.floor(by_count * 100 + 0.5)
-    # The two logarithms add up to the change; with the rest of it for the other part, the cents do too.
+    by_count = weight * math.log(now.deals / before.deals) * 100
+    by_size = weight * math.log((now.amount / now.deals) / (before.amount / before.deals)) * 100
+    # By the largest remainder, so that the cents add up to the change; of two that are alike, the deals' is the first.
+    won_deals, deal_size = math.floor(by_count), math.floor(by_size)
+    missing, first = change - won_deals - deal_size, by_count - won_deals >= by_size - deal_size
+    won_deals += int(math.copysign((abs(missing) + first) // 2, missing))
     return Split(won_deals, change - won_deals, refunds, 0)
 
 

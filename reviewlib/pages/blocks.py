@@ -114,12 +114,13 @@ def summary(review: Review) -> Display:
 
 
 def scorecard(review: Review) -> Display:
-    """Every figure with target, trend, change, peers and verdict."""
+    """Every figure with target, trend, change, peers and verdict; below them why others are not there at all."""
+    shown = set(review.scorecard["kpi"])
     return section(
         review,
         "scorecard",
         "Scorecard" if review.kind == "rep" else "Team scorecard",
-        missing=views.missing_rows(review),
+        missing=[(views.label(review, key), reason) for key, reason in review.off.items() if key not in shown],
         peers=max(map(int, review.scorecard["peers"].dropna()), default=0),
         verdicts=VERDICTS,
         trend=f"{len(review.trend)} {plural(review.period.kind)}",

@@ -119,7 +119,9 @@ def evidence(review: Review) -> list[Evidence]:
     listed: list[Figure] = []
     some = (figure for figure in figures if _deals(review, figure).count)
     for figure in sorted(some, key=lambda figure: -_deals(review, figure).count):
-        if owner := next((other for other in listed if _within(review, figure, other)), None):
+        # All its deals are among those of the other.
+        above = {figure.kpi.evidence, *_deals(review, figure).within}
+        if owner := next((other for other in listed if other.kpi.evidence in above), None):
             owners[figure.kpi.key] = owner
         else:
             listed.append(figure)
@@ -131,12 +133,6 @@ def evidence(review: Review) -> list[Evidence]:
 def _deals(review: Review, figure: Figure) -> Listed:
     """The deals that a figure is made of."""
     return review.lists.flags.get(figure.kpi.evidence or "", _NO_DEALS)
-
-
-def _within(review: Review, figure: Figure, other: Figure) -> bool:
-    """Whether all deals of a figure are among those of another."""
-    flag = other.kpi.evidence
-    return flag == figure.kpi.evidence or flag in _deals(review, figure).within
 
 
 def _evidence(sheet: FigureTable, figure: Figure, *, owner: Figure | None, made: Mapping[int, tuple[str, ...]]) -> Evidence:

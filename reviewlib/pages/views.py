@@ -132,12 +132,6 @@ class FigureTable:
         return f"{words} · {median}"
 
 
-def missing_rows(review: Review) -> list[tuple[str, str]]:
-    """List the figures that are not on the scorecard at all, with the reason."""
-    shown = set(review.scorecard["kpi"])
-    return [(label(review, key), reason) for key, reason in review.off.items() if key not in shown]
-
-
 def label(review: Review, key: str) -> str:
     """The label of a figure, also of one that the workbook switched off."""
     known = review.kpis.get(key) or KPIS.get(key)

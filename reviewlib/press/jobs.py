@@ -140,9 +140,8 @@ def declared_in(path: Path) -> set[str]:
             "the notebook is not there", where=str(path), do="correct the path, or restore the notebook"
         ) from None
     except ValidationError as error:
-        parts = [each["loc"] for each in error.errors(include_url=False)]
-        named = (f"cell {int(part[1]) + 1}" if part[1:] else str(part[0]) if part else type(data).__name__ for part in parts)
-        wrong = [*dict.fromkeys(named)]
+        parts = dict.fromkeys(each["loc"][:2] for each in error.errors(include_url=False))
+        wrong = [f"cell {int(part[1]) + 1}" if part[1:] else str(part[0]) if part else type(data).__name__ for part in parts]
     except (ValueError, RecursionError) as error:
         wrong = [f"{type(error).__name__}: {str(error)[:80]}"]
     raise ReviewError("this is not a notebook", where=str(path), found=", ".join(wrong[:3]), do="restore the notebook")

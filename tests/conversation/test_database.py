@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import workbooks
-from journals import Desk, Server, desk_of, draft
+from journals import Desk, Server, append, desk_of, draft
 
 from reviewlib.conversation import database
 from reviewlib.conversation.database import filesystem_of, place_of
@@ -67,7 +67,7 @@ def test_a_sqlite_url_names_a_file_beside_the_params_file(tmp_path: Path) -> Non
     params = params_with(tmp_path, "sqlite:///a%20#1?/own.db".replace("?", "%3F"))
     assert place_of(params_with(tmp_path, "sqlite:///own.db")).file == tmp_path / "params" / "own.db"
     with open_or_make_journal(params) as store:
-        store.append(draft("one"))
+        append(store, draft("one"))
     assert list(tmp_path.glob("params/*/own.db"))
 
 
@@ -111,14 +111,14 @@ def test_a_journal_that_somebody_holds_is_busy(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(database, "PATIENCE", 0.05)
     desk = desk_of("sqlite", tmp_path, None)
     with desk.open() as store:
-        store.append(draft("one"))
+        append(store, draft("one"))
         holder = sqlite3.connect(desk.params.reports / "journal.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalError, match="Somebody else is writing"):
-            store.append(draft("two"))
+            append(store, draft("two"))
         assert len(store.entries()) == 1
         holder.close()
-        store.append(draft("two"))
+        append(store, draft("two"))
 
 
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,11 +166,11 @@ def test_a_server_that_goes_away_loses_only_what_was_not_acknowledged(tmp_path: 
     """After the server cut every connection the store goes on by itself."""
     desk = desk_of("postgres", tmp_path, postgres_server)
     with desk.open() as store:
-        kept = store.append(draft("one"))
+        kept = append(store, draft("one"))
         with postgres_server.connect() as connection:
             query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
             connection.execute(query, [desk.database])
-        store.append(draft("two"))
+        append(store, draft("two"))
         assert store.entries()[0] == kept
 
 
@@ -194,7 +194,7 @@ def test_what_was_to_be_written_is_in_no_message(desk: Desk) -> None:
     """An entry that the database refuses is reported without its text."""
     secret = "between you and me"
     with desk.open() as store, pytest.raises(JournalError) as caught:
-        store.append(replace(draft(secret), visibility="everybody"))  # type: ignore[arg-type]
+        append(store, replace(draft(secret), visibility="everybody"))  # type: ignore[arg-type]
     assert not isinstance(caught.value, ConflictError)
     assert secret not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -220,6 +220,12 @@ def test_what_was_to_be_written_is_in_no_message(desk: Desk) -> None:
             "x y on db.example:6543",
         ),
         ("postgresql://[::1]:6543/x", {"host": "::1", "port": "6543", "dbname": "x"}, "x on ::1:6543"),
+        ("postgresql://anna@firm.example@db/x", {"user": "anna@firm.example", "host": "db", "dbname": "x"}, "x on db"),
+        (
+            "postgresql:///x?host=one:5432&host=two:5433",
+            {"dbname": "x", "host": "one,two", "port": "5432,5433"},
+            "x on this computer",
+        ),
     ],
 )
 def test_a_url_tells_the_driver_how_to_connect(tmp_path: Path, url: str, server: dict[str, str], shown: str) -> None:
@@ -227,3 +233,4 @@ def test_a_url_tells_the_driver_how_to_connect(tmp_path: Path, url: str, server:
     place = place_of(params_with(tmp_path, url))
     assert place.server == {"connect_timeout": "10"} | server
     assert place.shown == f"the database {shown}"
+    assert server.get("password", "-----") not in repr(place)

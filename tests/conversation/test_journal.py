@@ -19,9 +19,10 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from journals import BEN, REFUSED, REVIEW, Desk, desk_of, draft
+from journals import BEN, REFUSED, REVIEW, Desk, append, desk_of, draft
 from records_fixture import talking
 
+from reviewlib.conversation.database import LostRaceError, row_of
 from reviewlib.conversation.entries import About, Draft, Entry, Head, Person, current, history, verify_chains
 from reviewlib.conversation.journal import (
     Journal,
@@ -49,9 +50,9 @@ def test_an_entry_comes_back_as_it_was_written(desk: Desk) -> None:
     words = "Zoë said: “fine”\u2028\n\t— 漢字 🎉 '; DROP TABLE entries; --"
     at = dt.datetime(2026, 10, 1, 23, 59, 59, 999999, tzinfo=dt.timezone(dt.timedelta(hours=-5)))
     with desk.open(clock=lambda: at) as store:
-        kept = store.append(draft(words, team=None, on_behalf_of="R1", visibility="manager_only", source="f" * 64))
-        goal = store.append(
-            draft(kind="goal", fields={"statement": "Win", "baseline": 0.1 + 0.2, "due": dt.date(2026, 12, 31)})
+        kept = append(store, draft(words, team=None, on_behalf_of="R1", visibility="manager_only", source="f" * 64))
+        goal = append(
+            store, draft(kind="goal", fields={"statement": "Win", "baseline": 0.1 + 0.2, "due": dt.date(2026, 12, 31)})
         )
     with desk.open() as store:
         assert store.entries() == [kept, goal]
@@ -64,7 +65,7 @@ def test_each_review_has_a_chain_of_its_own(desk: Desk) -> None:
     """Entries are numbered within their review; they are found by subject and by period; each chain has its head."""
     abouts = [About("rep", "R1", "2026-Q3"), About("team", "R1", "2026-Q3"), About("rep", "R1", "2026-Q4")]
     with desk.open() as store:
-        kept = [store.append(draft(f"{about} {place}", about=about)) for place in (1, 2) for about in abouts]
+        kept = [append(store, draft(f"{about} {place}", about=about)) for place in (1, 2) for about in abouts]
         assert store.entries() == sorted(kept, key=lambda entry: (entry.about, entry.sequence))
         assert {entry.about for entry in store.entries(subject=("rep", "R1"))} == {abouts[0], abouts[2]}
         assert [entry.about for entry in store.entries(subject=("rep", "R1"), period="2026-Q4")] == [abouts[2]] * 2
@@ -75,8 +76,8 @@ def test_each_review_has_a_chain_of_its_own(desk: Desk) -> None:
 def test_an_edit_is_a_new_entry(desk: Desk) -> None:
     """The text before an edit stays; what is current is the edit; the history shows both."""
     with desk.open() as store:
-        first = store.append(draft("one"))
-        second = store.append(draft("two", supersedes=first.id))
+        first = append(store, draft("one"))
+        second = append(store, draft("two", supersedes=first.id))
         assert current(store.entries()) == [second]
         assert history(store.entries(), first.id) == [first, second]
 
@@ -84,12 +85,12 @@ def test_an_edit_is_a_new_entry(desk: Desk) -> None:
 def test_the_second_of_two_people_is_shown_both_texts(desk: Desk) -> None:
     """Two people edit the same text: the second save is refused and holds both, and nothing of it is stored."""
     with desk.open() as one, desk.open() as two:
-        shared = one.append(draft("As it was"))
-        theirs = one.append(draft("Anna's", supersedes=shared.id))
-        latest = one.append(draft("Anna's, again", supersedes=theirs.id))
+        shared = append(one, draft("As it was"))
+        theirs = append(one, draft("Anna's", supersedes=shared.id))
+        latest = append(one, draft("Anna's, again", supersedes=theirs.id))
         mine = draft("Ben's", supersedes=shared.id, author=BEN)
         with pytest.raises(ConflictError) as caught:
-            two.append(mine)
+            append(two, mine)
         assert caught.value.theirs == latest
         assert isinstance(caught.value.mine, Draft)
         assert caught.value.mine.payload == mine.payload
@@ -105,12 +106,12 @@ def test_two_people_saving_at_the_same_moment(desk: Desk) -> None:
         with desk.open() as store:
             gate.wait()
             try:
-                return store.append(draft(f"by {place}", supersedes=supersedes)).id
+                return append(store, draft(f"by {place}", supersedes=supersedes)).id
             except ConflictError as conflict:
                 return f"conflict {getattr(conflict.theirs, 'id', None)}"
 
     with desk.open() as store, ThreadPoolExecutor(8) as pool:
-        first = store.append(draft("As it was"))
+        first = append(store, draft("As it was"))
         results = list(pool.map(save, range(8), [first.id] * 8))
         winner = next(result for result in results if not result.startswith("conflict"))
         assert sorted(results) == sorted([winner, *[f"conflict {winner}"] * 7])
@@ -125,24 +126,24 @@ def test_two_people_saving_at_the_same_moment(desk: Desk) -> None:
 def test_what_there_is_one_of_stays_one(desk: Desk, kind: str, fields: dict[str, Any]) -> None:
     """A second self-review, release or signature of a side must replace the first; another review has its own."""
     with desk.open() as store:
-        first = store.append(draft(kind=kind, fields=fields))
+        first = append(store, draft(kind=kind, fields=fields))
         with pytest.raises(ConflictError) as caught:
-            store.append(draft(kind=kind, fields=fields))
+            append(store, draft(kind=kind, fields=fields))
         assert caught.value.theirs == first
-        store.append(draft(kind=kind, fields=fields, about=replace(REVIEW, period="2026-Q4")))
-        second = store.append(draft(kind=kind, fields=fields, supersedes=first.id))
+        append(store, draft(kind=kind, fields=fields, about=replace(REVIEW, period="2026-Q4")))
+        second = append(store, draft(kind=kind, fields=fields, supersedes=first.id))
         with pytest.raises(ConflictError) as caught:
-            store.append(draft(kind=kind, fields=fields))
+            append(store, draft(kind=kind, fields=fields))
         assert caught.value.theirs == second
 
 
 def test_each_side_signs_once(desk: Desk) -> None:
     """Both sides' signatures stand beside each other, and one side's cannot replace the other's."""
     with desk.open() as store:
-        rep = store.append(draft(kind="signoff", fields=SIGN))
-        store.append(draft(kind="signoff", fields=SIGN | {"side": "manager"}))
+        rep = append(store, draft(kind="signoff", fields=SIGN))
+        append(store, draft(kind="signoff", fields=SIGN | {"side": "manager"}))
         with pytest.raises(JournalError, match="not there"):
-            store.append(draft(kind="signoff", fields=SIGN | {"side": "manager"}, supersedes=rep.id))
+            append(store, draft(kind="signoff", fields=SIGN | {"side": "manager"}, supersedes=rep.id))
 
 
 def test_only_one_of_two_simultaneous_self_reviews_is_taken(desk: Desk) -> None:
@@ -153,7 +154,7 @@ def test_only_one_of_two_simultaneous_self_reviews_is_taken(desk: Desk) -> None:
         with desk.open() as store:
             gate.wait()
             try:
-                store.append(draft(kind="self_review", fields={"insights": "Much."}))
+                append(store, draft(kind="self_review", fields={"insights": "Much."}))
             except ConflictError:
                 return False
             return True
@@ -166,13 +167,13 @@ def test_only_one_of_two_simultaneous_self_reviews_is_taken(desk: Desk) -> None:
 def test_a_save_that_is_tried_again_is_one_entry(desk: Desk) -> None:
     """The same id with the same content gives the entry that is there; with other content it is refused."""
     with desk.open() as store:
-        once = store.append(draft("one", id="id-1"))
-        assert store.append(draft("one", id="id-1")) == once
-        edited = store.append(draft("two", id="id-2", supersedes="id-1"))
-        assert store.append(draft("two", id="id-2", supersedes="id-1")) == edited
+        once = append(store, draft("one", id="id-1"))
+        assert append(store, draft("one", id="id-1")) == once
+        edited = append(store, draft("two", id="id-2", supersedes="id-1"))
+        assert append(store, draft("two", id="id-2", supersedes="id-1")) == edited
         for other in (draft("other", id="id-1"), draft("one", id="id-1", author=BEN), draft("one", id="id-1", team="South")):
             with pytest.raises(JournalError, match="belongs to another entry"):
-                store.append(other)
+                append(store, other)
         assert store.entries() == [once, edited]
 
 
@@ -192,14 +193,14 @@ def test_all_or_none(desk: Desk) -> None:
 def test_an_edit_stays_in_its_review_and_kind(desk: Desk) -> None:
     """An entry of another review or of another kind cannot be replaced."""
     with desk.open() as store:
-        first = store.append(draft("one"))
+        first = append(store, draft("one"))
         for wrong in (
             draft("two", supersedes=first.id, about=replace(REVIEW, period="2026-Q4")),
             draft("two", supersedes=first.id, kind="note", visibility="manager_only"),
             draft("two", supersedes="nowhere"),
         ):
             with pytest.raises(JournalError, match="to replace is not there"):
-                store.append(wrong)
+                append(store, wrong)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_what_cannot_be_stored_is_refused_in_words(desk: Desk, wrong: Draft) -> 
     """Unknown kinds, a payload of another kind and characters no database holds are refused before anything is written."""
     with desk.open() as store:
         with pytest.raises(JournalError):
-            store.append(wrong)
+            append(store, wrong)
         assert store.entries() == []
 
 
@@ -224,7 +225,7 @@ def test_what_cannot_be_stored_is_refused_in_words(desk: Desk, wrong: Draft) -> 
 def test_the_table_is_append_only(desk: Desk, statement: str) -> None:
     """The database itself refuses to change or delete an entry, even for the owner."""
     with desk.open() as store:
-        kept = store.append(draft("one"))
+        kept = append(store, draft("one"))
         with desk.connect() as connection, pytest.raises(REFUSED, match="append-only"):
             connection.execute(statement)
         assert store.entries() == [kept]
@@ -233,8 +234,8 @@ def test_the_table_is_append_only(desk: Desk, statement: str) -> None:
 def test_the_database_refuses_doubles(desk: Desk) -> None:
     """Without the store, the database refuses a second entry of a number and a second edit of an entry."""
     with desk.open() as store:
-        first = store.append(draft("one"))
-        store.append(draft("two", supersedes=first.id))
+        first = append(store, draft("one"))
+        append(store, draft("two", supersedes=first.id))
     copies = {"number": "sequence, NULL", "edit": "sequence + 5, supersedes"}
     for what, columns in copies.items():
         names = "subject_kind, subject, period, kind, author, author_name, role, visibility, at, payload, salt, digest"
@@ -242,6 +243,15 @@ def test_the_database_refuses_doubles(desk: Desk) -> None:
         query = f"INSERT INTO entries (id, sequence, supersedes, {names}) SELECT '{what}', {columns}, {names} FROM entries"
         with desk.connect() as connection, pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
             connection.execute(f"{query} WHERE sequence = 2")
+
+
+def test_who_comes_second_is_told_to_try_again(desk: Desk) -> None:
+    """A number that somebody else took ends the transaction in words; nothing of it stays."""
+    with desk.open() as store:
+        kept = append(store, draft("one"))
+        with pytest.raises(LostRaceError, match="at the same moment"), store.writing() as transaction:
+            transaction.insert("entries", row_of(replace(kept, id="other")))
+        assert store.entries() == [kept]
 
 
 def test_a_clock_that_is_set_back_breaks_nothing(desk: Desk) -> None:
@@ -258,9 +268,9 @@ def test_a_review_that_is_never_free_is_said(desk: Desk, monkeypatch: pytest.Mon
     monkeypatch.setattr("reviewlib.conversation.journal.PAUSE", 0.0)
     monkeypatch.setattr("reviewlib.conversation.journal._last", lambda *_: None)
     with desk.open() as store:
-        store.append(draft("one"))
+        append(store, draft("one"))
         with pytest.raises(JournalError, match="could not be put"):
-            store.append(draft("two"))
+            append(store, draft("two"))
         assert len(store.entries()) == 1
 
 
@@ -277,7 +287,7 @@ def test_a_journal_whose_file_vanishes_is_not_made_anew(tmp_path: Path) -> None:
     with desk.open() as store:
         (desk.params.reports / "journal.db").unlink()
         with pytest.raises(JournalError, match="cannot be opened"):
-            store.append(draft("one"))
+            append(store, draft("one"))
     assert not (desk.params.reports / "journal.db").exists()
 
 
@@ -289,7 +299,7 @@ def test_the_file_and_its_log_are_private(tmp_path: Path) -> None:
     try:
         with desk.open() as store, store.reading() as transaction:
             transaction.rows("SELECT * FROM entries")
-            store.append(draft("one"))
+            append(store, draft("one"))
             names = {path.name: stat.S_IMODE(path.stat().st_mode) for path in desk.params.reports.iterdir()}
     finally:
         os.umask(before)
@@ -312,7 +322,7 @@ def test_many_who_make_the_journal_make_one(tmp_path: Path) -> None:
     def save(place: int) -> str:
         gate.wait()
         with desk.open() as store:
-            return store.append(draft(str(place))).id
+            return append(store, draft(str(place))).id
 
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(save, range(8)))
@@ -352,7 +362,7 @@ class JournalModel(RuleBasedStateMachine):
     )
     def append(self, number: int, words: str) -> None:
         words = words.strip() or "nothing"
-        entry = self.store.append(draft(words, about=self.review(number)))
+        entry = append(self.store, draft(words, about=self.review(number)))
         assert entry.id not in self.kept
         self.kept[entry.id] = (self.review(number), words, None)
 
@@ -365,10 +375,10 @@ class JournalModel(RuleBasedStateMachine):
         edited = draft(words, about=about, supersedes=target)
         if target in {replaced for _, _, replaced in self.kept.values()}:
             with pytest.raises(ConflictError) as caught:
-                self.store.append(edited)
+                append(self.store, edited)
             assert getattr(caught.value.theirs, "id", None) == self.versions(target)[-1]
         else:
-            self.kept[self.store.append(edited).id] = (about, words, target)
+            self.kept[append(self.store, edited).id] = (about, words, target)
 
     def versions(self, entry_id: str) -> list[str]:
         found = [entry_id]

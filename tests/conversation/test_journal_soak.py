@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
-from journals import Desk, draft
+from journals import Desk, append, draft
 
 from reviewlib.conversation.database import Transaction
 from reviewlib.conversation.entries import Entry, history, verify_chains
@@ -92,11 +92,11 @@ def write_all(desk: Desk, writer: Writer, pipe: int) -> None:
 def save(store: Journal, entry_id: str, place: int) -> Entry:
     """Save one edit: every second one changes the text that both writers change, the way a person does who is shown both."""
     if place % 2:
-        return store.append(draft(f"Text {entry_id}", id=entry_id))
+        return append(store, draft(f"Text {entry_id}", id=entry_id))
     replaced = SHARED
     while True:
         try:
-            return store.append(draft(f"Text {entry_id}", id=entry_id, supersedes=replaced))
+            return append(store, draft(f"Text {entry_id}", id=entry_id, supersedes=replaced))
         except ConflictError as conflict:
             replaced = cast(Entry, conflict.theirs).id
 
@@ -146,7 +146,7 @@ def torment(desk: Desk, *, edits: int, inside: int, anywhere: int, seed: int) ->
     chance, tally, began = random.Random(seed), Tally(), time.monotonic()
     moments = sorted(chance.sample(range(2 * edits - 10), anywhere))
     with desk.open() as store:
-        store.append(draft("The text that both change", id=SHARED))
+        append(store, draft("The text that both change", id=SHARED))
         writers = [Writer(number, edits, set(chance.sample(range(1, edits), inside // 2))) for number in range(2)]
         for writer in writers:
             start(desk, writer)

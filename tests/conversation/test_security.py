@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 import workbooks
-from journals import ANNA, BEN, SUBJECTS, Desk, Server, desk_of, draft, subject
+from journals import ANNA, BEN, SUBJECTS, Desk, Server, append, desk_of, draft, subject
 
 from reviewlib.conversation import security
 from reviewlib.conversation.entries import About, Person
@@ -54,8 +54,8 @@ def office(tmp_path: Path, postgres_server: Server) -> Office:
         postgres_server.new_role(login)
     office = Office(desk_of("postgres", tmp_path, postgres_server))
     with office.store("anna") as anna, office.store("ben") as ben:
-        anna.append(draft("Of the north"))
-        ben.append(draft("Of the south", about=SOUTH, team="South", author=BEN))
+        append(anna, draft("Of the north"))
+        append(ben, draft("Of the south", about=SOUTH, team="South", author=BEN))
     return office
 
 
@@ -97,7 +97,7 @@ def test_two_logins_read_their_own_teams(office: Office) -> None:
 def test_the_store_refuses_another_teams_review(office: Office) -> None:
     """A manager's save into another team's review is refused in words, and nothing of it stays."""
     with office.store("anna") as anna, pytest.raises(JournalError) as caught:
-        anna.append(draft("Not mine", about=SOUTH, team="South"))
+        append(anna, draft("Not mine", about=SOUTH, team="South"))
     assert "no right" in caught.value.what
     with office.store("ada") as ada:
         assert len(ada.entries()) == 2
@@ -182,18 +182,18 @@ def test_reps_and_strangers_get_nothing(office: Office) -> None:
 def test_goals_carry_over_when_a_rep_moves(office: Office) -> None:
     """After a move the new manager reads what was shared before and no private note; the old one finishes the old review."""
     with office.store("anna") as anna:
-        anna.append(draft("Private", kind="note", visibility="manager_only"))
+        append(anna, draft("Private", kind="note", visibility="manager_only"))
     moved = [subject("rep", "R1", team="South", manager=BEN.name), subject("rep", "R3", team="North", manager=ANNA.name)]
     security.initialise(office.desk.params, [*moved, *SUBJECTS[3:]])
     with office.store("ben") as ben, office.store("anna") as anna:
         assert texts(ben) == ["Of the north", "Of the south"]
         assert texts(anna) == ["Of the north", "Private"]
-        anna.append(draft("The old review's end"))
-        ben.append(draft("The new review", about=About("rep", "R1", "2026-Q4"), team="South", author=BEN))
+        append(anna, draft("The old review's end"))
+        append(ben, draft("The new review", about=About("rep", "R1", "2026-Q4"), team="South", author=BEN))
         with pytest.raises(JournalError):
-            ben.append(draft("Into the old one", author=BEN))
+            append(ben, draft("Into the old one", author=BEN))
         with pytest.raises(JournalError):
-            ben.append(draft("Into the old one, as if it were his", team="South", author=BEN))
+            append(ben, draft("Into the old one, as if it were his", team="South", author=BEN))
 
 
 def test_a_rep_without_a_team_belongs_to_the_manager(office: Office) -> None:
@@ -201,12 +201,12 @@ def test_a_rep_without_a_team_belongs_to_the_manager(office: Office) -> None:
     alone = About("rep", "R9", "2026-Q3")
     security.initialise(office.desk.params, [*SUBJECTS, subject("rep", "R9", team=None, manager=BEN.name)])
     with office.store("ben") as ben, office.store("anna") as anna:
-        ben.append(draft("Mine", about=alone, team=None, author=BEN))
-        ben.append(draft("Private", kind="note", about=alone, team=None, author=BEN, visibility="manager_only"))
+        append(ben, draft("Mine", about=alone, team=None, author=BEN))
+        append(ben, draft("Private", kind="note", about=alone, team=None, author=BEN, visibility="manager_only"))
         assert texts(ben) == ["Of the south", "Mine", "Private"]
         assert texts(anna) == ["Of the north"]
         with pytest.raises(JournalError):
-            anna.append(draft("Not mine", about=alone, team=None))
+            append(anna, draft("Not mine", about=alone, team=None))
 
 
 def test_setting_up_again_changes_nothing(office: Office) -> None:
@@ -266,11 +266,11 @@ def test_the_owner_may_be_an_ordinary_role(office: Office, tmp_path: Path) -> No
     assert anna is not None
     assert own is not None
     with anna, own:
-        anna.append(draft("One"))
-        anna.append(draft("Two"))
+        append(anna, draft("One"))
+        append(anna, draft("Two"))
         assert texts(own) == ["One", "Two"]
         with pytest.raises(JournalError):
-            anna.append(draft("Not mine", about=SOUTH))
+            append(anna, draft("Not mine", about=SOUTH))
     with server.connect(name, user="keeper") as connection, pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         connection.execute("TRUNCATE entries CASCADE")
 

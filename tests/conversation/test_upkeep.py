@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import workbooks
-from journals import BEN, REFUSED, REVIEW, SUBJECTS, Desk, Server, desk_of, draft
+from journals import BEN, REFUSED, REVIEW, SUBJECTS, Desk, Server, append, desk_of, draft
 
 from reviewlib.conversation import database, security, upkeep
 from reviewlib.conversation.database import Database, Transaction
@@ -26,10 +26,10 @@ TEAM = About("team", "North", "2026-Q3")
 
 def fill(desk: Desk) -> list[Entry]:
     with desk.open() as store:
-        first = store.append(draft("one — Zoë"))
-        store.append(draft("of Ben", author=BEN))
-        store.append(draft("two", supersedes=first.id))
-        store.append(draft("team", about=TEAM))
+        first = append(store, draft("one — Zoë"))
+        append(store, draft("of Ben", author=BEN))
+        append(store, draft("two", supersedes=first.id))
+        append(store, draft("team", about=TEAM))
         return store.entries()
 
 
@@ -50,7 +50,7 @@ def test_a_backup_is_restored_on_either_engine(desk: Desk, other: str, tmp_path:
     assert kept_in(target) == entries
     assert verify_chains(kept_in(target), {REVIEW: Head(3, entries[2].hash)}) == []
     with target.open() as store:
-        assert store.append(draft("goes on")).sequence == 4
+        assert append(store, draft("goes on")).sequence == 4
         assert store.entries()[0] == entries[0]
 
 
@@ -60,7 +60,7 @@ def test_a_backup_has_what_is_still_in_the_log(tmp_path: Path) -> None:
     with desk.open() as store, store.reading() as transaction:
         transaction.rows("SELECT * FROM entries")
         for place in range(20):
-            store.append(draft(str(place)))
+            append(store, draft(str(place)))
         file = upkeep.backup(desk.params, tmp_path / "kept.db")
     moved = shutil.copy(file, tmp_path / "alone.db")
     assert sqlite3.connect(moved).execute("SELECT count(*) FROM entries").fetchone() == (20,)
@@ -74,7 +74,7 @@ def test_a_backup_goes_on_beside_writers(desk: Desk) -> None:
     def write() -> None:
         with desk.open() as store:
             while not stop.is_set():
-                store.append(draft("more"))
+                append(store, draft("more"))
 
     fill(desk)
     writer = threading.Thread(target=write)
@@ -260,6 +260,38 @@ def test_a_migration_that_fails_leaves_the_older_journal(desk: Desk, monkeypatch
         assert database.version_of(transaction) == 0
     upkeep.migrate(desk.params)
     assert kept_in(desk) == entries
+
+
+@pytest.mark.parametrize("schema", ["test", "Reviews", "anna.berg"])
+def test_a_journal_in_another_schema_than_the_logins_own_is_found(tmp_path: Path, postgres_server: Server, schema: str) -> None:
+    """Where a login has a schema of its own, of whatever name, there is still one journal, and no empty one before it."""
+    desk = desk_of("postgres", tmp_path, postgres_server)
+    entries = fill(desk)
+    with desk.connect() as connection:
+        connection.execute(f'CREATE SCHEMA "{schema}"')
+        connection.execute(f'ALTER DATABASE {desk.database} SET search_path = "{schema}", public')
+    assert upkeep.prepare(desk.params, SUBJECTS) == sorted({"ada", "anna", "ben"} - logins(desk))
+    assert kept_in(desk) == entries
+    file = upkeep.backup(desk.params, tmp_path / "kept.jsonl")
+    assert json.loads(file.read_text(encoding="utf-8").splitlines()[0])["version"] == database.VERSION
+    with desk.connect() as connection:
+        connection.execute(f'ALTER DATABASE {desk.database} SET search_path = "{schema}"')
+    upkeep.prepare(desk.params, SUBJECTS)
+    assert kept_in(desk) == []
+
+
+def logins(desk: Desk) -> set[str]:
+    with desk.connect() as connection:
+        return {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+
+
+def test_a_column_that_somebody_added_is_theirs(desk: Desk, tmp_path: Path) -> None:
+    """A journal with one column more is read and backed up."""
+    entries = fill(desk)
+    with desk.connect() as connection:
+        connection.execute("ALTER TABLE entries ADD COLUMN remark TEXT")
+    assert kept_in(desk) == entries
+    assert upkeep.backup(desk.params, tmp_path / "kept.bak").is_file()
 
 
 def test_a_newer_journal_is_refused(desk: Desk) -> None:

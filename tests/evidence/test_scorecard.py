@@ -322,6 +322,29 @@ def test_refunds_close_where_amounts_have_parts_of_a_cent(before: int, now: int,
     assert _total(split(*sales)) == whole[1] - whole[0]
 
 
+def _by_remainder(whole: int, parts: list[float]) -> list[int]:
+    floors = [math.floor(part) for part in parts]
+    order = sorted(range(len(parts)), key=lambda place: floors[place] - parts[place])
+    missing = whole - sum(floors)
+    for step in range(abs(missing)):
+        floors[order[step % len(parts)]] += 1 if missing > 0 else -1
+    return floors
+
+
+@given(*(st.tuples(st.integers(1, 10**9), st.integers(1, 60)) for _ in range(2)))
+@example((973304533, 14), (82154066, 24))
+@example((10300, 2), (41200, 4))
+def test_split_rounds_by_the_largest_remainder(before: tuple[int, int], now: tuple[int, int]) -> None:
+    """Of two parts the one with more of a cent left gets it; amounts carry four places."""
+    first, second = (Sales(amount / 10000, deals, 0.0) for amount, deals in (before, now))
+    level = math.isclose(first.amount, second.amount, rel_tol=1e-12)
+    weight = second.amount if level else (second.amount - first.amount) / math.log(second.amount / first.amount)
+    sizes = (second.amount / second.deals) / (first.amount / first.deals)
+    parts = [weight * math.log(ratio) * 100 for ratio in (second.deals / first.deals, sizes)]
+    found = split(first, second)
+    assert [found.won_deals, found.deal_size] == _by_remainder(cents(second.amount) - cents(first.amount), parts)
+
+
 @given(ANY, ANY)
 def test_undefined_where_a_factor_is_zero(before: Sales, now: Sales) -> None:
     """Where a period has no won deal or no amount, nothing is split: the plain change stands with a reason."""

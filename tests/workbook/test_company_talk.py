@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DEMO
+from journals import append
 
 from reviewlib import review
 from reviewlib.conversation import identity, records, rights
@@ -139,7 +140,7 @@ def test_a_journal_in_which_somebody_wrote_is_left_alone(tmp_path: Path) -> None
     params = book_in(tmp_path)
     theirs = Draft(About("rep", "R-002", "2026-Q3"), "West", "note", Note(text="Mine."), Person("claire", "manager", "Claire"))
     with open_or_make_journal(params) as store:
-        store.append(theirs)
+        append(store, theirs)
     assert company_talk.seed(params, dict.fromkeys(PERIODS, "5" * 12)) == 0
     assert len(entries_of(params)) == 1
 
@@ -150,8 +151,9 @@ def test_words_of_a_user_after_the_demo_stay_alone(tmp_path: Path) -> None:
     snapshots = dict.fromkeys(PERIODS, "5" * 12)
     first = company_talk.seed(params, snapshots)
     with open_or_make_journal(params) as store:
-        store.append(
-            Draft(About("rep", "R-015", "2026-Q3"), "North", "note", Note(text="Mine."), Person("daniel", "manager", "Daniel"))
+        append(
+            store,
+            Draft(About("rep", "R-015", "2026-Q3"), "North", "note", Note(text="Mine."), Person("daniel", "manager", "Daniel")),
         )
     assert company_talk.seed(params, snapshots) == 0
     assert len(entries_of(params)) == first + 1

@@ -34,12 +34,11 @@ class PageExport:
         if self.button.disabled:
             return
         self.button.disabled = True
+        self.status.value = render("forms/exporting.html.j2")
         self.task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        self.status.value = render("forms/export_failed.html.j2", lines=["It did not come to an end."])
         try:
-            self.status.value = render("forms/exporting.html.j2")
             process = await asyncio.create_subprocess_exec(
                 *command(self.context),
                 stdin=asyncio.subprocess.DEVNULL,
