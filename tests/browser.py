@@ -140,6 +140,17 @@ async () => {
 """
 
 
+#: Both are given a notebook's path; a window of JupyterLab takes ten seconds to load.
+OPEN = """
+async (path) => {
+  await window.jupyterapp.restored;
+  await window.jupyterapp.commands.execute('docmanager:open', {path});
+}
+"""
+THERE = "(path) => window.jupyterapp.shell.currentWidget?.context?.path === path"
+CLOSE = "() => { for (const widget of [...window.jupyterapp.shell.widgets('main')]) widget.dispose(); }"
+
+
 @dataclass(frozen=True)
 class Lab:
     """A JupyterLab that serves one folder."""
@@ -150,6 +161,35 @@ class Lab:
     def address(self, notebook: Path) -> str:
         """Return where a notebook of the folder opens."""
         return f"{self.url}/lab/tree/{notebook.relative_to(self.folder).as_posix()}?token={TOKEN}&reset"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of JupyterLab in which one notebook after the other is opened."""
+
+    seen: View
+    folder: Path
+
+    @contextlib.contextmanager
+    def at(self, notebook: Path) -> Iterator[View]:
+        """Open a notebook, the only one; what it asked for and said begins anew."""
+        self.seen.requests.clear()
+        self.seen.messages.clear()
+        path = notebook.relative_to(self.folder).as_posix()
+        self.seen.page.evaluate(OPEN, path)
+        self.seen.page.wait_for_function(THERE, arg=path)
+        try:
+            yield self.seen
+        finally:
+            self.seen.page.evaluate(CLOSE)
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Browser, lab: Lab) -> Iterator[Window]:
+    """The window of a module's tests."""
+    with view(chromium, f"{lab.url}/lab?token={TOKEN}&reset", server=lab.url) as seen:
+        seen.page.wait_for_function("() => window.jupyterapp")
+        yield Window(seen, lab.folder)
 
 
 def _environment(private: Path) -> dict[str, str]:

@@ -41,8 +41,9 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> object:
 
 def test_what_grows_by_more_than_half_fails(run, pytester: pytest.Pytester) -> None:  # type: ignore[no-untyped-def]
     """The same work passes, in one process and in two; four times as much fails, but not where a part was asked for."""
+    recorded = pytester.path / "budget.json"
     assert run(0.5, "--record-budget").ret == 0
-    assert set(json.loads((pytester.path / "budget.json").read_text())) == {"unit"}
+    (loops,) = json.loads(recorded.read_text()).values()
     same = run(0.5, "-n", "2")
     assert same.ret == 0
     same.stdout.fnmatch_lines(["the tier unit took * loops; recorded are *"])
@@ -51,5 +52,6 @@ def test_what_grows_by_more_than_half_fails(run, pytester: pytest.Pytester) -> N
         assert more.ret == pytest.ExitCode.TESTS_FAILED
         more.assert_outcomes(passed=2)
         more.stdout.fnmatch_lines(["*150% of them are allowed*"])
+    recorded.write_text(json.dumps({"unit": loops // 40}))
     for part in (("-k", "work"), ("test_what_grows_by_more_than_half_fails.py",)):
-        assert run(2.0, *part).ret == 0
+        assert run(0.05, *part).ret == 0

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import browser
 import nbformat
 import pytest
-from browser import ROOT, Lab, assert_ran, lay_workbook, reviewlib, run_all, serving
+from browser import ROOT, Lab, Window, assert_ran, lay_workbook, reviewlib, run_all, serving
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from reviewlib.pages.exporter import ReviewExporter
 from reviewlib.press import clean
@@ -55,10 +54,10 @@ def _stand_in(path: Path, *, hidden: bool = True, comment: str = "# Words\n") ->
     return path
 
 
-def test_run_all_shows_outputs_and_no_code(chromium: Browser, lab: Lab) -> None:
+def test_run_all_shows_outputs_and_no_code(window: Window) -> None:
     """Run All executes every cell in the notebook's own folder; a notebook whose code is collapsed shows only what it says."""
-    notebook = _stand_in(lab.folder / "stand-in" / "one.ipynb")
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+    notebook = _stand_in(window.folder / "stand-in" / "one.ipynb")
+    with window.at(notebook) as seen:
         assert_ran(run_all(seen.page))
         seen.page.get_by_role("heading", name="stand-in").wait_for()
         assert_no_code(seen.page)
@@ -67,20 +66,20 @@ def test_run_all_shows_outputs_and_no_code(chromium: Browser, lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("open_cell", [{"hidden": False}, {"comment": ""}])
-def test_visible_code_is_noticed(chromium: Browser, lab: Lab, open_cell: dict[str, Any]) -> None:
+def test_visible_code_is_noticed(window: Window, open_cell: dict[str, Any]) -> None:
     """The same check fails for a notebook whose code is open, or collapsed to a first line that is code."""
-    notebook = _stand_in(lab.folder / "stand-in" / "open.ipynb", **open_cell)
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+    notebook = _stand_in(window.folder / "stand-in" / "open.ipynb", **open_cell)
+    with window.at(notebook) as seen:
         run_all(seen.page)
         with pytest.raises(AssertionError):
             assert_no_code(seen.page)
 
 
-def test_a_cleaned_notebook_is_collapsed(chromium: Browser, lab: Lab) -> None:
+def test_a_cleaned_notebook_is_collapsed(window: Window) -> None:
     """Cleaning an executed notebook collapses its code."""
-    notebook = _stand_in(lab.folder / "stand-in" / "cleaned.ipynb", hidden=False)
+    notebook = _stand_in(window.folder / "stand-in" / "cleaned.ipynb", hidden=False)
     nbformat.write(clean.clean(nbformat.read(notebook, as_version=4)), notebook)
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+    with window.at(notebook) as seen:
         run_all(seen.page)
         assert_no_code(seen.page)
 
@@ -99,8 +98,8 @@ def _sections(name: str) -> int:
     return len(calls) - 1  # the header is no section
 
 
-def _look(chromium: Browser, lab: Lab, notebook: Path, sections: int) -> None:
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+def _look(window: Window, notebook: Path, sections: int) -> None:
+    with window.at(notebook) as seen:
         assert_ran(run_all(seen.page))
         seen.page.get_by_role("heading", name="How the figures were made").wait_for()
         assert_no_code(seen.page)
@@ -112,15 +111,15 @@ def _look(chromium: Browser, lab: Lab, notebook: Path, sections: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["rep_review.ipynb", "team_review.ipynb"])
-def test_templates_run_from_their_folder(chromium: Browser, lab: Lab, sample: Path, name: str) -> None:
+def test_templates_run_from_their_folder(window: Window, sample: Path, name: str) -> None:
     """Run All in notebooks/ opens the sample's review as it is: no error, no code visible, every section there."""
-    _look(chromium, lab, sample / "notebooks" / name, _sections(name))
+    _look(window, sample / "notebooks" / name, _sections(name))
 
 
-def test_an_executed_copy_runs_where_it_lies(chromium: Browser, lab: Lab, sample: Path) -> None:
+def test_an_executed_copy_runs_where_it_lies(window: Window, sample: Path) -> None:
     """The manager's executed notebook runs again from its folder under reports/."""
     (notebook,) = (sample / "reports").glob("*/2026-Q3/*/notebooks/*.ipynb")
-    _look(chromium, lab, notebook, _sections("rep_review.ipynb"))
+    _look(window, notebook, _sections("rep_review.ipynb"))
 
 
 SENTENCE = "Oddly enough, added bad dd"
@@ -153,10 +152,10 @@ def _saved(page: Page) -> dict[str, Any]:
     return state
 
 
-def test_typing_beside_a_field_leaves_the_notebook_alone(chromium: Browser, lab: Lab, sample: Path) -> None:
+def test_typing_beside_a_field_leaves_the_notebook_alone(window: Window, sample: Path) -> None:
     """Keys pressed in a section delete, add and change no cell and ask nothing; in a manager’s own cell they work."""
     (notebook,) = (sample / "reports").glob("*/2026-Q3/*/notebooks/*.ipynb")
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+    with window.at(notebook) as seen:
         page = seen.page
         assert_ran(run_all(page))
         page.get_by_role("button", name="Write feedback", exact=True).click()

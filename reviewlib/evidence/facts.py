@@ -7,10 +7,11 @@ PostgreSQL and Spark.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -93,6 +94,10 @@ class Query:
     def of(cls, table: ir.Table) -> Query:
         """Write an expression over unbound tables."""
         return cls(str(ibis.to_sql(table, dialect="duckdb")), table.schema())
+
+    def fetch(self, con: DuckDB) -> pa.Table:
+        """Ask a connection whose tables have these names for columns as they are."""
+        return con.con.sql(self.text).to_arrow_table()
 
     def ask(self, con: DuckDB) -> pd.DataFrame:
         """Ask a connection whose tables have these names."""
@@ -300,8 +305,7 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
     for grain, table in (("deals", facts.deals), ("accounts", facts.accounts)):
         own = tuple(kpi for kpi in kpis.values() if kpi.expression and kpi.grain == grain)
         name, schema = table.get_name(), table.schema()
-        wide = groups.merge(_aggregate(name, schema, own).ask(facts.con), on=KEY, how="left")
-        parts += [_long(wide, kpi) for kpi in own]
+        parts.append(_long(groups, _aggregate(name, schema, own).fetch(facts.con), own))
         queries |= {kpi.key: _aggregate(name, schema, (kpi,)).text for kpi in own}
     return Evaluation(pd.concat(parts, ignore_index=True), queries)
 
@@ -323,20 +327,24 @@ def _aggregate(name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...]) -> Query:
     return Query.of(table.group_by(KEY).aggregate(**columns))
 
 
-def _long(wide: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
-    """Take one KPI's columns out of the wide result; what nobody has is zero, unless it is a middle or a largest."""
-    nothing = pd.Series(np.nan, index=wide.index)
-    top, bottom, n = (wide.get(f"{kpi.key}.{part}", nothing).astype("float64") for part in ("top", "bottom", "n"))
-    divided = f"{kpi.key}.bottom" in wide
-    samples = wide.get(f"{kpi.key}.sample", ())
-    ordered = [sorted(sample) if isinstance(sample, list | tuple | np.ndarray) else [] for sample in samples]
-    return pd.DataFrame(
-        {name: wide[name] for name in KEY}
-        | {
-            "kpi": kpi.key,
-            "n": n.fillna(0.0),
-            "numerator": top if kpi.empty and not divided and not kpi.per_target else top.fillna(0.0),
-            "denominator": bottom.fillna(0.0) if divided else np.nan,
-            "sample": ordered or None,
-        }
+def _long(groups: pd.DataFrame, found: pa.Table, kpis: Sequence[Kpi]) -> pd.DataFrame:
+    """Lay the KPIs below each other; what nobody has is zero, unless it is a middle or a largest."""
+    known = found.select(KEY).to_pandas().assign(place=range(len(found)))
+    # A group without any deal stands at the end, where nothing is.
+    places = groups.merge(known, on=KEY, how="left")["place"].fillna(len(found)).to_numpy("int64")
+    columns: dict[str, list[Any]] = {name: [] for name in ("n", "top", "bottom", "sample")}
+    for kpi in kpis:
+        have = {part: found[f"{kpi.key}.{part}"] for part in columns if f"{kpi.key}.{part}" in found.column_names}
+        for part in ("n", "top", "bottom"):
+            values = np.append(have[part].to_numpy(), np.nan)[places] if part in have else np.full(len(groups), np.nan)
+            stays = part not in have or (part == "top" and kpi.empty and "bottom" not in have and not kpi.per_target)
+            columns[part].append(values if stays else np.where(np.isnan(values), 0.0, values))
+        samples = [*have["sample"].to_pylist(), None] if "sample" in have else None
+        columns["sample"] += [samples and sorted(samples[place] or ()) for place in places]
+    return pd.concat([groups[KEY]] * len(kpis), ignore_index=True).assign(
+        kpi=np.repeat([kpi.key for kpi in kpis], len(groups)),
+        n=np.concatenate(columns["n"]),
+        numerator=np.concatenate(columns["top"]),
+        denominator=np.concatenate(columns["bottom"]),
+        sample=columns["sample"],
     )

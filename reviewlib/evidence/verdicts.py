@@ -72,13 +72,11 @@ def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataF
     ]
     frame["peer_group"] = groups
     pool = frame[frame["peer_group"].notna() & frame["value"].notna() & (frame["better"] != "none")]
-    stats = pool.groupby(["peer_group", "period", "kpi"])["value"].agg(
-        peers="count",
-        peer_q1=lambda values: values.quantile(0.25),
-        peer_median="median",
-        peer_q3=lambda values: values.quantile(0.75),
-        spread=_spread,
-    )
+    values = pool.groupby(["peer_group", "period", "kpi"])["value"]
+    stats = values.agg(peers="count", peer_median="median", low="min", high="max")
+    stats = stats.assign(peer_q1=values.quantile(0.25), peer_q3=values.quantile(0.75))
+    ends = zip(stats.pop("low"), stats.pop("high"), strict=True)
+    stats["spread"] = [0.0 if same(low, high) else high - low for low, high in ends]
     frame = frame.merge(stats.reset_index(), on=["peer_group", "period", "kpi"], how="left")
     few, some = frame["peers"] < rules.median_from, frame["peers"] < rules.quartiles_from
     frame.loc[few, "peer_median"] = np.nan
@@ -100,11 +98,6 @@ def _group(roster: Roster, rules: Peers, scope: str, scope_id: str, period: str)
         return None
     post = roster.posts[scope_id, period]
     return {"all": ALL, "team": post.team, "role": post.role}[rules.group]
-
-
-def _spread(values: pd.Series) -> float:
-    low, high = float(values.min()), float(values.max())
-    return 0.0 if same(low, high) else high - low
 
 
 def _quarter(value: float, q1: float, middle: float, q3: float, spread: float, better: str) -> str | None:

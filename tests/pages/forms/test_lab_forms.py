@@ -17,7 +17,7 @@ import browser
 import nbformat
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from browser import Lab, assert_ran, lay_workbook, run_all, serving
+from browser import Lab, Window, assert_ran, lay_workbook, run_all, serving
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -228,11 +228,11 @@ def _close(manager: Manager) -> None:
     rep.fill({"How": "Read, not agreed", "Name": "Amara Okafor", "Comment": "The tender was not mine."}).save()
 
 
-def test_a_review_from_the_first_word_to_both_signatures(chromium: Browser, lab: Lab) -> None:
+def test_a_review_from_the_first_word_to_both_signatures(window: Window) -> None:
     """What a manager writes, decides, imports, releases, signs and exports in JupyterLab is what the journal holds."""
-    workbook = lab.folder
+    workbook = window.folder
     (notebook,) = workbook.glob(f"reports/demo/{PERIOD}/*/notebooks/*.ipynb")
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+    with window.at(notebook) as seen:
         assert_ran(run_all(seen.page))
         manager = Manager(seen.page)
         _decide(manager)
@@ -303,10 +303,10 @@ def _check_pages(workbook: Path) -> None:
         assert not re.search(r"<(input|textarea|select|button|script)\b", text)
 
 
-def test_a_notebook_that_was_not_run_again_takes_no_typing(chromium: Browser, lab: Lab) -> None:
+def test_a_notebook_that_was_not_run_again_takes_no_typing(window: Window, chromium: Browser) -> None:
     """An executed notebook that is only opened shows the record, no field, and how to edit; its page has no such hint."""
-    notebook, page = _executed(lab.folder)
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+    notebook, page = _executed(window.folder)
+    with window.at(notebook) as seen:
         seen.page.get_by_role("heading", name="Feedback and replies").wait_for()
         assert seen.page.locator(".jp-Notebook .jp-OutputArea :is(input, textarea, select, button)").count() == 0
         expect(seen.page.get_by_text("Run all cells to edit.").first).to_be_visible()
@@ -402,11 +402,11 @@ def _run_again(typist: Typist, number: int) -> str:
 WAYS: tuple[Callable[[Typist, int], str], ...] = (_at_once, _busy, _held_back, _twice, _run_again)
 
 
-def save_many(chromium: Browser, lab: Lab, rep: str, *, count: int, comms: str) -> None:
+def save_many(window: Window, rep: str, *, count: int, comms: str) -> None:
     """Save ``count`` texts and compare the journal with what was typed."""
-    notebook = points_notebook(lab.folder, rep)
+    notebook = points_notebook(window.folder, rep)
     typed: list[str] = []
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+    with window.at(notebook) as seen:
         seen.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell.currentWidget?.context")
         seen.page.evaluate(COMMS, comms)
         assert_ran(run_all(seen.page))
@@ -414,7 +414,7 @@ def save_many(chromium: Browser, lab: Lab, rep: str, *, count: int, comms: str) 
         for number in range(count):
             typed.append(WAYS[number % len(WAYS)](typist, number))
             typist.saved(number)
-    found = entries(lab.folder, rep)
+    found = entries(window.folder, rep)
     assert [said(entry)["text"] for entry in found] == typed
     assert [said(entry)["behaviour"] for entry in found] == [f"Behaviour {at}" for at in range(count)]
 
@@ -424,23 +424,23 @@ WITH_COMMS = pytest.mark.parametrize(("comms", "rep"), [("perCommTarget", "R-010
 
 
 @WITH_COMMS
-def test_twenty_saves_lose_nothing(chromium: Browser, lab: Lab, comms: str, rep: str) -> None:
+def test_twenty_saves_lose_nothing(window: Window, comms: str, rep: str) -> None:
     """Typing just before Save, on a busy kernel, twice, and with Run All behind: every text is stored once and whole."""
-    save_many(chromium, lab, rep, count=10, comms=comms)
+    save_many(window, rep, count=10, comms=comms)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 @WITH_COMMS
-def test_two_hundred_saves_lose_nothing(chromium: Browser, lab: Lab, comms: str, rep: str) -> None:
+def test_two_hundred_saves_lose_nothing(window: Window, comms: str, rep: str) -> None:
     """The same two hundred times."""
-    save_many(chromium, lab, f"R-0{int(rep[-2:]) + 5}", count=100, comms=comms)
+    save_many(window, f"R-0{int(rep[-2:]) + 5}", count=100, comms=comms)
 
 
-def test_unsaved_words_survive_run_all(chromium: Browser, lab: Lab) -> None:
+def test_unsaved_words_survive_run_all(window: Window) -> None:
     """What was typed and not saved stands in the form again after Run All, is said to be unsaved, and can be saved."""
-    notebook = points_notebook(lab.folder, "R-012")
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+    notebook = points_notebook(window.folder, "R-012")
+    with window.at(notebook) as seen:
         run_all(seen.page)
         manager = Manager(seen.page)
         form = manager.open("Write feedback", "Save feedback")
@@ -449,9 +449,9 @@ def test_unsaved_words_survive_run_all(chromium: Browser, lab: Lab) -> None:
         run_all(seen.page)
         expect(form.body).to_contain_text("Not saved yet: this was written before the cells ran again.")
         expect(form.field("Feedback")).to_have_value("Not lost.")
-        assert entries(lab.folder, "R-012") == []
+        assert entries(window.folder, "R-012") == []
         form.save()
-    assert [said(entry)["text"] for entry in entries(lab.folder, "R-012")] == ["Not lost."]
+    assert [said(entry)["text"] for entry in entries(window.folder, "R-012")] == ["Not lost."]
 
 
 #: The kernel's process, and where its drafts lie.
@@ -532,11 +532,11 @@ def _overtaken(form: Form, beside: Records, *, theirs: str, mine: str) -> Locato
     return panel
 
 
-def test_who_saves_second_is_shown_both_texts_and_chooses(chromium: Browser, lab: Lab) -> None:
+def test_who_saves_second_is_shown_both_texts_and_chooses(window: Window) -> None:
     """Saved meanwhile in another window: both texts stand there in the same words, either can be kept, every version stays."""
-    rep, params = "R-017", reading.load(lab.folder / "params" / "demo.yaml")
+    rep, params = "R-017", reading.load(window.folder / "params" / "demo.yaml")
     beside = records.open_records(params, About("rep", rep, PERIOD), person=identity.person_of(params, "daniel"))
-    with browser.view(chromium, lab.address(points_notebook(lab.folder, rep)), server=lab.url) as seen:
+    with window.at(points_notebook(window.folder, rep)) as seen:
         assert_ran(run_all(seen.page))
         form = Manager(seen.page).open("Write feedback", "Save feedback")
         form.fill({"Strength or area to improve": "Strength", "Figure": "Win rate", "Feedback": "First."}).save()
@@ -545,7 +545,7 @@ def test_who_saves_second_is_shown_both_texts_and_chooses(chromium: Browser, lab
         expect(panel.locator("> div").nth(0)).to_contain_text(re.compile("Area to improve.*Sales cycle", re.DOTALL))
         expect(panel.locator("> div").nth(1)).to_contain_text(re.compile("Strength.*Win rate", re.DOTALL))
         assert _axe(seen.page, ".rl-forms") == []
-        assert versions(lab.folder, rep) == ["First.", "Theirs."]
+        assert versions(window.folder, rep) == ["First.", "Theirs."]
         form.body.get_by_role("button", name="Keep theirs").click()
         expect(form.field("Feedback")).to_have_value("Theirs.")
         expect(panel).to_have_count(0)
@@ -554,8 +554,8 @@ def test_who_saves_second_is_shown_both_texts_and_chooses(chromium: Browser, lab
         expect(form.body.locator(".echo")).to_contain_text("Mine, after all.", timeout=60_000)
         expect(form.body.get_by_role("button", name="Save mine instead")).to_be_hidden()
         expect(seen.page.locator("section#feedback")).to_contain_text("Mine, after all.")
-    assert versions(lab.folder, rep) == ["First.", "Theirs.", "Theirs again.", "Mine, after all."]
-    assert [said(entry)["text"] for entry in entries(lab.folder, rep)] == ["Mine, after all."]
+    assert versions(window.folder, rep) == ["First.", "Theirs.", "Theirs again.", "Mine, after all."]
+    assert [said(entry)["text"] for entry in entries(window.folder, rep)] == ["Mine, after all."]
 
 
 def _axe(page: Page, within: str) -> list[str]:
@@ -565,13 +565,13 @@ def _axe(page: Page, within: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["rep_review.ipynb", "team_review.ipynb"])
-def test_forms_can_be_used_by_everybody(chromium: Browser, lab: Lab, name: str) -> None:
+def test_forms_can_be_used_by_everybody(window: Window, name: str) -> None:
     """Every form of both notebooks passes axe, errors included, and the keyboard reaches the button after the last field."""
     # Not the rep whose review another test signs: a closed review takes no feedback.
-    notebook = lab.folder / "notebooks" / f"open_{name}"
-    text = (lab.folder / "notebooks" / name).read_text(encoding="utf-8")
+    notebook = window.folder / "notebooks" / f"open_{name}"
+    text = (window.folder / "notebooks" / name).read_text(encoding="utf-8")
     notebook.write_text(text.replace("R-014", "R-013"), encoding="utf-8")
-    with browser.view(chromium, lab.address(notebook), server=lab.url) as seen:
+    with window.at(notebook) as seen:
         assert_ran(run_all(seen.page))
         openers = seen.page.locator(".rl-forms .rl-opener")
         openers.first.wait_for()
