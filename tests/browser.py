@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from filelock import FileLock
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -269,6 +270,19 @@ def lay_workbook(folder: Path) -> Path:
     shutil.copytree(ROOT / "params", folder / "params")
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
     return folder
+
+
+@pytest.fixture(scope="session")
+def made_demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The sample company with one rep's and one team's reviews made, once for all workers; tests change copies of it."""
+    base = tmp_path_factory.getbasetemp()
+    made = (base if worker_id == "master" else base.parent) / "made-demo"
+    with FileLock(made.with_suffix(".lock")):
+        if not made.is_dir():
+            part = lay_workbook(made.with_suffix(".part"))
+            reviewlib(part, "run", "params/demo.yaml", "--period", "2026-Q3", "--rep", "R-014")
+            part.rename(made)
+    return made
 
 
 def reviewlib(folder: Path, *arguments: str, timeout: float = 250) -> str:

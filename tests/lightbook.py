@@ -69,7 +69,8 @@ class KeptForge(Forge):
 
     @property
     def _key(self) -> frozenset[tuple[str, str]]:
-        return frozenset(self._env.items())
+        # pytest tells every test in a variable of its own which one it is.
+        return frozenset(pair for pair in self._env.items() if pair[0] != "PYTEST_CURRENT_TEST")
 
 
 @pytest.fixture(scope="module")

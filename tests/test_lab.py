@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from browser import ROOT, Lab, Window, assert_ran, lay_workbook, reviewlib, run_all, serving
+from browser import ROOT, Lab, Window, assert_ran, run_all, serving
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, Page, expect
 
@@ -18,8 +19,8 @@ from reviewlib.press import clean
 
 
 @pytest.fixture(scope="module")
-def workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("workbook")
+def workbook(tmp_path_factory: pytest.TempPathFactory, made_demo: Path) -> Path:
+    return Path(shutil.copytree(made_demo, tmp_path_factory.mktemp("lab") / "workbook"))
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +85,6 @@ def test_a_cleaned_notebook_is_collapsed(window: Window) -> None:
         assert_no_code(seen.page)
 
 
-@pytest.fixture(scope="module")
-def sample(workbook: Path) -> Path:
-    """Copy the sample company into the served folder and run one rep's and one team's reviews."""
-    lay_workbook(workbook)
-    reviewlib(workbook, "run", "params/demo.yaml", "--period", "2026-Q3", "--rep", "R-014")
-    return workbook
-
-
 def _sections(name: str) -> int:
     notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
     calls = [cell.source for cell in notebook.cells if "\nrl.blocks." in cell.source or "\nrl.forms." in cell.source]
@@ -111,14 +104,14 @@ def _look(window: Window, notebook: Path, sections: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["rep_review.ipynb", "team_review.ipynb"])
-def test_templates_run_from_their_folder(window: Window, sample: Path, name: str) -> None:
+def test_templates_run_from_their_folder(window: Window, name: str) -> None:
     """Run All in notebooks/ opens the sample's review as it is: no error, no code visible, every section there."""
-    _look(window, sample / "notebooks" / name, _sections(name))
+    _look(window, window.folder / "notebooks" / name, _sections(name))
 
 
-def test_an_executed_copy_runs_where_it_lies(window: Window, sample: Path) -> None:
+def test_an_executed_copy_runs_where_it_lies(window: Window) -> None:
     """The manager's executed notebook runs again from its folder under reports/."""
-    (notebook,) = (sample / "reports").glob("*/2026-Q3/*/notebooks/*.ipynb")
+    (notebook,) = (window.folder / "reports").glob("*/2026-Q3/*/notebooks/*.ipynb")
     _look(window, notebook, _sections("rep_review.ipynb"))
 
 
@@ -152,9 +145,9 @@ def _saved(page: Page) -> dict[str, Any]:
     return state
 
 
-def test_typing_beside_a_field_leaves_the_notebook_alone(window: Window, sample: Path) -> None:
+def test_typing_beside_a_field_leaves_the_notebook_alone(window: Window) -> None:
     """Keys pressed in a section delete, add and change no cell and ask nothing; in a manager’s own cell they work."""
-    (notebook,) = (sample / "reports").glob("*/2026-Q3/*/notebooks/*.ipynb")
+    (notebook,) = (window.folder / "reports").glob("*/2026-Q3/*/notebooks/*.ipynb")
     with window.at(notebook) as seen:
         page = seen.page
         assert_ran(run_all(page))

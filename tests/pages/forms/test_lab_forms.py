@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import browser
 import nbformat
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from browser import Lab, Window, assert_ran, lay_workbook, run_all, serving
+from browser import Lab, Window, assert_ran, run_all, serving
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -47,22 +46,11 @@ RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells');
 
 
 @pytest.fixture(scope="module")
-def workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return lay_workbook(tmp_path_factory.mktemp("forms"))
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, workbook: Path) -> Iterator[Lab]:
-    """JupyterLab on a workbook in which one rep's review was run; both start at the same time."""
-    command = [sys.executable, "-m", "reviewlib", "run", "params/demo.yaml", "--period", PERIOD, "--rep", "R-014"]
-    run = subprocess.Popen(command, cwd=workbook, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        with serving(workbook, tmp_path_factory.mktemp("jupyter")) as running:
-            said, _ = run.communicate(timeout=200)
-            assert run.returncode == 0, said
-            yield running
-    finally:
-        run.kill()
+def lab(tmp_path_factory: pytest.TempPathFactory, made_demo: Path) -> Iterator[Lab]:
+    """JupyterLab on a workbook in which one rep's review was run."""
+    workbook = Path(shutil.copytree(made_demo, tmp_path_factory.mktemp("forms") / "workbook"))
+    with serving(workbook, tmp_path_factory.mktemp("jupyter")) as running:
+        yield running
 
 
 def entries(workbook: Path, subject: str, *kinds: str) -> list[Entry]:
