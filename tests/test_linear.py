@@ -167,15 +167,18 @@ def _spent(work: Callable[[Any], Any], given: Any) -> float:
 
 def grows(work: Callable[[Any], Any], made: Callable[[int], Any], size: int, enough: float) -> float:
     """How many times as long twice the input takes, from a size on that takes long enough to be measured."""
-    while _spent(work, made(size)) < enough and len(made(size)) < 200_000:
+    while (small := _spent(work, made(size))) < enough and len(made(size)) < 200_000:
         size *= 2
     factor = 0.0
     for _ in range(5):  # another process may take the machine for a while
-        small = min(_spent(work, made(size)) for _ in range(2))
-        large = min(_spent(work, made(2 * size)) for _ in range(2))
+        small = min(small, _spent(work, made(size)))
+        large = _spent(work, made(2 * size))
+        if large > MOST * small:  # what is less than that at once needs no second look
+            large = min(large, _spent(work, made(2 * size)))
         factor = large / small if large > enough else 0.0
         if factor <= MOST or large > 1:
             return factor
+        small = _spent(work, made(size))
     return factor
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,11 @@ PERIOD = Period.parse("2026-Q3")
 SIZES = range(1, 9)
 #: The sections of a team's page, as its notebook shows them.
 SECTIONS = [*pages_fixture.TEAM, "pipeline", "customers", "strengths", "improve", "next_period", "goals"]
+DAYS = ("2026-02-11", "2026-05-12", "2026-08-13")
 Rows = list[dict[str, Any]]
 
 
-def _sold(rep: str, seed: int, *, closed: Sequence[str] = ("2026-02-11", "2026-05-12", "2026-08-13")) -> Rows:
+def _sold(rep: str, seed: int, *, closed: Sequence[str] = DAYS) -> Rows:
     """A won, a lost and an open deal of each day; no sum of two amounts is another one."""
     found: Rows = []
     for place, day in enumerate(closed):
@@ -161,36 +163,52 @@ def test_who_is_behind_a_total() -> None:
     assert not tells(["abcde"], ["x"])
 
 
-@pytest.mark.parametrize(
-    ("late", "deals", "shown"),
-    [
-        ({}, {}, True),
-        ({"started_on": "2026-04-01"}, {"closed": ("2026-08-13",)}, False),
-        ({"left_on": "2026-09-30"}, {}, False),
-    ],
-)
-def test_every_period_counts(tmp_path: Path, late: dict[str, str], deals: dict[str, Any], shown: bool) -> None:
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> Slicer:
+    """Teams that stay, that began small and that will be small; two of one whose second rep has left, who in one owns deals."""
+    late = {"stays": {}, "began": {"started_on": "2026-04-01"}, "ends": {"left_on": "2026-09-30"}}
+    reps = [rep for name, more in late.items() for rep in (*_team(7, name)[:3], *_team(7, name, **more)[3:])]
+    for name in ("alone", "owned"):
+        one, gone = _team(2, name)
+        reps += [one, gone | {"left_on": "2024-06-30"}]
+    days = {f"began{place}": ("2026-08-13",) for place in range(3, 7)} | {"alone1": (), "owned1": ("2024-06-28",)}
+    sold = [
+        deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed, closed=days.get(rep["rep_id"], DAYS))
+    ]
+    return _slicer(tmp_path_factory.mktemp("changing"), reps, sold)
+
+
+@pytest.mark.parametrize(("team", "shown"), [("stays", True), ("began", False), ("ends", False)])
+def test_every_period_counts(changing: Slicer, team: str, shown: bool) -> None:
     """A team that was small in an earlier period, or will be in the next, whose targets count, gives its totals to nobody."""
-    reps = [*_team(3, "A"), *({**rep, "rep_id": f"B{place}", **late} for place, rep in enumerate(_team(4, "A")))]
-    sold = [deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed, **(deals if seed > 3 else {}))]
-    assert bool(_slicer(tmp_path, reps, sold).team("A", "rep")["history"]["data"]) == shown
+    assert bool(changing.team(team, "rep")["history"]["data"]) == shown
 
 
-def test_a_leavers_open_deals_count(tmp_path: Path) -> None:
+def test_a_leavers_open_deals_count(changing: Slicer) -> None:
     """Who has left long ago stands behind the total of a team of one by the deals that are still theirs."""
-    reps = [*_team(1, "A"), {**_team(1, "A")[0], "rep_id": "gone", "left_on": "2024-06-30"}]
-    assert _slicer(tmp_path / "one", reps, _sold("A0", 1)).team("A", "rep")["history"]["data"]
-    owned = _sold("gone", 2, closed=("2024-06-28",))
-    assert not _slicer(tmp_path / "two", reps, [*_sold("A0", 1), *owned]).team("A", "rep")["history"]["data"]
+    assert changing.team("alone", "rep")["history"]["data"]
+    assert not changing.team("owned", "rep")["history"]["data"]
+
+
+@pytest.fixture(scope="module")
+def companies(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Slicer]:
+    """Companies of one team, made when they are first asked for: enough deals for verdicts, and a row that is set aside."""
+
+    @functools.cache
+    def made(size: int) -> Slicer:
+        reps = _team(size, "A")
+        sold = [deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed) * 6]
+        bad = {"rep_id": "A0", "amount": 777_777, "opened_on": "no date", "closed_on": "2026-08-13"}
+        folder = tmp_path_factory.mktemp("company")
+        return _slicer(folder, reps, [*sold, bad], crm={"quarantine": {"rows": 1, "amount": 1}})
+
+    return made
 
 
 @pytest.mark.parametrize(("size", "told"), [(1, True), (2, False), (5, False), (6, True)])
-def test_rows_of_the_export(tmp_path: Path, size: int, told: bool) -> None:
+def test_rows_of_the_export(companies: Callable[[int], Slicer], size: int, told: bool) -> None:
     """Copies for reps list rows of the export without amounts, and in a company of two to five none."""
-    reps = _team(size, "A")
-    sold = [deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed)]
-    bad = {"rep_id": "A0", "amount": 777_777, "opened_on": "no date", "closed_on": "2026-08-13"}
-    slicer = _slicer(tmp_path, reps, [*sold, bad], crm={"quarantine": {"rows": 1, "amount": 1}})
+    slicer = companies(size)
     for data in (slicer.rep("A0", "rep"), slicer.team("A", "rep")):
         account = data["data"]
         assert bool(account["tables"]) == bool(account["quarantine"]) == told
@@ -202,12 +220,9 @@ def test_rows_of_the_export(tmp_path: Path, size: int, told: bool) -> None:
 
 
 @pytest.mark.parametrize(("size", "told"), [(5, False), (6, True)])
-def test_the_middle_of_five_is_a_colleagues_figure(tmp_path: Path, size: int, told: bool) -> None:
+def test_the_middle_of_five_is_a_colleagues_figure(companies: Callable[[int], Slicer], size: int, told: bool) -> None:
     """A copy for reps gives the peers' median where at least five others are behind it; the verdict is that of both copies."""
-    reps = _team(size, "A")
-    sold = [deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed) * 6]
-    slicer = _slicer(tmp_path, reps, sold)
-    both = [slicer.rep("A0", audience) for audience in ("manager", "rep")]
+    both = [companies(size).rep("A0", audience) for audience in ("manager", "rep")]
     seen, shown = (
         [row[data["history"]["columns"].index("peer_median")] is not None for row in data["history"]["data"]] for data in both
     )

@@ -104,7 +104,9 @@ def test_a_slice_of_the_first_snapshots_shows_the_same(
 ) -> None:
     """A review that was released before lists were chosen while freezing opens from its one line, with the same lists."""
     path = tmp_path / "slice.json"
-    for data in demo_slices.values():
+    kinds = {(kind, audience, bool(data["deals"]["data"])): data for (kind, _, audience), data in demo_slices.items()}
+    assert len(kinds) == 4  # a busy rep's, an idle one's, and those of a team
+    for data in kinds.values():
         path.write_text(json.dumps({name: value for name, value in data.items() if name != "lists"}), encoding="utf-8")
         now = from_slice(data, demo_params.fiscal)
         then = from_slice(read_slice(path), demo_params.fiscal, rows=partial(read_rows, path))

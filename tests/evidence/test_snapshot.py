@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -13,14 +14,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from workbooks import changed, workbook
+from workbooks import changed, params_of, workbook
 
 from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import snapshot, snapshot_files, sources, tables
-from reviewlib.evidence.period import compile_evidence
+from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.evidence.slicefile import current_folder, find_slice, read_rows, read_slice, slice_name
 from reviewlib.evidence.snapshot import Snapshot, freeze
 from reviewlib.evidence.subjects import addresses_of, team_folder
+from reviewlib.files import PRIVATE
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.review import open_review, open_team_review
@@ -52,6 +54,28 @@ def frozen(book: Params) -> Snapshot:
     return freeze(book, PERIOD)
 
 
+@pytest.fixture(scope="module")
+def renewed(book: Params, frozen: Snapshot) -> Snapshot:
+    """Evidence of the same period that differs in the workbook's title."""
+    return freeze(changed(book, title="Other"), PERIOD)
+
+
+@pytest.fixture
+def kept(book: Params, frozen: Snapshot, renewed: Snapshot, tmp_path: Path) -> tuple[Params, Snapshot, Snapshot]:
+    """A copy of the workbook with both, for a test that changes something in it."""
+    shutil.copytree(book.root, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / book.path.relative_to(book.root)
+    params = params_of(json.loads(path.read_text(encoding="utf-8")), path)
+    first, second = (snapshot.open_snapshot(params.reports / "snapshots" / one.hash, params) for one in (frozen, renewed))
+    return params, first, second
+
+
+@pytest.fixture(scope="module")
+def evidence(book: Params) -> PeriodEvidence:
+    """What is written when the workbook is frozen."""
+    return compile_evidence(book, sources.read(book), PERIOD)
+
+
 def _state(folder: Path) -> dict[str, tuple[int, str]]:
     """Every file below a folder with its time of change and a hash of its bytes."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -70,12 +94,11 @@ def test_written_once(book: Params, frozen: Snapshot) -> None:
     assert len(frozen.hash) == 12
 
 
-def test_changed_inputs_make_another(tmp_path: Path) -> None:
+def test_changed_inputs_make_another(kept: tuple[Params, Snapshot, Snapshot]) -> None:
     """A changed file or params file makes a second folder; the first one stays as it was."""
-    params = _book(tmp_path)
-    first = freeze(params, PERIOD)
+    params, first, _ = kept
     before = _state(first.folder)
-    path = tmp_path / "params" / "book" / "deals.csv"
+    path = params.file(params.crm.deals)
     path.write_text(path.read_text(encoding="utf-8").replace(",60,", ",61,"), encoding="utf-8")
     second = freeze(params, PERIOD)
     third = freeze(changed(params, kpis={"revenue": {"benchmark": 5}}), PERIOD)
@@ -85,13 +108,11 @@ def test_changed_inputs_make_another(tmp_path: Path) -> None:
     assert (first.info["revenue"]["2026-Q3"], second.info["revenue"]["2026-Q3"]) == (120, 122)
 
 
-def test_use_and_current(tmp_path: Path) -> None:
+def test_use_and_current(kept: tuple[Params, Snapshot, Snapshot]) -> None:
     """A period uses the snapshot that is named for it, and goes back to an earlier one as easily."""
-    params = _book(tmp_path)
-    first = freeze(params, PERIOD)
+    params, first, second = kept
     assert snapshot.current(params, PERIOD) is None
     snapshot.use(params, first)
-    second = freeze(changed(params, title="Other"), PERIOD)
     assert snapshot.current(params, PERIOD) == first
     assert open_review(params.path, rep="R-1", period="2026-Q3").workbook.snapshot == first.hash
     snapshot.use(params, second)
@@ -138,8 +159,9 @@ def test_names_stand_in_one_file(frozen: Snapshot) -> None:
             assert named == (path.name == "people.json" or path.parent != frozen.folder), path.name
 
 
-def test_each_rep_has_the_latest_address_of_their_own(tmp_path: Path) -> None:
-    """The row that holds last counts, an empty cell says nothing, and what several share is nobody's own."""
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Reps with rows and addresses of all kinds, one without a team, and one whose team is called as that is."""
     rows = [
         ("R-1", "2026-07-01", "2026-07-31", " New@example.org"),
         ("R-1", None, "2026-06-30", "old@example.org"),
@@ -150,8 +172,14 @@ def test_each_rep_has_the_latest_address_of_their_own(tmp_path: Path) -> None:
     ]
     names = ("rep_id", "from", "to", "email")
     reps = [dict(zip(names, row, strict=True)) | {"rep_name": row[0], "team": "East"} for row in rows]
-    made = workbook(tmp_path, deals=DEALS, reps=reps, as_of="2026-10-05")
-    assert addresses_of(freeze(made, PERIOD).folder) == {"R-1": "New@example.org"}
+    reps += [{"rep_id": rep_id, "rep_name": rep_id, "team": team} for rep_id, team in (("N-1", None), ("N-2", "no-team"))]
+    made = workbook(tmp_path_factory.mktemp("mixed"), deals=DEALS, reps=reps, as_of="2026-10-05")
+    return freeze(made, PERIOD)
+
+
+def test_each_rep_has_the_latest_address_of_their_own(mixed: Snapshot) -> None:
+    """The row that holds last counts, an empty cell says nothing, and what several share is nobody's own."""
+    assert addresses_of(mixed.folder) == {"R-1": "New@example.org"}
 
 
 @pytest.mark.modes
@@ -178,45 +206,42 @@ def test_group(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == (0o640 if path.is_file() else 0o750), path.name
 
 
-@pytest.mark.parametrize(
-    "at", ["_write_tables", *(pytest.param(at, marks=pytest.mark.whole) for at in ("_json", "_info", "Slicer"))]
-)
-def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+@pytest.mark.parametrize("places", [["_write_tables"], pytest.param(["_json", "_info", "Slicer"], marks=pytest.mark.whole)])
+def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: list[str]) -> None:
     """Whatever breaks on the way, no part of a snapshot stays, and the next freeze works."""
     params = _book(tmp_path)
 
     def broken(*_: Any, **__: Any) -> Mapping[str, Any]:
         raise OSError("no room left")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(snapshot_files, at, broken)
-        with pytest.raises(OSError, match="no room left"):
-            freeze(params, PERIOD)
-        assert list((params.reports / "snapshots").iterdir()) == []
+    for at in places:
+        with monkeypatch.context() as patched:
+            patched.setattr(snapshot_files, at, broken)
+            with pytest.raises(OSError, match="no room left"):
+                freeze(params, PERIOD)
+        assert list((params.reports / "snapshots").iterdir()) == [], at
     assert (freeze(params, PERIOD).folder / "snapshot.json").is_file()
 
 
-def test_what_killed_freezes_left_goes_with_the_next(tmp_path: Path) -> None:
+def test_what_killed_freezes_left_goes_with_the_next(tmp_path: Path, evidence: PeriodEvidence, frozen: Snapshot) -> None:
     """However far they had come, their folders, which hold everybody's deals, do not stay."""
-    params = _book(tmp_path)
+    folder = tmp_path / "snapshots" / frozen.hash
     for place, names in enumerate(((), ("deals.parquet",), ("deals.parquet", "snapshot.json"))):
-        left = params.reports / "snapshots" / f".part-{place:012}"
+        left = folder.with_name(f".part-{place:012}")
         left.mkdir(parents=True)
         for name in names:
             (left / name).write_text("{}")
-    found = freeze(params, PERIOD)
-    assert list(found.folder.parent.iterdir()) == [found.folder]
+    snapshot_files.write_snapshot(evidence, frozen.subjects, folder, modes=PRIVATE)
+    assert list(folder.parent.iterdir()) == [folder]
 
 
-def test_two_at_once(tmp_path: Path) -> None:
+def test_two_at_once(evidence: PeriodEvidence, kept: tuple[Params, Snapshot, Snapshot]) -> None:
     """Where another freeze of the same inputs was faster, its evidence stands and no part is left."""
-    params = _book(tmp_path)
-    found = freeze(params, PERIOD)
+    params, found, other = kept
     before = _state(found.folder)
-    evidence = compile_evidence(params, sources.read(params), PERIOD)
     snapshot_files.write_snapshot(evidence, found.subjects, found.folder, modes=snapshot.modes_of(params))
     assert _state(found.folder) == before
-    assert list(found.folder.parent.iterdir()) == [found.folder]
+    assert set(found.folder.parent.iterdir()) == {found.folder, other.folder}
 
 
 def test_unknown_subjects(book: Params, frozen: Snapshot) -> None:
@@ -265,13 +290,11 @@ def test_odd_ids_and_names(tmp_path: Path) -> None:
         assert open_team_review(params.path, team=name, period="2026-Q3").subject.name == name
 
 
-def test_no_team_has_its_folder(tmp_path: Path) -> None:
+def test_no_team_has_its_folder(mixed: Snapshot) -> None:
     """Reps without a team stand under no-team, which no team's name can take."""
-    reps = [{**REPS[0], "team": None}, {**REPS[1], "team": "no-team"}]
-    found = freeze(_book(tmp_path, reps=reps), PERIOD)
-    folders = {one.id: one.folder for one in found.subjects if one.kind == "rep"}
-    assert folders["R-1"] == "no-team"
-    assert folders["R-2"] == team_folder("no-team") != "no-team"
+    folders = {one.id: one.folder for one in mixed.subjects if one.kind == "rep"}
+    assert folders["N-1"] == "no-team"
+    assert folders["N-2"] == team_folder("no-team") != "no-team"
 
 
 def test_slice_names_say_nothing(frozen: Snapshot) -> None:
@@ -307,11 +330,9 @@ def test_people_do_not_change_the_evidence(book: Params, frozen: Snapshot) -> No
     assert freeze(other, PERIOD).hash == frozen.hash
 
 
-def test_a_released_review_stays_on_its_snapshot(tmp_path: Path) -> None:
+def test_a_released_review_stays_on_its_snapshot(kept: tuple[Params, Snapshot, Snapshot]) -> None:
     """A pinned snapshot is read whatever the period uses now; one that is gone is named, with what to do."""
-    params = _book(tmp_path)
-    first = freeze(params, PERIOD)
-    second = freeze(changed(params, as_of="2026-10-16"), PERIOD)
+    params, first, second = kept
     snapshot.use(params, second)
     asked: dict[str, Any] = {"kind": "rep", "subject": "R-1", "period": PERIOD, "audience": "manager"}
     assert read_slice(find_slice(params, **asked))["workbook"]["snapshot"] == second.hash
