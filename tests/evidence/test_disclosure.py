@@ -165,17 +165,19 @@ def test_who_is_behind_a_total() -> None:
 
 @pytest.fixture(scope="module")
 def changing(tmp_path_factory: pytest.TempPathFactory) -> Slicer:
-    """Teams that stay, that began small and that will be small; two of one whose second rep has left, who in one owns deals."""
+    """Teams that stay, that began small and that will be small; teams of one, with leavers that own nothing, deals, or a win."""
     late = {"stays": {}, "began": {"started_on": "2026-04-01"}, "ends": {"left_on": "2026-09-30"}}
     reps = [rep for name, more in late.items() for rep in (*_team(7, name)[:3], *_team(7, name, **more)[3:])]
-    for name in ("alone", "owned"):
+    for name in ("alone", "owned", "won"):
         one, gone = _team(2, name)
         reps += [one, gone | {"left_on": "2024-06-30"}]
-    days = {f"began{place}": ("2026-08-13",) for place in range(3, 7)} | {"alone1": (), "owned1": ("2024-06-28",)}
+    days = {f"began{place}": ("2026-08-13",) for place in range(3, 7)}
+    days |= {"alone1": (), "owned1": ("2024-06-28",), "won1": ()}
     sold = [
         deal for seed, rep in enumerate(reps, 1) for deal in _sold(rep["rep_id"], seed, closed=days.get(rep["rep_id"], DAYS))
     ]
-    return _slicer(tmp_path_factory.mktemp("changing"), reps, sold)
+    won = _sold("won1", 99, closed=("2026-02-11",))[0]
+    return _slicer(tmp_path_factory.mktemp("changing"), reps, [*sold, won])
 
 
 @pytest.mark.parametrize(("team", "shown"), [("stays", True), ("began", False), ("ends", False)])
@@ -185,9 +187,10 @@ def test_every_period_counts(changing: Slicer, team: str, shown: bool) -> None:
 
 
 def test_a_leavers_open_deals_count(changing: Slicer) -> None:
-    """Who has left long ago stands behind the total of a team of one by the deals that are still theirs."""
+    """Who has left long ago stands behind a total by the deals that are still theirs, and by what they won in its period."""
     assert changing.team("alone", "rep")["history"]["data"]
     assert not changing.team("owned", "rep")["history"]["data"]
+    assert not changing.team("won", "rep")["history"]["data"]
 
 
 @pytest.fixture(scope="module")
