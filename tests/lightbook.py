@@ -69,7 +69,8 @@ class KeptForge(Forge):
 
     @property
     def _key(self) -> frozenset[tuple[str, str]]:
-        return frozenset(self._env.items())
+        # pytest names the test in the environment, and each kernel is given its own at the fork
+        return frozenset((name, value) for name, value in self._env.items() if name != "PYTEST_CURRENT_TEST")
 
 
 @pytest.fixture(scope="module")
