@@ -69,8 +69,8 @@ class KeptForge(Forge):
 
     @property
     def _key(self) -> frozenset[tuple[str, str]]:
-        # pytest tells every test in a variable of its own which one it is.
-        return frozenset(pair for pair in self._env.items() if pair[0] != "PYTEST_CURRENT_TEST")
+        # pytest names the test in the environment, and each kernel is given its own at the fork
+        return frozenset((name, value) for name, value in self._env.items() if name != "PYTEST_CURRENT_TEST")
 
 
 @pytest.fixture(scope="module")

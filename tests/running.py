@@ -9,10 +9,13 @@ import sys
 import textwrap
 from pathlib import Path
 
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
+from reviewlib.press.imports import without_grammar
+
+with without_grammar():  # each process that is driven would take two seconds longer to start
+    from nbformat import NotebookNode
+    from nbformat.v4 import new_code_cell, new_notebook
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
 
 from reviewlib.press import execution
 from reviewlib.press.kernels import Kernels

@@ -22,8 +22,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 from reviewlib.errors import ReviewError
 from reviewlib.press import batch, execution, export
 from reviewlib.press.jobs import Failure, Job, Outcome, Render, Settings
+from reviewlib.press.warm import Warmth
 
-pytestmark = pytest.mark.whole
+#: Kernels are forked from one warm process, but where ordinary ones are told apart.
+pytestmark = [pytest.mark.whole, pytest.mark.usefixtures("light_runs")]
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 SHOW = "from IPython.display import HTML\nHTML(f'<p>{rep} {period}</p>')"
@@ -64,9 +66,10 @@ def run(
     render: Render = render,
     timeout: float = TIMEOUT,
     on_done: Callable[[Outcome], None] = lambda outcome: None,
+    warm: Warmth | None = Warmth(),
 ) -> dict[str, Outcome]:
     batch.check(jobs)
-    with batch.threads(Settings(timeout, render), workers=workers) as crew:
+    with batch.threads(Settings(timeout, render, warm=warm), workers=workers) as crew:
         outcomes = batch.run(jobs, crew, batch.Press(problem, on_done=on_done))
     return {outcome.job.key: outcome for outcome in outcomes}
 
@@ -262,7 +265,7 @@ def test_a_problem_page_that_cannot_be_made_does_not_stop_the_others(tmp_path: P
         job(tmp_path, "bad", template(tmp_path, "bad", "1 / 0", SHOW)),
         job(tmp_path, "good", template(tmp_path, "t", SHOW)),
     ]
-    with batch.threads(Settings(TIMEOUT, render), workers=2) as crew:
+    with batch.threads(Settings(TIMEOUT, render, warm=Warmth()), workers=2) as crew:
         bad, good = batch.run(jobs, crew, batch.Press(broken))
     assert bad.failure is not None
     assert bad.failure.error == "ZeroDivisionError"
@@ -309,7 +312,7 @@ def test_interrupted_kernels_are_stopped_and_finished_jobs_stay(tmp_path: Path) 
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run(jobs, workers=2, timeout=600, on_done=interrupt)
+        run(jobs, workers=2, timeout=600, on_done=interrupt, warm=None)
     assert time.monotonic() - began < 20
     assert jobs[0].page.exists()
     assert not any(other.page.exists() or other.problem.exists() for other in jobs[1:])
@@ -394,7 +397,7 @@ def test_kernels_side_by_side_do_not_mix(tmp_path: Path) -> None:
     """Many short runs at once all end well, each with its own values, and papermill stays silent."""
     path = template(tmp_path, "many", SHOW)
     jobs = [job(tmp_path, f"j{number}", path, notebook=False, rep=f"R-{number}") for number in range(8)]
-    assert [key for key, outcome in run(jobs, workers=8).items() if outcome.failure] == []
+    assert [key for key, outcome in run(jobs, workers=8, warm=None).items() if outcome.failure] == []
     for number, done in enumerate(jobs):
         assert f"R-{number} never" in done.page.read_text()
 
@@ -403,7 +406,7 @@ def test_papermill_logs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture
     """A run whose kernel dies logs nothing, because the outcome says it, and loggers are as before afterwards."""
     before = logging.getLogger("papermill").level
     with caplog.at_level(logging.WARNING):
-        run([job(tmp_path, "one", template(tmp_path, "t", "import os; os._exit(1)"))])
+        run([job(tmp_path, "one", template(tmp_path, "t", "import os; os._exit(1)"))], warm=None)
     assert caplog.records == []
     assert logging.getLogger("papermill").level == before
 

@@ -6,12 +6,13 @@ import contextlib
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from running import KERNEL
 from workbooks import workbook
 
 from reviewlib.errors import ReviewError
-from reviewlib.pages import printing
+from reviewlib.pages import preload, printing
+from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press import batch, cluster, environment, worker
@@ -52,48 +54,86 @@ HANG = "import time\ntime.sleep(600)"
 KILL = "import signal\nif rep == 'R3':\n    os.kill(os.getppid(), signal.SIGKILL)"
 
 
+#: What an idle process of Dask looks at less often; and a review may end one worker, but not a second one.
+QUIET = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+}
+
+
 class Cluster:
-    """A scheduler and its workers, which end with the test; nothing listens elsewhere than on 127.0.0.1."""
+    """A scheduler and its workers, which end with the module; nothing listens elsewhere than on 127.0.0.1.
+
+    Processes that take seconds to start are there for one test after the other; ``have`` brings them to what a test needs.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.workers: list[subprocess.Popen[bytes]] = []
         self.scheduler: subprocess.Popen[bytes] | None = None
         self.address = ""
+        self._begun = 0
 
-    def start(self, **config: str) -> Cluster:
-        told = self.folder / "scheduler.json"
-        self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(told), config=config)
-        until(lambda: told.exists() and told.stat().st_size)  # it is there before anything stands in it
-        self.address = json.loads(told.read_text())["address"]
-        return self
+    def have(self, workers: int) -> str:
+        """Have a scheduler with exactly so many workers, all of them registered, and return its address."""
+        if self.scheduler is None or self.scheduler.poll() is not None:
+            self.close()
+            self._start_scheduler()
+        self.workers = [process for process in self.workers if process.poll() is None]
+        _end(self.workers[workers:])
+        del self.workers[workers:]
+        while len(self.workers) < workers:
+            self.add()
+        until(lambda: self._known() == workers)
+        return self.address
 
-    def add(self, *flags: str, **config: str) -> subprocess.Popen[bytes]:
-        place = self.folder / f"worker-{len(self.workers)}"
+    def add(self, *flags: str) -> subprocess.Popen[bytes]:
+        """Start a worker more."""
+        self._begun += 1
+        place = self.folder / f"worker-{self._begun}"
         command = ("worker", self.address, "--nthreads", "2", "--local-directory", str(place))
-        self.workers.append(self._start(*command, *(flags or ("--no-nanny",)), config=config))
+        self.workers.append(self._start(*command, *(flags or ("--no-nanny",))))
         return self.workers[-1]
 
-    def registered(self) -> int:
-        """How many workers the scheduler has greeted."""
-        return (self.folder / "cluster.log").read_text().count("Register worker addr")
+    def _start_scheduler(self) -> None:
+        told = self.folder / "scheduler.json"
+        told.unlink(missing_ok=True)
+        self._log().unlink(missing_ok=True)
+        self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(told))
+        until(lambda: told.exists() and told.stat().st_size)  # it is there before anything stands in it
+        self.address = json.loads(told.read_text())["address"]
 
-    def _start(self, *command: str, config: dict[str, str]) -> subprocess.Popen[bytes]:
+    def _known(self) -> int:
+        """How many workers the scheduler has greeted and not missed since."""
+        said = self._log().read_text()
+        return said.count("Register worker addr") - said.count("Remove worker addr")
+
+    def _log(self) -> Path:
+        return self.folder / "cluster.log"
+
+    def _start(self, *command: str) -> subprocess.Popen[bytes]:
         local = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", "--no-dashboard")
-        log = (self.folder / "cluster.log").open("ab")
-        return subprocess.Popen(
-            [sys.executable, "-m", "dask", *command, *local], stdout=log, stderr=log, env=os.environ | config
-        )
+        with self._log().open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "dask", *command, *local], stdout=log, stderr=log, env=os.environ | QUIET
+            )
 
     def close(self) -> None:
-        for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
-            process.send_signal(signal.SIGTERM)
-        for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
-            try:
-                process.wait(2)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """End all that runs."""
+        _end([*self.workers, *([self.scheduler] if self.scheduler else [])])
+        self.workers, self.scheduler = [], None
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    for process in processes:
+        try:
+            process.wait(2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def until(true: Callable[[], Any], seconds: float = 30) -> None:
@@ -104,20 +144,30 @@ def until(true: Callable[[], Any], seconds: float = 30) -> None:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Two workers, for the tests that leave them alive."""
-    with contextlib.closing(Cluster(tmp_path_factory.mktemp("pair")).start()) as found:
-        found.add()
-        found.add()
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The one cluster; nothing is started yet."""
+    with contextlib.closing(Cluster(tmp_path_factory.mktemp("cluster"))) as found:
         yield found
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster that the test may harm; nothing is started yet."""
-    (tmp_path / "own").mkdir()
-    with contextlib.closing(Cluster(tmp_path / "own")) as found:
-        yield found
+def pair(shared: Cluster) -> Cluster:
+    """Two workers, for the tests that leave them alive."""
+    shared.have(2)
+    return shared
+
+
+@pytest.fixture
+def own(shared: Cluster) -> Iterator[Cluster]:
+    """A cluster that the test may harm; no worker of it is there for the next one."""
+    yield shared
+    _end(shared.workers)
+
+
+@pytest.fixture
+def lukewarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs get warm in little time: the pages need nothing of the package."""
+    monkeypatch.setattr(preload, "WARMTH", Warmth())
 
 
 def lay(folder: Path, *cells: str) -> None:
@@ -130,11 +180,20 @@ def lay(folder: Path, *cells: str) -> None:
         nbformat.write(nb, folder / "notebooks" / f"{kind}_review.ipynb")
 
 
+@pytest.fixture(scope="module")
+def frozen_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workbook with its evidence, which takes seconds to freeze."""
+    folder = tmp_path_factory.mktemp("frozen") / "book"
+    folder.mkdir()
+    lay(folder)
+    freezing.freeze(workbook(folder, deals=DEALS, reps=REPS, as_of="2026-10-05"), [PERIOD])
+    return folder
+
+
 @pytest.fixture
-def book(tmp_path: Path) -> Params:
-    (tmp_path / "book").mkdir()
-    lay(tmp_path / "book")
-    return workbook(tmp_path / "book", deals=DEALS, reps=REPS, as_of="2026-10-05")
+def book(frozen_book: Path, tmp_path: Path) -> Params:
+    shutil.copytree(frozen_book, tmp_path / "book")
+    return reading.load(tmp_path / "book" / "params" / "book.yaml")
 
 
 class Seen(runs.Watch):
@@ -201,13 +260,41 @@ def test_a_cluster_makes_what_threads_make(pair: Cluster, book: Params) -> None:
     assert len(run(book, "tcp://127.0.0.1:1").kept) == len(ALL)  # nothing to make needs no cluster
 
 
-def test_a_worker_that_is_killed_loses_nothing(own: Cluster, book: Params) -> None:
+def test_an_unfit_worker_ends_the_run_before_it_begins(pair: Cluster, book: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the worker and the difference, no notebook runs, and the letter is gone."""
+    monkeypatch.setattr(cluster, "versions", lambda: {**environment.versions(), "pandas": "0.1"})
+    with pytest.raises(ReviewError, match="cannot do this run") as caught:
+        run(book, pair.address)
+    assert "2 of 2 workers; tcp://127.0.0.1:" in str(caught.value.where)
+    assert "here 0.1" in str(caught.value.found)
+    assert not (book.root / "ran.txt").exists()
+    assert not list(book.reports.rglob("*.part"))
+
+
+def test_an_interrupt_leaves_nothing_running(pair: Cluster, book: Params, lukewarm: None) -> None:
+    """Interrupted, kernels and warm processes of all workers end at once, finished reviews stay, the workers live."""
+    lay(book.root, "if rep > 'R0':\n    import time\n    time.sleep(600)")  # those of R0 and the team are done at once
+
+    def interrupt() -> None:
+        until(lambda: len([line for line in ran(book) if line.startswith("R") and line > "R1"]) >= 3)
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(book, pair.address, watch=Seen(interrupt), timeout=600)
+    assert time.monotonic() - began < 60
+    until(lambda: not any(children(process.pid) for process in pair.workers), seconds=10)
+    assert all(process.poll() is None for process in pair.workers)
+    folder = book.reports / PERIOD.name
+    assert manifest.read(folder).keys() <= {key for key in ALL if key.startswith(("team", "rep:R0"))}
+    assert manifest.read(folder)
+    assert not list(folder.rglob("*.part"))
+
+
+def test_a_worker_that_is_killed_loses_nothing(own: Cluster, book: Params, lukewarm: None) -> None:
     """With one of two workers killed in the middle, every review is made, published and told once; none is lost."""
     lay(book.root, WAIT)
-    own.start()
-    victim = own.add()
-    own.add()
-    until(lambda: own.registered() == 2)
+    address, victim = own.have(2), own.workers[0]
     below: set[int] = set()
 
     def kill() -> None:
@@ -218,7 +305,7 @@ def test_a_worker_that_is_killed_loses_nothing(own: Cluster, book: Params) -> No
         victim.kill()
 
     seen = Seen(kill)
-    result = run(book, own.address, watch=seen)
+    result = run(book, address, watch=seen)
     assert victim.poll() == -signal.SIGKILL
     assert {entry.key for entry in result.made} == ALL
     assert sorted(entry.key for entry in seen.entries) == sorted(ALL)
@@ -233,10 +320,36 @@ def test_a_worker_that_is_killed_loses_nothing(own: Cluster, book: Params) -> No
     assert len(ran(book)) > len(ALL)  # what the worker was at was made again
 
 
+def test_without_any_worker_left_a_run_ends(own: Cluster, book: Params) -> None:
+    """A run whose last worker went is given up with a message instead of waiting for ever."""
+    lay(book.root, HANG)
+    address, only = own.have(1), own.workers[0]
+    job = a_job(book.root)
+    with cluster.workers(settings(), jobs=[job], address=address, alone=0.1) as crew:
+        future = crew.executor.submit(crew.make, job)
+        until((book.root / "ran.txt").exists)
+        only.kill()
+        with pytest.raises(CancelledError) as caught:
+            future.result(60)
+        with pytest.raises(ReviewError, match="The cluster was lost"):
+            crew.blame(caught.value)
+
+
+def test_a_cluster_without_workers_is_refused(own: Cluster, book: Params) -> None:
+    """The message says how to start one."""
+    address = own.have(0)
+    with (
+        pytest.raises(ReviewError, match="no worker") as caught,
+        cluster.workers(settings(), jobs=[a_job(book.root)], address=address, patience=0.5),
+    ):
+        pytest.fail("there is no worker")
+    assert f"dask worker {address}" in str(caught.value)
+
+
 def test_a_review_that_kills_its_workers_fails_alone(own: Cluster, book: Params) -> None:
     """A review that ends whichever worker it comes to is given up and said so; those before and after it are made."""
     lay(book.root, KILL)
-    address = own.start(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1").address
+    address = own.have(0)
     own.add("--nanny", "--nthreads", "1")
     jobs = [a_job(book.root, rep) for rep in ("R1", "R3", "R2")]
     press = batch.Press(lambda job, failure: failure.message)
@@ -249,73 +362,10 @@ def test_a_review_that_kills_its_workers_fails_alone(own: Cluster, book: Params)
     assert [rep[:2] for rep in ran(book)] == ["R1", "R3", "R3", "R2"]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:8786", "tcp://127.0.0.1", "inproc://x:1", ""])
-def test_what_is_no_address_is_refused(book: Params, address: str) -> None:
-    """An address that Dask would take for something else is refused, and nothing is begun."""
-    with pytest.raises(ReviewError, match="no scheduler's address"):
-        run(book, address)
-    assert not (book.root / "ran.txt").exists()
-
-
-def test_where_no_scheduler_listens_nothing_begins(book: Params) -> None:
-    """The message names the address."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        with (
-            pytest.raises(ReviewError, match="No scheduler answers") as caught,
-            cluster.workers(settings(), jobs=[a_job(book.root)], address=address, patience=1),
-        ):
-            pytest.fail("there is no cluster")
-    assert caught.value.where == address
-
-
-def test_a_cluster_without_workers_is_refused(own: Cluster, book: Params) -> None:
-    """The message says how to start one."""
-    address = own.start().address
-    with (
-        pytest.raises(ReviewError, match="no worker") as caught,
-        cluster.workers(settings(), jobs=[a_job(book.root)], address=address, patience=0.5),
-    ):
-        pytest.fail("there is no worker")
-    assert f"dask worker {address}" in str(caught.value)
-
-
-def test_without_any_worker_left_a_run_ends(own: Cluster, book: Params) -> None:
-    """A run whose last worker went is given up with a message instead of waiting for ever."""
-    lay(book.root, HANG)
-    address, only = own.start().address, own.add()
-    job = a_job(book.root)
-    with cluster.workers(settings(), jobs=[job], address=address, alone=0.1) as crew:
-        future = crew.executor.submit(crew.make, job)
-        until((book.root / "ran.txt").exists)
-        only.kill()
-        with pytest.raises(CancelledError) as caught:
-            future.result(60)
-        with pytest.raises(ReviewError, match="The cluster was lost"):
-            crew.blame(caught.value)
-
-
-def test_a_scheduler_that_goes_ends_the_run(own: Cluster, book: Params) -> None:
-    """What was finished stays and is known to the next run; the rest is no failure of any review."""
-    own.start()
-    own.add()
-    assert own.scheduler
-    with pytest.raises(ReviewError, match="The cluster was lost"):
-        run(book, own.address, watch=Seen(own.scheduler.kill), cold=True)
-    folder = book.reports / PERIOD.name
-    known = manifest.read(folder)
-    assert known
-    assert {entry.state for entry in known.values()} == {"made"}
-    assert not (folder / "problems").exists()
-    own.close()
-
-
 def test_a_scheduler_that_hangs_ends_the_run(own: Cluster, book: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that keeps its connections and answers no more is given up like one that is gone."""
     lay(book.root, HANG)
-    address, job = own.start().address, a_job(book.root)
-    own.add()
+    address, job = own.have(1), a_job(book.root)
     assert own.scheduler
     with cluster.workers(settings(), jobs=[job], address=address, alone=2) as crew:
         monkeypatch.setattr(cluster, "ANSWER", 1.0)
@@ -332,24 +382,37 @@ def test_a_scheduler_that_hangs_ends_the_run(own: Cluster, book: Params, monkeyp
     assert time.monotonic() - began < 60
 
 
-def test_an_interrupt_leaves_nothing_running(pair: Cluster, book: Params) -> None:
-    """Interrupted, kernels and warm processes of all workers end at once, finished reviews stay, the workers live."""
-    lay(book.root, "if rep > 'R0':\n    import time\n    time.sleep(600)")  # R0 is who the warm process tries
-
-    def interrupt() -> None:
-        until(lambda: len([line for line in ran(book) if line.startswith("R") and line > "R1"]) >= 3)
-        raise KeyboardInterrupt
-
-    began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        run(book, pair.address, watch=Seen(interrupt), timeout=600)
-    assert time.monotonic() - began < 60
-    until(lambda: not any(children(process.pid) for process in pair.workers), seconds=10)
-    assert all(process.poll() is None for process in pair.workers)
+def test_a_scheduler_that_goes_ends_the_run(own: Cluster, book: Params) -> None:
+    """What was finished stays and is known to the next run; the rest is no failure of any review."""
+    address = own.have(1)
+    assert own.scheduler
+    with pytest.raises(ReviewError, match="The cluster was lost"):
+        run(book, address, watch=Seen(own.scheduler.kill), cold=True)
     folder = book.reports / PERIOD.name
-    assert manifest.read(folder).keys() <= {key for key in ALL if key.startswith(("team", "rep:R0"))}
-    assert manifest.read(folder)
-    assert not list(folder.rglob("*.part"))
+    known = manifest.read(folder)
+    assert known
+    assert {entry.state for entry in known.values()} == {"made"}
+    assert not (folder / "problems").exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8786", "tcp://127.0.0.1", "inproc://x:1", ""])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    """An address that Dask would take for something else is refused: no run can be ordered with it."""
+    with pytest.raises(ReviewError, match="no scheduler's address"):
+        runs.Options(scheduler=address)
+
+
+def test_where_no_scheduler_listens_nothing_begins(book: Params) -> None:
+    """The message names the address."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(ReviewError, match="No scheduler answers") as caught,
+            cluster.workers(settings(), jobs=[a_job(book.root)], address=address, patience=1),
+        ):
+            pytest.fail("there is no cluster")
+    assert caught.value.where == address
 
 
 def test_jobs_and_scheduler_do_not_go_together(run: Run, book: Params) -> None:
@@ -404,17 +467,6 @@ def test_a_worker_shows_what_it_lacks(book: Params, tmp_path: Path) -> None:
     assert "does not see" in str(unfit(book, folders=[tmp_path / "gone"]))
     assert "cannot use" in str(unfit(book, letter=tmp_path / "gone" / "letter"))
     assert "sees another" in str(unfit(book, text="other"))
-
-
-def test_an_unfit_worker_ends_the_run_before_it_begins(pair: Cluster, book: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message names the worker and the difference, no notebook runs, and the letter is gone."""
-    monkeypatch.setattr(cluster, "versions", lambda: {**environment.versions(), "pandas": "0.1"})
-    with pytest.raises(ReviewError, match="cannot do this run") as caught:
-        run(book, pair.address)
-    assert "2 of 2 workers; tcp://127.0.0.1:" in str(caught.value.where)
-    assert "here 0.1" in str(caught.value.found)
-    assert not (book.root / "ran.txt").exists()
-    assert not list(book.reports.rglob("*.part"))
 
 
 def test_a_worker_that_joined_later_with_other_code_makes_nothing(book: Params) -> None:

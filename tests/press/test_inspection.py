@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import time
 from typing import Any
 
@@ -23,7 +25,7 @@ PIECES = (
     "<xmp>", "</xmp>", "<select>", "</select>", "<option>", "<table>", "</table>", "<foreignObject>", "<desc>", "&lt;",
 )  # fmt: skip
 #: What a browser finds in a page that runs: scripts, handlers, and links that are code.
-JUDGE = """pages => pages.map(page => {
+JUDGE = """pages => JSON.stringify(JSON.parse(pages).map(page => {
     const found = [], look = root => {
         for (const one of root.querySelectorAll('*')) {
             if (one.localName.toLowerCase() === 'script') found.push('script');
@@ -37,7 +39,9 @@ JUDGE = """pages => pages.map(page => {
     };
     look(new DOMParser().parseFromString(page, 'text/html'));
     return found;
-})"""
+}))"""
+#: Letters without which the judge finds nothing in a page made of these pieces.
+SUSPECT = re.compile("script|on", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +55,9 @@ def test_whatever_runs_in_a_browser_is_found(judge: Page) -> None:
     """Of 60,000 pages made of pieces at random, none in which Chromium finds something that runs is passed."""
     draw = random.Random(20261128)
     pages = ["".join(draw.choices(PIECES, k=draw.randint(2, 9))) for _ in range(60_000)]
-    found: list[Any] = judge.evaluate(JUDGE, pages)
-    runs = [page for page, runs in zip(pages, found, strict=True) if runs]
+    suspects = [page for page in pages if SUSPECT.search(page)]
+    found: list[Any] = json.loads(judge.evaluate(JUDGE, json.dumps(suspects)))  # each value by itself takes Playwright longer
+    runs = [page for page, runs in zip(suspects, found, strict=True) if runs]
     assert len(runs) > 3_000  # or the pieces are no test
     assert [page for page in runs if not inspect_page(page)] == []
 

@@ -193,7 +193,7 @@ def test_a_cell_gets_no_more_memory_than_allowed(tmp_path: Path, made: Warmth | 
     """A cell that wants more than the limit fails, and one of a neighbour that does not goes on."""
     eats = notebook("x = []\nwhile True: x.append(bytearray(50 << 20))")
     fine = notebook("x = bytearray(100 << 20); print(len(x) >> 20)")
-    with Kernels(warm=made, memory=1500 * MEBIBYTE) as kernels, ThreadPoolExecutor(2) as pool:
+    with Kernels(warm=made, memory=700 * MEBIBYTE) as kernels, ThreadPoolExecutor(2) as pool:
         hungry = pool.submit(execute, eats, kernels, folder=tmp_path)
         modest = pool.submit(execute, fine, kernels, folder=tmp_path)
         assert text(modest.result()) == "100\n"
