@@ -165,7 +165,7 @@ def test_who_is_behind_a_total() -> None:
 
 @pytest.fixture(scope="module")
 def changing(tmp_path_factory: pytest.TempPathFactory) -> Slicer:
-    """Teams that stay, that began small and that will be small; teams of one, with leavers that own nothing, deals, or a win."""
+    """Teams that stay, began small and will be small; teams of one with a leaver who owns nothing, deals, or won one once."""
     late = {"stays": {}, "began": {"started_on": "2026-04-01"}, "ends": {"left_on": "2026-09-30"}}
     reps = [rep for name, more in late.items() for rep in (*_team(7, name)[:3], *_team(7, name, **more)[3:])]
     for name in ("alone", "owned", "won"):
