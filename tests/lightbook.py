@@ -69,15 +69,22 @@ class KeptForge(Forge):
 
     @property
     def _key(self) -> frozenset[tuple[str, str]]:
-        # pytest names the test in the environment, and each kernel is given its own at the fork
+        # A kernel is given its own environment when it is forked; which test runs changes nothing in what was imported.
         return frozenset((name, value) for name, value in self._env.items() if name != "PYTEST_CURRENT_TEST")
 
 
 @pytest.fixture(scope="module")
-def light_runs() -> Iterator[None]:
+def light_runs(kept_runs: None) -> Iterator[None]:
     """Let the runs of a module, whose notebooks have no charts, get warm in little time, and but once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preload, "WARMTH", LIGHT)
+        yield
+
+
+@pytest.fixture(scope="module")
+def kept_runs() -> Iterator[None]:
+    """Let the runs of a module get warm but once."""
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "Forge", KeptForge)
         yield
     for warm in KeptForge.kept.values():

@@ -317,7 +317,7 @@ def test_an_annotated_notebook_is_exported(book: Book, rep: str, period: str, mo
     assert "Seither gesagt" in html
 
 
-@pytest.mark.whole
+@pytest.mark.usefixtures("kept_runs")
 def test_a_run_goes_on_from_what_is_there(book: Book) -> None:
     """Reviews are made anew with the analyst's template; what is signed, written or pinned stays, and it is handed out."""
     signed, mine = book.signed_pages(), book.of(ZOE, Q3, "notebooks") | book.of(BJORN, Q3)
@@ -341,7 +341,7 @@ def test_a_run_goes_on_from_what_is_there(book: Book) -> None:
     assert [line.partition(": ")[2] for line in said] == ["Jonas Weiß, 3 reps, 1 released", "Mira Özdemir, 4 reps, 3 released"]
 
 
-@pytest.mark.whole
+@pytest.mark.usefixtures("kept_runs")
 def test_the_shipped_templates_run(book: Book) -> None:
     """Templates as they were shipped give whole pages of a rep and of a team."""
     shutil.copytree(book.folder / "shipped", book.folder / "notebooks", dirs_exist_ok=True)

@@ -10,7 +10,7 @@ import pytest
 #: From the lightest to the heaviest; each test has exactly one. A plain ``pytest`` runs the first two.
 TIERS = ("unit", "default", "whole", "faults", "soak")
 #: Fixtures that bring in more than Python and this package: a browser, JupyterLab, PostgreSQL, a wheel, runs of notebooks.
-TOOLS = frozenset({"chromium", "lab", "light_runs", "postgres_server", "wheel"})
+TOOLS = frozenset({"chromium", "kept_runs", "lab", "light_runs", "postgres_server", "wheel"})
 #: Fixtures that freeze a workbook, compile the demo, or run the command line.
 TOGETHER = frozenset({"demo", "demo_evidence", "demo_params", "demo_slices", "evidence", "frozen", "kept", "run"})
 #: Modules whose tests freeze or compile a workbook each, draw charts, or measure for seconds. Single tests that take longer

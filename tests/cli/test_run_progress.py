@@ -7,13 +7,14 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 from pathlib import Path
 
 import pytest
-from lightbook import lay_edition, light_workbook
+from commands import Forking
+from lightbook import PERIOD, lay_edition, light_workbook
+
+from reviewlib.run import freezing
 
 pytestmark = pytest.mark.whole
 
@@ -34,19 +35,22 @@ with progress("2026-Q3", as_json=False) as shown:
         time.sleep(0.2)
         shown.done(entry("failed" if number == 1 else "made"))
     shown.note("a remark")
+sys.exit()
 """
-BAR = re.compile(r"2026-Q3 [━╸╺ ]+(\d+)/10 (\d+) failed, (\d+) unchanged (?:(\d+\.\d)/s)? *(\d+:\d\d:\d\d|-:--:--)")
+BAR = re.compile(r"2026-Q3 [━╸╺ ]+(\d+)/(?:10|4) (\d+) failed, (\d+) unchanged (?:(\d+\.\d)/s)? *(\d+:\d\d:\d\d|-:--:--)")
 
 
-def seen(command: list[str], *, folder: Path, columns: int = 80) -> tuple[int, list[str]]:
+def seen(forking: Forking, *args: str, folder: Path, columns: int = 80, first: str = "") -> tuple[int, list[str]]:
     """Run a command whose standard error is a terminal; its exit code and every line that was seen there, drawn over or not."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")} | {
         "TERM": "xterm-256color"
     }
-    process = subprocess.Popen(command, cwd=folder, env=env, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs)
+    null = os.open(os.devnull, os.O_WRONLY)
+    forking.begin(*args, folder=folder, streams=(theirs, null, theirs), env=env, first=first)
     os.close(theirs)
+    os.close(null)
     arrived = b""
     try:
         while part := os.read(ours, 1 << 16):
@@ -55,7 +59,7 @@ def seen(command: list[str], *, folder: Path, columns: int = 80) -> tuple[int, l
         pass
     finally:
         os.close(ours)
-    return process.wait(), [line.rstrip() for line in re.split(r"[\r\n]+", _CONTROL.sub("", arrived.decode()))]
+    return forking.end(), [line.rstrip() for line in re.split(r"[\r\n]+", _CONTROL.sub("", arrived.decode()))]
 
 
 def bars(lines: list[str]) -> list[tuple[str, ...]]:
@@ -64,9 +68,9 @@ def bars(lines: list[str]) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("columns", [72, 80, 200])
-def test_the_bar_on_a_terminal(tmp_path: Path, columns: int) -> None:
+def test_the_bar_on_a_terminal(forking: Forking, tmp_path: Path, columns: int) -> None:
     """In the middle of a run a terminal, a narrow one too, shows all five, and a remark above the bar."""
-    code, lines = seen([sys.executable, "-c", HALF], folder=tmp_path, columns=columns)
+    code, lines = seen(forking, folder=tmp_path, columns=columns, first=HALF)
     assert code == 0, lines
     told = bars(lines)
     assert told[0][:3] == ("0", "0", "3")
@@ -80,20 +84,20 @@ def test_the_bar_on_a_terminal(tmp_path: Path, columns: int) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_run_on_a_terminal(tmp_path: Path) -> None:
+def test_a_run_on_a_terminal(forking: Forking, tmp_path: Path) -> None:
     """The command shows the bar and no line per review; a failed one is counted, and the next run tells what is unchanged."""
-    light_workbook(tmp_path)
+    freezing.freeze(light_workbook(tmp_path), [PERIOD])
     lay_edition(tmp_path, 1)
-    (tmp_path / "fault.py").write_text("if globals().get('rep') == 'R1' and audience == 'rep':\n    raise ValueError('no')")
-    command = [sys.executable, "-m", "reviewlib", "run", "params/book.yaml", "--period", "2026-Q3"]
-    code, lines = seen(command, folder=tmp_path)
+    (tmp_path / "fault.py").write_text("if globals().get('rep') == 'R3' and audience == 'rep':\n    raise ValueError('no')")
+    command = ("run", "params/book.yaml", "--team", "South")
+    code, lines = seen(forking, *command, folder=tmp_path)
     told = bars(lines)
     assert code == 1, lines
-    assert told[-1][:3] == ("10", "1", "0")
+    assert told[-1][:3] == ("4", "1", "0")
     assert float(told[-1][3]) > 0
     assert told[-1][4] == "0:00:00"
     assert not [line for line in lines if "made:" in line]
     (tmp_path / "fault.py").unlink()
-    code, lines = seen(command, folder=tmp_path)
+    code, lines = seen(forking, *command, folder=tmp_path)
     assert code == 0, lines
-    assert any(re.search(r" 1/1 +0 failed, 9 unchanged", line) for line in lines), lines
+    assert any(re.search(r" 1/1 +0 failed, 3 unchanged", line) for line in lines), lines

@@ -6,17 +6,20 @@ import base64
 import datetime as dt
 import json
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pages_fixture as made
 import pytest
 import talk
-from browser import axe, overflow, view
-from playwright.sync_api import Browser
+from browser import View, axe, overflow, view
+from playwright.sync_api import Browser, Page
 
 from reviewlib.pages import index
 from reviewlib.pages.exporter import ReviewExporter
@@ -24,6 +27,7 @@ from reviewlib.pages.printing import page
 from reviewlib.press.inspection import inspect_page
 from reviewlib.review import Review
 
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 WIDTHS = (320, 390, 640, 768, 1019, 1020, 1280, 1600)
 #: Bytes of a page.
 LARGEST = 200_000
@@ -110,29 +114,47 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in PAGES}
 
 
+@pytest.fixture(scope="module")
+def reader(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
+    """One open page that reads the others one after the other."""
+    path = tmp_path_factory.mktemp("reader") / "page.html"
+    path.write_text("<!doctype html><title>x</title>", encoding="utf-8")
+    with view(chromium, path) as seen:
+        yield seen
+
+
+def read(reader: View, path: Path, *, scheme: Literal["light", "dark"] = "light") -> Page:
+    """Open a file anew; what it asks for and says is written down from here on."""
+    shutil.copyfile(path, unquote(urlsplit(reader.page.url).path))
+    reader.page.set_viewport_size({"width": 1280, "height": 900})
+    reader.page.emulate_media(color_scheme=scheme, media="screen")
+    reader.requests.clear()
+    reader.messages.clear()
+    reader.page.goto(reader.page.url)
+    return reader.page
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_quiet_and_accessible(chromium: Browser, pages: dict[str, Path], name: str) -> None:
+def test_page_is_quiet_and_accessible(reader: View, pages: dict[str, Path], name: str) -> None:
     """A page asks for nothing, logs nothing and has no axe violation, light and dark, with evidence unfolded."""
-    for scheme in ("light", "dark") if name in ("rep", "index", "talk_rep", "talk_manager") else ("light",):
-        with view(chromium, pages[name], scheme=scheme) as seen:  # type: ignore[arg-type]
-            # The longest lists stay folded: axe takes seconds for each and they are made like the others.
-            seen.page.evaluate(
-                "() => document.querySelectorAll('#ev-retention_rate, #ev-new_customers').forEach(e => e.open = true)"
-            )
-            assert axe(seen.page) == []
-            assert seen.requests == []
-            assert seen.messages == []
+    for scheme in SCHEMES if name in ("rep", "index", "talk_rep", "talk_manager") else SCHEMES[:1]:
+        shown = read(reader, pages[name], scheme=scheme)
+        # The longest lists stay folded: axe takes seconds for each and they are made like the others.
+        shown.evaluate("() => document.querySelectorAll('#ev-retention_rate, #ev-new_customers').forEach(e => e.open = true)")
+        assert axe(shown) == []
+        assert reader.requests == []
+        assert reader.messages == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_fits_every_width(chromium: Browser, pages: dict[str, Path], name: str) -> None:
+def test_page_fits_every_width(reader: View, pages: dict[str, Path], name: str) -> None:
     """Nothing scrolls sideways from a small phone to a wide screen, with every detail unfolded."""
-    with view(chromium, pages[name]) as seen:
-        seen.page.evaluate("() => document.querySelectorAll('details').forEach(e => e.open = true)")
-        found = {}
-        for width in WIDTHS:
-            seen.page.set_viewport_size({"width": width, "height": 900})
-            found[width] = overflow(seen.page)
+    shown = read(reader, pages[name])
+    shown.evaluate("() => document.querySelectorAll('details').forEach(e => e.open = true)")
+    found = {}
+    for width in WIDTHS:
+        shown.set_viewport_size({"width": width, "height": 900})
+        found[width] = overflow(shown)
     assert found == dict.fromkeys(WIDTHS, 0)
 
 
@@ -160,50 +182,47 @@ def test_page_of_a_busy_rep_is_small() -> None:
     assert size <= LARGEST
 
 
-def test_charts_stand_in_their_section(chromium: Browser, pages: dict[str, Path]) -> None:
+def test_charts_stand_in_their_section(reader: View, pages: dict[str, Path]) -> None:
     """The charts of a section are inside it, and their alternative text says first value, last value and target."""
-    with view(chromium, pages["rep"], scripts=True) as seen:
-        alts = seen.page.locator("#change img").evaluate_all("found => found.map(e => e.alt)")
+    alts = read(reader, pages["rep"]).locator("#change img").evaluate_all("found => found.map(e => e.alt)")
     assert alts[0] == "Sales revenue: €239,680 in 2024-Q4, €398,220 in 2026-Q3, target €375,000."
     assert alts[1] == "Win rate: 39.7% in 2024-Q4, 53.3% in 2026-Q3, target 40.0%."
     assert len(alts) == 4
 
 
-def test_chart_follows_the_colour_scheme(chromium: Browser, pages: dict[str, Path]) -> None:
+def test_chart_follows_the_colour_scheme(reader: View, pages: dict[str, Path]) -> None:
     """One image serves both schemes: drawn on dark paper its pixels differ from those on light paper."""
     shots = []
-    for scheme in ("light", "dark"):
-        with view(chromium, pages["rep"], scheme=scheme) as seen:  # type: ignore[arg-type]
-            image = seen.page.locator("#change img").first
-            source = image.get_attribute("src")
-            shots.append(image.screenshot())
+    for scheme in SCHEMES:
+        image = read(reader, pages["rep"], scheme=scheme).locator("#change img").first
+        source = image.get_attribute("src")
+        shots.append(image.screenshot())
     assert source is not None
     assert "prefers-color-scheme:dark" in base64.b64decode(source.partition(",")[2]).decode()
     assert shots[0] != shots[1]
 
 
-def test_contents_lead_to_sections(chromium: Browser, pages: dict[str, Path]) -> None:
+def test_contents_lead_to_sections(reader: View, pages: dict[str, Path]) -> None:
     """Every link of the contents leads to a section, in the order of the page; so do the scorecard's links to the evidence."""
-    with view(chromium, pages["rep"]) as seen:
-        targets = seen.page.evaluate("() => [...document.querySelectorAll('.toc a')].map(a => a.hash.slice(1))")
-        sections = seen.page.evaluate("() => [...document.querySelectorAll('main section')].map(s => s.id)")
-        dead = seen.page.evaluate(
-            "() => [...document.querySelectorAll('a[href^=\"#\"]')]"
-            ".filter(a => !document.getElementById(a.hash.slice(1))).length"
-        )
+    shown = read(reader, pages["rep"])
+    targets = shown.evaluate("() => [...document.querySelectorAll('.toc a')].map(a => a.hash.slice(1))")
+    sections = shown.evaluate("() => [...document.querySelectorAll('main section')].map(s => s.id)")
+    dead = shown.evaluate(
+        "() => [...document.querySelectorAll('a[href^=\"#\"]')].filter(a => !document.getElementById(a.hash.slice(1))).length"
+    )
     assert targets == sections == made.REP[1:]
     assert dead == 0
 
 
-def test_print_shows_the_evidence(chromium: Browser, pages: dict[str, Path]) -> None:
+def test_print_shows_the_evidence(reader: View, pages: dict[str, Path]) -> None:
     """On paper the evidence is unfolded and the contents list is gone."""
-    with view(chromium, pages["rep"]) as seen:
-        seen.page.emulate_media(media="print")
-        assert seen.page.locator("#ev-win_rate dd").first.is_visible()
-        assert not seen.page.locator(".toc").is_visible()
+    shown = read(reader, pages["rep"])
+    shown.emulate_media(media="print")
+    assert shown.locator("#ev-win_rate dd").first.is_visible()
+    assert not shown.locator(".toc").is_visible()
 
 
-def test_lab_style_touches_nothing_outside(chromium: Browser, tmp_path: Path) -> None:
+def test_lab_style_touches_nothing_outside(reader: View, tmp_path: Path) -> None:
     """The header's style in a notebook leaves everything outside its own outputs as it was."""
     from reviewlib.pages import blocks
 
@@ -217,10 +236,10 @@ def test_lab_style_touches_nothing_outside(chromium: Browser, tmp_path: Path) ->
     for name, html in (("plain", outside), ("styled", outside + header)):
         path = tmp_path / f"{name}.html"
         path.write_text(f"<!doctype html><meta charset=utf-8><body>{html}", "utf-8")
-        with view(chromium, path) as seen:
-            found.append(seen.page.evaluate(look))
-            if name == "styled":
-                assert seen.page.locator(".rl h1").evaluate("e => getComputedStyle(e).fontWeight") == "650"
+        shown = read(reader, path)
+        found.append(shown.evaluate(look))
+        if name == "styled":
+            assert shown.locator(".rl h1").evaluate("e => getComputedStyle(e).fontWeight") == "650"
     assert found[0] == found[1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from reviewlib.conversation.kinds import KINDS, Action, Goal, Note, Recognition
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.conversation.visibility import take
 from reviewlib.errors import JournalError
-from reviewlib.evidence import slicefile, snapshot
+from reviewlib.evidence import slicefile, snapshot, sources
 from reviewlib.pages import sentences, views
 from reviewlib.params import reading
 from reviewlib.params.model import Params
@@ -68,8 +69,9 @@ def entries_of(params: Params) -> list[Entry]:
 def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
     """The demo with both periods frozen and its conversation in the journal."""
     params = book_in(tmp_path_factory.mktemp("talked"))
+    read = functools.cache(lambda: sources.read(params))
     for name in PERIODS:
-        snapshot.use(params, snapshot.freeze(params, Period.parse(name)))
+        snapshot.use(params, snapshot.freeze(params, Period.parse(name), read=read))
     company_talk.seed(params, frozen_of(params))
     return params
 
