@@ -149,7 +149,12 @@ async (path) => {
 }
 """
 THERE = "(path) => window.jupyterapp.shell.currentWidget?.context?.path === path"
-CLOSE = "() => { for (const widget of [...window.jupyterapp.shell.widgets('main')]) widget.dispose(); }"
+CLOSE = """
+() => {
+  for (const widget of [...window.jupyterapp.shell.widgets('main')]) widget.dispose();
+  for (const dialog of document.querySelectorAll('.jp-Dialog')) dialog.remove();
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -190,6 +195,7 @@ def window(chromium: Browser, lab: Lab) -> Iterator[Window]:
     """The window of a module's tests."""
     with view(chromium, f"{lab.url}/lab?token={TOKEN}&reset", server=lab.url) as seen:
         seen.page.wait_for_function("() => window.jupyterapp")
+        assert seen.requests == []
         yield Window(seen, lab.folder)
 
 
@@ -279,7 +285,7 @@ def made_demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     made = (base if worker_id == "master" else base.parent) / "made-demo"
     with FileLock(made.with_suffix(".lock")):
         if not made.is_dir():
-            part = lay_workbook(made.with_suffix(".part"))
+            part = lay_workbook(tmp_path_factory.mktemp("made"))
             reviewlib(part, "run", "params/demo.yaml", "--period", "2026-Q3", "--rep", "R-014")
             part.rename(made)
     return made

@@ -70,6 +70,7 @@ class Forking:
 
     def __init__(self) -> None:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._line.settimeout(240)
         with theirs:
             given = str(theirs.fileno())
             command = [sys.executable, "-c", _FORKING, given]
@@ -90,8 +91,14 @@ class Forking:
         socket.send_fds(self._line, [json.dumps(asked).encode()], streams)
 
     def end(self) -> int:
-        """Wait for its end and return the exit code."""
-        return int(self._line.recv(16))
+        """Wait for its end and return the exit code; after one that hangs nobody else may get its answer."""
+        try:
+            said = self._line.recv(16)
+        except BaseException:
+            self.close()
+            raise
+        assert said, "the process that forks has ended"
+        return int(said)
 
     def run(self, *args: str, folder: Path, stdout: Path | None, stderr: Path | None, first: str = "") -> int:
         """Run one that writes to these files, to a pipe that nobody reads where None; return the exit code."""
@@ -107,13 +114,10 @@ class Forking:
                 os.close(each)
 
     def close(self) -> None:
-        """End the process that forks, and one that it waits for in vain."""
+        """End the process that forks, and the one that it waits for."""
         self._line.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 @pytest.fixture(scope="module")

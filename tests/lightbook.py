@@ -51,7 +51,7 @@ HTML(f"<p>{SUBJECT}, {period}, {audience}: edition EDITION</p>" + "<p>Kept promi
 class KeptForge(Forge):
     """A forge whose warm process outlives its run: the next run in the same environment forks from it."""
 
-    kept: ClassVar[dict[frozenset[tuple[str, str]], Any]] = {}
+    kept: ClassVar[dict[Any, Any]] = {}
 
     def give_up(self) -> None:
         self.cold_because = self.cold_because or "the run was stopped"
@@ -68,9 +68,10 @@ class KeptForge(Forge):
         super()._revive()
 
     @property
-    def _key(self) -> frozenset[tuple[str, str]]:
+    def _key(self) -> object:
         # A kernel is given its own environment when it is forked; which test runs changes nothing in what was imported.
-        return frozenset((name, value) for name, value in self._env.items() if name != "PYTEST_CURRENT_TEST")
+        env = frozenset((name, value) for name, value in self._env.items() if name != "PYTEST_CURRENT_TEST")
+        return self._warmth, self._folder, self._command, self._arguments, env
 
 
 @pytest.fixture(scope="module")

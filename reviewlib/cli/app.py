@@ -232,6 +232,12 @@ def main() -> None:
     except OSError as error:
         _complain(f"{error.strerror or error}\n  where: {error.filename or 'the disk'}")
         sys.exit(2)
+    finally:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            try:
+                stream.flush()
+            except OSError:  # nobody reads it; Python would try again at the end, and change the exit code
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(text: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,19 +37,15 @@ class _Courteous:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write, or be silent from now on."""
-        try:
-            return self._stream.write(text)
-        except OSError:
-            _close_for_good(self._stream)
-            return len(text)
+        """Write, or be silent."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        """Flush, or be silent from now on."""
-        try:
+        """Flush, or be silent."""
+        with contextlib.suppress(OSError):
             self._stream.flush()
-        except OSError:
-            _close_for_good(self._stream)
 
 
 class _Rate(ProgressColumn):
@@ -144,11 +139,4 @@ def _say(text: str) -> None:
     try:
         typer.echo(text)
     except BrokenPipeError:
-        _close_for_good(sys.stdout)
         raise ReaderGoneError from None
-
-
-def _close_for_good(stream: TextIO) -> None:
-    """Let a stream whose other end is closed lead nowhere: what could not be written would be tried again at the end."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

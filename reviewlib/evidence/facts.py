@@ -332,19 +332,16 @@ def _long(groups: pd.DataFrame, found: pa.Table, kpis: Sequence[Kpi]) -> pd.Data
     known = found.select(KEY).to_pandas().assign(place=range(len(found)))
     # A group without any deal stands at the end, where nothing is.
     places = groups.merge(known, on=KEY, how="left")["place"].fillna(len(found)).to_numpy("int64")
-    columns: dict[str, list[Any]] = {name: [] for name in ("n", "top", "bottom", "sample")}
+    numbers: dict[str, list[Any]] = {"n": [], "numerator": [], "denominator": []}
+    observed: list[Any] = []
     for kpi in kpis:
-        have = {part: found[f"{kpi.key}.{part}"] for part in columns if f"{kpi.key}.{part}" in found.column_names}
-        for part in ("n", "top", "bottom"):
+        have = {name.rpartition(".")[2]: found[name] for name in found.column_names if name.rpartition(".")[0] == kpi.key}
+        for name, part in zip(numbers, ("n", "top", "bottom"), strict=True):
             values = np.append(have[part].to_numpy(), np.nan)[places] if part in have else np.full(len(groups), np.nan)
             stays = part not in have or (part == "top" and kpi.empty and "bottom" not in have and not kpi.per_target)
-            columns[part].append(values if stays else np.where(np.isnan(values), 0.0, values))
+            numbers[name].append(values if stays else np.where(np.isnan(values), 0.0, values))
         samples = [*have["sample"].to_pylist(), None] if "sample" in have else None
-        columns["sample"] += [samples and sorted(samples[place] or ()) for place in places]
-    return pd.concat([groups[KEY]] * len(kpis), ignore_index=True).assign(
-        kpi=np.repeat([kpi.key for kpi in kpis], len(groups)),
-        n=np.concatenate(columns["n"]),
-        numerator=np.concatenate(columns["top"]),
-        denominator=np.concatenate(columns["bottom"]),
-        sample=columns["sample"],
-    )
+        observed += [samples and sorted(samples[place] or ()) for place in places]
+    keys = np.repeat(np.array([kpi.key for kpi in kpis], dtype=object), len(groups))
+    columns = {name: np.array(values, dtype="float64").ravel() for name, values in numbers.items()}
+    return groups[KEY].iloc[np.tile(np.arange(len(groups)), len(kpis))].assign(kpi=keys, **columns, sample=observed)

@@ -74,7 +74,8 @@ def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataF
     pool = frame[frame["peer_group"].notna() & frame["value"].notna() & (frame["better"] != "none")]
     values = pool.groupby(["peer_group", "period", "kpi"])["value"]
     stats = values.agg(peers="count", peer_median="median", low="min", high="max")
-    stats = stats.assign(peer_q1=values.quantile(0.25), peer_q3=values.quantile(0.75))
+    quarters = [np.quantile(own.to_numpy(), (0.25, 0.75)) for _, own in values]
+    stats["peer_q1"], stats["peer_q3"] = np.array(quarters).reshape(-1, 2).T
     ends = zip(stats.pop("low"), stats.pop("high"), strict=True)
     stats["spread"] = [0.0 if same(low, high) else high - low for low, high in ends]
     frame = frame.merge(stats.reset_index(), on=["peer_group", "period", "kpi"], how="left")

@@ -413,7 +413,8 @@ def test_progress_that_nobody_reads_ends_nothing(small: Path, tmp_path: Path, fo
 def test_whoever_reads_nothing_is_told_by_the_exit_code(small: Path, forking: Forking) -> None:
     """With both outputs closed a run that cannot print its rows still ends like an interrupted one, and bad input as such."""
     assert forking.run(*SOUTH, folder=small, stdout=None, stderr=None) == 130
-    assert forking.run("run", "params/book.yaml", "--rep", "R9", folder=small, stdout=None, stderr=None) == 2
+    for wrong in (("run", "params/book.yaml", "--rep", "R9"), ("check", "nothing.yaml"), ("check", "--nothing")):
+        assert forking.run(*wrong, folder=small, stdout=None, stderr=None) == 2
 
 
 @pytest.mark.whole

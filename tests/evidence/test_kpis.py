@@ -317,6 +317,12 @@ def test_edges_equal_the_loops(edges: tuple[oracle.Book, PeriodEvidence]) -> Non
     compare(*edges)
 
 
+def test_a_company_of_one_open_deal(tmp_path: Path) -> None:
+    """Where a whole company has next to nothing its figures equal the plain loop too."""
+    known = book([deal("A", "open", opened="2026-07-01")])
+    compare(known, compiled(known, tmp_path))
+
+
 @pytest.mark.parametrize("at", range(len(EDGES)), ids=[edge[0] for edge in EDGES])
 def test_edges(at: int, edges: tuple[oracle.Book, PeriodEvidence]) -> None:
     """What an edge is about equals what was worked out by hand."""
@@ -504,6 +510,32 @@ def test_each_kpi_may_be_switched_off(key: str, with_a_leaver: tuple[oracle.Book
     assert {place[3] for place in whole} - {place[3] for place in less} == gone
     for place, row in less.items():
         assert row["value"] == pytest.approx(whole[place]["value"], nan_ok=True), place
+
+
+@pytest.mark.parametrize("grain", ["deals", "accounts"])
+def test_all_kpis_of_a_grain_may_be_switched_off(
+    grain: str, with_a_leaver: tuple[oracle.Book, PeriodEvidence], tmp_path: Path
+) -> None:
+    """Where nothing is left to measure of deals, or of accounts, the other figures stay as they were."""
+    known, found = with_a_leaver
+    off = [key for key in kpis.MAIN if kpis.KPIS[key].expression and kpis.KPIS[key].grain == grain]
+    whole, less = cells(found), cells(compiled(known, tmp_path, kpis={key: {"off": True} for key in off}))
+    assert {place[3] for place in less} & {*off} == set()
+    assert less
+    for place, row in less.items():
+        assert row["value"] == pytest.approx(whole[place]["value"], nan_ok=True), place
+
+
+def test_only_what_other_tools_measure_may_be_left(tmp_path: Path) -> None:
+    """A workbook may switch off every KPI of the CRM, and keep a measure of its own."""
+    calls = {"label": "Calls", "unit": "count", "better": "higher", "definition": "Calls made", "combine": "sum"}
+    own: dict[str, Any] = {key: {"off": True} for key in kpis.MAIN} | {"calls": calls}
+    measured = [{"rep_id": "A", "kpi": "calls", "period": "2026-Q3", "value": 12}]
+    sold = [{"rep_id": "A", "amount": 5, "opened_on": "2026-07-01", "closed_on": "2026-08-01"}]
+    params = workbook(tmp_path, deals=sold, reps=TEAM, measures=measured, kpis=own, as_of=AS_OF)
+    found = compile_evidence(params, sources.read(params), Q3)
+    assert set(found.scorecard["kpi"]) == {"calls"}
+    assert figure(found, "calls")[0] == 12
 
 
 # Generated tables -----------------------------------------------------------------------------------------------------------

@@ -125,12 +125,14 @@ def reader(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def read(reader: View, path: Path, *, scheme: Literal["light", "dark"] = "light") -> Page:
     """Open a file anew; what it asks for and says is written down from here on."""
-    shutil.copyfile(path, unquote(urlsplit(reader.page.url).path))
+    place = reader.page.url.split("#")[0]
+    shutil.copyfile(path, unquote(urlsplit(place).path))
     reader.page.set_viewport_size({"width": 1280, "height": 900})
     reader.page.emulate_media(color_scheme=scheme, media="screen")
     reader.requests.clear()
     reader.messages.clear()
-    reader.page.goto(reader.page.url)
+    reader.page.goto("about:blank")
+    reader.page.goto(place)
     return reader.page
 
 

@@ -403,10 +403,12 @@ def test_kernels_side_by_side_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_papermill_logs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A run whose kernel dies logs nothing, because the outcome says it, and loggers are as before afterwards."""
+    """A run whose ordinary kernel dies, or hangs, logs nothing, as the outcome says it; loggers are as before afterwards."""
     before = logging.getLogger("papermill").level
     with caplog.at_level(logging.WARNING):
-        run([job(tmp_path, "one", template(tmp_path, "t", "import os; os._exit(1)"))], warm=None)
+        ends = {"dies": "import os; os._exit(1)", "hangs": "import time; time.sleep(60)"}
+        done = run([job(tmp_path, name, template(tmp_path, name, cell)) for name, cell in ends.items()], warm=None, timeout=5)
+    assert {name: one.failure and one.failure.error for name, one in done.items()} == {"dies": "DeadKernel", "hangs": "Timeout"}
     assert caplog.records == []
     assert logging.getLogger("papermill").level == before
 

@@ -373,12 +373,14 @@ def test_a_scheduler_that_hangs_ends_the_run(own: Cluster, book: Params, monkeyp
         until((book.root / "ran.txt").exists)
         own.scheduler.send_signal(signal.SIGSTOP)
         began = time.monotonic()
-        with pytest.raises(CancelledError) as caught:
-            future.result(60)
-        with pytest.raises(ReviewError, match="The cluster was lost"):
-            crew.blame(caught.value)
-        crew.stop()
-    own.scheduler.send_signal(signal.SIGCONT)
+        try:
+            with pytest.raises(CancelledError) as caught:
+                future.result(60)
+            with pytest.raises(ReviewError, match="The cluster was lost"):
+                crew.blame(caught.value)
+            crew.stop()
+        finally:
+            own.scheduler.send_signal(signal.SIGCONT)
     assert time.monotonic() - began < 60
 
 

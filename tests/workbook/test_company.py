@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import functools
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -25,7 +26,7 @@ from reviewlib.workbook.company import FLAWS, write_company
 
 DEMO = Path(__file__).parents[2] / "params"
 FILES = ("deals.csv", "reps.csv", "targets.csv", "activities.csv")
-Rows = list[dict[str, str]]
+Rows = Sequence[dict[str, str]]
 #: Lines that are put in: the bad rows, and the subtotal below the last.
 PUT_IN = len(FLAWS) + 1
 BAD_VALUES = {
@@ -139,13 +140,13 @@ def judged(demo_evidence: PeriodEvidence) -> pd.DataFrame:
 @functools.lru_cache(maxsize=8)
 def rows(company: Company, file: str) -> Rows:
     with (company.path.parent / company.path.stem / file).open(encoding="utf-8", newline="") as text:
-        return list(csv.DictReader(text))
+        return tuple(csv.DictReader(text))
 
 
 @functools.lru_cache(maxsize=1)
 def good(company: Company) -> Rows:
     spoilt = {line for flaw in company.flaws if flaw.kind != "former employee" for line in flaw.lines}
-    return [row for line, row in enumerate(rows(company, "deals.csv"), start=2) if line not in spoilt]
+    return tuple(row for line, row in enumerate(rows(company, "deals.csv"), start=2) if line not in spoilt)
 
 
 def flaws(company: Company, fate: str) -> list[Flaw]:

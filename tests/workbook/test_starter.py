@@ -121,7 +121,7 @@ for _ in range(2):
 
 
 def test_wheel_makes_a_workbook_and_reviews_in_it(wheel: Path, tmp_path: Path) -> None:
-    """Without the repository: a whole workbook folder, twice in a row, from another folder."""
+    """Without the repository: a whole workbook folder, twice in a row in one process, from another folder."""
     environment = {**os.environ, "PYTHONPATH": str(wheel)}
     result = subprocess.run(
         [sys.executable, "-c", TWICE], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=240
