@@ -108,10 +108,15 @@ def view(
         context.close()
 
 
-def axe(page: Page) -> list[str]:
-    """List the accessibility violations that axe-core finds, each with the first elements that have it."""
+#: What colours decide.
+COLOURS = ("color-contrast", "link-in-text-block")
+
+
+def axe(page: Page, *rules: str) -> list[str]:
+    """List the accessibility violations that axe-core finds, by these rules or by all, each with the first elements."""
     page.evaluate(AXE_SCRIPT)  # not a script tag, which the page's own policy would refuse
-    found = page.evaluate("() => axe.run({resultTypes: ['violations']})")
+    only = {"runOnly": rules} if rules else {}
+    found = page.evaluate("(only) => axe.run({resultTypes: ['violations'], ...only})", only)
     return [
         f"{violation['id']}: {violation['help']}: " + "; ".join(node["html"][:160] for node in violation["nodes"][:3])
         for violation in found["violations"]

@@ -87,17 +87,20 @@ def test_nothing_changed_nothing_is_made(book: Params, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "heavy"),
-    [((), "ibis duckdb lark papermill matplotlib nbconvert"), (("--force",), "ibis duckdb lark matplotlib")],
+    ("options", "heavy", "told"),
+    [
+        ((), "ibis duckdb lark papermill matplotlib nbconvert", f"{len(ALL)} unchanged"),
+        (("--force", "--rep", "R3"), "ibis duckdb lark matplotlib", "2 pages made"),
+    ],
     ids=["nothing changed", "nothing frozen"],
 )
-def test_what_is_not_needed_is_not_loaded(book: Params, options: tuple[str, ...], heavy: str) -> None:
+def test_what_is_not_needed_is_not_loaded(book: Params, options: tuple[str, ...], heavy: str, told: str) -> None:
     """What computes figures, runs notebooks and draws is loaded where there is something to do, and nothing for nothing."""
     said = f"atexit.register(lambda: print('loaded', {set(heavy.split())} & {{*sys.modules}}))"
     code = f"import atexit, sys; from reviewlib.cli.app import main; {said}; main()"
     command = [sys.executable, "-c", code, "run", str(book.path), "--period", PERIOD.name, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"{len(ALL)} {'pages made' if options else 'unchanged'}" in done.stdout
+    assert told in done.stdout
     assert done.stdout.splitlines()[-1] == "loaded set()"
 
 

@@ -412,9 +412,9 @@ WITH_COMMS = pytest.mark.parametrize(("comms", "rep"), [("perCommTarget", "R-010
 
 
 @WITH_COMMS
-def test_twenty_saves_lose_nothing(window: Window, comms: str, rep: str) -> None:
+def test_saves_lose_nothing(window: Window, comms: str, rep: str) -> None:
     """Typing just before Save, on a busy kernel, twice, and with Run All behind: every text is stored once and whole."""
-    save_many(window, rep, count=10, comms=comms)
+    save_many(window, rep, count=len(WAYS) + 1, comms=comms)
 
 
 @pytest.mark.soak
