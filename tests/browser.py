@@ -108,6 +108,15 @@ def view(
         context.close()
 
 
+@pytest.fixture(scope="module")
+def reader(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
+    """One open page that reads others one after the other, each from the file that this one came from."""
+    path = tmp_path_factory.mktemp("reader") / "page.html"
+    path.write_text("<!doctype html><title>x</title>", encoding="utf-8")
+    with view(chromium, path) as seen:
+        yield seen
+
+
 #: What colours decide.
 COLOURS = ("color-contrast", "link-in-text-block")
 

@@ -88,7 +88,6 @@ def read_minutes(params: Params, about: About, audience: Audience) -> VisibleEnt
 
 
 def _read_manager_minutes(params: Params, about: About, period: Period) -> VisibleEntries:
-
     with open_journal_to_read(params) as journal:
         if about.kind == "team" or journal is None:
             everyone = reviewed_in(params, period, journal)

@@ -318,6 +318,12 @@ def test_thresholds(members: int, median: bool, quartiles: bool) -> None:
     assert (pd.notna(row["peer_q1"]), pd.notna(row["peer_q3"]), row["standing"] is not None) == (quartiles,) * 3
 
 
+def test_quartiles_are_printed_as_they_are() -> None:
+    """A quartile in the middle between two printed figures is rounded as it is written, not by the last digit of a float."""
+    row = _peers([0.1, 0.3, 0.6, 0.9, 1.15, 1.6, 2.0, 2.9]).iloc[0]
+    assert [two_digits(row[name]) for name in ("peer_q1", "peer_median", "peer_q3")] == [0.53, 1.0, 1.7]
+
+
 def test_only_members_with_a_value_count() -> None:
     """Members without a figure do not make a group large enough, and have no standing."""
     frame = _peers([1.0, 2.0, 3.0, 4.0, None, None, None, None, None])

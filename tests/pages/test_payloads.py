@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,15 +129,6 @@ def _moved(entry: Any) -> Any:
 def _about_q2(payload: Any) -> Any:
     of = getattr(payload, "of", None)
     return payload.model_copy(update={"of": f"q2-{of}"}) if of else payload
-
-
-@pytest.fixture(scope="module")
-def reader(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
-    """One open page that reads the others one after the other; what each says and asks for is written down."""
-    path = tmp_path_factory.mktemp("payloads") / "page.html"
-    path.write_text("<!doctype html><title>x</title>", encoding="utf-8")
-    with view(chromium, path) as seen:
-        yield seen
 
 
 def test_there_are_forty() -> None:

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -18,8 +17,8 @@ import nbformat
 import pages_fixture as made
 import pytest
 import talk
-from browser import COLOURS, View, axe, overflow, view
-from playwright.sync_api import Browser, Page
+from browser import COLOURS, View, axe, overflow
+from playwright.sync_api import Page
 
 from reviewlib.pages import index
 from reviewlib.pages.exporter import ReviewExporter
@@ -112,15 +111,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, html in _pages().items():
         (folder / f"{name}.html").write_text(html, "utf-8")
     return {name: folder / f"{name}.html" for name in PAGES}
-
-
-@pytest.fixture(scope="module")
-def reader(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
-    """One open page that reads the others one after the other."""
-    path = tmp_path_factory.mktemp("reader") / "page.html"
-    path.write_text("<!doctype html><title>x</title>", encoding="utf-8")
-    with view(chromium, path) as seen:
-        yield seen
 
 
 def read(reader: View, path: Path, *, scheme: Literal["light", "dark"] = "light") -> Page:
