@@ -22,8 +22,8 @@ from reviewlib.errors import ReviewError
 
 if TYPE_CHECKING:
     from reviewlib.conversation import records
-    from reviewlib.evidence.kpis import KPIS
     from reviewlib.pages import blocks, charts, forms
+    from reviewlib.params.kpis import KPIS
     from reviewlib.params.model import Params
     from reviewlib.periods import Period
     from reviewlib.review import Review, open_review, open_team_review
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "KPIS": "reviewlib.evidence.kpis",
+    "KPIS": "reviewlib.params.kpis",
     "Params": "reviewlib.params.model",
     "Period": "reviewlib.periods",
     "Review": "reviewlib.review",

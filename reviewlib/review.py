@@ -22,12 +22,12 @@ from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence import slicefile
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import Achievement, Finding, Listed, Lists, RecommendedAction, lists
 from reviewlib.evidence.subjects import subjects_of
 from reviewlib.files import slug
 from reviewlib.params import reading
+from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
 from reviewlib.periods import FiscalYear, Period
 

@@ -15,10 +15,10 @@ import talk
 
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.visibility import Audience, Reach, VisibleEntries, take
-from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.slicefile import lists
 from reviewlib.evidence.slices import records
 from reviewlib.evidence.tables import SCORECARD
+from reviewlib.params.kpis import KPIS
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Review, from_slice
 

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from reviewlib.params.crm import ParamsSection
+from reviewlib.params.kpis import MAIN
 from reviewlib.params.mistakes import reference
 from reviewlib.params.model import Params
-from reviewlib.params.rules import BUILT_IN_KPIS
 
 FILE = Path(__file__).parents[1] / "docs" / "params.md"
 
@@ -35,9 +35,7 @@ def renewed(text: str) -> str:
         same = f" The same under {', '.join(f'`{path}`' for path in others)}." if others else ""
         parts += [f"{title}\n", f"{(model.__doc__ or '').strip()}{same}\n"]
         if first == "kpis.KEY":
-            parts.append(
-                f"`KEY` is a built-in KPI ({', '.join(f'`{key}`' for key in BUILT_IN_KPIS)}) or the key of a measure.\n"
-            )
+            parts.append(f"`KEY` is a built-in KPI ({', '.join(f'`{key}`' for key in MAIN)}) or the key of a measure.\n")
         parts.append(_table(model))
         if example := examples.get(title):
             parts.append(f"{example[0]}")

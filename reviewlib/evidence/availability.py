@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from reviewlib.errors import ParamsError
-from reviewlib.evidence import kpis
 from reviewlib.evidence.facts import KEY, Calendar
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import ALL, Roster
 from reviewlib.evidence.targets import NONE, Target, Targets
+from reviewlib.params import kpis
+from reviewlib.params.figures import Kpi
 from reviewlib.params.model import KpiParams, Params
 from reviewlib.periods import Period
 

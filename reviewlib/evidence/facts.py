@@ -21,7 +21,7 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDB
 
 from reviewlib.evidence.comparison import ROUNDING
-from reviewlib.evidence.figures import Kpi
+from reviewlib.params.figures import Kpi
 from reviewlib.periods import Period
 
 #: What a deal counts as in a period; each is a boolean column of the deal facts.

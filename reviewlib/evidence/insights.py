@@ -13,10 +13,10 @@ from typing import Any, Final
 import pandas as pd
 
 from reviewlib.evidence.comparison import above, at_least, below, same
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.scorecard import Row, SubjectScorecard
 from reviewlib.evidence.slicefile import Achievement, Finding, RecommendedAction
 from reviewlib.evidence.verdicts import FEWEST
+from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params, Play, RecognitionRule
 from reviewlib.params.rules import enumerated
 from reviewlib.periods import Period

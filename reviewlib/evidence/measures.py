@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from reviewlib.errors import SourceError
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import Post, Roster
+from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 

@@ -13,11 +13,11 @@ import pandas as pd
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import availability, facts, measures, sources
 from reviewlib.evidence.availability import ScorecardContext
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import Roster, roster
 from reviewlib.evidence.scorecard import scorecard
 from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.targets import targets
+from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
 from reviewlib.periods import Period, last_complete
 

@@ -20,10 +20,10 @@ import pandas as pd
 from reviewlib.evidence.availability import ScorecardContext, with_targets, with_values
 from reviewlib.evidence.comparison import below
 from reviewlib.evidence.facts import KEY
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import ALL, Post
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import FEWEST, JudgedFigure, attainment, judge, median_interval, wilson, with_peers
+from reviewlib.params.figures import Kpi
 from reviewlib.params.model import KpiParams
 from reviewlib.periods import Period
 

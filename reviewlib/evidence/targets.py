@@ -15,8 +15,8 @@ from fractions import Fraction
 import pandas as pd
 
 from reviewlib.errors import TargetError
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import ALL, Roster
+from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from reviewlib.evidence.comparison import above, at_least, below, same
-from reviewlib.evidence.figures import Kpi
 from reviewlib.evidence.roster import ALL, Roster
+from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Bands, Peers, Verdict
 
 #: Two-sided 95 % and one-sided 80 % normal quantiles.

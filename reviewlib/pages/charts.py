@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewlib.evidence.figures import Kpi
 from reviewlib.pages import sentences
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.rendering import Display, colour, render
 from reviewlib.pages.views import FigureTable
+from reviewlib.params.figures import Kpi
 from reviewlib.review import Figure, Review
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reviewlib.evidence.figures import Kpi
 from reviewlib.pages.labels import NumberStyle
+from reviewlib.params.figures import Kpi
 from reviewlib.periods import Period
 from reviewlib.review import Figure
 

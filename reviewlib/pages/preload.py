@@ -91,8 +91,8 @@ def sections(shown: Review) -> Iterator[Callable[[], Display]]:
 
 def review() -> Review:
     """Invent a rep's review with every figure, as it comes from a slice."""
-    from reviewlib.evidence.kpis import KPIS
     from reviewlib.evidence.slicefile import lists
+    from reviewlib.params.kpis import KPIS
     from reviewlib.review import Figure, from_slice
 
     data = json.loads((_INVENTED / "slice.json").read_text(encoding="utf-8"))

@@ -9,10 +9,10 @@ from typing import Final
 from reviewlib.conversation.goals.kpi import Point, Track
 from reviewlib.conversation.goals.progress import GoalReview
 from reviewlib.evidence.comparison import same
-from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.roster import Post
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, PeerPlace, Spark
+from reviewlib.params.kpis import KPIS
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review
 

@@ -19,6 +19,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from reviewlib.params import rules
 from reviewlib.params.crm import Crm, ParamsSection, Source, Text
+from reviewlib.params.kpis import MAIN
 from reviewlib.params.rules import Advice
 from reviewlib.periods import FiscalYear
 
@@ -80,7 +81,7 @@ class KpiParams(ParamsSection):
 
     def findings(self, key: str) -> Iterator[rules.Finding]:
         """Check an entry under its key: a built-in KPI is not described anew, a measure is described in full."""
-        yield from self._of_built_in(key) if key in rules.BUILT_IN_KPIS else self._of_measure(key)
+        yield from self._of_built_in(key) if key in MAIN else self._of_measure(key)
         # What would be read by nobody: a target without a period, bands of a figure that is judged by its interval.
         if self.target is not None and (key in _OF_A_PERIOD or self.combine in ("sum", "last")):
             do = "Put it in the targets table, with its period; here stand targets of rates, sizes and times."
@@ -104,7 +105,7 @@ class KpiParams(ParamsSection):
 
     def _of_measure(self, key: str) -> Iterator[rules.Finding]:
         missing = [name for name in _DESCRIBE_MEASURE if getattr(self, name) is None]
-        near = rules.nearest(key, rules.BUILT_IN_KPIS)
+        near = rules.nearest(key, MAIN)
         if near and "label" in missing:
             yield (key,), Advice("no KPI has this key", key, f"Did you mean {near}?")
             return
@@ -115,7 +116,7 @@ class KpiParams(ParamsSection):
             yield (key,), Advice("a measure cannot have this key", repr(key), "Sentences use it for a name; take another key.")
         if missing:
             what = "this is no built-in KPI, so it is a measure and must be described"
-            do = f"Add {rules.enumerated(missing)}, or use a built-in KPI: {', '.join(rules.BUILT_IN_KPIS)}."
+            do = f"Add {rules.enumerated(missing)}, or use a built-in KPI: {', '.join(MAIN)}."
             yield (key,), Advice(what, f"no {rules.enumerated(missing, last='or')}", do)
 
 
@@ -298,7 +299,7 @@ class Params(ParamsSection):
     def _known_kpis(cls, value: tuple[Play | RecognitionRule, ...], info: ValidationInfo) -> tuple[Play | RecognitionRule, ...]:
         # Absent from info.data means that kpis itself was refused; its own message comes first then.
         if "kpis" in info.data:
-            known = dict.fromkeys([*rules.BUILT_IN_KPIS, *info.data["kpis"]])
+            known = dict.fromkeys([*MAIN, *info.data["kpis"]])
             otherwise = f"Use one of {', '.join(known)}, or describe a measure under kpis."
             names = (((str(at), "kpi"), entry.kpi) for at, entry in enumerate(value))
             rules.refuse(rules.known_names(names, known, what="no KPI has this key", otherwise=otherwise))

@@ -26,9 +26,10 @@ from ruamel.yaml.tag import Tag
 
 from reviewlib import files
 from reviewlib.errors import ParamsError, ReviewError
+from reviewlib.params.kpis import MAIN
 from reviewlib.params.mistakes import advise
 from reviewlib.params.model import Params
-from reviewlib.params.rules import BUILT_IN_KPIS, Advice, nearest
+from reviewlib.params.rules import Advice, nearest
 
 Key = tuple[str, ...]
 
@@ -121,7 +122,7 @@ def schema() -> dict[str, Any]:
     made["$schema"] = GenerateJsonSchema.schema_dialect
     made["title"] = "reviewlib params"
     kpis = made["properties"]["kpis"]
-    kpis["properties"] = {key: {"$ref": "#/$defs/KpiParams"} for key in BUILT_IN_KPIS}
+    kpis["properties"] = {key: {"$ref": "#/$defs/KpiParams"} for key in MAIN}
     return made
 
 

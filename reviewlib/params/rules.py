@@ -19,20 +19,6 @@ from pydantic_core import PydanticCustomError
 
 Key = tuple[str, ...]
 
-BUILT_IN_KPIS: Final = (
-    "revenue",
-    "attainment",
-    "new_customers",
-    "win_rate",
-    "conversion_rate",
-    "deal_size",
-    "cycle_days",
-    "pipeline_value",
-    "pipeline_growth",
-    "pipeline_coverage",
-    "retention_rate",
-    "revenue_retention",
-)
 #: Names that sentences know beside the figures; no measure can have one as its key.
 SENTENCE_NAMES: Final = (
     "subject",

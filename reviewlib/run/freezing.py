@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from reviewlib.errors import ParamsError, SubjectError
-from reviewlib.evidence import kpis, snapshot, sources
+from reviewlib.evidence import snapshot, sources
 from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import sentences
+from reviewlib.params import kpis
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.run import locks, status

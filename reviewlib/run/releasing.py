@@ -15,8 +15,9 @@ from reviewlib.conversation.goals import goalfile
 from reviewlib.conversation.goals.goalfile import Known
 from reviewlib.conversation.records import New
 from reviewlib.errors import NotAllowedError, SubjectError
-from reviewlib.evidence import kpis, snapshot
+from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
+from reviewlib.params import kpis
 from reviewlib.params.model import Params
 from reviewlib.run.status import ReviewStatus
 

@@ -18,7 +18,7 @@ from lightbook import ALL, PERIOD, lay_edition, lay_templates, light_workbook
 from workbooks import workbook
 
 from reviewlib.cli.app import app
-from reviewlib.evidence.kpis import MAIN
+from reviewlib.params.kpis import MAIN
 from reviewlib.run import freezing
 
 GOOD = {

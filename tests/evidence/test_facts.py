@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from workbooks import workbook
 
-from reviewlib.evidence import facts, kpis, sources
+from reviewlib.evidence import facts, sources
 from reviewlib.evidence.roster import roster
+from reviewlib.params import kpis
 from reviewlib.periods import FiscalYear, Period
 
 Q3 = Period.parse("2026-Q3")

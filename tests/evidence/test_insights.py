@@ -13,13 +13,13 @@ from scorecards import PERIOD, context_of, figure, judged, target
 
 from reviewlib.evidence.availability import ScorecardContext
 from reviewlib.evidence.insights import Insights, achievements, insights
-from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.scorecard import SubjectScorecard
 from reviewlib.evidence.slicefile import Achievement, Finding
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.pages import sentences
 from reviewlib.pages.sentences import problems
+from reviewlib.params.kpis import KPIS
 from reviewlib.params.model import Params, RecognitionRule
 from reviewlib.params.rules import SENTENCE_NAMES
 from reviewlib.periods import Period

@@ -22,8 +22,9 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from workbooks import workbook, write_csv
 
-from reviewlib.evidence import kpis, sources
+from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
+from reviewlib.params import kpis
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 

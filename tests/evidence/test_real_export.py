@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from reviewlib.evidence import kpis, sources
+from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
-from reviewlib.params import reading
+from reviewlib.params import kpis, reading
 from reviewlib.periods import Period
 
 HERE = Path(__file__).parents[1]

@@ -13,10 +13,10 @@ from workbooks import workbook
 
 from reviewlib.errors import SourceError, TargetError
 from reviewlib.evidence import sources
-from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.evidence.roster import roster
 from reviewlib.evidence.targets import Target, Targets, targets
+from reviewlib.params.kpis import KPIS
 from reviewlib.periods import Period
 
 Row = dict[str, Any]

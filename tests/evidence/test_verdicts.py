@@ -14,8 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reviewlib.evidence.figures import Kpi
-from reviewlib.evidence.kpis import KPIS
 from reviewlib.evidence.roster import Post, Roster
 from reviewlib.evidence.verdicts import (
     FEWEST,
@@ -29,6 +27,8 @@ from reviewlib.evidence.verdicts import (
     wilson,
     with_peers,
 )
+from reviewlib.params.figures import Kpi
+from reviewlib.params.kpis import KPIS
 from reviewlib.params.model import Bands, Peers
 from reviewlib.periods import Period
 

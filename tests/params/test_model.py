@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from reviewlib.evidence import kpis
 from reviewlib.params import rules as rules
 from reviewlib.params.crm import Stages
 from reviewlib.params.model import Params, Theme
@@ -236,11 +235,6 @@ def test_reports_lie_beside_the_params_folder(tmp_path: Path, path: str, root: s
     assert params.root == tmp_path / root
     assert params.reports == tmp_path / root / "reports" / "acme"
     assert params.file(params.crm.deals) == (tmp_path / path).parent / "acme" / "deals.csv"
-
-
-def test_built_in_kpis_are_those_of_the_definitions() -> None:
-    """The KPIs that params know are those that are computed."""
-    assert set(rules.BUILT_IN_KPIS) == set(kpis.MAIN)
 
 
 PEOPLE: dict[str, Any] = {"roles": {"ann": "manager", "eve": "analyst"}, "logins": {"ann": "Ann Berg"}}

@@ -23,9 +23,9 @@ from ruamel.yaml import YAML
 
 from reviewlib.errors import ParamsError
 from reviewlib.params import reading
+from reviewlib.params.kpis import MAIN
 from reviewlib.params.mistakes import known_keys, reference
 from reviewlib.params.model import Params
-from reviewlib.params.rules import BUILT_IN_KPIS
 
 BOOK = """\
 name: acme
@@ -322,7 +322,7 @@ def test_schema_is_valid_and_tells_right_from_wrong() -> None:
     validator = Draft202012Validator(schema)
     assert validator.is_valid(plain(BOOK))
     assert not validator.is_valid({**plain(BOOK), "zzz": 1})
-    assert set(schema["properties"]["kpis"]["properties"]) == set(BUILT_IN_KPIS)
+    assert set(schema["properties"]["kpis"]["properties"]) == set(MAIN)
 
 
 def test_the_build_writes_the_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

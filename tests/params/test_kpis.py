@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workbooks import workbook
 
-from reviewlib.evidence import kpis, sources
+from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
+from reviewlib.params import kpis
 from reviewlib.periods import Period
 
 Row = dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewlib.evidence.figures import Kpi, Measure, Unit
+from reviewlib.params.figures import Kpi, Measure, Unit
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
