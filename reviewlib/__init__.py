@@ -22,6 +22,7 @@ from reviewlib.errors import ReviewError
 
 if TYPE_CHECKING:
     from reviewlib.conversation import records
+    from reviewlib.conversation.kinds.record import Kind
     from reviewlib.pages import blocks, charts, forms
     from reviewlib.params.kpis import KPIS
     from reviewlib.params.model import Params
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KPIS",
+    "Kind",
     "Params",
     "Period",
     "Review",
@@ -44,6 +46,7 @@ __all__ = [
 
 _HOMES = {
     "KPIS": "reviewlib.params.kpis",
+    "Kind": "reviewlib.conversation.kinds.record",
     "Params": "reviewlib.params.model",
     "Period": "reviewlib.periods",
     "Review": "reviewlib.review",

@@ -17,7 +17,10 @@ from reviewlib.conversation.kinds import KINDS
 from reviewlib.pages.forms.context import FormContext
 from reviewlib.pages.forms.fields import Spec
 from reviewlib.pages.forms.form import Form
+from reviewlib.pages.forms.sections import specs
 
+#: Every form by its name.
+FORMS = specs()
 REPS = (("R-014", "Amara Okafor", "North", "Daniel Brandt"), ("R-3", "Ines Rey", "South", "Lucía Ferrer"))
 
 

@@ -15,7 +15,8 @@ from workbooks import workbook
 
 from reviewlib.conversation.entries import About, Draft, Entry, Person
 from reviewlib.conversation.journal import Journal, open_or_make_journal
-from reviewlib.conversation.kinds import KINDS, Payload
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.record import Payload
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.run import freezing, runs, status
@@ -70,6 +71,9 @@ def _talk(params: Params, frozen: str) -> None:
         _say(store, params, "R1", "development", "Shared")
         _say(store, params, "R1", "recognition", "Shared", reward="bonus", for_board=True)
         _say(store, params, "R1", "rating", "Shared")
+        for kind in talk.ADDED:
+            _say(store, params, "R1", kind, "Shared")
+            _say(store, params, "R2", kind, "Unreleased")
         _say(store, params, "R1", "note", "Private", visibility="manager_only")
         concern = _say(store, params, "R1", "concern", "Private", visibility="manager_only")
         _say(store, params, "R1", "reply", "Private", visibility="manager_only", of=concern.id)
@@ -127,7 +131,7 @@ def _of(folder: Path, pattern: str) -> str:
 
 def test_every_kind_has_a_canary() -> None:
     """The kinds are those of the registry, so that a new kind or field is looked for too."""
-    spoken = {*KINDS_OF_REP, *KINDS_OF_MANAGER, "resolution", "note", "release", "signoff", "amendment"}
+    spoken = {*KINDS_OF_REP, *KINDS_OF_MANAGER, *talk.ADDED, "resolution", "note", "release", "signoff", "amendment"}
     assert spoken == set(KINDS)
     assert all(talk.free_text(kind) for kind in KINDS if kind not in talk.WORDLESS)
 
@@ -264,7 +268,7 @@ def test_the_manager_s_copy_shows_every_word(book: Params) -> None:
     """Each field that somebody filled in is on the manager's page; the self-review that is hidden yet is not."""
     folder = book.reports / PERIOD.name
     shown = _of(folder, "*/manager/ada*.html")
-    kinds = (*KINDS_OF_REP, *KINDS_OF_MANAGER, "resolution", "signoff")
+    kinds = (*KINDS_OF_REP, *KINDS_OF_MANAGER, *talk.ADDED, "resolution", "signoff")
     wanted = _words("Shared", *kinds) | {("private", *key): word for key, word in _words("Private", "note", "reply").items()}  # type: ignore[misc]
     assert [key for key, word in wanted.items() if word not in shown] == []
     hidden = _of(folder, "*/manager/ben*.html") + _of(folder, "*/team.html") + _of(folder, "*/notebooks/*.ipynb")
@@ -276,7 +280,7 @@ def test_the_manager_s_copy_shows_every_word(book: Params) -> None:
 def test_the_rep_s_page_shows_every_shared_word(book: Params) -> None:
     """After release nothing that was said to the rep is missing on the rep's page."""
     shown = _of(book.reports / PERIOD.name, "*/rep/ada*.html")
-    kinds = (*KINDS_OF_REP, *KINDS_OF_MANAGER, "resolution", "signoff")
+    kinds = (*KINDS_OF_REP, *KINDS_OF_MANAGER, *talk.ADDED, "resolution", "signoff")
     assert [key for key, word in _words("Shared", *kinds).items() if word not in shown] == []
 
 

@@ -10,7 +10,7 @@ from reviewlib import files
 from reviewlib.conversation import visibility
 from reviewlib.conversation.entries import About, Entry, SubjectKind, current
 from reviewlib.conversation.journal import Journal, open_journal_to_read, refuse_missing
-from reviewlib.conversation.kinds import Release
+from reviewlib.conversation.kinds.talk import Release
 from reviewlib.conversation.visibility import Audience, Reach, VisibleEntries, state_of
 from reviewlib.errors import SnapshotError, SubjectError
 from reviewlib.evidence import slicefile

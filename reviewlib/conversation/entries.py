@@ -13,7 +13,8 @@ from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from typing import Any, Final, Literal
 
-from reviewlib.conversation.kinds import KINDS, Payload, Role, Side, Visibility
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.record import Payload, Role, Side, Visibility
 from reviewlib.evidence.subjects import Subject
 from reviewlib.periods import Period
 

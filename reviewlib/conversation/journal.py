@@ -23,7 +23,8 @@ from reviewlib import files
 from reviewlib.conversation import database
 from reviewlib.conversation.database import Database, Place, Transaction
 from reviewlib.conversation.entries import SHARED, About, Draft, Entry, Head, SubjectKind, current, sealed, verify_chains
-from reviewlib.conversation.kinds import KINDS, Signoff
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.talk import Signoff
 from reviewlib.errors import ConflictError, JournalError
 from reviewlib.params.model import Params
 

@@ -9,7 +9,9 @@ from typing import Any, Final, get_args
 from pydantic import ValidationError
 
 from reviewlib.conversation.answers import senders
-from reviewlib.conversation.kinds import KINDS, Kind, Payload, Rating, Side, Visibility
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.record import Kind, Payload, Side, Visibility
+from reviewlib.conversation.kinds.talk import Rating
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import JournalError
 from reviewlib.evidence import slicefile

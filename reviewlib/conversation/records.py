@@ -28,7 +28,8 @@ from reviewlib.conversation.journal import (
     open_or_make_journal,
     refuse_shortened,
 )
-from reviewlib.conversation.kinds import KINDS, Kind, Payload, Visibility
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.record import Kind, Payload, Visibility
 from reviewlib.conversation.rights import WritingContext, audience_of
 from reviewlib.conversation.visibility import VisibleEntries, worded
 from reviewlib.errors import ConflictError, JournalError, NotAllowedError

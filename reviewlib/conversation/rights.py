@@ -1,10 +1,10 @@
 """Who may write what, and until when: the rules, each with its reason and what to do instead.
 
-``KINDS`` says whose word a kind is; ``OPEN_TO`` says which kinds a review takes in which state:
+``KINDS`` says whose word a kind is, and when a review takes it:
 
 - Until release everything but signatures and amendments is taken.
 - After release everything but amendments: the manager may still add and edit, and release again on a newer snapshot.
-- After the first signature nothing that it covers is changed any more. What answers it may be added by either side (``ADDED``):
+- After the first signature nothing that it covers is changed any more. What answers it may be added by either side:
   the other signature, replies, agreements, disputes and their resolution, concerns, a self-review that comes late, notes. So an
   answer that the rep sends after the manager has signed is taken whole. Who signed may replace their own signature.
 - After both signatures only amendments are taken.
@@ -17,34 +17,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 
 from reviewlib.conversation import identity
 from reviewlib.conversation.entries import About, Draft, Entry, Person, current, history, origins
-from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES, Action, Side, Signoff, Update
+from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES
+from reviewlib.conversation.kinds.plans import Action, Update
+from reviewlib.conversation.kinds.record import Side
+from reviewlib.conversation.kinds.talk import Signoff
 from reviewlib.conversation.visibility import Audience, State, StateName, state_of, visible
 from reviewlib.errors import JournalError, NotAllowedError, ReviewError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.periods import FiscalYear, Period
 
-_BEFORE_RELEASE: Final = frozenset(KINDS) - {"signoff", "amendment"}
-#: What may be added after the first signature.
-ADDED: Final = frozenset(
-    {"self_review", "feedback_to_manager", "reply", "agreement", "dispute", "resolution", "concern", "note", "signoff"}
-)
+_UNRELEASED: Final[tuple[StateName, ...]] = ("open", "answer_in", "feedback_in")
+#: The states in which a review takes a kind, by its ``when``.
+_STATES: Final[Mapping[str, tuple[StateName, ...]]] = {
+    "before_signing": (*_UNRELEASED, "released"),
+    "to_the_end": (*_UNRELEASED, "released", "signed"),
+    "signing": ("released", "signed"),
+    "afterwards": ("closed",),
+}
 #: The kinds that a review takes in each state.
 OPEN_TO: Final[Mapping[StateName, frozenset[str]]] = MappingProxyType(
-    {
-        "open": _BEFORE_RELEASE,
-        "answer_in": _BEFORE_RELEASE,
-        "feedback_in": _BEFORE_RELEASE,
-        "released": frozenset(KINDS) - {"amendment"},
-        "signed": ADDED,
-        "closed": frozenset({"amendment"}),
-    }
+    {state: frozenset(name for name, kind in KINDS.items() if state in _STATES[kind.when]) for state in get_args(StateName)}
 )
-#: What an analyst writes in their own word.
-OF_ANALYSTS: Final = frozenset({"resolution", "note"})
 
 
 @dataclass(frozen=True)
@@ -208,7 +205,7 @@ def _is_their_word(context: WritingContext, draft: Draft) -> ReviewError | None:
 
 def _of_an_analyst(context: WritingContext, draft: Draft) -> ReviewError | None:
     kind, on_behalf = KINDS[draft.kind], draft.on_behalf_of is not None
-    if not on_behalf and draft.kind in OF_ANALYSTS:
+    if not on_behalf and kind.analysts:
         return None
     if "rep" not in kind.by or ("manager" in kind.by and not on_behalf):
         return _denied(
@@ -258,8 +255,9 @@ def _refers_to_what_is_there(context: WritingContext, draft: Draft) -> ReviewErr
     # What somebody may not read is, for them, not there: the answer is the same.
     if target is None or not context.reached(target) or not context.readable(target, audience_of(draft.author)):
         return _denied("There is no such entry to write about.", "Choose one of this review or an earlier one.", draft.of, "of")
-    if target.kind not in kind.about:
-        label, kinds = KINDS[target.kind].label, ", ".join(KINDS[name].label.lower() for name in kind.about)
+    if not kind.may_be_about(KINDS[target.kind]):
+        label = KINDS[target.kind].label
+        kinds = ", ".join(one.label.lower() for one in KINDS.values() if kind.may_be_about(one))
         return _denied(f"{kind.label}: this cannot be about the kind {label.lower()}.", f"Choose one of: {kinds}.", field="of")
     if target.visibility == "manager_only" and draft.side == "rep":
         return _denied("The rep does not read this entry, and cannot write about it.", "Choose one that is shared.", field="of")
@@ -305,8 +303,8 @@ def _edits_their_own(context: WritingContext, draft: Draft) -> ReviewError | Non
         return _denied(f"This is the {old.side}’s word; the other side does not edit it.", "Write a reply.")
     if old.came_from_rep and person.role != "rep" and draft.source is None:
         return _denied(f"{context.subject.name} wrote this; nobody else edits it.", "Write a reply, or import a new answer.")
-    if old.kind == "amendment":
-        return _denied("An amendment is not edited.", "Write another one.")
+    if not KINDS[old.kind].edits:
+        return _denied(f"{KINDS[old.kind].label}: this is not edited.", "Write another one.")
     signed = [entry.sequence for entry in context.state.signatures.values()]
     if signed and old.kind != "signoff" and history(context.own, old.id)[0].sequence < min(signed):
         return _signed_already(context.state)
@@ -374,7 +372,7 @@ def _changes(entry: Entry, side: Side, context: WritingContext) -> bool:
         # What takes the place of something that the rep read takes it away.
         replaced = context.by_id.get(entry.supersedes or "")
         return replaced is not None and context.read_by_rep(replaced)
-    return entry.kind not in ADDED or entry.supersedes is not None
+    return entry.kind not in OPEN_TO["signed"] or entry.supersedes is not None
 
 
 #: Asked in this order; the first refusal is the answer.

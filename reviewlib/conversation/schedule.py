@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewlib.conversation.entries import About, Entry, current, origins
-from reviewlib.conversation.kinds import ENDED, Role, Side, Update
+from reviewlib.conversation.kinds import ENDED
+from reviewlib.conversation.kinds.plans import Update
+from reviewlib.conversation.kinds.record import Role, Side
 from reviewlib.conversation.visibility import State, StateName, state_of
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params, Rhythm

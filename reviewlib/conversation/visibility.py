@@ -9,13 +9,16 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from reviewlib.conversation.entries import About, Entry, Head, current, origins
-from reviewlib.conversation.kinds import KINDS, Agreement, Recognition, Release, Side, Signoff
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.plans import Agreement, Recognition
+from reviewlib.conversation.kinds.record import Side
+from reviewlib.conversation.kinds.talk import Release, Signoff
 from reviewlib.periods import FiscalYear, Period
 
 Audience = Literal["manager", "rep"]
 StateName = Literal["open", "answer_in", "feedback_in", "released", "signed", "closed"]
 #: Kinds of earlier reviews that later ones look back at: what carries over, and what became of it.
-LOOKED_BACK_AT = frozenset({name for name, kind in KINDS.items() if kind.carries} | {"update", "agreement", "recognition"})
+LOOKED_BACK_AT = frozenset(name for name, kind in KINDS.items() if kind.carries or kind.looked_back_at)
 #: What a review waits for: that it is in is told also to those who do not read it.
 _PARTS = frozenset({"self_review", "feedback"})
 

@@ -89,8 +89,8 @@ def for_reps(data: Mapping[str, Any], *, withheld: str = "", export: bool = Fals
 
 
 def of_older(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Leave out the same of a slice that was frozen before anything was; nobody counted then who is behind its totals."""
-    if data["audience"] != "rep" or "withheld" in data["data"]:
+    """Leave out the same of a rep's slice that was frozen before anything was; nobody counted then who is behind its totals."""
+    if "withheld" in data["data"]:
         return data
     return for_reps(data, withheld=UNKNOWN if data["kind"] == "team" else "", export=True)
 

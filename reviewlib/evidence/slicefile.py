@@ -115,7 +115,8 @@ def read_slice(path: Path) -> dict[str, Any]:
         SnapshotError: The file is damaged.
     """
     with _reading(path) as file:
-        return dict(of_older(json.loads(file.readline())))
+        data = json.loads(file.readline())
+        return dict(of_older(data) if data["audience"] == "rep" else data)
 
 
 def read_rows(path: Path) -> dict[str, Any]:

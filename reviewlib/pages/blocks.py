@@ -38,6 +38,7 @@ def section(review: Review, name: str, title: str, **values: Any) -> Display:
         lead=sentences.pieces(review, lead) if lead else [],
         review=review,
         sheet=views.FigureTable(review),
+        headed=entry_views.headed(review, name),
         reason=partial(_reason, review),
         side=partial(entry_views.side, review),
         byline=partial(entry_views.by, review),

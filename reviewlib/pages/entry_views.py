@@ -10,15 +10,17 @@ from typing import Any, Final, TypeVar
 from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
-from reviewlib.conversation.kinds import KINDS, Concern, Dispute, Feedback, Payload, Resolution, SelfReview, Update
-from reviewlib.pages import labels, paragraphs, sentences
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.plans import Update
+from reviewlib.conversation.kinds.record import Payload, words_of
+from reviewlib.conversation.kinds.talk import Concern, Dispute, Feedback, Resolution, SelfReview
+from reviewlib.pages import labels, paragraphs, sentences, wording
 from reviewlib.pages.views import FigureTable, label
 from reviewlib.review import Review
 
 P = TypeVar("P", bound=Payload)
 _TIMES: Final = ("", "once", "twice")
 _STANCES: Final = {"strength": "Strength", "improve": "To improve"}
-_OUTCOMES: Final = {"accepted": "Accepted", "partly": "Accepted in part", "rejected": "Not accepted"}
 #: The field of each kind that quotes it best.
 _QUOTED: Final = ("statement", "title", "text", "reason", "perspective", "label", "comment")
 
@@ -180,16 +182,28 @@ def feedback(review: Review) -> list[tuple[str, list[Contribution]]]:
         for entry, dispute in said(minutes.of_kind("dispute"), Dispute)
     ]
     concerns = [concern(review, entry) for entry in minutes.of_kind("concern")]
-    notes = [Contribution(by(review, entry), "Note", _text(entry)) for entry in minutes.of_kind("note")]
     threads = [(f"Feedback on {review.period}", given), *disputes, ("Concerns", concerns)]
-    threads += [("Other replies", list(_others(review))), ("Notes", notes)]
+    threads += [("Other replies", list(_others(review))), *headed(review, "feedback")]
     return [(title, items) for title, items in threads if items]
+
+
+def headed(review: Review, section: str) -> list[tuple[str, list[Contribution]]]:
+    """Gather what a section lists of kinds that have no view of their own, by heading."""
+    kinds = [kind for kind in KINDS.values() if kind.heading and kind.forms[0].section == section]
+    found = [(kind.heading, [_plain(review, entry) for entry in review.minutes.of_kind(kind.name)]) for kind in kinds]
+    return [(heading, items) for heading, items in found if items]
+
+
+def _plain(review: Review, entry: Entry) -> Contribution:
+    """An entry as its payload says it: its text, what stands beside it, the replies."""
+    told = [(title, text) for title, text in wording.in_words(review, entry.payload) if text != _text(entry)]
+    return Contribution(by(review, entry), KINDS[entry.kind].label, _text(entry), tuple(told), answers(review, entry))
 
 
 def _feedback(review: Review, entry: Entry) -> Contribution:
     given = entry.payload
     if not isinstance(given, Feedback):
-        return Contribution(by(review, entry), "Feedback to the manager", _text(entry), answers=answers(review, entry))
+        return _plain(review, entry)
     parts = [figure(review, given.kpi)] if given.kpi else []
     parts += [f"“{given.behaviour}”"] if given.behaviour else []
     more = (("Example", given.example),) if given.example else ()
@@ -204,7 +218,7 @@ def _dispute(review: Review, entry: Entry, dispute: Dispute) -> Iterator[Contrib
     what = f"Disputes {label(review, dispute.kpi)}{deal}"
     yield Contribution(by(review, entry), what, dispute.reason, answers=answers(review, entry), mark=mark)
     for one, found in said(resolved, Resolution):
-        told, note = _OUTCOMES[found.outcome], _note(review, dispute, found)
+        told, note = words_of(Resolution, "outcome")[found.outcome], _note(review, dispute, found)
         yield Contribution(by(review, one), told, found.text, answers=answers(review, one), note=note)
 
 
@@ -244,6 +258,7 @@ def updates(review: Review, entry: Entry) -> list[tuple[str, str]]:
 def _others(review: Review) -> Iterator[Contribution]:
     """The replies that stand nowhere else on the page: those to a goal, an action, a rating, and so on."""
     elsewhere = {"feedback", "feedback_to_manager", "dispute", "resolution", "concern", "self_review"}
+    elsewhere |= {kind.name for kind in KINDS.values() if kind.heading}
     for reply in review.minutes.of_kind("reply"):
         about: Entry | None = reply  # what a chain of replies is about; None where this audience does not read it
         while about is not None and about.kind == "reply":

@@ -12,7 +12,7 @@ from reviewlib.conversation.goals import followup
 from reviewlib.conversation.goals.kpi import counted, number
 from reviewlib.conversation.goals.progress import STATUSES, MilestoneProgress, Progress, Status, progress
 from reviewlib.conversation.goals.smart import Backing, GoalContext, SmartCriterion, smart
-from reviewlib.conversation.kinds import Agreement, Development, Relevance
+from reviewlib.conversation.kinds.plans import Agreement, Development, Relevance
 from reviewlib.pages import entry_views, labels, sentences
 from reviewlib.pages.entry_views import By
 from reviewlib.pages.views import goal_review

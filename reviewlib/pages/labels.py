@@ -166,3 +166,12 @@ def _pattern(locale: str, decimals: tuple[int, int]) -> Any:
     fewest, most = decimals
     whole = _locale(locale).decimal_formats[None].pattern.partition(".")[0]
     return parse_pattern(f"{whole}.{'0' * fewest}{'#' * (most - fewest)}" if most else whole)
+
+
+def number_text(value: float | None, unit: str | None) -> str:
+    """Write a number into a field, so that reading it gives the same one: 0.45 of a percentage is 45%."""
+    if value is None:
+        return ""
+    if unit == "percent":
+        return f"{value * 100:.10g}%"
+    return f"{value:.12g}"

@@ -9,7 +9,8 @@ from typing import Final
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup, plans
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
-from reviewlib.conversation.kinds import Action, Agreement, Concern, Development, Recognition
+from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Recognition
+from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.pages import entry_views, sentences
 from reviewlib.pages.entry_views import By, said
 from reviewlib.pages.views import goal_review

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.kinds import Amendment, Rating, Side, Signoff
+from reviewlib.conversation.kinds.record import Side
+from reviewlib.conversation.kinds.talk import Amendment, Rating, Signoff
 from reviewlib.conversation.visibility import State, StateName, VisibleEntries
 from reviewlib.pages import entry_views, labels
 from reviewlib.pages.entry_views import By, said

@@ -14,7 +14,8 @@ from typing import Final
 
 from reviewlib import files, review
 from reviewlib.conversation.entries import current
-from reviewlib.conversation.kinds import KINDS, Amendment
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.talk import Amendment
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.pages import signing

@@ -26,7 +26,8 @@ from reviewlib.conversation.entries import (
     sealed,
     verify_chains,
 )
-from reviewlib.conversation.kinds import Concern, Goal, Note, Reply
+from reviewlib.conversation.kinds.plans import Goal
+from reviewlib.conversation.kinds.talk import Concern, Note, Reply
 
 ABOUT = About("rep", "R-014", "2026-Q3")
 REVIEW = About("rep", "R1", "2026-Q3")

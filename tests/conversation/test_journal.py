@@ -32,7 +32,7 @@ from reviewlib.conversation.journal import (
     refuse_missing,
     remembered_heads,
 )
-from reviewlib.conversation.kinds import Concern, Note
+from reviewlib.conversation.kinds.talk import Concern, Note
 from reviewlib.errors import ConflictError, JournalError
 from reviewlib.params.model import Params
 

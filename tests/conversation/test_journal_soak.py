@@ -18,7 +18,7 @@ from journals import Desk, append, draft
 from reviewlib.conversation.database import Transaction
 from reviewlib.conversation.entries import Entry, history, verify_chains
 from reviewlib.conversation.journal import Journal
-from reviewlib.conversation.kinds import Concern
+from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.errors import ConflictError
 
 #: The entry that both writers edit, beside entries of their own.

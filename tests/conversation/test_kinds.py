@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import walks
 from pydantic import ValidationError
 from talk import LEAST
 
-from reviewlib.conversation.kinds import ENDED, KINDS, LONGEST, STATUSES, Feedback, Payload, Reply, Side
+from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES
+from reviewlib.conversation.kinds.record import ANYTHING, LONGEST, WHAT_RUNS, Payload, Side
+from reviewlib.conversation.kinds.talk import Feedback, Reply
 
 
 def make(kind: str, **changes: Any) -> Payload:
@@ -66,10 +71,31 @@ def test_text_is_kept_as_it_was_written() -> None:
 def test_rules_refer_to_kinds_and_sides() -> None:
     """What a kind may be about is a kind, whose word it is a side, and whatever is followed up starts and ends."""
     for kind in KINDS.values():
-        assert set(kind.about) <= set(KINDS)
+        assert set(kind.about) <= {*KINDS, ANYTHING, WHAT_RUNS}
         assert kind.by <= set(get_args(Side))
         assert bool(kind.about) == ("of" in kind.model.model_fields)
-    assert set(STATUSES) == set(KINDS["update"].about)
     for statuses in STATUSES.values():
         assert statuses[0] not in ENDED
         assert set(statuses[1:]) & ENDED
+
+
+def _walked(folder: Path, *tests: str) -> None:
+    """Add CONTRIBUTING's payload and record to a copy, in one file, and run tests there."""
+    text = (walks.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    payload, record = re.findall(r"```python\n((?:class CoachingNote|Kind\().*?)```", text, re.S)
+    root, home = walks.copied(folder), "reviewlib/conversation/kinds/plans.py"
+    walks.added(root, home, "_TAKES: Final", f"\n\n{payload}\n\n")
+    walks.added(root, home, "PLANS: Final = (", f"{record.rstrip()},\n")
+    walks.python(root, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests)
+
+
+@pytest.mark.default
+def test_adding_a_kind_is_one_record(tmp_path: Path) -> None:
+    """One file changes in a copy; form, section, pages, marks, replies, rights and the data export are there."""
+    _walked(tmp_path, "tests/coaching_note.py", "tests/conversation/answers/test_form.py")
+
+
+@pytest.mark.whole
+def test_a_kind_that_was_added_leaks_nothing(tmp_path: Path) -> None:
+    """Its words are among the canaries of a copy: shown to whom they are for, and to nobody else."""
+    _walked(tmp_path, "-m", "whole or not whole", "tests/test_canaries.py")

@@ -10,7 +10,8 @@ import pytest
 from talk import Talk
 
 from reviewlib.conversation.entries import Draft, Entry, Person
-from reviewlib.conversation.kinds import KINDS, Payload
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.record import Payload
 from reviewlib.conversation.rights import WritingContext, refusal
 from reviewlib.conversation.visibility import StateName
 from reviewlib.errors import JournalError, NotAllowedError

@@ -19,7 +19,9 @@ from reviewlib.conversation.entries import About, Draft, Entry, Person, verify_c
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.goals.progress import GoalReview
 from reviewlib.conversation.journal import Journal, open_journal, open_or_make_journal
-from reviewlib.conversation.kinds import KINDS, Action, Goal, Note, Recognition
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.plans import Action, Goal, Recognition
+from reviewlib.conversation.kinds.talk import Note
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.conversation.visibility import take
 from reviewlib.errors import JournalError

@@ -11,7 +11,9 @@ from urllib.parse import quote
 from reviewlib.conversation.answers import marks
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.progress import last_update, status_of
-from reviewlib.conversation.kinds import ENDED, KINDS, Agreement, Recognition, SelfReview, Signoff
+from reviewlib.conversation.kinds import ENDED, KINDS
+from reviewlib.conversation.kinds.plans import Agreement
+from reviewlib.conversation.kinds.talk import SelfReview, Signoff
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.params.model import Params
 
@@ -97,7 +99,7 @@ def mailto(minutes: VisibleEntries, *, book: Book, address: str | None = None) -
     head = [f"[[{_reference(minutes, book)}]]", *_read_up_to(minutes)]
     start = f"mailto:{quote(address or '', safe='@')}?subject={quote(f'My answer for {minutes.about.period}', safe='')}&body="
     # First the signature and the yes or no of goals, which are short; then the rest.
-    first = ("Goal", "Recognition", "Signature")
+    first = (*(kind.label for kind in KINDS.values() if kind.yes_or_no), "Signature")
     blanks = sorted((one for one in _blanks(minutes, {}) if one.brief), key=lambda one: not one.words.startswith(first))
     lines: list[str] = []
     for blank in blanks:
@@ -153,13 +155,9 @@ def _own_view(minutes: VisibleEntries) -> Iterator[Blank]:
     for title, name in marks.PARTS.items():
         yield Blank(title, (str(SelfReview.model_fields[name].description),), recorded, _text(recorded, name))
     yield _section(2, "Your manager, and what worries you.")
-    asked = {
-        "feedback_to_manager": ("Feedback to the manager", "What your manager does well, and what should be different."),
-        "concern": ("Concern", "Something that needs looking after. For another one copy the mark and count on."),
-    }
-    for kind, (title, guide) in asked.items():
-        for number, entry in enumerate([*_own(minutes, kind), None], start=1):
-            yield Blank(f"{title} {number}", (guide,), entry, _text(entry, "text"), brief=entry is None)
+    for kind in (kind for kind in KINDS.values() if kind.question):
+        for number, entry in enumerate([*_own(minutes, kind.name), None], start=1):
+            yield Blank(f"{kind.label} {number}", (kind.question,), entry, _text(entry, "text"), brief=entry is None)
 
 
 def _disputes(minutes: VisibleEntries, names: Mapping[str, str]) -> Iterator[Blank]:
@@ -186,17 +184,13 @@ def _replies(minutes: VisibleEntries, names: Mapping[str, str]) -> Iterator[Blan
 
 def _agreements(minutes: VisibleEntries, names: Mapping[str, str]) -> Iterator[Blank]:
     yield _section(5, "Your word on goals, and on what may be shown to the team: yes or no on a line; a comment may follow.")
-    questions = {
-        "goal": "Do you accept this goal? Write yes or no:",
-        "recognition": "May this be shown to the team? Write yes or no:",
-    }
     by_id = {entry.id: reference for reference, entry in references(minutes).items()}
     for entry in _to_agree(minutes):
         word, recorded = minutes.agreed(entry), ""
         if word is not None and isinstance(word.payload, Agreement):
             recorded = f"{'yes' if word.payload.agrees else 'no'}\n{word.payload.text}".rstrip("\n")
         words = f"{KINDS[entry.kind].label} {by_id[entry.id]}"
-        yield Blank(words, (_quoted(entry, names), questions[entry.kind]), entry, recorded)
+        yield Blank(words, (_quoted(entry, names), KINDS[entry.kind].yes_or_no), entry, recorded)
 
 
 def _signature(minutes: VisibleEntries) -> Iterator[Blank]:
@@ -228,13 +222,10 @@ def references(minutes: VisibleEntries) -> dict[str, Entry]:
 
 
 def _to_agree(minutes: VisibleEntries) -> list[Entry]:
-    """Open goals, and recognitions that are meant for the team's board."""
-    return [
-        entry
-        for entry in minutes.of_kind("goal", "recognition")
-        if (entry.kind == "goal" and status_of(last_update(entry, minutes)) not in ENDED)
-        or (isinstance(entry.payload, Recognition) and entry.payload.for_board)
-    ]
+    """What the rep is asked to agree to: what has not ended, and recognitions that are meant for the team's board."""
+    asked = [entry for entry in minutes.entries if KINDS[entry.kind].yes_or_no]
+    running = [entry for entry in asked if status_of(last_update(entry, minutes)) not in ENDED]
+    return [entry for entry in running if getattr(entry.payload, "for_board", True)]
 
 
 def _own(minutes: VisibleEntries, kind: str) -> list[Entry | None]:

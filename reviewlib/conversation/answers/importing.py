@@ -17,7 +17,8 @@ from reviewlib.conversation.answers.responses import Answer, AnswerProblem, pars
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.journal import open_journal_to_read
-from reviewlib.conversation.kinds import KINDS, Signoff
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.talk import Signoff
 from reviewlib.conversation.records import New, Records
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import ConflictError, ResponseError, ReviewError

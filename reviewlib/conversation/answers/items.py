@@ -17,7 +17,9 @@ from reviewlib.conversation.answers.responses import Answer, AnswerField, Answer
 from reviewlib.conversation.answers.senders import Sender
 from reviewlib.conversation.entries import About, Entry, current, history
 from reviewlib.conversation.goals.kpi import folded
-from reviewlib.conversation.kinds import KINDS, Payload, Signoff
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.record import Payload
+from reviewlib.conversation.kinds.talk import Signoff
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import JournalError
 
@@ -87,7 +89,7 @@ class ItemReader:
     def read(self) -> None:
         """Collect what the answer asks for, the signature last."""
         self._self_review(self.answer.of("self_review"))
-        for one in self.answer.of("feedback_to_manager", "concern"):
+        for one in self.answer.of(*(kind.name for kind in KINDS.values() if kind.question)):
             self._shown_or_new(one, {"text": one.text})
         self._disputes(self.answer.of("dispute"))
         for one in self.answer.of("reply"):

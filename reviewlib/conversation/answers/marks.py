@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from reviewlib.conversation.kinds import SelfReview
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.talk import SelfReview
 from reviewlib.evidence.slicefile import slice_name
 from reviewlib.files import normalized
 
@@ -47,6 +48,8 @@ _ENDS: Final = re.compile(rf"{_CLOSE}{_INSIDE}")
 PARTS: Final[Mapping[str, str]] = MappingProxyType(
     {str(field.title): name for name, field in SelfReview.model_fields.items()},
 )
+_ASKED: Final = {kind.name: kind.label for kind in KINDS.values() if kind.question}
+_AGREED_TO: Final = "|".join(kind.label for kind in KINDS.values() if kind.yes_or_no)
 _CODES = r"(?: (?P<token>[0-9a-f]{14}|[0-9a-f]{8}|[0-9a-f]{6}))?"
 _PATTERNS: Final = tuple(
     (field, re.compile(pattern + _CODES, re.IGNORECASE))
@@ -55,11 +58,10 @@ _PATTERNS: Final = tuple(
         ("read", r"Read (?P<number>\d+) (?P<head>[0-9a-f]{16} ?[0-9a-f]{16} ?[0-9a-f]{16} ?[0-9a-f]{16})"),
         ("section", r"Part (?P<number>\d)"),
         ("self_review", rf"(?P<part>{'|'.join(PARTS)})"),
-        ("concern", r"Concern (?P<number>\d{1,3})"),
         ("dispute", r"Dispute (?P<number>\d{1,3}) (?P<part>figure|deal|why)"),
-        ("feedback_to_manager", r"Feedback to the manager (?P<number>\d{1,3})"),
+        *((kind, rf"{label} (?P<number>\d{{1,3}})") for kind, label in _ASKED.items()),
         ("reply", r"Reply (?P<number>[A-Z]\d{1,3})"),
-        ("agreement", r"(?:Goal|Recognition) (?P<number>[A-Z]\d{1,3})"),
+        ("agreement", rf"(?:{_AGREED_TO}) (?P<number>[A-Z]\d{{1,3}})"),
         ("signoff", r"Signature (?P<part>name|word|comment)"),
         ("end", r"End"),
     )

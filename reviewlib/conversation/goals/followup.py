@@ -15,7 +15,9 @@ from typing import Final, Literal, get_args
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import day, number
 from reviewlib.conversation.goals.progress import Clock, GoalReview, Progress, last_update, on_day, progress, status_of
-from reviewlib.conversation.kinds import ENDED, Action, Agreement, Concern, Development, Goal
+from reviewlib.conversation.kinds import ENDED
+from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Goal
+from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.periods import Period
 

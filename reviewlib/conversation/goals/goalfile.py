@@ -23,7 +23,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from reviewlib import files
 from reviewlib.conversation.entries import About, Entry, current
 from reviewlib.conversation.goals.kpi import folded
-from reviewlib.conversation.kinds import Goal, Relevance, Side
+from reviewlib.conversation.kinds.plans import Goal, Relevance
+from reviewlib.conversation.kinds.record import Side
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.params.reading import FileMistake, complaint, compose
 from reviewlib.params.rules import Advice, nearest

@@ -10,7 +10,8 @@ from typing import Final
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import Point, Track, day, folded, pair
 from reviewlib.conversation.goals.progress import GoalReview, last_update, on_day, status_of
-from reviewlib.conversation.kinds import ENDED, Development, Recognition, Way
+from reviewlib.conversation.kinds import ENDED
+from reviewlib.conversation.kinds.plans import Development, Recognition, Way
 from reviewlib.conversation.visibility import VisibleEntries, for_board
 from reviewlib.evidence.comparison import above, at_most
 from reviewlib.periods import Period

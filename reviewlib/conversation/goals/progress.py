@@ -11,7 +11,8 @@ from typing import Final, Literal, get_args
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import Aim, Point, Track, aim_of, day, over_of, reaches
-from reviewlib.conversation.kinds import ENDED, Goal, Milestone, Update
+from reviewlib.conversation.kinds import ENDED
+from reviewlib.conversation.kinds.plans import Goal, Milestone, Update
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.evidence.comparison import at_least, same
 from reviewlib.periods import MONTHS, Period

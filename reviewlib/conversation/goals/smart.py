@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from reviewlib.conversation.goals.kpi import Point, Track, aim_of, counted, day, over_of, pair, plain, reaches
-from reviewlib.conversation.kinds import Goal, Relevance
+from reviewlib.conversation.kinds.plans import Goal, Relevance
 from reviewlib.evidence.comparison import at_least, same
 from reviewlib.periods import Period
 

@@ -10,12 +10,11 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol
 
 from reviewlib.conversation.entries import About, Entry
-from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.records import Records, open_records
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.errors import JournalError
-from reviewlib.pages import labels, paragraphs, sentences
+from reviewlib.pages import labels, sentences
 from reviewlib.pages.forms.drafts import Drafts, FormDraft
 from reviewlib.pages.rendering import render
 from reviewlib.params import reading
@@ -29,9 +28,6 @@ P = ParamSpec("P")
 KEPT_AS: Final = "_reviewlib_forms"
 #: Where JupyterLab writes the notebook's name; papermill does not.
 SESSION: Final = "JPY_SESSION_NAME"
-#: What stands for an entry in a list, by the first of these fields that it has.
-_TELLING = ("text", "statement", "title", "reason", "perspective", "recommended", "comment", "note", "label")
-_SHORT = 70
 
 
 class OpenForm(Protocol):
@@ -129,18 +125,6 @@ class FormContext:
     @property
     def _clock(self) -> str:
         return "" if self.records.params.timezone else " UTC"
-
-    def named(self, entries: Iterable[Entry], *, first: str) -> list[tuple[str, str]]:
-        """List entries to choose from, newest last, by the id that stays; equal words are told apart by a number."""
-        return [(first, ""), *numbered((self.words(entry), self.root(entry)) for entry in entries)]
-
-    def words(self, entry: Entry) -> str:
-        """Name an entry in a list: its figure and the beginning of its text."""
-        said: dict[str, Any] = entry.payload.model_dump()
-        text = next((str(said[name]) for name in _TELLING if said.get(name)), "")
-        kpi = self.review.kpis.get(str(said.get("kpi")))
-        parts = (KINDS[entry.kind].label, kpi.label if kpi else "", " ".join(text.split()))
-        return paragraphs.short(": ".join(part for part in parts if part), _SHORT)
 
 
 def numbered(options: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Forms of the talk itself: feedback and what belongs to it, and the end of a review, released, signed and amended."""
+"""What forms of the talk itself do beyond their records: the rating's scale, disputed figures, release and signatures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from reviewlib.evidence import slicefile
 from reviewlib.pages.forms.context import FormContext
-from reviewlib.pages.forms.fields import CHOOSE, Field, Options, ProblemsError, Spec, Values, about, latest, nothing, of_kind
+from reviewlib.pages.forms.fields import CHOOSE, Options, ProblemsError, Values, spec
 from reviewlib.pages.rendering import render
 
 
@@ -23,69 +23,6 @@ def _rated(context: FormContext, values: Values) -> Values:
 def _resolved(context: FormContext, values: Values) -> Values:
     """Which figures were disputed: those that the review was made with."""
     return values | {"snapshot_before": context.review.workbook.snapshot}
-
-
-FEEDBACK: Final = Spec(
-    "feedback",
-    "Write feedback",
-    of_kind("feedback"),
-    lead="One point at a time: a strength or an area to improve, linked to a figure or a behaviour.",
-    save="Save feedback",
-)
-REPLY: Final = Spec("reply", "Reply", of_kind("reply", of=about("reply")), save="Save reply", behalf="choose")
-CONCERN: Final = Spec(
-    "concern",
-    "Note a concern",
-    of_kind("concern"),
-    lead="An open concern is shown in the next reviews until it is resolved.",
-    save="Save concern",
-    behalf="choose",
-)
-RESOLUTION: Final = Spec(
-    "resolution",
-    "Resolve a disputed figure",
-    of_kind("resolution", "of", "outcome", "text", of=about("resolution")),
-    save="Save resolution",
-    payload=_resolved,
-)
-RATING: Final = Spec(
-    "rating",
-    "Rate overall",
-    of_kind("rating", "value", "comment", value={"form": "choice", "options": _scale, "default": ""}),
-    save="Save rating",
-    payload=_rated,
-    one=latest("rating"),
-)
-NOTE: Final = Spec(
-    "note",
-    "Write a note for managers only",
-    of_kind("note"),
-    lead="A note stays on the manager’s copy and never reaches the rep’s page.",
-    save="Save note",
-)
-SELF_REVIEW: Final = Spec(
-    "self_review",
-    "Write down the rep’s own view",
-    of_kind("self_review"),
-    lead="The rep’s words, written down in the meeting and marked so.",
-    save="Save the rep’s view",
-    one=latest("self_review"),
-    behalf="always",
-)
-TO_MANAGER: Final = Spec(
-    "feedback_to_manager",
-    "Write down the rep’s feedback to the manager",
-    of_kind("feedback_to_manager"),
-    save="Save the rep’s feedback",
-    behalf="always",
-)
-DISPUTE: Final = Spec(
-    "dispute",
-    "Write down a figure that the rep disputes",
-    of_kind("dispute", "kpi", "deal", "reason", kpi={"hint": "As it stands in the figures of this review."}),
-    save="Save dispute",
-    behalf="always",
-)
 
 
 def _snapshots(context: FormContext, _: Values) -> Options:
@@ -137,48 +74,10 @@ def _signed(context: FormContext, values: Values) -> Values:
     return values | ({"head": head.hash} if head is not None else {})
 
 
-RELEASE: Final = Spec(
-    "release",
-    "Release the review",
-    (Field("snapshot", "Figures", form="choice", options=_snapshots),),
-    save="Release to the rep",
-    payload=_released,
-    one=latest("release"),
-    advice=_release_advice,
-)
-_SIGNED: Final = of_kind(
-    "signoff", "how", "name", "comment", how={"hint": "A signature says that the review was read and talked about."}
-)
-SIGN_MANAGER: Final = Spec(
-    "signoff",
-    "Sign for the manager",
-    _SIGNED,
-    own_name="sign_manager",
-    save="Sign as manager",
-    payload=_signed,
-    one=lambda context: context.minutes.state.signatures.get("manager"),
-)
-SIGN_REP: Final = Spec(
-    "signoff",
-    "Sign for the rep, in the meeting",
-    _SIGNED,
-    own_name="sign_rep",
-    lead="The rep types the name. Where the rep refuses or is absent, write down which.",
-    save="Sign for the rep",
-    payload=_signed,
-    one=lambda context: context.minutes.state.signatures.get("rep"),
-    behalf="always",
-)
-AMENDMENT: Final = Spec(
-    "amendment",
-    "Write an amendment",
-    of_kind("amendment", of=about("amendment", first="The review as a whole")),
-    lead="For after both sides have signed: it stands beside the signed page and changes nothing on it.",
-    save="Save amendment",
-    existing=nothing,
-    behalf="choose",
-)
 FEEDBACK_FORMS: Final = (
-    FEEDBACK, REPLY, CONCERN, RESOLUTION, RATING, NOTE, SELF_REVIEW, TO_MANAGER, DISPUTE,
-    RELEASE, SIGN_MANAGER, SIGN_REP, AMENDMENT,
-)  # fmt: skip
+    spec("resolution", payload=_resolved),
+    spec("rating", options={"value": _scale}, payload=_rated),
+    spec("release", options={"snapshot": _snapshots}, payload=_released, advice=_release_advice),
+    spec("sign_manager", payload=_signed, signature="manager"),
+    spec("sign_rep", payload=_signed, signature="rep"),
+)

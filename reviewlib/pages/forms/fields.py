@@ -11,14 +11,16 @@ import datetime as dt
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Final, Literal
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.kinds import KINDS, STATUSES
-from reviewlib.pages import labels
-from reviewlib.pages.forms.context import FormContext
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.record import FormText, Kind, Side, Visibility, words_of
+from reviewlib.pages import labels, wording
+from reviewlib.pages.forms.context import FormContext, numbered
 
 FieldForm = Literal["line", "text", "choice", "check", "day", "number"]
 Options = list[tuple[str, str]]
@@ -28,34 +30,6 @@ CHOOSE: Final = "Choose …"
 #: Fields that are no part of the payload: whose word it is, and who may read it.
 SIDE: Final = "_side"
 PRIVATE: Final = "_private"
-#: Values that people choose from, in their words.
-WORDS: Final[Mapping[str, Mapping[str, str]]] = {
-    "stance": {"strength": "Strength", "improve": "Area to improve"},
-    "outcome": {"accepted": "Accepted", "partly": "Accepted in part", "rejected": "Not accepted"},
-    "decision": {
-        "accepted": "Accept as it is",
-        "edited": "Accept in other words",
-        "dismissed": "Dismiss",
-        "added": "Your own action",
-    },
-    "relevance": {
-        "gap": "Closes a gap",
-        "strength": "Builds on a strength",
-        "aspiration": "Serves an aspiration",
-        "objective": "Serves a business objective",
-    },
-    "form": {"milestone": "Milestone", "task": "Task"},
-    "way": {"training": "Training", "coaching": "Coaching", "mentoring": "Mentoring", "role-play": "Role-play"},
-    "reward": {"none": "None", "bonus": "Bonus", "incentive": "Incentive", "mention": "Public mention"},
-    "how": {
-        "agree": "Read and agreed",
-        "disagree": "Read, not agreed",
-        "refused": "Refused to sign",
-        "absent": "Absent",
-    },
-    "agrees": {"yes": "Agrees", "no": "Does not agree"},
-    "status": {status: status.capitalize() for known in STATUSES.values() for status in known},
-}
 #: Texts of one line.
 _LINES: Final = frozenset({"skill", "title", "name", "reward_text", "deal", "scope"})
 
@@ -99,28 +73,20 @@ def sides(context: FormContext, _: Values) -> Options:
     return [(context.rep_name, "rep"), (context.manager_name, "manager")]
 
 
-def of_kind(kind: str, *names: str, **changes: Mapping[str, Any]) -> tuple[Field, ...]:
-    """Make the fields of a kind from its model, in the order of ``names`` (all of them where none is given).
-
-    Args:
-        kind: A key of ``KINDS``.
-        names: Which fields.
-        changes: By field, what is to be other than the model says.
-    """
-    model = KINDS[kind].model
-    return tuple(dataclasses.replace(_field(kind, name), **changes.get(name, {})) for name in names or model.model_fields)
-
-
-def _field(kind: str, name: str) -> Field:
-    info = KINDS[kind].model.model_fields[name]
+def _field(kind: Kind, name: str) -> Field:
+    """Make a field of a kind as its payload describes it."""
+    info = kind.model.model_fields[name]
     label, hint = info.title or name, info.description or ""
     given = "" if info.is_required() or info.default is None else info.default
+    if name == "of":
+        first = CHOOSE if info.is_required() else "The review as a whole"
+        return Field(name, label, "choice", hint, partial(_about, kind, first=first))
     if name == "kpi":
         return Field(name, label, "choice", hint, figures)
-    if name == "owner" and kind != "development":
+    if typing.get_args(info.annotation) == typing.get_args(Side):
         return Field(name, label, "choice", hint, sides, given)
-    if name in WORDS:
-        listed = [*([] if given else [(CHOOSE, "")]), *((words, value) for value, words in WORDS[name].items())]
+    if words := words_of(kind.model, name):
+        listed = [*([] if given else [(CHOOSE, "")]), *((words, value) for value, words in words.items())]
         return Field(name, label, "choice", hint, lambda _, __: listed, given)
     allowed = _types(info.annotation)
     if bool in allowed:
@@ -139,94 +105,102 @@ def _types(annotation: Any) -> set[type]:
     return {annotation} if isinstance(annotation, type) else set()
 
 
-def nothing(context: FormContext, kind: str) -> list[Entry]:
-    """No entries."""
-    return []
-
-
 def written_here(context: FormContext, kind: str) -> list[Entry]:
     """The current entries of a kind but those that came from the rep: nobody else edits their words."""
     return [entry for entry in context.minutes.of_kind(kind) if not entry.came_from_rep]
 
 
-def latest(kind: str) -> Callable[[FormContext], Entry | None]:
-    """The one current entry of a kind."""
-    return lambda context: next(iter(context.minutes.of_kind(kind)), None)
+def named(context: FormContext, entries: Iterable[Entry], *, first: str = CHOOSE) -> Options:
+    """List entries to choose from, newest last, by the id that stays; equal words are told apart by a number."""
+    return [(first, ""), *numbered((wording.named(context.review, entry), context.root(entry)) for entry in entries)]
 
 
-def about(kind: str, *, first: str = CHOOSE, wanted: Callable[[FormContext], list[Entry]] | None = None) -> dict[str, Any]:
-    """The field that says what an entry is about: one of this review's entries, or of earlier ones that are looked back at."""
-
-    def options(context: FormContext, _: Values) -> Options:
-        if wanted is not None:
-            return context.named(wanted(context), first=first)
-        known = (*context.minutes.earlier, *context.minutes.entries)
-        return context.named([entry for entry in known if entry.kind in KINDS[kind].about], first=first)
-
-    return {"form": "choice", "options": options, "default": ""}
+def _about(kind: Kind, context: FormContext, _: Values, *, first: str) -> Options:
+    """What an entry can be about: one of this review's entries, or of earlier ones that are looked back at."""
+    known = (*context.minutes.earlier, *context.minutes.entries)
+    return named(context, [entry for entry in known if kind.may_be_about(KINDS[entry.kind])], first=first)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One form.
+    """One form: what the kind's record says of it, and what a record of data cannot say.
 
     Attributes:
         kind: The kind of entry it writes.
-        title: What opens it.
-        fields: What is filled in.
-        own_name: Its name among the forms of a review, where that is not the kind.
-        lead: A sentence above the fields.
-        save: What the button says.
+        text: Its words and fields.
+        before: Fields before those of the payload, which are none of it.
+        options: By field, what there is to choose from, where it depends on the review.
         payload: The fields' values to the payload's, where these differ; raises ``ProblemsError``.
         more: What the fields hold when an entry is edited that stands under no name of their own in it.
         existing: The entries of the kind that it can edit, to choose from.
-        one: Where there is but one current entry of it: that entry, which every save edits.
-        behalf: Whether it writes the rep's word: always, as chosen, or never.
+        signature: Where there is but one entry of it for each side: that of its own, which every save edits.
         advice: HTML below the fields, as they are now; empty where there is nothing to say.
         hints: What to say below single fields, as they are now.
     """
 
-    kind: str
-    title: str
-    fields: tuple[Field, ...]
-    own_name: str = ""
-    lead: str = ""
-    save: str = "Save"
+    kind: Kind
+    text: FormText
+    before: tuple[Field, ...] = ()
+    options: Mapping[str, Callable[[FormContext, Values], Options]] = dataclasses.field(default_factory=dict)
     payload: Callable[[FormContext, Values], Values] | None = None
     more: Callable[[FormContext, Entry], Values] | None = None
     existing: Callable[[FormContext, str], list[Entry]] = written_here
-    one: Callable[[FormContext], Entry | None] | None = None
-    behalf: Literal["never", "always", "choose"] = "never"
+    signature: Side | None = None
     advice: Callable[[FormContext, Values], str] | None = None
     hints: Callable[[FormContext, Values], Mapping[str, str]] | None = None
 
     @property
     def name(self) -> str:
         """Its name among the forms of a review."""
-        return self.own_name or self.kind
+        return self.text.name
 
     @property
+    def alone(self) -> bool:
+        """Whether there is but one current entry of it."""
+        return self.kind.single or self.signature is not None
+
+    def one(self, context: FormContext) -> Entry | None:
+        """The one current entry of it, which every save edits."""
+        if self.signature is not None:
+            return context.minutes.state.signatures.get(self.signature)
+        return next(iter(context.minutes.of_kind(self.kind.name)), None) if self.kind.single else None
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """What is filled in."""
+        chosen = {name: {"options": options, "form": "choice", "default": ""} for name, options in self.options.items()}
+        names = self.text.fields or self.kind.model.model_fields
+        changes = {name: {**chosen.get(name, {}), **self.text.changes.get(name, {})} for name in names}
+        return (*self.before, *(dataclasses.replace(_field(self.kind, name), **changes[name]) for name in names))
+
+    @cached_property
     def all_fields(self) -> tuple[Field, ...]:
         """The fields, with those that every form of the kind has."""
         more: list[Field] = []
-        if self.behalf == "choose":
+        if self.text.behalf == "choose":
             more.append(Field(SIDE, "Whose words", form="choice", options=_speakers, default="manager"))
-        if KINDS[self.kind].private == "may":
+        if self.kind.private == "may":
             hint = "Stays on the manager’s copy and never reaches the rep’s page."
             more.append(Field(PRIVATE, "Only for managers", form="check", hint=hint, default=False))
         return (*self.fields, *more)
 
     def on_behalf(self, values: Values) -> bool:
         """Whether it is the rep's word."""
-        return self.behalf == "always" or (self.behalf == "choose" and values.get(SIDE) == "rep")
+        return self.text.behalf == "always" or (self.text.behalf == "choose" and values.get(SIDE) == "rep")
 
-    def visibility(self, values: Values) -> Literal["shared", "manager_only"]:
+    def visibility(self, values: Values) -> Visibility:
         """Who may read it."""
-        return "manager_only" if values.get(PRIVATE) or KINDS[self.kind].private == "always" else "shared"
+        return "manager_only" if values.get(PRIVATE) or self.kind.private == "always" else "shared"
 
     def defaults(self) -> Values:
         """What a new form holds."""
         return {field.name: field.default for field in self.all_fields}
+
+
+def spec(name: str, **own: Any) -> Spec:
+    """Make the form of this name, with what its record cannot say (see ``Spec``)."""
+    named = {text.name: (kind, text) for kind in KINDS.values() for text in kind.forms}
+    return Spec(*named[name], **own)
 
 
 def _speakers(context: FormContext, _: Values) -> Options:
@@ -275,20 +249,11 @@ def number(text: str, *, locale: str) -> float | None:
     return found / 100 if share else found
 
 
-def number_text(value: float | None, unit: str | None) -> str:
-    """Write a number into a field, so that reading it gives the same one: 0.45 of a percentage is 45%."""
-    if value is None:
-        return ""
-    if unit == "percent":
-        return f"{value * 100:.10g}%"
-    return f"{value:.12g}"
-
-
 def of_entry(context: FormContext, spec: Spec, entry: Entry) -> Values:
     """What the fields hold when an entry is edited."""
     said = entry.payload.model_dump()
-    unit = _unit(context, said)
-    found = {field.name: _raw(said.get(field.name), unit) for field in spec.fields}
+    kpi = context.review.kpis.get(str(said.get("kpi")))
+    found = {field.name: _raw(said.get(field.name), kpi.unit if kpi else None) for field in spec.fields}
     if found.get("of"):
         found["of"] = context.minutes.roots.get(found["of"], found["of"])
     found |= spec.more(context, entry) if spec.more is not None else {}
@@ -300,7 +265,7 @@ def of_entry(context: FormContext, spec: Spec, entry: Entry) -> Values:
 def read(context: FormContext, spec: Spec, raw: Values) -> tuple[Values, dict[str, str]]:
     """What an entry would hold of what stands in the fields, None where that cannot be read; and why it cannot, by field."""
     # Where one of these is empty it is none at all, not an empty text.
-    may_be_none = {name for name, info in KINDS[spec.kind].model.model_fields.items() if info.default is None}
+    may_be_none = {name for name, info in spec.kind.model.model_fields.items() if info.default is None}
     found: Values = {}
     problems: dict[str, str] = {}
     for field in spec.fields:
@@ -326,7 +291,7 @@ def of_fields(context: FormContext, spec: Spec, raw: Values) -> Values:
     if problems:
         raise ProblemsError(problems)
     said = spec.payload(context, found) if spec.payload is not None else found
-    required = [name for name, info in KINDS[spec.kind].model.model_fields.items() if info.is_required()]
+    required = [name for name, info in spec.kind.model.model_fields.items() if info.is_required()]
     chosen = [field.name for field in spec.fields if field.form == "choice" and field.name in required]
     missing = {name: "choose one" for name in chosen if said.get(name) in ("", None)}
     if missing:
@@ -334,39 +299,9 @@ def of_fields(context: FormContext, spec: Spec, raw: Values) -> Values:
     return said
 
 
-def in_words(context: FormContext, entry: Entry) -> list[tuple[str, str]]:
-    """Label and text of everything that an entry says, exactly as it was stored."""
-    said = entry.payload.model_dump()
-    unit = _unit(context, said)
-    rows = [(KINDS[entry.kind].model.model_fields[name], name, value) for name, value in said.items()]
-    return [(info.title or name, _shown(context, name, value, unit)) for info, name, value in rows if value not in (None, "")]
-
-
-def _unit(context: FormContext, said: dict[str, Any]) -> str | None:
-    kpi = context.review.kpis.get(str(said.get("kpi")))
-    return kpi.unit if kpi is not None else None
-
-
 def _raw(value: Any, unit: str | None) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, float):
-        return number_text(value, unit)
+        return labels.number_text(value, unit)
     return value.isoformat() if isinstance(value, dt.date) else "" if value is None else value
-
-
-def _shown(context: FormContext, name: str, value: Any, unit: str | None) -> str:
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if isinstance(value, dt.date):
-        return labels.day(value)
-    if isinstance(value, float):
-        return number_text(value, unit)
-    if name == "of":
-        about = context.minutes.find(value)
-        return context.words(about) if about is not None else value
-    if name == "kpi" and value in context.review.kpis:
-        return context.review.kpis[value].label
-    if name in ("owner", "side") and value in ("rep", "manager"):
-        return context.rep_name if value == "rep" else context.manager_name
-    return WORDS.get(name, {}).get(str(value), str(value))

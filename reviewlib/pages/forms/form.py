@@ -12,11 +12,12 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.records import Records
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import ConflictError, NotAllowedError, ReviewError
+from reviewlib.pages import wording
 from reviewlib.pages.forms import controls
 from reviewlib.pages.forms.context import FormContext
 from reviewlib.pages.forms.controls import Control
 from reviewlib.pages.forms.drafts import FormDraft
-from reviewlib.pages.forms.fields import Field, Options, ProblemsError, Spec, Values, in_words, nothing, of_entry, of_fields
+from reviewlib.pages.forms.fields import Field, Options, ProblemsError, Spec, Values, named, of_entry, of_fields
 from reviewlib.pages.rendering import render
 
 
@@ -31,7 +32,7 @@ class Form:
         self.advice = widgets.HTML()
         self.reason = controls.html("refused", text=self.refused)
         self.status = widgets.HTML()
-        self.save = controls.button(spec.save, primary=True, clicked=context.alone(self._clicked))
+        self.save = controls.button(spec.text.save, primary=True, clicked=context.alone(self._clicked))
         self.again = controls.button("", clicked=context.alone(self._begin_again))
         self.theirs = controls.button("Keep theirs", clicked=context.alone(self._keep_theirs))
         self.mine = controls.button("Save mine instead", clicked=context.alone(self._save_mine))
@@ -40,7 +41,7 @@ class Form:
         began = (key for _, key in self._editable(context, {}) if self.picker is not None and self._draft(key).unsaved)
         self._take_up(next(began, ""))
         self.body = self._body()
-        self.opener = controls.opener(spec.title, self.body, opened=self.draft.unsaved or bool(self.draft.damaged))
+        self.opener = controls.opener(spec.text.title, self.body, opened=self.draft.unsaved or bool(self.draft.damaged))
         self.widget = widgets.VBox([self.opener, self.body])
         context.forms[spec.name] = self
 
@@ -59,10 +60,10 @@ class Form:
 
     def _refusal(self, now: WritingContext | None = None) -> str:
         """Why nothing can be written here as the journal is now; empty where it can."""
-        entry = self.spec.one(self.context) if self.spec.one is not None else None
+        entry = self.spec.one(self.context)
         if entry is not None and entry.came_from_rep and entry.kind != "signoff":
             return f"{self.context.rep_name} wrote this; nobody else edits it. Write a reply."
-        return self.context.records.may(self.spec.kind, on_behalf=self.spec.behalf == "always", context=now) or ""
+        return self.context.records.may(self.spec.kind.name, on_behalf=self.spec.on_behalf({}), context=now) or ""
 
     def _offer(self) -> None:
         for control in self.controls.values():
@@ -78,13 +79,13 @@ class Form:
         return made
 
     def _picker(self) -> Control | None:
-        if self.spec.one is not None or self.spec.existing is nothing:
+        if self.spec.alone or not self.spec.kind.edits:
             return None
         field = Field("_edit", "New, or a change", form="choice", options=self._editable)
         return self._control(field, lambda _, key: self._open(key))
 
     def _editable(self, context: FormContext, _: Values) -> Options:
-        return context.named(self.spec.existing(context, self.spec.kind), first="A new one")
+        return named(context, self.spec.existing(context, self.spec.kind.name), first="A new one")
 
     def _fill_picker(self) -> None:
         """Offer what can be changed; the picker is shown once there is something."""
@@ -94,7 +95,7 @@ class Form:
             controls.show(self.picker.box, len(self.picker.widget.options) > 1)
 
     def _body(self) -> widgets.Widget:
-        lead = [controls.html("lead", text=self.spec.lead)] if self.spec.lead else []
+        lead = [controls.html("lead", text=self.spec.text.lead)] if self.spec.text.lead else []
         picker = [self.picker.box] if self.picker is not None else []
         fields = [control.box for control in self.controls.values()]
         buttons = controls.row(self.save, self.again)
@@ -104,7 +105,7 @@ class Form:
         closed = bool(self.refused) or self.draft.busy
         self.save.disabled = self.theirs.disabled = self.mine.disabled = closed
         self.again.description = "Discard what is not saved" if self.draft.unsaved else "Write another"
-        useful = self.draft.unsaved or (self.draft.supersedes is not None and self.spec.one is None)
+        useful = self.draft.unsaved or (self.draft.supersedes is not None and not self.spec.alone)
         controls.show(self.again, useful)
         self.again.disabled = self.draft.busy
 
@@ -148,7 +149,7 @@ class Form:
 
     def _entry(self, key: str) -> Entry | None:
         """The entry that a draft edits."""
-        if self.spec.one is not None:
+        if self.spec.alone:
             return self.spec.one(self.context)
         return self.context.minutes.find(key) if key else None
 
@@ -245,7 +246,7 @@ class Form:
         fields = of_fields(self.context, self.spec, sent)
         with self.context.records.held_open() as records:
             entry = records.write(
-                self.spec.kind,
+                self.spec.kind.name,
                 id=draft.id,
                 supersedes=supersedes,
                 visibility=self.spec.visibility(sent),
@@ -274,7 +275,7 @@ class Form:
             return
         self._say(
             "echo",
-            rows=in_words(self.context, entry),
+            rows=wording.in_words(self.context.review, entry.payload),
             when=self.context.when(entry),
             who=entry.author_name,
             behalf=self.context.rep_name if entry.on_behalf_of is not None else "",
@@ -300,7 +301,7 @@ class Form:
         mine = [(one.field.label, one.in_words) for one in self.controls.values() if one.value not in ("", False)]
         self._say(
             "conflict",
-            theirs=in_words(self.context, theirs),
+            theirs=wording.in_words(self.context.review, theirs.payload),
             who=theirs.author_name,
             when=self.context.when(theirs),
             mine=mine,

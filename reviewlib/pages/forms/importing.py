@@ -10,12 +10,13 @@ import ipywidgets as widgets
 from reviewlib.conversation.answers import importing
 from reviewlib.conversation.answers.importing import ImportPlan
 from reviewlib.conversation.answers.mails import ArrivedAnswer, read_answer
-from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.entries import Draft, Entry
 from reviewlib.errors import ConflictError, ReviewError
+from reviewlib.pages import wording
 from reviewlib.pages.forms import controls
 from reviewlib.pages.forms.context import FormContext
 from reviewlib.pages.forms.controls import Control
-from reviewlib.pages.forms.fields import Field, in_words
+from reviewlib.pages.forms.fields import Field
 from reviewlib.pages.rendering import render
 
 _NAME: Final = "import"
@@ -130,6 +131,7 @@ class Import:
 
     def _show(self, plan: ImportPlan, recorded: Sequence[Entry]) -> None:
         """Show a plan by its lines, or what of it is in the journal now."""
+        review = self.context.review
         self._offer_unverified(plan.refused is not None and not plan.problems and not recorded)
         self.status.value = render(
             "forms/import.html.j2",
@@ -138,7 +140,7 @@ class Import:
             sender=plan.sender,
             lines=[] if recorded else plan.as_text().splitlines(),
             notes=plan.notes,
-            recorded=[self.context.words(entry) for entry in recorded if self.context.minutes.find(entry.id) is not None],
+            recorded=[wording.named(review, one) for one in recorded if review.minutes.find(one.id) is not None],
             count=len(recorded),
             when=self.context.when(recorded[0]) if recorded else "",
             who=recorded[0].author_name if recorded else "",
@@ -146,7 +148,8 @@ class Import:
         )
 
     def _show_conflict(self, error: ConflictError) -> None:
-        theirs = in_words(self.context, error.theirs) if isinstance(error.theirs, Entry) else []
-        payload = getattr(error.mine, "payload", None)
-        mine = [(name, str(value)) for name, value in (payload.model_dump() if payload is not None else {}).items() if value]
+        theirs, mine = (
+            wording.in_words(self.context.review, one.payload) if isinstance(one, Entry | Draft) else []
+            for one in (error.theirs, error.mine)
+        )
         self.status.value = render("forms/import_conflict.html.j2", what=error.what, do=error.do, theirs=theirs, mine=mine)

@@ -9,24 +9,24 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import plans
 from reviewlib.conversation.goals.plans import Need, ProposedItem
 from reviewlib.conversation.goals.smart import GoalContext, smart
-from reviewlib.conversation.kinds import ENDED, STATUSES, Goal, Milestone
+from reviewlib.conversation.kinds import ENDED, STATUSES
+from reviewlib.conversation.kinds.plans import UNIT_HINT, Development, Goal, Milestone
+from reviewlib.conversation.kinds.record import words_of
 from reviewlib.conversation.schedule import rhythm
 from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence.slicefile import Achievement
-from reviewlib.pages import goal_views, sentences, views
+from reviewlib.pages import goal_views, labels, sentences, views
 from reviewlib.pages.forms.context import FormContext, numbered
 from reviewlib.pages.forms.fields import (
     CHOOSE,
-    WORDS,
     Field,
     Options,
     ProblemsError,
     Spec,
     Values,
-    about,
-    number_text,
-    of_kind,
+    named,
     read,
+    spec,
     written_here,
 )
 from reviewlib.pages.rendering import render
@@ -36,8 +36,6 @@ from reviewlib.review import Figure
 #: Fields that are no part of the payload: the achievement and the proposal that were chosen.
 _FOUND: Final = "_found"
 _PROPOSAL: Final = "_proposal"
-_UNIT_HINT: Final = "In the figure’s unit, such as 12, 12,500 or 45%."
-_TAKES: Final = "Empty takes the proposal’s own."
 
 
 # --- recommended actions: accepted, put in other words, dismissed with the reason; or one's own ------------------------------
@@ -93,19 +91,9 @@ def _recommendation(context: FormContext, values: Values) -> str:
     return render("forms/recommended.html.j2", text=values["recommended"], kpi=context.review.kpis[kpi].label, who=name)
 
 
-ACTION: Final = Spec(
+ACTION: Final = spec(
     "action",
-    "Decide on recommended actions, or add your own",
-    of_kind(
-        "action",
-        *("recommended", "decision", "text", "reason", "kpi", "owner", "due"),
-        recommended={"form": "choice", "options": _recommended, "default": "", "hint": "What the playbook recommends here."},
-        decision={"form": "choice", "options": _decisions, "default": "added"},
-        text={"label": "In your words", "hint": "Empty where the recommendation is accepted as it is."},
-        reason={"hint": "Why it is dismissed."},
-        kpi={"hint": "For your own action; a recommendation knows its figure."},
-    ),
-    save="Save decision",
+    options={"recommended": _recommended, "decision": _decisions},
     payload=_decided,
     advice=_recommendation,
 )
@@ -145,10 +133,10 @@ def _setting(context: FormContext) -> GoalContext:
 def _baseline_hint(context: FormContext, values: Values) -> dict[str, str]:
     figure = _figure(context, values)
     if figure is None:
-        return {"baseline": _UNIT_HINT}
+        return {"baseline": UNIT_HINT}
     if figure.value is None:
         return {"baseline": f"The scorecard has none for {context.review.period}: {figure.reason or 'no figure'}."}
-    text = number_text(float(f"{figure.value:.6g}"), figure.kpi.unit)
+    text = labels.number_text(float(f"{figure.value:.6g}"), figure.kpi.unit)
     return {"baseline": f"Left empty: {text}, the figure of {context.review.period}."}
 
 
@@ -158,30 +146,7 @@ def _periods(context: FormContext, _: Values) -> Options:
     return [("Each review’s own period", ""), *((name, name) for name in [*(period.name for period in coming), *years])]
 
 
-GOAL: Final = Spec(
-    "goal",
-    "Set a goal",
-    of_kind(
-        "goal",
-        over={"form": "choice", "options": _periods, "hint": "The period that the target covers."},
-        relevance={"default": ""},
-        baseline={"hint": _UNIT_HINT},
-        target={"hint": _UNIT_HINT},
-    ),
-    lead="The five letters below are checked as you write. Nothing is forbidden, everything is said.",
-    save="Save goal",
-    payload=_with_baseline,
-    behalf="choose",
-    advice=_letters,
-    hints=_baseline_hint,
-)
-MILESTONE: Final = Spec(
-    "milestone",
-    "Add a milestone or task to a goal",
-    of_kind("milestone", of=about("milestone")),
-    save="Save step",
-    behalf="choose",
-)
+GOAL: Final = spec("goal", options={"over": _periods}, payload=_with_baseline, advice=_letters, hints=_baseline_hint)
 
 
 # --- the development plan: items proposed from the gaps, or one's own --------------------------------------------------------
@@ -210,8 +175,9 @@ def _proposed(context: FormContext, values: Values) -> Options:
 
 def _ways(context: FormContext, values: Values) -> Options:
     found = _proposal(context, values)
-    first = f"As proposed: {WORDS['way'][found.way].lower()}" if found is not None else CHOOSE
-    return [(first, ""), *((words, way) for way, words in WORDS["way"].items())]
+    known = words_of(Development, "way")
+    first = f"As proposed: {known[found.way].lower()}" if found is not None else CHOOSE
+    return [(first, ""), *((words, way) for way, words in known.items())]
 
 
 def _planned(context: FormContext, values: Values) -> Values:
@@ -225,22 +191,11 @@ def _planned(context: FormContext, values: Values) -> Values:
     return values
 
 
-DEVELOPMENT: Final = Spec(
+DEVELOPMENT: Final = spec(
     "development",
-    "Plan training, coaching, mentoring or role-play",
-    (
-        Field(_PROPOSAL, "Proposed for the gaps", form="choice", options=_proposed),
-        *of_kind(
-            "development",
-            way={"options": _ways, "default": ""},
-            skill={"hint": _TAKES},
-            text={"hint": _TAKES},
-            owner={"form": "line"},
-        ),
-    ),
-    save="Save item",
+    before=(Field(_PROPOSAL, "Proposed for the gaps", form="choice", options=_proposed),),
+    options={"way": _ways},
     payload=_planned,
-    behalf="choose",
 )
 
 
@@ -279,20 +234,9 @@ def _recognition(context: FormContext, values: Values) -> Values:
     return values | {"title": title or item.title, "text": words or text, "rule": item.rule, "kpi": item.kpi or None}
 
 
-RECOGNITION: Final = Spec(
+RECOGNITION: Final = spec(
     "recognition",
-    "Confirm an achievement, or add one",
-    (
-        Field(_FOUND, "Achievement found in the figures", form="choice", options=_achievements),
-        *of_kind(
-            "recognition",
-            *("title", "text", "reward", "reward_text", "for_board"),
-            title={"hint": "Empty takes the achievement’s own title."},
-            text={"hint": "Empty takes the achievement’s own sentence."},
-            for_board={"hint": "It appears there once the rep has agreed."},
-        ),
-    ),
-    save="Save recognition",
+    before=(Field(_FOUND, "Achievement found in the figures", form="choice", options=_achievements),),
     payload=_recognition,
     more=lambda _, entry: {_FOUND: _achievement_key(entry.payload)},
 )
@@ -318,27 +262,20 @@ def _agreed(context: FormContext, values: Values) -> Values:
     return values | {"agrees": agrees, "of": target.id if target is not None else values["of"]}
 
 
-def _agreement(name: str, title: str, wanted: Callable[[FormContext], list[Entry]]) -> Spec:
+def _agreement(name: str, wanted: Callable[[FormContext], list[Entry]]) -> Spec:
+    def offered(context: FormContext, _: Values) -> Options:
+        return named(context, wanted(context))
+
     def existing(context: FormContext, kind: str) -> list[Entry]:
         targets = {context.root(entry) for entry in wanted(context)}
         said = written_here(context, kind)
         return [entry for entry in said if entry.of and context.minutes.roots.get(entry.of, entry.of) in targets]
 
-    fields = of_kind("agreement", of=about("agreement", wanted=wanted), text={"hint": "What the rep said to it."})
-    return Spec(
-        "agreement",
-        title,
-        fields,
-        own_name=name,
-        save="Save the rep’s word",
-        payload=_agreed,
-        existing=existing,
-        behalf="always",
-    )
+    return spec(name, options={"of": offered}, payload=_agreed, existing=existing)
 
 
-AGREEMENT: Final = _agreement("agreement", "Write down whether the rep agrees to a goal", _goals)
-BOARD: Final = _agreement("board", "Write down whether the rep agrees to the team’s board", _for_board)
+AGREEMENT: Final = _agreement("agreement", _goals)
+BOARD: Final = _agreement("board", _for_board)
 
 
 # --- what became of what was agreed, in this review and earlier ones ---------------------------------------------------------
@@ -355,30 +292,18 @@ def followed_up(context: FormContext) -> list[Entry]:
     return running
 
 
-def _reachable(context: FormContext) -> list[Entry]:
+def _running(context: FormContext, _: Values) -> Options:
     """What runs, and what the updates of this review are about: those can be edited."""
     running = followed_up(context)
     edited = [context.minutes.find(update.of) for update in context.minutes.of_kind("update") if update.of]
-    return [*running, *(entry for entry in edited if entry is not None and entry not in running)]
+    return named(context, [*running, *(one for one in edited if one is not None and one not in running)])
 
 
 def _statuses(context: FormContext, values: Values) -> Options:
     entry = context.minutes.find(str(values.get("of") or ""))
     known = STATUSES.get(entry.kind, ()) if entry is not None else ()
-    return [(CHOOSE, ""), *((WORDS["status"][status], status) for status in known)]
+    return [(CHOOSE, ""), *((status.capitalize(), status) for status in known)]
 
 
-UPDATE: Final = Spec(
-    "update",
-    "Say what became of it",
-    of_kind(
-        "update",
-        of=about("update", wanted=_reachable),
-        status={"form": "choice", "options": _statuses, "default": ""},
-        on={"hint": "The day it happened; today where it is empty."},
-    ),
-    lead="What is over is not shown again in later reviews; what runs is.",
-    save="Save update",
-    behalf="choose",
-)
-PLAN_FORMS: Final = (ACTION, GOAL, MILESTONE, AGREEMENT, DEVELOPMENT, RECOGNITION, BOARD, UPDATE)
+UPDATE: Final = spec("update", options={"of": _running, "status": _statuses})
+PLAN_FORMS: Final = (ACTION, GOAL, DEVELOPMENT, RECOGNITION, AGREEMENT, BOARD, UPDATE)

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import ReviewError
 from reviewlib.pages import blocks
 from reviewlib.pages.forms import context as contexts
+from reviewlib.pages.forms.fields import Spec, spec
 from reviewlib.pages.rendering import Display, render
 from reviewlib.review import Review
 
@@ -24,51 +26,52 @@ _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 def improve(review: Review) -> Display:
     """Areas to improve; below them, what is decided on the recommended actions."""
-    return section(review, blocks.improve, "action")
+    return section(review, blocks.improve)
 
 
 def agreed(review: Review) -> Display:
     """What was agreed last time; below it, what became of it."""
-    return section(review, blocks.agreed, "update")
+    return section(review, blocks.agreed)
 
 
 def own_view(review: Review) -> Display:
     """The rep's own view; below it, the rep's answer imported, or written down on the rep's behalf."""
-    answer = ["import"] if review.kind == "rep" else []
-    return section(review, blocks.own_view, *answer, "self_review", "feedback_to_manager", "dispute")
+    return section(review, blocks.own_view, first=("import",) if review.kind == "rep" else ())
 
 
 def feedback(review: Review) -> Display:
     """Feedback and replies; below them, feedback, replies, concerns, disputed figures, the rating and notes."""
-    return section(review, blocks.feedback, "feedback", "reply", "concern", "resolution", "rating", "note")
+    return section(review, blocks.feedback)
 
 
 def goals(review: Review) -> Display:
     """The goals; below them, a goal with its five letters, its steps, and the rep's word on it."""
-    return section(review, blocks.goals, "goal", "milestone", "agreement")
+    return section(review, blocks.goals)
 
 
 def development(review: Review) -> Display:
     """The development plan; below it, its items."""
-    return section(review, blocks.development, "development")
+    return section(review, blocks.development)
 
 
 def recognition(review: Review) -> Display:
     """Recognition; below it, achievements confirmed or added, and the rep's word on the board."""
-    return section(review, blocks.recognition, "recognition", "board")
+    return section(review, blocks.recognition)
 
 
 def signoff(review: Review) -> Display:
     """The signatures; below them, release, sign-off, amendments, and the pages made again."""
-    return section(review, blocks.signoff, "release", "sign_manager", "sign_rep", "amendment", "export")
+    return section(review, blocks.signoff, last=("export",))
 
 
-def section(review: Review, show: Show, *forms: str) -> Display:
-    """Return a section as ``show`` makes it; for the manager with the forms of these names in a live JupyterLab."""
+def section(review: Review, show: Show, *, first: tuple[str, ...] = (), last: tuple[str, ...] = ()) -> Display:
+    """Return a section as ``show`` makes it; for the manager with its forms, in a live JupyterLab."""
     shown = show(review)
     if review.audience != "manager":
         return shown
     html = shown.html + render("forms/hint.html.j2")
+    own = (text.name for kind in KINDS.values() for text in kind.forms if text.section == shown.metadata["section"])
+    forms = (*first, *own, *last)
     return FormSection(html, shown.text, shown.metadata, review=review, show=show, forms=forms)
 
 
@@ -105,17 +108,24 @@ class FormSection(Display):
         _place(forms)
 
 
+def specs() -> dict[str, Spec]:
+    """Every form of a kind by its name."""
+    from reviewlib.pages.forms.feedback_forms import FEEDBACK_FORMS
+    from reviewlib.pages.forms.plan_forms import PLAN_FORMS
+
+    plain = (spec(text.name) for kind in KINDS.values() for text in kind.forms)
+    return {one.name: one for one in (*plain, *FEEDBACK_FORMS, *PLAN_FORMS)}
+
+
 def _made(context: contexts.FormContext, names: Sequence[str]) -> Sequence[ipywidgets.Widget]:
     """Make forms by their names, when somebody is there to fill them in: what they need is loaded then."""
     from reviewlib.pages.forms.exporting import PageExport
-    from reviewlib.pages.forms.feedback_forms import FEEDBACK_FORMS
     from reviewlib.pages.forms.form import Form
     from reviewlib.pages.forms.importing import Import
-    from reviewlib.pages.forms.plan_forms import PLAN_FORMS
 
-    specs = {spec.name: spec for spec in (*FEEDBACK_FORMS, *PLAN_FORMS)}
+    known = specs()
     makers: dict[str, Callable[[contexts.FormContext], Import | PageExport]] = {"import": Import, "export": PageExport}
-    return [(makers[name](context) if name in makers else Form(context, specs[name])).widget for name in names]
+    return [(makers[name](context) if name in makers else Form(context, known[name])).widget for name in names]
 
 
 def _record(show: Show, context: contexts.FormContext) -> Callable[[], None]:

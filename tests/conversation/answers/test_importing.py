@@ -15,7 +15,7 @@ from reviewlib.conversation.answers import importing, mails, responses
 from reviewlib.conversation.answers.importing import plan
 from reviewlib.conversation.entries import About, Entry, current
 from reviewlib.conversation.journal import open_journal_to_read
-from reviewlib.conversation.kinds import LONGEST
+from reviewlib.conversation.kinds.record import LONGEST
 from reviewlib.conversation.records import New, Records
 from reviewlib.errors import ConflictError, NotAllowedError, ResponseError
 

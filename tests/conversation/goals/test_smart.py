@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reviewlib.conversation.goals.kpi import Point, Track
 from reviewlib.conversation.goals.smart import Backing, GoalContext, SmartCriterion, smart
-from reviewlib.conversation.kinds import Goal
+from reviewlib.conversation.kinds.plans import Goal
 from reviewlib.periods import Period
 
 PERIOD = Period.parse("2026-Q3")

@@ -14,18 +14,19 @@ from typing import Any
 
 import pages_fixture
 import pytest
-from forms_fixture import POINT, Table, sit_down
+from forms_fixture import FORMS, POINT, Table, sit_down
 from records_fixture import give_address
 
 from reviewlib.conversation.answers import form as answer_form
 from reviewlib.conversation.journal import Journal
-from reviewlib.conversation.kinds import KINDS, LONGEST
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.record import LONGEST, FormText
 from reviewlib.conversation.records import Records
-from reviewlib.pages import blocks, forms
+from reviewlib.pages import blocks, forms, labels
 from reviewlib.pages.forms import context as contexts
 from reviewlib.pages.forms import exporting, feedback_forms, fields, plan_forms, sections, typing_fence
 from reviewlib.pages.forms.context import KEPT_AS
-from reviewlib.pages.forms.fields import PRIVATE, Spec, of_kind
+from reviewlib.pages.forms.fields import PRIVATE, Spec
 from reviewlib.pages.forms.form import Form
 from reviewlib.pages.forms.importing import Import
 from reviewlib.pages.rendering import Display
@@ -39,8 +40,8 @@ pytestmark = pytest.mark.usefixtures("own_data_folder", "nothing_is_swallowed")
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_fields_carry_the_words_of_the_model(kind: str) -> None:
     """Every field of every kind can be a field of a form, labelled with the model's own title."""
-    made = of_kind(kind)
-    assert {one.name: one.label for one in made} == {
+    made = Spec(KINDS[kind], FormText("feedback", "Write"))
+    assert {one.name: one.label for one in made.fields} == {
         name: info.title or name for name, info in KINDS[kind].model.model_fields.items()
     }
 
@@ -48,7 +49,7 @@ def test_fields_carry_the_words_of_the_model(kind: str) -> None:
 def test_a_save_stores_what_stands_in_the_fields_and_echoes_it(table: Table) -> None:
     """What was typed is in the journal to the character, and the form shows what the journal returned, when and by whom."""
     text = "First line\n\n  <script>alert(1)</script> & “quotes” – ё 中 🎯\nlast"
-    form = table.save(feedback_forms.FEEDBACK, **POINT | {"text": text})
+    form = table.save(FORMS["feedback"], **POINT | {"text": text})
     (entry,) = table.entries()
     assert entry.payload.model_dump() == {"stance": "strength", "kpi": "win_rate", "behaviour": "", "text": text, "example": ""}
     assert "Saved</b> on" in form.status.value
@@ -59,7 +60,7 @@ def test_a_save_stores_what_stands_in_the_fields_and_echoes_it(table: Table) -> 
 
 def test_a_second_save_of_the_same_stores_nothing(table: Table) -> None:
     """Saving twice is one entry, and the form says that nothing has changed."""
-    form = table.save(feedback_forms.FEEDBACK, **POINT)
+    form = table.save(FORMS["feedback"], **POINT)
     form.save.click()
     assert len(table.entries()) == 1
     assert "Nothing has changed" in form.status.value
@@ -67,8 +68,8 @@ def test_a_second_save_of_the_same_stores_nothing(table: Table) -> None:
 
 def test_a_save_opens_the_journal_once_for_all_that_is_shown_of_it(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing, the record below and every other form's right to write are one opening; params are not read again."""
-    form = table.save(feedback_forms.FEEDBACK, **POINT)
-    others = [table.form(spec) for spec in (feedback_forms.CONCERN, feedback_forms.NOTE)]
+    form = table.save(FORMS["feedback"], **POINT)
+    others = [table.form(spec) for spec in (FORMS["concern"], FORMS["note"])]
     openings, begin = [], Journal.__init__
 
     def opened(store: Journal, *given: Any, **named: Any) -> None:
@@ -88,7 +89,7 @@ def test_a_save_opens_the_journal_once_for_all_that_is_shown_of_it(table: Table,
 def test_a_double_click_saves_once(table: Table) -> None:
     """A second click while the first is under way does nothing, and the buttons are closed meanwhile."""
     table.gate.open = False
-    form = table.save(feedback_forms.FEEDBACK, **POINT)
+    form = table.save(FORMS["feedback"], **POINT)
     assert form.save.disabled
     form.save.click()
     assert len(table.gate.waiting) == 1
@@ -100,7 +101,7 @@ def test_a_double_click_saves_once(table: Table) -> None:
 def test_words_that_arrive_after_the_click_are_saved(table: Table) -> None:
     """What was typed before the click and comes through late is in the entry."""
     table.gate.open = False
-    form = table.save(feedback_forms.FEEDBACK, **POINT | {"text": "You said"})
+    form = table.save(FORMS["feedback"], **POINT | {"text": "You said"})
     form.controls["text"].widget.value = "You said no in time."
     table.gate.let_through()
     (entry,) = table.entries()
@@ -109,7 +110,7 @@ def test_words_that_arrive_after_the_click_are_saved(table: Table) -> None:
 
 def test_changes_after_a_save_are_an_edit(table: Table) -> None:
     """The form goes on with what it saved: a change supersedes it."""
-    form = table.save(feedback_forms.FEEDBACK, **POINT)
+    form = table.save(FORMS["feedback"], **POINT)
     first = table.entries()[0]
     form.controls["text"].widget.value = "Better words."
     form.save.click()
@@ -119,7 +120,7 @@ def test_changes_after_a_save_are_an_edit(table: Table) -> None:
 
 def test_another_one_starts_empty(table: Table) -> None:
     """After a save the form can begin a new entry; the first stays."""
-    form = table.save(feedback_forms.FEEDBACK, **POINT)
+    form = table.save(FORMS["feedback"], **POINT)
     form.again.click()
     assert form.controls["text"].value == ""
     form.controls["stance"].widget.value, form.controls["behaviour"].widget.value = "improve", "Listening"
@@ -130,8 +131,8 @@ def test_another_one_starts_empty(table: Table) -> None:
 
 def test_an_entry_is_chosen_and_edited(table: Table) -> None:
     """An entry of before is filled into the form as it was said, and edited."""
-    table.save(plan_forms.GOAL, statement="Win more", kpi="win_rate", target="57.5%", due="2026-12-31")
-    form = Form(table.context, plan_forms.GOAL)
+    table.save(FORMS["goal"], statement="Win more", kpi="win_rate", target="57.5%", due="2026-12-31")
+    form = Form(table.context, FORMS["goal"])
     assert form.picker is not None
     form.picker.widget.value = form.picker.widget.options[1][1]
     held = {name: control.value for name, control in form.controls.items()}
@@ -145,15 +146,15 @@ def test_an_entry_is_chosen_and_edited(table: Table) -> None:
 @pytest.mark.parametrize(
     ("spec", "values", "wrong"),
     [
-        (feedback_forms.FEEDBACK, {**POINT, "text": "  \n"}, "text"),
-        (feedback_forms.FEEDBACK, {**POINT, "text": "x" * (LONGEST + 1)}, "text"),
-        (feedback_forms.FEEDBACK, {**POINT, "text": "bell \x07"}, "text"),
-        (feedback_forms.FEEDBACK, {**POINT, "stance": ""}, "stance"),
-        (plan_forms.GOAL, {"statement": "Win", "due": "31.12.2026"}, "due"),
-        (plan_forms.GOAL, {"statement": "Win", "target": "lots"}, "target"),
-        (plan_forms.ACTION, {"decision": "added", "text": ""}, "text"),
-        (feedback_forms.RATING, {}, "value"),
-        (plan_forms.RECOGNITION, {}, "title"),
+        (FORMS["feedback"], {**POINT, "text": "  \n"}, "text"),
+        (FORMS["feedback"], {**POINT, "text": "x" * (LONGEST + 1)}, "text"),
+        (FORMS["feedback"], {**POINT, "text": "bell \x07"}, "text"),
+        (FORMS["feedback"], {**POINT, "stance": ""}, "stance"),
+        (FORMS["goal"], {"statement": "Win", "due": "31.12.2026"}, "due"),
+        (FORMS["goal"], {"statement": "Win", "target": "lots"}, "target"),
+        (FORMS["action"], {"decision": "added", "text": ""}, "text"),
+        (FORMS["rating"], {}, "value"),
+        (FORMS["recognition"], {}, "title"),
     ],
 )
 def test_an_error_stands_at_its_field(table: Table, spec: Spec, values: dict[str, Any], wrong: str) -> None:
@@ -168,15 +169,15 @@ def test_an_error_stands_at_its_field(table: Table, spec: Spec, values: dict[str
 
 def test_an_error_of_the_whole_is_said_below(table: Table) -> None:
     """What is wrong with no single field stands at the button."""
-    form = table.save(feedback_forms.FEEDBACK, **POINT | {"kpi": ""})
+    form = table.save(FORMS["feedback"], **POINT | {"kpi": ""})
     assert "Link it to a figure" in form.status.value
     assert table.entries() == []
 
 
 def _overtaken(table: Table) -> Form:
-    table.save(feedback_forms.FEEDBACK, **POINT)
+    table.save(FORMS["feedback"], **POINT)
     (first,) = table.entries()
-    form = Form(table.context, feedback_forms.FEEDBACK)
+    form = Form(table.context, FORMS["feedback"])
     assert form.picker is not None
     form.picker.widget.value = first.id
     table.context.records.write("feedback", supersedes=first.id, **POINT | {"text": "Theirs."})
@@ -206,17 +207,17 @@ def test_a_conflict_shows_both_texts_in_the_same_words(table: Table) -> None:
 
 def test_a_form_asks_what_to_change_once_there_is_something(table: Table) -> None:
     """A list with nothing in it but a new one is not shown; the first save brings it."""
-    form = table.form(feedback_forms.FEEDBACK, **POINT)
+    form = table.form(FORMS["feedback"], **POINT)
     assert form.picker is not None
     assert form.picker.box.layout.display == "none"
     form.save.click()
     assert form.picker.box.layout.display == ""
-    assert Form(table.context, feedback_forms.FEEDBACK).picker.box.layout.display == ""  # type: ignore[union-attr]
+    assert Form(table.context, FORMS["feedback"]).picker.box.layout.display == ""  # type: ignore[union-attr]
 
 
 def test_everything_that_is_to_be_chosen_is_named_at_once(table: Table) -> None:
     """Neither what the rep's word is on nor the word itself is chosen: both fields say so after one click."""
-    form = table.save(plan_forms.BOARD)
+    form = table.save(FORMS["board"])
     for name in ("of", "agrees"):
         assert "choose one" in form.controls[name].message.value
     assert "To correct: On, Agrees." in form.status.value
@@ -224,12 +225,12 @@ def test_everything_that_is_to_be_chosen_is_named_at_once(table: Table) -> None:
 
 def test_what_is_wrong_with_a_form_as_a_whole_is_a_sentence(table: Table) -> None:
     """Below the button it begins with a capital letter."""
-    assert "Every part is empty; write at least one" in table.save(feedback_forms.SELF_REVIEW).status.value
+    assert "Every part is empty; write at least one" in table.save(FORMS["self_review"]).status.value
 
 
 def test_what_is_filled_in_is_not_asked_for(table: Table) -> None:
     """The snapshot of a disputed figure is no field of the form, and stands in the entry."""
-    form = table.save(feedback_forms.DISPUTE, kpi="win_rate", reason="One deal was won in June.")
+    form = table.save(FORMS["dispute"], kpi="win_rate", reason="One deal was won in June.")
     assert "snapshot" not in form.controls
     (entry,) = table.entries("dispute")
     assert entry.payload.snapshot  # type: ignore[attr-defined]
@@ -255,8 +256,8 @@ def test_a_conflict_is_settled_with_theirs(table: Table) -> None:
 
 def test_unsaved_words_are_offered_again(table: Table) -> None:
     """A form that is made again holds what was typed, opens by itself and says that it is not saved."""
-    table.form(feedback_forms.FEEDBACK, **POINT)
-    again = Form(table.context, feedback_forms.FEEDBACK)
+    table.form(FORMS["feedback"], **POINT)
+    again = Form(table.context, FORMS["feedback"])
     assert again.controls["text"].value == POINT["text"]
     assert "Not saved yet" in again.status.value
     assert again.opener.value
@@ -265,18 +266,18 @@ def test_unsaved_words_are_offered_again(table: Table) -> None:
 
 def test_discarded_words_are_gone(table: Table) -> None:
     """“Discard” is the only way that what was typed goes."""
-    form = table.form(feedback_forms.FEEDBACK, **POINT)
+    form = table.form(FORMS["feedback"], **POINT)
     assert form.again.description == "Discard what is not saved"
     form.again.click()
     assert form.controls["text"].value == ""
-    assert not Form(table.context, feedback_forms.FEEDBACK).opener.value
+    assert not Form(table.context, FORMS["feedback"]).opener.value
 
 
 def test_a_save_reaches_the_form_that_the_cell_made_meanwhile(table: Table) -> None:
     """Click, then Run All: late words go to the new form, the entry is stored once, and the new form says so."""
     table.gate.open = False
-    old = table.save(feedback_forms.FEEDBACK, **POINT | {"text": "You"})
-    new = Form(table.context, feedback_forms.FEEDBACK)
+    old = table.save(FORMS["feedback"], **POINT | {"text": "You"})
+    new = Form(table.context, FORMS["feedback"])
     old.controls["text"].widget.value = "You said no in time."
     table.gate.let_through()
     assert [entry.payload.text for entry in table.entries()] == ["You said no in time."]  # type: ignore[attr-defined]
@@ -323,8 +324,8 @@ def test_a_save_while_the_cell_runs_again_stands_in_its_record(
         return SimpleNamespace(update=seen.append)
 
     context, reopened = table.context, replace(table.context.review)
-    save = Meanwhile(table.form(feedback_forms.FEEDBACK, **POINT))
-    made = sections.section(reopened, blocks.feedback, "feedback")
+    save = Meanwhile(table.form(FORMS["feedback"], **POINT))
+    made = sections.section(reopened, blocks.feedback)
     monkeypatch.setattr("IPython.display.display", display)
     monkeypatch.setattr(contexts, "alive", lambda: True)
     monkeypatch.setattr(contexts, "_shell", lambda: SimpleNamespace(user_ns={KEPT_AS: {context.review.about: context}}))
@@ -342,7 +343,7 @@ def test_an_unforeseen_error_loses_nothing(
     table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever happens in a save, the form says that it is not saved, keeps the words and can be tried again."""
-    form = table.form(feedback_forms.FEEDBACK, **POINT)
+    form = table.form(FORMS["feedback"], **POINT)
     with monkeypatch.context() as broken:
         broken.setattr(type(table.context.records), "write", lambda *_, **__: 1 / 0)
         form.save.click()
@@ -355,7 +356,7 @@ def test_an_unforeseen_error_loses_nothing(
 
 def test_who_may_not_write_sees_why(tmp_path: Path) -> None:
     """Fields and button are closed for somebody without the right, and the reason stands above them."""
-    form = Form(sit_down(tmp_path, login="ana").context, feedback_forms.FEEDBACK)
+    form = Form(sit_down(tmp_path, login="ana").context, FORMS["feedback"])
     assert form.save.disabled
     assert all(control.widget.disabled for control in form.controls.values())
     assert "this is the manager’s word" in form.reason.value
@@ -363,25 +364,25 @@ def test_who_may_not_write_sees_why(tmp_path: Path) -> None:
 
 def test_forms_open_and_close_with_the_state(table: Table) -> None:
     """Signing opens with the release; after both signatures only amendments are open, and no typed text is touched."""
-    sign = Form(table.context, feedback_forms.SIGN_MANAGER)
-    words = table.form(feedback_forms.FEEDBACK, **POINT)
+    sign = Form(table.context, FORMS["sign_manager"])
+    words = table.form(FORMS["feedback"], **POINT)
     words.opener.value = True
     assert sign.controls["name"].widget.disabled
-    table.save(feedback_forms.RELEASE, snapshot=table.context.review.workbook.snapshot)
+    table.save(FORMS["release"], snapshot=table.context.review.workbook.snapshot)
     assert not sign.controls["name"].widget.disabled
-    for spec in (feedback_forms.SIGN_MANAGER, feedback_forms.SIGN_REP):
+    for spec in (FORMS["sign_manager"], FORMS["sign_rep"]):
         table.save(spec, how="agree", name="Somebody")
     assert {entry.payload.side for entry in table.entries("signoff")} == {"manager", "rep"}  # type: ignore[attr-defined]
     assert words.save.disabled
     assert words.controls["text"].value == POINT["text"]
-    table.save(feedback_forms.AMENDMENT, text="The tender counts.")
+    table.save(FORMS["amendment"], text="The tender counts.")
     assert len(table.entries("amendment")) == 1
 
 
 def test_a_released_review_keeps_what_blocks_in_sight(table: Table) -> None:
     """Before release the form says what is not there yet."""
     assert feedback_forms.missing(table.context)[:2] == ["There is no feedback yet.", "Amara’s own view is not in yet."]
-    table.save(feedback_forms.FEEDBACK, **POINT)
+    table.save(FORMS["feedback"], **POINT)
     assert "There is no feedback yet." not in feedback_forms.missing(table.context)
 
 
@@ -389,7 +390,7 @@ def test_recommendations_are_taken_up_and_turned_down(table: Table) -> None:
     """An accepted recommendation carries its own words and figure; a dismissed one the reason."""
     recommended = plan_forms.recommendations(table.context)
     first, second = list(recommended)[:2]
-    form = table.save(plan_forms.ACTION, recommended=first, decision="accepted", due="2026-11-30")
+    form = table.save(FORMS["action"], recommended=first, decision="accepted", due="2026-11-30")
     form.again.click()
     for name, value in {"recommended": second, "decision": "dismissed", "reason": "Not now."}.items():
         form.controls[name].widget.value = value
@@ -404,9 +405,9 @@ def test_recommendations_are_taken_up_and_turned_down(table: Table) -> None:
 
 def test_an_achievement_is_confirmed_in_its_own_words(table: Table) -> None:
     """What the rules found is recorded with rule, figure and sentence, and its reward."""
-    form = Form(table.context, plan_forms.RECOGNITION)
+    form = Form(table.context, FORMS["recognition"])
     found = form.controls["_found"].widget.options[1][1]
-    table.save(plan_forms.RECOGNITION, _found=found, reward="bonus", for_board=True)
+    table.save(FORMS["recognition"], _found=found, reward="bonus", for_board=True)
     (entry,) = table.entries("recognition")
     assert entry.payload.model_dump() == {
         "title": "Sales revenue: target exceeded",
@@ -421,7 +422,7 @@ def test_an_achievement_is_confirmed_in_its_own_words(table: Table) -> None:
 
 def test_a_goal_takes_its_baseline_from_the_scorecard(table: Table) -> None:
     """An empty baseline is this period's figure, said below the field; the five letters follow the fields."""
-    form = table.form(plan_forms.GOAL, kpi="win_rate")
+    form = table.form(FORMS["goal"], kpi="win_rate")
     assert "Left empty: 53.2609%" in form.controls["baseline"].message.value
     assert form.advice.value.count("Holds") < 3
     form.controls["statement"].widget.value = "Win more"
@@ -439,26 +440,26 @@ def test_a_goal_covers_periods_of_the_workbooks_own_year(table: Table) -> None:
     july = FiscalYear(7)
     period = Period.parse("2027-Q1", july)
     table.context.review = replace(table.context.review, period=period)
-    names = [name for _, name in table.form(plan_forms.GOAL).controls["over"].widget.options]
+    names = [name for _, name in table.form(FORMS["goal"]).controls["over"].widget.options]
     assert names == ["", "2027-Q2", "2027-Q3", "2027-Q4", "2028-Q1", "FY2027", "FY2028"]
 
 
 def test_coming_reviews_follow_the_cadence(tmp_path: Path) -> None:
     """Who is reviewed by the half has the coming halves on offer, also in a review of a quarter."""
     table = sit_down(tmp_path, cadence={"rep": "half"})
-    names = [name for _, name in table.form(plan_forms.GOAL).controls["over"].widget.options]
+    names = [name for _, name in table.form(FORMS["goal"]).controls["over"].widget.options]
     assert names == ["", "2026-H2", "2027-H1", "2027-H2", "2028-H1", "FY2026", "FY2027", "FY2028"]
 
 
 def test_goals_get_steps_and_the_reps_word(table: Table) -> None:
     """A milestone names its goal, and the rep's word the goal's version that it was given on, in the rep's name."""
-    table.save(plan_forms.GOAL, statement="Win more", kpi="win_rate", target="60%", due="2026-12-31")
+    table.save(FORMS["goal"], statement="Win more", kpi="win_rate", target="60%", due="2026-12-31")
     goal = table.entries("goal")[0]
-    table.save(plan_forms.MILESTONE, of=goal.id, text="Ten calls", due="2026-11-01")
+    table.save(FORMS["milestone"], of=goal.id, text="Ten calls", due="2026-11-01")
     form = table.context.forms["goal"]
     form.controls["target"].widget.value = "58%"
     form.save.click()
-    table.save(plan_forms.AGREEMENT, of=goal.id, agrees="yes")
+    table.save(FORMS["agreement"], of=goal.id, agrees="yes")
     agreement, milestone = table.entries("agreement")[0], table.entries("milestone")[0]
     assert (agreement.on_behalf_of, agreement.of) == ("R-014", table.entries("goal")[0].id)
     assert milestone.of == goal.id
@@ -467,9 +468,9 @@ def test_goals_get_steps_and_the_reps_word(table: Table) -> None:
 
 def test_updates_offer_what_can_become_of_it(table: Table) -> None:
     """The list of what may have happened follows what is chosen; what has ended is not offered any more."""
-    table.save(plan_forms.GOAL, statement="Win more", kpi="win_rate")
+    table.save(FORMS["goal"], statement="Win more", kpi="win_rate")
     goal = table.entries("goal")[0]
-    form = table.form(plan_forms.UPDATE, of=goal.id)
+    form = table.form(FORMS["update"], of=goal.id)
     assert [value for _, value in form.controls["status"].widget.options] == ["", "open", "met", "missed", "lapsed", "dropped"]
     form.controls["status"].widget.value = "met"
     form.save.click()
@@ -479,7 +480,7 @@ def test_updates_offer_what_can_become_of_it(table: Table) -> None:
 
 def test_a_proposal_is_planned_as_it_stands(table: Table) -> None:
     """A proposed development item needs no typing; it can be changed afterwards by the same form."""
-    form = Form(table.context, plan_forms.DEVELOPMENT)
+    form = Form(table.context, FORMS["development"])
     proposal = form.controls["_proposal"].widget.options[1][1]
     form.controls["_proposal"].widget.value = proposal
     form.save.click()
@@ -492,17 +493,17 @@ def test_a_proposal_is_planned_as_it_stands(table: Table) -> None:
 
 def test_what_is_for_managers_only_is_marked_so(table: Table) -> None:
     """A private concern and every note are stored as manager_only, and the echo says so."""
-    form = table.save(feedback_forms.CONCERN, text="Too many accounts", **{PRIVATE: True})
-    table.save(feedback_forms.NOTE, text="Watch this")
+    form = table.save(FORMS["concern"], text="Too many accounts", **{PRIVATE: True})
+    table.save(FORMS["note"], text="Watch this")
     assert {entry.visibility for entry in table.entries()} == {"manager_only"}
     assert "for managers only" in form.status.value
 
 
 def test_a_dispute_is_resolved(table: Table) -> None:
     """The rep's dispute is written in the rep's name, its resolution names it and the figures that were disputed."""
-    table.save(feedback_forms.DISPUTE, kpi="win_rate", deal="D-12", reason="Won in June")
+    table.save(FORMS["dispute"], kpi="win_rate", deal="D-12", reason="Won in June")
     dispute = table.entries("dispute")[0]
-    table.save(feedback_forms.RESOLUTION, of=dispute.id, outcome="accepted", text="Corrected.")
+    table.save(FORMS["resolution"], of=dispute.id, outcome="accepted", text="Corrected.")
     resolution = table.entries("resolution")[0]
     assert (dispute.on_behalf_of, resolution.of) == ("R-014", dispute.id)
     assert resolution.payload.snapshot_before == table.context.review.workbook.snapshot  # type: ignore[attr-defined]
@@ -527,7 +528,7 @@ def test_an_answer_is_shown_and_recorded(table: Table, monkeypatch: pytest.Monke
     assert table.entries() == []
     form.record.click()
     form.record.click()
-    table.save(feedback_forms.FEEDBACK, **POINT)
+    table.save(FORMS["feedback"], **POINT)
     (entry,) = table.entries("self_review")
     assert (entry.payload.perspective, entry.on_behalf_of) == ("A good quarter.", "R-014")  # type: ignore[attr-defined]
     assert entry.source
@@ -538,7 +539,7 @@ def test_a_strangers_answer_is_recorded_only_where_the_box_is_ticked(table: Tabl
     monkeypatch.setattr("reviewlib.conversation.answers.importing._kpis", lambda *_: [("win_rate", "Win rate")])
     give_address(table.context.records.params, "R-014", "amara@example.com")
     mail = "From: Amara <mallory@evil.example>\nMIME-Version: 1.0\n\n"
-    table.save(feedback_forms.FEEDBACK, **POINT)
+    table.save(FORMS["feedback"], **POINT)
     form = Import(table.context)
     assert form.unverified.layout.display == "none"
     form.text.widget.value = mail + _answer(table, "A good quarter.")
@@ -566,7 +567,7 @@ def test_an_answer_from_the_reps_address_needs_no_box(table: Table, monkeypatch:
     """The preview says that the sender fits, and it is recorded at once."""
     monkeypatch.setattr("reviewlib.conversation.answers.importing._kpis", lambda *_: [("win_rate", "Win rate")])
     give_address(table.context.records.params, "R-014", "amara@example.com")
-    table.save(feedback_forms.FEEDBACK, **POINT)
+    table.save(FORMS["feedback"], **POINT)
     form = Import(table.context)
     form.text.widget.value = "From: amara@example.com\nMIME-Version: 1.0\n\n" + _answer(table, "A good quarter.")
     form.preview.click()
@@ -637,7 +638,7 @@ def test_numbers_in_doubt_are_refused(text: str) -> None:
 @pytest.mark.parametrize("value", [0.1 + 0.2, 0.07, 1 / 3, 0.575])
 def test_a_percentage_survives_the_way_through_a_field(value: float) -> None:
     """A fraction filled into a field and read again is the same to ten digits."""
-    assert fields.number(fields.number_text(value, "percent"), locale="en") == pytest.approx(value, rel=1e-9)
+    assert fields.number(labels.number_text(value, "percent"), locale="en") == pytest.approx(value, rel=1e-9)
 
 
 @dataclass

@@ -1,0 +1,55 @@
+"""An entry in words: how a list names it, and everything that it says."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+
+from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.kinds import KINDS
+from reviewlib.conversation.kinds.record import Payload, words_of
+from reviewlib.pages import labels, paragraphs, sentences
+from reviewlib.params.figures import Kpi
+from reviewlib.review import Review
+
+#: What stands for an entry in a list, by the first of these fields that it has.
+_TELLING: Final = ("text", "statement", "title", "reason", "perspective", "recommended", "comment", "note", "label")
+_SHORT: Final = 70
+
+
+def named(review: Review, entry: Entry) -> str:
+    """Name an entry in a list: its kind, its figure and the beginning of its text."""
+    told: dict[str, Any] = entry.payload.model_dump()
+    text = next((str(told[name]) for name in _TELLING if told.get(name)), "")
+    kpi = review.kpis.get(str(told.get("kpi")))
+    parts = (KINDS[entry.kind].label, kpi.label if kpi else "", " ".join(text.split()))
+    return paragraphs.short(": ".join(part for part in parts if part), _SHORT)
+
+
+def in_words(review: Review, payload: Payload) -> list[tuple[str, str]]:
+    """Label and text of everything that an entry says, exactly as it was stored."""
+    model, told = type(payload), payload.model_dump()
+    kpi = review.kpis.get(str(told.get("kpi")))
+    return [
+        (model.model_fields[name].title or name, words_of(model, name).get(str(value)) or _shown(review, name, value, kpi))
+        for name, value in told.items()
+        if value not in (None, "")
+    ]
+
+
+def _shown(review: Review, name: str, value: Any, kpi: Kpi | None) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, dt.date):
+        return labels.day(value)
+    if isinstance(value, float):
+        return labels.number_text(value, kpi.unit if kpi else None)
+    if name == "of":
+        about = review.minutes.find(value)
+        return named(review, about) if about is not None else str(value)
+    if name == "kpi" and kpi is not None:
+        return kpi.label
+    if name in ("owner", "side"):
+        rep = sentences.first_name(review.subject) if review.kind == "rep" else "The team"
+        return {"rep": rep, "manager": review.subject.manager or "The manager"}.get(value, str(value))
+    return str(value).capitalize() if name == "status" else str(value)

@@ -1,0 +1,88 @@
+"""What must hold of the kind that CONTRIBUTING.md adds; run by ``test_walks`` in a copy of the project that has it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import letters
+import pages_fixture as made
+import pytest
+import records_fixture
+from forms_fixture import FORMS, Table, nothing_is_swallowed, own_data_folder, table
+from talk import Talk
+
+from reviewlib.conversation import data_export, identity
+from reviewlib.conversation.answers import form, marks
+from reviewlib.pages import blocks
+from reviewlib.pages.forms import sections
+from reviewlib.pages.forms.importing import Import
+
+__all__ = ["nothing_is_swallowed", "own_data_folder", "table"]
+NOTE = {"text": "We rehearsed the second call.", "skill": "Negotiation"}
+
+
+def test_a_manager_writes_it_below_the_development_plan(table: Table) -> None:
+    """The form stands in the section that the record names, has the payload's fields, and stores what was typed."""
+    shown = sections.development(table.context.review)
+    assert isinstance(shown, sections.FormSection)
+    assert set(shown.forms) == {"development", "coaching_note"}
+    saved = table.save(FORMS["coaching_note"], **NOTE, again="2026-12-01", _side="rep")
+    (entry,) = table.entries("coaching_note")
+    assert entry.payload.model_dump(mode="json") == {**NOTE, "again": "2026-12-01"}
+    assert (entry.side, entry.visibility) == ("rep", "shared")
+    for words in (*NOTE.values(), "Next session", "Saved</b> on"):
+        assert words in saved.status.value
+    assert saved.spec.text.save == "Save coaching note"
+
+
+@pytest.mark.parametrize("audience", ["manager", "rep"])
+def test_pages_list_it_under_its_heading_once_released(audience: str) -> None:
+    """Both copies show text, skill, next session and the replies; before release the rep's shows none of it."""
+    talk = Talk()
+    note = talk.manager("coaching_note", **NOTE, again="2026-12-01")
+    before = blocks.development(made.talked(made.rep_slice(audience), [talk])).html
+    assert ("second call" in before) == (audience == "manager")
+    talk.rep("reply", of=note.id, text="It helped.")
+    talk.manager("release", snapshot="7c41e09b0000")
+    review = made.talked(made.rep_slice(audience), [talk])
+    html = blocks.development(review).html
+    for words in ("<h3>Coaching</h3>", *NOTE.values(), "1 December", "It helped."):
+        assert words in html
+    assert "It helped." not in blocks.feedback(review).html
+    assert "second call" not in blocks.goals(review).html
+
+
+def test_the_answer_form_asks_for_it_and_takes_replies_to_it(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its mark and question stand in the form, an answer below them is recorded; what the manager wrote is ``K1`` there."""
+    monkeypatch.setattr("reviewlib.conversation.answers.importing._kpis", lambda *_: [("win_rate", "Win rate")])
+    book = form.Book(table.context.records.params.name, "Book", "Amara Okafor", "2026-Q3")
+    text = form.response_form(replace(table.context.minutes, audience="rep"), book=book, kpis=[])
+    question = ":: What a coaching session brought, and what you will try.\n"
+    assert question in text
+    answer = Import(table.context)
+    answer.text.widget.value = text.replace(question, f"{question}\nI will ask earlier.\n")
+    answer.record.click()
+    (entry,) = table.entries("coaching_note")
+    assert (entry.payload.text, entry.side) == ("I will ask earlier.", "rep")  # type: ignore[attr-defined]
+    talk = Talk()
+    talk.manager("coaching_note", **NOTE)
+    talk.manager("release", snapshot="7c41e09b0000")
+    released = form.response_form(talk.minutes("rep"), book=book, kpis=[])
+    assert "[[Reply K1 " in released
+    assert marks.read("Coaching note 1").field == "coaching_note"  # type: ignore[union-attr]
+
+
+def test_rights_and_the_data_export_know_it(tmp_path: Path) -> None:
+    """Both sides write it until the review is signed, an analyst never; the rep's own data hold it by its name."""
+    records = letters.as_manager(letters.talking(tmp_path))
+    records.write("coaching_note", **NOTE)
+    analyst = records_fixture.as_login(records.params, "ana", subject="R-1")
+    assert "manager’s word" in (analyst.may("coaching_note") or "")
+    assert records.may("coaching_note") is None
+    person = identity.person_of(records.params, "ana")
+    plain, in_words = data_export.export_data(records.params, "R-1", tmp_path / "out", person=person)
+    assert '"kind": "coaching_note"' in plain.read_text(encoding="utf-8")
+    told = in_words.read_text(encoding="utf-8")
+    assert "Coaching note, 2026-Q3" in told
+    assert "Skill:\n\n    Negotiation" in told
