@@ -38,55 +38,13 @@ _URL: Final = re.compile(
 #: The version of the tables that this code reads and writes.
 VERSION: Final = 1
 
-#: One row per entry, and one row with the version of the tables.
-TABLES: Final = {
-    # ``at`` is text, so that microseconds and UTC come back from both engines as they were hashed; ``payload`` is the canonical
-    # JSON itself: a JSON column would write numbers and keys its own way. The two UNIQUE constraints decide who was first when
-    # two people save at once.
-    "entries": """CREATE TABLE entries (
-    id TEXT NOT NULL PRIMARY KEY,
-    subject_kind TEXT NOT NULL CONSTRAINT entries_subject_kinds CHECK (subject_kind IN ('rep', 'team')),
-    subject TEXT NOT NULL,
-    period TEXT NOT NULL,
-    team TEXT,
-    sequence INTEGER NOT NULL CONSTRAINT entries_counted CHECK (sequence >= 1),
-    kind TEXT NOT NULL,
-    author TEXT NOT NULL,
-    author_name TEXT NOT NULL,
-    role TEXT NOT NULL CONSTRAINT entries_roles CHECK (role IN ('manager', 'analyst', 'rep')),
-    on_behalf_of TEXT,
-    visibility TEXT NOT NULL CONSTRAINT entries_visibilities CHECK (visibility IN ('shared', 'manager_only')),
-    at TEXT NOT NULL,
-    supersedes TEXT REFERENCES entries (id),
-    source TEXT,
-    payload TEXT NOT NULL,
-    salt TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    previous TEXT NOT NULL,
-    hash TEXT NOT NULL,
-    CONSTRAINT entries_in_order UNIQUE (subject_kind, subject, period, sequence),
-    CONSTRAINT entries_superseded_once UNIQUE (supersedes))""",
-    "journal": "CREATE TABLE journal (version INTEGER NOT NULL)",
-}
+#: The statements of ``journal.sql`` by their names.
+SQL: Final = dict(
+    statement.removeprefix("-- ").split("\n", maxsplit=1)
+    for statement in Path(__file__).with_name("journal.sql").read_text(encoding="utf-8").strip().split("\n\n")
+)
 #: Whether a login sees everything, in SQL.
 SEES_ALL: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'all')"
-_REFUSAL: Final = "the journal is append-only"
-#: What refuses every change, by engine; each may run again.
-GUARDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "sqlite": tuple(
-        f"CREATE TRIGGER IF NOT EXISTS entries_no_{verb.lower()} BEFORE {verb} ON entries "
-        f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
-        for verb in ("UPDATE", "DELETE")
-    ),
-    "postgresql": (
-        "CREATE OR REPLACE FUNCTION entries_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$",
-        "CREATE OR REPLACE TRIGGER entries_no_change BEFORE UPDATE OR DELETE ON entries "
-        "FOR EACH ROW EXECUTE FUNCTION entries_refuse()",
-        "CREATE OR REPLACE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries "
-        "FOR EACH STATEMENT EXECUTE FUNCTION entries_refuse()",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -368,9 +326,9 @@ def raw_file(file: Path, *, mode: str = "rw") -> closing[sqlite3.Connection]:
 
 def create(transaction: Transaction) -> None:
     """Make what is missing of the tables and of what guards them; what is there stays."""
-    there = tables_of(transaction)
-    missing = [statement for name, statement in TABLES.items() if name not in there]
-    for statement in (*missing, *GUARDS["postgresql" if transaction.server else "sqlite"]):
+    there, engine = tables_of(transaction), "postgresql: " if transaction.server else "sqlite: "
+    missing = [SQL[name] for name in ("entries", "journal") if name not in there]
+    for statement in (*missing, *(statement for name, statement in SQL.items() if name.startswith(engine))):
         transaction.run(statement)
     if version_of(transaction) is None:
         transaction.insert("journal", {"version": VERSION})

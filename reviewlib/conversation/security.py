@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from reviewlib.conversation import database
-from reviewlib.conversation.database import SEES_ALL, Database, Transaction
+from reviewlib.conversation.database import SEES_ALL, SQL, Database, Transaction
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
@@ -48,13 +48,6 @@ def rights_of(params: Params, subjects: Iterable[Subject]) -> list[Right]:
     return sorted(found)
 
 
-#: Whether a review goes on in a team: its last entry is of it; null where nothing is recorded. It sees every row.
-_GOES_ON: Final = """
-CREATE OR REPLACE FUNCTION review_goes_on(a_kind text, a_subject text, a_period text, a_team text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
-  SELECT team IS NOT DISTINCT FROM a_team FROM entries
-  WHERE subject_kind = a_kind AND subject = a_subject AND period = a_period ORDER BY sequence DESC LIMIT 1
-$$"""
 _TEAM: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'team' AND access.id = entries.team)"
 _SUBJECT: Final = (
     "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'subject' AND access.id = entries.subject)"
@@ -77,12 +70,6 @@ _POLICIES: Final = (
     ("access", "access_kept", "FOR ALL TO {owner} USING (true) WITH CHECK (true)"),
 )
 _TABLES: Final = ("entries", "journal", "access")
-#: What a login may see: everything, a team, or what is shared of a rep.
-_ACCESS: Final = """CREATE TABLE access (
-    login TEXT NOT NULL,
-    scope TEXT NOT NULL CONSTRAINT access_scopes CHECK (scope IN ('all', 'team', 'subject')),
-    id TEXT NOT NULL,
-    PRIMARY KEY (login, scope, id))"""
 
 
 def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
@@ -104,7 +91,7 @@ def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
         transaction.run("SELECT pg_advisory_xact_lock(hashtext('reviewlib journal-init'))")
         database.create(transaction)
         if "access" not in database.tables_of(transaction):
-            transaction.run(_ACCESS)
+            transaction.run(SQL["access"])
         return _secure(transaction, rights)
 
 
@@ -114,7 +101,8 @@ def _secure(transaction: Transaction, rights: Sequence[Right]) -> list[str]:
 
     query = "SELECT pg_get_userbyid(relowner), nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
     owner, schema = transaction.run(f"{query} WHERE pg_class.oid = 'entries'::regclass").fetchone()
-    statements = [f"REVOKE ALL ON {', '.join(_TABLES)} FROM PUBLIC", _GOES_ON.format(schema=Identifier(schema).as_string(None))]
+    goes_on = SQL["review_goes_on"].format(schema=Identifier(schema).as_string(None))
+    statements = [f"REVOKE ALL ON {', '.join(_TABLES)} FROM PUBLIC", goes_on]
     for name in ("entries", "access"):
         statements += [f"ALTER TABLE {name} {verb} ROW LEVEL SECURITY" for verb in ("ENABLE", "FORCE")]
     for name, policy, rule in _POLICIES:
