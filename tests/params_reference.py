@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from reviewlib.params.crm import ParamsSection
+from reviewlib.params.crm import ParamsSection, keys_of
 from reviewlib.params.kpis import MAIN
 from reviewlib.params.mistakes import reference
 from reviewlib.params.model import Params
@@ -57,7 +57,7 @@ def places() -> dict[type[ParamsSection], tuple[str, ...]]:
 
 def _table(model: type[ParamsSection]) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
-    for key, field in model.written().items():
+    for key, field in keys_of(model).items():
         cells = (f"`{key}`", _kind(field.annotation) + _range(field), _default(field), field.description or "")
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"

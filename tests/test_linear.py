@@ -25,7 +25,7 @@ from reviewlib.conversation.goals import goalfile
 from reviewlib.errors import ParamsError, ReviewError
 from reviewlib.evidence import casting, quality, readers
 from reviewlib.pages import paragraphs
-from reviewlib.params import reading, rules
+from reviewlib.params import rules, written
 from reviewlib.press import clean, export
 from reviewlib.workbook import mapping, sniffing
 
@@ -262,7 +262,7 @@ def _spared(work: Callable[[str], object]) -> Callable[[str], object]:
 
 
 def _yaml(text: str) -> object:
-    return reading.compose(text, "x.yaml", ParamsError)
+    return written.compose(text, "x.yaml", ParamsError)
 
 
 #: What reads text from outside, with texts before, repeated and after.

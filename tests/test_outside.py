@@ -16,7 +16,7 @@ from reviewlib.conversation.answers import mails, responses
 from reviewlib.conversation.goals.goalfile import rows_of
 from reviewlib.errors import ParamsError, ResponseError, ReviewError, SourceError
 from reviewlib.evidence import readers
-from reviewlib.params import reading
+from reviewlib.params import reading, written
 from reviewlib.params.crm import Format
 
 MAIL = b"MIME-Version: 1.0\r\n"
@@ -189,7 +189,7 @@ def test_yaml_that_grows_when_it_is_read_is_refused(tmp_path: Path, text: str, l
 def test_aliases_that_people_write_are_read() -> None:
     """An anchor that many keys name is no mischief."""
     text = "a: &a [1, 2, 3]\n" + "".join(f"b{at}: *a\n" for at in range(1_000)) + "deep: " + "[" * 40 + "]" * 40
-    assert reading.compose(text, "book.yaml", ParamsError) is not None
+    assert written.compose(text, "book.yaml", ParamsError) is not None
 
 
 def book(path: Path, *cells: str) -> Path:

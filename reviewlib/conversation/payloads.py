@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Final, get_args
 
 from pydantic import ValidationError
@@ -16,32 +15,15 @@ from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import JournalError
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import subjects_of
+from reviewlib.params.mistakes import reason
 from reviewlib.params.model import Params
+from reviewlib.params.rules import nearest
 from reviewlib.periods import Period
 
 #: Longest id of an entry, in characters.
 LONGEST_ID: Final = 300
 #: Fields that are filled in where nobody gives them.
 FILLED: Final = ("side", "head", "label", "out_of", "snapshot", "snapshot_before")
-#: What pydantic's mistakes are called, by how their names begin; of the others only what the models say themselves is shown.
-_WORDS: Final[Mapping[str, str]] = {
-    "missing": "is missing",
-    "extra_forbidden": "is no field of this kind",
-    "string_type": "is not text",
-    "string_too_long": "is too long: at most {max_length} characters",
-    "too_long": "is too long: at most {max_length} characters",
-    "string_too_short": "is empty",
-    "too_short": "is empty",
-    "string_unicode": "holds characters that cannot be stored",
-    "literal_error": "is not one of {expected}",
-    "bool": "is neither yes nor no",
-    "float": "is not a number",
-    "finite_number": "is not a number",
-    "int_parsing_size": "is too large a number",
-    "int": "is not a whole number",
-    "date": "is not a date; write it as 2026-12-31",
-    "greater_than_equal": "must be at least {ge}",
-}
 
 
 def filled(
@@ -105,17 +87,9 @@ def validated(kind: Kind, fields: Mapping[str, Any], *, where: str) -> Payload:
         return kind.model.model_validate(dict(fields))
     except ValidationError as error:
         problems: dict[str, str] = {}
-        for mistake in error.errors(include_url=False, include_input=False):
-            name = str(mistake["loc"][0]) if mistake["loc"] else ""
-            problems.setdefault(name, _reason(mistake["type"], mistake["msg"], mistake.get("ctx", {})))
+        for mistake in error.errors(include_url=False):
+            problems.setdefault(str(mistake["loc"][0]) if mistake["loc"] else "", reason(mistake))
         raise _refused(kind, problems, where=where) from None
-
-
-def _reason(kind: str, message: str, context: Mapping[str, Any]) -> str:
-    if kind == "value_error":
-        plain = message.removeprefix("Value error, ")
-        return plain[:1].lower() + plain[1:]
-    return next((words.format_map(context) for begins, words in _WORDS.items() if kind.startswith(begins)), "cannot be read")
 
 
 def check_columns(entry_id: object, supersedes: object, visibility: object, *, where: str) -> None:
@@ -148,8 +122,9 @@ def check_figure(kind: Kind, payload: Payload, supersedes: str | None, context: 
         return
     known = {kpi["key"] for kpi in slicefile.read_slice(path)["kpis"]}
     if known and key not in known:
-        near = get_close_matches(key, known) or sorted(known)[:5]
-        raise _refused(kind, {"kpi": f"is no figure of this review; such are {', '.join(near)}"}, where=str(about))
+        near = nearest(key, known)
+        such = f"did you mean {near}?" if near else f"such are {', '.join(sorted(known)[:5])}"
+        raise _refused(kind, {"kpi": f"is no figure of this review; {such}"}, where=str(about))
 
 
 def check_scale(payload: Payload, scale: Sequence[str], *, where: str) -> None:

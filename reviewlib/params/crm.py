@@ -21,10 +21,10 @@ class ParamsSection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
-    @classmethod
-    def written(cls) -> dict[str, FieldInfo]:
-        """Its fields by the keys that stand in the file."""
-        return {field.alias or name: field for name, field in cls.model_fields.items()}
+
+def keys_of(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a section by the keys that stand in the file."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
 
 
 class Format(ParamsSection):
@@ -170,7 +170,7 @@ class ProductSource(Source):
 
 def _canonical(aliases: Mapping[str, object]) -> Iterator[rules.Finding]:
     models = (DealColumns, RepColumns, TargetColumns, MeasureColumns, ProductColumns)
-    columns = dict.fromkeys(key for model in models for key in model.written())
+    columns = dict.fromkeys(key for model in models for key in keys_of(model))
     otherwise = f"Use a canonical column: {', '.join(columns)}."
     names = (((name,), name) for name in aliases)
     return rules.known_names(names, columns, what="no canonical column has this name", otherwise=otherwise)

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in words that a reader of the params file understands."""
+"""What pydantic finds wrong, in words that people understand: of params, of goals, of what is typed into a form."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Union, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from reviewlib.params.crm import ParamsSection
+from reviewlib.params.crm import keys_of
 from reviewlib.params.model import Params
 from reviewlib.params.rules import Advice, nearest
 
@@ -22,47 +23,68 @@ _SHAPES: Final = {
     "accent": 'Write a colour in quotes, as in "#174f96".',
     "accent_dark": 'Write a colour in quotes, as in "#8fb9f2".',
 }
+#: What is said of a key that must stand there.
+MISSING: Final = "this key is missing"
 _COMPARISONS: Final = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
-def advise(error: Mapping[str, Any]) -> Advice:
-    """Put one entry of ``ValidationError.errors()`` into words."""
+def advise(error: Mapping[str, Any], root: type[BaseModel] = Params) -> Advice:
+    """Put one entry of ``ValidationError.errors()`` about a file into words; ``root`` is the model of the file."""
     kind, loc, value = error["type"], error["loc"], error["input"]
     many = isinstance(value, (dict, list))
     if value is None and kind not in {"missing", "extra_forbidden"}:
         return Advice("this key has no value", "", "Fill it in, or remove the key.")
     if kind == "value_error":
-        return Advice(str(error["ctx"]["error"]), "" if many else _shown(value), "Change one of them.")
+        said = str(error["ctx"]["error"])
+        return Advice(said, "", "Change one of them.") if many else Advice(f"this {said}", _shown(value), "Change that.")
     if kind == "string_type" and many:
         return Advice("a single text is expected here", _shown(value), "Write one value.")
     if kind.startswith("string_too") and loc[-1] == "delimiter":
         return Advice("the delimiter is one character", _shown(value), r'Write ",", ";", "|" or "\t".')
+    if kind == "missing":
+        model = _model(loc[:-1], root)
+        meaning = keys_of(model)[str(loc[-1])].description if model else None
+        return Advice(MISSING, "", f"Add {loc[-1]}" + (f": {meaning}" if meaning else "."))
+    if kind == "extra_forbidden":
+        return Advice("this key is not known here", repr(loc[-1]), _elsewhere(loc, root))
+    what, do = _words(error)
+    found = f"a list of {error['ctx']['actual_length']}" if kind == "too_short" else _shown(value)  # it counts the right ones
+    return Advice(f"this {what}", found, do)
+
+
+def reason(error: Mapping[str, Any]) -> str:
+    """Put one entry of ``ValidationError.errors()`` about a field of a form into words that follow the field's name."""
+    if error["type"] == "value_error":
+        said = str(error["ctx"]["error"])
+        return said[:1].lower() + said[1:]
+    if plain := {"missing": "is missing", "extra_forbidden": "is no field of this kind"}.get(error["type"]):
+        return plain
+    what, do = _words(error)
+    return f"{what}; {do[0].lower()}{do[1:].rstrip('.')}"
+
+
+def _words(error: Mapping[str, Any]) -> tuple[str, str]:
+    """What is wrong with a value, as words that follow its name, and what to do."""
+    kind = error["type"]
     what, do = next((words for ends, words in _WORDS.items() if kind == ends or kind.startswith(f"{ends}_")), _OTHERWISE)
-    found = {"missing": "", "extra_forbidden": repr(loc[-1] if loc else "")}.get(kind, _shown(value))
-    if kind == "too_short":  # which counts the entries that are right
-        found = f"a list of {error['ctx']['actual_length']}"
-    return Advice(what, found, do if isinstance(do, str) else do(error))
+    return what, do if isinstance(do, str) else do(error)
 
 
-def _elsewhere(error: Mapping[str, Any]) -> str:
-    *section, key = error["loc"]
-    known = known_keys(tuple(section))
-    if near := nearest(str(key), known):
+def _elsewhere(loc: Loc, root: type[BaseModel]) -> str:
+    known = known_keys(loc[:-1], root)
+    if near := nearest(str(loc[-1]), known):
         return f"Did you mean {near}?"
-    home = next((path for path, _ in reference() if path.endswith(f".{key}")), None)
+    home = next((path for path, _ in reference(root) if path.endswith(f".{loc[-1]}")), None)
     return f"It belongs elsewhere: {home}." if home else f"The keys here are {', '.join(known)}."
-
-
-def _meaning(error: Mapping[str, Any]) -> str:
-    *section, key = error["loc"]
-    model = _model(tuple(section))
-    field = model.written().get(str(key)) if model else None
-    return f"Add {key}" + (f": {field.description}" if field and field.description else ".")
 
 
 def _said(error: Mapping[str, Any]) -> str:
     text: str = error["msg"]
     return f"{text[0].upper()}{text[1:].rstrip('.')}."
+
+
+def _most(error: Mapping[str, Any]) -> str:
+    return f"Write at most {error['ctx']['max_length']} characters."
 
 
 def _shape(error: Mapping[str, Any]) -> str:
@@ -98,42 +120,45 @@ def _keys_below(error: Mapping[str, Any]) -> str:
 
 
 _DIGITS: Final = "Write plain digits, with a point for decimals."
-_OTHERWISE: Final = ("this value cannot be used", _said)
-#: What is wrong and what to do, by the type of pydantic's error or how it begins.
+_OTHERWISE: Final = ("cannot be used", _said)
+#: What is wrong, as words that follow the name, and what to do, by the type of pydantic's error or how it begins.
 _WORDS: Final[Mapping[str, tuple[str, str | Callable[[Mapping[str, Any]], str]]]] = {
-    "extra_forbidden": ("this key is not known here", _elsewhere),
-    "missing": ("this key is missing", _meaning),
-    "string_type": ("this is read as something else than text", "Put it in quotes."),
-    "string_too": ("this text has the wrong length", _said),
-    "string_pattern_mismatch": ("this is not in the expected form", _shape),
-    "literal_error": ("this is none of the possible values", _choice),
-    "int": ("a whole number is expected here", _DIGITS),
-    "float": ("a number is expected here", _DIGITS),
-    "decimal": ("a number is expected here", _DIGITS),
-    "finite_number": ("a number is expected here", _DIGITS),
-    "greater": ("this number is out of range", _bound),
-    "less": ("this number is out of range", _bound),
-    "date": ("a date is expected here", "Write year-month-day, as in 2026-03-31."),
-    "bool": ("true or false is expected here", "Write true or false."),
-    "tuple_type": ("a list is expected here", _entries),
-    "dict_type": ("keys with values are expected here", _keys_below),
-    "model": ("keys with values are expected here", _keys_below),
-    "too_short": ("this list has too few entries", _more_entries),
+    "invalid_key": ("key is not text", "Put it in quotes."),
+    "string_type": ("is not text", "Put it in quotes."),
+    "string_too_short": ("is empty", "Fill it in."),
+    "string_too_long": ("is too long", _most),
+    "string_unicode": ("holds characters that cannot be stored", "Take them out."),
+    "string_pattern_mismatch": ("is not in the expected form", _shape),
+    "literal_error": ("is none of the possible values", _choice),
+    "int_parsing_size": ("is too large a number", "Write a smaller one."),
+    "int": ("is not a whole number", _DIGITS),
+    "float": ("is not a number", _DIGITS),
+    "decimal": ("is not a number", _DIGITS),
+    "finite_number": ("is not a number", _DIGITS),
+    "greater": ("is out of range", _bound),
+    "less": ("is out of range", _bound),
+    "date": ("is not a date", "Write year-month-day, as in 2026-12-31."),
+    "bool": ("is neither true nor false", "Write true or false."),
+    "tuple_type": ("is not a list", _entries),
+    "dict_type": ("needs keys with values", _keys_below),
+    "model": ("needs keys with values", _keys_below),
+    "too_long": ("is too long", _most),
+    "too_short": ("list has too few entries", _more_entries),
 }
 
 
-def known_keys(loc: Loc) -> list[str]:
-    """List the keys that may stand at a place of the params file, as they are written there."""
-    model = _model(loc)
-    return list(model.written()) if model else []
+def known_keys(loc: Loc, root: type[BaseModel] = Params) -> list[str]:
+    """List the keys that may stand at a place of a file, as they are written there."""
+    model = _model(loc, root)
+    return list(keys_of(model)) if model else []
 
 
-def reference(model: type[ParamsSection] = Params, path: str = "") -> Iterator[tuple[str, FieldInfo]]:
+def reference(model: type[BaseModel] = Params, path: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Walk over all keys of a params file, depth first, with their dotted paths.
 
     ``[]`` stands for an entry of a list, ``KEY`` for a name that the workbook chooses (as in ``kpis.KEY.target``).
     """
-    for key, field in model.written().items():
+    for key, field in keys_of(model).items():
         here = f"{path}{key}"
         yield here, field
         kind: Any = field.annotation
@@ -144,24 +169,24 @@ def reference(model: type[ParamsSection] = Params, path: str = "") -> Iterator[t
             yield from reference(inner, f"{here}.")
 
 
-def _model(loc: Loc) -> type[ParamsSection] | None:
+def _model(loc: Loc, root: type[BaseModel]) -> type[BaseModel] | None:
     """Walk from the root to the section at ``loc``; None where no section stands there."""
-    kind: Any = Params
+    kind: Any = root
     for step in loc:
         model = _section(kind)
         if model is None:
             kind = _inside(kind)
             continue
-        field = model.written().get(str(step))
+        field = keys_of(model).get(str(step))
         if field is None:
             return None
         kind = field.annotation
     return _section(kind)
 
 
-def _section(kind: Any) -> type[ParamsSection] | None:
+def _section(kind: Any) -> type[BaseModel] | None:
     options = get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
-    return next((option for option in options if isinstance(option, type) and issubclass(option, ParamsSection)), None)
+    return next((option for option in options if isinstance(option, type) and issubclass(option, BaseModel)), None)
 
 
 def _inside(kind: Any) -> Any:

@@ -80,12 +80,12 @@ def test_rules_refer_to_kinds_and_sides() -> None:
 
 
 def _walked(folder: Path, *tests: str) -> None:
-    """Add CONTRIBUTING's payload and record to a copy, in one file, and run tests there."""
+    """Add CONTRIBUTING's kind to a copy, in one file, and run tests there."""
     text = (walks.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    payload, record = re.findall(r"```python\n((?:class CoachingNote|Kind\().*?)```", text, re.S)
+    (record,) = re.findall(r"```python\n((?:(?!```).)*class CoachingNote.*?)```", text, re.DOTALL)
     root, home = walks.copied(folder), "reviewlib/conversation/kinds/plans.py"
-    walks.added(root, home, "_TAKES: Final", f"\n\n{payload}\n\n")
-    walks.added(root, home, "PLANS: Final = (", f"{record.rstrip()},\n")
+    walks.added(root, home, "_TAKES: Final", f"\n\n{record}\n\n")
+    walks.added(root, home, "PLANS: Final = (", "    COACHING_NOTE,\n")
     walks.python(root, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests)
 
 

@@ -141,7 +141,7 @@ def test_too_long_a_text_is_said_in_characters(dan: Records) -> None:
     """Nothing is said of items or of validation."""
     with pytest.raises(JournalError) as caught:
         dan.write("note", text="x" * 20_001)
-    assert caught.value.problems == {"text": "is too long: at most 20000 characters"}
+    assert caught.value.problems == {"text": "is too long; write at most 20000 characters"}
 
 
 @pytest.mark.parametrize(
@@ -198,13 +198,13 @@ def slice_of(dan: Records, snapshot: str, *keys: str) -> None:
     ],
 )
 def test_a_figure_is_one_that_the_review_has(dan: Records, kind: str, fields: dict[str, Any]) -> None:
-    """A key that the evidence does not know is named with those that come near; what stands may still be edited."""
+    """A key that the evidence does not know is named with the nearest; what stands may still be edited."""
     behalf = kind == "dispute"
     old = dan.write(kind, on_behalf=behalf, kpi="win_rates", **fields)
     slice_of(dan, "of-2026-Q3", "win_rate", "revenue")
     with pytest.raises(JournalError) as caught:
         dan.write(kind, on_behalf=behalf, kpi="win_rat", **fields)
-    assert caught.value.problems == {"kpi": "is no figure of this review; such are win_rate"}
+    assert caught.value.problems == {"kpi": "is no figure of this review; did you mean win_rate?"}
     dan.write(kind, on_behalf=behalf, kpi="revenue", **fields)
     dan.write(kind, on_behalf=behalf, kpi="win_rates", supersedes=old.id, **fields)
 

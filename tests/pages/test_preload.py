@@ -47,7 +47,7 @@ def test_the_params_of_a_run_are_read_beforehand(tmp_path: Path, monkeypatch: py
     path.write_text(invented.read_text(encoding="utf-8").replace("rehearsal", "beforehand"), encoding="utf-8")
     monkeypatch.setattr(preload, "rehearse", lambda: None)
     preload.prepare(str(path))
-    monkeypatch.setattr(reading, "_parse", lambda *_: pytest.fail("it was not read beforehand"))
+    monkeypatch.setattr(reading, "read_yaml", lambda *_: pytest.fail("it was not read beforehand"))
     assert reading.load(reading.find("params/book.yaml", tmp_path)).name == "beforehand"
     monkeypatch.undo()
     preload.prepare(str(tmp_path / "gone.yaml"))

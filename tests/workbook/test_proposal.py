@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewlib.errors import ReviewError, SourceError
+from reviewlib.errors import ParamsError, ReviewError, SourceError
 from reviewlib.evidence import sources
-from reviewlib.params import reading
+from reviewlib.params import reading, written
 from reviewlib.params.model import Params
 from reviewlib.workbook.mapping import fold, quoted
 from reviewlib.workbook.proposal import ParamsProposal, propose
@@ -465,7 +465,7 @@ def test_headers_are_folded(header: str, folded: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_quoted_texts_stay_what_they_are(text: str) -> None:
     """Any text comes back from YAML as the same text."""
-    value = reading._parse(f"key: {quoted(text)}\n", "x")[0]
+    value = written.read_yaml(f"key: {quoted(text)}\n", "x", ParamsError).value  # type: ignore[union-attr]
     assert value == {"key": text}
 
 

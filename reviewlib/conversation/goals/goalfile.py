@@ -1,7 +1,7 @@
 """Goals for many at once, from a YAML or CSV file.
 
-Every cell is read as text with its place, so that both forms follow the same rules and every mistake is named where it stands.
-Nothing comes out of a file that has one.
+Both forms are rows of texts by column, checked by one model. Nothing comes out of a file that holds a mistake, and every
+mistake is named where it stands.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, NoReturn
 
-from pydantic import ValidationError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from reviewlib import files
 from reviewlib.conversation.entries import About, Entry, current
-from reviewlib.conversation.goals.kpi import folded
-from reviewlib.conversation.kinds.plans import Goal, Relevance
-from reviewlib.conversation.kinds.record import Side
-from reviewlib.errors import PeriodError, SourceError
-from reviewlib.params.reading import FileMistake, complaint, compose
-from reviewlib.params.rules import Advice, nearest
+from reviewlib.conversation.goals.kpi import folded, over_of
+from reviewlib.conversation.kinds.plans import Goal
+from reviewlib.conversation.kinds.record import Said
+from reviewlib.errors import SourceError
+from reviewlib.params import mistakes as wordings
+from reviewlib.params import rules, written
+from reviewlib.params.rules import Advice
+from reviewlib.params.written import FileMistake, Key, Written
 from reviewlib.periods import FiscalYear, Period
 
 COLUMNS: Final = ("rep", "team", *Goal.model_fields, "milestones")
-#: At most so many mistakes are listed; the rest is counted.
-SHOWN: Final = 20
 #: What stands for "take the baseline from the scorecard", beside nothing at all.
 FROM_SCORECARD: Final = "from the scorecard"
 _IDS: Final = uuid.UUID("6f0c3c55-53c1-5d0a-9f4e-6a3f0e4c2b11")
@@ -42,17 +41,19 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _BETWEEN: Final = re.compile(rf";\s*(?={_DAY.pattern}\s*:|$)")
 #: A percentage written without its sign is a slip of a factor of 100 from here on.
 _NO_PERCENTAGE: Final = 10
-_CHOICES: Final[Mapping[str, Sequence[str]]] = {"relevance": get_args(Relevance), "owner": get_args(Side)}
-_NULL: Final = "tag:yaml.org,2002:null"
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a goals file may name: each rep's team, the KPIs' units, how periods are read."""
+    """What a goals file may name: each rep's team, the KPIs' units, how periods are read.
+
+    Of a row that is not ``whole`` it is no mistake that something is missing.
+    """
 
     teams: Mapping[str, str | None]
     units: Mapping[str, str]
     fiscal: FiscalYear = field(default_factory=FiscalYear)
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,39 +67,125 @@ class GivenGoal:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A text and where it stands: ``line 3, column target`` (CSV), ``line 3, column 11, target`` (YAML)."""
-
-    name: str
-    text: str
-    line: int
-    place: str
-
-    def wrong(self, what: str, do: str) -> FileMistake:
-        """Say what is wrong with it, and what to do."""
-        return FileMistake(self.line, self.place, Advice(what, self.text, do))
-
-    def unknown(self, known: Collection[str], what: str, otherwise: str) -> FileMistake:
-        """Say that it is none of the known names, and which of them may be meant; where none is near, what else to do."""
-        close = nearest(self.text, known)
-        return self.wrong(what, f"Write {close}." if close else otherwise)
-
-
-@dataclass(frozen=True)
 class GoalRow:
-    """One goal as it is written: its cells by column, and one cell per milestone.
+    """One goal as it is written.
 
-    ``whole`` is False where some of it could not be read: that something is missing is then no mistake of its own.
+    Attributes:
+        line: Where it begins.
+        texts: Its texts by column.
+        file: The file and the row's path in it, where texts stand on lines of their own.
+        place: What stands before a column's name in messages.
+        whole: Whether every column has a name that there is.
     """
 
     line: int
-    cells: Mapping[str, Cell]
-    steps: tuple[Cell, ...] = ()
+    texts: Mapping[str, Any]
+    file: tuple[Written, Key] | None = None
+    place: str = ""
     whole: bool = True
 
-    def cell(self, name: str) -> Cell:
-        """The cell of a column; an empty one where the row has none."""
-        return self.cells.get(name) or Cell(name, "", self.line, f"line {self.line}, {name}")
+    def mistakes(self, error: ValidationError) -> Iterator[FileMistake]:
+        """What is wrong with its texts, each where it stands."""
+        for key, advice in written.findings(error, WrittenGoal):
+            line = self.file[0].line((*self.file[1], *key)) if self.file else self.line
+            if self.whole or advice.what != wordings.MISSING:
+                yield FileMistake(line, f"line {line}, {self.place}{key[0]}", advice)
+
+
+# What follows reads one text of a row into a value of a goal; what a file may name is the context.
+
+
+def _known(info: ValidationInfo) -> Known:
+    assert isinstance(info.context, Known)
+    return info.context
+
+
+def _wrong(what: str, found: object, do: str) -> NoReturn:
+    rules.refuse([((), Advice(what, repr(found) if found else "", do))])
+    raise AssertionError
+
+
+def _one_of(text: str, known: Collection[str], noun: str) -> str:
+    rules.refuse(
+        rules.known_names([((), text)], known, what=f"there is no {noun} of this name", otherwise=f"Check the {noun}.")
+    )
+    return text
+
+
+def _number(text: str, info: ValidationInfo) -> float:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        _wrong(f"{info.field_name} is no number", text, "Write it as 375000, 0.45 or 45%.")
+    size, kpi = float(match[2]), str(info.data.get("kpi"))
+    # Through text, so that 45.3% is 0.453 and not 0.45299999999999996.
+    size = float(f"{size / 100:.15g}") if match[3] else size
+    if size >= _NO_PERCENTAGE and not match[3] and _known(info).units.get(kpi) == "percent":
+        _wrong(f"{kpi} is a percentage", text, f"Write {text}%, or the fraction.")
+    return size if match[1] in ("", "+") else -size
+
+
+def _over(text: str, info: ValidationInfo) -> str:
+    period = over_of(text, _known(info).fiscal)
+    return str(period) if period else _wrong("over is no period", text, "Write FY2026, 2026-H2, 2026-Q4 or 2026-12.")
+
+
+def _day(text: str, _: ValidationInfo) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text if _DAY.fullmatch(text) else "")
+    except ValueError:
+        _wrong("this is not a date", text, "Write it as 2026-12-31.")
+
+
+def _team(text: str, info: ValidationInfo) -> str:
+    if "rep" in info.data and bool(text) == bool(info.data["rep"]) and (text or _known(info).whole):
+        what = "a goal is for a rep or for a team" + (", not for both" if text else "")
+        _wrong(what, text, "Fill in one of rep and team.")
+    return _one_of(text, {name for name in _known(info).teams.values() if name}, "team") if text else text
+
+
+def _steps(texts: Sequence[str], _: ValidationInfo) -> list[dict[str, Any]]:
+    """Read ``2026-11-13: what is there by then``."""
+    what, do = "a milestone is a date and what is there by then", "Write it as 2026-11-13: 45 new deals opened."
+    steps: list[dict[str, Any]] = []
+    wrong: list[rules.Finding] = []
+    for at, text in enumerate(texts):
+        date, said = (part.strip() for part in text.partition(":")[::2])
+        try:
+            steps.append({"text": said, "due": dt.date.fromisoformat(date if _DAY.fullmatch(date) and said else "")})
+        except ValueError:
+            wrong.append(((str(at),), Advice(what, repr(text), do)))
+    rules.refuse(wrong)
+    return steps
+
+
+_READERS: Final[Mapping[str, Callable[[Any, ValidationInfo], Any]]] = {
+    "kpi": lambda text, info: _one_of(text, _known(info).units, "KPI"),
+    "baseline": _number,
+    "target": _number,
+    "over": _over,
+    "due": _day,
+    "relevance": lambda text, _: text.lower(),
+    "owner": lambda text, _: text.lower(),
+    "rep": lambda text, info: _one_of(text, _known(info).teams, "rep"),
+    "team": _team,
+    "milestones": _steps,
+}
+
+
+class WrittenGoal(Goal):
+    """A goal as a file has it, for a rep or for all of a team."""
+
+    statement: Said = Field(description="in one sentence, what is to be reached.")
+    rep: str = ""
+    team: str = Field("", validate_default=True)
+    milestones: tuple[dict[str, Any], ...] = ()
+
+    @field_validator(*_READERS, mode="before")
+    @classmethod
+    def _read(cls, text: Any, info: ValidationInfo) -> Any:
+        if not isinstance(text, str) and info.field_name != "milestones":
+            _wrong(f"{info.field_name} is one text, no list", "", "Write a goal for each.")
+        return _READERS[str(info.field_name)](text, info)
 
 
 def read_goals(path: Path, *, known: Known) -> list[GivenGoal]:
@@ -108,9 +195,21 @@ def read_goals(path: Path, *, known: Known) -> list[GivenGoal]:
     ``baseline``, ``target``, ``over``, ``due``, ``relevance``, ``because``, ``owner``, ``milestones``. A team's goal is a
     goal of each of its reps.
     """
-    rows, problems = rows_of(path)
-    given = [one for row in rows for one in _given(row, known, problems)]
-    _refuse(path.name, [*problems, *_given_twice(given)])
+    rows, mistakes = rows_of(path)
+    given: list[GivenGoal] = []
+    for row in rows:
+        texts = {name: text for name, text in row.texts.items() if text not in ("", [])}
+        if str(texts.get("baseline")).lower() == FROM_SCORECARD:
+            del texts["baseline"]
+        try:
+            goal = WrittenGoal.model_validate(texts, context=replace(known, whole=row.whole))
+        except ValidationError as error:
+            mistakes += row.mistakes(error)
+            continue
+        reps = [goal.rep] if goal.rep else [rep_id for rep_id, team in known.teams.items() if team == goal.team]
+        fields = goal.model_dump(include=set(Goal.model_fields), exclude_unset=True)
+        given += [GivenGoal(rep_id, fields, goal.milestones, row.line) for rep_id in reps]
+    _complain(path.name, [*mistakes, *_given_twice(given)])
     return given
 
 
@@ -143,7 +242,7 @@ def refuse_given(path: Path, given: Sequence[GivenGoal], *, period: Period, said
             do = "Change that goal in the review’s notebook and take this row out; a goal of its own needs words of its own."
             what = f"{one.rep_id} has this goal already in {period}, with other fields or milestones"
             problems.append(_of_line(one.line, what, statement, do))
-    _refuse(path.name, problems)
+    _complain(path.name, problems)
 
 
 def _id(given: GivenGoal, period: Period, part: str) -> str:
@@ -168,41 +267,26 @@ def rows_of(path: Path) -> tuple[list[GoalRow], list[FileMistake]]:
     if read is None:
         found = path.suffix or "no ending"
         raise SourceError("A goals file is YAML or CSV.", where=path.name, found=found, do="Name it .yaml or .csv.")
+    do = "Split it: each file is recorded on its own."
     try:
-        content = files.read(path, files.GOALS_BYTES, SourceError, do="Split it: each file is recorded on its own.")
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        found = f"the byte 0x{error.object[error.start]:02x}"
-        raise SourceError("This goals file is not in UTF-8.", where=path.name, found=found, do="Save it as UTF-8.") from None
+        text = written.text_of(path, path.name, files.GOALS_BYTES, SourceError, noun="goals file", do=do)
     except OSError as error:
-        raise SourceError(
-            "This goals file cannot be read.", where=path.name, found=error.strerror, do="Check the path."
-        ) from None
-    rows, problems = read(text, path.name)
-    if not rows and not problems:
+        what = "This goals file cannot be read."
+        raise SourceError(what, where=path.name, found=error.strerror, do="Check the path.") from None
+    rows, mistakes = read(text, path.name)
+    if not rows and not mistakes:
         raise SourceError("This goals file holds no goal.", where=path.name, do=f"Columns: {', '.join(COLUMNS)}.")
-    return rows, problems
+    return rows, mistakes
 
 
-def _refuse(name: str, mistakes: Sequence[FileMistake]) -> None:
+def _complain(name: str, mistakes: Sequence[FileMistake]) -> None:
     """Stop where there is a mistake, naming all of them."""
     if mistakes:
-        raise complaint(SourceError, name, mistakes, file="goals file", undone="written", most=SHOWN, quote=repr)
+        raise written.complaint(SourceError, name, mistakes, noun="goals file", undone="written")
 
 
 def _of_line(line: int, what: str, found: str, do: str) -> FileMistake:
     return FileMistake(line, f"line {line}", Advice(what, found, do))
-
-
-def _misnamed(names: Sequence[Cell], noun: str) -> Iterator[FileMistake]:
-    """Name the columns or keys that there are not, and those that stand twice."""
-    seen: set[str] = set()
-    for cell in names:
-        if cell.text not in COLUMNS:
-            yield cell.unknown(COLUMNS, f"there is no such {noun}", f"There are {', '.join(COLUMNS)}.")
-        elif cell.text in seen:
-            yield cell.wrong(f"this {noun} stands twice", "Keep one of the two.")
-        seen.add(cell.text)
 
 
 def _csv_rows(text: str, name: str) -> tuple[list[GoalRow], list[FileMistake]]:
@@ -210,196 +294,71 @@ def _csv_rows(text: str, name: str) -> tuple[list[GoalRow], list[FileMistake]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     header: list[str] = []
     rows: list[GoalRow] = []
-    problems: list[FileMistake] = []
+    mistakes: list[FileMistake] = []
     try:
         start = 1
         for cells in reader:
             line, start = start, reader.line_num + 1
-            if not any(cell.strip() for cell in cells):
+            texts = [cell.strip() for cell in cells]
+            if not any(texts):
                 continue
-            if header:
-                rows += _csv_row(header, cells, line, problems)
+            if not header:
+                header = [text.lower() for text in texts]
+                mistakes += _misnamed(header, line)
+            elif len(texts) != len(header):
+                do = f"Fill in {len(header)} cells, as in the first line; put a text that holds the separator in quotes."
+                mistakes.append(_of_line(line, "this row is not as long as the first one", f"{len(texts)} cells", do))
             else:
-                header = [cell.strip().lower() for cell in cells]
-                named = [Cell("column", text, line, f"line {line}, column {at}") for at, text in enumerate(header, start=1)]
-                problems += _misnamed(named, "column")
+                row: dict[str, Any] = {name: text for name, text in zip(header, texts, strict=True) if name in COLUMNS}
+                row["milestones"] = [step for step in _BETWEEN.split(row.get("milestones", "")) if step.strip()]
+                rows.append(GoalRow(line, row, place="column ", whole=set(header) <= {*COLUMNS}))
     except csv.Error as error:
         where = f"{name}, line {reader.line_num}"
         raise SourceError("This is no valid CSV.", where=where, found=str(error), do="Check the quotes.") from None
-    return rows, problems
+    return rows, mistakes
 
 
-def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, problems: list[FileMistake]) -> Iterator[GoalRow]:
-    if len(cells) != len(header):
-        what, found = "this row is not as long as the first one", f"{len(cells)} cells"
-        do = f"Fill in {len(header)} cells, as in the first line; put a text that holds the separator in quotes."
-        problems.append(_of_line(line, what, found, do))
-        return
-    found_cells = {
-        column: Cell(column, text.strip(), line, f"line {line}, column {column}")
-        for column, text in zip(header, cells, strict=True)
-    }
-    written = found_cells.pop("milestones", None)
-    texts = [part.strip() for part in _BETWEEN.split(written.text)] if written else []
-    steps = tuple(Cell("milestones", text, line, f"line {line}, column milestones") for text in texts if text)
-    yield GoalRow(line, found_cells, steps, whole=set(header) <= set(COLUMNS))
+def _misnamed(header: Sequence[str], line: int) -> Iterator[FileMistake]:
+    """Name the columns that there are not, and those that stand twice."""
+    seen: set[str] = set()
+    for at, column in enumerate(header, start=1):
+        otherwise = f"There are {', '.join(COLUMNS)}."
+        found = rules.known_names([((), column)], COLUMNS, what="there is no such column", otherwise=otherwise)
+        if column in seen:
+            found = iter([((), Advice("this column stands twice", column, "Keep one of the two."))])
+        seen.add(column)
+        yield from (FileMistake(line, f"line {line}, column {at}", advice) for _, advice in found)
 
 
 def _yaml_rows(text: str, name: str) -> tuple[list[GoalRow], list[FileMistake]]:
     """Read the list of goals, which may stand under the one key ``goals``."""
-    root = compose(text, name, SourceError)
-    if isinstance(root, MappingNode) and [key.value for key, _ in root.value] == ["goals"]:
-        root = root.value[0][1]
-    if root is not None and not isinstance(root, SequenceNode):
-        where = f"{name}, line {root.start_mark.line + 1}, column {root.start_mark.column + 1}"
+    found = written.read_yaml(text, name, SourceError, as_text=True)
+    if found is None:
+        return [], []
+    goals, above = found.value, tuple[str, ...]()
+    if isinstance(goals, dict) and list(goals) == ["goals"]:
+        goals, above = goals["goals"], ("goals",)
+    if not isinstance(goals, list):
+        where = f"{name}, line {found.line(above)}"
         raise SourceError("A goals file is a list of goals.", where=where, do="Begin each goal with `- rep:` or `- team:`.")
-    problems: list[FileMistake] = []
-    rows = [row for node in (root.value if root is not None else ()) for row in _yaml_row(node, problems)]
-    return rows, problems
+    rows: list[GoalRow] = []
+    mistakes = [*found.twice]
+    for at, goal in enumerate(goals):
+        key = (*above, str(at))
+        line = found.line(key)
+        if isinstance(goal, dict):
+            texts = goal | {"milestones": list(_dated(goal.get("milestones", "")))}
+            rows.append(GoalRow(line, texts, (found, key), whole=goal.keys() <= {*COLUMNS}))
+        else:
+            mistakes.append(_of_line(line, "a goal is a list of keys", repr(goal), "Begin it with `rep:` or `team:`."))
+    return rows, mistakes
 
 
-def _cell(name: str, node: Node) -> Cell:
-    """A scalar's own text, as it is written; a date stays what it looks like."""
-    line, column = node.start_mark.line + 1, node.start_mark.column + 1
-    text = "" if node.tag == _NULL or not isinstance(node, ScalarNode) else str(node.value).strip()
-    return Cell(name, text, line, f"line {line}, column {column}, {name}")
-
-
-def _yaml_row(node: Node, problems: list[FileMistake]) -> Iterator[GoalRow]:
-    first = _cell("goal", node)
-    if not isinstance(node, MappingNode):
-        problems.append(first.wrong("a goal is a list of keys", "Begin it with `rep:` or `team:`."))
-        return
-    keys = [_cell("key", key) for key, _ in node.value]
-    wrong = list(_misnamed(keys, "key"))
-    cells: dict[str, Cell] = {}
-    steps: list[Cell] = []
-    for at, (_, value) in zip(keys, node.value, strict=True):
-        if at.text == "milestones" and at.text not in cells:
-            steps = list(_yaml_steps(value))
-        elif at.text in COLUMNS and at.text not in cells and not isinstance(value, ScalarNode):
-            wrong.append(replace(at, text="").wrong(f"{at.text} is one text, no list", "Write a goal for each."))
-        cell = _cell(at.text, value)
-        # Nothing has no place of its own; the key has.
-        cells[at.text] = cell if cell.text else replace(cell, line=at.line, place=at.place.replace("key", at.text))
-    cells.pop("milestones", None)
-    problems += wrong
-    yield GoalRow(first.line, cells, tuple(steps), whole=not wrong)
-
-
-def _yaml_steps(node: Node) -> Iterator[Cell]:
+def _dated(value: Any) -> Iterator[str]:
     """Each milestone as ``date: text``, however YAML reads it: a text, a pair, or the keys ``due`` and ``text``."""
-    for item in node.value if isinstance(node, SequenceNode) else [node]:
-        cell = _cell("milestones", item)
-        if isinstance(item, MappingNode):
-            pairs = {str(key.value): _cell("milestones", value).text for key, value in item.value}
-            if set(pairs) == {"due", "text"}:
-                pairs = {pairs["due"]: pairs["text"]}
-            yield from (replace(cell, text=f"{date}: {text}") for date, text in pairs.items())
-        elif cell.text or item is not node:
-            yield cell
-
-
-def _given(row: GoalRow, known: Known, problems: list[FileMistake]) -> Iterator[GivenGoal]:
-    """Read a row; where something in it is wrong, that goes to the problems and nothing comes out."""
-    reps, steps = _reps(row, known), [_milestone(cell, known) for cell in row.steps]
-    cells = [cell for cell in (row.cell(name) for name in Goal.model_fields) if cell.text]
-    read = {cell.name: _READERS.get(cell.name, _text)(cell, known) for cell in cells}
-    wrong = [one for one in (reps, *steps, *read.values()) if isinstance(one, FileMistake)]
-    goal = {name: value for name, value in read.items() if value is not None and not isinstance(value, FileMistake)}
-    if row.whole and "statement" not in goal:
-        wrong.append(row.cell("statement").wrong("a goal needs a statement", "Say in one sentence what is to be reached."))
-    if known.units.get(str(goal.get("kpi", ""))) == "percent":
-        for cell in (row.cell("baseline"), row.cell("target")):
-            if abs(goal.get(cell.name, 0)) >= _NO_PERCENTAGE and "%" not in cell.text:
-                wrong.append(cell.wrong(f"{goal['kpi']} is a percentage", f"Write {cell.text}%, or the fraction."))
-    if row.whole and not wrong:
-        try:
-            Goal.model_validate(goal)  # lengths, and characters that cannot be stored
-        except ValidationError as error:
-            for item in error.errors(include_url=False, include_input=False):
-                cell = row.cell(str(item["loc"][0]) if item["loc"] else "statement")
-                wrong.append(cell.wrong(f"{cell.name}: {item['msg'].removeprefix('Value error, ')}", "Change that."))
-    problems += wrong
-    if not wrong:
-        yield from (GivenGoal(rep_id, goal, tuple(steps), row.line) for rep_id in reps)
-
-
-# What follows reads one thing of a row; where it is wrong, the problem is the answer.
-
-
-def _reps(row: GoalRow, known: Known) -> Any:
-    """The reps that a row is for: one by id, or all of a team."""
-    rep, team, teams = row.cell("rep"), row.cell("team"), known.teams
-    if rep.text and not team.text:
-        return [rep.text] if rep.text in teams else rep.unknown(teams, "there is no rep of this name", "Check the rep.")
-    if team.text and not rep.text:
-        names = sorted({name for name in teams.values() if name})
-        found = [rep_id for rep_id, name in teams.items() if name == team.text]
-        return found or team.unknown(names, "there is no team of this name", "Check the team.")
-    if rep.text or row.whole:
-        what = "a goal is for a rep or for a team" + (", not for both" if rep.text else "")
-        return rep.wrong(what, "Fill in one of rep and team.")
-    return []
-
-
-def _text(cell: Cell, _known: Known) -> str:
-    return cell.text
-
-
-def _number(cell: Cell, _known: Known) -> float | FileMistake | None:
-    if cell.name == "baseline" and cell.text.lower() == FROM_SCORECARD:
-        return None
-    match = _NUMBER.fullmatch(cell.text)
-    if match is None:
-        return cell.wrong(f"{cell.name} is no number", "Write it as 375000, 0.45 or 45%.")
-    size = float(match[2])
-    # Through text, so that 45.3% is 0.453 and not 0.45299999999999996.
-    size = float(f"{size / 100:.15g}") if match[3] else size
-    return size if match[1] in ("", "+") else -size
-
-
-def _date(cell: Cell, _known: Known) -> dt.date | FileMistake:
-    try:
-        return dt.date.fromisoformat(cell.text if _DAY.fullmatch(cell.text) else "")
-    except ValueError:
-        return cell.wrong(f"{cell.name} is no date", "Write it as 2026-12-31.")
-
-
-def _over(cell: Cell, known: Known) -> str | FileMistake:
-    try:
-        return Period.parse(cell.text, known.fiscal).name
-    except PeriodError:
-        return cell.wrong("over is no period", "Write FY2026, 2026-H2, 2026-Q4 or 2026-12.")
-
-
-def _choice(cell: Cell, _known: Known) -> str | FileMistake:
-    text, names = cell.text.lower(), _CHOICES[cell.name]
-    listed = ", ".join(names)
-    return text if text in names else cell.unknown(names, f"{cell.name} is none of {listed}", f"Write one of {listed}.")
-
-
-def _kpi(cell: Cell, known: Known) -> str | FileMistake:
-    missing = "there is no KPI of this name"
-    return cell.text if cell.text in known.units else cell.unknown(known.units, missing, "Check the KPI.")
-
-
-def _milestone(cell: Cell, known: Known) -> Any:
-    """Read ``2026-11-13: what is there by then``."""
-    date, colon, text = (part.strip() for part in cell.text.partition(":"))
-    if not colon or not text or not _DAY.fullmatch(date):
-        return cell.wrong("a milestone is a date and what is there by then", "Write it as 2026-11-13: 45 new deals opened.")
-    due = _date(replace(cell, name="milestone", text=date), known)
-    return due if isinstance(due, FileMistake) else {"text": text, "due": due}
-
-
-#: How a field of a goal is read that is no plain text.
-_READERS: Final[Mapping[str, Callable[[Cell, Known], Any]]] = {
-    "kpi": _kpi,
-    "baseline": _number,
-    "target": _number,
-    "over": _over,
-    "due": _date,
-    "relevance": _choice,
-    "owner": _choice,
-}
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            pairs = {item["due"]: item["text"]} if item.keys() == {"due", "text"} else item
+            yield from (f"{date}: {text}" for date, text in pairs.items())
+        elif item or item is not value:
+            yield str(item)

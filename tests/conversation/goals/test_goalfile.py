@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewlib.conversation.entries import About
-from reviewlib.conversation.goals.goalfile import COLUMNS, SHOWN, GivenGoal, Known, drafts, read_goals
+from reviewlib.conversation.goals.goalfile import COLUMNS, GivenGoal, Known, drafts, read_goals
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import ReviewError, SourceError
+from reviewlib.params.written import SHOWN
 from reviewlib.periods import Period
 
 KNOWN = Known(
@@ -138,17 +139,17 @@ def test_a_quoted_line_break_does_not_shift_the_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "row", "place", "found", "do"),
     [
-        ("rep,statment", "R-014,x", "line 1, column 2", "statment", "Write statement."),
+        ("rep,statment", "R-014,x", "line 1, column 2", "statment", "Did you mean statement?"),
         ("rep,statement,colour", "R-014,x,red", "line 1, column 3", "colour", "There are rep, team"),
         ("rep,statement,rep", "R-014,x,R-014", "line 1, column 3", "rep", "Keep one"),
         ("rep,statement", "R-014", "line 2", "1 cells", "Fill in 2 cells"),
         ("rep,statement", "R-014,x,y", "line 2", "3 cells", "Fill in 2 cells"),
-        ("rep,statement", "R-14,x", "line 2, column rep", "R-14", "Write R-014."),
-        ("team,statement", "Nort,x", "line 2, column team", "Nort", "Write North."),
-        ("rep,team,statement", "R-014,North,x", "line 2, column rep", "R-014", "Fill in one"),
-        ("rep,team,statement", ",,x", "line 2, column rep", "", "Fill in one"),
-        ("rep,statement", "R-014,", "line 2, column statement", "", "Say in one sentence"),
-        ("rep,statement,kpi", "R-014,x,winrate", "line 2, column kpi", "winrate", "Write win_rate."),
+        ("rep,statement", "R-14,x", "line 2, column rep", "R-14", "Did you mean R-014?"),
+        ("team,statement", "Nort,x", "line 2, column team", "Nort", "Did you mean North?"),
+        ("rep,team,statement", "R-014,North,x", "line 2, column team", "North", "Fill in one"),
+        ("rep,team,statement", ",,x", "line 2, column team", "", "Fill in one"),
+        ("rep,statement", "R-014,", "line 2, column statement", "", "in one sentence"),
+        ("rep,statement,kpi", "R-014,x,winrate", "line 2, column kpi", "winrate", "Did you mean win_rate?"),
         ("rep,statement,target", 'R-014,x,"1.234,5"', "line 2, column target", "1.234,5", "Write it as 375000"),
         ("rep,statement,target", "R-014,x,nan", "line 2, column target", "nan", "Write it as 375000"),
         ("rep,statement,target", "R-014,x,€400", "line 2, column target", "€400", "Write it as 375000"),
@@ -156,12 +157,12 @@ def test_a_quoted_line_break_does_not_shift_the_lines(tmp_path: Path) -> None:
         ("rep,statement,due", "R-014,x,31.12.2026", "line 2, column due", "31.12.2026", "Write it as 2026-12-31."),
         ("rep,statement,due", "R-014,x,2026-02-30", "line 2, column due", "2026-02-30", "Write it as 2026-12-31."),
         ("rep,statement,over", "R-014,x,2026", "line 2, column over", "2026", "Write FY2026"),
-        ("rep,statement,relevance", "R-014,x,gaps", "line 2, column relevance", "gaps", "Write gap."),
+        ("rep,statement,relevance", "R-014,x,gaps", "line 2, column relevance", "gaps", "Did you mean gap?"),
         ("rep,statement,owner", "R-014,x,me", "line 2, column owner", "me", "Write one of rep, manager."),
         ("rep,statement,milestones", "R-014,x,soon", "line 2, column milestones", "soon", "Write it as 2026-11-13"),
         ("rep,statement,milestones", "R-014,x,2026-13-01: x", "line 2, column milestones", "2026-13-01", "Write it as"),
-        ("rep,statement", "R-014,a\x07b", "line 2, column statement", "a\x07b", "Change that."),
-        ("rep,statement", f"R-014,{'x' * 20_001}", "line 2, column statement", "x", "Change that."),
+        ("rep,statement", "R-014,a\x07b", "line 2, column statement", "a\\x07b", "Change that."),
+        ("rep,statement", f"R-014,{'x' * 20_001}", "line 2, column statement", "x", "at most 20000"),
     ],
 )
 def test_every_mistake_names_its_place(tmp_path: Path, header: str, row: str, place: str, found: str, do: str) -> None:
@@ -175,19 +176,19 @@ def test_every_mistake_names_its_place(tmp_path: Path, header: str, row: str, pl
 @pytest.mark.parametrize(
     ("text", "place", "do"),
     [
-        ("- rep: R-014\n  statment: x\n", "line 2, column 3, key", "Write statement."),
-        ("- rep: R-014\n  statement: x\n  due: soon\n", "line 3, column 8, due", "Write it as 2026-12-31."),
-        ("- rep: R-014\n  rep: R-015\n  statement: x\n", "line 2, column 3, key", "Keep one"),
-        ("- rep: [R-014]\n  statement: x\n", "line 1, column 3, key", "Write a goal for each."),
-        ("- just words\n", "line 1, column 3, goal", "Begin it with"),
-        ("- rep: R-014\n  statement: x\n  milestones: [soon]\n", "line 3, column 16, milestones", "Write it as 2026-11-13"),
+        ("- rep: R-014\n  statment: x\n", "line 2, statment", "Did you mean statement?"),
+        ("- rep: R-014\n  statement: x\n  due: soon\n", "line 3, due", "Write it as 2026-12-31."),
+        ("- rep: R-014\n  rep: R-015\n  statement: x\n", "line 2, [0].rep", "Keep one"),
+        ("- rep: [R-014]\n  statement: x\n", "line 1, rep", "Write a goal for each."),
+        ("- just words\n", "line 1", "Begin it with"),
+        ("- rep: R-014\n  statement: x\n  milestones: [soon]\n", "line 3, milestones", "Write it as 2026-11-13"),
         ("- rep: R-014\n  statement: 'x\n", "line 3, column 1", "Close the quotes."),
-        ("rep: R-014\n", "line 1, column 1", "Begin each goal"),
-        ("- rep: R-014\n  statement:\n", "line 2, column 3, statement", "Say in one sentence"),
+        ("rep: R-014\n", "line 1", "Begin each goal"),
+        ("- rep: R-014\n  statement:\n", "line 2, statement", "in one sentence"),
     ],
 )
-def test_yaml_names_line_and_column(tmp_path: Path, text: str, place: str, do: str) -> None:
-    """Mistakes in YAML stand with line and column too."""
+def test_yaml_names_line_and_key(tmp_path: Path, text: str, place: str, do: str) -> None:
+    """Mistakes in YAML stand with line and key."""
     said = refused(tmp_path, text, "goals.yaml")
     assert f"goals.yaml, {place}" in said
     assert do in said
