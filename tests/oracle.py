@@ -376,6 +376,8 @@ CLOSED, SALES, CYCLE = {"closed_on"}, {"closed_on", "amount"}, {"opened_on", "cl
 CUSTOMERS = {"closed_on", "amount", "account_id"}
 EXPECTED = {"opened_on", "closed_on", "expected_amount"}
 
+#: The open pipeline at the start, what changes it, and at the end.
+BRIDGE = ("pipeline_start", "pipeline_created", "pipeline_won", "pipeline_lost", "pipeline_end")
 #: Figure, the columns it needs, and whether the history must cover the retention window too.
 FIGURES: dict[str, tuple[Callable[[Case], Reading], set[str], bool]] = {
     "revenue": (revenue, SALES, False),

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,8 @@ from reviewlib.errors import ParamsError
 from reviewlib.evidence.facts import KEY, Calendar
 from reviewlib.evidence.roster import ALL, Roster
 from reviewlib.evidence.targets import NONE, Target, Targets
-from reviewlib.params import kpis
 from reviewlib.params.figures import Kpi
+from reviewlib.params.kpis import KPIS, RESULT
 from reviewlib.params.model import KpiParams, Params
 from reviewlib.periods import Period
 
@@ -93,12 +93,12 @@ def with_values(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
 
 
 def _target(context: ScorecardContext, kpi: Kpi, scope: str, scope_id: str, name: str) -> tuple[Target, Target]:
-    """The KPI's own target, and the revenue target that is its denominator."""
-    period, revenue = context.periods[name], kpis.KPIS["revenue"]
+    """The KPI's own target, and the target of the result that is its denominator."""
+    period = context.periods[name]
     if kpi.per_target == "this":
-        return NONE, context.targets.resolve(revenue, scope, scope_id, period)
+        return NONE, context.targets.resolve(RESULT, scope, scope_id, period)
     own = context.targets.resolve(kpi, scope, scope_id, period)
-    return own, context.targets.resolve(revenue, scope, scope_id, period.next) if kpi.per_target else NONE
+    return own, context.targets.resolve(RESULT, scope, scope_id, period.next) if kpi.per_target else NONE
 
 
 def _column(frame: pd.DataFrame, rows: pd.Index, values: list[object]) -> pd.Series[float]:
@@ -164,12 +164,6 @@ def _day(day: dt.date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-#: How the targets of a measure add up over periods, by how its values are combined.
-_TARGETS_OF_MEASURES: Final[Mapping[str, Literal["sum", "stock", "level"]]] = MappingProxyType(
-    {"sum": "sum", "last": "stock", "mean": "level"}
-)
-
-
 def of_workbook(params: Params, mapped: frozenset[str]) -> Mapping[str, Kpi]:
     """List the figures of a workbook: the built-in ones and its measures from other tools, without what is switched off.
 
@@ -178,7 +172,7 @@ def of_workbook(params: Params, mapped: frozenset[str]) -> Mapping[str, Kpi]:
     Raises:
         ParamsError: A measure has the key of a supporting figure, or nothing is left that is judged.
     """
-    taken = sorted(key for key in params.kpis if key in kpis.KPIS and kpis.KPIS[key].of)
+    taken = sorted(key for key in params.kpis if key in KPIS and KPIS[key].of)
     if taken:
         raise ParamsError(
             "A measure has the key of a figure that reviewlib works out itself.",
@@ -186,33 +180,22 @@ def of_workbook(params: Params, mapped: frozenset[str]) -> Mapping[str, Kpi]:
             found=", ".join(taken),
             do="Give the measure another key.",
         )
-    measures = {key: _measure(key, entry) for key, entry in params.kpis.items() if key not in kpis.KPIS}
-    off = {key for key, entry in params.kpis.items() if entry.off}
-    if "revenue" in off:  # both are worked out beside it
-        off |= {"attainment_raw", "reps_target"}
-    if all(key in off for key in (*kpis.MAIN, *measures)):
+    figures, off = params.figures, {key for key, entry in params.kpis.items() if entry.off}
+    if RESULT.key in off:
+        off |= {key for key, kpi in figures.items() if kpi.from_targets}
+    if all(key in off for key, kpi in figures.items() if kpi.of is None):
         raise ParamsError(
             "Every KPI is switched off.", where=f"{params.path.name}, kpis", do="Leave at least one of them on: remove its off."
         )
-    changes = {} if "expected_amount" in mapped else {key: dict(change) for key, change in kpis.COUNTED.items()}
-    for key, entry in params.kpis.items():
-        benchmark = None if entry.benchmark is None else float(entry.benchmark)
-        changes[key] = {**changes.get(key, {}), "objective": entry.objective, "benchmark": benchmark}
-    kept = {key: kpi for key, kpi in {**kpis.KPIS, **measures}.items() if key not in off and kpi.of not in off}
-    return MappingProxyType({key: replace(kpi, **changes.get(key, {})) for key, kpi in kept.items()})
+    kept = {key: kpi for key, kpi in figures.items() if key not in off and kpi.of not in off}
+    counts = "expected_amount" not in mapped
+    return MappingProxyType({key: _as_asked(kpi, params.kpis.get(key), counts=counts) for key, kpi in kept.items()})
 
 
-def _measure(key: str, entry: KpiParams) -> Kpi:
-    """Describe a measure from another tool by what params say of it."""
-    return Kpi(
-        key=key,
-        label=entry.label or key,
-        unit=entry.unit or "count",
-        better=entry.better or "higher",
-        group="Other measures",
-        judged_by="exact",
-        definition=entry.definition or "",
-        n_label="observations",
-        targets=_TARGETS_OF_MEASURES[entry.combine or "sum"],
-        sentence=f"{entry.label}: {{{key}}}",
-    )
+def _as_asked(kpi: Kpi, entry: KpiParams | None, *, counts: bool) -> Kpi:
+    """Give a KPI what params say of it, and counts for amounts where the export has no expected ones."""
+    units: dict[str, Any] = dict.fromkeys(kpi.counted if counts else (), "count")
+    if entry is None:
+        return replace(kpi, **units)
+    benchmark = None if entry.benchmark is None else float(entry.benchmark)
+    return replace(kpi, **units, objective=entry.objective, benchmark=benchmark)

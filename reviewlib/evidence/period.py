@@ -118,7 +118,7 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
     mapped = tables.mapped | {"expected_amount"} if priced else tables.mapped
     figures = availability.of_workbook(params, mapped)
     _check_keys(params, tables, figures)
-    window = params.kpis["retention_rate"].window_months if "retention_rate" in params.kpis else None
+    window = next((entry.window_months for entry in params.kpis.values() if entry.window_months), None)
     calendar = facts.Calendar(tuple(sorted({*period.trend(TREND), period.year_ago})), window)
     # Coverage asks for the target of the period after, also of the year before, which may stand alone before the trend.
     covered = sorted({*calendar.periods, *(each.next for each in calendar.periods)})

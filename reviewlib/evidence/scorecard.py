@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reviewlib.evidence.availability import ScorecardContext, with_targets, with_values
+from reviewlib.evidence.availability import SCOPES, ScorecardContext, with_targets, with_values
 from reviewlib.evidence.comparison import below
 from reviewlib.evidence.facts import KEY
 from reviewlib.evidence.roster import ALL, Post
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import FEWEST, JudgedFigure, attainment, judge, median_interval, wilson, with_peers
 from reviewlib.params.figures import Kpi
+from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import KpiParams
 from reviewlib.periods import Period
 
@@ -78,13 +79,11 @@ def split(before: Sales, now: Sales) -> Split:
 
 def total(parts: Sequence[Split], change: int) -> Split:
     """Add the splits of a team's reps up; what they leave of the team's own change, in cents, is not split."""
-    won_deals, deal_size, refunds = (
-        sum(getattr(part, name) for part in parts) for name in ("won_deals", "deal_size", "refunds")
-    )
+    won_deals, deal_size = sum(part.won_deals for part in parts), sum(part.deal_size for part in parts)
+    refunds = sum(part.refunds for part in parts)
     rest = change - won_deals - deal_size - refunds
-    return Split(
-        won_deals, deal_size, refunds, rest, "reps without won deals in one of the two periods, and moves" if rest else None
-    )
+    reason = "reps without won deals in one of the two periods, and moves" if rest else None
+    return Split(won_deals, deal_size, refunds, rest, reason)
 
 
 def cents(amount: float) -> int:
@@ -96,8 +95,6 @@ Row = Mapping[Hashable, Any]
 
 #: What a verdict is read from.
 _READ = [field.name for field in fields(JudgedFigure) if field.name != "reference"]
-#: Where the sales of a period stand: column and figure.
-_SALES = [("value", "won_revenue"), ("n", "won_revenue"), ("value", "refunds")]
 #: A cohort is mature when this share of it is closed.
 MATURE = 0.8
 
@@ -138,21 +135,31 @@ def scorecard(figures: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     the columns of ``tables.SCORECARD``; units as the KPI's, percentages as fractions, missing as NaN or None.
     """
     frame = with_values(with_targets(figures, context), context)
-    frame = pd.concat([frame, _changes(frame, context), _besides(frame, context)], ignore_index=True)
+    frame = pd.concat([frame, *_derived(frame, context)], ignore_index=True)
     frame["better"] = frame["kpi"].map({key: kpi.better for key, kpi in context.kpis.items()})
     frame = with_peers(frame, rules=context.params.peers, roster=context.roster)
     frame = _with_history(_with_intervals(frame, context), context)
     return _tidy(_with_verdicts(frame, context), context)
 
 
-def _changes(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
-    """Split the change of revenue of every scope and period that has one before it."""
-    if "revenue" not in context.kpis:
-        return pd.DataFrame()
-    wide = frame[frame["kpi"].isin(["revenue", "won_revenue", "refunds"])].pivot_table(
+def _derived(frame: pd.DataFrame, context: ScorecardContext) -> Iterator[pd.DataFrame]:
+    """Work out the figures that are made of other ones."""
+    result = frame[(frame["kpi"] == RESULT.key) & frame["scope"].isin(SCOPES)]
+    for kpi in context.kpis.values():
+        if kpi.split_by:
+            yield _changes(frame, kpi, *kpi.split_by, context)
+        if kpi.from_targets == "full":
+            yield _of_full_targets(result, kpi, context)
+        if kpi.from_targets == "of_reps":
+            yield _of_reps_targets(result, kpi, context)
+
+
+def _changes(frame: pd.DataFrame, kpi: Kpi, won: str, refunds: str, context: ScorecardContext) -> pd.DataFrame:
+    """Split the change of a KPI of every scope and period that has one before it."""
+    wide = frame[frame["kpi"].isin([won, refunds])].pivot_table(
         index=KEY, columns="kpi", values=["value", "n"], aggfunc="first"
     )
-    complete = wide.reindex(columns=_SALES).dropna()
+    complete = wide.reindex(columns=[("value", won), ("n", won), ("value", refunds)]).dropna()
     sales = dict(zip(complete.index, itertools.starmap(Sales, complete.itertuples(index=False)), strict=True))
     splits: dict[tuple[str, str, str], Split] = {}
     pairs = [(before, now) for before, now in itertools.pairwise(context.calendar.periods) if before.end == now.start]
@@ -165,9 +172,10 @@ def _changes(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
             parts = [splits[rep] for rep in _reps_of(scope, scope_id, now, context) if rep in splits]
             splits[scope, scope_id, now.name] = split(there, here) if scope == "rep" else total(parts, whole)
     return pd.DataFrame(
-        {**dict(zip(KEY, key, strict=True)), "kpi": f"change_{part}", "value": getattr(own, part) / 100, "reason": own.reason}
+        {**dict(zip(KEY, key, strict=True)), "kpi": one.key, "value": getattr(own, one.part) / 100, "reason": own.reason}
         for key, own in splits.items()
-        for part in ("won_deals", "deal_size", "refunds", "unsplit")
+        for one in context.kpis.values()
+        if one.of == kpi.key and one.part
     )
 
 
@@ -180,28 +188,30 @@ def _reps_of(scope: str, scope_id: str, period: Period, context: ScorecardContex
     ]
 
 
-def _besides(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
-    """Work out the raw attainment and the sum of the reps' targets."""
-    revenue = frame[(frame["kpi"] == "revenue") & frame["scope"].isin(["rep", "team", ALL])]
-    if revenue.empty or "attainment" not in context.kpis:
-        return pd.DataFrame()
-    raw = revenue[KEY].assign(kpi="attainment_raw", numerator=revenue["value"], denominator=revenue["target_raw"])
+def _of_full_targets(result: pd.DataFrame, kpi: Kpi, context: ScorecardContext) -> pd.DataFrame:
+    """Divide the result by its full targets."""
+    raw = result[KEY].assign(kpi=kpi.key, numerator=result["value"], denominator=result["target_raw"])
     raw["value"] = raw["numerator"] / raw["denominator"].where(raw["denominator"] > 0)
-    missing = revenue["reason"].where(revenue["reason"].notna(), context.kpis["attainment"].empty)
+    missing = result["reason"].where(result["reason"].notna(), context.kpis[str(kpi.of)].empty)
     raw["reason"] = missing.where(raw["value"].isna(), None)
-    groups = revenue[revenue["scope"] != "rep"][KEY].assign(kpi="reps_target")
+    return raw
+
+
+def _of_reps_targets(result: pd.DataFrame, kpi: Kpi, context: ScorecardContext) -> pd.DataFrame:
+    """Sum the targets of each team's reps, and of all."""
+    groups = result[result["scope"] != "rep"][KEY].assign(kpi=kpi.key)
     sums = [
-        context.targets.of_reps(context.kpis["revenue"], scope, scope_id, context.periods[name])
+        context.targets.of_reps(RESULT, scope, scope_id, context.periods[name])
         for scope, scope_id, name in groups[KEY].itertuples(index=False)
     ]
     groups["value"] = [np.nan if own.value is None else float(own.value) for own in sums]
     groups["reason"] = [own.reason for own in sums]
-    return pd.concat([raw, groups], ignore_index=True)
+    return groups
 
 
 def _with_intervals(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Bound sampled figures that have enough observations and are mature."""
-    frame["immature"] = _immature(frame)
+    frame["immature"] = _immature(frame, context)
     sampled = [key for key, kpi in context.kpis.items() if kpi.judged_by in FEWEST]
     rows = frame.index[frame["kpi"].isin(sampled)]
     columns = ["kpi", "value", "n", "numerator", "sample", "immature"]
@@ -210,14 +220,17 @@ def _with_intervals(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFr
     return frame.assign(low=limits["low"], high=limits["high"])
 
 
-def _immature(frame: pd.DataFrame) -> pd.Series[bool]:
-    closed = frame[frame["kpi"] == "opened_closed"].set_index(KEY)["value"]
-    opened = frame[frame["kpi"] == "opened_deals"].set_index(KEY)["value"]
-    young = closed.combine(opened * MATURE, below)
-    keys = pd.MultiIndex.from_frame(frame[KEY])
-    return pd.Series(young.reindex(keys, fill_value=False).to_numpy(dtype=bool), index=frame.index) & (
-        frame["kpi"] == "conversion_rate"
-    )
+def _immature(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[bool]:
+    """Tell the cohorts of which too little is closed."""
+    found = pd.Series(False, index=frame.index)
+    for key, kpi in context.kpis.items():
+        if kpi.matures:
+            closed, whole = (frame[frame["kpi"] == each].set_index(KEY)["value"] for each in kpi.matures)
+            rows = frame.index[frame["kpi"] == key]
+            young = closed.combine(whole * MATURE, below)
+            keys = pd.MultiIndex.from_frame(frame.loc[rows, KEY])
+            found[rows] = young.reindex(keys, fill_value=False).to_numpy(dtype=bool)
+    return found
 
 
 def _interval(row: Row, kpi: Kpi) -> tuple[float, float]:

@@ -22,6 +22,7 @@ from reviewlib.evidence.scorecard import SubjectScorecard
 from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, Achievement, Row, lists, table
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import two_digits
+from reviewlib.params.kpis import RESULT
 
 _DEAL_COLUMNS: Final = (
     "deal_id",
@@ -40,8 +41,6 @@ _DEAL_COLUMNS: Final = (
 )
 _KPI: Final = SCORECARD.index("kpi")
 _PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
-#: Supporting figures of the reps that a team's page and its achievements board name.
-_BESIDE: Final = ("won_deals", "closed_deals", "stale_deals", "largest_deal", "deal_size_median")
 #: The stage of deals that were open at the end of the period and have closed by the export's date.
 CLOSED_SINCE: Final = "Closed since"
 #: What every slice of a snapshot holds of the snapshot as a whole.
@@ -129,8 +128,8 @@ class Slicer:
         team = Post(name, name, name, ", ".join(managers) or None)
         said = insights(self._card(team, history), evidence.params, team_met=self._met(name))
         shown = reps if audience == "manager" else ()
-        main = {kpi.key for kpi in evidence.context.kpis.values() if kpi.of is None} | {*_BESIDE}
-        members = [row for rep_id in shown for row in self.rows["rep", rep_id] if row[_KPI] in main]
+        named = {kpi.key for kpi in evidence.context.kpis.values() if kpi.of is None or kpi.on_team_page}
+        members = [row for rep_id in shown for row in self.rows["rep", rep_id] if row[_KPI] in named]
         board = self._board(name, said.achievements, shown)
         return self.common | {
             "kind": "team",
@@ -189,8 +188,8 @@ class Slicer:
         return SubjectScorecard(subject, rows, kpis=evidence.context.kpis, period=evidence.period, trend=evidence.trend)
 
     def _met(self, team: str | None) -> bool:
-        """Tell whether a team reached its revenue target."""
-        wanted = ("revenue", self.evidence.period.name)
+        """Tell whether a team reached its target of the result."""
+        wanted = (RESULT.key, self.evidence.period.name)
         rows = records(SCORECARD, self.rows.get(("team", team), []))
         return any((row["kpi"], row["period"]) == wanted and at_least(row["attainment"] or 0, 1) for row in rows)
 
@@ -239,14 +238,13 @@ def _data(evidence: PeriodEvidence) -> dict[str, Any]:
     grouped = quarantine.groupby("reason", sort=True).agg(rows=("rows", "sum"), amount=("amount", "sum")).reset_index()
     names = ("reason", "rows", "amount")
     set_aside = zip(*(_column(grouped[name]) for name in names), strict=True)
-    card = evidence.scorecard
-    unassigned = card[(card["scope"] == UNASSIGNED) & (card["period"] == evidence.period.name)]
-    whole = dict(zip(unassigned["kpi"], _column(unassigned["value"]), strict=True))
+    nobodys, card = evidence.deals[evidence.deals["rep_id"].isin(evidence.roster.owners)], evidence.scorecard
+    result = card[(card["scope"] == UNASSIGNED) & (card["period"] == evidence.period.name) & (card["kpi"] == RESULT.key)]
     return {
         "tables": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.reconciliation],
         "quarantine": [dict(zip(names, row, strict=True)) for row in set_aside],
         "exclusions": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.exclusions],
-        "unassigned": {"deals": whole.get("closed_deals"), "revenue": whole.get("revenue")},
+        "unassigned": {"deals": float(nobodys["closed"].sum()), "revenue": next(iter(_column(result["value"])), None)},
         "notes": [*tables.notes, *_notes(evidence)],
         "closed_column": evidence.params.crm.deals.columns.closed_on,
         "versions": {},

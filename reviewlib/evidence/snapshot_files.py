@@ -23,6 +23,7 @@ from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slic
 from reviewlib.evidence.slices import Slicer, identity
 from reviewlib.evidence.subjects import Subject, team_folder
 from reviewlib.files import Modes, alone, make_folder, slug, sync_folder, write, write_all
+from reviewlib.params.kpis import RESULT
 
 #: What computes the figures.
 _COMPUTING: Final = ("reviewlib", "ibis-framework", "duckdb", "pandas", "numpy", "pyarrow")
@@ -82,7 +83,7 @@ def subjects_in(evidence: PeriodEvidence) -> list[Subject]:
     """Everyone who has a review, teams first."""
     name = evidence.period.name
     posts = {rep_id: evidence.roster.posts[rep_id, name] for rep_id in evidence.reviewed}
-    rows = evidence.scorecard[(evidence.scorecard["kpi"] == "revenue") & (evidence.scorecard["period"] == name)]
+    rows = evidence.scorecard[(evidence.scorecard["kpi"] == RESULT.key) & (evidence.scorecard["period"] == name)]
     revenue = {(row["scope"], row["scope_id"]): row for row in rows.to_dict("records")}
     managers: dict[str | None, set[str]] = {}
     for post in posts.values():
@@ -135,7 +136,7 @@ def _number(value: Any) -> float | None:
 def _info(evidence: PeriodEvidence) -> dict[str, Any]:
     """What ``snapshot.json`` says: hashes, dates, counts, control totals, quarantine, versions and the SQL of each KPI."""
     read, context = evidence.tables, evidence.context
-    everything = evidence.scorecard[(evidence.scorecard["scope"] == "all") & (evidence.scorecard["kpi"] == "revenue")]
+    everything = evidence.scorecard[(evidence.scorecard["scope"] == "all") & (evidence.scorecard["kpi"] == RESULT.key)]
     return {
         "period": evidence.period.name,
         "trend": [period.name for period in evidence.trend],

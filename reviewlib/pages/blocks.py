@@ -15,6 +15,7 @@ from reviewlib.evidence.slicefile import Finding
 from reviewlib.pages import entry_views, goal_views, labels, plan_views, provenance, sentences, signing, team_views, views
 from reviewlib.pages.components import VERDICTS, bullet
 from reviewlib.pages.rendering import Display, lab_style, render
+from reviewlib.params.kpis import RESULT
 from reviewlib.review import Review
 
 __all__ = [
@@ -138,7 +139,7 @@ def change(review: Review) -> Display:
         bridge=views.revenue_bridge(review),
         beside=views.beside_change(review),
         by_rep=views.change_by_rep(review),
-        total=sentences.fill(review, "{revenue.change}"),
+        total=sentences.fill(review, f"{{{RESULT.key}.change}}"),
         why_not=_no_change(review),
     )
 
@@ -172,7 +173,7 @@ def achievements(review: Review) -> Display:
 
 def next_period(review: Review) -> Display:
     """What counts in the next period: its target, what covers it, the objectives."""
-    shown = [figure for figure in views.FigureTable(review).main() if figure.kpi.key != "attainment"]
+    shown = [figure for figure in views.FigureTable(review).main() if figure.kpi.has_row]
     rows = [figure for figure in shown if figure.kpi.objective or figure.target is not None]
     objectives = any(figure.kpi.objective for figure in rows)
     return section(review, "next_period", f"What counts in {review.period.next}", rows=rows, objectives=objectives)
@@ -195,14 +196,13 @@ def figures(review: Review) -> Display:
 
 def reps(review: Review) -> Display:
     """The reps of a team side by side (manager's copy)."""
-    members, rate = team_views.members(review), views.FigureTable(review).figure("win_rate")
+    members = team_views.members(review)
     return section(
         review,
         "reps",
         "Reps side by side",
         members=members,
-        target=rate.target if rate else None,
-        ceiling=max((one.value("revenue", period) or 0.0 for one in members for period in review.trend), default=0.0),
+        ceiling=max((one.value(RESULT.key, period) or 0.0 for one in members for period in review.trend), default=0.0),
         joined=team_views.joined,
         bullet=bullet,
     )
@@ -369,9 +369,9 @@ def _reason(review: Review, key: str) -> str:
 
 def _no_change(review: Review) -> str:
     sheet = views.FigureTable(review)
-    if sheet.value("revenue") is None:
-        return _reason(review, "revenue")
-    before = sheet.figure("revenue", review.period.previous)
+    if sheet.value(RESULT.key) is None:
+        return _reason(review, RESULT.key)
+    before = sheet.figure(RESULT.key, review.period.previous)
     if before is not None and before.value == 0:
         return f"there was no revenue in {review.period.previous} or {review.period}"
     return (before.reason if before is not None else None) or f"there is no figure for {review.period.previous}"

@@ -17,6 +17,7 @@ from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.rendering import Display, colour, render
 from reviewlib.pages.views import FigureTable
 from reviewlib.params.figures import Kpi
+from reviewlib.params.kpis import RESULT
 from reviewlib.review import Figure, Review
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Series:
 def trends(review: Review, *, kpis: Sequence[str]) -> Display:
     """Draw KPIs, or one, over the periods of the trend, a chart each, in the order given.
 
-    Revenue is drawn as bars, this period accented, with a line across each bar at its target. Others are lines: sampled
+    The result is drawn as bars, this period accented, with a line across each bar at its target. Others are lines: sampled
     figures carry their 95% interval, a dotted line is the target, periods without a figure leave a gap. A KPI that the
     workbook has not is said in words.
     """
@@ -80,7 +81,7 @@ def trends(review: Review, *, kpis: Sequence[str]) -> Display:
 
 
 def _chart(review: Review, kpi: str) -> Display:
-    series, style, bars = _series(review, kpi), sentences.style(review), kpi == "revenue"
+    series, style, bars = _series(review, kpi), sentences.style(review), kpi == RESULT.key
     title = review.kpis[kpi].label if kpi in review.kpis else kpi.replace("_", " ").capitalize()
     if bars:
         title = f"Revenue by {'half-year' if review.period.kind == 'half' else review.period.kind}"

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _INVENTED: Final = Path(__file__).parent / "rehearsal"
 #: The blocks that only a team’s review has.
 _OF_TEAMS: Final = {"distribution", "reps", "reviews", "skills", "team_goals"}
-_TRENDS: Final = ("revenue", "win_rate", "deal_size", "cycle_days")
 
 
 def prepare(params: str = "") -> None:
@@ -82,10 +81,11 @@ def rehearse() -> None:
 def sections(shown: Review) -> Iterator[Callable[[], Display]]:
     """Go through the sections of a rep's review, each to be made by a call."""
     from reviewlib.pages import blocks, charts, forms
+    from reviewlib.params.kpis import MAIN
 
     shared = [name for name in blocks.__all__ if name not in _OF_TEAMS and name not in forms.__all__]
     yield from (partial(getattr(blocks, name), shown) for name in shared)
-    yield partial(charts.trends, shown, kpis=_TRENDS)
+    yield partial(charts.trends, shown, kpis=MAIN[:4])
     yield from (partial(getattr(forms, name), shown) for name in forms.__all__)
 
 

@@ -10,6 +10,7 @@ from reviewlib.evidence.comparison import below
 from reviewlib.evidence.roster import Post
 from reviewlib.pages import labels, sentences
 from reviewlib.pages.views import FigureTable
+from reviewlib.params.kpis import RESULT
 from reviewlib.review import Review
 
 
@@ -36,9 +37,9 @@ class Skill:
 
 
 def members(review: Review) -> list[FigureTable]:
-    """List the reps in the order of revenue; those without any come last."""
+    """List the reps in the order of the result; those without any come last."""
     sheets = [FigureTable(review, person) for person in review.people.values()]
-    return sorted(sheets, key=lambda sheet: (-(sheet.value("revenue") or 0.0), sheet.subject.name))
+    return sorted(sheets, key=lambda sheet: (-(sheet.value(RESULT.key) or 0.0), sheet.subject.name))
 
 
 def joined(review: Review, person: Post) -> str:
@@ -60,7 +61,7 @@ def dots(review: Review) -> tuple[list[Dot], float, list[str]]:
     style = sentences.style(review)
     known, absent = [], []
     for person in review.people.values():
-        figure = FigureTable(review, person).figure("revenue")
+        figure = FigureTable(review, person).figure(RESULT.key)
         if figure is None or figure.attainment is None:
             absent.append(person.name)
         else:

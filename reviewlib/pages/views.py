@@ -56,10 +56,10 @@ class FigureTable:
         return (figure for figure in found if figure is not None)
 
     def groups(self) -> dict[str, list[Figure]]:
-        """List the scorecard's rows by group; attainment is shown in revenue's bullet."""
+        """List the scorecard's rows by group."""
         found: dict[str, list[Figure]] = {}
         for figure in self.main():
-            if figure.kpi.key != "attainment":
+            if figure.kpi.has_row:
                 found.setdefault(figure.kpi.group, []).append(figure)
         return found
 

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 Unit = Literal["money", "percent", "ratio", "days", "count", "score"]
 JudgedBy = Literal["exact", "wilson", "order", "none"]
 
-#: What only those who compute a figure know of it; pages know the rest.
-_COMPUTED: Final = {"expression", "needs", "history", "per_target", "only_with_target", "today_only", "empty", "note"}
+#: What only those who compute a figure know of it; pages know the rest, from ``card``.
+_COMPUTED: Final = {
+    "expression", "needs", "history", "per_target", "only_with_target", "today_only", "empty", "note", "result", "split_by",
+    "part", "from_targets", "matures", "counted", "sets_window", "on_team_page",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Kpi:
         expression: The measure over the facts of ``grain``; None for measures that come from other tools.
         grain: ``deals`` or ``accounts``.
         history: What the history must cover: the ``period``, or also the retention ``window`` before it.
-        per_target: The denominator is a revenue target: of ``this`` period or of the ``next``.
+        per_target: The denominator is the target of the result: of ``this`` period or of the ``next``.
         targets: How target rows combine: ``sum`` over time, ``stock`` (the last), or ``level`` (the narrowest that contains).
         bands: ``share`` (attainment) or ``points`` (distance) for exact verdicts.
         only_with_target: Never judged against the peers.
@@ -62,6 +65,14 @@ class Kpi:
         evidence: The flag (see ``facts.FLAGS``) of the deals that a page lists, or ``accounts``.
         sentence: The figure in a sentence, for generated text; numbers are cells of the scorecard.
         note: What stands beside it, in a sentence.
+        result: What selling comes to: the one KPI that pages put first, in which teams are to meet their target.
+        split_by: The figures by which its change is explained: sales, with their number as ``n``, and refunds.
+        part: A part of the change of the KPI that it stands beside: the field of ``scorecard.Split`` that holds it.
+        from_targets: Made of targets of the result: attainment of the ``full`` one, or the sum of those ``of_reps``.
+        matures: How much of a cohort is closed, as two figures: the closed ones and all.
+        counted: Its units that become counts where the export has no expected amount.
+        sets_window: Params may set the retention window with it.
+        on_team_page: A supporting figure that a team's page and its achievements board name of each rep.
         objective: The business objective that it serves, by params.
         benchmark: The user's own figure, by params, which stands in for a target.
     """
@@ -93,11 +104,39 @@ class Kpi:
     today_only: bool = False
     empty: str = ""
     note: str | None = None
+    result: bool = False
+    split_by: tuple[str, str] | None = None
+    part: str | None = None
+    from_targets: Literal["full", "of_reps"] | None = None
+    matures: tuple[str, str] | None = None
+    counted: tuple[str, ...] = ()
+    sets_window: bool = False
+    on_team_page: bool = False
 
     @property
     def adds(self) -> bool:
         """Whether the figures of single periods add up to that of a longer one."""
         return self.targets == "sum"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of a number, which cannot pass 1; attainment, growth, coverage and net retention can."""
+        return self.judged_by == "wilson"
+
+    @property
+    def has_bands(self) -> bool:
+        """Whether its verdict begins at bands; sampled figures are judged by their interval, others through another one."""
+        return self.judged_by == "exact"
+
+    @property
+    def has_row(self) -> bool:
+        """Whether the scorecard has a row of it; a KPI that is judged through another one is told in that one's row."""
+        return self.of is None and self.judged_by != "none"
+
+    @property
+    def target_of_a_period(self) -> bool:
+        """Whether a target of it belongs to a period, as those of sums and stocks do; others may have one for all time."""
+        return self.targets != "level" or self.per_target == "this"
 
     def missing(self, mapped: frozenset[str]) -> str | None:
         """Say which of the columns that it needs are not mapped, as a reason; None where all are."""

@@ -1,7 +1,7 @@
 """The KPIs: what each is called, how it is judged, and one expression that measures it.
 
-To add a KPI, add one entry to ``KPIS``. Nothing about a KPI stands anywhere else. A supporting figure is an entry too: it names
-in ``of`` the KPI that it stands beside, and is never judged.
+To add a KPI, add one entry where it belongs on the page. Nothing about a KPI stands anywhere else. A supporting figure is an
+entry too: it names in ``of`` the KPI that it stands beside, and is never judged.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ CUSTOMERS = ("closed_on", "amount", "account_id")
 EXPECTED = ("opened_on", "closed_on", "expected_amount")
 #: What the figures of customers have in common.
 OF_ACCOUNTS: Final[Mapping[str, Any]] = MappingProxyType({"needs": CUSTOMERS, "grain": "accounts", "history": "window"})
+#: What the steps from the open pipeline at the start to that at the end have in common.
+BRIDGE: Final[Mapping[str, Any]] = MappingProxyType({"needs": CYCLE, "n_label": "deals", "counted": ("unit",)})
 
 
 def _money(mask: ir.Value, amount: ir.Value) -> ir.Value:
@@ -42,7 +44,9 @@ def _beside(
     return Kpi(key=key, label=label, unit=unit, definition=definition, expression=expression, of=of, **more)
 
 
-RESULT: Final = (
+#: Every figure of the scorecard, in the order of pages.
+_FIGURES: Final = (
+    # Result
     Kpi(
         key="revenue",
         top="money",
@@ -55,6 +59,8 @@ RESULT: Final = (
         n_label="won deals",
         needs=SALES,
         targets="sum",
+        result=True,
+        split_by=("won_revenue", "refunds"),
         expression=lambda f: Measure(_money(f.earned, f.amount), n=f.sale.sum()),
         evidence="earned",
         sentence="{revenue} was closed in {revenue.n} won deals",
@@ -70,7 +76,7 @@ RESULT: Final = (
             lambda f: Measure((f.won & ~f.sale).sum()), needs=CLOSED),
     _beside("revenue", "largest_deal", "Largest deal", "money", "The largest amount of a deal won in the period.",
             lambda f: Measure(f.sale.ifelse(f.amount, None).max(), n=f.sale.sum()), needs=SALES, n_label="won deals",
-            empty="no deal was won in the period"),
+            empty="no deal was won in the period", on_team_page=True),
     Kpi(
         key="attainment",
         top="money", bottom="money",
@@ -111,9 +117,7 @@ RESULT: Final = (
             "Amounts of the first purchases of customers acquired in the period.",
             lambda f: Measure(_money(f.first_win, f.amount), n=f.first_win.sum()), needs=CUSTOMERS, history="window",
             n_label="first purchases"),
-)  # fmt: skip
-
-CONVERSION: Final = (
+    # Conversion
     Kpi(
         key="win_rate",
         label="Win rate",
@@ -131,11 +135,11 @@ CONVERSION: Final = (
         note="By value the rate is {win_rate_value}.",
     ),
     _beside("win_rate", "won_deals", "Won deals", "count", "Deals won and closed in the period, refunds left out.",
-            lambda f: Measure(f.won.sum()), needs=CLOSED),
+            lambda f: Measure(f.won.sum()), needs=CLOSED, on_team_page=True),
     _beside("win_rate", "lost_deals", "Lost deals", "count", "Deals lost and closed in the period.",
             lambda f: Measure(f.lost.sum()), needs=CLOSED),
     _beside("win_rate", "closed_deals", "Closed deals", "count", "Deals won or lost and closed in the period.",
-            lambda f: Measure(f.closed.sum()), needs=CLOSED),
+            lambda f: Measure(f.closed.sum()), needs=CLOSED, on_team_page=True),
     _beside("win_rate", "win_rate_value", "Win rate by value", "percent",
             "Expected amount of won deals divided by that of won and lost deals closed in the period.",
             lambda f: Measure(_money(f.won & f.expected_amount.notnull(), f.expected_amount),
@@ -153,6 +157,7 @@ CONVERSION: Final = (
         definition="Of the deals opened in the period, the share won by the as-of date; open ones stay in the denominator.",
         n_label="opened deals",
         needs=OPENED,
+        matures=("opened_closed", "opened_deals"),
         expression=lambda f: Measure(f.opened_won.sum(), f.opened.sum(), n=f.opened.sum()),
         empty="no deal was opened in the period",
         evidence="opened",
@@ -185,7 +190,7 @@ CONVERSION: Final = (
     ),
     _beside("deal_size", "deal_size_median", "Median deal size", "money", "The middle amount of won deals, refunds left out.",
             lambda f: Measure(f.sale.ifelse(f.amount, None).median(), n=f.sale.sum()), needs=SALES, n_label="won deals",
-            empty="no deal with an amount was won in the period"),
+            empty="no deal with an amount was won in the period", on_team_page=True),
     Kpi(
         key="cycle_days",
         label="Sales cycle",
@@ -211,9 +216,7 @@ CONVERSION: Final = (
             "Three quarters of the won deals took at most this long.",
             lambda f: Measure(f.won.ifelse(f.days, None).quantile(0.75), n=f.won.ifelse(f.days, None).count()), needs=CYCLE,
             empty="no deal with both dates was won in the period"),
-)  # fmt: skip
-
-PIPELINE: Final = (
+    # Pipeline
     Kpi(
         key="pipeline_value",
         top="money",
@@ -239,7 +242,7 @@ PIPELINE: Final = (
             lambda f: Measure(f.unvalued.sum()), needs=CLOSED),
     _beside("pipeline_value", "stale_deals", "Old open deals", "count",
             "Open deals older than the time in which nine of ten won deals of the workbook closed.",
-            lambda f: Measure(f.stale.sum()), needs=CYCLE),
+            lambda f: Measure(f.stale.sum()), needs=CYCLE, on_team_page=True),
     _beside("pipeline_value", "stale_after", "Time in which nine of ten wins close", "days",
             "The 90th percentile of the sales cycle of all won deals of the workbook.",
             lambda f: Measure(f.stale_after.max()), needs=CYCLE, empty="no deal with both dates was won"),
@@ -254,6 +257,7 @@ PIPELINE: Final = (
         definition="Change of the open pipeline from the start to the end of the period, divided by its value at the start.",
         n_label="open deals at the start",
         needs=CYCLE,
+        counted=("top", "bottom"),
         bands="points",
         expression=lambda f: Measure(_value(f, "open_end") - _value(f, "open_start"), _value(f, "open_start"),
                                      n=(f.open_start & f.valued).sum()),
@@ -263,15 +267,15 @@ PIPELINE: Final = (
         note="{pipeline_created} was created, {pipeline_won} won and {pipeline_lost} lost.",
     ),
     _beside("pipeline_growth", "pipeline_start", "Open at the start", "money", "Open pipeline at the start of the period.",
-            lambda f: Measure(_value(f, "open_start"), n=(f.open_start & f.valued).sum()), needs=CYCLE, n_label="deals"),
+            lambda f: Measure(_value(f, "open_start"), n=(f.open_start & f.valued).sum()), **BRIDGE),
     _beside("pipeline_growth", "pipeline_created", "Created", "money", "Expected amounts of deals opened in the period.",
-            lambda f: Measure(_value(f, "opened"), n=(f.opened & f.valued).sum()), needs=CYCLE, n_label="deals"),
+            lambda f: Measure(_value(f, "opened"), n=(f.opened & f.valued).sum()), **BRIDGE),
     _beside("pipeline_growth", "pipeline_won", "Won", "money", "Expected amounts of deals won in the period.",
-            lambda f: Measure(_value(f, "won"), n=(f.won & f.valued).sum()), needs=CYCLE, n_label="deals"),
+            lambda f: Measure(_value(f, "won"), n=(f.won & f.valued).sum()), **BRIDGE),
     _beside("pipeline_growth", "pipeline_lost", "Lost", "money", "Expected amounts of deals lost in the period.",
-            lambda f: Measure(_value(f, "lost"), n=(f.lost & f.valued).sum()), needs=CYCLE, n_label="deals"),
+            lambda f: Measure(_value(f, "lost"), n=(f.lost & f.valued).sum()), **BRIDGE),
     _beside("pipeline_growth", "pipeline_end", "Open at the end", "money", "Open pipeline at the end of the period.",
-            lambda f: Measure(_value(f, "open_end"), n=(f.open_end & f.valued).sum()), needs=CYCLE, n_label="deals"),
+            lambda f: Measure(_value(f, "open_end"), n=(f.open_end & f.valued).sum()), **BRIDGE),
     Kpi(
         key="pipeline_coverage",
         today_only=True,
@@ -300,9 +304,7 @@ PIPELINE: Final = (
             "Open deals for which the CRM holds no expected close; they cover nothing.",
             lambda f: Measure(f.undated.sum()), needs=(*CYCLE, "expected_close_on"),
             today_only=True),
-)  # fmt: skip
-
-CUSTOMER: Final = (
+    # Customers
     Kpi(
         key="retention_rate",
         label="Customer retention",
@@ -314,6 +316,7 @@ CUSTOMER: Final = (
         "the share that bought again in the period, from anyone.",
         n_label="base accounts",
         **OF_ACCOUNTS,
+        sets_window=True,
         expression=lambda a: Measure((a.base & a.bought).sum(), a.base.sum(), n=a.base.sum()),
         empty="no account bought in the retention window",
         evidence="accounts",
@@ -359,35 +362,25 @@ CUSTOMER: Final = (
                               _money(a.base, a.base_revenue), n=a.base.sum()),
             empty="the base accounts brought no revenue in the retention window",
             top="money", bottom="money", n_label="accounts", **OF_ACCOUNTS),
-)  # fmt: skip
-
-
-#: Figures that scorecard and targets work out: the split of change, raw attainment, the sum of the reps' targets.
-DERIVED: Final = (
+    # What is worked out from the figures above: raw attainment, the sum of the reps' targets, the split of change.
     Kpi(key="attainment_raw", label="Attainment of the full target", unit="percent", of="attainment",
-        top="money", bottom="money",
+        top="money", bottom="money", from_targets="full",
         definition="Revenue divided by the full target, without ramp and share of active days."),
-    Kpi(key="reps_target", label="Sum of the reps' targets", unit="money", of="attainment",
+    Kpi(key="reps_target", label="Sum of the reps' targets", unit="money", of="attainment", from_targets="of_reps",
         definition="Sum of the effective revenue targets of the reps."),
-    Kpi(key="change_won_deals", label="Won deals", unit="money", of="revenue",
+    Kpi(key="change_won_deals", label="Won deals", unit="money", of="revenue", part="won_deals",
         definition="Part of the change of revenue that the number of won deals explains (log-mean split)."),
-    Kpi(key="change_deal_size", label="Average deal size", unit="money", of="revenue",
+    Kpi(key="change_deal_size", label="Average deal size", unit="money", of="revenue", part="deal_size",
         definition="Part of the change of revenue that the average deal size explains (log-mean split)."),
-    Kpi(key="change_refunds", label="Refunds", unit="money", of="revenue",
+    Kpi(key="change_refunds", label="Refunds", unit="money", of="revenue", part="refunds",
         definition="Change of the refunds from the previous period."),
-    Kpi(key="change_unsplit", label="Not split", unit="money", of="revenue",
+    Kpi(key="change_unsplit", label="Not split", unit="money", of="revenue", part="unsplit",
         definition="Part of the change of revenue that cannot be split."),
 )  # fmt: skip
 
-#: Every figure of the scorecard by key, in the order of pages.
-KPIS: Final[Mapping[str, Kpi]] = MappingProxyType(
-    {kpi.key: kpi for kpi in (*RESULT, *CONVERSION, *PIPELINE, *CUSTOMER, *DERIVED)}
-)
+#: The same by key.
+KPIS: Final[Mapping[str, Kpi]] = MappingProxyType({kpi.key: kpi for kpi in _FIGURES})
 #: The KPIs proper, without supporting figures.
 MAIN: Final = tuple(key for key, kpi in KPIS.items() if kpi.of is None)
-#: The bridge from the open pipeline at the start to that at the end.
-BRIDGE: Final = ("pipeline_start", "pipeline_created", "pipeline_won", "pipeline_lost", "pipeline_end")
-#: What changes where the export has no expected amount and the pipeline counts deals.
-COUNTED: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
-    {**{key: {"unit": "count"} for key in BRIDGE}, "pipeline_growth": {"top": "count", "bottom": "count"}}
-)
+#: What selling comes to.
+RESULT: Final = next(kpi for kpi in _FIGURES if kpi.result)

@@ -19,7 +19,8 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from reviewlib.params import rules
 from reviewlib.params.crm import Crm, ParamsSection, Source, Text
-from reviewlib.params.kpis import MAIN
+from reviewlib.params.figures import Kpi
+from reviewlib.params.kpis import KPIS, MAIN, RESULT
 from reviewlib.params.rules import Advice
 from reviewlib.periods import FiscalYear
 
@@ -27,12 +28,10 @@ Verdict = Literal["strength", "on_track", "watch", "gap", "not_enough_data", "no
 Rhythm = Literal["quarter", "half"]
 
 _DESCRIBE_MEASURE: Final = ("label", "definition", "unit", "better", "combine")
-#: Shares that cannot pass 1; attainment, growth, coverage and revenue retention can.
-_FRACTIONS: Final = ("win_rate", "conversion_rate", "retention_rate")
-#: Sums and stocks: their targets are those of a period.
-_OF_A_PERIOD: Final = ("revenue", "attainment", "new_customers", "pipeline_value")
-#: Judged by an interval, or through another figure.
-_WITHOUT_BANDS: Final = ("attainment", "win_rate", "conversion_rate", "deal_size", "cycle_days", "retention_rate")
+#: How the targets of a measure add up over periods, by how its values are combined.
+_TARGETS_OF_MEASURES: Final[Mapping[str | None, Literal["sum", "stock"]]] = {"sum": "sum", "last": "stock"}
+#: The KPI with which the retention window is set.
+_WINDOW: Final = next(kpi.key for kpi in KPIS.values() if kpi.sets_window)
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -67,7 +66,7 @@ class KpiParams(ParamsSection):
     weight: float | None = Field(None, gt=0, description="How much it counts in the order of strengths and gaps.")
     bands: Bands | None = Field(None, description="Where verdicts begin.")
     window_months: int | None = Field(
-        None, ge=1, le=60, description="On retention_rate: the retention window; else the preceding period of equal length."
+        None, ge=1, le=60, description=f"On {_WINDOW}: the retention window; else the preceding period of equal length."
     )
     label: str | None = Field(None, description="A measure's name on pages; needed for a measure.")
     definition: str | None = Field(None, description="A measure's definition in one line; needed for a measure.")
@@ -79,25 +78,44 @@ class KpiParams(ParamsSection):
         None, description="How a measure's periods and reps combine (mean is weighted by n); needed for a measure."
     )
 
+    def kpi(self, key: str) -> Kpi:
+        """The KPI that stands under this key: a built-in one, or the measure from another tool as it is described."""
+        if key in MAIN:
+            return KPIS[key]
+        return Kpi(
+            key=key,
+            label=self.label or key,
+            unit=self.unit or "count",
+            better=self.better or "higher",
+            group="Other measures",
+            judged_by="exact",
+            definition=self.definition or "",
+            n_label="observations",
+            targets=_TARGETS_OF_MEASURES.get(self.combine, "level"),
+            sentence=f"{self.label}: {{{key}}}",
+        )
+
     def findings(self, key: str) -> Iterator[rules.Finding]:
         """Check an entry under its key: a built-in KPI is not described anew, a measure is described in full."""
-        yield from self._of_built_in(key) if key in MAIN else self._of_measure(key)
+        kpi = self.kpi(key)
+        yield from self._of_built_in(kpi) if key in MAIN else self._of_measure(key)
         # What would be read by nobody: a target without a period, bands of a figure that is judged by its interval.
-        if self.target is not None and (key in _OF_A_PERIOD or self.combine in ("sum", "last")):
+        if self.target is not None and kpi.target_of_a_period:
             do = "Put it in the targets table, with its period; here stand targets of rates, sizes and times."
             yield (key, "target"), Advice(f"a target of {key} belongs to a period", f"{self.target:f}", do)
-        if self.bands is not None and key in _WITHOUT_BANDS:
+        if self.bands is not None and not kpi.has_bands:
             yield (key, "bands"), Advice(f"{key} is not judged by bands", "bands", "Remove bands here.")
-        if self.window_months is not None and key != "retention_rate":
-            yield (key, "window_months"), Advice("only retention_rate has a window", "", "Remove window_months here.")
+        if self.window_months is not None and not kpi.sets_window:
+            yield (key, "window_months"), Advice(f"only {_WINDOW} has a window", "", "Remove window_months here.")
 
-    def _of_built_in(self, key: str) -> Iterator[rules.Finding]:
+    def _of_built_in(self, kpi: Kpi) -> Iterator[rules.Finding]:
+        key = kpi.key
         for name in _DESCRIBE_MEASURE:
             if getattr(self, name) is not None:
                 what = f"{key} is a built-in KPI and brings its own {name}"
                 yield (key, name), Advice(what, "", f"Remove {name}; a measure of your own needs another key.")
         for name, value in (("target", self.target), ("benchmark", self.benchmark)):
-            if key in _FRACTIONS and value is not None and not 0 <= value <= 1:
+            if kpi.is_share and value is not None and not 0 <= value <= 1:
                 hint = (
                     f"Write it as a fraction: {value / 100:f} for {value:f} %." if 1 < value <= 100 else "Write 0.4 for 40 %."
                 )
@@ -143,7 +161,7 @@ class Play(ParamsSection):
 
     kpi: Text = Field(description="The KPI whose verdict calls for it.")
     when: tuple[Literal["gap", "watch"], ...] = Field(("gap", "watch"), description="The verdicts that call for it.")
-    action: Text = Field(description="What to do; {cells} of the scorecard may stand in it, as in {win_rate.target}.")
+    action: Text = Field(description="What to do; {cells} of the scorecard may stand in it, as in {KEY.target}.")
     who: Literal["rep", "manager"] = Field("rep", description="Who does it.")
     skill: str | None = Field(None, description="The skill it builds.")
     offer: str | None = Field(None, description="Training, coaching, mentoring or role-play that builds the skill.")
@@ -155,7 +173,7 @@ class RecognitionRule(ParamsSection):
     rule: Literal[
         "target_met", "target_exceeded", "personal_best", "streak", "comeback", "significant_deal", "team_target", "top_quarter"
     ] = Field(description="What to look for.")
-    kpi: str = Field("revenue", description="In which KPI.")
+    kpi: str = Field(RESULT.key, description="In which KPI.")
     at_least: float | None = Field(
         None,
         description="target_exceeded: attainment (1.05); streak: periods in a row (3); significant_deal: times the median (3).",
@@ -310,6 +328,11 @@ class Params(ParamsSection):
         if self.as_of and self.crm.history_from and self.crm.history_from > self.as_of:
             raise ValueError(f"crm.history_from ({self.crm.history_from}) lies after as_of ({self.as_of})")
         return self
+
+    @property
+    def figures(self) -> Mapping[str, Kpi]:
+        """Every figure by key: the built-in ones, then the measures that are described here."""
+        return {**KPIS, **{key: entry.kpi(key) for key, entry in self.kpis.items() if key not in KPIS}}
 
     @property
     def path(self) -> Path:

@@ -15,7 +15,7 @@ from reviewlib.evidence import snapshot, sources
 from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import sentences
-from reviewlib.params import kpis
+from reviewlib.params.kpis import KPIS, MAIN, RESULT
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.run import locks, status
@@ -59,10 +59,8 @@ def moved(before: Snapshot | None, now: Snapshot) -> list[str]:
     old, new = columns[0].align(columns[1])
     differs = ~pd.Series(np.isclose(old, new, rtol=ROUNDING, atol=0, equal_nan=True), index=old.index)
     counts = differs[differs].reset_index().groupby("kpi")["scope_id"].nunique()
-    names = {name: kpi.label for name, kpi in kpis.KPIS.items() if kpi.of is None}
-    lines = [
-        f"  {names[kpi]}: changed for {count} rep{'s' if count > 1 else ''}" for kpi, count in counts.items() if kpi in names
-    ]
+    changed = [(KPIS[key].label, count) for key, count in counts.items() if key in MAIN]
+    lines = [f"  {label}: changed for {count} rep{'s' if count > 1 else ''}" for label, count in changed]
     return [f"Compared with snapshot {before.hash}:", *(lines or ["  no figure changed"])]
 
 
@@ -92,18 +90,17 @@ def check_texts(params: Params) -> None:
     Raises:
         ParamsError: Some are not; the message lists them.
     """
-    keys = {*kpis.KPIS, *params.kpis}
     wrong = [
         f"playbook.{place}.action: {problem}"
         for place, play in enumerate(params.playbook)
-        for problem in sentences.problems(play.action, keys)
+        for problem in sentences.problems(play.action, params.figures)
     ]
     if wrong:
         raise ParamsError(
             "The playbook names figures that do not exist.",
             where=params.path.name,
             found="; ".join(wrong),
-            do="Write {key} or {key.column}, as in {win_rate.target}; docs/params.md lists them.",
+            do=f"Write {{key}} or {{key.column}}, as in {{{RESULT.key}.target}}; docs/params.md lists them.",
         )
 
 

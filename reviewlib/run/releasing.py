@@ -17,7 +17,6 @@ from reviewlib.conversation.records import New
 from reviewlib.errors import NotAllowedError, SubjectError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
-from reviewlib.params import kpis
 from reviewlib.params.model import Params
 from reviewlib.run.status import ReviewStatus
 
@@ -86,9 +85,7 @@ def import_goals(params: Params, stands: ReviewStatus, file: Path) -> dict[str, 
             write for one of the reps.
     """
     reps = {one.id: one for one in stands.subjects if one.kind == "rep"}
-    units = {key: kpi.unit for key, kpi in kpis.KPIS.items()} | {
-        key: str(kpi.unit) for key, kpi in params.kpis.items() if kpi.unit
-    }
+    units = {key: kpi.unit for key, kpi in params.figures.items()}
     known = Known(teams={one.id: one.team for one in reps.values()}, units=units, fiscal=params.fiscal)
     found = goalfile.read_goals(file, known=known)
     goalfile.refuse_given(file, found, period=stands.period, said=stands.entries)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import oracle
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +25,6 @@ from workbooks import workbook, write_csv
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
-from reviewlib.params import kpis
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
@@ -169,7 +169,7 @@ def test_revenue_is_the_control_total(deals: list[Row]) -> None:
 
 
 def bridge_closes(found: PeriodEvidence) -> None:
-    wide = pivot(found)[list(kpis.BRIDGE)].dropna()
+    wide = pivot(found)[list(oracle.BRIDGE)].dropna()
     assert len(wide)
     moved = wide["pipeline_start"] + wide["pipeline_created"] - wide["pipeline_won"] - wide["pipeline_lost"]
     np.testing.assert_allclose(moved, wide["pipeline_end"], rtol=0, atol=1e-6)

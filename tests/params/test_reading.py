@@ -14,8 +14,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import params_reference
 import pytest
+import references
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -357,27 +357,27 @@ def test_schema_is_laid_beside_the_params(tmp_path: Path) -> None:
 
 def test_reference_is_that_of_the_models() -> None:
     """docs/params.md is generated from the models."""
-    text = params_reference.FILE.read_text(encoding="utf-8")
-    assert text == params_reference.renewed(text), "write it anew: python tests/params_reference.py"
+    text = references.FILE.read_text(encoding="utf-8")
+    assert text == references.renewed(text), "write it anew: python tests/references.py"
 
 
 def test_reference_names_every_key() -> None:
     """Every key stands in the table of its section, and every path of a section is named."""
-    text = params_reference.FILE.read_text(encoding="utf-8")
+    text = references.FILE.read_text(encoding="utf-8")
     chapters = dict(re.findall(r"^## `?([^`\n]+)`?\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL))
     sections: dict[str, type[Any]] = {
         "The file": Params,
-        **{paths[0]: model for model, paths in params_reference.places().items()},
+        **{paths[0]: model for model, paths in references.places().items()},
     }
     for title, model in sections.items():
         keys = [field.alias or name for name, field in model.model_fields.items()]
         assert re.findall(r"^\| `(\w+)` \|", chapters[title], flags=re.MULTILINE) == keys
-    assert all(f"`{path}`" in text for paths in params_reference.places().values() for path in paths)
+    assert all(f"`{path}`" in text for paths in references.places().values() for path in paths)
 
 
 def test_snippets_of_the_reference_load(write: Callable[..., Path]) -> None:
     """The whole file of the reference loads, and so does it with each snippet."""
-    first, *others = re.findall(r"```yaml\n(.*?)```", params_reference.FILE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    first, *others = re.findall(r"```yaml\n(.*?)```", references.FILE.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert reading.load(write(first)).name == "acme"
     assert len(others) > 10
     for snippet in others:

@@ -1,7 +1,8 @@
-"""The reference of every params key, ``docs/params.md``: its tables are written from the models, the rest is written there.
+"""What is generated: the reference of params, the table of KPIs, the schema. ``python tests/references.py`` writes all anew.
 
-A test holds the file equal to ``renewed()``; ``python tests/params_reference.py`` writes it anew. What stands before the first
-heading stays, and so does the example at the end of a section.
+The tables of ``docs/params.md`` come from the models; what stands before its first heading stays, and so does the example at
+the end of a section. The first table of ``docs/figures.md`` comes from the records of the KPIs. Tests hold both to what is
+written here; the schema is no file of the repository, but the one that editors look at in an installed checkout.
 """
 
 from __future__ import annotations
@@ -16,11 +17,17 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from reviewlib.params.crm import ParamsSection, keys_of
-from reviewlib.params.kpis import MAIN
+from reviewlib.params.kpis import KPIS, MAIN
 from reviewlib.params.mistakes import reference
 from reviewlib.params.model import Params
+from reviewlib.params.reading import schema_text
 
-FILE = Path(__file__).parents[1] / "docs" / "params.md"
+ROOT = Path(__file__).parents[1]
+FILE, FIGURES, SCHEMA = ROOT / "docs" / "params.md", ROOT / "docs" / "figures.md", ROOT / "reviewlib" / "params.schema.json"
+#: How a verdict comes about, in the words of the table.
+_JUDGED_BY = {
+    "exact": "exact", "wilson": "interval (Wilson)", "order": "interval (order statistics)", "none": "through revenue"
+}  # fmt: skip
 
 
 def renewed(text: str) -> str:
@@ -105,5 +112,20 @@ def _plural(kind: Any) -> str:
     return {"text": "texts", "keys": "entries"}.get(one, one)
 
 
+def with_kpis(text: str) -> str:
+    """Write the table of KPIs anew, in the order of pages; the page around it stays."""
+    rows = [
+        f"| {kpi.label} | `{key}` | {kpi.definition} | {_JUDGED_BY[kpi.judged_by]} |\n"
+        for key, kpi in KPIS.items()
+        if kpi.of is None
+    ]
+    return re.sub(r"(?<=^\|---\|---\|---\|---\|\n)(\|.*\n)+", lambda _: "".join(rows), text, count=1, flags=re.MULTILINE)
+
+
 if __name__ == "__main__":
-    FILE.write_text(renewed(FILE.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    for file, text in (
+        (FILE, renewed(FILE.read_text(encoding="utf-8"))),
+        (FIGURES, with_kpis(FIGURES.read_text(encoding="utf-8"))),
+        (SCHEMA, schema_text()),
+    ):
+        file.write_text(text, encoding="utf-8", newline="\n")
