@@ -52,6 +52,12 @@ def whole(session: nox.Session) -> None:
 
 
 @nox.session
+def walks(session: nox.Session) -> None:
+    """The default tests in a copy of the project that has one KPI more."""
+    session.run("python", "tests/walks.py", *session.posargs)
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """Full disks, killed processes, broken workers."""
     session.run("pytest", "-m", "faults", *session.posargs)

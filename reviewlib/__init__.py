@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reviewlib.conversation import records
     from reviewlib.conversation.kinds.record import Kind
     from reviewlib.pages import blocks, charts, forms
+    from reviewlib.params.figures import Kpi, Measure
     from reviewlib.params.kpis import KPIS
     from reviewlib.params.model import Params
     from reviewlib.periods import Period
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = [
     "KPIS",
     "Kind",
+    "Kpi",
+    "Measure",
     "Params",
     "Period",
     "Review",
@@ -47,6 +50,8 @@ __all__ = [
 _HOMES = {
     "KPIS": "reviewlib.params.kpis",
     "Kind": "reviewlib.conversation.kinds.record",
+    "Kpi": "reviewlib.params.figures",
+    "Measure": "reviewlib.params.figures",
     "Params": "reviewlib.params.model",
     "Period": "reviewlib.periods",
     "Review": "reviewlib.review",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +32,29 @@ def added(root: Path, file: str, after: str, text: str) -> None:
 
 def python(root: Path, *arguments: str) -> str:
     """Run Python in the copy, with the copy's own package, and give what it prints; it must succeed."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {"PYTHONPATH": str(root)}
-    done = subprocess.run([sys.executable, *arguments], cwd=root, env=own, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=root, env=_environment(root), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
+
+
+def _environment(root: Path) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return own | {"PYTHONPATH": str(root)}
+
+
+def with_kpi(folder: Path) -> Path:
+    """Copy the project, add the KPI of CONTRIBUTING.md at its one place, and write anew what is generated."""
+    (record,) = re.findall(r"```python\n(Kpi\(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S)
+    root = copied(folder)
+    added(root, "reviewlib/params/kpis.py", "# Conversion", f"{record.rstrip()},\n")
+    python(root, "tests/references.py")
+    return root
+
+
+if __name__ == "__main__":  # every test in a copy that has one KPI more
+    with tempfile.TemporaryDirectory() as home:
+        walked = with_kpi(Path(home))
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *sys.argv[1:]]
+        sys.exit(subprocess.run(command, cwd=walked, env=_environment(walked), check=False).returncode)

@@ -15,6 +15,7 @@ from typing import Any
 import oracle
 import pandas as pd
 import pytest
+import walks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workbooks import workbook
@@ -612,6 +613,14 @@ def test_many_generated_tables(known: oracle.Book) -> None:
 def test_generated_tables_for_long(known: oracle.Book) -> None:
     """On any table every figure equals the plain loop, five hundred times over."""
     held_against_the_loops(known)
+
+
+def test_adding_a_kpi_is_one_record(tmp_path: Path) -> None:
+    """One file changes in a copy: params, schema, scorecard, pages and documentation have the KPI, and no test falls."""
+    tests = ("tests/largest_share.py", "tests/params/test_kpis.py", "tests/params/test_reading.py", "tests/test_docs.py")
+    chosen = "largest_share or test_edges or every_figure or reference or schema or kpi_is_documented"
+    done = walks.python(walks.with_kpi(tmp_path), "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests, "-k", chosen)
+    assert "passed" in done
 
 
 def test_every_figure_has_a_loop() -> None:
