@@ -46,6 +46,10 @@ class ReviewError(Exception):
         parts = [("where", self.where), ("found", self.found), ("to do", self.do)]
         return "\n".join([self.what, *(f"  {label}: {text}" for label, text in parts if text)])
 
+    def _render_traceback_(self) -> list[str]:
+        """Let notebooks show the message and no traceback: IPython asks an error for this."""
+        return str(self).splitlines()
+
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the way between processes, keyword arguments included."""
         return _rebuild, (type(self), self.what, self.where, self.found, self.do)

@@ -7,6 +7,8 @@ tabular is a pandas DataFrame.
 from __future__ import annotations
 
 import datetime as dt
+import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -21,6 +23,7 @@ from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.visibility import VisibleEntries, empty
+from reviewlib.errors import ReviewError
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import Achievement, Finding, Listed, Lists, RecommendedAction, lists
@@ -181,6 +184,9 @@ class Review:
         return Figure(kpi=kpi, period=period, **cells)
 
 
+#: How the parameters of a notebook are written, for messages; the id of a rep or a team comes between them.
+_EXAMPLES = {"params": "params/demo.yaml", "period": "2026-Q3"}
+_IDS = {"rep": "R-014", "team": "North"}
 _KEY = ("scope_id", "kpi", "period")
 _CELLS = tuple(name for name in Figure.__dataclass_fields__ if name not in _KEY)
 
@@ -190,12 +196,13 @@ def open_review(params: str | Path, *, rep: str, period: str, audience: str = "m
 
     Args:
         params: The params file; a relative path is looked for from the current folder upwards.
-        rep: The rep's id.
+        rep: The rep's id, as text; a whole number is taken where it can be no other rep's.
         period: Such as ``2026-Q3``.
         audience: ``manager`` or ``rep``; what the audience may not see is not in the file that is read.
 
     Raises:
-        ReviewError: The params file, the period or the evidence cannot be used; the message says what to do.
+        ReviewError: No review is named, or the params file, the period or the evidence cannot be used; the message says what
+            to do.
     """
     return _open(params, kind="rep", subject=rep, period=period, audience=audience)
 
@@ -206,13 +213,60 @@ def open_team_review(params: str | Path, *, team: str, period: str, audience: st
 
 
 def _open(params: str | Path, *, kind: SubjectKind, subject: str, period: str, audience: str) -> Review:
+    _check_given(params=str(params) if isinstance(params, Path) else params, **{kind: subject}, period=period)
     book = reading.load(reading.find(str(params), Path.cwd()))
-    about = About(kind, subject, Period.parse(period, book.fiscal).name)
+    when = Period.parse(period, book.fiscal)
+    about = About(kind, subject if isinstance(subject, str) else _id_of(book, kind, subject, when), when.name)
     path, minutes = _find(book, about, audience)
     data = slicefile.read_slice(path)
     known = data["data"] | {"before": _before(book, about, audience, minutes), "names": _names(book, about, minutes)}
     opened = from_slice(data | {"data": known}, book.fiscal, minutes=minutes, rows=partial(slicefile.read_rows, path))
     return replace(opened, params_path=book.path, answer=_answer(book, data, minutes))
+
+
+def _check_given(**given: object) -> None:
+    """Refuse to open a review that is not named: nobody's is opened in its place.
+
+    Whoever runs a notebook may have left parameters empty, or misspelt one, of which papermill only warns.
+    """
+    if empty := [name for name, value in given.items() if not str(value).strip()]:
+        kind = next(name for name in given if name not in _EXAMPLES)
+        examples = {name: _EXAMPLES.get(name, _IDS[kind]) for name in given}
+        cell = ", ".join(f'{name} = "{text}"' for name, text in examples.items())
+        raise ReviewError(
+            "No review is named, so none is opened.",
+            where="the notebook’s parameters, in the first cell (a click on “# Which review” shows it)",
+            found=f"nothing in {', '.join(empty)}",
+            do=f"Fill in what is empty, such as {cell}, and run all cells.\n"
+            f"    With papermill, in these small letters: {' '.join(f'-r {name} {text}' for name, text in examples.items())}\n"
+            "    `reviewlib run` makes every review, and `reviewlib open` opens the notebook of a rep with all filled in.",
+        )
+    for name, example in _EXAMPLES.items():
+        if not isinstance(given[name], str):
+            raise _not_text(name, given[name], example)
+
+
+def _id_of(book: Params, kind: SubjectKind, given: object, period: Period) -> str:
+    """Take a whole number for the id that is written like it, where no other id can have become that number on its way.
+
+    Raises:
+        ReviewError: Another one can: papermill makes 12 of ``-p rep 0012``, and YAML 10 of ``rep: 0012``.
+    """
+    ids = [one.id for one in subjects_of(slicefile.frozen_folder(book, period)) if one.kind == kind]
+    like_numbers = [one for one in ids if re.match(r"[\s\d.+-]", one)]
+    if type(given) is int and str(given) in ids and all(re.fullmatch("0|[1-9][0-9]*", one) for one in like_numbers):
+        return str(given)
+    raise _not_text(kind, given, next((one for one in like_numbers if one.lstrip("0") == str(given)), _IDS[kind]))
+
+
+def _not_text(name: str, given: object, example: str) -> ReviewError:
+    return ReviewError(
+        f"The {name} did not arrive as text; zeros and letters of it may be lost on the way.",
+        where=f"the notebook’s parameter {name}",
+        found=repr(given),
+        do=f"Write it as it stands: -r {name} {shlex.quote(example)}, because papermill’s -p makes numbers of texts. "
+        f'In a cell or a file of parameters put it in quotes: "{example}".',
+    )
 
 
 def _names(book: Params, about: About, minutes: VisibleEntries) -> dict[str, str]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import nbformat
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from filelock import FileLock
@@ -268,6 +269,17 @@ def serving(folder: Path, private: Path) -> Iterator[Lab]:
         finally:
             server.terminate()
             server.wait(timeout=30)
+
+
+def fill_in(template: Path, notebook: Path, **given: str) -> Path:
+    """Write a template as somebody has filled in its first cell: ``rep`` or ``team``, in the demo's last period."""
+    nb = nbformat.read(template, as_version=4)
+    values = {"params": "params/demo.yaml", "period": "2026-Q3"} | given
+    nb.cells[0].source = "\n".join(
+        ["# Which review", *(f"{name} = {value!r}" for name, value in values.items()), 'audience = "manager"']
+    )
+    nbformat.write(nb, notebook)
+    return notebook
 
 
 def run_all(page: Page) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from browser import ROOT, Lab, Window, assert_ran, run_all, serving
+from browser import ROOT, Lab, Window, assert_ran, fill_in, run_all, serving
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, Page, expect
 
@@ -103,10 +103,22 @@ def _look(window: Window, notebook: Path, sections: int) -> None:
         assert seen.requests == []
 
 
-@pytest.mark.parametrize("name", ["rep_review.ipynb", "team_review.ipynb"])
-def test_templates_run_from_their_folder(window: Window, name: str) -> None:
-    """Run All in notebooks/ opens the sample's review as it is: no error, no code visible, every section there."""
-    _look(window, window.folder / "notebooks" / name, _sections(name))
+@pytest.mark.parametrize("given", [{"rep": "R-014"}, {"team": "North"}])
+def test_templates_run_from_their_folder(window: Window, given: dict[str, str]) -> None:
+    """Run All in notebooks/ opens the review that is filled in: no error, no code visible, every section there."""
+    name = f"{next(iter(given))}_review.ipynb"
+    notebook = fill_in(ROOT / "notebooks" / name, window.folder / "notebooks" / f"filled-in-{name}", **given)
+    _look(window, notebook, _sections(name))
+
+
+def test_a_template_that_nobody_filled_in_says_so(window: Window) -> None:
+    """Run All in a template as it is opens nobody's review: the message says what to fill in, without a traceback."""
+    with window.at(window.folder / "notebooks" / "rep_review.ipynb") as seen:
+        run_all(seen.page)
+        said = seen.page.locator(".jp-Notebook .jp-OutputArea-output").first
+        expect(said).to_contain_text("No review is named, so none is opened.")
+        expect(said).to_contain_text("reviewlib open")
+        expect(said).not_to_contain_text("Traceback")
 
 
 def test_an_executed_copy_runs_where_it_lies(window: Window) -> None:

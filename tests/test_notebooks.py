@@ -13,8 +13,8 @@ import reviewlib
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 PARAMETERS = {
-    "rep_review.ipynb": {"params": "params/demo.yaml", "rep": "R-014", "period": "2026-Q3", "audience": "manager"},
-    "team_review.ipynb": {"params": "params/demo.yaml", "team": "North", "period": "2026-Q3", "audience": "manager"},
+    "rep_review.ipynb": {"params": "", "rep": "", "period": "", "audience": "manager"},
+    "team_review.ipynb": {"params": "", "team": "", "period": "", "audience": "manager"},
 }
 SECTIONS = {
     "rep_review.ipynb": [
@@ -92,7 +92,7 @@ def test_a_collapsed_cell_shows_words(notebook: nbformat.NotebookNode) -> None:
 
 
 def test_the_parameters_are_plain_text(notebook: nbformat.NotebookNode, name: str) -> None:
-    """The first cell alone is tagged and assigns one text to each parameter, one per line."""
+    """The first cell alone is tagged and assigns one text to each parameter, one per line; it names nobody."""
     assert [cell.metadata.get("tags", []) for cell in notebook.cells] == [["parameters"]] + [[]] * (len(notebook.cells) - 1)
     lines = [line.split(" = ") for line in notebook.cells[0].source.splitlines()[1:]]
     assert [name for name, _ in lines] == list(PARAMETERS[name])

@@ -111,7 +111,7 @@ def test_unknown_audience(book: Params, audience: str) -> None:
     assert "manager or rep" in str(caught.value)
 
 
-@pytest.mark.parametrize("rep", ["Z", "", "*", "a", "A/../B", "\udcff", "T"])
+@pytest.mark.parametrize("rep", ["Z", "*", "a", "A/../B", "\udcff", "T"])
 @pytest.mark.parametrize("audience", ["manager", "rep"])
 def test_unknown_rep(book: Params, rep: str, audience: str) -> None:
     """A rep without evidence is refused, and the message names the command that makes it."""

@@ -76,22 +76,23 @@ def anew(nb: NotebookNode, folder: Path) -> dict[str, str]:
     if kind is None or not {"params", "period"} <= set(given):
         return {}
     try:
-        path = reading.find(given["params"], folder)
+        path = reading.find(str(given["params"]), folder)
     except ParamsError:
         return {}
-    opened = getattr(review, _OPEN[kind])(path, **{name: given[name] for name in given if name != "params"})
+    opened = getattr(review, _OPEN[kind])(path, **{name: given[name] for name in (kind, "period", "audience") if name in given})
     outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
     displayed = {output.get("metadata", {}).get("reviewlib", {}).get("section") for output in outputs}
     return {name: getattr(blocks, name)(opened).html for name in WRITTEN if name in displayed}
 
 
-def _parameters(nb: NotebookNode) -> dict[str, str]:
-    """Read the texts that a notebook's parameter cells assign; the injected cell comes last and holds."""
-    found: dict[str, str] = {}
+def _parameters(nb: NotebookNode) -> dict[str, Any]:
+    """Read what a notebook's parameter cells assign; the injected cell comes last and holds, also where it assigns no text."""
+    found: dict[str, Any] = {}
     cells = [cell for cell in nb.cells if set(cell.metadata.get("tags", [])) & {"parameters", "injected-parameters"}]
     for cell in cells:
         with contextlib.suppress(SyntaxError):
             for line in ast.parse(cell.source).body:
-                if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str):
-                    found |= {target.id: line.value.value for target in line.targets if isinstance(target, ast.Name)}
+                if isinstance(line, ast.Assign):
+                    value = line.value.value if isinstance(line.value, ast.Constant) else None
+                    found |= {target.id: value for target in line.targets if isinstance(target, ast.Name)}
     return found

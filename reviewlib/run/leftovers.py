@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import itertools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from reviewlib.run.manifest import ManifestRow
 FORM: Final = ".md"
 #: The folder of a period for what was written about whoever changed team since: it is no team's, and nobody is handed it.
 _MOVED: Final = "moved"
+#: The first cell of a template, whichever review it names.
+_NAMED: Final = re.compile(r"# Which review(\n(params|rep|team|period|audience) = \"[^\"\n]*\"){4}")
 
 
 @dataclass(frozen=True)
@@ -199,8 +202,9 @@ def _sources(template: Path) -> set[str]:
 
 
 def _is_ours(cell: Any, ours: set[str]) -> bool:
-    """Tell whether a cell is one of the template, or the one that a run added for the parameters."""
-    return "injected-parameters" in cell.metadata.get("tags", []) or cell.source.strip() in ours
+    """Tell whether a cell is one of the template, or holds nothing but parameters: earlier templates named somebody."""
+    source = cell.source.strip()
+    return "injected-parameters" in cell.metadata.get("tags", []) or source in ours or bool(_NAMED.fullmatch(source))
 
 
 def _read(text: str) -> Any:

@@ -75,6 +75,21 @@ def test_a_review_that_cannot_be_opened_stops_the_export(
         anew(params, **given)
 
 
+def test_an_injected_value_holds_whatever_it_is(params: Params) -> None:
+    """A rep that papermill was given as a number is not exported with the words of whom the template names."""
+    for source, shown in (("rep = 7", "found: 7"), ("rep = -7", "found: None")):
+        nb = review(params="params/book.yaml")
+        nb.cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]}))
+        with pytest.raises(ReviewError, match=shown):
+            exporter.anew(nb, params.root)
+
+
+def test_a_parameter_beyond_the_review_stops_no_export(params: Params) -> None:
+    """What papermill injected beside the names that a review has is passed over; the evidence is looked for as ever."""
+    with pytest.raises(SnapshotError, match="no rep 'R-1'"):
+        exporter.anew(review(params="params/book.yaml", Rep="R-7"), params.root)
+
+
 def test_params_that_cannot_be_read_stop_the_export(params: Params) -> None:
     """A params file that is there and broken is not taken for none."""
     params.path.write_text("- no params", encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 from handmade import Handmade, freeze_book
 
@@ -32,3 +33,25 @@ def test_a_form_that_was_filled_in_is_kept_where_the_team_may_read_it(tmp_path: 
     assert found.parent == book.folder / kept.format(own=own)
     assert "What I think." in found.read_text(encoding="utf-8")
     assert found.relative_to(book.folder).as_posix() in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('# Which review\nparams = "params/demo.yaml"\nrep = "R-014"\nperiod = "2026-Q3"\naudience = "manager"', False),
+        ('# Which review\nparams = ""\nrep = ""\nperiod = ""\naudience = "manager"\n# Ask about the bonus.', True),
+        ('# Ask Ada\nparams = ""\nrep = ""\nperiod = ""\naudience = "manager"', True),
+        ('# Which review\nparams = ""\nrep = ""\nperiod = ""\nnote = "Ask Ada."', True),
+    ],
+)
+def test_parameters_of_an_older_template_are_nobody_s_words(tmp_path: Path, text: str, kept: bool) -> None:
+    """A notebook whose first cell names a review, as earlier templates did, is not put aside for that; one with a remark is."""
+    template = Path(__file__).parents[2] / "notebooks" / "rep_review.ipynb"
+    nb = nbformat.read(template, as_version=4)
+    nb.cells[0].source = text
+    notebook = tmp_path / "notebooks" / "ada.ipynb"
+    notebook.parent.mkdir()
+    nbformat.write(nb, notebook)
+    job = Job("rep:R1:manager", template, {}, notebook, tmp_path / "ada.html", tmp_path / "problem.html")
+    Leftovers(tmp_path, PRIVATE, lambda _: None).make_way(job, {}, {})
+    assert len(list(tmp_path.glob("notebooks/ada-annotated-1.ipynb"))) == kept
