@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import records_fixture
 from forms_fixture import FORMS, Table, nothing_is_swallowed, own_data_folder, table
 from talk import Talk
 
-from reviewlib.conversation import data_export, identity
+from reviewlib.conversation import data_export, identity, visibility
 from reviewlib.conversation.answers import form, marks
+from reviewlib.conversation.goals import followup
+from reviewlib.conversation.kinds import KINDS
 from reviewlib.pages import blocks
 from reviewlib.pages.forms import sections
 from reviewlib.pages.forms.importing import Import
@@ -51,6 +54,20 @@ def test_pages_list_it_under_its_heading_once_released(audience: str) -> None:
         assert words in html
     assert "It helped." not in blocks.feedback(review).html
     assert "second call" not in blocks.goals(review).html
+
+
+def test_one_that_runs_is_looked_back_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With statuses, and carried over, the next review shows among the agreements what became of it."""
+    kind = replace(KINDS["coaching_note"], statuses=("open", "done"), carries=True)
+    monkeypatch.setattr(followup, "KINDS", {**KINDS, "coaching_note": kind})
+    monkeypatch.setattr(visibility, "LOOKED_BACK_AT", visibility.LOOKED_BACK_AT | {"coaching_note"})
+    before, now = Talk(period="2026-Q2"), Talk(start=dt.datetime(2026, 10, 13, tzinfo=dt.UTC))
+    note = before.manager("coaching_note", **NOTE)
+    said = blocks.agreed(made.talked(made.rep_slice("manager"), [before, now])).html
+    assert "second call" in said
+    assert "No due date." in said
+    now.manager("update", of=note.id, status="done")
+    assert "Done on " in blocks.agreed(made.talked(made.rep_slice("manager"), [before, now])).html
 
 
 def test_the_answer_form_asks_for_it_and_takes_replies_to_it(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from typing import Final, Literal, get_args
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import day, number
 from reviewlib.conversation.goals.progress import Clock, GoalReview, Progress, last_update, on_day, progress, status_of
-from reviewlib.conversation.kinds import ENDED
+from reviewlib.conversation.kinds import ENDED, KINDS
 from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Goal
 from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.conversation.visibility import VisibleEntries
@@ -137,6 +137,10 @@ def _row(entry: Entry, review: GoalReview) -> Agreed | None:
             on = on_day(update, review.clock) if update is not None and status_of(update) == "resolved" else None
             said = f"Resolved on {day(on)}." if on else f"Open since the review of {entry.about.period}."
             return Agreed(entry, concern.text, concern.owner, None, "resolved" if on else "open", (said,))
+        case other if KINDS[entry.kind].carries and KINDS[entry.kind].heading:  # of a kind that pages have no view of
+            due = getattr(other, "due", None)
+            outcome, words = _deed(last_update(entry, review.minutes), due, review)
+            return Agreed(entry, getattr(other, "text", ""), getattr(other, "owner", ""), due, outcome, tuple(words))
     return None
 
 
@@ -153,10 +157,10 @@ def _deed(update: Entry | None, due: dt.date | None, review: GoalReview) -> tupl
     """What became of an action or a development item by its latest update, and the same as sentences."""
     status = status_of(update)
     on = on_day(update, review.clock) if update is not None else None
-    if on and status == "done":
+    if on and status in ("done", "met", "resolved"):
         late = max(0, (on - due).days) if due else 0
         words = f", {late} day{'' if late == 1 else 's'} late" if late else ""
-        return "kept_late" if late else "kept", [f"Done on {day(on)}{words}."]
+        return "kept_late" if late else "kept", [f"{str(status).capitalize()} on {day(on)}{words}."]
     if on and status == "dropped":
         return "dropped", [f"Dropped on {day(on)}."]
     since = [f"{str(status).capitalize()} since {day(on)}."] if on and status not in ENDED else []
