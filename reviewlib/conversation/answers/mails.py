@@ -13,7 +13,7 @@ import html as html_text
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.message import EmailMessage, MIMEPart
 from pathlib import Path
@@ -109,13 +109,12 @@ def _hold(what: str, size: int, most: int, unit: str, name: str) -> None:
 
 
 def _lines_and_senders(content: bytes, name: str) -> tuple[Sequence[AnswerLine], tuple[str, ...]]:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # an editor saved it so, be it a mail's source
+        content = _text(content, name).encode()
     if not (name.lower().endswith(".eml") or _HEADER.match(content)):
-        text = _decoded(content, name)
-        content = text.encode()
-        if not _HEADER.match(content):  # else it is a mail's source in UTF-16, as an editor saved it
-            lines = list(numbered(text))
-            _refuse_encoded(lines, name)
-            return lines, ()
+        lines = list(numbered(_text(content, name)))
+        _refuse_encoded(lines, name)
+        return lines, ()
     content = content.removeprefix(codecs.BOM_UTF8).lstrip()
     return _lines_of_mail(content, name), senders.of_mail(content)
 
@@ -149,12 +148,10 @@ def quotation(line: str, most: int) -> tuple[int, str]:
     return count, line
 
 
-def _decoded(content: bytes, name: str) -> str:
-    encoding = next((encoding for start, encoding in _MARKED if content.startswith(start)), "utf-8")
-    return _text(content, encoding, name)
-
-
-def _text(content: bytes, encoding: str, name: str) -> str:
+def _text(content: bytes, name: str, declared: str = "") -> str:
+    """Decode a text as its mark says, else as is declared."""
+    marked = next((encoding for start, encoding in _MARKED if content.startswith(start)), None)
+    encoding = marked or _CALLED.get(declared, declared) or "utf-8"
     try:
         if any(rules.encoding(encoding)):
             raise LookupError(encoding)
@@ -234,26 +231,22 @@ def _holds_form(lines: Sequence[AnswerLine]) -> bool:
 def _body(message: EmailMessage, name: str) -> list[AnswerLine]:
     for kind in ("plain", "html"):
         part = message.get_body(preferencelist=(kind,))
-        payload = part.get_payload(decode=True) if part is not None else None
-        if part is None or not isinstance(payload, bytes):
-            continue
-        declared = (part.get_content_charset() or "utf-8").lower()
-        text = _text(payload, _CALLED.get(declared, declared), name)
-        if text.strip():
+        text = _text_of(part, name) if part is not None else ""
+        if part is not None and text.strip():
             return _flowed(part, numbered(_rendered(text) if kind == "html" else text, "the mail's text"))
     return []
 
 
+def _text_of(part: MIMEPart, name: str) -> str:
+    payload = part.get_payload(decode=True)
+    return _text(payload, name, part.get_content_charset() or "") if isinstance(payload, bytes) else ""
+
+
 def _attachments(message: EmailMessage) -> Iterator[list[AnswerLine]]:
     for part in message.iter_attachments():
-        filename = part.get_filename() or ""
+        filename = part.get_filename() or "the attachment"
         if part.get_content_maintype() == "text" or filename.lower().endswith((".md", ".txt")):
-            payload = part.get_payload(decode=True)
-            if isinstance(payload, bytes):
-                declared = part.get_content_charset() or ""
-                marked = any(payload.startswith(start) for start, _ in _MARKED)
-                text = _text(payload, _CALLED.get(declared, declared), filename) if declared and not marked else ""
-                yield list(numbered(text or _decoded(payload, filename or "the attachment"), "the attachment"))
+            yield list(numbered(_text_of(part, filename), "the attachment"))
 
 
 def _flowed(part: MIMEPart, lines: Iterator[AnswerLine]) -> list[AnswerLine]:
@@ -261,21 +254,16 @@ def _flowed(part: MIMEPart, lines: Iterator[AnswerLine]) -> list[AnswerLine]:
     if str(part.get_param("format", "")).lower() != "flowed":
         return list(lines)
     glue = "" if str(part.get_param("delsp", "")).lower() == "yes" else " "
-    firsts: list[AnswerLine] = []
-    texts: list[list[str]] = []
+    joined: list[tuple[AnswerLine, list[str]]] = []
     running = False
     for line in lines:
         depth = len(line.text) - len(line.text.lstrip(">"))
         text = line.text[depth:].removeprefix(" ")
-        soft = text.endswith(" ") and text != "-- "
-        kept = text[:-1] + glue if soft else text
-        if running and firsts[-1].depth == depth:
-            texts[-1].append(kept)
-        else:
-            firsts.append(replace(line, depth=depth))
-            texts.append([("> " * depth) + kept])
-        running = soft
-    return [replace(first, text="".join(text)) for first, text in zip(firsts, texts, strict=True)]
+        if not running or joined[-1][0].depth != depth:
+            joined.append((replace(line, depth=depth), ["> " * depth]))
+        running = text.endswith(" ") and text != "-- "
+        joined[-1][1].append(text[:-1] + glue if running else text)
+    return [replace(first, text="".join(pieces)) for first, pieces in joined]
 
 
 _NAME: Final = r"[a-z][^\s/>]*+"
@@ -293,7 +281,7 @@ _MARKUP: Final = re.compile(
 )
 _ATTRIBUTE: Final = re.compile(rf"([^\s/>][^\s/>=]*+)({_VALUE})", re.VERBOSE)
 #: Elements in which nothing is markup, up to their end.
-_RAW: Final = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*+>?", re.IGNORECASE) for name in ("script", "style")}
+_RAW: Final = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*+>?", re.IGNORECASE) for name in ("script", "style", "title")}
 #: A number that stands for a character; more digits than eight stand for none.
 _NUMBER: Final = re.compile(r"&#(?=[0-9])0*+([0-9]{0,8}+)[0-9]*+")
 
@@ -327,8 +315,9 @@ class _HtmlReader:
     _BREAKS: Final = frozenset(
         {"div", "p", "li", "tr", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr", "pre"}
     )
-    _UNSEEN: Final = frozenset({"head", "title"})
     _EMPTY: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
+    #: What ends where one of these begins, without an end of its own.
+    _ENDED_BY: Final[Mapping[str, frozenset[str]]] = {"p": _BREAKS, "li": frozenset({"li"})}
     _HIDES: Final = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
 
     def __init__(self) -> None:
@@ -336,14 +325,14 @@ class _HtmlReader:
         self._line: list[str] = []  # the pieces of the line that is being written
         self._hidden: list[str] = []  # the element that is not shown, and what is open inside it
         self._inside: Counter[str] = Counter()  # the same, counted
-        self._quoted = 0
-        self._unseen = 0
-        self._pre = 0
+        self._open: Counter[str] = Counter()  # what is open and shown
 
     def start(self, tag: str, attributes: Sequence[tuple[str, str]]) -> None:
         """Begin a line where a block begins."""
-        if self._hidden and self._hidden[0] in ("p", "li") and tag in (self._BREAKS if self._hidden[0] == "p" else {"li"}):
-            self._show()  # a paragraph ends where the next block begins
+        if self._hidden and tag in self._ENDED_BY.get(self._hidden[0], ()):
+            self._show()
+        if tag == "body" or tag in self._BREAKS:
+            self._open["head"] = 0  # as in HTML that leaves out the end of its head
         style = next((value for name, value in attributes if name.lower() == "style"), "")
         hides = self._HIDES.search(_characters(style)) or any(name.lower() == "hidden" for name, _ in attributes)
         if tag not in self._EMPTY and (self._hidden or hides):
@@ -351,15 +340,11 @@ class _HtmlReader:
             self._inside[tag] += 1
         if self._hidden:
             return
-        self._unseen += tag in self._UNSEEN
+        self._open[tag] += 1
         if tag == "br":
             self._break()
         elif tag in self._BREAKS:
             self._fresh()
-        if tag == "blockquote":
-            self._quoted += 1
-            self._line = self._marks()
-        self._pre += tag == "pre"
         if tag == "li":
             self._line.append("- ")
 
@@ -373,25 +358,23 @@ class _HtmlReader:
         if self._hidden and tag in self._EMPTY:
             return
         self._show()  # the end of what holds the hidden element ends that too
-        self._unseen -= tag in self._UNSEEN and self._unseen > 0
-        self._quoted -= tag == "blockquote" and self._quoted > 0
+        self._open[tag] = max(self._open[tag] - 1, 0)
         if tag in self._BREAKS:
             self._fresh()
-        self._pre -= tag == "pre" and self._pre > 0
 
     def take(self, text: str) -> None:
         """Take text as a browser shows it: runs of blanks are one."""
-        if self._unseen or self._hidden or not text:
+        if self._hidden or self._open["head"]:
             return
-        if self._pre:
+        if self._open["pre"]:
             first, *others = _LINE_ENDS.split(text)
-            self._add(first)
-            for line in others:
-                self._break()
-                self._add(line)
-            return
-        plain = re.sub(r"[ \t\r\n]+", " ", text)
-        self._add(plain if self._line and not self._line[-1].endswith(" ") else plain.lstrip(" "))
+        else:
+            plain = re.sub(r"[ \t\r\n]+", " ", text)
+            first, others = plain if self._line and not self._line[-1].endswith(" ") else plain.lstrip(" "), []
+        self._add(first)
+        for line in others:
+            self._break()
+            self._add(line)
 
     def text(self) -> str:
         """The lines; a non-breaking blank, which mail programs put in for a plain one, is one again."""
@@ -407,7 +390,8 @@ class _HtmlReader:
         self._inside.clear()
 
     def _marks(self) -> list[str]:
-        return ["> " * min(self._quoted, _DEEPEST)] if self._quoted else []
+        quoted = self._open["blockquote"]
+        return ["> " * min(quoted, _DEEPEST)] if quoted else []
 
     def _break(self) -> None:
         self._lines.append("".join(self._line))

@@ -64,9 +64,10 @@ ENCODED = "Spürbar besser, 40 % = gut, und das Jahr war insgesamt wirklich sehr
 def test_a_mail_s_source_is_decoded_whatever_the_file_is_called(head: str, encoding: str) -> None:
     """Saved as .txt or copied from the mail program's view of the source: the words come out as they were typed."""
     body = quopri.encodestring(_form(Perspective=ENCODED).encode(), quotetabs=False).decode().replace("\n", "\r\n")
-    answer = responses.parse(mails.read_answer((head + body).encode(encoding), name="answer.txt"))
-    assert answer.problems == ()
-    assert _said(answer) == {"Perspective": ENCODED}
+    for name in ("answer.txt", "answer.eml"):
+        answer = responses.parse(mails.read_answer((head + body).encode(encoding), name=name))
+        assert answer.problems == ()
+        assert _said(answer) == {"Perspective": ENCODED}
 
 
 def test_a_piece_of_a_mail_s_source_is_refused() -> None:
@@ -104,6 +105,18 @@ def test_what_a_mail_hides_is_not_the_rep_s_words(hidden: str) -> None:
     mail = f"MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html><body>{hidden}{body}</body></html>"
     answer = responses.parse(mails.read_answer(mail.encode()))
     assert "SECRET" not in str(answer)
+    assert _said(answer) == {"Insights": "Yes"}
+
+
+@pytest.mark.parametrize(
+    "head", ["<head><title>T</title><body>", "<head><title>T</title>", "<title>a <b></title>", "<p></title>"]
+)
+def test_a_head_that_is_not_closed_hides_no_word(head: str) -> None:
+    """HTML may leave out where its head ends; what a title holds is its name, whatever signs are in it."""
+    body = "".join(f"<div>{html.escape(line) or '<br>'}</div>" for line in _form(Insights="Yes").split("\n"))
+    mail = f"MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html>{head}{body}"
+    answer = responses.parse(mails.read_answer(mail.encode()))
+    assert answer.problems == answer.left_out == ()
     assert _said(answer) == {"Insights": "Yes"}
 
 
