@@ -269,7 +269,7 @@ def _track(sheet: FigureTable, key: str) -> Track | None:
         label=kpi.label,
         better="lower" if kpi.better == "lower" else "higher",
         points=tuple(_points(sheet, key)),
-        adds=kpi.adds,
+        adds=kpi.targets == "sum",
         peer_q1=now.peer_q1 if now else None,
         peer_median=now.peer_median if now else None,
         peer_q3=now.peer_q3 if now else None,

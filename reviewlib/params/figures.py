@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 Unit = Literal["money", "percent", "ratio", "days", "count", "score"]
-JudgedBy = Literal["exact", "wilson", "order", "none"]
+Expression = Callable[["ir.Table"], "Measure"]
 
 #: What only those who compute a figure know of it; pages know the rest, from ``card``.
 _COMPUTED: Final = {
@@ -80,9 +80,9 @@ class Kpi:
     key: str
     label: str
     unit: Unit
-    better: Literal["higher", "lower", "none"] = "none"
+    better: Literal["higher", "lower", "none"] = "higher"
     group: str = ""
-    judged_by: JudgedBy = "none"
+    judged_by: Literal["exact", "wilson", "order", "none"] = "exact"
     definition: str
     n_label: str = ""
     of: str | None = None
@@ -96,7 +96,7 @@ class Kpi:
     targets: Literal["sum", "stock", "level"] = "level"
     objective: str | None = None
     benchmark: float | None = None
-    expression: Callable[[ir.Table], Measure] | None = None
+    expression: Expression | None = None
     needs: tuple[str, ...] = ()
     history: Literal["period", "window"] = "period"
     per_target: Literal["this", "next"] | None = None
@@ -112,11 +112,6 @@ class Kpi:
     counted: tuple[str, ...] = ()
     sets_window: bool = False
     on_team_page: bool = False
-
-    @property
-    def adds(self) -> bool:
-        """Whether the figures of single periods add up to that of a longer one."""
-        return self.targets == "sum"
 
     @property
     def is_share(self) -> bool:

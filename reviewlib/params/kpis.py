@@ -6,11 +6,11 @@ entry too: it names in ``of`` the KPI that it stands beside, and is never judged
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewlib.params.figures import Kpi, Measure, Unit
+from reviewlib.params.figures import Expression, Kpi, Measure, Unit
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -38,10 +38,11 @@ def _value(f: ir.Table, flag: str) -> ir.Value:
 
 
 def _beside(
-    of: str, key: str, label: str, unit: Unit, definition: str, expression: Callable[[ir.Table], Measure], **more: Any
+    of: str, key: str, label: str, unit: Unit, definition: str, expression: Expression | None = None, **more: Any
 ) -> Kpi:
     """Describe a supporting figure."""
-    return Kpi(key=key, label=label, unit=unit, definition=definition, expression=expression, of=of, **more)
+    own: dict[str, Any] = {"better": "none", "judged_by": "none", "expression": expression, **more}
+    return Kpi(key=key, label=label, unit=unit, definition=definition, of=of, **own)
 
 
 #: Every figure of the scorecard, in the order of pages.
@@ -52,9 +53,7 @@ _FIGURES: Final = (
         top="money",
         label="Sales revenue",
         unit="money",
-        better="higher",
         group="Result",
-        judged_by="exact",
         definition="Sum of the amounts of deals won and closed in the period; refunds reduce it.",
         n_label="won deals",
         needs=SALES,
@@ -82,10 +81,10 @@ _FIGURES: Final = (
         top="money", bottom="money",
         label="Quota attainment",
         unit="percent",
-        better="higher",
         group="Result",
         definition="Revenue divided by the effective target: the full one times ramp and share of active days.",
         n_label="won deals",
+        judged_by="none",
         needs=SALES,
         per_target="this",
         expression=lambda f: Measure(_money(f.earned, f.amount), n=f.sale.sum()),
@@ -96,9 +95,7 @@ _FIGURES: Final = (
         key="new_customers",
         label="Customers acquired",
         unit="count",
-        better="higher",
         group="Result",
-        judged_by="exact",
         definition="Accounts whose first-ever won deal, over all reps and all history, closed in the period; credited to the "
         "owner of that deal (several on one day: the smallest deal id).",
         n_label="won deals",
@@ -122,7 +119,6 @@ _FIGURES: Final = (
         key="win_rate",
         label="Win rate",
         unit="percent",
-        better="higher",
         group="Conversion",
         judged_by="wilson",
         definition="Won deals divided by won and lost deals closed in the period, by count; no decision is lost.",
@@ -151,7 +147,6 @@ _FIGURES: Final = (
         key="conversion_rate",
         label="Cohort conversion",
         unit="percent",
-        better="higher",
         group="Conversion",
         judged_by="wilson",
         definition="Of the deals opened in the period, the share won by the as-of date; open ones stay in the denominator.",
@@ -175,7 +170,6 @@ _FIGURES: Final = (
         interval_of="deal_size_median",
         label="Average deal size",
         unit="money",
-        better="higher",
         group="Conversion",
         judged_by="order",
         definition="Won amount without refunds divided by won deals that carry an amount; the interval is that of the median.",
@@ -222,9 +216,7 @@ _FIGURES: Final = (
         top="money",
         label="Open pipeline",
         unit="money",
-        better="higher",
         group="Pipeline",
-        judged_by="exact",
         definition="Sum of the expected amounts of deals open at the end of the period; the closing amount is never used.",
         n_label="open deals",
         needs=EXPECTED,
@@ -251,9 +243,7 @@ _FIGURES: Final = (
         top="money", bottom="money",
         label="Pipeline growth",
         unit="percent",
-        better="higher",
         group="Pipeline",
-        judged_by="exact",
         definition="Change of the open pipeline from the start to the end of the period, divided by its value at the start.",
         n_label="open deals at the start",
         needs=CYCLE,
@@ -282,9 +272,7 @@ _FIGURES: Final = (
         top="money", bottom="money",
         label="Pipeline coverage",
         unit="ratio",
-        better="higher",
         group="Pipeline",
-        judged_by="exact",
         definition="Expected amount of deals open at the end of the period and expected to close in the next one, divided by "
         "the next period's effective revenue target.",
         n_label="open deals",
@@ -309,7 +297,6 @@ _FIGURES: Final = (
         key="retention_rate",
         label="Customer retention",
         unit="percent",
-        better="higher",
         group="Customers",
         judged_by="wilson",
         definition="Repeat-purchase rate: of the accounts that bought from the rep in the retention window before the period, "
@@ -335,9 +322,7 @@ _FIGURES: Final = (
         top="money", bottom="money",
         label="Net revenue retention",
         unit="percent",
-        better="higher",
         group="Customers",
-        judged_by="exact",
         definition="The rep's revenue in the period from the base accounts divided by the rep's revenue from them in the "
         "retention window.",
         n_label="base accounts",
@@ -363,19 +348,18 @@ _FIGURES: Final = (
             empty="the base accounts brought no revenue in the retention window",
             top="money", bottom="money", n_label="accounts", **OF_ACCOUNTS),
     # What is worked out from the figures above: raw attainment, the sum of the reps' targets, the split of change.
-    Kpi(key="attainment_raw", label="Attainment of the full target", unit="percent", of="attainment",
-        top="money", bottom="money", from_targets="full",
-        definition="Revenue divided by the full target, without ramp and share of active days."),
-    Kpi(key="reps_target", label="Sum of the reps' targets", unit="money", of="attainment", from_targets="of_reps",
-        definition="Sum of the effective revenue targets of the reps."),
-    Kpi(key="change_won_deals", label="Won deals", unit="money", of="revenue", part="won_deals",
-        definition="Part of the change of revenue that the number of won deals explains (log-mean split)."),
-    Kpi(key="change_deal_size", label="Average deal size", unit="money", of="revenue", part="deal_size",
-        definition="Part of the change of revenue that the average deal size explains (log-mean split)."),
-    Kpi(key="change_refunds", label="Refunds", unit="money", of="revenue", part="refunds",
-        definition="Change of the refunds from the previous period."),
-    Kpi(key="change_unsplit", label="Not split", unit="money", of="revenue", part="unsplit",
-        definition="Part of the change of revenue that cannot be split."),
+    _beside("attainment", "attainment_raw", "Attainment of the full target", "percent",
+            "Revenue divided by the full target, without ramp and share of active days.",
+            top="money", bottom="money", from_targets="full"),
+    _beside("attainment", "reps_target", "Sum of the reps' targets", "money",
+            "Sum of the effective revenue targets of the reps.", from_targets="of_reps"),
+    _beside("revenue", "change_won_deals", "Won deals", "money",
+            "Part of the change of revenue that the number of won deals explains (log-mean split).", part="won_deals"),
+    _beside("revenue", "change_deal_size", "Average deal size", "money",
+            "Part of the change of revenue that the average deal size explains (log-mean split).", part="deal_size"),
+    _beside("revenue", "change_refunds", "Refunds", "money", "Change of the refunds from the previous period.", part="refunds"),
+    _beside("revenue", "change_unsplit", "Not split", "money", "Part of the change of revenue that cannot be split.",
+            part="unsplit"),
 )  # fmt: skip
 
 #: The same by key.

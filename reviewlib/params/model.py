@@ -88,7 +88,6 @@ class KpiParams(ParamsSection):
             unit=self.unit or "count",
             better=self.better or "higher",
             group="Other measures",
-            judged_by="exact",
             definition=self.definition or "",
             n_label="observations",
             targets=_TARGETS_OF_MEASURES.get(self.combine, "level"),
