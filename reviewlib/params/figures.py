@@ -46,7 +46,8 @@ class Kpi:
         unit: money, percent (as a fraction), ratio, days, count or score.
         better: The good direction; ``none`` for supporting figures.
         group: The heading under which pages print it.
-        judged_by: ``exact`` (it counts what happened), ``wilson`` or ``order`` (a sample with an interval), ``none``.
+        judged_by: ``exact`` (it counts what happened), ``wilson`` or ``order`` (a sample with an interval), ``none`` (a
+            supporting figure, or one that is judged through the result and told in its row).
         definition: What it is, in one line, as printed.
         n_label: What ``n`` counts.
         needs: The deal columns that must be mapped.
