@@ -31,21 +31,9 @@ if TYPE_CHECKING:
     from reviewlib.review import Review, open_review, open_team_review
 
 __all__ = [
-    "KPIS",
-    "Kind",
-    "Kpi",
-    "Measure",
-    "Params",
-    "Period",
-    "Review",
-    "ReviewError",
-    "blocks",
-    "charts",
-    "forms",
-    "open_review",
-    "open_team_review",
-    "records",
-]
+    "KPIS", "Kind", "Kpi", "Measure", "Params", "Period", "Review", "ReviewError", "blocks", "charts", "forms", "open_review",
+    "open_team_review", "records",
+]  # fmt: skip
 
 _HOMES = {
     "KPIS": "reviewlib.params.kpis",

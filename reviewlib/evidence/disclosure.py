@@ -30,16 +30,8 @@ _ROWS: Final = "How many rows were read is on the manager’s copy: fewer than s
 _SEE: Final = "This copy shows no totals; the summary says why."
 #: The sections of a page that rest on its subject's totals.
 _SECTIONS: Final = (
-    "scorecard",
-    "change",
-    "pipeline",
-    "customers",
-    "strengths",
-    "improve",
-    "achievements",
-    "skills",
-    "next_period",
-)
+    "scorecard", "change", "pipeline", "customers", "strengths", "improve", "achievements", "skills", "next_period",
+)  # fmt: skip
 #: A table of nothing.
 NOTHING: Final[Mapping[str, Any]] = {"columns": [], "data": []}
 _OF_EXPORT: Final = ("tables", "quarantine", "exclusions")

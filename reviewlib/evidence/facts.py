@@ -26,24 +26,9 @@ from reviewlib.periods import Period
 
 #: What a deal counts as in a period; each is a boolean column of the deal facts.
 FLAGS = (
-    "won",
-    "earned",
-    "sale",
-    "lost",
-    "closed",
-    "refund",
-    "opened",
-    "opened_won",
-    "opened_closed",
-    "open_start",
-    "open_end",
-    "first_win",
-    "won_back",
-    "due",
-    "undated",
-    "stale",
-    "unvalued",
-)
+    "won", "earned", "sale", "lost", "closed", "refund", "opened", "opened_won", "opened_closed", "open_start", "open_end",
+    "first_win", "won_back", "due", "undated", "stale", "unvalued",
+)  # fmt: skip
 #: The 90th percentile of won deals' cycles: open deals older than this are called stale.
 STALE_SHARE = 0.9
 #: Whose figures of when: one row of facts' sums.

@@ -30,19 +30,9 @@ _ROWS: Final = ("deals", "accounts")
 #: Deals or accounts listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
 MOST_LISTED: Final = 100
 DEAL_COLUMNS: Final = (
-    "deal_id",
-    "account_id",
-    "stage",
-    "outcome",
-    "amount",
-    "expected_amount",
-    "opened_on",
-    "closed_on",
-    "expected_close_on",
-    "won",
-    "lost",
-    "refund",
-)
+    "deal_id", "account_id", "stage", "outcome", "amount", "expected_amount", "opened_on", "closed_on", "expected_close_on",
+    "won", "lost", "refund",
+)  # fmt: skip
 ACCOUNT_COLUMNS: Final = ("account_id", "base_revenue", "revenue", "kept", "open_deal")
 
 Row = Mapping[Any, Any]

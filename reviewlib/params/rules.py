@@ -21,19 +21,9 @@ Key = tuple[str, ...]
 
 #: Names that sentences know beside the figures; no measure can have one as its key.
 SENTENCE_NAMES: Final = (
-    "subject",
-    "first_name",
-    "team",
-    "period",
-    "previous_period",
-    "year_ago_period",
-    "next_period",
-    "as_of",
-    "last_day",
-    "next_last_day",
-    "first_day",
-    "retention_window",
-)
+    "subject", "first_name", "team", "period", "previous_period", "year_ago_period", "next_period", "as_of", "last_day",
+    "next_last_day", "first_day", "retention_window",
+)  # fmt: skip
 _WITH_THRESHOLD: Final = ("target_exceeded", "streak", "significant_deal")
 #: Of a longer name only so much is held against the known ones.
 LONGEST_NAME: Final = 100

@@ -25,17 +25,9 @@ from reviewlib.workbook.company_deals import END, HISTORY, LEAD_DAYS, MISSING, N
 from reviewlib.workbook.company_people import Rep, activity_rows, cast, former_rep, make_reps, rep_rows, target_rows
 
 COLUMNS: Final = (
-    "Deal ID",
-    "Owner ID",
-    "Account",
-    "Stage",
-    "Amount",
-    "Expected Amount",
-    "Created",
-    "Close Date",
-    "Expected Close",
+    "Deal ID", "Owner ID", "Account", "Stage", "Amount", "Expected Amount", "Created", "Close Date", "Expected Close",
     "Product",
-)
+)  # fmt: skip
 #: What each bad row changes in an ordinary sale; ``{Created}`` is what that sale has there.
 FLAWS: Final[tuple[dict[str, str], ...]] = (
     *({"Close Date": day} for day in ("2026-02-30", "31/12/2025", "end of March", "0000-00-00")),
