@@ -67,7 +67,7 @@ def _words(error: Mapping[str, Any]) -> tuple[str, str]:
     """What is wrong with a value, as words that follow its name, and what to do."""
     kind = error["type"]
     what, do = next((words for ends, words in _WORDS.items() if kind == ends or kind.startswith(f"{ends}_")), _OTHERWISE)
-    return what, do if isinstance(do, str) else do(error)
+    return what, do.format_map(error.get("ctx", {})) if isinstance(do, str) else do(error)
 
 
 def _elsewhere(loc: Loc, root: type[BaseModel]) -> str:
@@ -81,10 +81,6 @@ def _elsewhere(loc: Loc, root: type[BaseModel]) -> str:
 def _said(error: Mapping[str, Any]) -> str:
     text: str = error["msg"]
     return f"{text[0].upper()}{text[1:].rstrip('.')}."
-
-
-def _most(error: Mapping[str, Any]) -> str:
-    return f"Write at most {error['ctx']['max_length']} characters."
 
 
 def _shape(error: Mapping[str, Any]) -> str:
@@ -109,11 +105,6 @@ def _entries(error: Mapping[str, Any]) -> str:
     return f"Put it in brackets: [{value}]." if single else "Write one entry a line, each after a dash."
 
 
-def _more_entries(error: Mapping[str, Any]) -> str:
-    fewest = error["ctx"]["min_length"]
-    return f"Write at least {'one' if fewest == 1 else fewest}, in brackets."
-
-
 def _keys_below(error: Mapping[str, Any]) -> str:
     known = ", ".join(known_keys(error["loc"]))
     return f"Indent its keys below it: {known}." if known else "Write `key: value` lines below it."
@@ -126,7 +117,7 @@ _WORDS: Final[Mapping[str, tuple[str, str | Callable[[Mapping[str, Any]], str]]]
     "invalid_key": ("key is not text", "Put it in quotes."),
     "string_type": ("is not text", "Put it in quotes."),
     "string_too_short": ("is empty", "Fill it in."),
-    "string_too_long": ("is too long", _most),
+    "string_too_long": ("is too long", "Write at most {max_length} characters."),
     "string_unicode": ("holds characters that cannot be stored", "Take them out."),
     "string_pattern_mismatch": ("is not in the expected form", _shape),
     "literal_error": ("is none of the possible values", _choice),
@@ -142,8 +133,8 @@ _WORDS: Final[Mapping[str, tuple[str, str | Callable[[Mapping[str, Any]], str]]]
     "tuple_type": ("is not a list", _entries),
     "dict_type": ("needs keys with values", _keys_below),
     "model": ("needs keys with values", _keys_below),
-    "too_long": ("is too long", _most),
-    "too_short": ("list has too few entries", _more_entries),
+    "too_long": ("is too long", "Write at most {max_length} characters."),
+    "too_short": ("list has too few entries", "Write at least {min_length}, in brackets."),
 }
 
 

@@ -72,7 +72,7 @@ def test_rules_refer_to_kinds_and_sides() -> None:
     """What a kind may be about is a kind, whose word it is a side, and whatever is followed up starts and ends."""
     for kind in KINDS.values():
         assert set(kind.about) <= {*KINDS, ANYTHING, WHAT_RUNS}
-        assert kind.by <= set(get_args(Side))
+        assert set(kind.by) <= set(get_args(Side))
         assert bool(kind.about) == ("of" in kind.model.model_fields)
     for statuses in STATUSES.values():
         assert statuses[0] not in ENDED

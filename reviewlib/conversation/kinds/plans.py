@@ -7,20 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
-from reviewlib.conversation.kinds.record import (
-    BOTH,
-    MANAGER,
-    REP,
-    WHAT_RUNS,
-    FormText,
-    Key,
-    Kind,
-    Payload,
-    Said,
-    Side,
-    Words,
-    choice,
-)
+from reviewlib.conversation.kinds.record import WHAT_RUNS, FormText, Key, Kind, Payload, Said, Side, Words, choice
 
 Way = Literal["training", "coaching", "mentoring", "role-play"]
 Relevance = Literal["gap", "strength", "aspiration", "objective"]
@@ -34,12 +21,7 @@ class Action(Payload):
 
     decision: Literal["accepted", "edited", "dismissed", "added"] = choice(
         "Decision",
-        {
-            "accepted": "Accept as it is",
-            "edited": "Accept in other words",
-            "dismissed": "Dismiss",
-            "added": "Your own action",
-        },
+        {"accepted": "Accept as it is", "edited": "Accept in other words", "dismissed": "Dismiss", "added": "Your own action"},
     )
     recommended: Words = Field("", title="Recommended", description="The recommendation's own words; empty where added.")
     kpi: Key | None = Field(None, title="Figure")
@@ -146,7 +128,7 @@ PLANS: Final = (
     Kind(
         "action",
         Action,
-        by=MANAGER,
+        by=("manager",),
         letter="A",
         statuses=("open", "done", "dropped"),
         carries=True,
@@ -169,7 +151,7 @@ PLANS: Final = (
     Kind(
         "goal",
         Goal,
-        by=BOTH,
+        by=("rep", "manager"),
         letter="G",
         yes_or_no="Do you accept this goal? Write yes or no:",
         statuses=("open", "met", "missed", "lapsed", "dropped"),
@@ -191,7 +173,7 @@ PLANS: Final = (
     Kind(
         "milestone",
         Milestone,
-        by=BOTH,
+        by=("rep", "manager"),
         letter="M",
         about=("goal",),
         statuses=("open", "done", "missed", "dropped"),
@@ -201,7 +183,7 @@ PLANS: Final = (
     Kind(
         "development",
         Development,
-        by=BOTH,
+        by=("rep", "manager"),
         letter="D",
         statuses=("planned", "booked", "running", "done", "dropped"),
         carries=True,
@@ -218,7 +200,7 @@ PLANS: Final = (
     Kind(
         "update",
         Update,
-        by=BOTH,
+        by=("rep", "manager"),
         letter="U",
         about=(WHAT_RUNS,),
         looked_back_at=True,
@@ -235,7 +217,7 @@ PLANS: Final = (
     Kind(
         "recognition",
         Recognition,
-        by=MANAGER,
+        by=("manager",),
         letter="R",
         yes_or_no="May this be shown to the team? Write yes or no:",
         looked_back_at=True,
@@ -255,7 +237,7 @@ PLANS: Final = (
     Kind(
         "agreement",
         Agreement,
-        by=REP,
+        by=("rep",),
         when="to_the_end",
         about=("goal", "recognition"),
         answered=False,

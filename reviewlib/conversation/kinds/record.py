@@ -19,9 +19,6 @@ Side = Literal["rep", "manager"]
 Behalf = Literal["never", "always", "choose"]
 #: Longest text of one field, in characters.
 LONGEST: Final = 20_000
-REP: Final[frozenset[Side]] = frozenset({"rep"})
-MANAGER: Final[frozenset[Side]] = frozenset({"manager"})
-BOTH: Final = REP | MANAGER
 #: In ``about``: every kind that can be replied to; every kind of which something becomes.
 ANYTHING: Final = "anything"
 WHAT_RUNS: Final = "what runs"
@@ -117,7 +114,7 @@ class Kind:
     model: type[Payload]
     label: str = ""
     _: KW_ONLY
-    by: frozenset[Side]
+    by: tuple[Side, ...]
     analysts: bool = False
     when: Literal["before_signing", "to_the_end", "signing", "afterwards"] = "before_signing"
     single: bool = False

@@ -6,20 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
-from reviewlib.conversation.kinds.record import (
-    ANYTHING,
-    BOTH,
-    MANAGER,
-    REP,
-    FormText,
-    Key,
-    Kind,
-    Payload,
-    Said,
-    Side,
-    Words,
-    choice,
-)
+from reviewlib.conversation.kinds.record import ANYTHING, FormText, Key, Kind, Payload, Said, Side, Words, choice
 
 
 class SelfReview(Payload):
@@ -124,12 +111,7 @@ class Signoff(Payload):
     side: Side = Field(title="Side")
     how: Literal["agree", "disagree", "refused", "absent"] = choice(
         "How",
-        {
-            "agree": "Read and agreed",
-            "disagree": "Read, not agreed",
-            "refused": "Refused to sign",
-            "absent": "Absent",
-        },
+        {"agree": "Read and agreed", "disagree": "Read, not agreed", "refused": "Refused to sign", "absent": "Absent"},
     )
     name: Said = Field(title="Name", description="As typed by who signs.")
     comment: Words = Field("", title="Comment")
@@ -150,7 +132,7 @@ TALK: Final = (
         "self_review",
         SelfReview,
         "Self-review",
-        by=REP,
+        by=("rep",),
         when="to_the_end",
         single=True,
         forms=(
@@ -166,7 +148,7 @@ TALK: Final = (
     Kind(
         "feedback",
         Feedback,
-        by=MANAGER,
+        by=("manager",),
         letter="F",
         forms=(
             FormText(
@@ -180,7 +162,7 @@ TALK: Final = (
         "feedback_to_manager",
         FeedbackToManager,
         "Feedback to the manager",
-        by=REP,
+        by=("rep",),
         when="to_the_end",
         question="What your manager does well, and what should be different.",
         forms=(
@@ -192,7 +174,7 @@ TALK: Final = (
     Kind(
         "reply",
         Reply,
-        by=BOTH,
+        by=("rep", "manager"),
         when="to_the_end",
         letter="Y",
         about=(ANYTHING,),
@@ -201,7 +183,7 @@ TALK: Final = (
     Kind(
         "concern",
         Concern,
-        by=BOTH,
+        by=("rep", "manager"),
         when="to_the_end",
         private="may",
         letter="C",
@@ -221,7 +203,7 @@ TALK: Final = (
         "dispute",
         Dispute,
         "Disputed figure",
-        by=REP,
+        by=("rep",),
         when="to_the_end",
         forms=(
             FormText(
@@ -236,7 +218,7 @@ TALK: Final = (
     Kind(
         "resolution",
         Resolution,
-        by=MANAGER,
+        by=("manager",),
         analysts=True,
         when="to_the_end",
         letter="E",
@@ -246,7 +228,7 @@ TALK: Final = (
     Kind(
         "rating",
         Rating,
-        by=MANAGER,
+        by=("manager",),
         single=True,
         private="may",
         letter="S",
@@ -255,7 +237,7 @@ TALK: Final = (
     Kind(
         "note",
         Note,
-        by=MANAGER,
+        by=("manager",),
         analysts=True,
         when="to_the_end",
         private="always",
@@ -272,7 +254,7 @@ TALK: Final = (
     Kind(
         "release",
         Release,
-        by=MANAGER,
+        by=("manager",),
         single=True,
         answered=False,
         forms=(
@@ -288,7 +270,7 @@ TALK: Final = (
         "signoff",
         Signoff,
         "Sign-off",
-        by=BOTH,
+        by=("rep", "manager"),
         when="signing",
         answered=False,
         forms=(
@@ -310,7 +292,7 @@ TALK: Final = (
     Kind(
         "amendment",
         Amendment,
-        by=BOTH,
+        by=("rep", "manager"),
         when="afterwards",
         edits=False,
         letter="N",
