@@ -195,19 +195,16 @@ def _agreements(minutes: VisibleEntries, names: Mapping[str, str]) -> Iterator[B
 
 def _signature(minutes: VisibleEntries) -> Iterator[Blank]:
     given = minutes.state.signatures.get("rep")
-    payload = given.payload if given else None
-    word = {how: words for words, how in WORDS.items()}
-    recorded = {"name": "", "word": "", "comment": ""}
-    if isinstance(payload, Signoff) and payload.how in word:
-        recorded = {"name": payload.name, "word": word[payload.how], "comment": payload.comment}
-    guides = {
-        "name": "To sign, type your name.",
-        "word": "Then write: agree. Or write: read, do not agree.",
-        "comment": "A comment, if you want to.",
-    }
+    said = given.payload if given else None
+    word = next((words for words, how in WORDS.items() if isinstance(said, Signoff) and said.how == how), "")
+    name, comment = (said.name, said.comment) if isinstance(said, Signoff) and word else ("", "")
     yield _section(6, "Your signature. Fill it in once you have read the review and talked about it.")
-    for part, guide in guides.items():
-        yield Blank(f"Signature {part}", (guide,), text=recorded[part], brief=given is None)
+    for part, guide, text in (
+        ("name", "To sign, type your name.", name),
+        ("word", "Then write: agree. Or write: read, do not agree.", word),
+        ("comment", "A comment, if you want to.", comment),
+    ):
+        yield Blank(f"Signature {part}", (guide,), text=text, brief=given is None)
 
 
 def references(minutes: VisibleEntries) -> dict[str, Entry]:

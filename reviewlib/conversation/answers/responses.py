@@ -123,8 +123,8 @@ class Answer:
 
 def parse(source: ArrivedAnswer | str) -> Answer:
     """Read an answer that arrived, or the text of a form."""
-    lines = source.lines if isinstance(source, ArrivedAnswer) else tuple(numbered(source))
-    sha256 = source.sha256 if isinstance(source, ArrivedAnswer) else ""
+    arrived = ArrivedAnswer(tuple(numbered(source)), "") if isinstance(source, str) else source
+    lines = arrived.lines
     # The form begins with the first such line, of those that were quoted least.
     begins = [place for place in range(len(lines)) if _begins_form(lines, place)]
     start = min(begins, key=lambda place: (lines[place].depth, place), default=None)
@@ -133,7 +133,7 @@ def parse(source: ArrivedAnswer | str) -> Answer:
         nothing = AnswerProblem(
             lines[0] if lines else AnswerLine(1, ""), missing, "no response form", "Keep that line of the form."
         )
-        return Answer(problems=(nothing,), sha256=sha256)
+        return Answer(problems=(nothing,), sha256=arrived.sha256)
     reading = _FormReading(lines[start].depth)
     behind = reading.run(lines[start:])
     reading.check()
@@ -144,7 +144,7 @@ def parse(source: ArrivedAnswer | str) -> Answer:
         said=tuple(reading.said),
         problems=(*problems_before, *reading.problems, *problems_after),
         left_out=(*before, *after),
-        sha256=sha256,
+        sha256=arrived.sha256,
     )
 
 
@@ -244,36 +244,27 @@ class _FormReading:
         heard = [beside] if beside and not typed else []
         if mark is None or not mark.guide:
             return place, typed or heard
-        if heard and marks.check(heard) == mark.guide:
-            self._open(mark, heard)
-            return place, []
-        length = len(beside)
-        for last in range(place, min(place + marks.GUIDE_LINES, len(plain))):
-            length += len(plain[last])
-            if length > marks.GUIDE_LENGTH or marks.starts(plain[last]):
+        for end in range(place, min(place + marks.GUIDE_LINES, len(plain)) + 1):
+            guide = [*heard, *plain[place:end]]
+            if sum(map(len, guide)) > marks.GUIDE_LENGTH or (end > place and marks.starts(plain[end - 1])):
                 break
-            if marks.check([*heard, *plain[place : last + 1]]) == mark.guide:
-                self._open(mark, [*heard, *plain[place : last + 1]])
-                return last + 1, typed
+            if marks.check(guide) == mark.guide:
+                if mark.field == "review":
+                    self.named["opening"] = " ".join(line.strip(" :") for line in guide)
+                return end, typed
         if heard or (place < len(plain) and plain[place].lstrip().startswith(marks.GUIDE)):
             do = "Write your answer below those lines, and leave them as they are or take all of them out."
             self._problem(first, "The lines with :: below this mark are not as they were.", mark.words, do)
         return place, typed
 
-    def _open(self, mark: Mark, guide: Sequence[str]) -> None:
-        if mark.field == "review":
-            self.named["opening"] = " ".join(line.strip(" :") for line in guide)
-
     def _close(self, mark: Mark | None, typed: Sequence[str], line: AnswerLine) -> None:
         text = "\n".join(typed).strip()
         if mark is None:
             return
-        if mark.field in ("review", "read", "section", "end"):
-            if mark.field in ("review", "read"):
-                self.named |= dict(mark.named)
-            if text:
-                do = "Move it into a field."
-                self._problem(line, f"Text stands below {mark.words.split(' rep-')[0]}, which is no field.", text, do)
+        self.named |= mark.named
+        if text and mark.field in ("review", "read", "section", "end"):
+            what = f"Text stands below {mark.words.split(' rep-')[0]}, which is no field."
+            self._problem(line, what, text, "Move it into a field.")
         self.said.append(AnswerField(mark, text, line))
 
     def check(self) -> None:

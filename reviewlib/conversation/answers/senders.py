@@ -28,8 +28,6 @@ DOUBTS: Final[Mapping[str, str]] = MappingProxyType(
         "other_name": "signed with another name than the rep’s",
     }
 )
-#: What is recorded only where somebody says so; the others are how many answers come.
-_ASKED: Final = frozenset({"other_sender", "other_form", "other_name"})
 _FITS: Final = "address"
 #: The source of an entry: the sha256 of the file, and what was found about its sender; older entries have the sha256 alone.
 SOURCE: Final = re.compile(rf"[0-9a-f]{{64}}(?: (?:{_FITS}|(?:{'|'.join(DOUBTS)})(?:\+(?:{'|'.join(DOUBTS)}))*))?")
@@ -87,15 +85,15 @@ class Sender:
 
     def refusal(self, signed: str | None, *, where: str) -> ResponseError | None:
         """Make the error for what is recorded only where somebody says so; None where nothing is of that kind."""
-        asked = _ASKED.intersection(self.doubts(signed))
-        if not asked:
-            return None
         told = {
             "other_sender": ("sender", str(self), "to send it from that address"),
             "other_form": ("form", f"It begins: {_line(self.other_form)}", "to fill in the form of this review"),
             "other_name": ("signature", f"It is signed “{_line(signed)}”.", "to sign with the name on the page"),
         }
-        by, found, do = zip(*(words for doubt, words in told.items() if doubt in asked), strict=True)
+        asked = [words for doubt, words in told.items() if doubt in self.doubts(signed)]
+        if not asked:
+            return None
+        by, found, do = zip(*asked, strict=True)
         return ResponseError(
             f"By its {' and '.join(by)} this answer is not from {self.rep}; nothing was recorded.",
             where=where,
