@@ -23,6 +23,7 @@ _FORMS: dict[Kind, re.Pattern[str]] = {
     "half": re.compile(r"(?P<year>\d{4})-H(?P<part>[12])"),
     "year": re.compile(r"FY(?P<year>\d{4})(?P<part>)"),
 }
+_NAMES: dict[Kind, str] = {"month": "{:04d}-{:02d}", "quarter": "{:04d}-Q{}", "half": "{:04d}-H{}", "year": "FY{:04d}"}
 _ORDINALS = {"quarter": ("First", "Second", "Third", "Fourth"), "half": ("First", "Second")}
 
 
@@ -82,8 +83,10 @@ class Period:
     def _from_month(cls, month: int, kind: Kind, fiscal: FiscalYear) -> Period:
         if not 12 <= month <= 9998 * 12:
             raise PeriodError("This period is outside the calendar.", found=f"year {month // 12}", do="Check the year.")
-        end = month + MONTHS[kind]
-        return cls(_first_day(month), _first_day(end), kind, _name(month, kind, fiscal), fiscal)
+        years, into = divmod(month if kind == "month" else month - fiscal.starts + 1, 12)
+        shift = 1 if kind != "month" and fiscal.named_by == "end" and fiscal.starts > 1 else 0
+        name = _NAMES[kind].format(years + shift, into // MONTHS[kind] + 1)
+        return cls(_first_day(month), _first_day(month + MONTHS[kind]), kind, name, fiscal)
 
     @property
     def last_day(self) -> dt.date:
@@ -149,13 +152,3 @@ def last_complete(kind: Kind, *, as_of: dt.date, fiscal: FiscalYear = FiscalYear
 
 def _first_day(month: int) -> dt.date:
     return dt.date(month // 12, month % 12 + 1, 1)
-
-
-def _name(month: int, kind: Kind, fiscal: FiscalYear) -> str:
-    if kind == "month":
-        return f"{month // 12:04d}-{month % 12 + 1:02d}"
-    years, into = divmod(month - fiscal.starts + 1, 12)
-    year = years + (1 if fiscal.named_by == "end" and fiscal.starts > 1 else 0)
-    if kind == "year":
-        return f"FY{year:04d}"
-    return f"{year:04d}-{'Q' if kind == 'quarter' else 'H'}{into // MONTHS[kind] + 1}"

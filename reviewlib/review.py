@@ -297,7 +297,6 @@ def _before(book: Params, about: About, audience: str, minutes: VisibleEntries) 
 
 def _find(book: Params, about: About, audience: str) -> tuple[Path, VisibleEntries]:
     """Find what one notebook works with: the slice of the snapshot that the minutes pin or the period uses, and the minutes."""
-    slicefile.check_audience(audience, slicefile.freeze_command(book, Period.parse(about.period, book.fiscal)))
     period = Period.parse(about.period, book.fiscal)
     minutes = copies.read_minutes(book, about, "rep" if audience == "rep" else "manager")
     path = slicefile.find_slice(

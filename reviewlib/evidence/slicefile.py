@@ -140,10 +140,17 @@ def find_slice(params: Params, *, kind: str, subject: str, period: Period, audie
     """Find the one file that a notebook works with, in the snapshot it is pinned to or that the period uses.
 
     Raises:
-        SnapshotError: Nothing is frozen for the period, or nothing for this subject and audience.
+        SnapshotError: There is no such audience, nothing is frozen for the period, or nothing for this subject and audience.
     """
     command = freeze_command(params, period)
-    check_audience(audience, command)
+    # Before a file is looked for: its name would hold what was asked for.
+    if audience not in AUDIENCES:
+        raise SnapshotError(
+            "There is no such audience.",
+            where="audience",
+            found=repr(audience),
+            do=f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both.",
+        )
     folder = frozen_folder(params, period) if pinned is None else pinned_folder(params, pinned)
     found = next(iter(folder.glob(f"*/{slice_name(kind, subject, audience)}")), None)
     if found is None:
@@ -154,21 +161,6 @@ def find_slice(params: Params, *, kind: str, subject: str, period: Period, audie
             do=f"Check the id; for a {kind} that is new in the data run: {command}",
         )
     return found
-
-
-def check_audience(audience: str, command: str) -> None:
-    """Refuse an audience that there is not, before a file is looked for: its name would hold what was asked for.
-
-    Raises:
-        SnapshotError: The message names the command that prepares both.
-    """
-    if audience not in AUDIENCES:
-        raise SnapshotError(
-            "There is no such audience.",
-            where="audience",
-            found=repr(audience),
-            do=f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both.",
-        )
 
 
 def slice_name(kind: str, subject: str, audience: str) -> str:

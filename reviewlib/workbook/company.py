@@ -24,24 +24,6 @@ import pyarrow.csv
 from reviewlib.workbook.company_deals import END, HISTORY, LEAD_DAYS, MISSING, NO_AMOUNT, STAGES, Ints, make_deals, openings
 from reviewlib.workbook.company_people import Rep, activity_rows, cast, former_rep, make_reps, rep_rows, target_rows
 
-COLUMNS: Final = (
-    "Deal ID", "Owner ID", "Account", "Stage", "Amount", "Expected Amount", "Created", "Close Date", "Expected Close",
-    "Product",
-)  # fmt: skip
-#: What each bad row changes in an ordinary sale; ``{Created}`` is what that sale has there.
-FLAWS: Final[tuple[dict[str, str], ...]] = (
-    *({"Close Date": day} for day in ("2026-02-30", "31/12/2025", "end of March", "0000-00-00")),
-    *({"Created": day} for day in ("2025-13-01", "yesterday")),
-    *({"Amount": amount} for amount in ("12.400.00", "9300 USD", "#VALUE!", "twelve thousand")),
-    *({"Close Date": ""},) * 3,
-    *({"a field": "call back", "another field": "in May"},) * 2,
-    {"Deal ID": "{Deal ID}"},
-    {"Deal ID": "{Deal ID}", "Amount": "7654.32"},
-    *({"Account": "Lindhaven Test"},) * 3,
-    *({"Created": "{Close Date}", "Close Date": "{Created}"},) * 3,
-    *({"Account": account} for account in ("Zennor Health", "Zennor Health AG", "Zennor Health AG", '"Orsa, Vega & Söhne"')),
-)
-
 #: Deals written at a time: bounds the memory of a company of any size.
 CHUNK: Final = 250_000
 #: From here on the flaws stay far below the quarantine's threshold.
@@ -96,7 +78,7 @@ def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float
     flawed = counts.sum() >= FLAWS_FROM
     drawn, subtotal = 0, Decimal(0)
     with path.open("wb") as file:
-        file.write((",".join(COLUMNS) + "\n").encode())
+        file.write((",".join(cast().columns) + "\n").encode())
         for block in _blocks(reps, counts, rate=rate):
             text = _csv(_table(block, ids, first=drawn))
             if flawed and not drawn:
@@ -148,7 +130,7 @@ def _table(deals: pd.DataFrame, ids: list[str], *, first: int) -> pa.Table:
         *(pa.array(days, mask=days == MISSING).cast(pa.date32()) for days in dates),
         pa.array(cast().products).take(pa.array(deals["product"])),
     ]
-    return pa.table(columns, names=list(COLUMNS))
+    return pa.table(columns, names=list(cast().columns))
 
 
 def _money(cents: Ints, missing: int) -> Any:
@@ -175,24 +157,25 @@ def account_name(number: int) -> str:
 
 def _with_flaws(text: bytes, *, next_id: int) -> bytes:
     """Put the bad rows evenly among the lines of the deals; ``next_id`` is the number of the next new deal."""
+    flaws = cast().flaws
     lines = text.decode().splitlines()
-    step = len(lines) // (len(FLAWS) + 1)
+    step = len(lines) // (len(flaws) + 1)
     out: list[str] = []
-    for place in range(len(FLAWS)):
+    for place in range(len(flaws)):
         above = lines[place * step : (place + 1) * step]
         sale = _ordinary_sale(above)
         # A step of 7 and 27 places have no factor in common: rows of one kind do not stand together.
-        changes = {"Deal ID": f"D-{10000 + next_id + place}", **FLAWS[place * 7 % len(FLAWS)]}
+        changes = {"Deal ID": f"D-{10000 + next_id + place}", **flaws[place * 7 % len(flaws)]}
         row = sale | {column: value.format_map(sale) for column, value in changes.items()}
         out += [*above, ",".join(row.values())]
-    out += lines[len(FLAWS) * step :]
+    out += lines[len(flaws) * step :]
     return ("\n".join(out) + "\n").encode()
 
 
 def _ordinary_sale(lines: list[str]) -> dict[str, str]:
     """Find the first good row to spoil."""
     for line in lines:
-        row = dict(zip(COLUMNS, line.split(","), strict=True))
+        row = dict(zip(cast().columns, line.split(","), strict=True))
         complete = row["Stage"] == "Closed Won" and row["Owner ID"] != cast().former and all(row.values())
         if complete and 2000 < float(row["Amount"]) < 9000 and row["Created"] < row["Close Date"]:
             return row

@@ -85,6 +85,8 @@ class CompanyCast(BaseModel):
     account_places: tuple[str, ...]
     account_trades: tuple[str, ...]
     targets: tuple[tuple[Any, ...], ...]
+    columns: tuple[str, ...]
+    flaws: tuple[dict[str, str], ...]
 
 
 @cache

@@ -123,35 +123,28 @@ def _from_known(found: UnknownExport, headers: Mapping[str, str], kind: Mapping[
     notes: dict[str, str] = {}
     comments: list[str] = []
     checks: list[str] = []
-    crm = kind["label"].split()[0]
+
+    def _say(what: str, header: str = "", *, of: str = "") -> None:
+        said = known()["said"][what]
+        words = {"crm": kind["label"].split()[0], "header": header, "quoted": quoted(header)}
+        notes.update({of: said["note"].format(**words)} if of else {})
+        comments.extend(line.format(**words) for line in said.get("comments", ()))
+        checks.extend([said["check"].format(**words)] if "check" in said else [])
+
     if "deal_id" not in columns and (candidate := _identifying(found, taken=columns.values())):
         columns = {"deal_id": candidate, **columns}
-        notes["deal_id"] = "check: the report has no id; add the record's id to it"
-        checks.append(
-            f"This export has no id column; {candidate!r} stands in for it. Add the id to the report and export again."
-        )
+        _say("no_id", candidate, of="deal_id")
     if "closed_on" in columns:
         columns["expected_close_on"] = columns["closed_on"]
-        notes["expected_close_on"] = f"the same column: in {crm} the close date is an expectation while a deal is open"
+        _say("expectation", of="expected_close_on")
     if (owner := columns.get("rep_id")) and not fold(owner).endswith(" id"):
-        checks.append(
-            f"{owner!r} holds names: two reps of one name would be one rep; export the owner's id if that can happen."
-        )
+        _say("owner_by_name", owner)
     if amount := columns.get("amount"):
-        comments += [
-            f"guess: {crm} lets the amount be edited up to closing, and lost deals keep theirs, so this is not what was",
-            "  expected while a deal was open. Map it only if nobody edits it at closing; better a field that is filled once,",
-            "  or list prices under crm.products:",
-            f"expected_amount: {quoted(amount)}",
-        ]
-        checks.append(
-            f"No expected amount is mapped, because {crm} lets {amount!r} be edited up to closing; pipeline figures "
-            "count deals until you map one, or list prices under crm.products."
-        )
+        _say("amount", amount)
     else:
-        checks.append("No column holds the amount: add it to the report and export again, or there is no revenue to review.")
+        _say("no_amount")
     if weighted := _first(headers, kind["not_expected_amount"]):
-        comments.append(f"{quoted(weighted)} depends on a probability, so it is not mapped either.")
+        _say("weighted", weighted)
     flags = {key: header for key in ("won", "lost", "closed") if (header := _first(headers, kind[key]))}
     currency = _first(headers, kind["currency"])
     return Mapped(kind["label"], columns, notes, tuple(comments), tuple(checks), flags, currency, kind["stages"])

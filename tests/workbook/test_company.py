@@ -22,13 +22,14 @@ from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.params import reading
 from reviewlib.workbook import company as sample
 from reviewlib.workbook import company_people
-from reviewlib.workbook.company import FLAWS, write_company
+from reviewlib.workbook.company import write_company
+from reviewlib.workbook.company_people import cast
 
 DEMO = Path(__file__).parents[2] / "params"
 FILES = ("deals.csv", "reps.csv", "targets.csv", "activities.csv")
 Rows = Sequence[dict[str, str]]
 #: Lines that are put in: the bad rows, and the subtotal below the last.
-PUT_IN = len(FLAWS) + 1
+PUT_IN = len(cast().flaws) + 1
 BAD_VALUES = {
     ("Close Date", ("2026-02-30", "31/12/2025", "end of March", "0000-00-00")): "bad close date",
     ("Created", ("2025-13-01", "yesterday")): "bad opening date",
@@ -232,7 +233,7 @@ def test_blocks_change_no_deal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     whole = rows(make_company(tmp_path / "whole", deals=2500), "deals.csv")
     monkeypatch.setattr(sample, "CHUNK", 300)
     parts = rows(make_company(tmp_path / "parts", deals=2500), "deals.csv")
-    one, other = (Counter(tuple(row[name] for name in sample.COLUMNS[1:]) for row in deals) for deals in (whole, parts))
+    one, other = (Counter(tuple(row[name] for name in cast().columns[1:]) for row in deals) for deals in (whole, parts))
     assert one == other
     assert len({row["Deal ID"] for row in parts}) == len(parts)
     assert [row["Deal ID"] for row in parts] == [row["Deal ID"] for row in whole]
