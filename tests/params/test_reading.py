@@ -141,7 +141,7 @@ CASES = {
     "number for text": ("rep_id: Owner", "rep_id: 5", 8, "crm.deals.columns.rep_id", "5", "Put it in quotes"),
     "list for text": ("rep_id: Owner", "rep_id: [a]", 8, "crm.deals.columns.rep_id", "a list of 1", "Write one value"),
     "text for list": ("won: [Won]", "won: Won", 11, "crm.deals.stages.won", "'Won'", "[Won]"),
-    "empty list": ("won: [Won]", "won: []", 11, "crm.deals.stages.won", "a list of 0", "at least one"),
+    "empty list": ("won: [Won]", "won: []", 11, "crm.deals.stages.won", "a list of 0", "at least 1"),
     "list entry": ("[Lost]", "[Lost, 7]", 12, "crm.deals.stages.lost[1]", "7", "Put it in quotes"),
     "no value": ("      rep_id: Owner", "      rep_id:", 8, "crm.deals.columns.rep_id", None, "Fill it in"),
     "text for mapping": ("currency: EUR", "currency: EUR\npeers: all", 3, "peers", "'all'", "group, median_from, quartiles_from"),
