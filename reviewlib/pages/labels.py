@@ -20,15 +20,11 @@ MINUS: Final = "\N{MINUS SIGN}"
 NOT_AVAILABLE: Final = "n/a"
 
 #: Decimals of a unit: (fewest, most).
-_DECIMALS: Final = {"money": (0, 0), "percent": (1, 1), "ratio": (2, 2), "days": (0, 1), "count": (0, 1), "score": (1, 1)}
+_DECIMALS: Final = {
+    "money": (0, 0), "percent": (1, 1), "points": (1, 1), "ratio": (2, 2), "days": (0, 1), "count": (0, 1), "score": (1, 1),
+}  # fmt: skip
 #: Decimals where a figure was already rounded to two significant digits.
 _ROUNDED: Final = {"money": (0, 0), "percent": (0, 2), "ratio": (0, 2), "days": (0, 2), "count": (0, 2), "score": (0, 2)}
-
-_MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-#: One unit of the last decimal, by the number of decimals.
-_STEPS: Final = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
 
 
 @dataclass(frozen=True)
@@ -60,11 +56,7 @@ class NumberStyle:
 
     def change(self, number: float | None, unit: str) -> str:
         """Write the size of a change without its sign; that of a percent is in points: "8.8 points"."""
-        if number is None or math.isnan(number):
-            return NOT_AVAILABLE
-        if unit != "percent":
-            return self.value(abs(number), unit)
-        return f"{self._digits(abs(number) * 100, _DECIMALS['percent'])} points"
+        return self.value(number, "points" if unit == "percent" else unit).removeprefix(MINUS)
 
     def signed_change(self, number: float | None, unit: str) -> str:
         """Write a change with its sign: "+8.8 points", "−€9,259", "+4 days"."""
@@ -92,20 +84,14 @@ class NumberStyle:
         return size if number >= 0 or _is_zero(size) else f"{MINUS}{size}"
 
     def _size(self, number: float, unit: str, decimals: tuple[int, int]) -> str:
-        if unit == "money":
-            return _money_shape(self).replace("#", self._digits(number, decimals))
-        if unit == "percent":
-            shape = _around(_locale(self.locale).percent_formats[None].pattern, "%")
-            return shape.replace("#", self._digits(number * 100, decimals))
-        digits = self._digits(number, decimals)
-        if unit == "days":
-            return f"{digits} {'day' if digits == '1' else 'days'}"
-        return f"{digits}×" if unit == "ratio" else digits
-
-    def _digits(self, number: float, decimals: tuple[int, int]) -> str:
         """Round half up, as people do, from the shortest decimal form (0.125 is 0.13, 1.005 is 1.01)."""
-        rounded = Decimal(f"{number:.12g}").quantize(_STEPS[decimals[1]], ROUND_HALF_UP)
-        return str(_pattern(self.locale, decimals).apply(rounded, _locale(self.locale)))
+        shape = _shape(self, unit, decimals)
+        exact = Decimal(f"{number * 100 if unit in ('percent', 'points') else number:.12g}")
+        rounded = exact.quantize(Decimal(1).scaleb(-decimals[1]), ROUND_HALF_UP).scaleb(-shape.scale)
+        text = str(shape.apply(rounded, _locale(self.locale)))
+        if unit == "days":
+            return f"{text} {'day' if text == '1' else 'days'}"
+        return text + {"ratio": "×", "points": " points"}.get(unit, "")
 
 
 def day(date: dt.date | str | None, *, near: dt.date | None = None) -> str:
@@ -113,14 +99,14 @@ def day(date: dt.date | str | None, *, near: dt.date | None = None) -> str:
     if date is None or (isinstance(date, float) and math.isnan(date)):
         return NOT_AVAILABLE
     date = dt.date.fromisoformat(date) if isinstance(date, str) else date
-    text = f"{date.day} {_MONTHS[date.month - 1]}"
+    text = f"{date.day} {_locale('en').months['format']['wide'][date.month]}"
     return text if near is not None and near.year == date.year else f"{text} {date.year}"
 
 
 def short_day(date: dt.date | str) -> str:
     """Write a date where room is scarce: "9 Aug 2026"."""
     date = dt.date.fromisoformat(date) if isinstance(date, str) else date
-    return f"{date.day} {_MONTHS[date.month - 1][:3]} {date.year}"
+    return f"{date.day} {_locale('en').months['format']['abbreviated'][date.month]} {date.year}"
 
 
 def span(period: Period) -> str:
@@ -130,23 +116,6 @@ def span(period: Period) -> str:
 
 def _is_zero(text: str) -> bool:
     return not re.search(r"[1-9]", text)
-
-
-@functools.cache
-def _money_shape(style: NumberStyle) -> str:
-    """What stands around an amount, and "#" for the amount itself."""
-    from babel.numbers import get_currency_symbol
-
-    symbol = get_currency_symbol(style.currency, locale=_locale(style.locale))
-    text = _around(_locale(style.locale).currency_formats["standard"].pattern.partition(";")[0], "¤")
-    # A code such as EUR in front of digits wants a space where a sign such as € does not.
-    gap = "\N{NO-BREAK SPACE}" if text.startswith("¤#") and symbol[-1].isalpha() else ""
-    return text.replace("¤", symbol + gap)
-
-
-def _around(pattern: str, mark: str) -> str:
-    """Keep of a locale's pattern what stands around the number, and "#" for the number itself."""
-    return re.sub(r"[#0][#0.,]*", "#", pattern) if mark in pattern else f"#{mark}"
 
 
 @functools.cache
@@ -160,12 +129,20 @@ def _locale(name: str) -> Any:
 
 
 @functools.cache
-def _pattern(locale: str, decimals: tuple[int, int]) -> Any:
-    from babel.numbers import parse_pattern
+def _shape(style: NumberStyle, unit: str, decimals: tuple[int, int]) -> Any:
+    """The locale's own pattern for money, percents and other numbers, with so many decimals."""
+    from babel.numbers import get_currency_symbol, parse_pattern
 
-    fewest, most = decimals
-    whole = _locale(locale).decimal_formats[None].pattern.partition(".")[0]
-    return parse_pattern(f"{whole}.{'0' * fewest}{'#' * (most - fewest)}" if most else whole)
+    locale = _locale(style.locale)
+    symbol, plain = get_currency_symbol(style.currency, locale=locale), locale.decimal_formats[None]
+    patterns = {"money": locale.currency_formats["standard"], "percent": locale.percent_formats[None]}
+    text = patterns.get(unit, plain).pattern.partition(";")[0]
+    # A code such as EUR in front of digits wants a space where a sign such as € does not.
+    gap = "\N{NO-BREAK SPACE}" if text.startswith("¤#") and symbol[-1].isalpha() else ""
+    shape: Any = parse_pattern(text)
+    shape.prefix, shape.suffix = ([part.replace("¤", symbol + gap) for part in parts] for parts in (shape.prefix, shape.suffix))
+    shape.grouping, shape.frac_prec = plain.grouping, decimals
+    return shape
 
 
 def number_text(value: float | None, unit: str | None) -> str:
