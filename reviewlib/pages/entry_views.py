@@ -14,15 +14,12 @@ from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.plans import Update
 from reviewlib.conversation.kinds.record import Payload, words_of
 from reviewlib.conversation.kinds.talk import Concern, Dispute, Feedback, Resolution, SelfReview
-from reviewlib.pages import labels, paragraphs, sentences, wording
+from reviewlib.pages import labels, paragraphs, wording
 from reviewlib.pages.views import FigureTable, label
 from reviewlib.review import Review
 
 P = TypeVar("P", bound=Payload)
 _TIMES: Final = ("", "once", "twice")
-_STANCES: Final = {"strength": "Strength", "improve": "To improve"}
-#: The field of each kind that quotes it best.
-_QUOTED: Final = ("statement", "title", "text", "reason", "perspective", "label", "comment")
 
 
 @dataclass(frozen=True)
@@ -112,8 +109,8 @@ def rep_name(review: Review) -> str:
 def side(review: Review, name: str) -> str:
     """Say who one of the two sides is, as colleagues would; any other text is a name already."""
     manager = (review.subject.manager or "").split()
-    first = sentences.first_name(review.subject) if review.kind == "rep" else "The team"
-    return {"rep": first, "manager": manager[0] if manager else "The manager"}.get(name, name)
+    known = wording.sides(review) | ({"manager": manager[0]} if manager else {})
+    return known.get(name, name)
 
 
 def day(review: Review, date: dt.date) -> str:
@@ -169,8 +166,8 @@ def _replies(review: Review, entry: Entry) -> Iterator[Entry]:
         yield from _replies(review, reply)
 
 
-def _text(entry: Entry, name: str = "text") -> str:
-    return str(getattr(entry.payload, name, ""))
+def _text(entry: Entry) -> str:
+    return str(getattr(entry.payload, "text", ""))
 
 
 def feedback(review: Review) -> list[tuple[str, list[Contribution]]]:
@@ -207,7 +204,7 @@ def _feedback(review: Review, entry: Entry) -> Contribution:
     parts = [figure(review, given.kpi)] if given.kpi else []
     parts += [f"“{given.behaviour}”"] if given.behaviour else []
     more = (("Example", given.example),) if given.example else ()
-    what = f"{_STANCES[given.stance]}, linked to {' and '.join(parts)}"
+    what = f"{words_of(Feedback, 'stance')[given.stance]}, linked to {' and '.join(parts)}"
     return Contribution(by(review, entry), what, given.text, more, answers(review, entry))
 
 
@@ -270,5 +267,4 @@ def _others(review: Review) -> Iterator[Contribution]:
 
 def quoted(entry: Entry) -> str:
     """Name an entry by its kind and the beginning of its words."""
-    text = next((text for name in _QUOTED if (text := _text(entry, name))), "")
-    return f"{KINDS[entry.kind].label.lower()} “{paragraphs.short(text)}”"
+    return f"{KINDS[entry.kind].label.lower()} “{paragraphs.short(wording.telling(entry))}”"

@@ -10,6 +10,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup, plans
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Recognition
+from reviewlib.conversation.kinds.record import words_of
 from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.pages import entry_views, sentences
 from reviewlib.pages.entry_views import By, said
@@ -86,10 +87,10 @@ def moved(review: Review) -> list[tuple[str, str]]:
     return found
 
 
-def recognition(review: Review) -> list[tuple[Entry, Recognition, str]]:
-    """List what the manager recognises, and whether the team may see it."""
-    found = said(review.minutes.of_kind("recognition"), Recognition)
-    return [(entry, given, _shown(review, entry, given)) for entry, given in found]
+def recognition(review: Review) -> list[tuple[Entry, Recognition, str, str]]:
+    """List what the manager recognises, the reward in words, and whether the team may see it."""
+    found, rewards = said(review.minutes.of_kind("recognition"), Recognition), words_of(Recognition, "reward")
+    return [(entry, given, rewards[given.reward], _shown(review, entry, given)) for entry, given in found]
 
 
 def _shown(review: Review, entry: Entry, given: Recognition) -> str:

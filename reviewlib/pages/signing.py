@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.kinds.record import Side
+from reviewlib.conversation.kinds.record import Side, words_of
 from reviewlib.conversation.kinds.talk import Amendment, Rating, Signoff
 from reviewlib.conversation.visibility import State, StateName, VisibleEntries
 from reviewlib.pages import entry_views, labels
@@ -18,19 +18,9 @@ from reviewlib.periods import Period
 from reviewlib.review import Review
 
 #: How a state is marked, by the verdict whose mark it takes.
-MARKS: Final[dict[StateName, str]] = {
+MARKS: Final[dict[StateName, str]] = dict.fromkeys(get_args(StateName), "on_track") | {
     "open": "not_enough_data",
-    "answer_in": "on_track",
-    "feedback_in": "on_track",
-    "released": "on_track",
-    "signed": "on_track",
     "closed": "strength",
-}
-_HOW: Final = {
-    "agree": "Read, agrees",
-    "disagree": "Read, does not agree",
-    "refused": "Did not sign",
-    "absent": "Was not there to sign",
 }
 _SIGNED: Final = ("agree", "disagree")
 
@@ -130,7 +120,9 @@ def _signature(review: Review, entry: Entry | None, name: str, role: str) -> Sig
     )
     zone = "" if review.workbook.timezone else " UTC"
     when = f"{entry_views.day_of(review, entry.at)}, {review.workbook.local(entry.at):%H:%M}{zone}"
-    return Signature(shown, role, _HOW[signed.how], when, signed.comment, entry_views.by(review, entry), given)
+    return Signature(
+        shown, role, words_of(Signoff, "how")[signed.how], when, signed.comment, entry_views.by(review, entry), given
+    )
 
 
 def rating(review: Review) -> tuple[Rating, By] | None:

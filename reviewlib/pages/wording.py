@@ -12,17 +12,26 @@ from reviewlib.pages import labels, paragraphs, sentences
 from reviewlib.params.figures import Kpi
 from reviewlib.review import Review
 
-#: What stands for an entry in a list, by the first of these fields that it has.
-_TELLING: Final = ("text", "statement", "title", "reason", "perspective", "recommended", "comment", "note", "label")
+#: What quotes an entry best: the first of these fields that it has.
+_TELLING: Final = ("statement", "title", "text", "reason", "perspective", "label", "comment", "note")
 _SHORT: Final = 70
+
+
+def sides(review: Review) -> dict[str, str]:
+    """How the two sides are called; of a team's review the rep's is the team."""
+    rep = sentences.first_name(review.subject) if review.kind == "rep" else "The team"
+    return {"rep": rep, "manager": review.subject.manager or "The manager"}
+
+
+def telling(entry: Entry) -> str:
+    """The words that an entry is told apart by."""
+    return next((text for name in _TELLING if (text := getattr(entry.payload, name, ""))), "")
 
 
 def named(review: Review, entry: Entry) -> str:
     """Name an entry in a list: its kind, its figure and the beginning of its text."""
-    told: dict[str, Any] = entry.payload.model_dump()
-    text = next((str(told[name]) for name in _TELLING if told.get(name)), "")
-    kpi = review.kpis.get(str(told.get("kpi")))
-    parts = (KINDS[entry.kind].label, kpi.label if kpi else "", " ".join(text.split()))
+    kpi = review.kpis.get(getattr(entry.payload, "kpi", None) or "")
+    parts = (KINDS[entry.kind].label, kpi.label if kpi else "", " ".join(telling(entry).split()))
     return paragraphs.short(": ".join(part for part in parts if part), _SHORT)
 
 
@@ -50,6 +59,5 @@ def _shown(review: Review, name: str, value: Any, kpi: Kpi | None) -> str:
     if name == "kpi" and kpi is not None:
         return kpi.label
     if name in ("owner", "side"):
-        rep = sentences.first_name(review.subject) if review.kind == "rep" else "The team"
-        return {"rep": rep, "manager": review.subject.manager or "The manager"}.get(value, str(value))
+        return sides(review).get(value, str(value))
     return str(value).capitalize() if name == "status" else str(value)

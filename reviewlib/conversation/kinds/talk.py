@@ -29,7 +29,7 @@ class Feedback(Payload):
     """A strength or an area to improve, tied to a figure or a behaviour."""
 
     stance: Literal["strength", "improve"] = choice(
-        "Strength or area to improve", {"strength": "Strength", "improve": "Area to improve"}
+        "Strength or area to improve", {"strength": "Strength", "improve": "To improve"}
     )
     kpi: Key | None = Field(None, title="Figure", description="The KPI it is linked to.")
     behaviour: Words = Field("", title="Behaviour", description="The behaviour it is linked to, where no figure shows it.")
@@ -111,7 +111,12 @@ class Signoff(Payload):
     side: Side = Field(title="Side")
     how: Literal["agree", "disagree", "refused", "absent"] = choice(
         "How",
-        {"agree": "Read and agreed", "disagree": "Read, not agreed", "refused": "Refused to sign", "absent": "Absent"},
+        {
+            "agree": "Read, agrees",
+            "disagree": "Read, does not agree",
+            "refused": "Did not sign",
+            "absent": "Was not there to sign",
+        },
     )
     name: Said = Field(title="Name", description="As typed by who signs.")
     comment: Words = Field("", title="Comment")

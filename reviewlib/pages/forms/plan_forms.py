@@ -10,7 +10,7 @@ from reviewlib.conversation.goals import plans
 from reviewlib.conversation.goals.plans import Need, ProposedItem
 from reviewlib.conversation.goals.smart import GoalContext, smart
 from reviewlib.conversation.kinds import ENDED, STATUSES
-from reviewlib.conversation.kinds.plans import UNIT_HINT, Development, Goal, Milestone
+from reviewlib.conversation.kinds.plans import UNIT_HINT, Action, Development, Goal, Milestone
 from reviewlib.conversation.kinds.record import words_of
 from reviewlib.conversation.schedule import rhythm
 from reviewlib.conversation.visibility import VisibleEntries, empty
@@ -59,9 +59,8 @@ def _recommended(context: FormContext, _: Values) -> Options:
 
 
 def _decisions(context: FormContext, values: Values) -> Options:
-    if not values.get("recommended"):
-        return [("Add", "added")]
-    return [("Accept as it is", "accepted"), ("Accept in other words", "edited"), ("Dismiss", "dismissed")]
+    words = words_of(Action, "decision")
+    return [(words[one], one) for one in words if (one == "added") != bool(values.get("recommended"))]
 
 
 def _decided(context: FormContext, values: Values) -> Values:

@@ -171,7 +171,7 @@ def _give_feedback(manager: Manager) -> None:
         "Example": "Halden",
     }
     form.fill(first).save()
-    second = {"Strength or area to improve": "Area to improve", "Figure": "Sales cycle", "Feedback": "Name the decision date."}
+    second = {"Strength or area to improve": "To improve", "Figure": "Sales cycle", "Feedback": "Name the decision date."}
     form.another().fill(second).save()
 
 
@@ -211,9 +211,9 @@ def _close(manager: Manager) -> None:
     expect(release.body).to_contain_text("Releasing shows Amara the manager’s words")
     release.fill({"Figures": 1}).save()
     sign = manager.open("Sign for the manager", "Sign as manager")
-    sign.fill({"How": "Read and agreed", "Name": "Daniel Brandt"}).save()
+    sign.fill({"How": "Read, agrees", "Name": "Daniel Brandt"}).save()
     rep = manager.open("Sign for the rep, in the meeting", "Sign for the rep")
-    rep.fill({"How": "Read, not agreed", "Name": "Amara Okafor", "Comment": "The tender was not mine."}).save()
+    rep.fill({"How": "Read, does not agree", "Name": "Amara Okafor", "Comment": "The tender was not mine."}).save()
 
 
 def test_a_review_from_the_first_word_to_both_signatures(window: Window) -> None:
