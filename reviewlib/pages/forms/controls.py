@@ -100,20 +100,15 @@ def button(label: str, *, primary: bool = False, clicked: Callable[[], None]) ->
     return made
 
 
-def opener(label: str, body: widgets.DOMWidget, *, opened: bool) -> widgets.ToggleButton:
-    """A button that opens and closes what stands below it."""
-    made = widgets.ToggleButton(value=opened, description=label)
-    made.add_class("rl-opener")
-    made.observe(lambda change: show(body, change["new"]), names="value")
+def folded(title: str, *children: widgets.Widget, opened: bool, lead: str = "") -> tuple[widgets.ToggleButton, widgets.Box]:
+    """A button that opens and closes what stands below it; and both, one below the other."""
+    body = widgets.VBox([*([html("lead", text=lead)] if lead else []), *children])
+    body.add_class("rl-form-body")
+    opener = widgets.ToggleButton(value=opened, description=title)
+    opener.add_class("rl-opener")
+    opener.observe(lambda change: show(body, change["new"]), names="value")
     show(body, opened)
-    return made
-
-
-def body(*children: widgets.Widget) -> widgets.Box:
-    """What stands below an opener."""
-    made = widgets.VBox(list(children))
-    made.add_class("rl-form-body")
-    return made
+    return opener, widgets.VBox([opener, body])
 
 
 def row(*children: widgets.Widget) -> widgets.Box:

@@ -25,9 +25,9 @@ class PageExport:
         self.context = context
         self.button = controls.button("Make the pages", primary=True, clicked=self._clicked)
         self.status = widgets.HTML()
-        lead = controls.html("lead", text="The manager’s and the rep’s copy. The notebook stays usable meanwhile.")
-        body = controls.body(lead, controls.row(self.button), self.status)
-        self.widget = widgets.VBox([controls.opener("Make the pages from what is saved", body, opened=False), body])
+        lead = "The manager’s and the rep’s copy. The notebook stays usable meanwhile."
+        title, below = "Make the pages from what is saved", (controls.row(self.button), self.status)
+        _, self.widget = controls.folded(title, *below, opened=False, lead=lead)
         self.task: asyncio.Task[None] | None = None
 
     def _clicked(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
-import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -88,21 +87,12 @@ def _field(kind: Kind, name: str) -> Field:
     if words := words_of(kind.model, name):
         listed = [*([] if given else [(CHOOSE, "")]), *((words, value) for value, words in words.items())]
         return Field(name, label, "choice", hint, lambda _, __: listed, given)
-    allowed = _types(info.annotation)
+    allowed = {info.annotation, *typing.get_args(info.annotation)}
     if bool in allowed:
         return Field(name, label, "check", hint, default=bool(given))
     if name in _LINES:
         return Field(name, label, "line", hint)
     return Field(name, label, "day" if dt.date in allowed else "number" if float in allowed else "text", hint)
-
-
-def _types(annotation: Any) -> set[type]:
-    """The plain types that an annotation allows."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return set().union(*map(_types, typing.get_args(annotation)))
-    if typing.get_origin(annotation) is typing.Annotated:
-        return _types(typing.get_args(annotation)[0])
-    return {annotation} if isinstance(annotation, type) else set()
 
 
 def written_here(context: FormContext, kind: str) -> list[Entry]:

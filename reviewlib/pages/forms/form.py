@@ -40,9 +40,8 @@ class Form:
         self.conflict: Entry | None = None
         began = (key for _, key in self._editable(context, {}) if self.picker is not None and self._draft(key).unsaved)
         self._take_up(next(began, ""))
-        self.body = self._body()
-        self.opener = controls.opener(spec.text.title, self.body, opened=self.draft.unsaved or bool(self.draft.damaged))
-        self.widget = widgets.VBox([self.opener, self.body])
+        begun = self.draft.unsaved or bool(self.draft.damaged)
+        self.opener, self.widget = controls.folded(spec.text.title, *self._below(), opened=begun, lead=spec.text.lead)
         context.forms[spec.name] = self
 
     def refresh(self, now: WritingContext) -> None:
@@ -94,12 +93,11 @@ class Form:
             self.picker.fill(self.key)
             controls.show(self.picker.box, len(self.picker.widget.options) > 1)
 
-    def _body(self) -> widgets.Widget:
-        lead = [controls.html("lead", text=self.spec.text.lead)] if self.spec.text.lead else []
+    def _below(self) -> list[widgets.Widget]:
         picker = [self.picker.box] if self.picker is not None else []
         fields = [control.box for control in self.controls.values()]
         buttons = controls.row(self.save, self.again)
-        return controls.body(*lead, self.reason, *picker, *fields, self.advice, buttons, self.status, self.choice)
+        return [self.reason, *picker, *fields, self.advice, buttons, self.status, self.choice]
 
     def _set_buttons(self) -> None:
         closed = bool(self.refused) or self.draft.busy

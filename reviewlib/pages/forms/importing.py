@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from reviewlib.conversation.answers import importing
 from reviewlib.conversation.answers.importing import ImportPlan
-from reviewlib.conversation.answers.mails import ArrivedAnswer, read_answer
+from reviewlib.conversation.answers.mails import read_answer
 from reviewlib.conversation.entries import Draft, Entry
 from reviewlib.errors import ConflictError, ReviewError
 from reviewlib.pages import wording
@@ -45,11 +45,10 @@ class Import:
         )
         self.clear = controls.button("Discard", clicked=context.alone(self._discard))
         self.status = widgets.HTML(context.kept(self.draft))
-        lead = controls.html("lead", text="The rep’s answer as a mail or as the response form.")
         buttons = controls.row(self.preview, self.record, self.clear)
-        self.body = controls.body(lead, self.text.box, controls.row(self.file), buttons, self.status, self.unverified)
-        self.opener = controls.opener("Import the rep’s answer", self.body, opened=bool(self.status.value))
-        self.widget = widgets.VBox([self.opener, self.body])
+        below = (self.text.box, controls.row(self.file), buttons, self.status, self.unverified)
+        title, lead = "Import the rep’s answer", "The rep’s answer as a mail or as the response form."
+        self.opener, self.widget = controls.folded(title, *below, opened=bool(self.status.value), lead=lead)
 
     def _changed(self, name: str, value: object) -> None:
         self.draft.put(name, value)
@@ -98,28 +97,28 @@ class Import:
     def _set_buttons(self, *, disabled: bool) -> None:
         self.preview.disabled = self.record.disabled = self.clear.disabled = disabled
 
-    def _source(self) -> ArrivedAnswer | None:
-        """The answer that was given; None, with the reason shown, where there is none or there are two."""
-        text = str(self.text.value)
-        files = self.file.value
+    def _plan(self) -> ImportPlan:
+        """What the answer that was given says.
+
+        Raises:
+            ReviewError: There is none, or there are two; or it cannot be understood.
+        """
+        text, files = str(self.text.value), self.file.value
         if bool(text.strip()) == bool(files):
-            reason = "Paste the text or choose a file, not both." if files else "Paste the answer’s text, or choose its file."
-            self.status.value = render("forms/problems.html.j2", fields=[], loose=[reason])
-            return None
+            raise ReviewError(
+                "Paste the text or choose a file, not both." if files else "Paste the answer’s text, or choose its file."
+            )
         if files:
-            return read_answer(bytes(files[0]["content"]), name=str(files[0]["name"]))
-        return read_answer(text.encode("utf-8", "surrogatepass"))
+            answer = read_answer(bytes(files[0]["content"]), name=str(files[0]["name"]))
+        else:
+            answer = read_answer(text.encode("utf-8", "surrogatepass"))
+        return importing.plan(self.context.records, answer)
 
     def _preview(self) -> None:
-        source = self._source()
-        if source is not None:
-            self._show(importing.plan(self.context.records, source), [])
+        self._show(self._plan(), [])
 
     def _record(self) -> None:
-        source = self._source()
-        if source is None:
-            return
-        made = importing.plan(self.context.records, source)
+        made = self._plan()
         if made.problems or (made.refused and not self.unverified.value):
             self._show(made, [])
             return
