@@ -77,12 +77,7 @@ class BridgeStep:
 
 
 def bullet(
-    value: float | None,
-    target: float | None,
-    *,
-    verdict: str,
-    low: float | None = None,
-    high: float | None = None,
+    value: float | None, target: float | None, *, verdict: str, low: float | None = None, high: float | None = None
 ) -> Bullet | None:
     """Draw a value against its target; None where there is no target above zero or the value is negative."""
     if value is None or target is None or target <= 0 or value < 0:

@@ -14,7 +14,6 @@ from reviewlib.conversation.goals.progress import STATUSES, MilestoneProgress, P
 from reviewlib.conversation.goals.smart import Backing, GoalContext, SmartCriterion, smart
 from reviewlib.conversation.kinds.plans import Agreement, Development, Relevance
 from reviewlib.pages import entry_views, labels, sentences
-from reviewlib.pages.entry_views import By
 from reviewlib.pages.views import goal_review
 from reviewlib.review import Review
 
@@ -37,9 +36,9 @@ COMING: Final = 4
 
 @dataclass(frozen=True)
 class GoalCard:
-    """A goal as a card: where it stands, its steps, its letters, its agreement, its history."""
+    """A goal as a card: where it stands, its steps, its letters, its agreement, since when."""
 
-    statement: str
+    entry: Entry
     mark: str
     word: str
     width: float | None
@@ -50,9 +49,7 @@ class GoalCard:
     letters: tuple[SmartCriterion, ...]
     agreement: str
     comment: str
-    by: By
     since: str
-    history: tuple[tuple[str, str], ...]
 
 
 def goals(review: Review) -> list[GoalCard]:
@@ -78,7 +75,7 @@ def _card(review: Review, reached: Progress) -> GoalCard:
     agreement, comment = _agreement(review, entry)
     share = None if reached.share is None else min(1.0, reached.share)
     return GoalCard(
-        statement=goal.statement,
+        entry=entry,
         mark=GOAL_MARKS[reached.status],
         word=STATUSES[reached.status],
         width=None if goal.kpi is None else 100 * (share or 0.0),
@@ -89,9 +86,7 @@ def _card(review: Review, reached: Progress) -> GoalCard:
         letters=() if review.data.get("withheld") else _letters(review, reached),
         agreement=agreement,
         comment=comment,
-        by=entry_views.by(review, entry),
         since="" if entry.about == review.about else entry.about.period,
-        history=tuple(entry_views.updates(review, entry)),
     )
 
 

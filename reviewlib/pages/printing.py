@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reviewlib.press.export import Fragment
 
 _STYLE_END = "</style>"
 _SECTION_END = "</section>"
@@ -19,23 +22,16 @@ class PagePart:
     id: str
     title: str
     html: str
-    charts: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def adding(self, html: str, *, note: bool) -> PagePart:
-        """The section with one more chart, or one more note."""
-        if note:
-            return replace(self, notes=(*self.notes, html))
-        return replace(self, charts=(*self.charts, html))
+    inside: tuple[Fragment, ...] = ()
 
     @property
     def whole(self) -> str:
         """The section with its charts and notes inside, before its end."""
-        if not self.charts and not self.notes:
+        if not self.inside:
             return self.html
         from reviewlib.pages.rendering import render
 
-        inside = render("review/inside.html.j2", charts=self.charts, notes=self.notes)
+        inside = render("review/inside.html.j2", inside=self.inside)
         before, end, after = self.html.rpartition(_SECTION_END)
         return f"{before}{inside}{end}{after}" if end else f"{self.html}{inside}"
 
@@ -82,7 +78,7 @@ def parts_of(nb: Any) -> tuple[dict[str, Any], Sequence[PagePart]]:
         elif name:
             parts.append(PagePart(name, str(fragment.metadata.get("title", "")), fragment.html))
         elif parts and parts[-1].id != "header":
-            parts[-1] = parts[-1].adding(fragment.html, note=fragment.note)
+            parts[-1] = replace(parts[-1], inside=(*parts[-1].inside, fragment))
         else:
             parts.append(PagePart("", "", fragment.html))
     return head, parts

@@ -21,11 +21,7 @@ _BECAME: Final = {
     "excluded": "Excluded on purpose",
     "read": "Read",
 }
-_PEERS: Final = {
-    "all": "Peers are the reps of the whole workbook",
-    "team": "Peers are the reps of the team",
-    "role": "Peers are the reps of the same role",
-}
+_PEERS: Final = {"all": "the whole workbook", "team": "the team", "role": "the same role"}
 _NO_DEALS: Final = Listed(0, (), frozenset())
 _CAPTIONS: Final = {
     "earned": "Deals won in the period, refunds included",
@@ -91,7 +87,7 @@ def notes(review: Review) -> list[str]:
         f"A won deal counts on its close date, the column “{data.get('closed_column')}” of the export.",
         f"The history begins on {labels.day(book.history_from)}.",
         *map(str, data.get("notes", ())),
-        f"{_PEERS[book.peer_group]}, this one included; "
+        f"Peers are the reps of {_PEERS[book.peer_group]}, this one included; "
         f"fewer than {'five' if review.audience == 'manager' else 'six'} give no benchmark. "
         "Benchmarks are shown to two significant digits.",
         _mine(review),
