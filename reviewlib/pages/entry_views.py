@@ -14,7 +14,7 @@ from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.plans import Update
 from reviewlib.conversation.kinds.record import Payload, words_of
 from reviewlib.conversation.kinds.talk import Concern, Dispute, Feedback, Resolution, SelfReview
-from reviewlib.pages import labels, paragraphs, wording
+from reviewlib.pages import labels, paragraphs, sentences, wording
 from reviewlib.pages.views import FigureTable, label
 from reviewlib.review import Review
 
@@ -109,7 +109,7 @@ def rep_name(review: Review) -> str:
 def side(review: Review, name: str) -> str:
     """Say who one of the two sides is, as colleagues would; any other text is a name already."""
     manager = (review.subject.manager or "").split()
-    known = wording.sides(review) | ({"manager": manager[0]} if manager else {})
+    known = sentences.sides(review) | ({"manager": manager[0]} if manager else {})
     return known.get(name, name)
 
 

@@ -168,3 +168,9 @@ def first_name(subject: Post) -> str:
     """The name a colleague would use: the first word, unless it is only an initial or there is a comma."""
     first = subject.name.split()[0] if subject.name.split() else subject.name
     return subject.name if "," in subject.name or len(first.rstrip(".")) < 2 else first
+
+
+def sides(review: Review) -> dict[str, str]:
+    """How the two sides are called; of a team's review the rep's is the team."""
+    rep = first_name(review.subject) if review.kind == "rep" else "The team"
+    return {"rep": rep, "manager": review.subject.manager or "The manager"}

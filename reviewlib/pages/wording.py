@@ -17,12 +17,6 @@ _TELLING: Final = ("statement", "title", "text", "reason", "perspective", "label
 _SHORT: Final = 70
 
 
-def sides(review: Review) -> dict[str, str]:
-    """How the two sides are called; of a team's review the rep's is the team."""
-    rep = sentences.first_name(review.subject) if review.kind == "rep" else "The team"
-    return {"rep": rep, "manager": review.subject.manager or "The manager"}
-
-
 def telling(entry: Entry) -> str:
     """The words that an entry is told apart by."""
     return next((text for name in _TELLING if (text := getattr(entry.payload, name, ""))), "")
@@ -59,5 +53,5 @@ def _shown(review: Review, name: str, value: Any, kpi: Kpi | None) -> str:
     if name == "kpi" and kpi is not None:
         return kpi.label
     if name in ("owner", "side"):
-        return sides(review).get(value, str(value))
+        return sentences.sides(review).get(value, str(value))
     return str(value).capitalize() if name == "status" else str(value)

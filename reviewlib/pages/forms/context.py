@@ -14,7 +14,7 @@ from reviewlib.conversation.records import Records, open_records
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.errors import JournalError
-from reviewlib.pages import labels, wording
+from reviewlib.pages import labels, sentences
 from reviewlib.pages.forms.drafts import Drafts, FormDraft
 from reviewlib.pages.rendering import render
 from reviewlib.params import reading
@@ -75,12 +75,7 @@ class FormContext:
     @property
     def rep_name(self) -> str:
         """How the rep's side is called."""
-        return wording.sides(self.review)["rep"]
-
-    @property
-    def manager_name(self) -> str:
-        """How the manager's side is called."""
-        return wording.sides(self.review)["manager"]
+        return sentences.sides(self.review)["rep"]
 
     def alone(self, call: Callable[P, None]) -> Callable[P, None]:
         """Let a handler run while nothing else changes what the forms share."""

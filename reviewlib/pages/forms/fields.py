@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.record import FormText, Kind, Side, Visibility, words_of
-from reviewlib.pages import labels, wording
+from reviewlib.pages import labels, sentences, wording
 from reviewlib.pages.forms.context import FormContext, numbered
 
 FieldForm = Literal["line", "text", "choice", "check", "day", "number"]
@@ -69,7 +69,7 @@ def figures(context: FormContext, _: Values) -> Options:
 
 def sides(context: FormContext, _: Values) -> Options:
     """The rep and the manager, by name."""
-    return [(context.rep_name, "rep"), (context.manager_name, "manager")]
+    return [(words, side) for side, words in sentences.sides(context.review).items()]
 
 
 def _field(kind: Kind, name: str) -> Field:

@@ -86,8 +86,8 @@ def _recommendation(context: FormContext, values: Values) -> str:
     if found is None:
         return ""
     kpi, who = found
-    name = context.rep_name if who == "rep" else context.manager_name
-    return render("forms/recommended.html.j2", text=values["recommended"], kpi=context.review.kpis[kpi].label, who=name)
+    name, label = sentences.sides(context.review).get(who, who), context.review.kpis[kpi].label
+    return render("forms/recommended.html.j2", text=values["recommended"], kpi=label, who=name)
 
 
 ACTION: Final = spec(
