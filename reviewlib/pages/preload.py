@@ -49,26 +49,13 @@ def prepare(params: str = "") -> None:
 #: What the kernels of our notebooks start from.
 WARMTH: Final = Warmth(
     preload=(
-        "numpy",
-        "pandas",
-        "pandas.core.methods.to_dict",
-        "matplotlib",
-        "matplotlib.backends.backend_svg",
-        "seaborn",
-        "babel.numbers",
-        "babel.dates",
-        "sqlite3",
-        "pyarrow.pandas_compat",
-        "reviewlib.review",
-        "reviewlib.conversation.journal",
-        "reviewlib.pages.blocks",
-        "reviewlib.pages.charts",
-        "reviewlib.pages.forms",
-        "encodings.utf_8_sig",
-        "encodings.unicode_escape",
+        "numpy", "pandas", "pandas.core.methods.to_dict", "matplotlib", "matplotlib.backends.backend_svg", "seaborn",
+        "babel.numbers", "babel.dates", "sqlite3", "pyarrow.pandas_compat", "reviewlib.review",
+        "reviewlib.conversation.journal", "reviewlib.pages.blocks", "reviewlib.pages.charts", "reviewlib.pages.forms",
+        "encodings.utf_8_sig", "encodings.unicode_escape",
     ),
     prepare="reviewlib.pages.preload:prepare",
-)
+)  # fmt: skip
 
 
 def rehearse() -> None:

@@ -22,27 +22,12 @@ from reviewlib.press import early
 
 #: What a kernel that was started the ordinary way has imported before its first cell, or imports with it.
 KERNEL = (
-    "ipykernel.kernelapp",
-    "ipykernel.ipkernel",
-    "ipykernel.zmqshell",
-    "ipykernel.debugger",
-    "ipykernel.control",
-    "ipykernel.shellchannel",
-    "ipykernel.subshell_manager",
-    "ipykernel.parentpoller",
-    "ipykernel.iostream",
-    "ipykernel.displayhook",
-    "ipykernel.heartbeat",
-    "IPython.core.completerlib",
-    "IPython.core.debugger",
-    "IPython.core.logger",
-    "IPython.core.oinspect",
-    "IPython.extensions.storemagic",
-    "reviewlib.press.quiet",
-    "reviewlib.press.streams",
-    "faulthandler",
-    "tornado.platform.asyncio",
-)
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger", "ipykernel.control",
+    "ipykernel.shellchannel", "ipykernel.subshell_manager", "ipykernel.parentpoller", "ipykernel.iostream",
+    "ipykernel.displayhook", "ipykernel.heartbeat", "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger",
+    "IPython.core.oinspect", "IPython.extensions.storemagic", "reviewlib.press.quiet", "reviewlib.press.streams",
+    "faulthandler", "tornado.platform.asyncio",
+)  # fmt: skip
 #: Modules that look for the shell when they are imported, and their function that makes up for it once there is one.
 MEETING = {"ipywidgets": "register_comm_target"}
 _BACKEND = "module://matplotlib_inline.backend_inline"  # the one that ipykernel asks for
