@@ -48,7 +48,8 @@ def advise(error: Mapping[str, Any], root: type[BaseModel] = Params) -> Advice:
     if kind == "extra_forbidden":
         return Advice("this key is not known here", repr(loc[-1]), _elsewhere(loc, root))
     what, do = _words(error)
-    found = f"a list of {error['ctx']['actual_length']}" if kind == "too_short" else _shown(value)  # it counts the right ones
+    counted = many and kind == "too_short"  # which counts the entries that are right
+    found = f"a list of {error['ctx']['actual_length']}" if counted else _shown(value)
     return Advice(f"this {what}", found, do)
 
 
@@ -65,7 +66,7 @@ def reason(error: Mapping[str, Any]) -> str:
 
 def _words(error: Mapping[str, Any]) -> tuple[str, str]:
     """What is wrong with a value, as words that follow its name, and what to do."""
-    kind = error["type"]
+    kind = "string_too_short" if error["type"] == "too_short" and isinstance(error["input"], str) else error["type"]
     what, do = next((words for ends, words in _WORDS.items() if kind == ends or kind.startswith(f"{ends}_")), _OTHERWISE)
     return what, do.format_map(error.get("ctx", {})) if isinstance(do, str) else do(error)
 

@@ -137,6 +137,13 @@ def test_yes_is_no_rating(dan: Records, field: str) -> None:
     assert caught.value.problems == {field: "is not a number"}
 
 
+def test_an_empty_text_is_not_told_of_lists(dan: Records) -> None:
+    """Which entry is meant is one text, and nothing is said of brackets."""
+    with pytest.raises(JournalError) as caught:
+        dan.write("update", of="", status="met")
+    assert caught.value.problems == {"of": "is empty; fill it in"}
+
+
 def test_too_long_a_text_is_said_in_characters(dan: Records) -> None:
     """Nothing is said of items or of validation."""
     with pytest.raises(JournalError) as caught:

@@ -41,6 +41,8 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _BETWEEN: Final = re.compile(rf";\s*(?={_DAY.pattern}\s*:|$)")
 #: A percentage written without its sign is a slip of a factor of 100 from here on.
 _NO_PERCENTAGE: Final = 10
+#: Given on as they are written, line ends included: the id of a goal is made of them, and no release may make another.
+_WORDS: Final = ("statement", "deliverable", "scope", "because")
 
 
 @dataclass(frozen=True)
@@ -143,12 +145,12 @@ def _team(text: str, info: ValidationInfo) -> str:
     return _one_of(text, {name for name in _known(info).teams.values() if name}, "team") if text else text
 
 
-def _steps(texts: Sequence[str], _: ValidationInfo) -> list[dict[str, Any]]:
-    """Read ``2026-11-13: what is there by then``."""
+def _steps(items: Sequence[Sequence[str]], _: ValidationInfo) -> list[dict[str, Any]]:
+    """Read ``2026-11-13: what is there by then``, one or more in each entry of the file's list."""
     what, do = "a milestone is a date and what is there by then", "Write it as 2026-11-13: 45 new deals opened."
     steps: list[dict[str, Any]] = []
     wrong: list[rules.Finding] = []
-    for at, text in enumerate(texts):
+    for at, text in [(at, text) for at, texts in enumerate(items) for text in texts]:
         date, said = (part.strip() for part in text.partition(":")[::2])
         try:
             steps.append({"text": said, "due": dt.date.fromisoformat(date if _DAY.fullmatch(date) and said else "")})
@@ -198,7 +200,8 @@ def read_goals(path: Path, *, known: Known) -> list[GivenGoal]:
     rows, mistakes = rows_of(path)
     given: list[GivenGoal] = []
     for row in rows:
-        texts = {name: text for name, text in row.texts.items() if text not in ("", [])}
+        stripped = {name: text.strip() if isinstance(text, str) else text for name, text in row.texts.items()}
+        texts = {name: text for name, text in stripped.items() if text not in ("", [])}
         if str(texts.get("baseline")).lower() == FROM_SCORECARD:
             del texts["baseline"]
         try:
@@ -208,6 +211,7 @@ def read_goals(path: Path, *, known: Known) -> list[GivenGoal]:
             continue
         reps = [goal.rep] if goal.rep else [rep_id for rep_id, team in known.teams.items() if team == goal.team]
         fields = goal.model_dump(include=set(Goal.model_fields), exclude_unset=True)
+        fields |= {name: texts[name] for name in _WORDS if name in texts}
         given += [GivenGoal(rep_id, fields, goal.milestones, row.line) for rep_id in reps]
     _complain(path.name, [*mistakes, *_given_twice(given)])
     return given
@@ -310,7 +314,7 @@ def _csv_rows(text: str, name: str) -> tuple[list[GoalRow], list[FileMistake]]:
                 mistakes.append(_of_line(line, "this row is not as long as the first one", f"{len(texts)} cells", do))
             else:
                 row: dict[str, Any] = {name: text for name, text in zip(header, texts, strict=True) if name in COLUMNS}
-                row["milestones"] = [step for step in _BETWEEN.split(row.get("milestones", "")) if step.strip()]
+                row["milestones"] = [[step] for step in _BETWEEN.split(row.get("milestones", "")) if step.strip()]
                 rows.append(GoalRow(line, row, place="column ", whole=set(header) <= {*COLUMNS}))
     except csv.Error as error:
         where = f"{name}, line {reader.line_num}"
@@ -354,11 +358,11 @@ def _yaml_rows(text: str, name: str) -> tuple[list[GoalRow], list[FileMistake]]:
     return rows, mistakes
 
 
-def _dated(value: Any) -> Iterator[str]:
-    """Each milestone as ``date: text``, however YAML reads it: a text, a pair, or the keys ``due`` and ``text``."""
+def _dated(value: Any) -> Iterator[list[str]]:
+    """Each entry's milestones as ``date: text``, however YAML reads it: a text, pairs, or the keys ``due`` and ``text``."""
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict):
             pairs = {item["due"]: item["text"]} if item.keys() == {"due", "text"} else item
-            yield from (f"{date}: {text}" for date, text in pairs.items())
+            yield [f"{date}: {text}" for date, text in pairs.items()]
         elif item or item is not value:
-            yield str(item)
+            yield [str(item)]

@@ -194,6 +194,20 @@ def test_yaml_names_line_and_key(tmp_path: Path, text: str, place: str, do: str)
     assert do in said
 
 
+def test_blanks_in_quotes_say_nothing(tmp_path: Path) -> None:
+    """Blanks around a text are left out in YAML as they are in CSV."""
+    [one] = read(tmp_path, '- {rep: "R-014 ", statement: " x ", target: " 45% "}', "g.yaml")
+    assert (one.rep_id, one.goal) == ("R-014", {"statement": "x", "target": 0.45})
+
+
+def test_milestones_of_one_entry_move_no_line(tmp_path: Path) -> None:
+    """Where an entry of the list holds two milestones, the next one is named where it stands."""
+    steps = "    - {2026-11-13: a, 2026-11-14: b}\n    - soon\n    - 2026-11-15: c\n"
+    said = refused(tmp_path, f"- rep: R-014\n  statement: x\n  milestones:\n{steps}", "goals.yaml")
+    assert "goals.yaml, line 5, milestones" in said
+    assert "found: 'soon'" in said
+
+
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     """One round of editing mends them all; nothing comes out of the good rows meanwhile."""
     said = refused(tmp_path, csv("rep,statement,due", "R-014,fine,", "R-1,x,soon", "R-015,,2026-12-31"))
@@ -273,6 +287,12 @@ def test_importing_twice_gives_the_same_ids(tmp_path: Path) -> None:
     header, first, second = CSV.splitlines()
     assert set(ids(read(tmp_path, csv(header, second, "", first)))) == set(found)
     assert not set(ids(read(tmp_path, CSV), "2026-Q4")) & set(found)
+
+
+def test_ids_are_those_of_earlier_versions(tmp_path: Path) -> None:
+    """A file that an earlier version imported gives nothing twice, with a spreadsheet's line end in a cell too."""
+    found = ids(read(tmp_path, 'rep,statement\r\nR-014,"two\r\nlines"\r\n'))
+    assert found == ["9edfba52-ffce-5f6d-af99-b68537354b61"]
 
 
 def test_another_target_is_another_goal(tmp_path: Path) -> None:
