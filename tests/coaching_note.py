@@ -1,4 +1,4 @@
-"""What must hold of the kind that CONTRIBUTING.md adds; run by ``test_walks`` in a copy of the project that has it."""
+"""What must hold of the kind that CONTRIBUTING.md adds; run by ``test_kinds`` in a copy of the project that has it."""
 
 from __future__ import annotations
 
