@@ -530,7 +530,7 @@ def test_who_saves_second_is_shown_both_texts_and_chooses(window: Window) -> Non
         form.fill({"Strength or area to improve": "Strength", "Figure": "Win rate", "Feedback": "First."}).save()
         panel = _overtaken(form, beside, theirs="Theirs.", mine="Mine, not kept.")
         expect(form.body.get_by_role("alert").first).to_contain_text("Not saved: somebody else saved first.")
-        expect(panel.locator("> div").nth(0)).to_contain_text(re.compile("Area to improve.*Sales cycle", re.DOTALL))
+        expect(panel.locator("> div").nth(0)).to_contain_text(re.compile("To improve.*Sales cycle", re.DOTALL))
         expect(panel.locator("> div").nth(1)).to_contain_text(re.compile("Strength.*Win rate", re.DOTALL))
         assert _axe(seen.page, ".rl-forms") == []
         assert versions(window.folder, rep) == ["First.", "Theirs."]
