@@ -79,12 +79,7 @@ class Forking:
             self._process = subprocess.Popen(command, env=env, pass_fds=[theirs.fileno()], start_new_session=True)
 
     def begin(
-        self,
-        *args: str,
-        folder: Path,
-        streams: tuple[int, int, int],
-        env: Mapping[str, str] | None = None,
-        first: str = "",
+        self, *args: str, folder: Path, streams: tuple[int, int, int], env: Mapping[str, str] | None = None, first: str = ""
     ) -> None:
         """Begin one: with these descriptors as its standard streams, and with code that it runs before anything else."""
         asked = {"args": args, "folder": str(folder), "env": dict(os.environ if env is None else env), "first": first}

@@ -28,11 +28,7 @@ REPS = [
     {"rep_id": "R2", "rep_name": "Ben", "team": "North", "manager": "Max Holm"},
     {"rep_id": "R3", "rep_name": "Cem", "team": "South", "manager": "Mia Stern"},
 ]
-PEOPLE = {
-    "roles": {"max": "manager", "mia": "manager"},
-    "logins": {"max": "Max Holm", "mia": "Mia Stern"},
-    "acting_as": "max",
-}
+PEOPLE = {"roles": {"max": "manager", "mia": "manager"}, "logins": {"max": "Max Holm", "mia": "Mia Stern"}, "acting_as": "max"}
 ALL = {f"rep:R{number}:{who}" for number in (1, 2, 3) for who in ("manager", "rep")} | {
     f"team:{team}:{who}" for team in ("North", "South") for who in ("manager", "rep")
 }

@@ -35,12 +35,7 @@ def talking(folder: Path, *, periods: Sequence[str] = ("2026-Q3",), **overrides:
 
 
 def freeze_names(
-    params: Params,
-    period: str,
-    *,
-    reps: Sequence[tuple[str, str, str | None, str | None]] = REPS,
-    into: str = "",
-    **more: Any,
+    params: Params, period: str, *, reps: Sequence[tuple[str, str, str | None, str | None]] = REPS, into: str = "", **more: Any
 ) -> None:
     """Write what ``subjects_of`` reads, as a freeze would; ``into`` names the snapshot, ``more`` stands in every subject."""
     teams = dict.fromkeys(team for _, _, team, _ in reps if team)

@@ -77,8 +77,7 @@ def _interruptible() -> Iterator[None]:
 @app.command(epilog="Example: reviewlib demo --into ~/reviews")
 @_interruptible()
 def demo(
-    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The workbook's folder.")] = Path(),
-    jobs: Workers = None,
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The workbook's folder.")] = Path(), jobs: Workers = None
 ) -> None:
     """Make the sample workbook of an invented company, with what some of its people said, and run it."""
     from reviewlib.run import freezing, runs
@@ -197,9 +196,7 @@ def run(
 
 @app.command(name="open", epilog="Example: reviewlib open params/demo.yaml --rep R-014 --period 2026-Q3")
 def open_notebook(
-    params: ParamsPath,
-    rep: Annotated[str, typer.Option("--rep", metavar="R", help="The rep's id.")],
-    period: PeriodName = None,
+    params: ParamsPath, rep: Annotated[str, typer.Option("--rep", metavar="R", help="The rep's id.")], period: PeriodName = None
 ) -> None:
     """Open a rep's executed notebook in JupyterLab."""
     import subprocess

@@ -127,10 +127,7 @@ def backup(
 
 
 @app.command(epilog="Example: reviewlib restore params/demo.yaml reports/demo/backups/journal.jsonl")
-def restore(
-    params: ParamsPath,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
-) -> None:
+def restore(params: ParamsPath, file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")]) -> None:
     """Put a backup back where no journal is; a journal that is there is never overwritten."""
     from reviewlib.conversation import upkeep
 

@@ -96,12 +96,7 @@ class DueReview:
 
 
 def status(
-    params: Params,
-    subjects: Sequence[Subject],
-    entries: Mapping[About, Sequence[Entry]],
-    *,
-    today: dt.date,
-    period: Period,
+    params: Params, subjects: Sequence[Subject], entries: Mapping[About, Sequence[Entry]], *, today: dt.date, period: Period
 ) -> list[DueReview]:
     """Tell how the reviews that end with a period stand; who is reviewed by the half has none with a first quarter.
 

@@ -179,9 +179,7 @@ def _with_purchases(deals: ir.Table) -> ir.Table:
     sales = deals.filter(deals.is_sale & deals.account_id.notnull())
     window = ibis.window(group_by=sales.account_id, order_by=[sales.closed_on, sales.deal_id])
     purchases = sales.select(
-        "deal_id",
-        purchase=ibis.row_number().over(window) + 1,
-        purchase_before=sales.closed_on.lag().over(window),
+        "deal_id", purchase=ibis.row_number().over(window) + 1, purchase_before=sales.closed_on.lag().over(window)
     )
     return deals.left_join(purchases, "deal_id").drop("deal_id_right")
 

@@ -86,11 +86,7 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
     connection = ibis.duckdb.connect()
     try:
         base = facts.build(
-            connection,
-            tables.deals,
-            members=context.roster.members(),
-            calendar=context.calendar,
-            mapped=context.mapped,
+            connection, tables.deals, members=context.roster.members(), calendar=context.calendar, mapped=context.mapped
         )
         measured = facts.evaluate(base, context.kpis, _in(context, context.roster.groups()))
         others = _in(context, measures.evaluate(params, tables.measures, kpis=context.kpis, roster=context.roster))

@@ -15,12 +15,7 @@ from reviewlib.review import Figure, Review
 
 _TIMES: Final = "\N{DIVISION SIGN}"
 _METHODS: Final = {"wilson": "Wilson", "order": "order statistics of the median"}
-_BECAME: Final = {
-    "used": "Used",
-    "quarantined": "Quarantined, with reason",
-    "excluded": "Excluded on purpose",
-    "read": "Read",
-}
+_BECAME: Final = {"used": "Used", "quarantined": "Quarantined, with reason", "excluded": "Excluded on purpose", "read": "Read"}
 _PEERS: Final = {"all": "the whole workbook", "team": "the team", "role": "the same role"}
 _NO_DEALS: Final = Listed(0, (), frozenset())
 _CAPTIONS: Final = {

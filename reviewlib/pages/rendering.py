@@ -73,10 +73,4 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-FILTERS = {
-    "at": "{:.2f}%".format,
-    "base64": _base64,
-    "blocks": paragraphs.blocks,
-    "css_string": _css_string,
-    "day": labels.day,
-}
+FILTERS = {"at": "{:.2f}%".format, "base64": _base64, "blocks": paragraphs.blocks, "css_string": _css_string, "day": labels.day}

@@ -247,12 +247,7 @@ def findings(error: ValidationError, root: type[BaseModel]) -> Iterator[tuple[Ke
 
 
 def complaint(
-    refused: type[ReviewError],
-    name: str,
-    mistakes: Iterable[FileMistake],
-    *,
-    noun: str = "params file",
-    undone: str = "run",
+    refused: type[ReviewError], name: str, mistakes: Iterable[FileMistake], *, noun: str = "params file", undone: str = "run"
 ) -> ReviewError:
     """Make the error that names every mistake of a file, or ``SHOWN`` of them."""
     found = sorted(set(mistakes))

@@ -102,11 +102,7 @@ class Station:
             nb = parameterize_notebook(nb, dict(job.parameters), kernel_name="python3", language="python")
         try:
             nb = execute(
-                nb,
-                manager_class=self.kernels.manager_class,
-                folder=_folder(job),
-                seconds=self.settings.timeout,
-                began=began,
+                nb, manager_class=self.kernels.manager_class, folder=_folder(job), seconds=self.settings.timeout, began=began
             )
         except PapermillExecutionError as error:
             failure = _failure(error.cell_index, error.source, error.ename, error.evalue, folder=_folder(job))

@@ -660,8 +660,7 @@ def test_an_imported_answer_with_a_signature_is_taken_whole(dan: Records, ella: 
 
 
 @pytest.mark.parametrize(
-    ("login", "words"),
-    [("lucia", "not the manager"), ("ella", "not for the rep"), ("dan", None), ("ana", None), ("zoe", None)],
+    ("login", "words"), [("lucia", "not the manager"), ("ella", "not for the rep"), ("dan", None), ("ana", None), ("zoe", None)]
 )
 def test_who_reads_the_managers_copy(params: Params, login: str, words: str | None) -> None:
     """The rep's manager, analysts and accounts without a role read it; other managers and reps do not."""

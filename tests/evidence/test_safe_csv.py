@@ -101,10 +101,7 @@ def test_figures_stay_figures() -> None:
             "text": ["-12.5", None],
         }
     )
-    assert safe_csv.csv_text(frame).splitlines()[1:] == [
-        "-12.5,-3,-1.50,2026-09-30,-12.5,'-12.5",
-        ",4,,,'-12.5,",
-    ]
+    assert safe_csv.csv_text(frame).splitlines()[1:] == ["-12.5,-3,-1.50,2026-09-30,-12.5,'-12.5", ",4,,,'-12.5,"]
 
 
 def test_what_a_run_writes(tmp_path: Path) -> None:

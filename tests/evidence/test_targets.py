@@ -266,10 +266,7 @@ def test_level_of_a_team_and_of_all(tmp_path: Path) -> None:
     known = table(tmp_path / "all", rows)
     assert [
         float(of(known, "win_rate", scope=scope, who=who)[0] or 0) for scope, who in (("team", "North"), ("all", "all"))
-    ] == [
-        0.3,
-        0.3,
-    ]
+    ] == [0.3, 0.3]
     rows.append(row("2026-H2", 0.4, scope="team", who="North", kpi="win_rate"))
     known = table(tmp_path / "team", rows)
     assert float(of(known, "win_rate", scope="team", who="North")[0] or 0) == 0.4

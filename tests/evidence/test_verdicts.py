@@ -97,14 +97,7 @@ def test_exact_lower_is_better(value: float, verdict: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "verdict"),
-    [
-        (0.15, "strength"),
-        (0.149, "on_track"),
-        (0.05, "on_track"),
-        (0.049, "watch"),
-        (-0.05, "watch"),
-        (-0.051, "gap"),
-    ],
+    [(0.15, "strength"), (0.149, "on_track"), (0.05, "on_track"), (0.049, "watch"), (-0.05, "watch"), (-0.051, "gap")],
 )
 def test_points(value: float, verdict: str) -> None:
     """Pipeline growth is judged by points from its target: +5, −5 and −15, all inclusive."""

@@ -365,10 +365,7 @@ def test_reference_names_every_key() -> None:
     """Every key stands in the table of its section, and every path of a section is named."""
     text = references.FILE.read_text(encoding="utf-8")
     chapters = dict(re.findall(r"^## `?([^`\n]+)`?\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL))
-    sections: dict[str, type[Any]] = {
-        "The file": Params,
-        **{paths[0]: model for model, paths in references.places().items()},
-    }
+    sections: dict[str, type[Any]] = {"The file": Params, **{paths[0]: model for model, paths in references.places().items()}}
     for title, model in sections.items():
         keys = [field.alias or name for name, field in model.model_fields.items()]
         assert re.findall(r"^\| `(\w+)` \|", chapters[title], flags=re.MULTILINE) == keys
@@ -397,10 +394,7 @@ def test_known_keys_are_those_written_in_the_file() -> None:
     [
         ("revenue: {target: 100}", ("kpis.revenue.target", "targets table")),
         ("win_rate: {bands: {strength: 1.1, on_track: 1, watch: 0.9}}", ("kpis.win_rate.bands", "Remove bands")),
-        (
-            "period: {label: P, definition: D, unit: count, better: higher, combine: mean}",
-            ("kpis.period", "another key"),
-        ),
+        ("period: {label: P, definition: D, unit: count, better: higher, combine: mean}", ("kpis.period", "another key")),
         ("Calls: {label: P, definition: D, unit: count, better: higher, combine: mean}", ("kpis.Calls", "lower case")),
     ],
 )

@@ -75,9 +75,7 @@ def test_a_time_limit_holds_while_messages_pour_in(kernels: Kernels, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "code",
-    ["while True: print('z' * 20_000)", f"print('z' * {OUTPUT_MEGABYTES + 1}_000_000)"],
-    ids=["without end", "at once"],
+    "code", ["while True: print('z' * 20_000)", f"print('z' * {OUTPUT_MEGABYTES + 1}_000_000)"], ids=["without end", "at once"]
 )
 def test_output_has_a_limit(kernels: Kernels, tmp_path: Path, code: str) -> None:
     """A notebook that gives more than is allowed ends at once, and the error says what was wrong."""

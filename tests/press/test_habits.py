@@ -123,8 +123,7 @@ def test_many_ranges_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pages", "ranges"),
-    [([7], [(7, 1)]), ([7, 8, 9], [(7, 3)]), ([1, 3, 6], [(1, 3), (6, 1)]), ([1, 4], [(1, 1), (4, 1)])],
+    ("pages", "ranges"), [([7], [(7, 1)]), ([7, 8, 9], [(7, 3)]), ([1, 3, 6], [(1, 3), (6, 1)]), ([1, 4], [(1, 1), (4, 1)])]
 )
 def test_near_pages_are_joined(pages: list[int], ranges: list[tuple[int, int]]) -> None:
     """A page between two is copied too, two are not."""

@@ -103,13 +103,7 @@ def test_a_run_that_is_killed_in_the_middle_of_a_line_of_its_log(bench: Bench, t
 
 
 @pytest.mark.parametrize("at", [1, 2, 9, LINES])
-@pytest.mark.parametrize(
-    "stays",
-    [
-        pytest.param(True, id="stays full"),
-        pytest.param(False, id="full for once"),
-    ],
-)
+@pytest.mark.parametrize("stays", [pytest.param(True, id="stays full"), pytest.param(False, id="full for once")])
 def test_a_disk_that_is_full_in_the_middle_of_a_line_of_the_log(bench: Bench, tmp_path: Path, at: int, stays: bool) -> None:
     """The half line is taken back at once; with room again what was logged is kept and nothing is torn."""
     book, said = log_hit(bench, tmp_path / "book", at, error="ENOSPC", stays=stays)

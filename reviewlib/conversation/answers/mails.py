@@ -24,11 +24,7 @@ from reviewlib.conversation.answers import marks, senders
 from reviewlib.errors import ResponseError, ReviewError
 from reviewlib.params import rules
 
-_MARKED: Final = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+_MARKED: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 #: A mail begins with fields, one of which only mail programs write: what a person types above a form is none.
 _HEADER: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:From [^\r\n]*\r?\n)?(?:[a-z][\w-]*:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*)*?"

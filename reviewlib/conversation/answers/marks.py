@@ -45,9 +45,7 @@ _HOLDS: Final = re.compile(_OPEN)
 _ENDS: Final = re.compile(rf"{_CLOSE}{_INSIDE}")
 
 #: The self-review's parts by their word in a mark.
-PARTS: Final[Mapping[str, str]] = MappingProxyType(
-    {str(field.title): name for name, field in SelfReview.model_fields.items()},
-)
+PARTS: Final[Mapping[str, str]] = MappingProxyType({str(field.title): name for name, field in SelfReview.model_fields.items()})
 _ASKED: Final = {kind.name: re.escape(kind.label) for kind in KINDS.values() if kind.question}
 _AGREED_TO: Final = "|".join(re.escape(kind.label) for kind in KINDS.values() if kind.yes_or_no)
 _CODES = r"(?: (?P<token>[0-9a-f]{14}|[0-9a-f]{8}|[0-9a-f]{6}))?"

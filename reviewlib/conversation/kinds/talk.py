@@ -263,12 +263,7 @@ TALK: Final = (
         single=True,
         answered=False,
         forms=(
-            FormText(
-                "signoff",
-                "Release the review",
-                save="Release to the rep",
-                changes={"snapshot": {"label": "Figures"}},
-            ),
+            FormText("signoff", "Release the review", save="Release to the rep", changes={"snapshot": {"label": "Figures"}}),
         ),
     ),
     Kind(

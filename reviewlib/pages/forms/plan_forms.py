@@ -17,18 +17,7 @@ from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.evidence.slicefile import Achievement
 from reviewlib.pages import goal_views, labels, sentences, views
 from reviewlib.pages.forms.context import FormContext, numbered
-from reviewlib.pages.forms.fields import (
-    CHOOSE,
-    Field,
-    Options,
-    ProblemsError,
-    Spec,
-    Values,
-    named,
-    read,
-    spec,
-    written_here,
-)
+from reviewlib.pages.forms.fields import CHOOSE, Field, Options, ProblemsError, Spec, Values, named, read, spec, written_here
 from reviewlib.pages.rendering import render
 from reviewlib.periods import Period
 from reviewlib.review import Figure
@@ -91,10 +80,7 @@ def _recommendation(context: FormContext, values: Values) -> str:
 
 
 ACTION: Final = spec(
-    "action",
-    options={"recommended": _recommended, "decision": _decisions},
-    payload=_decided,
-    advice=_recommendation,
+    "action", options={"recommended": _recommended, "decision": _decisions}, payload=_decided, advice=_recommendation
 )
 
 

@@ -311,10 +311,7 @@ def test_a_private_entry_cannot_be_answered(records: Records) -> None:
 
 @pytest.mark.parametrize(
     ("login", "subject", "period", "message"),
-    [
-        ("dan", "R-2", "2026-Q3", "another person"),
-        ("dan", "R-1", "2026-Q4", "another period"),
-    ],
+    [("dan", "R-2", "2026-Q3", "another person"), ("dan", "R-1", "2026-Q4", "another period")],
 )
 def test_another_reviews_form_is_refused(tmp_path: Path, login: str, subject: str, period: str, message: str) -> None:
     """A form made for one rep and period is not imported for another."""

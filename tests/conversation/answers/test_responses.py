@@ -183,11 +183,7 @@ BROKEN = {
     "no name": ({"Signature_word": "agree"}, "[[Signature word", "without a name"),
     "only a comment": ({"Signature_comment": "fine"}, "[[Signature comment", "without a name"),
     "only a name": ({"Signature_name": "Ella"}, "[[Signature name", "does not say how"),
-    "no way of signing": (
-        {"Signature_name": "Ella", "Signature_word": "agree not"},
-        "[[Signature word",
-        "no way of signing",
-    ),
+    "no way of signing": ({"Signature_name": "Ella", "Signature_word": "agree not"}, "[[Signature word", "no way of signing"),
     "no figure": ({"Dispute_1_why": "wrong"}, "[[Dispute 1 why", "without a figure"),
     "no reason": ({"Dispute_2_figure": "Win rate"}, "[[Dispute 2 figure", "without a reason"),
     "text below a section": ({"Part_3": "lost text"}, "[[Part 3", "no field"),

@@ -150,10 +150,7 @@ def test_a_draft_of_what_somebody_changed_meanwhile_is_offered_with_a_word(table
     assert texts(table.entries()) == ["Mine."]
 
 
-def test_a_kernel_that_ended_right_after_the_save_leaves_no_second_one(
-    table: Table,
-    own_data_folder: Path,
-) -> None:
+def test_a_kernel_that_ended_right_after_the_save_leaves_no_second_one(table: Table, own_data_folder: Path) -> None:
     """Where the entry is in the journal and the file was not removed any more, nothing is offered; words after it are."""
     form = table.form(FORMS["feedback"], **POINT)
     (place,) = lying(own_data_folder)
@@ -175,11 +172,7 @@ def test_a_kernel_that_ended_right_after_the_save_leaves_no_second_one(
     [b"", b"{", b"\xff\xfe", b"[]", b'{"values": {"text": 3}}', None, "other fields"],
     ids=["empty", "cut", "no text", "no draft", "a number", "a folder", "other fields"],
 )
-def test_a_damaged_draft_is_said_and_the_form_opens(
-    table: Table,
-    own_data_folder: Path,
-    content: Any,
-) -> None:
+def test_a_damaged_draft_is_said_and_the_form_opens(table: Table, own_data_folder: Path, content: Any) -> None:
     """It says where the file is, touches it not before somebody types, and takes what is typed."""
     table.form(FORMS["feedback"], **POINT)
     (place,) = lying(own_data_folder)
@@ -202,9 +195,7 @@ def test_a_damaged_draft_is_said_and_the_form_opens(
 
 
 def test_a_draft_that_cannot_be_kept_is_said_where_it_is_typed(
-    table: Table,
-    own_data_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    table: Table, own_data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a full disk the form says so in its line, works, and saves; nothing is said any more once there is room."""
 
