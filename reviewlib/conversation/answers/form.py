@@ -83,7 +83,7 @@ def response_form(minutes: VisibleEntries, *, book: Book, kpis: Sequence[tuple[s
     that can be disputed.
     """
     guide = tuple(sentence.format_map(vars(book)) for sentence in _STARTS)
-    lines = [marks.mark(_reference(minutes, book), guide=guide), *_read_up_to(minutes)]
+    lines = _head(minutes, book, guide=guide)
     for blank in _blanks(minutes, dict(kpis)):
         text = f"{marks.keep(blank.text)}\n" if blank.text else ""
         lines.append(f"{blank.mark(guide=blank.guide)}\n\n{text}")
@@ -96,7 +96,7 @@ def mailto(minutes: VisibleEntries, *, book: Book, address: str | None = None) -
     What would make the link too long to open on a phone is left out; the whole form is in the file beside the page. The rep
     fills in the manager's address where it is not given.
     """
-    head = [f"[[{_reference(minutes, book)}]]", *_read_up_to(minutes)]
+    head = _head(minutes, book)
     start = f"mailto:{quote(address or '', safe='@')}?subject={quote(f'My answer for {minutes.about.period}', safe='')}&body="
     # First the signature and the yes or no of goals, which are short; then the rest.
     first = (*(kind.label for kind in KINDS.values() if kind.yes_or_no), "Signature")
@@ -122,16 +122,13 @@ def _body(head: Sequence[str], lines: Sequence[str]) -> str:
     return quote(text.replace("\n", "\r\n"), safe="")
 
 
-def _reference(minutes: VisibleEntries, book: Book) -> str:
-    return f"Review {book.name} {minutes.about.period} {marks.subject_code(minutes.about.kind, minutes.about.subject)}"
-
-
-def _read_up_to(minutes: VisibleEntries) -> list[str]:
-    """The head of the journal as the rep reads it; before release there is none."""
-    head = minutes.state.head
+def _head(minutes: VisibleEntries, book: Book, *, guide: Sequence[str] = ()) -> list[str]:
+    """Which review it is, and after release the head of the journal as the rep reads it."""
+    about, head = minutes.about, minutes.state.head
+    review = marks.mark(f"Review {book.name} {about.period} {marks.subject_code(about.kind, about.subject)}", guide=guide)
     if head is None or not minutes.state.released:
-        return [""]
-    return [f"[[Read {head.sequence} {' '.join(head.hash[at : at + 16] for at in range(0, 64, 16))}]]", ""]
+        return [review, ""]
+    return [review, f"[[Read {head.sequence} {' '.join(head.hash[at : at + 16] for at in range(0, 64, 16))}]]", ""]
 
 
 def _blanks(minutes: VisibleEntries, names: Mapping[str, str]) -> Iterator[Blank]:

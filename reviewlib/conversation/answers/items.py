@@ -88,25 +88,18 @@ class ItemReader:
 
     def read(self) -> None:
         """Collect what the answer asks for, the signature last."""
-        self._self_review(self.answer.of("self_review"))
+        if parts := {one.mark.part: one for one in self.answer.of("self_review")}:
+            first = next((one for one in parts.values() if one.mark.entry), next(iter(parts.values())))
+            said = {part: one.text for part, one in parts.items()}
+            self._shown_or_new(first, "self_review", said, self.context.state.answer)
         for one in self.answer.of(*(kind.name for kind in KINDS.values() if kind.question)):
-            self._shown_or_new(one, {"text": one.text})
+            self._numbered(one, {"text": one.text})
         self._disputes(self.answer.of("dispute"))
         for one in self.answer.of("reply"):
             self._reply(one)
         for one in self.answer.of("agreement"):
             self._agreement(one)
         self._signature({one.mark.part: one for one in self.answer.of("signoff")})
-
-    def _self_review(self, parts: Sequence[AnswerField]) -> None:
-        if not parts:
-            return
-        fields = {one.mark.part: one.text for one in parts}
-        code = next((one.mark.entry for one in parts if one.mark.entry), "")
-        if code:
-            self._shown(parts[0], "self_review", fields, code)
-        else:
-            self._add(parts[0], "self_review", fields, self.context.state.answer)
 
     def _disputes(self, typed: Sequence[AnswerField]) -> None:
         figures = {word.casefold(): key for key, label in self.kpis for word in (label, key)}
@@ -121,7 +114,7 @@ class ItemReader:
                 self._problem(figure.line, "There is no such figure on the page.", figure.text, do)
                 continue
             fields = {"kpi": key, "reason": parts["why"].text} | ({"deal": parts["deal"].text} if "deal" in parts else {})
-            self._shown_or_new(figure, fields)
+            self._numbered(figure, fields)
 
     def _reply(self, one: AnswerField) -> None:
         target = self._target(one)
@@ -194,16 +187,16 @@ class ItemReader:
         covered = bool(shown) and signed is not None and history(self.context.own, shown[-1].id)[0].sequence < signed
         return shown[-1] if shown and not covered else None
 
-    def _shown_or_new(self, one: AnswerField, fields: Mapping[str, Any]) -> None:
+    def _numbered(self, one: AnswerField, fields: Mapping[str, Any]) -> None:
         key = f"{one.mark.field}:{one.mark.number}"
-        if one.mark.entry:
-            self._shown(one, key, fields, one.mark.entry)
-        else:
-            self._add(one, key, fields, self._imported(one.mark.field, key))
+        self._shown_or_new(one, key, fields, self._imported(one.mark.field, key))
 
-    def _shown(self, one: AnswerField, key: str, fields: Mapping[str, Any], code: str) -> None:
-        """Replace the entry that the form had in the field, unless somebody else has written on since."""
-        basis = self._coded(code)
+    def _shown_or_new(self, one: AnswerField, key: str, fields: Mapping[str, Any], recorded: Entry | None) -> None:
+        """Replace the entry that the form had in the field, or where it had none what was recorded of it since."""
+        if not one.mark.entry:
+            self._add(one, key, fields, recorded)
+            return
+        basis = self._coded(one.mark.entry)
         if basis is None or basis.kind != one.mark.field or basis.side != "rep":
             self._unknown(one.line, _words(one.mark))
             return
@@ -223,7 +216,8 @@ class ItemReader:
         except JournalError as error:
             self._problem(one.line, f"{words}: this cannot be stored.", error.found or "", "Correct it.")
             return
-        conflict = before is not basis and _by_somebody_else(before)
+        theirs = before is not None and before.source is None and before.role != "rep"
+        conflict = theirs and before is not basis
         if before is not None and _said(before.payload) == _said(payload):
             unchanged = not self._signs_better(before, payload)
         elif conflict and basis is not None:  # somebody else wrote on; the rep left the form's text as it was
@@ -266,8 +260,3 @@ def _words(mark: Mark) -> str:
     """How a field is called; of one that has several parts none of them is named."""
     whole = {"self_review": KINDS["self_review"].label, "dispute": f"Dispute {mark.number}", "signoff": "Signature"}
     return whole.get(mark.field, mark.words)
-
-
-def _by_somebody_else(entry: Entry | None) -> bool:
-    """Whether an entry is neither from an answer nor from the rep's own hand."""
-    return entry is not None and entry.source is None and entry.role != "rep"

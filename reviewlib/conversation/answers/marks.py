@@ -147,8 +147,7 @@ def opened(lines: Sequence[str]) -> tuple[str, str, int] | None:
         return None
     text = lines[0][start.end() :]
     for used in range(1, min(MARK_LINES, len(lines)) + 1):
-        end = _ENDS.search(text)
-        if end:
+        if end := _ENDS.search(text):
             return _clean(text[: end.start()]), text[end.end() :].strip(), used
         if used == len(lines) or starts(lines[used]):
             break
@@ -160,8 +159,7 @@ def within(line: str) -> Mark | None:
     """Find a known mark in the middle of a line."""
     begin = _HOLDS.search(line)
     while begin and (end := _ENDS.search(line, begin.end())):
-        mark = read(_clean(line[begin.end() : end.start()]))
-        if mark:
+        if mark := read(_clean(line[begin.end() : end.start()])):
             return mark
         begin = _HOLDS.search(line, end.end())
     return None
@@ -170,25 +168,22 @@ def within(line: str) -> Mark | None:
 def read(inside: str) -> Mark | None:
     """Understand what stands between the brackets; None where no form holds such a mark."""
     for field, pattern in _PATTERNS:
-        found = pattern.fullmatch(inside)
-        if found:
-            return _mark(field, inside, found.groupdict())
+        if found := pattern.fullmatch(inside):
+            return _mark(field, inside, found.groupdict(""))
     return None
 
 
-def _mark(field: str, inside: str, groups: dict[str, str | None]) -> Mark:
-    token = (groups.pop("token") or "").lower()
-    words = inside[: len(inside) - len(token)].strip()
-    part = groups.pop("part", None) or ""
-    number = groups.pop("number", None) or ""
+def _mark(field: str, inside: str, groups: dict[str, str]) -> Mark:
+    token = groups.pop("token").lower()
+    number, part = groups.pop("number", ""), groups.pop("part", "").casefold()
     return Mark(
-        words=words,
+        words=inside[: len(inside) - len(token)].strip(),
         field=field,
         number=number.upper().lstrip("0"),
-        part=_PART_NAMES.get(part.casefold(), part.casefold()),
+        part=_PART_NAMES.get(part, part),
         entry=token[:8] if len(token) in (8, 14) else "",
         guide=token[-6:] if len(token) in (6, 14) else "",
-        named=MappingProxyType({name: (value or "").replace(" ", "") for name, value in groups.items()}),
+        named=MappingProxyType({name: value.replace(" ", "") for name, value in groups.items()}),
     )
 
 
