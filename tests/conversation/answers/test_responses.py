@@ -94,6 +94,7 @@ HIDDEN = (
     "<div hidden>SECRET<img src=x></div>",
     '<div><span style="display:none">SECRET</div>',
     '<ul><li style="display:none">SECRET<li>seen</ul>',
+    "<ul><div hidden><div><ul>SECRET</div></ul>",
 )
 
 
