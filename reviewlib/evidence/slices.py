@@ -25,20 +25,9 @@ from reviewlib.evidence.verdicts import two_digits
 from reviewlib.params.kpis import RESULT
 
 _DEAL_COLUMNS: Final = (
-    "deal_id",
-    "account_id",
-    "product",
-    "stage",
-    "outcome",
-    "amount",
-    "expected_amount",
-    "opened_on",
-    "closed_on",
-    "expected_close_on",
-    "source_file",
-    "source_line",
-    *FLAGS,
-)
+    "deal_id", "account_id", "product", "stage", "outcome", "amount", "expected_amount", "opened_on", "closed_on",
+    "expected_close_on", "source_file", "source_line", *FLAGS,
+)  # fmt: skip
 _KPI: Final = SCORECARD.index("kpi")
 _PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
 #: The stage of deals that were open at the end of the period and have closed by the export's date.
