@@ -19,7 +19,7 @@ from reviewlib.pages.views import FigureTable, label
 from reviewlib.review import Review
 
 P = TypeVar("P", bound=Payload)
-_TIMES: Final = ("", "once", "twice")
+_TIMES: Final = {1: "once", 2: "twice"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def by(review: Review, entry: Entry) -> By:
         name=rep_name(review) if rep else entry.author_name,
         when=day_of(review, entry.at),
         how=_how(entry, rep=rep),
-        edited=f"edited {_TIMES[times] if times < len(_TIMES) else f'{times} times'}" if times else "",
+        edited=f"edited {_TIMES.get(times, f'{times} times')}" if times else "",
         private=entry.visibility == "manager_only",
         rep=rep,
     )

@@ -149,25 +149,22 @@ def _how_many_are_made(index: Index) -> str:
 def _whole(index: Index, style: NumberStyle) -> tuple[str, str]:
     """The sum of all teams: revenue, and what share of the targets it is where every team has one."""
     known = [team.revenue for team in index.teams if team.revenue is not None]
-    goals = [team.target for team in index.teams]
-    together = sum(known) if known else None
-    target = sum(goal for goal in goals if goal is not None) if goals and None not in goals else None
-    share = (
-        f"{style.value(together / target, 'percent')} of {style.value(target, 'money')}"
-        if together is not None and target
-        else ""
-    )
-    return style.value(together, "money"), share
+    targets = [team.target for team in index.teams if team.target is not None]
+    revenue, target = sum(known) if known else None, sum(targets) if len(targets) == len(index.teams) else None
+    return style.value(revenue, "money"), _share(revenue, target, style)
 
 
 def _bar(row: IndexRow | TeamRows, *, style: NumberStyle) -> tuple[str, components.Bullet | None, str]:
     """Revenue against target: the revenue, the bar, and the words below it."""
-    words = row.note if isinstance(row, IndexRow) and row.note else "no target set"
-    if row.revenue is not None and row.target is not None and row.target > 0:
-        share = style.value(row.revenue / row.target, "percent")
-        words = f"{share} of {style.value(row.target, 'money')}"
-    drawn = components.bullet(row.revenue, row.target, verdict=row.verdict)
-    return style.value(row.revenue, "money"), drawn, words
+    words = _share(row.revenue, row.target, style) or (isinstance(row, IndexRow) and row.note) or "no target set"
+    return style.value(row.revenue, "money"), components.bullet(row.revenue, row.target, verdict=row.verdict), words
+
+
+def _share(revenue: float | None, target: float | None, style: NumberStyle) -> str:
+    """What share of a target revenue is; empty where there is none."""
+    if revenue is None or target is None or target <= 0:
+        return ""
+    return f"{style.value(revenue / target, 'percent')} of {style.value(target, 'money')}"
 
 
 def _unassigned(data: Mapping[str, Any], style: NumberStyle) -> str:

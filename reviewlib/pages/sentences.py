@@ -86,18 +86,19 @@ def pieces(
 ) -> list[Piece]:
     """Write a template's text as runs, so that a page can set its figures apart."""
     known = {**_names(review, subject or review.subject), **(names or {})}
-    found, at = [], 0
-    for match in _BRACES.finditer(template):
-        found.append(Piece(template[at : match.start()]))
-        reference = _reference(match[1])
+    found = []
+    for place, text in enumerate(_BRACES.split(template)):  # words and references take turns
+        if place % 2 == 0:
+            found.append(Piece(text))
+            continue
+        reference = _reference(text)
         if reference.key in known and reference == Reference(reference.key):
             found.append(Piece(known[reference.key], "cell" if reference.key.endswith("period") else "words"))
         else:
-            text = _cell(review, reference, subject)
+            cell = _cell(review, reference, subject)
             current = reference.column in ("value", "attainment") and reference.period is None
-            found.append(Piece(text, "figure" if current and text != labels.NOT_AVAILABLE else "cell"))
-        at = match.end()
-    return [*found, Piece(template[at:])]
+            found.append(Piece(cell, "figure" if current and cell != labels.NOT_AVAILABLE else "cell"))
+    return found
 
 
 def style(review: Review) -> labels.NumberStyle:
@@ -132,18 +133,14 @@ def _cell(review: Review, reference: Reference, subject: Post | None) -> str:
 
 
 def _format(review: Review, figure: Figure, reference: Reference) -> str:
-    number, how = getattr(figure, reference.column), style(review)
-    unit: str = figure.kpi.unit
+    number, how, kpi = getattr(figure, reference.column), style(review), figure.kpi
     if reference.column == "change":
-        return how.change(number, unit) if reference.modifier == "abs" else how.signed_change(number, unit)
+        return how.change(number, kpi.unit) if reference.modifier == "abs" else how.signed_change(number, kpi.unit)
     if reference.column == "peer_median":
-        return how.rounded(number, unit)
-    unit = {"attainment": "percent", "n": "count"}.get(reference.column, unit)
-    if reference.column in ("numerator", "denominator"):
-        unit = figure.kpi.top if reference.column == "numerator" else figure.kpi.bottom
-    if reference.modifier == "signed":
-        return how.signed(number, unit)
-    return how.value(None if number is None else abs(number) if reference.modifier == "abs" else number, unit)
+        return how.rounded(number, kpi.unit)
+    units = {"attainment": "percent", "n": "count", "numerator": kpi.top, "denominator": kpi.bottom}
+    text = (how.signed if reference.modifier == "signed" else how.value)(number, units.get(reference.column, kpi.unit))
+    return text.removeprefix(labels.MINUS) if reference.modifier == "abs" else text
 
 
 def _names(review: Review, subject: Post) -> dict[str, str]:

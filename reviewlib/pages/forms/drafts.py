@@ -70,10 +70,10 @@ class FormDraft:
 
     def start(self, values: Mapping[str, Any], *, supersedes: str | None = None) -> None:
         """Begin anew from values that need no saving: defaults, or those of the entry that is edited."""
-        self.values, self.saved = dict(values), dict(values)
-        self.id, self.supersedes = fresh_id(), supersedes
+        self.values = dict(values)
+        self.done(values, supersedes)
 
-    def done(self, sent: Mapping[str, Any], entry_id: str) -> None:
+    def done(self, sent: Mapping[str, Any], entry_id: str | None) -> None:
         """Remember that ``sent`` is in the journal; what is written from now on is an edit of it."""
         self.saved = dict(sent)
         self.id, self.supersedes = fresh_id(), entry_id

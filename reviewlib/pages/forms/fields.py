@@ -29,6 +29,8 @@ CHOOSE: Final = "Choose …"
 #: Fields that are no part of the payload: whose word it is, and who may read it.
 SIDE: Final = "_side"
 PRIVATE: Final = "_private"
+#: How what is no text is filled in, by its type.
+_FORMS: Final[Mapping[type, FieldForm]] = {bool: "check", dt.date: "day", float: "number"}
 #: Texts of one line.
 _LINES: Final = frozenset({"skill", "title", "name", "reward_text", "deal", "scope"})
 
@@ -88,11 +90,8 @@ def _field(kind: Kind, name: str) -> Field:
         listed = [*([] if given else [(CHOOSE, "")]), *((words, value) for value, words in words.items())]
         return Field(name, label, "choice", hint, lambda _, __: listed, given)
     allowed = {info.annotation, *typing.get_args(info.annotation)}
-    if bool in allowed:
-        return Field(name, label, "check", hint, default=bool(given))
-    if name in _LINES:
-        return Field(name, label, "line", hint)
-    return Field(name, label, "day" if dt.date in allowed else "number" if float in allowed else "text", hint)
+    form = next((form for type_, form in _FORMS.items() if type_ in allowed), "line" if name in _LINES else "text")
+    return Field(name, label, form, hint, default=bool(given) if form == "check" else "")
 
 
 def written_here(context: FormContext, kind: str) -> list[Entry]:

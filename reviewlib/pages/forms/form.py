@@ -226,7 +226,7 @@ class Form:
         except ConflictError as error:
             self._show_conflict(error)
         except NotAllowedError as error:
-            self._say("error", what=error.what, found=error.found, do=error.do)
+            self._say("error", error=error)
         except ReviewError as error:
             self._show_problems(getattr(error, "problems", {}), str(error))
         finally:
@@ -293,7 +293,7 @@ class Form:
     def _show_conflict(self, error: ConflictError) -> None:
         theirs = error.theirs
         if not isinstance(theirs, Entry):
-            self._say("error", what=error.what, found=error.found, do=error.do)
+            self._say("error", error=error)
             return
         self.conflict = theirs
         mine = [(one.field.label, one.in_words) for one in self.controls.values() if one.value not in ("", False)]
