@@ -38,13 +38,11 @@ _URL: Final = re.compile(
 #: The version of the tables that this code reads and writes.
 VERSION: Final = 1
 
-#: The statements of ``journal.sql`` by their names.
+#: What is run of ``journal.sql``, by its names.
 SQL: Final = dict(
     statement.removeprefix("-- ").split("\n", maxsplit=1)
     for statement in Path(__file__).with_name("journal.sql").read_text(encoding="utf-8").strip().split("\n\n")
 )
-#: Whether a login sees everything, in SQL.
-SEES_ALL: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'all')"
 
 
 @dataclass(frozen=True)
@@ -349,7 +347,7 @@ def version_of(transaction: Transaction) -> int | None:
 def sees_all(transaction: Transaction) -> bool:
     """Whether this login sees every entry; what it does not see, it cannot back up or verify."""
     guarded = transaction.server and transaction.value("SELECT row_security_active('entries')")
-    return not guarded or bool(transaction.value(f"SELECT {SEES_ALL}"))
+    return not guarded or bool(transaction.value(SQL["sees_all"]))
 
 
 def row_of(entry: Entry) -> dict[str, Any]:

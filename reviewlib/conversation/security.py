@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from reviewlib.conversation import database
-from reviewlib.conversation.database import SEES_ALL, SQL, Database, Transaction
+from reviewlib.conversation.database import SQL, Database, Transaction
 from reviewlib.errors import JournalError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
@@ -48,30 +48,6 @@ def rights_of(params: Params, subjects: Iterable[Subject]) -> list[Right]:
     return sorted(found)
 
 
-_TEAM: Final = "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'team' AND access.id = entries.team)"
-_SUBJECT: Final = (
-    "EXISTS (SELECT 1 FROM access WHERE login = current_user AND scope = 'subject' AND access.id = entries.subject)"
-)
-#: Own teams, and what is shared of reps who are in them now; of reps without a team also what one wrote oneself.
-_MAY_READ: Final = (
-    f"{SEES_ALL} OR {_TEAM} OR "
-    f"(subject_kind = 'rep' AND (visibility = 'shared' OR (team IS NULL AND author = current_user)) AND {_SUBJECT})"
-)
-_OWN: Final = f"({_TEAM} OR (team IS NULL AND subject_kind = 'rep' AND {_SUBJECT}))"
-#: In one's own name; in own teams, and there in no review that is another team's.
-_MAY_WRITE: Final = (
-    f"author = current_user AND ({SEES_ALL} OR ({_OWN} AND COALESCE(review_goes_on(subject_kind, subject, period, team), "
-    f"CASE subject_kind WHEN 'team' THEN subject = team ELSE {_SUBJECT} END)))"
-)
-_POLICIES: Final = (
-    ("entries", "entries_read", f"FOR SELECT USING ({_MAY_READ})"),
-    ("entries", "entries_write", f"FOR INSERT WITH CHECK ({_MAY_WRITE})"),
-    ("access", "access_own", "FOR SELECT USING (login = current_user)"),
-    ("access", "access_kept", "FOR ALL TO {owner} USING (true) WITH CHECK (true)"),
-)
-_TABLES: Final = ("entries", "journal", "access")
-
-
 def initialise(params: Params, subjects: Sequence[Subject]) -> list[str]:
     """Make the journal's tables in PostgreSQL and give each login what params give it, and no more.
 
@@ -99,31 +75,20 @@ def _secure(transaction: Transaction, rights: Sequence[Right]) -> list[str]:
     """Set the policies up, which may run again, and what each login may see."""
     from psycopg.sql import Identifier
 
-    query = "SELECT pg_get_userbyid(relowner), nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-    owner, schema = transaction.run(f"{query} WHERE pg_class.oid = 'entries'::regclass").fetchone()
-    goes_on = SQL["review_goes_on"].format(schema=Identifier(schema).as_string(None))
-    statements = [f"REVOKE ALL ON {', '.join(_TABLES)} FROM PUBLIC", goes_on]
-    for name in ("entries", "access"):
-        statements += [f"ALTER TABLE {name} {verb} ROW LEVEL SECURITY" for verb in ("ENABLE", "FORCE")]
-    for name, policy, rule in _POLICIES:
-        statements.append(f"DROP POLICY IF EXISTS {policy} ON {name}")
-        statements.append(f"CREATE POLICY {policy} ON {name} {rule.replace('{owner}', Identifier(owner).as_string(None))}")
-    for statement in statements:
-        transaction.run(statement)
-    given = sorted({*rights, Right(owner, "all")})
+    def run(name: str, **names: str) -> None:
+        """Run it with names of the database's own in it, quoted."""
+        transaction.run(SQL[name].format_map({key: Identifier(each).as_string(None) for key, each in names.items()}))
+
+    owner, schema = transaction.run(SQL["owner"]).fetchone()
+    run("review_goes_on", schema=schema)
+    run("policies", owner=owner)
     transaction.run("DELETE FROM access")
-    for right in given:
-        transaction.insert("access", {"login": right.login, "scope": right.scope, "id": right.id})
+    for right in sorted({*rights, Right(owner, "all")}):
+        transaction.insert("access", vars(right))
     wanted = {right.login for right in rights} - {owner}
     known = set(transaction.column("SELECT rolname FROM pg_roles"))
-    # Every role that was given anything on one of the tables.
-    query = (
-        "SELECT DISTINCT pg_get_userbyid(acl.grantee) FROM pg_class, aclexplode(relacl) AS acl "
-        "WHERE pg_class.oid IN ('entries'::regclass, 'journal'::regclass, 'access'::regclass) AND acl.grantee <> 0"
-    )
-    for login in sorted(set(transaction.column(query)) - {owner}):
-        transaction.run(f"REVOKE ALL ON {', '.join(_TABLES)} FROM {Identifier(login).as_string(None)}")
+    for login in sorted(set(transaction.column(SQL["holders"])) - {owner}):
+        run("take", login=login)
     for login in sorted(wanted & known):
-        transaction.run(f"GRANT SELECT, INSERT ON entries TO {Identifier(login).as_string(None)}")
-        transaction.run(f"GRANT SELECT ON journal, access TO {Identifier(login).as_string(None)}")
+        run("give", login=login)
     return sorted(wanted - known)
