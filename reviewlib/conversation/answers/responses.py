@@ -10,56 +10,32 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
+
+from ruamel.yaml import YAML
 
 from reviewlib.conversation.answers import marks
 from reviewlib.conversation.answers.mails import AnswerLine, ArrivedAnswer, numbered, quotation
 from reviewlib.conversation.answers.marks import Mark
 from reviewlib.errors import ResponseError
 
-_YES: Final = "yes|y|ja|j|i agree|agree|agreed|accepted"
-_NO: Final = "no|n|nein|i do not agree|do not agree|disagree"
-_WORD: Final = re.compile(rf"\W*(?:(?P<yes>{_YES})|(?P<no>{_NO}))\b(?P<rest>.*)", re.IGNORECASE)
+_WORDS: Final[Mapping[str, Sequence[str]]] = YAML(typ="safe", pure=True).load(Path(__file__).with_name("words.yaml"))
+_ONE_OF: Final = {name: "|".join(words) for name, words in _WORDS.items()}
+_WORD: Final = re.compile(rf"\W*(?:(?P<yes>{_ONE_OF['yes']})|(?P<no>{_ONE_OF['no']}))\b(?P<rest>.*)", re.IGNORECASE)
 _AFTER_WORD: Final = re.compile(r"[^\w\s]*\s*|[*_]*\s*[,;:.!–—-]+\s*(?P<comment>.*)")
-_AGREES: Final = frozenset({"agree", "agreed", "i agree", "yes", "ja"})
-_DISAGREES: Final = frozenset(
-    {"read do not agree", "read and do not agree", "do not agree", "i do not agree", "dont agree", "disagree", "no", "nein"}
-    | {"read i do not agree", "read dont agree", "read i dont agree", "i dont agree", "read disagree"}
-)
 #: The longest greeting: so many lines, and so many characters in all.
 GREETING: Final = (3, 120)
 #: The longest signature below a closing formula.
 SIGNATURE: Final = (15, 80)
 _SIGNED: Final = re.compile(r"\s*(?:--|—)\s*")
-_CLOSING: Final = re.compile(
-    r"\s*(?:(?:kind|best|warm|many)\s+)?(?:regards|wishes|cheers|best|sincerely|yours)\b.{0,25}"
-    r"|\s*(?:mit )?(?:freundlich|viel|lieb|best|herzlich|schön)e[nm]?\s+gr(?:ü|ue)(?:ß|ss)e?n?\b.{0,25}"
-    r"|\s*(?:mfg|vg|lg)\b[\s,.!]*",
-    re.IGNORECASE,
-)
-_PROGRAM: Final = re.compile(
-    r"\s*(?:sent from (?:my |outlook|mail|yahoo)|get outlook for|von meinem \w+ gesendet|gesendet (?:mit|von|aus)|"
-    r"holen sie sich outlook|outlook für|diese nachricht wurde von meinem|envoyé de mon).{0,80}",
-    re.IGNORECASE,
-)
-_QUOTES: Final = re.compile(
-    r"\s*(?:on\b.{4,200}\bwrote:|am\b.{4,200}\bschrieb\b.{0,120}:|le\b.{4,200}\ba écrit ?:"
-    r"|[-_]{3,}+\s*+(?:original message|ursprüngliche nachricht|forwarded message|weitergeleitete nachricht)?\s*+[-_]*+"
-    r"|begin forwarded message:|anfang der weitergeleiteten nachricht:)\s*",
-    re.IGNORECASE,
-)
+_CLOSING: Final = re.compile(rf"\s*(?:{_ONE_OF['closing']})", re.IGNORECASE)
+_PROGRAM: Final = re.compile(rf"\s*(?:{_ONE_OF['program']}).{{0,80}}", re.IGNORECASE)
+_QUOTES: Final = re.compile(rf"\s*(?:{_ONE_OF['quotation']})\s*", re.IGNORECASE)
+_HEADING: Final = re.compile(rf"\s*\*?(?:{_ONE_OF['heading']})\*?:.*", re.IGNORECASE)
 #: So many different ones of these words make a disclaimer; one alone may be anybody's.
 ADDED_WORDS: Final = 2
-_ADDED: Final = re.compile(
-    r"\b(?:confidential|privileged|intended recipient|intended solely|disclaimer|notify the sender|delete it|unauthori[sz]ed"
-    r"|vertraulich|richtige[rn]? (?:adressat|empfänger)|irrtümlich|den absender|vernichten sie|unbefugt"
-    r"|geschäftsführer|vorstand|amtsgericht|registergericht|handelsregister|hrb|sitz der gesellschaft|ust-id"
-    r"|registered (?:office|in)|company (?:registration|number|no)|vat (?:number|no|id))",
-    re.IGNORECASE,
-)
-_HEADING: Final = re.compile(
-    r"\s*\*?(?:from|sent|date|to|cc|subject|reply-to|von|gesendet|datum|an|betreff|antwort an)\*?:.*", re.IGNORECASE
-)
+_ADDED: Final = re.compile(rf"\b(?:{_ONE_OF['added']})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -175,7 +151,7 @@ def signs(word: str) -> str | None:
     """Read how somebody signs: ``agree``, ``disagree``; None where it is neither."""
     plain = re.sub(r"['’]", "", word.casefold())
     plain = " ".join(re.findall(r"\w+", plain))
-    return "agree" if plain in _AGREES else "disagree" if plain in _DISAGREES else None
+    return next((how for how in ("agree", "disagree") if plain in _WORDS[how]), None)
 
 
 def _begins_form(lines: Sequence[AnswerLine], place: int) -> bool:
