@@ -50,10 +50,6 @@ class ReviewError(Exception):
         """Let notebooks show the message and no traceback: IPython asks an error for this."""
         return str(self).splitlines()
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Survive the way between processes, keyword arguments included."""
-        return _rebuild, (type(self), self.what, self.where, self.found, self.do)
-
 
 class ParamsError(ReviewError):
     """The params file cannot be used."""
@@ -88,19 +84,8 @@ class JournalError(ReviewError):
 class ConflictError(JournalError):
     """Somebody else saved first; ``theirs`` and ``mine`` are both texts, for the person to choose from."""
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        where: str | None = None,
-        found: str | None = None,
-        do: str | None = None,
-        theirs: object = None,
-        mine: object = None,
-    ):
-        super().__init__(what, where=where, found=found, do=do)
-        self.theirs = theirs
-        self.mine = mine
+    theirs: object = None
+    mine: object = None
 
 
 class NotAllowedError(ReviewError):
@@ -115,7 +100,3 @@ class BusyError(ReviewError):
     """Another run holds the period."""
 
     exit_code: ClassVar[int] = 3
-
-
-def _rebuild(kind: type[ReviewError], what: str, where: str | None, found: str | None, do: str | None) -> ReviewError:
-    return kind(what, where=where, found=found, do=do)

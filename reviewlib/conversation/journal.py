@@ -327,14 +327,14 @@ def _rivals(entry: Entry, draft: Draft) -> bool:
 
 
 def _conflict(theirs: Entry, draft: Draft, what: str) -> ConflictError:
-    return ConflictError(
+    conflict = ConflictError(
         what,
         where=f"{draft.about}: {KINDS[draft.kind].label}",
         found=f"a text by {theirs.author_name}, saved {theirs.at:%Y-%m-%d %H:%M} UTC",
         do="Nothing was saved; read theirs beside yours and choose, or put both together.",
-        theirs=theirs,
-        mine=draft,
     )
+    conflict.theirs, conflict.mine = theirs, draft
+    return conflict
 
 
 def remembered_heads(folder: Path) -> dict[About, Head]:

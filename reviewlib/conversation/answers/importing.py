@@ -210,14 +210,14 @@ def _age(context: WritingContext, answer: Answer) -> list[str]:
 
 def _conflict(item: AnswerItem) -> ConflictError:
     theirs = item.before
-    return ConflictError(
+    conflict = ConflictError(
         f"{KINDS[item.kind].label}: another text was recorded since this form was made.",
         where=str(item.line),
         found=f"written by {theirs.author_name}, {theirs.at:%Y-%m-%d %H:%M} UTC" if theirs else None,
         do="Ask the rep which one holds; nothing was recorded. A fresh form has the recorded text in it.",
-        theirs=theirs,
-        mine=item,
     )
+    conflict.theirs, conflict.mine = theirs, item
+    return conflict
 
 
 def _shown(item: AnswerItem) -> str:
