@@ -303,10 +303,7 @@ READERS: Final[Mapping[str, tuple[Callable[[str], object], tuple[tuple[str, str,
     ),
     "number": (sniffing._NUMBER.fullmatch, (("(", " ", "x"), ("", "1 ", "x"))),
     "header": (mapping.fold, (("", "aB", ""), ("", "_ ", ""))),
-    "stage": (
-        lambda text: mapping._stage(text, mapping.Mapped(None, {}, {}, (), (), {}, None, {})),
-        (("", "(", ""), ("", "() ", "x")),
-    ),
+    "stage": (lambda text: mapping._stage(text, {}), (("", "(", ""), ("", "() ", "x"))),
     "name": (
         lambda text: list(quality._account_findings(pd.DataFrame({"account_id": [text]}))),
         (("a", "\u0301\u0327", ""), ("a", "\uff9e\u0301", ""), ("", "Ö ", "")),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -21,12 +22,10 @@ Outcome = Literal["won", "lost", "open"]
 _KNOWN: Final = Path(__file__).with_name("known_exports.yaml")
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9 /_.&()+-]*")
 _RESERVED: Final = {"true", "false", "null", "yes", "no", "on", "off", "nan", "inf"}
-_OUTCOMES: Final[tuple[Outcome, ...]] = ("won", "lost", "open")
+OUTCOMES: Final[tuple[Outcome, ...]] = ("won", "lost", "open")
 #: "Not won" is lost, and "closed" alone is tried after all others.
 _BY_WORDS: Final[tuple[Outcome, ...]] = ("lost", "won", "open")
-_NAMED: Final = "guess: by its name"
-_UNTOLD: Final = "guess: no word says won or lost"
-_DATES: Final = ("opened_on", "closed_on", "expected_close_on")
+DATES: Final = ("opened_on", "closed_on", "expected_close_on")
 _AMOUNTS: Final = ("amount", "expected_amount")
 #: A stage column has few values; one per deal is a description.
 _MOST_STAGES: Final = 60
@@ -43,48 +42,48 @@ _TRUE: Final = {"1", "true", "yes", "t", "y", "wahr"}
 
 
 @dataclass(frozen=True)
-class Mapped:
-    """What the columns of an export mean.
+class Remark:
+    """What is said of a key of the params file: a note behind it, comments below it, and what to check."""
 
-    Attributes:
-        recognized: The kind of export, None where only names and content told.
-        columns: Canonical column to the file's header.
-        notes: What to write behind a mapping, by canonical column.
-        comments: Mappings that are offered, commented out, and why.
-        checks: What to check, one sentence each.
-        flags: Headers that tell outcomes: ``won``, ``lost``, ``closed``.
-        currency: The header that holds the currency.
-        stages: Known stage names (folded) by outcome.
-    """
-
-    recognized: str | None
-    columns: Mapping[str, str]
-    notes: Mapping[str, str]
-    comments: tuple[str, ...]
-    checks: tuple[str, ...]
-    flags: Mapping[str, str]
-    currency: str | None
-    stages: Mapping[str, Sequence[str]]
-
-    def profile(self, found: UnknownExport, key: str) -> Profile | None:
-        """The profile of a mapped column."""
-        header = self.columns.get(key)
-        return next((profile for profile in found.profiles if profile.name == header), None) if header else None
-
-    def dates(self, found: UnknownExport) -> list[Profile]:
-        """The profiles of the mapped date columns, each once."""
-        profiles = [profile for key in _DATES if (profile := self.profile(found, key))]
-        return list(dict.fromkeys(profiles))
+    key: str
+    note: str = ""
+    comments: str = ""
+    check: str = ""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the export, its outcome, and how sure that is."""
+    """A stage of the export, its outcome, and what is said where that is a guess."""
 
     name: str
     outcome: Outcome
-    note: str | None = None
-    check: str | None = None
+    remark: Remark | None = None
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What the columns of an export mean.
+
+    Attributes:
+        export: The export.
+        recognized: Its kind, None where only names and content told.
+        columns: Canonical column to the file's header.
+        stages: Its stages by outcome, where a column holds them.
+        currency: The header that holds the currency.
+        remarks: What is said of the columns, in the order in which it is said.
+    """
+
+    export: UnknownExport
+    recognized: str | None
+    columns: Mapping[str, str]
+    stages: tuple[Stage, ...]
+    currency: str | None
+    remarks: tuple[Remark, ...]
+
+    def profiles(self, *keys: str) -> list[Profile]:
+        """The profiles of mapped columns, each once."""
+        headers = dict.fromkeys(self.columns[key] for key in keys if key in self.columns)
+        return [profile for header in headers for profile in self.export.profiles if profile.name == header]
 
 
 @cache
@@ -92,6 +91,11 @@ def known() -> Mapping[str, Any]:
     """Read what is known of exports: header names and words."""
     data: Mapping[str, Any] = YAML(typ="safe", pure=True).load(_KNOWN.read_text(encoding="utf-8"))
     return data
+
+
+def remark(what: str, key: str = "", **words: object) -> Remark:
+    """Say something that stands in ``known_exports.yaml``."""
+    return Remark(key, **{part: text.format(**words) for part, text in known()["said"][what].items()})
 
 
 def quoted(value: Any) -> str:
@@ -111,152 +115,100 @@ def fold(header: str) -> str:
 
 def map_columns(found: UnknownExport) -> Mapped:
     """Tell what the columns of an export of deals mean."""
-    headers = {fold(profile.name): profile.name for profile in reversed(found.profiles)}
-    for kind in ("salesforce", "hubspot"):
-        if any(all(mark in headers for mark in marks) for marks in known()[kind]["marks"]):
-            return _from_known(found, headers, known()[kind])
-    return _from_names(found)
-
-
-def _from_known(found: UnknownExport, headers: Mapping[str, str], kind: Mapping[str, Any]) -> Mapped:
-    columns = {key: header for key, names in kind["columns"].items() if (header := _first(headers, names))}
-    notes: dict[str, str] = {}
-    comments: list[str] = []
-    checks: list[str] = []
-
-    def _say(what: str, header: str = "", *, of: str = "") -> None:
-        said = known()["said"][what]
-        words = {"crm": kind["label"].split()[0], "header": header, "quoted": quoted(header)}
-        notes.update({of: said["note"].format(**words)} if of else {})
-        comments.extend(line.format(**words) for line in said.get("comments", ()))
-        checks.extend([said["check"].format(**words)] if "check" in said else [])
-
-    if "deal_id" not in columns and (candidate := _identifying(found, taken=columns.values())):
-        columns = {"deal_id": candidate, **columns}
-        _say("no_id", candidate, of="deal_id")
-    if "closed_on" in columns:
-        columns["expected_close_on"] = columns["closed_on"]
-        _say("expectation", of="expected_close_on")
-    if (owner := columns.get("rep_id")) and not fold(owner).endswith(" id"):
-        _say("owner_by_name", owner)
-    if amount := columns.get("amount"):
-        _say("amount", amount)
-    else:
-        _say("no_amount")
-    if weighted := _first(headers, kind["not_expected_amount"]):
-        _say("weighted", weighted)
-    flags = {key: header for key in ("won", "lost", "closed") if (header := _first(headers, kind[key]))}
-    currency = _first(headers, kind["currency"])
-    return Mapped(kind["label"], columns, notes, tuple(comments), tuple(checks), flags, currency, kind["stages"])
-
-
-def _from_names(found: UnknownExport) -> Mapped:
-    names = known()["generic"]
+    headers = {fold(profile.name) for profile in found.profiles}
+    kinds = (known()[name] for name in ("salesforce", "hubspot", "generic"))
+    kind = next(kind for kind in kinds if any(headers.issuperset(marks) for marks in kind["marks"]))
+    recognized: str | None = kind["label"]
     columns: dict[str, str] = {}
-    for key, patterns in names["columns"].items():
-        free = [profile for profile in _free(found, columns.values()) if _fits(found, profile, key)]
-        if header := match_header(free, patterns):
+    for key, patterns in kind["columns"].items():
+        fitting = [profile for profile in _free(found, columns.values()) if recognized or _fits(found, profile, key)]
+        if header := match_header(fitting, patterns):
             columns[key] = header
-    notes = dict.fromkeys(columns, _NAMED)
-    for key, pick in (("deal_id", _identifying), ("stage", _few_valued), ("rep_id", _few_valued)):
+    said = {key: what for key, what in kind["mapped"].items() if key in columns}
+    owner = columns.get("rep_id")
+    if recognized and owner and not fold(owner).endswith(" id"):
+        said["rep_id"] = "owner_by_name"
+    for key, what in kind["by_values"].items():
+        pick = _identifying if key == "deal_id" else _few_valued
         if key not in columns and (header := pick(found, taken=columns.values())):
-            columns[key] = header
-            notes[key] = "check: by its values only"
-    columns = {key: columns[key] for key in names["order"] if key in columns}
-    guessed = [key for key in columns if notes[key] != _NAMED]
-    missing = [key for key in ("amount", "opened_on", "closed_on") if key not in columns]
-    checks = [f"{key} is {columns[key]!r} by its values only: make sure that it is." for key in guessed]
-    checks += [f"No column looks like {key}: map it if there is one." for key in missing]
-    currency = match_header(found.profiles, names["currency"])
-    return _with_expectation(found, Mapped(None, columns, notes, (), tuple(checks), {}, currency, {}))
+            columns[key], said[key] = header, what
+    columns = {key: columns[key] for key in known()["order"] if key in columns}
+    stages = _sort_stages(found, kind, columns)
+
+    def _of_column(what: str, key: str, header: str = "") -> Remark:
+        crm = (recognized or "").partition(" ")[0]
+        return remark(what, key, column=key, header=header, quoted=quoted(header), crm=crm)
+
+    remarks = [_of_column(said[key], key, header) for key, header in columns.items() if key in said]
+    remarks += [_of_column(what, key) for key, what in kind["missing"].items() if key not in columns]
+    if weighted := match_header(found.profiles, kind["not_expected_amount"]):
+        remarks.append(_of_column("weighted", "expected_amount", weighted))
+    closed_on = columns.get("closed_on")
+    if closed_on and "expected_close_on" not in columns and (recognized or _open_ones_close(found, columns, stages)):
+        columns["expected_close_on"] = closed_on
+        remarks.append(_of_column(kind["expected"], "expected_close_on", closed_on))
+    return Mapped(found, recognized, columns, stages, match_header(found.profiles, kind["currency"]), tuple(remarks))
 
 
-def _with_expectation(found: UnknownExport, mapped: Mapped) -> Mapped:
-    """Map the close date twice where open deals carry it: there it is an expectation."""
-    columns = mapped.columns
-    if "closed_on" not in columns or "expected_close_on" in columns or "stage" not in columns:
-        return mapped
-    open_names = {stage.name for stage in sort_stages(found, mapped) if stage.outcome == "open"}
-    rows = zip(found.values(columns["stage"]), found.values(columns["closed_on"]), strict=True)
+def _open_ones_close(found: UnknownExport, columns: Mapping[str, str], stages: Sequence[Stage]) -> bool:
+    """Whether most open deals carry a close date, which is an expectation there."""
+    open_names = {stage.name for stage in stages if stage.outcome == "open"}
+    rows = zip(found.values(columns["stage"]), found.values(columns["closed_on"]), strict=True) if open_names else ()
     dated = [day is not None for stage, day in rows if stage in open_names]
-    if sum(dated) * 2 <= len(dated):
-        return mapped
-    header = columns["closed_on"]
-    note = "guess: the same column, because open deals carry it too"
-    check = f"{header!r} is filled for open deals, so it is read as their expected close date."
-    return replace(
-        mapped,
-        columns={**columns, "expected_close_on": header},
-        notes={**mapped.notes, "expected_close_on": note},
-        checks=(*mapped.checks, check),
-    )
+    return sum(dated) * 2 > len(dated)
 
 
-def sort_stages(found: UnknownExport, mapped: Mapped) -> tuple[Stage, ...]:
+def _sort_stages(found: UnknownExport, kind: Mapping[str, Any], columns: Mapping[str, str]) -> tuple[Stage, ...]:
     """Tell the outcome of every stage of the export, by flags, by what is known of the CRM, or by its words."""
-    counts = found.counts(mapped.columns["stage"])
-    told = _by_flags(found, mapped)
-    stages = [Stage(name, told[name]) if name in told else _stage(name, mapped) for name in counts]
+    if "stage" not in columns:
+        return ()
+    counts = found.counts(columns["stage"])
+    told = _by_flags(found, kind["flags"], columns["stage"])
+    stages = [Stage(name, told[name]) if name in told else _stage(name, kind["stages"]) for name in counts]
     if stages and not any(stage.outcome == "won" for stage in stages):
-        stages = _with_a_won_stage(found, mapped, stages)
+        # Params need one: the stage whose deals carry an amount most often, else the most frequent.
+        amounts = found.values(columns["amount"]) if "amount" in columns else ()
+        rows = zip(found.values(columns["stage"]), amounts, strict=False)
+        paid = Counter(stage for stage, amount in rows if stage and amount and amount.strip("0., €$£"))
+        best = (paid or counts).most_common(1)[0][0]
+        stages = [
+            Stage(best, "won", remark("stage_must_be_won", name=best)),
+            *(stage for stage in stages if stage.name != best),
+        ]
     return tuple(stages)
 
 
-def stage_checks(stages: Sequence[Stage]) -> Iterator[str]:
-    """Say what to check of the stages: each doubtful one, and in one sentence those that only look open."""
-    yield from (stage.check for stage in stages if stage.check)
-    untold = [repr(stage.name) for stage in stages if stage.note == _UNTOLD]
-    if untold:
-        yield f"Are these stages open? No word in them says won or lost: {', '.join(untold)}."
-
-
-def _stage(name: str, mapped: Mapped) -> Stage:
+def _stage(name: str, stages: Mapping[str, Sequence[str]]) -> Stage:
     words = fold(name)
     bare = fold(name.partition("(")[0] if name.rstrip().endswith(")") else name)
-    for outcome in _OUTCOMES:
-        if {words, bare} & set(mapped.stages.get(outcome, ())):
+    for outcome in OUTCOMES:
+        if {words, bare} & set(stages.get(outcome, ())):
             return Stage(name, outcome)
     groups = known()["words"]
     for outcome in _BY_WORDS:
         if _says(words, groups[outcome]):
-            return Stage(name, outcome, _NAMED)
+            return Stage(name, outcome, remark("named"))
     if _says(words, groups["unclear"]):
-        check = f"The stage {name!r} is closed, but is it won or lost? It stands under lost."
-        return Stage(name, "lost", "check: won or lost?", check)
-    return Stage(name, "open", _UNTOLD)
+        return Stage(name, "lost", remark("stage_closed", name=name))
+    return Stage(name, "open", remark("stage_untold"))
 
 
 def _says(text: str, words: Sequence[str]) -> bool:
     return any(re.search(rf"\b{re.escape(word)}\b", text) for word in words)
 
 
-def _by_flags(found: UnknownExport, mapped: Mapped) -> dict[str, Outcome]:
+def _by_flags(found: UnknownExport, patterns: Mapping[str, Sequence[str]], stage: str) -> dict[str, Outcome]:
     """Read outcomes from columns such as Is Won and Is Closed, where each stage has one."""
-    if "won" not in mapped.flags or not {"closed", "lost"} & set(mapped.flags):
+    headers = {key: header for key, names in patterns.items() if (header := match_header(found.profiles, names))}
+    if "won" not in headers or len(headers) == 1:
         return {}
-    flags = {key: [(value or "").lower() in _TRUE for value in found.values(header)] for key, header in mapped.flags.items()}
+    flags = {key: [(value or "").lower() in _TRUE for value in found.values(header)] for key, header in headers.items()}
     ended = flags.get("closed") or [won or lost for won, lost in zip(flags["won"], flags["lost"], strict=True)]
     seen: dict[str, set[Outcome]] = {}
-    for name, won, closed in zip(found.values(mapped.columns["stage"]), flags["won"], ended, strict=True):
+    for name, won, closed in zip(found.values(stage), flags["won"], ended, strict=True):
         if name is not None:
             seen.setdefault(name, set()).add("won" if won else "lost" if closed else "open")
     return {name: next(iter(outcomes)) for name, outcomes in seen.items() if len(outcomes) == 1}
-
-
-def _with_a_won_stage(found: UnknownExport, mapped: Mapped, stages: list[Stage]) -> list[Stage]:
-    """Params need a won stage: take the one whose deals carry the largest amounts most often, else the most frequent."""
-    counts = found.counts(mapped.columns["stage"])
-    if "amount" in mapped.columns:
-        rows = zip(found.values(mapped.columns["stage"]), found.values(mapped.columns["amount"]), strict=True)
-        counts = type(counts)(stage for stage, amount in rows if stage and amount and amount.strip("0., €$£"))
-    best = (counts or found.counts(mapped.columns["stage"])).most_common(1)[0][0]
-    check = f"No stage name says that a deal was won; {best!r} stands under won. Sort the stages."
-    won = Stage(best, "won", "check: no stage name says won", check)
-    return [won, *(stage for stage in stages if stage.name != best)]
-
-
-def _first(headers: Mapping[str, str], names: Sequence[str]) -> str | None:
-    return next((headers[name] for name in names if name in headers), None)
 
 
 def match_header(profiles: Sequence[Profile], patterns: Sequence[str]) -> str | None:
@@ -269,7 +221,7 @@ def match_header(profiles: Sequence[Profile], patterns: Sequence[str]) -> str | 
 
 
 def _fits(found: UnknownExport, profile: Profile, key: str) -> bool:
-    if key in _DATES:
+    if key in DATES:
         return profile.kind == "date"
     if key in _AMOUNTS:
         return profile.kind == "number"
@@ -320,8 +272,14 @@ class Neighbour:
     sure: bool
     aliases: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def team(self) -> str | None:
+        """The column that could name the reps' teams, where none is called so."""
+        asked = self.table == "reps" and "team" not in self.columns
+        return self.columns.get("manager") or self.columns.get("region") if asked else None
 
-def neighbours(export: Path, found: UnknownExport, mapped: Mapped) -> tuple[Neighbour, ...]:
+
+def neighbours(export: Path, mapped: Mapped) -> tuple[Neighbour, ...]:
     """Look for the reps and the products in the export's folder; at most one file each, the best match."""
     files = [
         path for path in sorted(export.parent.iterdir()) if path.suffix.lower() in _NEIGHBOURS_ARE and path.name != export.name
@@ -336,7 +294,7 @@ def neighbours(export: Path, found: UnknownExport, mapped: Mapped) -> tuple[Neig
                 continue
     best: list[Neighbour] = []
     for table, deal_key in (("reps", "rep_id"), ("products", "product")):
-        wanted = set(found.counts(mapped.columns[deal_key])) if deal_key in mapped.columns else set[str]()
+        wanted = set(mapped.export.counts(mapped.columns[deal_key])) if deal_key in mapped.columns else set[str]()
         rated = [rated for other in looked if (rated := _rate(other, wanted, table, deal_key))]
         if rated:
             best.append(max(rated, key=lambda pair: pair[0])[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 from pathlib import Path
 
 import duckdb
@@ -22,6 +23,7 @@ from reviewlib.errors import ParamsError, ReviewError, SourceError
 from reviewlib.evidence import sources
 from reviewlib.params import reading, written
 from reviewlib.params.model import Params
+from reviewlib.workbook import mapping
 from reviewlib.workbook.mapping import fold, quoted
 from reviewlib.workbook.proposal import ParamsProposal, propose
 
@@ -77,7 +79,7 @@ def loaded(folder: Path, export: Path) -> tuple[ParamsProposal, Params]:
     return proposal, reading.load(path)
 
 
-def mapping(params: Params) -> dict[str, str]:
+def mapped(params: Params) -> dict[str, str]:
     return params.crm.deals.columns.model_dump(exclude_none=True)
 
 
@@ -97,7 +99,7 @@ def test_salesforce_report_is_recognized(tmp_path: Path) -> None:
     """A Salesforce report is known by its headers and mapped as that CRM means them."""
     proposal, params = made(tmp_path, SALESFORCE)
     assert proposal.recognized == "Salesforce opportunity report"
-    assert mapping(params) == {
+    assert mapped(params) == {
         "deal_id": "Opportunity ID",
         "rep_id": "Opportunity Owner",
         "stage": "Stage",
@@ -122,7 +124,7 @@ def test_salesforce_api_names_and_flags(tmp_path: Path) -> None:
     """API names are recognized too, and flags tell the outcome of stages in any language."""
     proposal, params = made(tmp_path, SALESFORCE_API)
     assert proposal.recognized
-    assert mapping(params)["rep_id"] == "OwnerId"
+    assert mapped(params)["rep_id"] == "OwnerId"
     assert params.crm.deals.stages.model_dump() == {"won": ("Ganado",), "lost": ("Perdido de verdad",), "open": ("Charlando",)}
     assert not [check for check in proposal.checks if "stage" in check]
     assert params.timezone == "UTC"
@@ -132,7 +134,7 @@ def test_hubspot_export_is_recognized(tmp_path: Path) -> None:
     """A HubSpot export is known by its headers; stages carry the pipeline's name, or are internal names."""
     proposal, params = made(tmp_path, HUBSPOT)
     assert proposal.recognized == "HubSpot deal export"
-    assert mapping(params) == {
+    assert mapped(params) == {
         "deal_id": "Record ID",
         "rep_id": "Deal owner",
         "stage": "Deal Stage",
@@ -169,7 +171,7 @@ def test_other_exports_are_read_by_name_and_content(tmp_path: Path) -> None:
     """An export of no known CRM is mapped by its headers, and every guess is marked."""
     proposal, params = made(tmp_path, OWN)
     assert proposal.recognized is None
-    assert mapping(params) == {
+    assert mapped(params) == {
         "deal_id": "deal_id",
         "rep_id": "rep",
         "stage": "status",
@@ -190,7 +192,7 @@ def test_another_dialect_is_found(tmp_path: Path) -> None:
     form = params.crm.deals.format
     assert (form.delimiter, form.encoding, form.decimal, form.dates) == (";", "cp1252", ",", "dmy")
     assert params.currency == "EUR"
-    assert mapping(params)["rep_id"] == "Verkäufer"
+    assert mapped(params)["rep_id"] == "Verkäufer"
     assert params.crm.deals.stages.model_dump() == {"won": ("Gewonnen",), "lost": ("Verloren",), "open": ("Offen",)}
 
 
@@ -249,7 +251,7 @@ def test_a_report_without_id_says_so(tmp_path: Path) -> None:
     out = io.StringIO()
     csv.writer(out).writerows(rows)
     proposal, params = made(tmp_path, out.getvalue())
-    assert mapping(params)["deal_id"] == "Opportunity Name"
+    assert mapped(params)["deal_id"] == "Opportunity Name"
     assert any("no id column" in check for check in proposal.checks)
 
 
@@ -284,6 +286,51 @@ def test_no_won_stage_is_said(tmp_path: Path) -> None:
     proposal, params = made(tmp_path, OWN.replace(",won,", ",phase 4,"))
     assert params.crm.deals.stages.won == ("phase 4",)
     assert any("No stage name says" in check for check in proposal.checks)
+
+
+ODD = {
+    "a few broken lines": (
+        rewritten(OWN, closed="2026-02-01|2026-02-03|").replace("D3,Bo", "D4\nD3,Bo")
+        + "".join(f"E{i},Bo,Beta,open,,2026-01-09,\n" for i in range(200)),
+        "1 lines do not fit the header, the first is line 4 ('D4'). They will be set aside.",
+    ),
+    "many broken lines": (
+        OWN.replace("D3,Bo", "D4\nD3,Bo"),
+        "1 lines do not fit the header, the first is line 4 ('D4'). That is enough to stop a run: remove them from the file.",
+    ),
+    "no amount": (
+        SALESFORCE_API.replace("Amount", "Size"),
+        "No column holds the amount: add it to the report and export again, or there is no revenue to review.",
+    ),
+    "amounts in words": (
+        SALESFORCE_API.replace(",100.5,", ",much,").replace(",50,", ",some,").replace(",70,", ",little,"),
+        "'Amount' does not hold plain numbers: export it in another form.",
+    ),
+    "dates in words": (
+        SALESFORCE_API.replace("2026-02-01", "Feb 1st").replace("2026-03-01", "March 1st").replace("2026-05-01", "May 1st"),
+        "'CloseDate' does not hold dates such as 2026-03-31 or 31/03/2026: export it in another form.",
+    ),
+    "years of two digits": (
+        SALESFORCE.replace("/2026", "/26"),
+        "'Close Date' has years of two digits, which are not read: export it with four.",
+    ),
+    "two orders of day and month": (
+        SALESFORCE.replace("2/14/2026", "2/28/2026")
+        .replace("1/5/2026", "25/1/2026")
+        .replace("1/2/2026", "15/1/2026")
+        .replace("1/3/2026", "16/1/2026"),
+        "The dates in 'Created Date', 'Close Date' do not share one order of day and month: export them again in one form.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_is_said(tmp_path: Path, name: str) -> None:
+    """What an export lacks, or writes as nothing is read, is said with the proposal."""
+    text, check = ODD[name]
+    export = tmp_path / "export.csv"
+    export.write_text(text, encoding="utf-8")
+    assert check in propose(export).checks
 
 
 def test_every_stage_is_listed(tmp_path: Path) -> None:
@@ -347,6 +394,16 @@ def test_reps_and_products_beside_the_export_are_used(tmp_path: Path) -> None:
     assert len(sources.read(params).reps) == 3
 
 
+def test_reps_without_a_team_are_offered_one(tmp_path: Path) -> None:
+    """Where no column is called a team, the manager's is offered as one."""
+    (tmp_path / "people.csv").write_text("id,boss\nAnn,Max\nBo,Max\n", encoding="utf-8")
+    export = tmp_path / "export.csv"
+    export.write_text(OWN, encoding="utf-8")
+    proposal = propose(export)
+    assert "No column of people.csv is called a team: map team too, to 'boss' for instance." in proposal.checks
+    assert "      manager: boss\n      # team: boss  # check: teams get a page each\n" in proposal.text
+
+
 def test_a_doubtful_neighbour_is_only_offered(tmp_path: Path) -> None:
     """A file that holds only some of the owners is offered in a comment."""
     folder = tmp_path / "exports"
@@ -378,7 +435,7 @@ def test_other_kinds_of_files(tmp_path: Path, kind: str) -> None:
             connection.execute("CREATE TABLE accounts (x INT)")
             connection.execute("CREATE TABLE all_deals AS SELECT * FROM frame")
     _, params = loaded(tmp_path, export)
-    assert mapping(params)["amount"] == "value"
+    assert mapped(params)["amount"] == "value"
     assert params.crm.deals.format.table == ("all_deals" if kind == "duckdb" else None)
     assert len(sources.read(params).deals) == 3
 
@@ -445,6 +502,19 @@ def test_first_line_refers_to_the_schema(tmp_path: Path) -> None:
     """Editors find the schema by the first line."""
     proposal, _ = made(tmp_path, OWN)
     assert proposal.text.splitlines()[0] == reading.SCHEMA_LINE
+
+
+def test_all_that_is_said_stands_in_the_table() -> None:
+    """Whatever is said of a proposal has its words in ``known_exports.yaml``, and no words there are said by nobody."""
+    folder = Path(str(mapping.__file__)).parent
+    code = "".join((folder / name).read_text(encoding="utf-8") for name in ("mapping.py", "proposal.py"))
+    kinds = [mapping.known()[name] for name in ("salesforce", "hubspot", "generic")]
+    said = {kind["expected"] for kind in kinds}
+    said |= {what for kind in kinds for part in ("mapped", "missing", "by_values") for what in kind[part].values()}
+    words = mapping.known()["said"]
+    assert said <= set(words)
+    assert {what for what in words if f'"{what}"' not in code} <= said
+    assert set(re.findall(r'(?:remark|_of_column)\("(\w+)"', code)) <= set(words)
 
 
 @pytest.mark.parametrize(
@@ -516,7 +586,7 @@ def test_maven_export_is_proposed_whole(tmp_path: Path) -> None:
     path = tmp_path / "maven.yaml"
     path.write_text(proposal.text, encoding="utf-8")
     params = reading.load(path)
-    assert mapping(params) == {
+    assert mapped(params) == {
         "deal_id": "opportunity_id",
         "rep_id": "sales_agent",
         "stage": "deal_stage",
