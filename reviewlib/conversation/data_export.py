@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from reviewlib import files
 from reviewlib.conversation import copies, identity
 from reviewlib.conversation.answers import senders
@@ -60,12 +62,13 @@ def gathered(params: Params, rep_id: str, entries: Sequence[Entry], *, reach: Re
     own = [entry for entry in entries if (entry.about.kind, entry.about.subject) == ("rep", rep_id)]
     held = [entry for entry in own if reach is None or reach.holds(entry)]
     ordered = sorted(held, key=lambda entry: (entry.at, entry.sequence))
+    rows = TypeAdapter(list[Entry]).dump_python(ordered, mode="json")
     return {
         "workbook": params.name,
         "rep": rep_id,
         "written_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "left_out": len(own) - len(held),
-        "entries": [entry.as_data() | {"current": entry.id in now} for entry in ordered],
+        "entries": [row | {"current": row["id"] in now} for row in rows],
     }
 
 

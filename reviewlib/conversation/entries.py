@@ -9,9 +9,11 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import groupby
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny, ValidationInfo
 
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.record import Payload, Role, Side, Visibility
@@ -57,6 +59,25 @@ class Person:
     role: Role | None
     name: str
     rep_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last entry of a review's chain: how many entries there are, and the hash that stands for all of them."""
+
+    sequence: int
+    hash: str
+
+
+def _of_its_kind(said: Any, info: ValidationInfo) -> Payload:
+    return KINDS[info.data["kind"]].model.model_validate(said)
+
+
+# As JSON holds them: a list, a moment with its zone in digits, and what is said by the model of its kind.
+ListedAbout = Annotated[About, BeforeValidator(lambda listed: About(*listed)), PlainSerializer(astuple)]
+ListedHead = Annotated[Head, BeforeValidator(lambda listed: Head(*listed)), PlainSerializer(astuple)]
+Moment = Annotated[dt.datetime, BeforeValidator(dt.datetime.fromisoformat), PlainSerializer(lambda at: at.isoformat())]
+SaidByKind = Annotated[SerializeAsAny[Payload], BeforeValidator(_of_its_kind)]
 
 
 @dataclass(frozen=True)
@@ -129,7 +150,7 @@ class Entry:
     """
 
     id: str
-    about: About
+    about: ListedAbout
     team: str | None
     sequence: int
     kind: str
@@ -138,10 +159,10 @@ class Entry:
     role: Role
     on_behalf_of: str | None
     visibility: Visibility
-    at: dt.datetime
+    at: Moment
     supersedes: str | None
     source: str | None
-    payload: Payload
+    payload: SaidByKind
     salt: str
     digest: str
     previous: str
@@ -161,35 +182,6 @@ class Entry:
     def of(self) -> str | None:
         """The id of the entry that it refers to."""
         return _referred(self.kind, self.payload)
-
-    def as_data(self) -> dict[str, Any]:
-        """Turn the entry into what JSON holds."""
-        data = {field.name: getattr(self, field.name) for field in fields(self)}
-        return data | {
-            "about": [self.about.kind, self.about.subject, self.about.period],
-            "at": self.at.isoformat(),
-            "payload": self.payload.model_dump(mode="json"),
-        }
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Entry:
-        """Read what ``as_data`` wrote."""
-        return cls(
-            **{
-                **data,
-                "about": About(*data["about"]),
-                "at": dt.datetime.fromisoformat(data["at"]),
-                "payload": KINDS[data["kind"]].model.model_validate(data["payload"]),
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Head:
-    """The last entry of a review's chain: how many entries there are, and the hash that stands for all of them."""
-
-    sequence: int
-    hash: str
 
 
 def side_of(role: Role | None, *, on_behalf: bool) -> Side:

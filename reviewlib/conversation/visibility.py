@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal
 
-from reviewlib.conversation.entries import About, Entry, Head, current, origins
+from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
+
+from reviewlib.conversation.entries import About, Entry, Head, ListedAbout, ListedHead, current, origins
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.plans import Agreement, Recognition
 from reviewlib.conversation.kinds.record import Side
@@ -41,8 +43,12 @@ class State:
     answer: Entry | None
     feedback: Entry | None
     release: Entry | None
-    signatures: Mapping[Side, Entry]
-    head: Head | None
+    signatures: Annotated[
+        Mapping[Side, Entry],
+        BeforeValidator(lambda listed: {entry["payload"]["side"]: entry for entry in listed}),
+        PlainSerializer(lambda by_side: list(by_side.values()), return_type=list[Entry]),
+    ]
+    head: ListedHead | None
 
     @property
     def revealed(self) -> bool:
@@ -106,7 +112,7 @@ class VisibleEntries:
         partial: Whether not everybody who reads it leads the subject, so that only what is released and shared is here.
     """
 
-    about: About
+    about: ListedAbout
     audience: Audience
     state: State
     entries: tuple[Entry, ...] = ()
@@ -153,45 +159,18 @@ class VisibleEntries:
 
     def as_data(self) -> dict[str, Any]:
         """Turn the minutes into what JSON holds."""
-        head, state = self.state.head, self.state
-        parts = {"answer": state.answer, "feedback": state.feedback, "release": state.release}
-        return {
-            "about": [self.about.kind, self.about.subject, self.about.period],
-            "audience": self.audience,
-            "state": {
-                "name": state.name,
-                **{name: entry.as_data() if entry else None for name, entry in parts.items()},
-                "signatures": [entry.as_data() for entry in state.signatures.values()],
-                "head": [head.sequence, head.hash] if head else None,
-            },
-            "entries": [entry.as_data() for entry in self.entries],
-            "earlier": [entry.as_data() for entry in self.earlier],
-            "versions": dict(self.versions),
-            "roots": dict(self.roots),
-            "withheld": list(self.withheld),
-            "members": {rep_id: minutes.as_data() for rep_id, minutes in self.members.items()},
-            "partial": self.partial,
-        }
+        data: dict[str, Any] = _in_json().dump_python(self, mode="json")
+        return data
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> VisibleEntries:
         """Read what ``as_data`` wrote."""
-        state = data["state"]
-        parts = {name: Entry.from_data(state[name]) if state[name] else None for name in ("answer", "feedback", "release")}
-        signatures = [Entry.from_data(entry) for entry in state["signatures"]]
-        by_side = {entry.payload.side: entry for entry in signatures if isinstance(entry.payload, Signoff)}
-        return cls(
-            about=About(*data["about"]),
-            audience=data["audience"],
-            state=State(state["name"], **parts, signatures=by_side, head=Head(*state["head"]) if state["head"] else None),
-            entries=tuple(Entry.from_data(entry) for entry in data["entries"]),
-            earlier=tuple(Entry.from_data(entry) for entry in data["earlier"]),
-            versions=MappingProxyType(data["versions"]),
-            roots=MappingProxyType(data["roots"]),
-            withheld=tuple(data["withheld"]),
-            members=MappingProxyType({rep_id: cls.from_data(each) for rep_id, each in data["members"].items()}),
-            partial=data.get("partial", False),
-        )
+        return _in_json().validate_python(data)
+
+
+@cache
+def _in_json() -> TypeAdapter[VisibleEntries]:
+    return TypeAdapter(VisibleEntries)
 
 
 def state_of(entries: Sequence[Entry]) -> State:
