@@ -24,7 +24,6 @@ from reviewlib.params.model import Params
 
 #: Seconds that a writer waits for another one, and for a server to answer.
 PATIENCE: Final = 10
-MOUNTS: Final = Path("/proc/mounts")
 #: Where SQLite's write-ahead log, which needs memory shared between programs, does not work.
 NETWORK: Final = re.compile(
     r"nfs\d*|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|davfs2?|fuse\.(sshfs|ceph|glusterfs|rclone|davfs2?|s3fs)"
@@ -287,9 +286,9 @@ def _said(error: Exception, code: str, place: Place) -> JournalError:
     return kind(meaning[0], where=place.shown, found=shown, do=meaning[1])
 
 
-def refuse_network(file: Path, *, shown: str, mounts: Path = MOUNTS) -> None:
+def refuse_network(file: Path, *, shown: str) -> None:
     """Refuse a SQLite journal on a network filesystem, where its write-ahead log does not work."""
-    kind = filesystem_of(file, mounts=mounts)
+    kind = filesystem_of(file)
     if kind and NETWORK.fullmatch(kind):
         raise JournalError(
             "The journal cannot lie on a network filesystem: what is saved there may be lost.",
@@ -299,19 +298,18 @@ def refuse_network(file: Path, *, shown: str, mounts: Path = MOUNTS) -> None:
         )
 
 
-def filesystem_of(path: Path, *, mounts: Path = MOUNTS) -> str | None:
+def filesystem_of(path: Path) -> str | None:
     """Tell the kind of filesystem that a path lies on; None where this system does not tell."""
+    import psutil
+
+    target = path.resolve()
     try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        above = [one for one in psutil.disk_partitions(all=True) if target.is_relative_to(one.mountpoint)]
     except OSError:
         return None
-    target = path.resolve()
-    rows = [line.split(" ") for line in lines if line.count(" ") >= 2]
-    # Blanks in a path stand as octal numbers.
-    places = [Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), row[1])) for row in rows]
-    found = [(len(place.parts), at) for at, place in enumerate(places) if target.is_relative_to(place)]
-    # The last of several on one place is the one on top.
-    return rows[max(found)[1]][2] if found else None
+    # The innermost; of several on one place the last, which is the one on top.
+    kinds: list[str] = [one.fstype for one in sorted(above, key=lambda one: len(Path(one.mountpoint).parts))]
+    return kinds[-1] if kinds else None
 
 
 def raw_file(file: Path, *, mode: str = "rw") -> closing[sqlite3.Connection]:

@@ -44,13 +44,13 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def open_journal(params: Params, *, mounts: Path = database.MOUNTS) -> Journal | None:
+def open_journal(params: Params) -> Journal | None:
     """Open the workbook's journal; None where there is none yet."""
     place = database.place_of(params)
     if place.file is not None:
         if not place.file.exists():
             return None
-        database.refuse_network(place.file, shown=place.shown, mounts=mounts)
+        database.refuse_network(place.file, shown=place.shown)
     return _opened(params, place, _now)
 
 
@@ -62,17 +62,16 @@ def open_journal_to_read(params: Params) -> Journal | nullcontext[None]:
     return opened or nullcontext()
 
 
-def open_or_make_journal(params: Params, *, clock: Clock = _now, mounts: Path = database.MOUNTS) -> Journal:
+def open_or_make_journal(params: Params, *, clock: Clock = _now) -> Journal:
     """Open the workbook's journal, and make the file where there is none; one on a server is made by ``journal-init`` alone.
 
     Args:
         params: The workbook.
         clock: What tells the time of new entries.
-        mounts: Where the system lists its filesystems.
     """
     place = database.place_of(params)
     if place.file is not None:
-        database.refuse_network(place.file, shown=place.shown, mounts=mounts)
+        database.refuse_network(place.file, shown=place.shown)
         if not place.file.exists():
             make_file(params, place)
     return _opened(params, place, clock)

@@ -8,8 +8,10 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
+import psutil
 import pytest
 import workbooks
 from journals import Desk, Server, append, desk_of, draft
@@ -25,41 +27,49 @@ def params_with(folder: Path, url: str) -> Params:
     return workbooks.changed(desk_of("sqlite", folder, None).params, records={"database": url})
 
 
-def mounts_of(folder: Path, *lines: str) -> Path:
-    path = folder / "mounts"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+def mount(monkeypatch: pytest.MonkeyPatch, *mounted: tuple[Path | str, str]) -> None:
+    """Let the system say what is mounted where, in this order."""
+    found = [SimpleNamespace(mountpoint=str(place), fstype=kind) for place, kind in mounted]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: found if all else [])
 
 
-@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"])
-def test_a_journal_on_a_network_filesystem_is_refused(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p"])
+def test_a_journal_on_a_network_filesystem_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Where the reports lie on a network filesystem, the journal is neither made nor opened, and nothing is left there."""
     desk = desk_of("sqlite", tmp_path, None)
-    mounts = mounts_of(tmp_path, "/dev/sda / ext4 rw 0 0", f"server:/x {tmp_path} {kind} rw 0 0", "proc /proc proc rw 0 0")
-    with pytest.raises(JournalError) as caught:
-        open_or_make_journal(desk.params, mounts=mounts)
+    with monkeypatch.context() as system:
+        mount(system, ("/", "ext4"), (tmp_path, kind), ("/proc", "proc"))
+        with pytest.raises(JournalError) as caught:
+            open_or_make_journal(desk.params)
     assert "local disk, or use PostgreSQL" in str(caught.value)
     assert not desk.params.reports.exists()
     desk.open().close()
+    mount(monkeypatch, ("/", "ext4"), (tmp_path, kind), ("/proc", "proc"))
     with pytest.raises(JournalError, match="network filesystem"):
-        open_journal(desk.params, mounts=mounts)
+        open_journal(desk.params)
 
 
-def test_the_innermost_and_topmost_mount_counts(tmp_path: Path) -> None:
+def test_the_innermost_and_topmost_mount_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The longest mount above a path decides, not a name that only begins alike; the last of two on one place; blanks count."""
     (tmp_path / "a b" / "local").mkdir(parents=True)
-    escaped = str(tmp_path / "a b").replace(" ", "\\040")
-    mounts = mounts_of(
-        tmp_path,
-        "/dev/sda / ext4 rw 0 0",
-        f"x {escaped} nfs4 rw 0 0",
-        f"x {escaped}/local nfs4 rw 0 0",
-        f"y {escaped}/local xfs rw 0 0",
-    )
-    assert filesystem_of(tmp_path / "a b" / "file", mounts=mounts) == "nfs4"
-    assert filesystem_of(tmp_path / "a b" / "local" / "file", mounts=mounts) == "xfs"
-    assert filesystem_of(tmp_path / "a bc", mounts=mounts) == "ext4"
-    assert filesystem_of(tmp_path, mounts=tmp_path / "none") is None
+    inner = tmp_path / "a b" / "local"
+    mount(monkeypatch, (inner, "nfs4"), ("/", "ext4"), (inner.parent, "nfs4"), (inner, "xfs"))
+    assert filesystem_of(tmp_path / "a b" / "file") == "nfs4"
+    assert filesystem_of(tmp_path / "a b" / "local" / "file") == "xfs"
+    assert filesystem_of(tmp_path / "a bc") == "ext4"
+
+
+def test_where_the_system_does_not_tell_the_journal_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing mounted, or no list of what is, refuses nobody; this system's own list is read."""
+    assert filesystem_of(tmp_path)
+
+    def unknown(all: bool) -> NoReturn:
+        raise FileNotFoundError(2, "No such file or directory", "/proc/mounts")
+
+    for told in (lambda all: [], unknown):
+        monkeypatch.setattr(psutil, "disk_partitions", told)
+        assert filesystem_of(tmp_path) is None
+    desk_of("sqlite", tmp_path, None).open().close()
 
 
 def test_a_sqlite_url_names_a_file_beside_the_params_file(tmp_path: Path) -> None:
