@@ -119,9 +119,8 @@ def _dump(place: database.Place) -> str:
                 found="the rights of a manager",
                 do="Let an analyst, or who set the journal up, make the backup.",
             )
-        version = _version(transaction)
-        rows = transaction.rows("SELECT * FROM entries ORDER BY subject_kind, subject, period, sequence")
-    lines: list[dict[str, Any]] = [{"form": _FORM, "version": version or 0}, *rows, {"entries": len(rows)}]
+        version, rows = _rows_of(transaction)
+    lines: list[dict[str, Any]] = [{"form": _FORM, "version": version}, *rows, {"entries": len(rows)}]
     return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
 
 
@@ -171,23 +170,18 @@ def _rows(backup_file: Path) -> tuple[int, list[dict[str, Any]]]:
     """Read a backup's version and its rows as they stand in it."""
     with backup_file.open("rb") as file:
         form = file.read(len(_SQLITE))
-    return _rows_of_copy(backup_file) if form == _SQLITE else _rows_of_dump(backup_file)
-
-
-def _rows_of_copy(backup_file: Path) -> tuple[int, list[dict[str, Any]]]:
-    with database.raw_file(backup_file, mode="ro") as raw:
-        raw.row_factory = sqlite3.Row
-        rows = [dict(row) for row in raw.execute("SELECT * FROM entries ORDER BY sequence")]
-        # The first version had no table to write its number into.
-        known = raw.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone()
-        return (raw.execute("SELECT max(version) FROM journal").fetchone()[0] if known else None) or 0, rows
-
-
-def _rows_of_dump(backup_file: Path) -> tuple[int, list[dict[str, Any]]]:
+    if form == _SQLITE:
+        with database.raw_file(backup_file, mode="ro") as raw:
+            return _rows_of(Transaction(raw, server=False))
     first, *rows, last = [json.loads(line) for line in backup_file.read_text(encoding="utf-8").splitlines()]
     if first["form"] != _FORM or last["entries"] != len(rows):
         raise ValueError("cut off")
     return first["version"], rows
+
+
+def _rows_of(transaction: Transaction) -> tuple[int, list[dict[str, Any]]]:
+    rows = transaction.rows("SELECT * FROM entries ORDER BY subject_kind, subject, period, sequence")
+    return _version(transaction) or 0, rows
 
 
 def _unfit(backup_file: Path, found: str) -> JournalError:
@@ -238,7 +232,7 @@ def _make_tables(place: database.Place) -> None:
 
 
 def _version(transaction: Transaction) -> int | None:
-    """The version of the tables that are there; None where there are none."""
+    """The version of the tables that are there; 0 of the first, which had nowhere to write it; None where there are none."""
     names = database.tables_of(transaction)
     if "entries" not in names:
         return None
