@@ -157,6 +157,11 @@ class Tally:
     ended: int
     plans: int
 
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to count."""
+        return bool(self.goals or self.ended or self.plans)
+
 
 def tallies(review: Review) -> list[Tally]:
     """Count the goals and development items of each of a team's reps (manager's copy)."""

@@ -105,9 +105,8 @@ def index_page(index: Index) -> str:
         signed={team.name: sum(row.signed for row in team.rows) for team in index.teams},
         whole=_whole(index, style),
         bar=partial(_bar, style=style),
-        tables=provenance.reconciliations(index.data, style=style),
-        quarantine=provenance.reasons(index.data, "quarantine", style=style),
-        exclusions=provenance.reasons(index.data, "exclusions", style=style),
+        style=style,
+        provenance=provenance,
         unassigned=_unassigned(index.data, style),
     )
 

@@ -8,10 +8,12 @@ from typing import Final
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup, plans
+from reviewlib.conversation.goals.kpi import folded
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Recognition
 from reviewlib.conversation.kinds.record import words_of
 from reviewlib.conversation.kinds.talk import Concern
+from reviewlib.evidence.slicefile import Finding, RecommendedAction
 from reviewlib.pages import entry_views, sentences
 from reviewlib.pages.entry_views import By, said
 from reviewlib.pages.views import goal_review
@@ -30,6 +32,8 @@ OUTCOME_MARKS: Final[Mapping[followup.Outcome, str]] = {
     "lapsed": "not_judged",
     "dropped": "not_judged",
 }
+#: A finding, its recommended actions with what was decided on each, and what was decided beside them.
+Advice = tuple[Finding, list[tuple[RecommendedAction, list["Decision"]]], list["Decision"]]
 _STATUS_MARKS: Final = {"done": "strength", "dropped": "not_judged", "running": "on_track"}
 _DECISIONS: Final = {"accepted": "Accepted", "edited": "Taken up as", "dismissed": "Not taken up", "added": "Added"}
 
@@ -66,6 +70,36 @@ def decisions(review: Review) -> list[Decision]:
             )
         )
     return found
+
+
+def findings(review: Review, kind: str) -> tuple[list[Advice], list[Decision]]:
+    """List the strengths or the areas to improve; then what was decided on them that the figures no longer give."""
+    decided = decisions(review)
+    found = [_advice(review, finding, decided) for finding in review.findings if finding.kind == kind]
+    shown = [decision for _, actions, added in found for decision in (*added, *(one for _, on_it in actions for one in on_it))]
+    # What was decided on a recommendation that the figures no longer give is still agreed.
+    rest = [one for one in decided if one not in shown and _on_strength(review, one) == (kind == "strength")]
+    return found, rest
+
+
+def _advice(review: Review, finding: Finding, decided: list[Decision]) -> Advice:
+    own = [one for one in decided if one.action.kpi in (None, finding.kpi)]
+    actions = [(act, [one for one in own if _same(review, act.text, one)]) for act in finding.actions]
+    return finding, actions, [one for one in own if one.action.kpi and not one.action.recommended]
+
+
+def _on_strength(review: Review, decision: Decision) -> bool:
+    """Whether a decision is on a strength; all others stand with the areas to improve."""
+    for finding in review.findings:
+        about = decision.action.kpi == finding.kpi and not decision.action.recommended
+        if finding.kind == "strength" and (about or any(_same(review, act.text, decision) for act in finding.actions)):
+            return True
+    return False
+
+
+def _same(review: Review, text: str, decision: Decision) -> bool:
+    """Whether a recommendation is the one decided on, written with its figures or before they were filled in."""
+    return folded(decision.action.recommended) in (folded(text), folded(sentences.fill(review, text)))
 
 
 def development(review: Review) -> list[tuple[Entry, Development, str, str]]:

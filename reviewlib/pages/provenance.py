@@ -60,16 +60,15 @@ def reconciliations(data: Mapping[str, Any], *, style: NumberStyle) -> list[tupl
     return found
 
 
-def reasons(data: Mapping[str, Any], kind: str, *, style: NumberStyle) -> list[tuple[str, str, str]]:
-    """List why rows were quarantined or excluded, as the reason, rows and amount."""
-    return [
-        (
-            str(entry["reason"]),
-            style.value(entry["rows"], "count"),
-            style.control(entry["amount"]) if entry.get("amount") is not None else "",
-        )
-        for entry in data.get(kind, ())
-    ]
+def reasons(data: Mapping[str, Any], *, style: NumberStyle) -> dict[str, list[tuple[str, str, str]]]:
+    """List why rows were quarantined or excluded, where any were, as the reason, rows and amount."""
+
+    def told(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+        """A reason with what it holds for."""
+        amount = style.control(entry["amount"]) if entry.get("amount") is not None else ""
+        return str(entry["reason"]), style.value(entry["rows"], "count"), amount
+
+    return {kind: [*map(told, data[kind])] for kind in ("quarantine", "exclusions") if data.get(kind)}
 
 
 def notes(review: Review) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from reviewlib.conversation.goals.kpi import plural
 from reviewlib.pages import labels, paragraphs
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -73,4 +74,11 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-FILTERS = {"at": "{:.2f}%".format, "base64": _base64, "blocks": paragraphs.blocks, "css_string": _css_string, "day": labels.day}
+FILTERS = {
+    "at": "{:.2f}%".format,
+    "base64": _base64,
+    "blocks": paragraphs.blocks,
+    "css_string": _css_string,
+    "day": labels.day,
+    "plural": plural,
+}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, get_args
 
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds.record import Side, words_of
 from reviewlib.conversation.kinds.talk import Amendment, Rating, Signoff
-from reviewlib.conversation.visibility import State, StateName, VisibleEntries
-from reviewlib.pages import entry_views, labels
+from reviewlib.conversation.visibility import State, StateName, VisibleEntries, empty
+from reviewlib.pages import entry_views, labels, sentences
 from reviewlib.pages.entry_views import By, said
 from reviewlib.pages.rendering import page_style, render
 from reviewlib.params.model import Params
@@ -97,6 +98,17 @@ def waits_for(minutes: VisibleEntries, *, rep: str, manager: str) -> str:
     if state.name == "feedback_in":
         return f"waits for {rep}’s self-review"
     return f"waits for {rep}’s self-review and {manager}’s part"
+
+
+def of_members(review: Review) -> Iterator[tuple[str, str, str, str]]:
+    """Go through the reviews of a team's reps: whose, the mark, the state, and whom it waits for or since when it stands so."""
+    manager = entry_views.side(review, "manager")
+    for rep_id, person in review.people.items():
+        minutes = review.minutes.members.get(rep_id, empty(review.about, "manager"))
+        state, moment = minutes.state, state_moment(minutes.state)
+        waits = waits_for(minutes, rep=sentences.first_name(person), manager=manager)
+        since = entry_views.day_of(review, moment) if moment else ""
+        yield person.name, MARKS[state.name], state_words(state), waits or since
 
 
 def signatures(review: Review) -> list[Signature]:

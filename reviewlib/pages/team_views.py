@@ -42,6 +42,11 @@ def members(review: Review) -> list[FigureTable]:
     return sorted(sheets, key=lambda sheet: (-(sheet.value(RESULT.key) or 0.0), sheet.subject.name))
 
 
+def ceiling(review: Review) -> float:
+    """The most that a rep brought in a period of the trend."""
+    return max((sheet.value(RESULT.key, period) or 0.0 for sheet in members(review) for period in review.trend), default=0.0)
+
+
 def joined(review: Review, person: Post) -> str:
     """Say when a rep started in the period or left before its end; empty for any other."""
     if person.started_on is not None and review.period.start <= person.started_on < review.period.end:

@@ -12,7 +12,7 @@ from reviewlib.evidence.comparison import same
 from reviewlib.evidence.roster import Post
 from reviewlib.pages import components, labels, sentences
 from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, PeerPlace, Spark
-from reviewlib.params.kpis import KPIS
+from reviewlib.params.kpis import KPIS, RESULT
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review
 
@@ -54,6 +54,11 @@ class FigureTable:
         """Go through the KPIs proper of this period, in order."""
         found = (self.figure(key) for key, kpi in self.review.kpis.items() if kpi.of is None)
         return (figure for figure in found if figure is not None)
+
+    def reason(self, key: str) -> str:
+        """Say why there is no figure."""
+        figure = self.figure(key)
+        return (figure.reason if figure is not None else self.review.off.get(key)) or "nothing is known of it"
 
     def groups(self) -> dict[str, list[Figure]]:
         """List the scorecard's rows by group."""
@@ -157,6 +162,17 @@ def revenue_bridge(review: Review) -> list[BridgeStep]:
     )
 
 
+def no_bridge(review: Review) -> str:
+    """Say why the way from the previous period's revenue to this one's cannot be laid out."""
+    sheet, previous = FigureTable(review), review.period.previous
+    if sheet.value(RESULT.key) is None:
+        return sheet.reason(RESULT.key)
+    before = sheet.figure(RESULT.key, previous)
+    if before is not None and before.value == 0:
+        return f"there was no revenue in {previous} or {review.period}"
+    return (before.reason if before is not None else None) or f"there is no figure for {previous}"
+
+
 def _of_deals(sheet: FigureTable, period: Period) -> str:
     figure = sheet.figure("deal_size", period)
     if figure is None or figure.value is None:
@@ -247,6 +263,12 @@ def pipeline_notes(review: Review) -> list[str]:
     if review.kind == "rep" and sheet.value("pipeline_start") is not None:
         said.append(f"Amounts are as known on {labels.day(review.workbook.as_of)}.")
     return said
+
+
+def ahead(review: Review) -> list[Figure]:
+    """List the figures that count in the next period: those with a target or an objective."""
+    shown = (figure for figure in FigureTable(review).main() if figure.kpi.has_row)
+    return [figure for figure in shown if figure.kpi.objective or figure.target is not None]
 
 
 def tracks(review: Review, rep: Post | None = None) -> Mapping[str, Track]:
