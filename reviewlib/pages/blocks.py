@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reviewlib.conversation.goals import followup
+from reviewlib.conversation.goals import followup, plans, progress
 from reviewlib.pages import (
     components,
     entry_views,
@@ -19,6 +19,7 @@ from reviewlib.pages import (
     signing,
     team_views,
     views,
+    wording,
 )
 from reviewlib.pages.rendering import Display, lab_style, render
 from reviewlib.review import Review
@@ -36,7 +37,8 @@ _TOTALS: Final = {"scorecard", "change", "pipeline", "customers", "skills", "nex
 _ASKED: Final = {
     module.__name__.rpartition(".")[2]: module
     for module in (
-        components, entry_views, followup, goal_views, labels, plan_views, provenance, sentences, signing, team_views, views
+        components, entry_views, followup, goal_views, labels, plan_views, plans, progress, provenance, sentences, signing,
+        team_views, views, wording,
     )
 }  # fmt: skip
 

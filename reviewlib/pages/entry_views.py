@@ -12,8 +12,8 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.plans import Update
-from reviewlib.conversation.kinds.record import Payload, words_of
-from reviewlib.conversation.kinds.talk import Concern, Dispute, Feedback, Resolution, SelfReview
+from reviewlib.conversation.kinds.record import Payload
+from reviewlib.conversation.kinds.talk import Concern, Dispute, Feedback, Resolution
 from reviewlib.pages import labels, paragraphs, sentences, wording
 from reviewlib.pages.views import FigureTable, label
 from reviewlib.review import Review
@@ -129,13 +129,9 @@ def figure(review: Review, key: str) -> str:
     return f"{label(review, key)}, {sheet.text(key)}" if sheet.figure(key) is not None else label(review, key)
 
 
-def own_view(review: Review) -> tuple[Entry, list[tuple[str, str]]] | None:
-    """The self-review with its parts that say something, each with its title; None where there is none to be read."""
-    entry = next(iter(reversed(review.minutes.of_kind("self_review"))), None)
-    if entry is None or not isinstance(entry.payload, SelfReview):
-        return None
-    fields = type(entry.payload).model_fields
-    return entry, [(fields[name].title or name, text) for name, text in entry.payload if text]
+def own_view(review: Review) -> Entry | None:
+    """The self-review; None where there is none to be read."""
+    return next(reversed(review.minutes.of_kind("self_review")), None)
 
 
 def unread(review: Review, entry: Entry) -> bool:
@@ -204,7 +200,7 @@ def _feedback(review: Review, entry: Entry) -> Contribution:
     parts = [figure(review, given.kpi)] if given.kpi else []
     parts += [f"“{given.behaviour}”"] if given.behaviour else []
     more = (("Example", given.example),) if given.example else ()
-    what = f"{words_of(Feedback, 'stance')[given.stance]}, linked to {' and '.join(parts)}"
+    what = f"{wording.chosen(given, 'stance')}, linked to {' and '.join(parts)}"
     return Contribution(by(review, entry), what, given.text, more, answers(review, entry))
 
 
@@ -215,7 +211,7 @@ def _dispute(review: Review, entry: Entry, dispute: Dispute) -> Iterator[Contrib
     what = f"Disputes {label(review, dispute.kpi)}{deal}"
     yield Contribution(by(review, entry), what, dispute.reason, answers=answers(review, entry), mark=mark)
     for one, found in said(resolved, Resolution):
-        told, note = words_of(Resolution, "outcome")[found.outcome], _note(review, dispute, found)
+        told, note = wording.chosen(found, "outcome"), _note(review, dispute, found)
         yield Contribution(by(review, one), told, found.text, answers=answers(review, one), note=note)
 
 

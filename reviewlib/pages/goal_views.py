@@ -1,4 +1,4 @@
-"""Goals as plain values for the templates: cards with their letters, steps and progress, and the count across a team."""
+"""Goals as the templates show them: how far each has come, its letters and the rep's word on it, the count across a team."""
 
 from __future__ import annotations
 
@@ -10,107 +10,50 @@ from typing import Final
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.goals.kpi import counted, number
-from reviewlib.conversation.goals.progress import STATUSES, MilestoneProgress, Progress, Status, progress
+from reviewlib.conversation.goals.progress import Progress, progress
 from reviewlib.conversation.goals.smart import Backing, GoalContext, SmartCriterion, smart
 from reviewlib.conversation.kinds.plans import Agreement, Development, Relevance
-from reviewlib.pages import entry_views, labels, sentences
+from reviewlib.pages import entry_views, sentences
 from reviewlib.pages.views import goal_review
 from reviewlib.review import Review
 
-#: How a goal’s status is marked, by the verdict whose mark it takes.
-GOAL_MARKS: Final[Mapping[Status, str]] = {
-    "starts": "not_enough_data",
-    "on_track": "on_track",
-    "behind": "watch",
-    "met": "strength",
-    "missed": "gap",
-    "lapsed": "not_judged",
-    "dropped": "not_judged",
-    "open": "not_enough_data",
-}
-#: How a step’s status is called where that is not its own name.
-_STEP_WORDS: Final = {"open": "", "done_late": "done late", "overdue": "date passed"}
 #: How many coming reviews a due date may lie in before it is called far.
 COMING: Final = 4
 
 
-@dataclass(frozen=True)
-class GoalCard:
-    """A goal as a card: where it stands, its steps, its letters, its agreement, since when."""
-
-    entry: Entry
-    mark: str
-    word: str
-    width: float | None
-    pace: float | None
-    told: str
-    lines: tuple[str, ...]
-    steps: tuple[tuple[str, str, str, str, str], ...]
-    letters: tuple[SmartCriterion, ...]
-    agreement: str
-    comment: str
-    since: str
-
-
-def goals(review: Review) -> list[GoalCard]:
-    """List the goals as cards: those of this review, then those that carry over."""
+def goals(review: Review) -> list[Progress]:
+    """List the goals with how far they have come: those of this review, then those that carry over."""
     now = goal_review(review)
     new = [progress(entry, now) for entry in review.minutes.of_kind("goal")]
     old = [one.progress for one in followup.carried(now) if one.runs and one.progress]
-    return [_card(review, reached) for reached in (*new, *old)]
+    return [*new, *old]
 
 
-def lead(cards: list[GoalCard]) -> str:
+def lead(review: Review, goals: list[Progress]) -> str:
     """Count the goals in words: "Two new goals and one carried over."; empty where there are none."""
-    carried = sum(bool(card.since) for card in cards)
-    new = len(cards) - carried
+    carried = sum(one.entry.about != review.about for one in goals)
+    new = len(goals) - carried
     parts = [counted(new, "new goal")] if new else []
     if carried:
         parts.append(f"{number(carried) if new else counted(carried, 'goal')} carried over")
     return f"{' and '.join(parts).capitalize()}." if parts else ""
 
 
-def _card(review: Review, reached: Progress) -> GoalCard:
-    entry, goal = reached.entry, reached.goal
-    agreement, comment = _agreement(review, entry)
-    share = None if reached.share is None else min(1.0, reached.share)
-    return GoalCard(
-        entry=entry,
-        mark=GOAL_MARKS[reached.status],
-        word=STATUSES[reached.status],
-        width=None if goal.kpi is None else 100 * (share or 0.0),
-        pace=None if reached.pace is None else 100 * reached.pace,
-        told=_told(reached, share),
-        lines=(*reached.words, *((f"Who: {entry_views.side(review, goal.owner)}.",) if goal.owner == "manager" else ())),
-        steps=tuple(_step(review, step) for step in reached.steps),
-        letters=() if review.data.get("withheld") else _letters(review, reached),
-        agreement=agreement,
-        comment=comment,
-        since="" if entry.about == review.about else entry.about.period,
-    )
-
-
-def _told(reached: Progress, share: float | None) -> str:
-    if share is None:
+def told(reached: Progress) -> str:
+    """Say how far a goal has come, and how far it would be at an even pace."""
+    if reached.share is None:
         return "progress is not known"
+    share = min(1.0, reached.share)
     if reached.aim == "keep":
         return "kept" if share else "not kept"
     done = f"{share:.0%} of {'the limit is used' if reached.aim == 'use' else 'the way to the target'}"
     return f"{done}; an even pace would be {reached.pace:.0%}" if reached.pace is not None else done
 
 
-def _step(review: Review, step: MilestoneProgress) -> tuple[str, str, str, str, str]:
-    """A milestone's ISO date, its short date, its words, what became of it, and the last note on that."""
-    word = _STEP_WORDS.get(step.status, step.status)
-    if step.on is not None and step.status in ("done", "done_late"):
-        word = f"{word} on {entry_views.day(review, step.on)}"
-    owner = f" ({entry_views.side(review, step.owner)})" if step.owner == "manager" else ""
-    short = " ".join(labels.short_day(step.due).split()[:2]) if step.due else "no date"
-    notes = [text for _, text in entry_views.updates(review, step.entry)]
-    return (step.due.isoformat() if step.due else "", short, f"{step.text}{owner}", word, notes[-1] if notes else "")
-
-
-def _letters(review: Review, reached: Progress) -> tuple[SmartCriterion, ...]:
+def letters(review: Review, reached: Progress) -> tuple[SmartCriterion, ...]:
+    """The letters of a goal; none where the figures that they are held against are withheld."""
+    if review.data.get("withheld"):
+        return ()
     own, steps = reached.own, [step.due for step in reached.steps]
     setting = GoalContext(
         period=own,
@@ -129,10 +72,10 @@ def backing(review: Review) -> Backing:
         "strength": {one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "strength"},
         "objective": {key: kpi.objective for key, kpi in review.kpis.items() if kpi.objective},
     }
-    return Backing(titles, aspirations=getattr(view[0].payload, "aspirations", "") if view else "")
+    return Backing(titles, aspirations=getattr(view.payload, "aspirations", "") if view else "")
 
 
-def _agreement(review: Review, entry: Entry) -> tuple[str, str]:
+def agreement(review: Review, entry: Entry) -> tuple[str, str]:
     """Say whether the rep agreed to a goal as it stands, with the comment."""
     name = entry_views.side(review, "rep")
     word = review.minutes.agreed(entry)

@@ -1,97 +1,46 @@
-"""What was agreed, as plain values for the templates: decisions, agreements of last time, development, recognition."""
+"""What was agreed, as plain values for the templates: decisions, development, recognition, the concerns of a team."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.goals import followup, plans
+from reviewlib.conversation.goals import plans
 from reviewlib.conversation.goals.kpi import folded
-from reviewlib.conversation.goals.progress import last_update, on_day, status_of
+from reviewlib.conversation.goals.progress import last_update, status_of
 from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Recognition
-from reviewlib.conversation.kinds.record import words_of
 from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.evidence.slicefile import Finding, RecommendedAction
 from reviewlib.pages import entry_views, sentences
-from reviewlib.pages.entry_views import By, said
+from reviewlib.pages.entry_views import said
 from reviewlib.pages.views import goal_review
 from reviewlib.review import Review
 
-#: How the outcome of an agreement is marked, by the verdict whose mark it takes.
-OUTCOME_MARKS: Final[Mapping[followup.Outcome, str]] = {
-    "met": "strength",
-    "kept": "strength",
-    "resolved": "strength",
-    "kept_late": "watch",
-    "missed": "gap",
-    "not_kept": "gap",
-    "carried_over": "on_track",
-    "open": "watch",
-    "lapsed": "not_judged",
-    "dropped": "not_judged",
-}
+#: What was decided on a recommendation, or added beside it.
+Decision = tuple[Entry, Action]
 #: A finding, its recommended actions with what was decided on each, and what was decided beside them.
-Advice = tuple[Finding, list[tuple[RecommendedAction, list["Decision"]]], list["Decision"]]
-_STATUS_MARKS: Final = {"done": "strength", "dropped": "not_judged", "running": "on_track"}
-_DECISIONS: Final = {"accepted": "Accepted", "edited": "Taken up as", "dismissed": "Not taken up", "added": "Added"}
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided on a recommendation, or added beside it; ``words`` are people's own."""
-
-    action: Action
-    word: str
-    who: str
-    words: str
-    by: By
-    status: str
-
-
-def decisions(review: Review) -> list[Decision]:
-    """List what was decided on recommendations, and what was added, in the order of the journal."""
-    found = []
-    for entry, action in said(review.minutes.of_kind("action"), Action):
-        by, update = entry_views.by(review, entry), last_update(entry, review.minutes)
-        dismissed = action.decision == "dismissed"
-        as_recommended = action.decision == "accepted" and action.text == action.recommended
-        due = f", by {entry_views.day(review, action.due)}" if action.due else ""
-        updated = entry_views.day(review, on_day(update, review.workbook.local)) if update is not None else ""
-        found.append(
-            Decision(
-                action,
-                word=_DECISIONS[action.decision],
-                who=f"{by.name}, {by.when}" if dismissed else f"{entry_views.side(review, action.owner)}{due}",
-                words=action.reason if dismissed else "" if as_recommended else action.text,
-                by=by,
-                status=f"{status_of(update)} on {updated}" if updated else "",
-            )
-        )
-    return found
+Advice = tuple[Finding, list[tuple[RecommendedAction, list[Decision]]], list[Decision]]
 
 
 def findings(review: Review, kind: str) -> tuple[list[Advice], list[Decision]]:
     """List the strengths or the areas to improve; then what was decided on them that the figures no longer give."""
-    decided = decisions(review)
-    found = [_advice(review, finding, decided) for finding in review.findings if finding.kind == kind]
+    decided = [*said(review.minutes.of_kind("action"), Action)]
+    found: list[Advice] = []
+    for finding in (one for one in review.findings if one.kind == kind):
+        own = [one for one in decided if one[1].kpi in (None, finding.kpi)]
+        actions = [(act, [one for one in own if _same(review, act.text, one)]) for act in finding.actions]
+        found.append((finding, actions, [one for one in own if one[1].kpi and not one[1].recommended]))
     shown = [decision for _, actions, added in found for decision in (*added, *(one for _, on_it in actions for one in on_it))]
     # What was decided on a recommendation that the figures no longer give is still agreed.
     rest = [one for one in decided if one not in shown and _on_strength(review, one) == (kind == "strength")]
     return found, rest
 
 
-def _advice(review: Review, finding: Finding, decided: list[Decision]) -> Advice:
-    own = [one for one in decided if one.action.kpi in (None, finding.kpi)]
-    actions = [(act, [one for one in own if _same(review, act.text, one)]) for act in finding.actions]
-    return finding, actions, [one for one in own if one.action.kpi and not one.action.recommended]
-
-
 def _on_strength(review: Review, decision: Decision) -> bool:
     """Whether a decision is on a strength; all others stand with the areas to improve."""
+    _, action = decision
     for finding in review.findings:
-        about = decision.action.kpi == finding.kpi and not decision.action.recommended
+        about = action.kpi == finding.kpi and not action.recommended
         if finding.kind == "strength" and (about or any(_same(review, act.text, decision) for act in finding.actions)):
             return True
     return False
@@ -99,16 +48,7 @@ def _on_strength(review: Review, decision: Decision) -> bool:
 
 def _same(review: Review, text: str, decision: Decision) -> bool:
     """Whether a recommendation is the one decided on, written with its figures or before they were filled in."""
-    return folded(decision.action.recommended) in (folded(text), folded(sentences.fill(review, text)))
-
-
-def development(review: Review) -> list[tuple[Entry, Development, str, str]]:
-    """List the development plan, earlier items that run or ended in this review, then its own: each with status and mark."""
-    found = []
-    for entry, item in said(plans.development(review.minutes), Development):
-        status = status_of(last_update(entry, review.minutes)) or "planned"
-        found.append((entry, item, status, _STATUS_MARKS.get(status, "not_enough_data")))
-    return found
+    return folded(decision[1].recommended) in (folded(text), folded(sentences.fill(review, text)))
 
 
 def moved(review: Review) -> list[tuple[str, str]]:
@@ -121,13 +61,8 @@ def moved(review: Review) -> list[tuple[str, str]]:
     return found
 
 
-def recognition(review: Review) -> list[tuple[Entry, Recognition, str, str]]:
-    """List what the manager recognises, the reward in words, and whether the team may see it."""
-    found, rewards = said(review.minutes.of_kind("recognition"), Recognition), words_of(Recognition, "reward")
-    return [(entry, given, rewards[given.reward], _shown(review, entry, given)) for entry, given in found]
-
-
-def _shown(review: Review, entry: Entry, given: Recognition) -> str:
+def on_board(review: Review, entry: Entry, given: Recognition) -> str:
+    """Say whether the team may see a recognition."""
     name = entry_views.side(review, "rep")
     word = review.minutes.agreed(entry)
     if word is not None and isinstance(word.payload, Agreement):

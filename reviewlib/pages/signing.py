@@ -4,46 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.kinds.record import Side, words_of
-from reviewlib.conversation.kinds.talk import Amendment, Rating, Signoff
-from reviewlib.conversation.visibility import State, StateName, VisibleEntries, empty
+from reviewlib.conversation.kinds.record import Side
+from reviewlib.conversation.kinds.talk import Signoff
+from reviewlib.conversation.visibility import State, VisibleEntries, empty
 from reviewlib.pages import entry_views, labels, sentences
-from reviewlib.pages.entry_views import By, said
 from reviewlib.pages.rendering import page_style, render
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.review import Review
 
-#: How a state is marked, by the verdict whose mark it takes.
-MARKS: Final[dict[StateName, str]] = dict.fromkeys(get_args(StateName), "on_track") | {
-    "open": "not_enough_data",
-    "closed": "strength",
-}
-_SIGNED: Final = ("agree", "disagree")
-
-
-@dataclass(frozen=True)
-class Signature:
-    """One side's signature: a name and how it was given, or why there is none."""
-
-    name: str
-    role: str
-    how: str = ""
-    when: str = ""
-    comment: str = ""
-    by: By | None = None
-    given: bool = False
+#: The ways to sign that are a signature.
+SIGNED: Final = ("agree", "disagree")
 
 
 def state_words(state: State) -> str:
     """Say where a review stands, without a date."""
     both = state.answer is not None and state.feedback is not None
     if state.name == "closed":
-        signed = [one for one in state.signatures.values() if isinstance(one.payload, Signoff) and one.payload.how in _SIGNED]
+        signed = [one for one in state.signatures.values() if isinstance(one.payload, Signoff) and one.payload.how in SIGNED]
         return "Signed by both" if len(signed) == 2 else "Closed"
     return {
         "open": "Open",
@@ -100,63 +81,40 @@ def waits_for(minutes: VisibleEntries, *, rep: str, manager: str) -> str:
     return f"waits for {rep}’s self-review and {manager}’s part"
 
 
-def of_members(review: Review) -> Iterator[tuple[str, str, str, str]]:
-    """Go through the reviews of a team's reps: whose, the mark, the state, and whom it waits for or since when it stands so."""
+def of_members(review: Review) -> Iterator[tuple[str, State, str]]:
+    """Go through the reviews of a team's reps: whose, the state, and whom it waits for or since when it stands so."""
     manager = entry_views.side(review, "manager")
     for rep_id, person in review.people.items():
         minutes = review.minutes.members.get(rep_id, empty(review.about, "manager"))
         state, moment = minutes.state, state_moment(minutes.state)
         waits = waits_for(minutes, rep=sentences.first_name(person), manager=manager)
         since = entry_views.day_of(review, moment) if moment else ""
-        yield person.name, MARKS[state.name], state_words(state), waits or since
+        yield person.name, state, waits or since
 
 
-def signatures(review: Review) -> list[Signature]:
-    """The two signatures, the rep's first; one that is missing says so."""
-    subject, state = review.subject, review.minutes.state
+def signatures(review: Review) -> list[tuple[str, str, Entry | None]]:
+    """The two signatures, the rep's first: the name, whose it is in words, and the sign-off; None where it is missing."""
+    subject, signed = review.subject, review.minutes.state.signatures
+    role = subject.role or ("Rep" if review.kind == "rep" else "Team")
     team = f"Manager, {subject.team}" if subject.team else "Manager"
-    people: tuple[tuple[Side, str, str], ...] = (
-        ("rep", entry_views.rep_name(review), subject.role or ("Rep" if review.kind == "rep" else "Team")),
-        ("manager", subject.manager or "The manager", team),
-    )
-    return [_signature(review, state.signatures.get(side), name, role) for side, name, role in people]
+    return [
+        (_signed_as(review, signed.get("rep")) or entry_views.rep_name(review), role, signed.get("rep")),
+        (_signed_as(review, signed.get("manager")) or subject.manager or "The manager", team, signed.get("manager")),
+    ]
 
 
-def _signature(review: Review, entry: Entry | None, name: str, role: str) -> Signature:
-    if entry is None or not isinstance(entry.payload, Signoff):
-        return Signature(name, role)
-    signed = entry.payload
-    given = signed.how in _SIGNED
-    shown = (
-        signed.name if given and (review.kind == "rep" or signed.side == "manager" or review.audience == "manager") else name
-    )
-    zone = "" if review.workbook.timezone else " UTC"
-    when = f"{entry_views.day_of(review, entry.at)}, {review.workbook.local(entry.at):%H:%M}{zone}"
-    return Signature(
-        shown, role, words_of(Signoff, "how")[signed.how], when, signed.comment, entry_views.by(review, entry), given
-    )
-
-
-def rating(review: Review) -> tuple[Rating, By] | None:
-    """The overall rating and who gave it; None where there is none that this audience may read."""
-    given = [(rated, entry_views.by(review, entry)) for entry, rated in said(review.minutes.of_kind("rating"), Rating)]
-    return given[-1] if given else None
+def _signed_as(review: Review, entry: Entry | None) -> str:
+    """The name below a signature; empty where none was given, and on a team's copy for its reps, which names none of them."""
+    signed = entry.payload if entry else None
+    if not isinstance(signed, Signoff) or signed.how not in SIGNED:
+        return ""
+    return signed.name if review.kind == "rep" or signed.side == "manager" or review.audience == "manager" else ""
 
 
 def head(minutes: VisibleEntries) -> str:
     """Name the end of the journal that a page was made from: "Journal entry 41, 7c41e09b"; empty where there is none."""
     end = minutes.state.head
     return f"Journal entry {end.sequence}, {end.hash[:8]}" if end else ""
-
-
-def amendments(review: Review) -> list[tuple[By, str, str]]:
-    """List the amendments: by whom, to what, and the words."""
-    found = []
-    for entry, amendment in said(review.minutes.of_kind("amendment"), Amendment):
-        to = review.minutes.find(amendment.of) if amendment.of else None
-        about = f"Amendment to: {entry_views.quoted(to)}" if to else "Amendment"
-        found.append((entry_views.by(review, entry), about, amendment.text))
-    return found
 
 
 def amendment_page(params: Params, entry: Entry, *, name: str, period: Period, number: int, about: str, signed: str) -> str:

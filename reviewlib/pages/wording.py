@@ -29,6 +29,11 @@ def named(review: Review, entry: Entry) -> str:
     return paragraphs.short(": ".join(part for part in parts if part), _SHORT)
 
 
+def chosen(payload: Payload, name: str) -> str:
+    """Say a field that people choose from in their words."""
+    return words_of(type(payload), name)[getattr(payload, name)]
+
+
 def in_words(review: Review, payload: Payload) -> list[tuple[str, str]]:
     """Label and text of everything that an entry says, exactly as it was stored."""
     model, told = type(payload), payload.model_dump()
