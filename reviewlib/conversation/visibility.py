@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -115,12 +115,12 @@ class VisibleEntries:
     about: ListedAbout
     audience: Audience
     state: State
-    entries: tuple[Entry, ...] = ()
-    earlier: tuple[Entry, ...] = ()
-    versions: Mapping[str, int] = field(default_factory=dict)
-    roots: Mapping[str, str] = field(default_factory=dict)
-    withheld: tuple[str, ...] = ()
-    members: Mapping[str, VisibleEntries] = field(default_factory=dict)
+    entries: tuple[Entry, ...]
+    earlier: tuple[Entry, ...]
+    versions: Mapping[str, int]
+    roots: Mapping[str, str]
+    withheld: tuple[str, ...]
+    members: Mapping[str, VisibleEntries]
     partial: bool = False
 
     def of_kind(self, *kinds: str) -> list[Entry]:
@@ -216,7 +216,7 @@ def visible(entries: Sequence[Entry], *, audience: Audience, state: State) -> li
 
 def empty(about: About, audience: Audience) -> VisibleEntries:
     """The minutes of a review of which nothing is recorded."""
-    return VisibleEntries(about, audience, state_of([]))
+    return VisibleEntries(about, audience, state_of([]), (), (), {}, {}, (), {})
 
 
 def take(
@@ -309,7 +309,7 @@ def for_board(minutes: VisibleEntries) -> VisibleEntries:
             shown = payload.model_copy(update={"reward": "none", "reward_text": ""}) if private else payload
             entries.append(replace(entry, payload=shown, supersedes=None))
     roots = {entry.id: entry.id for entry in entries}
-    return VisibleEntries(minutes.about, minutes.audience, state_of([]), tuple(entries), roots=roots)
+    return replace(empty(minutes.about, minutes.audience), entries=tuple(entries), roots=roots)
 
 
 def _chains(entries: Sequence[Entry], about: About, fiscal: FiscalYear) -> dict[About, list[Entry]]:
