@@ -22,20 +22,13 @@ if TYPE_CHECKING:
     from icalendar import Event
 
 StepName = Literal["answer", "feedback", "release", "signed"]
-#: The steps of a review in their order, with whose turn it is. A team has no answer of its own.
-STEPS: Final[tuple[tuple[StepName, Side], ...]] = (
-    ("answer", "rep"),
-    ("feedback", "manager"),
-    ("release", "manager"),
-    ("signed", "rep"),
-    ("signed", "manager"),
-)
-#: What is due, as the calendar calls it.
-_WHAT: Final[Mapping[StepName, str]] = {
-    "answer": "the rep’s answer",
-    "feedback": "the manager’s part",
-    "release": "release",
-    "signed": "the {side}’s signature",
+#: The steps of a review in their order, with whose turn it is and how the calendar calls it. A team has no answer of its own.
+STEPS: Final[Mapping[tuple[StepName, Side], str]] = {
+    ("answer", "rep"): "the rep’s answer",
+    ("feedback", "manager"): "the manager’s part",
+    ("release", "manager"): "release",
+    ("signed", "rep"): "the rep’s signature",
+    ("signed", "manager"): "the manager’s signature",
 }
 #: Days before the retention date from which on it is spoken of.
 RETENTION_NOTICE: Final = 30
@@ -247,9 +240,8 @@ def _event(params: Params, row: DueReview, step: CadenceStep, due: dt.date, made
     from icalendar import Alarm, Event
     from icalendar.enums import CLASS, STATUS, TRANSP
 
-    what = _WHAT[step.name].format(side=step.side)
     # A calendar's line has no room for line ends; the library escapes commas, semicolons and backslashes.
-    summary = " ".join(f"Review of {row.subject.name}, {row.period}: {what} is due".split())
+    summary = " ".join(f"Review of {row.subject.name}, {row.period}: {STEPS[step.name, step.side]} is due".split())
     reminder = Alarm.new(description=summary)
     reminder.add("action", "DISPLAY")
     reminder.add("trigger", dt.timedelta(days=-params.cadence.remind))
