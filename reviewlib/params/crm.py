@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
@@ -20,6 +20,15 @@ class ParamsSection(BaseModel):
     """A mapping of the params file: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find what no value shows on its own; most sections have nothing of the kind."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        rules.refuse(self.contradictions())
+        return self
 
 
 def keys_of(section: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -57,12 +66,11 @@ class Stages(ParamsSection):
     lost: tuple[str, ...] = Field((), description="Stages of deals that were lost, 'no decision' included.")
     open: tuple[str, ...] = Field((), description="Stages of deals that are open.")
 
-    @model_validator(mode="after")
-    def _each_once(self) -> Stages:
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find stages of two outcomes."""
         twice = sorted(name for name, count in Counter((*self.won, *self.lost, *self.open)).items() if count > 1)
         if twice:
-            raise ValueError(f"a stage has one outcome, but these stand twice: {', '.join(twice)}")
-        return self
+            yield rules.clash(f"a stage has one outcome, but these stand twice: {', '.join(twice)}")
 
     @property
     def outcomes(self) -> dict[str, str]:

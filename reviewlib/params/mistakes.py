@@ -35,8 +35,7 @@ def advise(error: Mapping[str, Any], root: type[BaseModel] = Params) -> Advice:
     if value is None and kind not in {"missing", "extra_forbidden"}:
         return Advice("this key has no value", "", "Fill it in, or remove the key.")
     if kind == "value_error":
-        said = str(error["ctx"]["error"])
-        return Advice(said, "", "Change one of them.") if many else Advice(f"this {said}", _shown(value), "Change that.")
+        return Advice(f"this {error['ctx']['error']}", _shown(value), "Change that.")
     if kind == "string_type" and many:
         return Advice("a single text is expected here", _shown(value), "Write one value.")
     if kind.startswith("string_too") and loc[-1] == "delimiter":

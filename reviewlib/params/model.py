@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from reviewlib.params import rules
 from reviewlib.params.crm import Crm, ParamsSection, Source, Text
@@ -32,6 +32,7 @@ _DESCRIBE_MEASURE: Final = ("label", "definition", "unit", "better", "combine")
 _TARGETS_OF_MEASURES: Final[Mapping[str | None, Literal["sum", "stock"]]] = {"sum": "sum", "last": "stock"}
 #: The KPI with which the retention window is set.
 _WINDOW: Final = next(kpi.key for kpi in KPIS.values() if kpi.sets_window)
+_WITH_THRESHOLD: Final = ("target_exceeded", "streak", "significant_deal")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -49,11 +50,10 @@ class Bands(ParamsSection):
     on_track: float = Field(0.95, description="From here on on track.")
     watch: float = Field(0.80, description="From here on to watch; below a gap.")
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Bands:
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find bands out of order."""
         if not self.strength > self.on_track > self.watch:
-            raise ValueError("bands must fall: strength > on_track > watch")
-        return self
+            yield rules.clash("bands must fall: strength > on_track > watch")
 
 
 class KpiParams(ParamsSection):
@@ -148,11 +148,10 @@ class Peers(ParamsSection):
     median_from: int = Field(5, ge=5, description="Fewest members for a median; may be raised, not lowered.")
     quartiles_from: int = Field(8, ge=8, description="Fewest members for quartiles; may be raised, not lowered.")
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Peers:
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find quartiles of fewer members than a median."""
         if self.quartiles_from < self.median_from:
-            raise ValueError("quartiles need at least as many members as the median (quartiles_from >= median_from)")
-        return self
+            yield rules.clash("quartiles need at least as many members as the median (quartiles_from >= median_from)")
 
 
 class Play(ParamsSection):
@@ -178,10 +177,11 @@ class RecognitionRule(ParamsSection):
         description="target_exceeded: attainment (1.05); streak: periods in a row (3); significant_deal: times the median (3).",
     )
 
-    @model_validator(mode="after")
-    def _threshold_is_read(self) -> RecognitionRule:
-        rules.refuse(rules.threshold(self.rule, self.at_least))
-        return self
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find a threshold on a rule that reads none."""
+        if self.at_least is not None and self.rule not in _WITH_THRESHOLD:
+            do = f"Remove at_least; {rules.enumerated(_WITH_THRESHOLD)} have one."
+            yield ("at_least",), Advice(f"{self.rule} has no threshold", f"{self.at_least:g}", do)
 
 
 class Theme(ParamsSection):
@@ -190,10 +190,18 @@ class Theme(ParamsSection):
     accent: str = Field("#174f96", pattern=r"^#[0-9a-fA-F]{6}$", description="On light paper.")
     accent_dark: str = Field("#8fb9f2", pattern=r"^#[0-9a-fA-F]{6}$", description="On dark paper.")
 
-    @model_validator(mode="after")
-    def _readable(self) -> Theme:
-        rules.refuse(rules.accents(self.accent, self.accent_dark))
-        return self
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find colours that cannot be read on their paper."""
+        colours = (
+            ("accent", self.accent, rules.LIGHT_PAPER, "light"),
+            ("accent_dark", self.accent_dark, rules.DARK_PAPER, "dark"),
+        )
+        for key, colour, paper, tone in colours:
+            ratio = rules.contrast(colour, paper)
+            if ratio < rules.CONTRAST:
+                found = f"{colour}, contrast {ratio:.1f} against {paper}"
+                do = f"Take a {'darker' if tone == 'light' else 'lighter'} one, of contrast {rules.CONTRAST} or more."
+                yield (key,), Advice(f"this colour cannot be read on {tone} paper", found, do)
 
 
 class Batch(ParamsSection):
@@ -215,12 +223,10 @@ class Steps(ParamsSection):
     release: int = Field(21, ge=0, le=180, description="The review is released.")
     signed: int = Field(28, ge=0, le=180, description="Both sides have signed.")
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Steps:
-        days = (self.answer, self.feedback, self.release, self.signed)
-        if list(days) != sorted(days):
-            raise ValueError("the steps come one after the other: answer <= feedback <= release <= signed")
-        return self
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find steps out of order."""
+        if not self.answer <= self.feedback <= self.release <= self.signed:
+            yield rules.clash("the steps come one after the other: answer <= feedback <= release <= signed")
 
 
 class Cadence(ParamsSection):
@@ -242,10 +248,17 @@ class People(ParamsSection):
     addresses: dict[str, str] = Field({}, description="Login to e-mail address; a rep's answer is sent to the manager's.")
     acting_as: str | None = Field(None, description="The login to act as, for a single user.")
 
-    @model_validator(mode="after")
-    def _known_logins(self) -> People:
-        rules.refuse(rules.logins(self.roles, self.logins, self.addresses, self.acting_as))
-        return self
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find logins without a role, and reps and managers who are nobody."""
+        do = "Give the login a role under people.roles"
+        named = [((key, login), login) for key in ("logins", "addresses") for login in getattr(self, key)]
+        for at, login in (*named, (("acting_as",), self.acting_as)):
+            if login is not None and login not in self.roles:
+                yield at, Advice("This login has no role", repr(login), do)
+        for login, role in self.roles.items():
+            if role != "analyst" and login not in self.logins:
+                who = "the rep's id" if role == "rep" else "the manager's name as in the reps table"
+                yield ("roles", login), Advice(f"A {role} must be somebody", repr(login), f"Write {who} under people.logins")
 
 
 class RatingScale(ParamsSection):
@@ -322,11 +335,10 @@ class Params(ParamsSection):
             rules.refuse(rules.known_names(names, known, what="no KPI has this key", otherwise=otherwise))
         return value
 
-    @model_validator(mode="after")
-    def _history_before_as_of(self) -> Params:
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find a history that begins after it ends."""
         if self.as_of and self.crm.history_from and self.crm.history_from > self.as_of:
-            raise ValueError(f"crm.history_from ({self.crm.history_from}) lies after as_of ({self.as_of})")
-        return self
+            yield rules.clash(f"crm.history_from ({self.crm.history_from}) lies after as_of ({self.as_of})")
 
     @property
     def figures(self) -> Mapping[str, Kpi]:

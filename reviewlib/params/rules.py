@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -24,13 +24,12 @@ SENTENCE_NAMES: Final = (
     "subject", "first_name", "team", "period", "previous_period", "year_ago_period", "next_period", "as_of", "last_day",
     "next_last_day", "first_day", "retention_window",
 )  # fmt: skip
-_WITH_THRESHOLD: Final = ("target_exceeded", "streak", "significant_deal")
 #: Of a longer name only so much is held against the known ones.
 LONGEST_NAME: Final = 100
 #: Page backgrounds, light and dark, and the contrast that WCAG 2.2 asks of text (level AA).
 LIGHT_PAPER: Final = "#fdfdfb"
 DARK_PAPER: Final = "#121519"
-_CONTRAST: Final = 4.5
+CONTRAST: Final = 4.5
 
 
 @dataclass(frozen=True, order=True)
@@ -57,6 +56,11 @@ def refuse(findings: Iterable[Finding]) -> None:
         raise PydanticCustomError("contradiction", "{text}", {"text": text, "problems": problems})
 
 
+def clash(what: str) -> Finding:
+    """Values of one section that contradict each other."""
+    return (), Advice(what, "", "Change one of them.")
+
+
 def checked(rule: Callable[[Any], Iterable[Finding]]) -> AfterValidator:
     """Make a validator of a rule over one value."""
 
@@ -80,13 +84,6 @@ def known_names(names: Iterable[tuple[Key, str]], known: Collection[str], *, wha
         if name not in known:
             near = nearest(name, known)
             yield key, Advice(what, repr(name), f"Did you mean {near}?" if near else otherwise)
-
-
-def threshold(rule: str, at_least: float | None) -> Iterator[Finding]:
-    """Check that ``at_least`` stands on a rule that reads it."""
-    if at_least is not None and rule not in _WITH_THRESHOLD:
-        what = f"{rule} has no threshold"
-        yield ("at_least",), Advice(what, f"{at_least:g}", f"Remove at_least; {enumerated(_WITH_THRESHOLD)} have one.")
 
 
 def currency(code: str) -> Iterator[Finding]:
@@ -135,16 +132,6 @@ def delimiter(char: str) -> Iterator[Finding]:
         yield (), Advice("this character cannot separate fields", repr(char), r'Write ",", ";", "|" or "\t".')
 
 
-def accents(light: str, dark: str) -> Iterator[Finding]:
-    """Check that the accent colours can be read on both papers."""
-    for key, colour, paper, tone in (("accent", light, LIGHT_PAPER, "darker"), ("accent_dark", dark, DARK_PAPER, "lighter")):
-        ratio = contrast(colour, paper)
-        if ratio < _CONTRAST:
-            what = f"this colour cannot be read on {'light' if tone == 'darker' else 'dark'} paper"
-            found = f"{colour}, contrast {ratio:.1f} against {paper}"
-            yield (key,), Advice(what, found, f"Take a {tone} one, of contrast {_CONTRAST} or more.")
-
-
 def contrast(one: str, other: str) -> float:
     """Compute the contrast ratio of two colours (#rrggbb), 1 to 21.
 
@@ -164,23 +151,6 @@ def enumerated(names: Collection[str], *, last: str = "and") -> str:
     """List names in a sentence: a, b and c."""
     *head, tail = names
     return f"{', '.join(head)} {last} {tail}" if head else tail
-
-
-def logins(
-    roles: Mapping[str, str], names: Mapping[str, str], addresses: Mapping[str, str], acting_as: str | None
-) -> Iterator[Finding]:
-    """Every login that is named has a role, and who is a rep or a manager is somebody."""
-    do = "Give the login a role under people.roles"
-    for key, logins_named in (("logins", names), ("addresses", addresses)):
-        for login in logins_named:
-            if login not in roles:
-                yield (key, login), Advice("This login has no role", repr(login), do)
-    if acting_as is not None and acting_as not in roles:
-        yield ("acting_as",), Advice("This login has no role", repr(acting_as), do)
-    for login, role in roles.items():
-        if role != "analyst" and login not in names:
-            who = "the rep's id" if role == "rep" else "the manager's name as in the reps table"
-            yield ("roles", login), Advice(f"A {role} must be somebody", repr(login), f"Write {who} under people.logins")
 
 
 def database(url: str) -> Iterator[Finding]:
