@@ -65,7 +65,21 @@ class Modes:
         Raises:
             ReviewError: This system does not know the group.
         """
-        return cls(file=0o640, folder=0o750, gid=_gid(group))
+        if sys.platform == "win32":
+            raise ReviewError(
+                "groups of accounts are not supported on Windows", where="group", found=group, do="leave group: out"
+            )
+        import grp
+
+        try:
+            return cls(file=0o640, folder=0o750, gid=grp.getgrnam(group).gr_gid)
+        except KeyError:
+            raise ReviewError(
+                "this system has no such group of accounts",
+                where="group",
+                found=group,
+                do="create the group, or correct its name",
+            ) from None
 
 
 PRIVATE = Modes()
@@ -294,16 +308,3 @@ def _open_to(path: Path, mode: int, gid: int | None) -> None:
     if sys.platform != "win32" and gid is not None:
         os.chown(path, -1, gid)
     path.chmod(mode)
-
-
-def _gid(group: str) -> int:
-    if sys.platform == "win32":
-        raise ReviewError("groups of accounts are not supported on Windows", where="group", found=group, do="leave group: out")
-    import grp
-
-    try:
-        return grp.getgrnam(group).gr_gid
-    except KeyError:
-        raise ReviewError(
-            "this system has no such group of accounts", where="group", found=group, do="create the group, or correct its name"
-        ) from None

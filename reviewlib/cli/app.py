@@ -202,15 +202,14 @@ def open_notebook(
     import subprocess
 
     from reviewlib.errors import BusyError
-    from reviewlib.evidence.snapshot import modes_of
     from reviewlib.run import freezing, leftovers, locks
     from reviewlib.workbook import starter
 
     book = load(params)
     path = freezing.executed_notebook(book, rep=rep, period=period_of(book, period))
     # A run that is at work lays the notebook anew; and who may only read it can open it all the same.
-    with contextlib.suppress(BusyError, OSError), locks.held(path.parents[2], modes=modes_of(book)):
-        leftovers.fasten(path, template=starter.notebook(book, "rep"), modes=modes_of(book))
+    with contextlib.suppress(BusyError, OSError), locks.held(path.parents[2], modes=book.modes):
+        leftovers.fasten(path, template=starter.notebook(book, "rep"), modes=book.modes)
     raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(path)]))  # noqa: S603
 
 

@@ -35,7 +35,7 @@ def write_rep_minutes(params: Params, period: Period, subjects: Sequence[Subject
     """
     if journal is None:
         refuse_missing(params)
-    modes = files.Modes.shared(params.group) if params.group else files.PRIVATE
+    modes = params.modes
     everyone = reviewed_in(params, period, journal)
     said: dict[tuple[str, str], list[Entry]] = {}
     for entry in journal.entries() if journal else ():

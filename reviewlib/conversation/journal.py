@@ -97,10 +97,9 @@ def _opened(params: Params, place: Place, clock: Clock) -> Journal:
 def make_file(params: Params, place: Place) -> None:
     """Make an empty SQLite journal beside its place and move it in whole; who was faster wins, nothing is overwritten."""
     assert place.file is not None
-    modes = files.Modes.shared(params.group) if params.group else files.PRIVATE
     part = place.file.with_name(f".{secrets.token_hex(6)}.part")
     try:
-        files.make_folder(place.file.parent, modes=modes)
+        files.make_folder(place.file.parent, modes=params.modes)
         # SQLite gives its log the mode of the file.
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE.file))
         beside = replace(place, file=part)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewlib.errors import PeriodError, SubjectError
 from reviewlib.evidence.slicefile import current_folder
 from reviewlib.evidence.subjects import Subject, subjects_of
-from reviewlib.files import PRIVATE, Modes, write
+from reviewlib.files import write
 from reviewlib.params.model import Params
 from reviewlib.periods import Period, last_complete
 
@@ -62,11 +62,6 @@ class Snapshot:
         return frame[[*SCORECARD]]
 
 
-def modes_of(params: Params) -> Modes:
-    """Who may read what is written for this workbook."""
-    return Modes.shared(params.group) if params.group else PRIVATE
-
-
 def fingerprint(params: Params, period: Period) -> str:
     """Hash everything that the evidence of a period is made from: inputs, params, period and the code of this package."""
     from reviewlib.evidence import sources
@@ -110,7 +105,7 @@ def freeze(
     subjects = snapshot_files.subjects_in(evidence)
     _check_subjects(subjects, period, reps=reps, teams=teams)
     folder = params.reports / "snapshots" / fingerprint(params, period)[:12]
-    snapshot_files.write_snapshot(evidence, subjects, folder, modes=modes_of(params))
+    snapshot_files.write_snapshot(evidence, subjects, folder, modes=params.modes)
     return open_snapshot(folder, params)
 
 
@@ -171,7 +166,7 @@ def _check_subjects(subjects: Sequence[Subject], period: Period, *, reps: Sequen
 def use(params: Params, snapshot: Snapshot) -> None:
     """Name the snapshot that the period uses from now on."""
     path = params.reports / snapshot.period.name / "current"
-    write(path, f"{snapshot.hash}\n", modes=modes_of(params))
+    write(path, f"{snapshot.hash}\n", modes=params.modes)
 
 
 def open_snapshot(folder: Path, params: Params) -> Snapshot:

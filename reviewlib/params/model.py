@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
+from reviewlib.files import PRIVATE, Modes
 from reviewlib.params import rules
 from reviewlib.params.crm import Crm, ParamsSection, Source, Text
 from reviewlib.params.figures import Kpi
@@ -374,6 +375,11 @@ class Params(ParamsSection):
     def reports(self) -> Path:
         """The folder that holds everything made for this workbook."""
         return self.root / "reports" / self.name
+
+    @property
+    def modes(self) -> Modes:
+        """Who may read what is written for this workbook: its owner, or its group too."""
+        return Modes.shared(self.group) if self.group else PRIVATE
 
     def file(self, source: Source) -> Path:
         """Resolve a source's file against the params file."""

@@ -36,7 +36,7 @@ def freeze(
         ReviewError: Params, sources, targets, period or ids cannot be used; no period points to anything new.
         BusyError: A run holds one of the periods.
     """
-    modes = snapshot.modes_of(params)
+    modes = params.modes
     check_texts(params)
     read = functools.cache(lambda: sources.read(params))
     frozen = [snapshot.freeze(params, period, reps=reps, teams=teams, read=read) for period in periods]

@@ -14,7 +14,6 @@ from typing import Final
 
 from reviewlib import files
 from reviewlib.errors import ReviewError
-from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 from reviewlib.run import locks, manifest, places, status
@@ -77,7 +76,7 @@ def _at_rest(params: Params, stands: ReviewStatus) -> Iterator[None]:
     if not os.access(folder, os.W_OK):
         yield
         return
-    with locks.held(folder, modes=snapshot.modes_of(params)):
+    with locks.held(folder, modes=params.modes):
         status.lay_minutes(params, stands)
         yield
 
@@ -143,7 +142,7 @@ def _fresh(entry: ManifestRow | None, origins: Origins, subject: Subject, folder
 
 def _hand_out(params: Params, stands: ReviewStatus, manager: str, group: Sequence[Subject], place: Path) -> Parcel:
     """Lay a folder out beside its place, then put it there whole."""
-    modes = snapshot.modes_of(params)
+    modes = params.modes
     source = params.reports / stands.period.name
     apart = sum(subject.kind == "team" for subject in group) > 1
     contents = {

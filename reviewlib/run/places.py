@@ -16,7 +16,6 @@ from reviewlib import files, review
 from reviewlib.conversation.entries import current
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.talk import Amendment
-from reviewlib.evidence import snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.pages import signing
 from reviewlib.params.model import Params
@@ -67,7 +66,7 @@ def amend(params: Params, stands: ReviewStatus, subjects: Sequence[Subject], fol
     Raises:
         OSError: Some could not be written; the others are.
     """
-    modes = snapshot.modes_of(params)
+    modes = params.modes
     failed: list[OSError] = []
     for subject in subjects:
         if not stands.state(subject).closed:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reviewlib import files
 from reviewlib.conversation import journal, schedule
-from reviewlib.evidence import safe_csv, snapshot
+from reviewlib.evidence import safe_csv
 from reviewlib.evidence.roster import distinct_names
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
@@ -40,7 +40,7 @@ def publish(params: Params, frozen: Snapshot, stands: ReviewStatus, origins: Ori
         made: This run's entries; those of earlier runs are read from the manifest.
     """
     folder = params.reports / frozen.period.name
-    modes = snapshot.modes_of(params)
+    modes = params.modes
     log = manifest.logged(folder)
     entries = manifest.merged(manifest.read(folder), made, stands.subjects if stands.whole else None)
     scorecard, heads = manifest.scorecard(folder, frozen), stands.heads

@@ -151,7 +151,7 @@ def run(
         ReviewError: A template, the journal or the manifest cannot be used; nothing was made.
     """
     folder = params.reports / frozen.period.name
-    with locks.held(folder, modes=snapshot.modes_of(params)):
+    with locks.held(folder, modes=params.modes):
         files.sweep(folder)
         snapshot.use(params, frozen)
         stands = status.of(params, frozen)
@@ -265,7 +265,7 @@ class _Run:
             entries[key] = entry
             # Where the disk is full the manifest, written last, may still find room.
             with contextlib.suppress(OSError):
-                manifest.log(self.folder, entry, modes=self._modes)
+                manifest.log(self.folder, entry, modes=self.params.modes)
             self.watch.done(entry)
 
         announced: dict[str, ManifestRow] = {}
@@ -274,7 +274,7 @@ class _Run:
             key = outcome.job.key
             entry = self._announcement(tasks[key], outcome, before.get(key))
             if entry is not None:
-                manifest.log(self.folder, entry, modes=self._modes)
+                manifest.log(self.folder, entry, modes=self.params.modes)
                 announced[key] = entry
 
         def lay_beside(job: Job) -> Contents:
@@ -285,7 +285,7 @@ class _Run:
             return form
 
         problem = functools.partial(publishing.problem_of, self.params, self.frozen)
-        press = batch.Press(problem, lay_beside, moving, done, self._modes)
+        press = batch.Press(problem, lay_beside, moving, done, self.params.modes)
         batch.run([task.job for task in tasks.values()], pool, press)
         if remark := pool.remark():
             self.watch.note(remark)
@@ -313,18 +313,14 @@ class _Run:
 
     @property
     def _leftovers(self) -> Leftovers:
-        return Leftovers(self.folder, self._modes, self.watch.note)
-
-    @property
-    def _modes(self) -> files.Modes:
-        return snapshot.modes_of(self.params)
+        return Leftovers(self.folder, self.params.modes, self.watch.note)
 
     @property
     def _settings(self) -> Settings:
         from reviewlib.pages.preload import WARMTH
 
         warm = None if self.options.cold else replace(WARMTH, folder=str(self.params.root), given=(str(self.params.path),))
-        return Settings(self.options.timeout, printing.page, self._modes, warm, self.params.batch.memory)
+        return Settings(self.options.timeout, printing.page, self.params.modes, warm, self.params.batch.memory)
 
     def _job(self, subject: Subject, audience: str) -> Job:
         """Plan one notebook; only the manager gets the executed one."""

@@ -239,7 +239,7 @@ def test_two_at_once(evidence: PeriodEvidence, kept: tuple[Params, Snapshot, Sna
     """Where another freeze of the same inputs was faster, its evidence stands and no part is left."""
     params, found, other = kept
     before = _state(found.folder)
-    snapshot_files.write_snapshot(evidence, found.subjects, found.folder, modes=snapshot.modes_of(params))
+    snapshot_files.write_snapshot(evidence, found.subjects, found.folder, modes=params.modes)
     assert _state(found.folder) == before
     assert set(found.folder.parent.iterdir()) == {found.folder, other.folder}
 

@@ -8,7 +8,6 @@ import pytest
 from handmade import PERIOD, Handmade, freeze_book
 
 from reviewlib.errors import BusyError, ReviewError
-from reviewlib.evidence import snapshot
 from reviewlib.run import handout, locks
 
 
@@ -77,7 +76,7 @@ def test_what_reps_may_read_is_laid_out_anew_before_pages_are_held_against_it(bo
 
 def test_nothing_is_handed_out_while_a_run_is_at_work(book: Handmade, tmp_path: Path) -> None:
     """Half of the pages might be older than the other half."""
-    with locks.held(book.folder, modes=snapshot.modes_of(book.params)), pytest.raises(BusyError):
+    with locks.held(book.folder, modes=book.params.modes), pytest.raises(BusyError):
         handout.hand_out(book.params, book.stands, tmp_path / "out")
 
 
