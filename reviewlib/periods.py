@@ -133,12 +133,10 @@ class Period:
 
     def title(self) -> str:
         """Name the period in words: ``Third quarter 2026``."""
-        year = self.name[2:6] if self.kind == "year" else self.name[:4]
-        if self.kind == "year":
-            return f"Fiscal year {year}"
-        if self.kind == "month":
-            return f"{self.start:%B} {year}"
-        return f"{_ORDINALS[self.kind][int(self.name[-1]) - 1]} {self.kind} {year}"
+        year = self.name.removeprefix("FY")[:4]
+        if self.kind in _ORDINALS:
+            return f"{_ORDINALS[self.kind][int(self.name[-1]) - 1]} {self.kind} {year}"
+        return f"Fiscal year {year}" if self.kind == "year" else f"{self.start:%B} {year}"
 
     def __str__(self) -> str:
         return self.name

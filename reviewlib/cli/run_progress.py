@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import typer
@@ -60,32 +60,29 @@ class _Rate(ProgressColumn):
 class RunProgress(Watch):
     """The progress of one period, on standard error; with ``as_json`` also the rows, on standard output as they come."""
 
-    console: Console
     bar: Progress
+    task: Task
     title: str
     as_json: bool
-    total: int = 0
-    counts: dict[str, int] = field(default_factory=lambda: {"made": 0, "failed": 0, "kept": 0})
 
     def plan(self, total: int) -> None:
         """Say how many reviews are to be made."""
-        self.total = total
-        self.task = self.bar.add_task(self.title, total=total, failed=self.counts["failed"], kept=self.counts["kept"])
-        if not self.console.is_terminal:
-            self._line(f"{self.title}: {total} to make, {self.counts['kept']} unchanged")
+        self.bar.update(self.task.id, total=total, visible=True)
+        if not self.bar.console.is_terminal:
+            self._line(f"{self.title}: {total} to make, {self.task.fields['kept']} unchanged")
 
     def kept(self, entry: ManifestRow) -> None:
         """Count a review that stays as it is; a signed one whose page is gone has failed."""
-        self.counts["kept" if entry.state == "made" else entry.state] += 1
+        self.task.fields["kept" if entry.state == "made" else entry.state] += 1
         self._row(entry, kept=True)
 
     def done(self, entry: ManifestRow) -> None:
         """Count a review that was made or failed."""
-        self.counts[entry.state] += 1
-        self.bar.update(self.task, advance=1, failed=self.counts["failed"])
-        if not self.console.is_terminal:
+        self.task.fields[entry.state] += 1
+        self.bar.update(self.task.id, advance=1)
+        if not self.bar.console.is_terminal:
             what = f"{entry.state}: {entry.kind} {entry.subject} ({entry.audience})"
-            self._line(f"{self.title} {self.bar.tasks[0].completed:.0f}/{self.total} {what}")
+            self._line(f"{self.title} {self.task.completed:.0f}/{self.task.total} {what}")
         self._row(entry, kept=False)
 
     def note(self, text: str) -> None:
@@ -93,7 +90,7 @@ class RunProgress(Watch):
         self._line(f"{self.title}: {text}")
 
     def _line(self, text: str) -> None:
-        self.console.print(Text(text), soft_wrap=True)
+        self.bar.console.print(Text(text), soft_wrap=True)
 
     def _row(self, entry: ManifestRow, *, kept: bool) -> None:
         if self.as_json:
@@ -118,7 +115,8 @@ def progress(title: str, *, as_json: bool) -> Iterator[RunProgress]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        yield RunProgress(console, bar, title, as_json)
+        bar.add_task(title, total=None, visible=False, made=0, failed=0, kept=0)
+        yield RunProgress(bar, bar.tasks[0], title, as_json)
 
 
 def print_result(result: Result) -> None:

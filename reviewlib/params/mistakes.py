@@ -25,7 +25,6 @@ _SHAPES: Final = {
 }
 #: What is said of a key that must stand there.
 MISSING: Final = "this key is missing"
-_COMPARISONS: Final = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def advise(error: Mapping[str, Any], root: type[BaseModel] = Params) -> Advice:
@@ -94,11 +93,6 @@ def _choice(error: Mapping[str, Any]) -> str:
     return f"Did you mean {near}? {listed}" if near else listed
 
 
-def _bound(error: Mapping[str, Any]) -> str:
-    (side, bound), *_ = ((words, error["ctx"][key]) for key, words in _COMPARISONS.items() if key in error["ctx"])
-    return f"Write {side} {bound}."
-
-
 def _entries(error: Mapping[str, Any]) -> str:
     value = error["input"]
     single = isinstance(value, (str, int, float))
@@ -126,8 +120,10 @@ _WORDS: Final[Mapping[str, tuple[str, str | Callable[[Mapping[str, Any]], str]]]
     "float": ("is not a number", _DIGITS),
     "decimal": ("is not a number", _DIGITS),
     "finite_number": ("is not a number", _DIGITS),
-    "greater": ("is out of range", _bound),
-    "less": ("is out of range", _bound),
+    "greater_than_equal": ("is out of range", "Write at least {ge}."),
+    "greater_than": ("is out of range", "Write more than {gt}."),
+    "less_than_equal": ("is out of range", "Write at most {le}."),
+    "less_than": ("is out of range", "Write less than {lt}."),
     "date": ("is not a date", "Write year-month-day, as in 2026-12-31."),
     "bool": ("is neither true nor false", "Write true or false."),
     "tuple_type": ("is not a list", _entries),

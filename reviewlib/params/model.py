@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
@@ -27,6 +27,9 @@ from reviewlib.periods import FiscalYear
 
 Verdict = Literal["strength", "on_track", "watch", "gap", "not_enough_data", "not_available", "not_judged"]
 Rhythm = Literal["quarter", "half"]
+AchievementRule = Literal[
+    "target_met", "target_exceeded", "personal_best", "streak", "comeback", "significant_deal", "team_target", "top_quarter"
+]
 
 _DESCRIBE_MEASURE: Final = ("label", "definition", "unit", "better", "combine")
 #: How the targets of a measure add up over periods, by how its values are combined.
@@ -169,9 +172,7 @@ class Play(ParamsSection):
 class RecognitionRule(ParamsSection):
     """One rule that finds achievements."""
 
-    rule: Literal[
-        "target_met", "target_exceeded", "personal_best", "streak", "comeback", "significant_deal", "team_target", "top_quarter"
-    ] = Field(description="What to look for.")
+    rule: AchievementRule = Field(description="What to look for.")
     kpi: str = Field(RESULT.key, description="In which KPI.")
     at_least: float | None = Field(
         None,
@@ -307,15 +308,8 @@ class Params(ParamsSection):
     people: People = Field(People(), description="Who is who.")
     playbook: tuple[Play, ...] = Field((), description="What to recommend for a gap.")
     recognition: tuple[RecognitionRule, ...] = Field(
-        (
-            RecognitionRule(rule="target_exceeded"),
-            RecognitionRule(rule="personal_best"),
-            RecognitionRule(rule="streak"),
-            RecognitionRule(rule="comeback"),
-            RecognitionRule(rule="significant_deal"),
-            RecognitionRule(rule="team_target"),
-            RecognitionRule(rule="top_quarter"),
-        ),
+        # A target that is exceeded is met, too.
+        tuple(RecognitionRule(rule=rule) for rule in get_args(AchievementRule) if rule != "target_met"),
         description="Rules that find achievements.",
     )
     rating: RatingScale = Field(RatingScale(), description="The overall rating.")

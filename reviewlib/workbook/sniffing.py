@@ -169,7 +169,8 @@ def _profile(name: str, column: Any) -> Profile:
         times = [time for match in dates if (time := match["time"] or match["late"])]
         timed = any(not _MIDNIGHT.fullmatch(time) for time in times)
         short = any(not match["ymd"] and not match["long"] for match in dates)
-        return Profile(name, "date", filled, len(different), timed, short, _orders(dates))
+        orders = frozenset.intersection(*(_orders(match) for match in dates))
+        return Profile(name, "date", filled, len(different), timed, short, orders)
     numbers = [match for value in values if (match := _NUMBER.fullmatch(value))]
     if at_least(len(numbers), _MOST * len(values)):
         signs = frozenset(sign for match in numbers for sign in (match["before"], match["after"]) if sign)
@@ -177,17 +178,11 @@ def _profile(name: str, column: Any) -> Profile:
     return Profile(name, "text", filled, len(different))
 
 
-def _orders(dates: Iterable[re.Match[str]]) -> frozenset[Order]:
-    fitting: set[Order] = {"ymd", "dmy", "mdy"}
-    for match in dates:
-        if match["ymd"]:
-            fitting &= {"ymd"}
-        else:
-            first, second = int(match["a"]), int(match["b"])
-            fitting -= {"ymd"}
-            fitting -= {"dmy"} if second > 12 else set()
-            fitting -= {"mdy"} if first > 12 else set()
-    return frozenset(fitting)
+def _orders(date: re.Match[str]) -> frozenset[Order]:
+    if date["ymd"]:
+        return frozenset({"ymd"})
+    months: tuple[tuple[Order, str], ...] = (("dmy", "b"), ("mdy", "a"))
+    return frozenset(order for order, month in months if int(date[month]) <= 12)
 
 
 def _decimals(numbers: Iterable[re.Match[str]]) -> tuple[tuple[str, int], ...]:
