@@ -158,11 +158,19 @@ class Review:
         Raises:
             KeyError: The scorecard has no such figure.
         """
-        return self._look_up(self.subject.id, self.kpis[kpi], period or self.period)
+        return self.member(self.subject.id, kpi, period)
 
     def member(self, rep_id: str, kpi: str, period: Period | None = None) -> Figure:
         """Look one figure of a team's rep up (manager's copy of a team review)."""
-        return self._look_up(rep_id, self.kpis[kpi], period or self.period)
+        found = self.find(rep_id, kpi, period or self.period)
+        if found is None:
+            raise KeyError(f"{kpi} of {rep_id} in {period or self.period}")
+        return found
+
+    def find(self, scope_id: str, kpi: str, period: Period) -> Figure | None:
+        """Look a figure of the subject or of a team's rep up; None where the scorecard has no such row."""
+        cells = self.cells.get((scope_id, kpi, period.name))
+        return None if cells is None or kpi not in self.kpis else Figure(kpi=self.kpis[kpi], period=period, **cells)
 
     @cached_property
     def cells(self) -> Mapping[tuple[str, str, str], Mapping[str, Any]]:
@@ -176,12 +184,6 @@ class Review:
                 rows = zip(*(columns[name] for name in _CELLS), strict=True)
                 found |= {key: dict(zip(_CELLS, row, strict=True)) for key, row in zip(keys, rows, strict=True)}
         return found
-
-    def _look_up(self, scope_id: str, kpi: Kpi, period: Period) -> Figure:
-        cells = self.cells.get((scope_id, kpi.key, period.name))
-        if cells is None:
-            raise KeyError(f"{kpi.key} of {scope_id} in {period}")
-        return Figure(kpi=kpi, period=period, **cells)
 
 
 #: How the parameters of a notebook are written, for messages; the id of a rep or a team comes between them.

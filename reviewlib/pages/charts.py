@@ -29,17 +29,8 @@ WIDTH: Final = 350
 HEIGHT: Final = 150
 TALL: Final = 200
 
-#: The palette while drawing, by the class that it becomes; any six digits do, as long as they differ.
+#: The colours while drawing; each becomes a class, whose colours on light and dark paper the style sheet has.
 INK, INK3, BAND, RULE, NOW, DOTS, PAPER = "#15191e", "#4c535b", "#c2c8ce", "#b9bec3", "#174f96", "#4c535c", "#fdfdfb"
-_LIGHT: Final = {"ink": INK, "ink3": INK3, "band": BAND, "rule": RULE, "line": INK3, "paper": PAPER}
-_DARK: Final = {
-    "ink": "#ebe9e4",
-    "ink3": "#a4abb3",
-    "band": "#4a525c",
-    "rule": "#4b525b",
-    "line": "#a4abb3",
-    "paper": "#121519",
-}
 _DRAWN: Final = {"ink": INK, "ink3": INK3, "band": BAND, "rule": RULE, "now": NOW, "line": DOTS, "paper": PAPER}
 _STYLE: Final[Any] = {"svg.fonttype": "none", "svg.hashsalt": "reviewlib", "font.size": 12.5, "path.simplify": False}
 
@@ -214,9 +205,7 @@ def _written(canvas: Canvas, review: Review) -> str:
     text = re.sub(r"<metadata>.*?</metadata>|<!DOCTYPE[^>]*>|<!--.*?-->|<\?xml[^>]*\?>", "", stream.getvalue(), flags=re.S)
     text = re.sub(r'style="([^"]*)"', _classed, text)
     book = review.workbook
-    light = {**_LIGHT, "now": colour(book.accent)}
-    dark = {**_DARK, "now": colour(book.accent_dark, dark=True)}
-    style = render("css/chart.css.j2", light=light, dark=dark)
+    style = render("css/chart.css.j2", accent=colour(book.accent), accent_dark=colour(book.accent_dark, dark=True))
     return (
         re.sub(r"<style type=\"text/css\">.*?</style>|<style[^>]*>\*\{.*?</style>", "", text, flags=re.S)
         .replace("<defs>", f"<defs>{style}", 1)

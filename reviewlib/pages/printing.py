@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 _STYLE_END = "</style>"
 _SECTION_END = "</section>"
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class PagePart:
         return f"{before}{inside}{end}{after}" if end else f"{self.html}{inside}"
 
 
-def page(nb: Any, *, anew: Mapping[str, str] = _NOTHING) -> str:
+def page(nb: Any, *, anew: Mapping[str, str] = MappingProxyType({})) -> str:
     """Render an executed notebook as one page.
 
     Args:
@@ -49,14 +48,7 @@ def page(nb: Any, *, anew: Mapping[str, str] = _NOTHING) -> str:
     parts = [replace(part, html=_body(anew[part.id])) if part.id in anew else part for part in found]
     title = str(head.get("title", "Review"))
     style = page_style(accent=str(head.get("accent", "")), accent_dark=str(head.get("accent_dark", "")), running=title)
-    return render(
-        "review/index.html.j2",
-        css=style,
-        title=title,
-        top=[part for part in parts if part.id == "header"],
-        parts=[part for part in parts if part.id != "header"],
-        foot=str(head.get("foot", "")),
-    )
+    return render("review/index.html.j2", css=style, title=title, parts=parts, foot=str(head.get("foot", "")))
 
 
 def _body(html: str) -> str:

@@ -124,12 +124,8 @@ def _cell(review: Review, reference: Reference, subject: Post | None) -> str:
     named = {None: review.period, "previous": review.period.previous, "year_ago": review.period.year_ago}
     name = reference.period
     period = Period.parse(name, review.period.fiscal) if name is not None and name not in named else named[name]
-    try:
-        if subject is not None and subject.id != review.subject.id:
-            return _format(review, review.member(subject.id, reference.key, period), reference)
-        return _format(review, review.figure(reference.key, period), reference)
-    except KeyError:
-        return labels.NOT_AVAILABLE
+    figure = review.find((subject or review.subject).id, reference.key, period)
+    return labels.NOT_AVAILABLE if figure is None else _format(review, figure, reference)
 
 
 def _format(review: Review, figure: Figure, reference: Reference) -> str:

@@ -11,7 +11,7 @@ from reviewlib.conversation.goals.progress import GoalReview
 from reviewlib.evidence.comparison import same
 from reviewlib.evidence.roster import Post
 from reviewlib.pages import components, labels, sentences
-from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, PeerPlace, Spark
+from reviewlib.pages.components import BridgePart, BridgeStep, Bullet, Spark
 from reviewlib.params.kpis import KPIS, RESULT
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review
@@ -36,9 +36,7 @@ class FigureTable:
 
     def figure(self, key: str, period: Period | None = None) -> Figure | None:
         """Look a figure up; None where the scorecard has no such row."""
-        at = period or self.review.period
-        cells = self.review.cells.get((self.subject.id, key, at.name))
-        return None if cells is None or key not in self.review.kpis else Figure(kpi=self.review.kpis[key], period=at, **cells)
+        return self.review.find(self.subject.id, key, period or self.review.period)
 
     def value(self, key: str, period: Period | None = None) -> float | None:
         """Look a value up; None where it is missing."""
@@ -121,10 +119,6 @@ class FigureTable:
         if unit == "money" and before > 0:
             return self.style.signed((figure.value - before) / before, "percent")
         return self.style.signed_change(figure.value - before, unit).replace(" points", " pts")
-
-    def peers(self, figure: Figure) -> PeerPlace | None:
-        """Draw a figure among its peers."""
-        return components.peers(figure, style=self.style, who=sentences.first_name(self.subject))
 
     def standing(self, figure: Figure) -> str:
         """Say where a figure stands among its peers, and their median."""
