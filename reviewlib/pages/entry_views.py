@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import Entry
@@ -44,19 +44,11 @@ class By:
 
 
 @dataclass(frozen=True)
-class DisputeNote:
-    """What a dispute did to the figures: each with its value before, where that is kept, and now."""
-
-    label: str
-    now: str
-    of: str
-    before: str = ""
-    snapshot: str = ""
-
-
-@dataclass(frozen=True)
 class Contribution:
-    """One contribution to a thread: the line below the name, the text, further texts with a label, answers to it."""
+    """One contribution to a thread: the line below the name, the text, further texts with a label, answers to it.
+
+    ``disputed`` are the figure that was disputed and the snapshot that it stood in.
+    """
 
     by: By
     what: str
@@ -64,7 +56,7 @@ class Contribution:
     more: tuple[tuple[str, str], ...] = ()
     answers: tuple[Contribution, ...] = ()
     mark: tuple[str, str] | None = None
-    note: DisputeNote | None = None
+    disputed: tuple[str, str] | None = None
 
 
 def said(entries: Iterable[Entry], kind: type[P]) -> Iterator[tuple[Entry, P]]:
@@ -211,21 +203,8 @@ def _dispute(review: Review, entry: Entry, dispute: Dispute) -> Iterator[Contrib
     what = f"Disputes {label(review, dispute.kpi)}{deal}"
     yield Contribution(by(review, entry), what, dispute.reason, answers=answers(review, entry), mark=mark)
     for one, found in said(resolved, Resolution):
-        told, note = wording.chosen(found, "outcome"), _note(review, dispute, found)
-        yield Contribution(by(review, one), told, found.text, answers=answers(review, one), note=note)
-
-
-def _note(review: Review, dispute: Dispute, resolution: Resolution) -> DisputeNote | None:
-    """Put the disputed figure beside what it was; ``data["before"]`` holds figures of snapshots that were disputed."""
-    sheet = FigureTable(review)
-    now = sheet.figure(dispute.kpi)
-    if now is None:
-        return None
-    snapshot = resolution.snapshot_before or ""
-    kept: dict[str, Any] = (review.data.get("before") or {}).get(snapshot, {})
-    before = sheet.style.value(kept[dispute.kpi], now.kpi.unit) if dispute.kpi in kept else ""
-    sample = sheet.note(now)
-    return DisputeNote(now.kpi.label, sheet.text(dispute.kpi), sample[0] if sample else "", before, snapshot[:8])
+        told, disputed = wording.chosen(found, "outcome"), (dispute.kpi, found.snapshot_before or "")
+        yield Contribution(by(review, one), told, found.text, answers=answers(review, one), disputed=disputed)
 
 
 def concern(review: Review, entry: Entry) -> Contribution:

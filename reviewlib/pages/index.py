@@ -21,8 +21,6 @@ _REST: Final[Mapping[State, str]] = {
     "Outdated": "made from older figures",
     "Not made yet": "not made yet",
 }
-#: How a state is marked, by the verdict whose mark it takes.
-_MARKS: Final[Mapping[State, str]] = {"Open": "on_track", "Failed": "gap", "Outdated": "watch", "Not made yet": "not_available"}
 
 
 @dataclass(frozen=True)
@@ -85,29 +83,17 @@ def index_page(index: Index) -> str:
     book = index.workbook
     style = NumberStyle(book["locale"], book["currency"])
     running = f"Sales performance reviews {index.period}"
-    reps = sum(len(team.rows) for team in index.teams)
     return render(
         "index.html.j2",
         css=page_style(accent=book["accent"], accent_dark=book["accent_dark"], running=running),
         index=index,
-        heading=index.period.title(),
-        dates=labels.span(index.period),
-        facts=[
-            ("Made", f"{labels.day(index.made.date())}, {index.made:%H:%M}"),
-            ("Figures as of", labels.day(index.workbook["as_of"])),
-            ("Frozen", labels.day(index.frozen_at.date())),
-            ("Snapshot", index.workbook["snapshot"]),
-            ("Reps", str(reps)),
-        ],
-        reps=reps,
         made=_how_many_are_made(index),
-        verdict_of=_MARKS,
-        signed={team.name: sum(row.signed for row in team.rows) for team in index.teams},
         whole=_whole(index, style),
-        bar=partial(_bar, style=style),
+        share=partial(_share, style=style),
         style=style,
+        components=components,
+        labels=labels,
         provenance=provenance,
-        unassigned=_unassigned(index.data, style),
     )
 
 
@@ -153,23 +139,8 @@ def _whole(index: Index, style: NumberStyle) -> tuple[str, str]:
     return style.value(revenue, "money"), _share(revenue, target, style)
 
 
-def _bar(row: IndexRow | TeamRows, *, style: NumberStyle) -> tuple[str, components.Bullet | None, str]:
-    """Revenue against target: the revenue, the bar, and the words below it."""
-    words = _share(row.revenue, row.target, style) or (isinstance(row, IndexRow) and row.note) or "no target set"
-    return style.value(row.revenue, "money"), components.bullet(row.revenue, row.target, verdict=row.verdict), words
-
-
 def _share(revenue: float | None, target: float | None, style: NumberStyle) -> str:
     """What share of a target revenue is; empty where there is none."""
     if revenue is None or target is None or target <= 0:
         return ""
     return f"{style.value(revenue / target, 'percent')} of {style.value(target, 'money')}"
-
-
-def _unassigned(data: Mapping[str, Any], style: NumberStyle) -> str:
-    bucket = data.get("unassigned") or {}
-    if not bucket.get("deals"):
-        return ""
-    deals = style.things(bucket["deals"], "closed deals")
-    won = style.value(bucket.get("revenue"), "money")
-    return f"{deals} with {won} revenue belong to no rep of the reps table; they count in the totals and have no page."

@@ -8,13 +8,11 @@ from typing import Any, Final
 
 from reviewlib.evidence.slicefile import Listed
 from reviewlib.pages import labels, sentences
-from reviewlib.pages.components import VERDICTS
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.views import FigureTable
 from reviewlib.review import Figure, Review
 
 _TIMES: Final = "\N{DIVISION SIGN}"
-_METHODS: Final = {"wilson": "Wilson", "order": "order statistics of the median"}
 _BECAME: Final = {"used": "Used", "quarantined": "Quarantined, with reason", "excluded": "Excluded on purpose", "read": "Read"}
 _PEERS: Final = {"all": "the whole workbook", "team": "the team", "role": "the same role"}
 _NO_DEALS: Final = Listed(0, (), frozenset())
@@ -32,15 +30,13 @@ _CAPTIONS: Final = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything behind one figure.
+    """Everything behind one figure; ``lists`` says which of its deals and accounts are listed, and where.
 
     Deals are texts: id, account, dates, stage, amount. So are accounts: id, revenue before and now, what became of it.
     """
 
-    key: str
-    label: str
-    value: str
-    facts: tuple[tuple[str, str], ...]
+    figure: Figure
+    lists: tuple[tuple[str, str], ...]
     caption: str
     deals: tuple[tuple[str, ...], ...]
     accounts_caption: str
@@ -131,19 +127,17 @@ def _evidence(sheet: FigureTable, figure: Figure, *, owner: Figure | None, made:
     of_accounts = kpi.evidence == "accounts" and kpi.unit == "percent" and kpi.top == "count"
     accounts = _accounts(sheet) if of_accounts else ()
     rows = () if owner else tuple(made[row] for row in chosen.rows)
-    facts = _facts(sheet, figure)
+    lists = []
     if owner:
         # Where the other's list was cut, not all of them are in it.
         whole = _deals(review, owner)
         how = "listed under" if len(whole.rows) == whole.count else "among those of"
-        facts.append(("Deals", f"{style.things(chosen.count, 'deals')}, {how} {owner.kpi.label}."))
-    facts.append(("Deals", _cut(len(rows), chosen.count, "deals", style)))
-    facts.append(("Accounts", _cut(len(accounts), all_accounts, "accounts", style)))
+        lists.append(("Deals", f"{style.things(chosen.count, 'deals')}, {how} {owner.kpi.label}."))
+    lists.append(("Deals", _cut(len(rows), chosen.count, "deals", style)))
+    lists.append(("Accounts", _cut(len(accounts), all_accounts, "accounts", style)))
     return Evidence(
-        key=kpi.key,
-        label=kpi.label,
-        value=style.value(figure.value, kpi.unit),
-        facts=tuple((name, text) for name, text in facts if text),
+        figure=figure,
+        lists=tuple((name, text) for name, text in lists if text),
         caption=f"{_CAPTIONS.get(kpi.evidence or '', 'Deals')}: {_count(len(rows), chosen.count, style)}",
         deals=rows,
         accounts_caption=f"Accounts of the window: {_count(len(accounts), all_accounts, style)}",
@@ -162,26 +156,8 @@ def _cut(shown: int, all_: int, what: str, style: NumberStyle) -> str:
     return f"The {shown} largest of {style.things(all_, what)} are listed." if 0 < shown < all_ else ""
 
 
-def _facts(sheet: FigureTable, figure: Figure) -> list[tuple[str, str]]:
-    review, kpi, style = sheet.review, figure.kpi, sheet.style
-    interval = f"{style.interval(figure.low, figure.high, kpi.unit)}, {_METHODS.get(kpi.judged_by, '')}"
-    beside = [other for other in review.kpis.values() if other.of == kpi.key and sheet.value(other.key) is not None]
-    peers = f"median {style.rounded(figure.peer_median, kpi.unit)} of {figure.peers or 0:.0f} peers"
-    word = VERDICTS[figure.verdict]
-    return [
-        ("Definition", kpi.definition),
-        ("Calculation", _calculation(sheet, figure)),
-        ("Interval", interval if figure.low is not None else ""),
-        ("Dates", labels.span(review.period)),
-        ("Target", sheet.target(figure).removeprefix("target ") or "none set"),
-        ("Peers", peers if figure.peer_median is not None else ""),
-        ("Verdict", f"{word}: {figure.reason}" if figure.reason else word),
-        ("Beside it", "; ".join(f"{other.label}: {sheet.text(other.key)}" for other in beside)),
-        ("Serves", kpi.objective or ""),
-    ]
-
-
-def _calculation(sheet: FigureTable, figure: Figure) -> str:
+def calculation(sheet: FigureTable, figure: Figure) -> str:
+    """Say how a figure comes about, or why it does not."""
     kpi, style = figure.kpi, sheet.style
     value = style.value(figure.value, kpi.unit)
     if figure.value is None:

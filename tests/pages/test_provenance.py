@@ -51,7 +51,7 @@ def many() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def found(many: dict[str, Any]) -> dict[str, Evidence]:
-    return {each.key: each for each in evidence(made.opened(many))}
+    return {each.figure.kpi.key: each for each in evidence(made.opened(many))}
 
 
 def test_the_largest_are_listed(many: dict[str, Any], found: dict[str, Evidence]) -> None:
@@ -64,7 +64,7 @@ def test_the_largest_are_listed(many: dict[str, Any], found: dict[str, Evidence]
         assert [deal[0] for deal in each.deals] == [row["deal_id"] for row in sorted(own, key=_largest_first)][:MOST_LISTED]
         said = f": {len(own)}" if len(own) <= MOST_LISTED else f": {MOST_LISTED} of {len(own):,}"
         assert each.caption.endswith(said)
-        told = dict(each.facts).get("Deals")
+        told = dict(each.lists).get("Deals")
         assert told == (None if len(own) <= MOST_LISTED else f"The {MOST_LISTED} largest of {len(own):,} deals are listed.")
         cut += len(own) > MOST_LISTED
     assert cut >= 2
@@ -74,18 +74,18 @@ def test_no_list_is_shown_twice(many: dict[str, Any], found: dict[str, Evidence]
     """Of figures that rest on the same deals one lists them, and the others name it."""
     review = made.opened(many)
     shown = Counter(review.kpis[key].evidence for key, each in found.items() if each.deals)
-    named = Counter(review.kpis[key].evidence for key, each in found.items() if "Deals" in dict(each.facts) and not each.deals)
+    named = Counter(review.kpis[key].evidence for key, each in found.items() if "Deals" in dict(each.lists) and not each.deals)
     assert {*shown.values()} == {1}
     assert shown.keys() & named.keys()
 
 
 def test_a_list_that_is_cut_does_not_stand_for_another(many: dict[str, Any], found: dict[str, Evidence]) -> None:
     """Deals of a figure without a list of its own are "listed under" another only where that one lists them all."""
-    said = [dict(each.facts).get("Deals", "") for each in found.values() if not each.deals]
+    said = [dict(each.lists).get("Deals", "") for each in found.values() if not each.deals]
     assert any("among those of" in text for text in said)
-    whole = [dict(each.facts).get("Deals", "") for each in evidence(made.opened(made.rep_slice())) if not each.deals]
+    whole = [dict(each.lists).get("Deals", "") for each in evidence(made.opened(made.rep_slice())) if not each.deals]
     assert any("listed under" in text for text in whole)
-    by_label = {each.label: each for each in found.values()}
+    by_label = {each.figure.kpi.label: each for each in found.values()}
     for text in said:
         if "listed under" in text:
             assert " of " not in by_label[text.partition("listed under ")[2].rstrip(".")].caption.partition(":")[2]
@@ -97,9 +97,9 @@ def test_a_figure_without_deals_names_no_list() -> None:
     place = data["deals"]["columns"].index("first_win")
     for row in data["deals"]["data"]:
         row[place] = False
-    each = next(each for each in evidence(made.opened(data)) if each.key == "new_customers")
+    each = next(each for each in evidence(made.opened(data)) if each.figure.kpi.key == "new_customers")
     assert not each.deals
-    assert "Deals" not in dict(each.facts)
+    assert "Deals" not in dict(each.lists)
 
 
 def test_accounts_that_are_cut(many: dict[str, Any], found: dict[str, Evidence]) -> None:
