@@ -32,7 +32,6 @@ NO_KPI = {
     "reviewlib.evidence.slicefile": {"revenue", "base_revenue"},  # columns of accounts, as in the next one
     "reviewlib.pages.provenance": {"revenue", "base_revenue"},
     "reviewlib.evidence.snapshot_files": {"revenue"},  # the control total of a snapshot
-    "reviewlib.workbook.company_people": {"revenue", "new_customers", "win_rate"},  # targets and traits of the sample company
 }
 
 

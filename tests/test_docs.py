@@ -47,7 +47,7 @@ def shell_lines() -> list[str]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo workbook with frozen evidence, outside the checkout; its company is smaller than the demo's own."""
     folder = tmp_path_factory.mktemp("demo")
-    company.write_company(folder, reps=14, deals=1500)
+    company.make_sample(folder, reps=14, deals=1500, name="demo")
     params = reading.load(starter.make_demo(folder))
     freezing.freeze(params, [Period.parse("2026-Q3")])
     return folder
@@ -140,7 +140,7 @@ def test_papermill_alone_runs_the_notebook(demo: Path, monkeypatch: pytest.Monke
 @pytest.mark.whole
 def test_the_way_from_an_export_to_a_review_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands of the README work one after the other on an export, and docs/setup.md shows the same."""
-    small = company.write_company(tmp_path / "company", reps=2, deals=120, name="small")
+    small = company.make_sample(tmp_path / "company", reps=2, deals=120, name="small")
     (tmp_path / "opportunities.csv").write_bytes((small.parent / "small" / "deals.csv").read_bytes())
     monkeypatch.chdir(tmp_path)
     lines = [line for block in blocks("bash", text=README) for line in block.splitlines() if "acme" in line]

@@ -101,9 +101,9 @@ def sample(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The workbook's folder; made where it is missing.")],
 ) -> None:
     """Make the workbook of a synthetic company of any size: params, CSV files, notebooks."""
-    from reviewlib.workbook import starter
+    from reviewlib.workbook import company
 
-    path = starter.make_sample(out, reps=reps, deals=deals)
+    path = company.make_sample(out, reps=reps, deals=deals)
     typer.echo(f"{path}\nNext: reviewlib run {path}")
 
 

@@ -1,182 +1,155 @@
-"""A synthetic company of any size, with the flaws of a real export.
+"""The sample company: the demo's people and deals, multiplied to any size.
 
-``write_company(folder)`` writes a workbook's params file and CSV files. The same arguments give the same bytes: everything
-comes from one seed, nothing from the clock.
+A *copy* holds the demo's reps once more, with ids, names and teams of their own; a *round* gives the reps of a copy their
+deals once more, with accounts of their own. The first round of the first copy is the demo. Nothing is drawn, and nothing comes
+from the clock: the same arguments give the same bytes.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from reviewlib.workbook.company_deals import END, HISTORY, LEAD_DAYS, MISSING, NO_AMOUNT, STAGES, Ints, make_deals, openings
-from reviewlib.workbook.company_people import Rep, activity_rows, cast, former_rep, make_reps, rep_rows, target_rows
+from reviewlib.params.kpis import KPIS
+from reviewlib.workbook import starter
 
-#: Deals written at a time: bounds the memory of a company of any size.
-CHUNK: Final = 250_000
-#: From here on the flaws stay far below the quarantine's threshold.
+Ints = npt.NDArray[np.int64]
+
+#: The tables beside the deals.
+PEOPLE: Final = ("reps.csv", "targets.csv", "activities.csv")
+#: From here on the demo's flawed rows stay far below the quarantine's threshold.
 FLAWS_FROM: Final = 3000
 
 
-def write_company(out: Path, *, reps: int = 48, deals: int = 8800, name: str = "demo") -> Path:
-    """Write a workbook's ``params/<name>.yaml`` and CSV files below ``out`` and return the params file.
+def make_sample(folder: Path, *, reps: int, deals: int, name: str = "sample") -> Path:
+    """Make the workbook of a company of any size and return its params file.
 
     Args:
-        out: The workbook's folder; made where it is missing.
-        reps: How many reps; the cast with its stories comes in from 48 on.
-        deals: How many deals; the flaws come in from 3,000 on.
+        folder: The workbook's folder; made where it is missing.
+        reps: How many reps. With every 48 of them comes an owner of deals who is in no reps table.
+        deals: How many good deals. The demo's flawed rows come besides from 3,000 on, where reps have as many deals as there.
         name: The workbook's short name.
     """
-    folder = out / "params" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    people = make_reps(reps)
-    former = former_rep(reps)
-    owners = (*people, former) if former else people
-    counts, rate = _allot(owners, deals)
-    _write(folder / "reps.csv", rep_rows(people))
-    _write(folder / "targets.csv", target_rows(people, rate=rate))
-    _write(folder / "activities.csv", activity_rows(people))
-    path = out / "params" / f"{name}.yaml"
-    template = resources.files("reviewlib.workbook").joinpath("company_params.yaml").read_text(encoding="utf-8")
-    path.write_text(string.Template(template).substitute(name=name), encoding="utf-8", newline="\n")
-    _write_deals(folder / "deals.csv", owners, counts, rate=rate)
+    demo, path = starter.home() / "params" / "demo.yaml", folder / "params" / f"{name}.yaml"
+    source, out = demo.with_suffix(""), path.with_suffix("")
+    out.mkdir(parents=True, exist_ok=True)
+    params = (
+        demo.read_text(encoding="utf-8").replace("name: demo\n", f"name: {name}\n").replace("file: demo/", f"file: {name}/")
+    )
+    path.write_text(params, encoding="utf-8", newline="\n")
+    starter.furnish(folder, name)
+    people = [pd.read_csv(source / file, dtype=str, keep_default_na=False) for file in PEOPLE]
+    sold, flawed = _demo_deals(source / "deals.csv")
+    owners = pd.Index(sorted({*people[0]["Employee"], *sold["Owner ID"]}))
+    owner = owners.get_indexer(pd.Index(sold["Owner ID"]))
+    there, usual, quotas = _quotas(np.bincount(owner, minlength=len(owners)), reps=reps, deals=deals)
+    growth = deals / max(1, usual.sum())
+    for copy, present in enumerate(there):
+        for table, rows in zip(PEOPLE, _people(people, copy, ids=list(owners[present]), growth=growth), strict=True):
+            rows.to_csv(out / table, mode="a" if copy else "w", header=not copy, index=False, lineterminator="\n")
+    with (out / "deals.csv").open("wb") as file:
+        file.write(f"{','.join(sold.columns)}\n".encode())
+        for block in _blocks(sold, owner, quotas):
+            # No good deal holds a comma or a quote, so plain fields are right, and short.
+            pyarrow.csv.write_csv(block, file, pyarrow.csv.WriteOptions(include_header=False, quoting_style="none"))
+        if deals >= FLAWS_FROM and growth >= 1:
+            theirs = flawed.str.split(",").str[1].isin(["", *owners[there[0]]])
+            file.writelines(f"{line}\n".encode() for line in flawed[theirs])
     return path
 
 
-def _write(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+def _demo_deals(file: Path) -> tuple[pd.DataFrame, pd.Series[str]]:
+    """Read the demo's good deals, which are numbered through, and as lines the flawed ones among them."""
+    header, *rest = file.read_text(encoding="utf-8").splitlines()
+    lines = pd.Series(rest)
+    ids = lines.str.partition(",")[0]
+    good = ids.between("D-10001", "D-18800") & ~ids.duplicated()
+    sold = lines[good].str.split(",", expand=True).set_axis(header.split(","), axis=1)
+    return sold.reset_index(drop=True), lines[~good]
 
 
-def _allot(reps: tuple[Rep, ...], deals: int) -> tuple[Ints, float]:
-    """Share the deals among the reps; tell how many an ordinary rep closes in an average month."""
-    loads = np.array([openings(rep)[LEAD_DAYS - 45 :].sum() for rep in reps] or [0.0])
-    if loads.sum() == 0:
-        return np.zeros(len(reps), np.int64), 8.0
-    exact = deals * loads / loads.sum()
-    counts = np.floor(exact).astype(np.int64)
-    counts[np.argsort(counts - exact, kind="stable")[: deals - counts.sum()]] += 1
-    workdays_a_month = 365.25 * 5 / 7 / 12
-    return counts, float((deals or 120 * len(reps)) * workdays_a_month / loads.sum())
+def _quotas(usual: Ints, *, reps: int, deals: int) -> tuple[Any, Ints, Ints]:
+    """Tell by copy which owners are in it, how many deals they have in the demo, and how many here.
+
+    Who is in no reps table stands last and comes with the last rep of a copy.
+    """
+    size = len(usual) - 1
+    copies = max(1, -(-reps // size))
+    there = np.minimum(np.arange(size + 1), size - 1) + size * np.arange(copies)[:, np.newaxis] < reps
+    theirs = usual * there
+    until, total = theirs.cumsum().reshape(theirs.shape), max(1, theirs.sum())
+    return there, theirs, deals * until // total - deals * (until - theirs) // total
 
 
-def _write_deals(path: Path, reps: tuple[Rep, ...], counts: Ints, *, rate: float) -> None:
-    """Write the deals in blocks; the flaws go into the first block, the subtotal row to the end."""
-    ids = [rep.rep_id for rep in reps]
-    flawed = counts.sum() >= FLAWS_FROM
-    drawn, subtotal = 0, Decimal(0)
-    with path.open("wb") as file:
-        file.write((",".join(cast().columns) + "\n").encode())
-        for block in _blocks(reps, counts, rate=rate):
-            text = _csv(_table(block, ids, first=drawn))
-            if flawed and not drawn:
-                text = _with_flaws(text, next_id=int(counts.sum()) + 1)
-            file.write(text)
-            drawn += len(block)
-            late = (block["closed"] > END - 4) & (block["amount"] != NO_AMOUNT)
-            subtotal += Decimal(int(block.loc[late, "amount"].sum())) / 100
-        if flawed:
-            file.write(f"Subtotal,,,,{subtotal},,,,,\n".encode())  # what a report tool leaves, here of what closed since Monday
+def _people(people: Sequence[pd.DataFrame], copy: int, *, ids: Sequence[str], growth: float) -> tuple[pd.DataFrame, ...]:
+    """Make a copy's rows of the tables beside the deals; ``growth`` is how many deals a rep has for one in the demo."""
+    roster, targets, activities = people
+    surnames = list(dict.fromkeys(pd.concat([roster["Name"], roster["Manager"]]).str.partition(" ")[2]))
+
+    def namesake(name: str) -> str:
+        """Somebody of the same first name."""
+        first, _, last = name.partition(" ")
+        return f"{first} {surnames[(surnames.index(last) + copy) % len(surnames)]}"
+
+    own = {one: f"{one}{_mark(copy, '-')}" for one in ids}
+    last = roster.groupby("Team")["Employee"].max()
+    scopes = own | {team: f"{team}{_mark(copy)}" for team in last.index[last.isin(ids)]} | ({} if copy else {"": ""})
+    aims = targets.assign(scope_id=targets["scope_id"].map(scopes)).dropna()
+    grown = (pd.to_numeric(aims["value"]) * growth).round().clip(lower=1).astype("int64").astype(str)
+    adds_up = aims["kpi"].map(lambda kpi: KPIS[kpi].targets == "sum")
+    reps = roster.assign(
+        Employee=roster["Employee"].map(own),
+        Name=roster["Name"].map(namesake),
+        Team=roster["Team"] + _mark(copy),
+        Manager=roster["Manager"].map(namesake),
+        Email=roster["Email"].str.replace("@", f"{_mark(copy, '-')}@"),
+    )
+    done = activities.assign(**{"Rep ID": activities["Rep ID"].map(own)})
+    return reps.dropna(), aims.assign(value=aims["value"].mask(adds_up, grown)), done.dropna()
 
 
-def _blocks(reps: tuple[Rep, ...], counts: Ints, *, rate: float) -> Iterator[pd.DataFrame]:
-    """Draw the reps' deals and join them, in the order of opening, to blocks of bounded size."""
-    waiting: list[pd.DataFrame] = []
-    neighbour = accounts = 0
-    for rep, count in zip(reps, counts, strict=True):
-        deals = make_deals(rep, count=int(count), rate=rate)
-        own = deals["account"].to_numpy()
-        account = np.where(own >= 0, own + accounts, np.where(own < MISSING, neighbour - 2 - own, MISSING))
-        waiting.append(deals.assign(account=account))
-        if len(deals):
-            neighbour, accounts = accounts, accounts + int(own.max(initial=0)) + 1
-        if sum(map(len, waiting)) >= CHUNK:
-            yield _by_opening(waiting)
-            waiting = []
-    if waiting:
-        yield _by_opening(waiting)
+def _blocks(sold: pd.DataFrame, owner: Any, quotas: Ints) -> Iterator[pa.Table]:
+    """Yield each copy's deals round by round; the last round of a rep is a part of theirs."""
+    table = pa.table({column: [cell or None for cell in sold[column]] for column in sold.columns})
+    numbers = sold["Deal ID"].str.removeprefix("D-").astype("int64").to_numpy()
+    usual, accounts, names = np.bincount(owner)[owner], *pd.factorize(sold["Account"])
+    # Account by account, crossing the history again and again: the first few of a rep are whole customers, of all quarters.
+    ordered = sold.iloc[np.argsort(accounts * 1009 % len(names), kind="stable")]
+    place = ordered.groupby("Owner ID").cumcount().sort_index().to_numpy()
+    for copy, quota in enumerate(quotas[:, owner]):
+        for turn in range((-(-quota // usual)).max()):
+            kept = place + turn * usual < quota
+            part, again = table.filter(pa.array(kept)), copy + turn * len(quotas)
+            thousandths = pa.array(1000 + _shift(copy * (owner[kept] + 1)) + _shift(turn))
+            own = {
+                "Deal ID": pc.binary_join_element_wise("D", pa.array(numbers[kept] + 10_000 * again).cast(pa.string()), "-"),
+                "Owner ID": pc.binary_join_element_wise(part["Owner ID"], _mark(copy, "-"), ""),
+                "Account": pc.binary_join_element_wise(part["Account"], _mark(again), ""),
+                "Amount": _money(part["Amount"], thousandths),
+                "Expected Amount": _money(part["Expected Amount"], thousandths),
+            }
+            yield pa.table({column: own.get(column, part[column]) for column in part.column_names})
 
 
-def _by_opening(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    deals = pd.concat(parts)
-    return deals.iloc[np.argsort(deals["opened"].replace(MISSING, HISTORY), kind="stable")]
+def _mark(number: int, by: str = " ") -> str:
+    """Tell a copy's names from the demo's."""
+    return f"{by}{number + 1}" if number else ""
 
 
-def _table(deals: pd.DataFrame, ids: list[str], *, first: int) -> pa.Table:
-    """Turn numbers into the columns of the export, as text, decimals and dates."""
-    number = pa.array(np.arange(first + 1, first + len(deals) + 1) + 10000).cast(pa.string())
-    known, names = np.unique(deals["account"], return_inverse=True)
-    accounts = pa.array([None if one == MISSING else account_name(int(one)) for one in known], pa.string())
-    dates = (deals[name].to_numpy(np.int32) for name in ("opened", "closed", "expected_close"))
-    columns: list[Any] = [
-        pc.binary_join_element_wise("D", number, "-"),
-        pa.array(ids, pa.string()).take(pa.array(deals["owner"])),
-        accounts.take(pa.array(names)),
-        pa.array(STAGES).take(pa.array(deals["stage"])),
-        _money(deals["amount"].to_numpy(), NO_AMOUNT),
-        _money(deals["expected"].to_numpy(), MISSING),
-        *(pa.array(days, mask=days == MISSING).cast(pa.date32()) for days in dates),
-        pa.array(cast().products).take(pa.array(deals["product"])),
-    ]
-    return pa.table(columns, names=list(cast().columns))
+def _shift(steps: Any) -> Any:
+    """Up to 81 thousandths up or down: none for 0, and far apart for neighbours."""
+    return (37 * steps + 81) % 163 - 81
 
 
-def _money(cents: Ints, missing: int) -> Any:
-    whole = pa.array(np.where(cents == missing, 0, cents), mask=cents == missing).cast(pa.decimal128(19, 0))
-    return pc.multiply(whole, pa.scalar(Decimal("0.01"), pa.decimal128(3, 2)))
-
-
-def _csv(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    # Nothing generated holds a comma or a quote, so plain fields are right, and short.
-    pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False, quoting_style="none"))
-    return out.getvalue()
-
-
-def account_name(number: int) -> str:
-    """Name an account; every number has a name of its own."""
-    places, trades = cast().account_places, cast().account_trades
-    names = len(places) * len(trades)
-    # 1009 has no factor in common with the number of names: a walk over all of them that looks random.
-    place, trade = divmod(number * 1009 % names, len(trades))
-    name = f"{places[place]} {trades[trade]}"
-    return name if number < names else f"{name} {number // names + 1}"
-
-
-def _with_flaws(text: bytes, *, next_id: int) -> bytes:
-    """Put the bad rows evenly among the lines of the deals; ``next_id`` is the number of the next new deal."""
-    flaws = cast().flaws
-    lines = text.decode().splitlines()
-    step = len(lines) // (len(flaws) + 1)
-    out: list[str] = []
-    for place in range(len(flaws)):
-        above = lines[place * step : (place + 1) * step]
-        sale = _ordinary_sale(above)
-        # A step of 7 and 27 places have no factor in common: rows of one kind do not stand together.
-        changes = {"Deal ID": f"D-{10000 + next_id + place}", **flaws[place * 7 % len(flaws)]}
-        row = sale | {column: value.format_map(sale) for column, value in changes.items()}
-        out += [*above, ",".join(row.values())]
-    out += lines[len(flaws) * step :]
-    return ("\n".join(out) + "\n").encode()
-
-
-def _ordinary_sale(lines: list[str]) -> dict[str, str]:
-    """Find the first good row to spoil."""
-    for line in lines:
-        row = dict(zip(cast().columns, line.split(","), strict=True))
-        complete = row["Stage"] == "Closed Won" and row["Owner ID"] != cast().former and all(row.values())
-        if complete and 2000 < float(row["Amount"]) < 9000 and row["Created"] < row["Close Date"]:
-            return row
-    raise LookupError("no ordinary sale")
+def _money(amounts: Any, thousandths: Any) -> Any:
+    exact = pc.multiply(pc.multiply(amounts.cast(pa.decimal128(12, 2)), thousandths), Decimal("0.001"))
+    return pc.round(exact, 2).cast(pa.decimal128(12, 2))

@@ -1,4 +1,4 @@
-"""What a workbook starts from: the notebooks and the sample that travel in the package."""
+"""What a workbook starts from: the notebooks and the demo that travel in the package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final
 
 from reviewlib.params import reading
 from reviewlib.params.model import Params
-from reviewlib.workbook import company
 
 NOTEBOOKS: Final = {"rep": "rep_review.ipynb", "team": "team_review.ipynb"}
 
@@ -31,18 +30,11 @@ def make_demo(folder: Path) -> Path:
     if folder.resolve() != home().resolve():
         _copy_missing(home() / "params" / "demo", folder / "params" / "demo")
         _copy_missing(home() / "params" / "demo.yaml", folder / "params" / "demo.yaml")
-        _furnish(folder, "demo")
+        furnish(folder, "demo")
     return folder / "params" / "demo.yaml"
 
 
-def make_sample(folder: Path, *, reps: int, deals: int) -> Path:
-    """Make the workbook of a synthetic company of any size and return its params file."""
-    path = company.write_company(folder, reps=reps, deals=deals, name="sample")
-    _furnish(folder, "sample")
-    return path
-
-
-def _furnish(folder: Path, name: str) -> None:
+def furnish(folder: Path, name: str) -> None:
     """Put notebooks and the editors' schema into a workbook's folder, and let its params file refer to that schema."""
     for notebook_name in NOTEBOOKS.values():
         _copy_missing(home() / "notebooks" / notebook_name, folder / "notebooks" / notebook_name)

@@ -1,10 +1,11 @@
-"""The sample company: reproducible, believable, and wrong only where it says so."""
+"""The sample company: the demo is believable, and wrong only where it says so; any other size is the demo multiplied."""
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
 import functools
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,18 +19,20 @@ import pandas as pd
 import pytest
 
 from reviewlib.evidence import sources
-from reviewlib.evidence.period import PeriodEvidence
+from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.params import reading
-from reviewlib.workbook import company as sample
-from reviewlib.workbook import company_people
-from reviewlib.workbook.company import write_company
-from reviewlib.workbook.company_people import cast
+from reviewlib.periods import Period
+from reviewlib.workbook.company import make_sample
 
 DEMO = Path(__file__).parents[2] / "params"
 FILES = ("deals.csv", "reps.csv", "targets.csv", "activities.csv")
 Rows = Sequence[dict[str, str]]
+#: Who owns deals and is in no reps table.
+FORMER = "R-X07"
+#: How many reps the demo's teams have.
+SIZES = (9, 13, 12, 11, 3)
 #: Lines that are put in: the bad rows, and the subtotal below the last.
-PUT_IN = len(cast().flaws) + 1
+PUT_IN = 28
 BAD_VALUES = {
     ("Close Date", ("2026-02-30", "31/12/2025", "end of March", "0000-00-00")): "bad close date",
     ("Created", ("2025-13-01", "yesterday")): "bad opening date",
@@ -70,10 +73,9 @@ class Flaw:
 
 @dataclass(frozen=True)
 class Company:
-    """A company that was written, and what is wrong with its deals on purpose."""
+    """The demo or a sample, and what is wrong with its deals on purpose."""
 
     path: Path
-    deals: int
 
     @cached_property
     def flaws(self) -> tuple[Flaw, ...]:
@@ -106,29 +108,42 @@ class Company:
             return "too many fields"
         if row["Stage"].startswith("Closed") and not row["Close Date"]:
             return "closed without close date"
-        if row["Owner ID"] == company_people.cast().former:
+        if row["Owner ID"].startswith(FORMER):
             return "former employee"
         if row["Created"] > row["Close Date"] > "":
             return "closed before opened"
-        if int(row["Deal ID"].removeprefix("D-")) > 10000 + self.deals:
+        if row["Deal ID"][-4:] > "8800":  # good ones go from 0001 to 8800, in each copy and round
             return "account spelled two ways"
         if row["Deal ID"] in twice:
             return "conflicting id"
         return "exact duplicate" if row in above else None
 
 
-def make_company(out: Path, *, reps: int = 48, deals: int = 8800) -> Company:
-    return Company(write_company(out, reps=reps, deals=deals), deals)
+@pytest.fixture(scope="module")
+def company() -> Company:
+    """The demo as it is committed."""
+    return Company(DEMO / "demo.yaml")
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    return make_company(tmp_path_factory.mktemp("company"))
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """A sample of 100 reps, who have a little more than the demo's deals each."""
+    return sample(tmp_path_factory.mktemp("larger"), reps=100, deals=20_000)
+
+
+@pytest.fixture(scope="module")
+def larger_evidence(larger: Company) -> PeriodEvidence:
+    params = reading.load(larger.path)
+    return compile_evidence(params, sources.read(params), Period.parse("2026-Q3"))
+
+
+def sample(out: Path, *, reps: int, deals: int) -> Company:
+    return Company(make_sample(out, reps=reps, deals=deals))
 
 
 @pytest.fixture(scope="module")
 def read(demo_evidence: PeriodEvidence) -> sources.Tables:
-    """What is read of the committed demo, which is the company to the byte."""
+    """What is read of the demo."""
     return demo_evidence.tables
 
 
@@ -176,80 +191,9 @@ def attainment(company: Company, deals: Rows, *, rep: str, months: tuple[str, ..
 # The files ------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", *(f"demo/{file}" for file in FILES)])
-def test_demo_is_what_the_generator_writes(company: Company, name: str) -> None:
-    """The committed demo is, byte for byte, what the generator writes for its default arguments."""
-    assert (DEMO / name).read_bytes() == (company.path.parent / name).read_bytes()
-
-
 def test_demo_is_small() -> None:
     """The demo's tables stay under a megabyte."""
     assert sum((DEMO / "demo" / file).stat().st_size for file in FILES) < 1_000_000
-
-
-def test_seed_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same seed gives the same deals, another seed other ones."""
-    written = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        monkeypatch.setattr(company_people, "SEED", seed)
-        written.append((write_company(tmp_path / name, reps=5, deals=200).parent / "demo/deals.csv").read_bytes())
-    one, same, other = written
-    assert one == same != other
-
-
-def test_name_is_used_throughout(tmp_path: Path) -> None:
-    """Another name names the params file, the workbook and the folder of its tables."""
-    path = write_company(tmp_path, reps=5, deals=200, name="acme")
-    params = reading.load(path)
-    assert (path.name, params.name, params.file(params.crm.deals).parent.name) == ("acme.yaml", "acme", "acme")
-    assert sources.read(params).reconciliation[0].used == 200
-
-
-# Sizes ----------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("reps", "deals"), [(0, 0), (1, 0), (1, 1), (1, 40), (3, 10), (14, 500), (47, 2999), (60, 1000)])
-def test_any_size(tmp_path: Path, reps: int, deals: int) -> None:
-    """A company has exactly as many reps and deals as asked for, each deal with its own id."""
-    company = make_company(tmp_path, reps=reps, deals=deals)
-    found = rows(company, "deals.csv")
-    assert len(found) == len({row["Deal ID"] for row in found}) == deals
-    assert len({row["Employee"] for row in rows(company, "reps.csv")}) == reps
-    assert {flaw.kind for flaw in company.flaws} <= {"former employee"}
-
-
-@pytest.mark.parametrize("reps", [1, 3, 48, 100])
-def test_warts_at_any_size(tmp_path: Path, reps: int) -> None:
-    """From 3,000 deals on the flaws are there, whatever the number of reps."""
-    company = make_company(tmp_path, reps=reps, deals=3000)
-    assert len(rows(company, "deals.csv")) == 3000 + PUT_IN
-    known = {row["Employee"] for row in rows(company, "reps.csv")}
-    strangers = sum(row["Owner ID"] not in known for row in good(company))
-    assert strangers == sum(flaw.rows for flaw in flaws(company, "unassigned"))
-
-
-def test_blocks_change_no_deal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same deals are written in many blocks as in one, each with its own id."""
-    whole = rows(make_company(tmp_path / "whole", deals=2500), "deals.csv")
-    monkeypatch.setattr(sample, "CHUNK", 300)
-    parts = rows(make_company(tmp_path / "parts", deals=2500), "deals.csv")
-    one, other = (Counter(tuple(row[name] for name in cast().columns[1:]) for row in deals) for deals in (whole, parts))
-    assert one == other
-    assert len({row["Deal ID"] for row in parts}) == len(parts)
-    assert [row["Deal ID"] for row in parts] == [row["Deal ID"] for row in whole]
-
-
-def test_account_names_differ() -> None:
-    """Every account has a name of its own, however many there are."""
-    assert len({sample.account_name(number) for number in range(12_000)}) == 12_000
-
-
-@pytest.mark.soak
-def test_large_company(tmp_path: Path) -> None:
-    """A million deals of 200 reps are written to the last one."""
-    company = make_company(tmp_path, reps=200, deals=1_000_000)
-    with (company.path.parent / "demo/deals.csv").open("rb") as file:
-        assert sum(1 for _ in file) == 1 + 1_000_000 + PUT_IN
 
 
 # Reconciliation -------------------------------------------------------------------------------------------------------------
@@ -295,7 +239,7 @@ def test_excluded_by_reason(company: Company, read: sources.Tables) -> None:
 
 
 def test_conflicting_rows_share_an_id(company: Company) -> None:
-    """The lines of the conflict are two rows of one id and different amounts, the drawn one and the one put in."""
+    """The lines of the conflict are two rows of one id and different amounts, the good one and the one put in."""
     flaw = next(flaw for flaw in company.flaws if flaw.kind == "conflicting id")
     every = rows(company, "deals.csv")
     one, other = (every[line - 2] for line in flaw.lines)
@@ -316,7 +260,7 @@ def test_subtotal_is_small(company: Company, read: sources.Tables) -> None:
 
 
 def test_rows_and_amounts_reconcile(company: Company, read: sources.Tables) -> None:
-    """What is used is what the generator meant to be used, to the row and to the cent."""
+    """What is used is what is meant to be used, to the row and to the cent."""
     deals = read.reconciliation[0]
     used = good(company)
     added = flaws(company, "used")
@@ -519,8 +463,13 @@ def test_company_is_believable(company: Company) -> None:
 def test_targets_tile_the_months(company: Company) -> None:
     """Every rep has a revenue target in each month of activity up to the end of 2026, except the one who lacks them."""
     months = {(row["scope_id"], row["period"]) for row in rows(company, "targets.csv") if row["kpi"] == "revenue"}
-    people = company_people.make_reps(48)
-    expected = {(rep.rep_id, month.name) for rep in people for month in company_people.MONTHS if rep.active(month)}
+    history = [Period.parse("2024-10").shift(step) for step in range(27)]
+    expected = {
+        (row["Employee"], month.name)
+        for row in rows(company, "reps.csv")
+        for month in history
+        if row["Started"] <= month.last_day.isoformat() and (row["Left"] or "9999") >= month.start.isoformat()
+    }
     assert {pair for pair in months if pair[0] != "East"} == {pair for pair in expected if pair[0] != "R-042"}
     assert ("R-014", "2026-12") in months
 
@@ -557,3 +506,220 @@ def test_playbook_covers_every_judged_kpi(company: Company) -> None:
     params = reading.load(company.path)
     judged = {row["kpi"] for row in rows(company, "targets.csv")} | {key for key, kpi in params.kpis.items() if kpi.target}
     assert judged <= {play.kpi for play in params.playbook if "gap" in play.when and play.who == "rep"}
+
+
+# Any size -------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_demos_own_size_is_the_demo(tmp_path: Path) -> None:
+    """48 reps and 8,800 deals are the demo again: the same lines, figures and flaws, and params by another name."""
+    again = sample(tmp_path, reps=48, deals=8800).path
+    for file in FILES[1:]:
+        assert (again.parent / "sample" / file).read_bytes() == (DEMO / "demo" / file).read_bytes()
+    lines, demo = (
+        (folder / "deals.csv").read_text("utf-8").splitlines() for folder in (again.parent / "sample", DEMO / "demo")
+    )
+    assert (lines[0], sorted(lines)) == (demo[0], sorted(demo))
+    named = (
+        (DEMO / "demo.yaml").read_text("utf-8").replace("name: demo", "name: sample").replace("file: demo/", "file: sample/")
+    )
+    assert again.read_text("utf-8").splitlines()[1:] == named.splitlines()[1:]
+
+
+def test_name_is_used_throughout(tmp_path: Path) -> None:
+    """Another name names the params file, the workbook and the folder of its tables."""
+    path = make_sample(tmp_path, reps=5, deals=200, name="acme")
+    params = reading.load(path)
+    assert (path.name, params.name, params.file(params.crm.deals).parent.name) == ("acme.yaml", "acme", "acme")
+    assert sources.read(params).reconciliation[0].used == 200
+
+
+def test_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
+    """The same company is written twice, on every machine and with every version of the libraries."""
+    for folder in ("one", "two"):
+        path = make_sample(tmp_path / folder, reps=60, deals=13_000)
+        written = hashlib.sha256(b"".join((path.parent / "sample" / file).read_bytes() for file in FILES))
+        assert written.hexdigest()[:16] == "0b0c493e3fb031ce"
+
+
+@pytest.mark.parametrize(
+    ("reps", "deals"), [(0, 0), (1, 0), (1, 1), (1, 40), (3, 10), (14, 500), (47, 2999), (60, 1000), (300, 100), (5, 12_345)]
+)
+def test_any_size(tmp_path: Path, reps: int, deals: int) -> None:
+    """A company has exactly as many reps and good deals as asked for, each with an id of its own."""
+    made = sample(tmp_path, reps=reps, deals=deals)
+    ids = [row["Deal ID"] for row in good(made)]
+    assert len(ids) == len(set(ids)) == deals
+    assert len({row["Employee"] for row in rows(made, "reps.csv")}) == reps
+
+
+@pytest.mark.parametrize(("reps", "deals", "least"), [(10, 200, 5), (60, 1000, 4), (3, 5000, 8), (100, 20_000, 8)])
+def test_deals_are_shared_and_spread(tmp_path: Path, reps: int, deals: int, least: int) -> None:
+    """Far below the demo and far above it, each rep has the share that the rep has there, over the whole history."""
+    made = sample(tmp_path, reps=reps, deals=deals)
+    demo = Counter(row["Owner ID"] for row in good(Company(DEMO / "demo.yaml")))
+    closed_in = defaultdict[str, list[int]](list)
+    for row in good(made):
+        year, month = map(int, (row["Close Date"] or row["Created"] or row["Expected Close"]).split("-")[:2])
+        closed_in[row["Owner ID"]].append(year * 4 + (month - 1) // 3)
+    growth = deals / sum(demo["-".join(owner.split("-")[:2])] for owner in closed_in)
+    for owner, quarters in closed_in.items():
+        usual = "-".join(owner.split("-")[:2])
+        assert abs(len(quarters) - demo[usual] * growth) < 1
+        if demo[usual] > 150:
+            assert len(set(quarters)) >= least
+            assert Counter(quarters).most_common(1)[0][1] < 0.5 * len(quarters)
+
+
+@pytest.mark.soak
+def test_large_company(tmp_path: Path) -> None:
+    """A million deals of 200 reps are written to the last one."""
+    made = make_sample(tmp_path, reps=200, deals=1_000_000)
+    with (made.parent / "sample" / "deals.csv").open("rb") as file:
+        assert len({line.split(b",")[0] for line in file}) == 1 + 1_000_000 + PUT_IN - 2  # two lines have the id of a good deal
+
+
+def test_flaws_come_with_their_reps(tmp_path: Path) -> None:
+    """The demo's flawed rows come where each rep has as many deals as there, those of the reps who are in the company."""
+    for reps, deals, many in ((10, 2999, 0), (100, 18_000, 0), (48, 8799, 0), (100, 20_000, PUT_IN), (10, 3000, 8)):
+        made = sample(tmp_path, reps=reps, deals=deals)
+        assert len(rows(made, "deals.csv")) == deals + many, (reps, deals)
+        known = {row["Employee"] for row in rows(made, "reps.csv")}
+        strangers = {row["Owner ID"] for row in rows(made, "deals.csv")} - known - {""}
+        assert strangers == {f"{FORMER}{mark}" for mark in ("", "-2")[: reps // 48]}
+        rows.cache_clear()  # the next company has the same path
+
+
+def test_flaws_stop_no_run(larger: Company, larger_evidence: PeriodEvidence) -> None:
+    """In a larger company the same lines are set aside and left out, and everything else is used."""
+    deals = larger_evidence.tables.reconciliation[0]
+    assert deals.used == 20_000 - 1 + 7
+    expected = sorted(line for flaw in flaws(larger, "quarantined") for line in flaw.lines)
+    assert sorted(larger_evidence.tables.quarantine["line"].tolist()) == expected
+    assert deals.excluded == sum(flaw.rows for flaw in flaws(larger, "excluded")) == 4
+
+
+def test_copies_have_names_of_their_own(larger: Company) -> None:
+    """Every rep has an id, a name and an address of their own; but namesakes of the demo have namesakes in each copy."""
+    reps = [row for row in rows(larger, "reps.csv") if not row["To"]]
+    assert [len({row[column] for row in reps}) for column in ("Employee", "Email", "Name")] == [100, 100, 98]
+    assert {row["Employee"] for row in reps} >= {"R-014", "R-014-2", "R-004-3"}
+
+
+def test_copies_have_teams_of_their_own(larger: Company) -> None:
+    """Teams are those of the demo and further ones like them, each with a manager of its own."""
+    reps = [row for row in rows(larger, "reps.csv") if not row["To"]]
+    assert Counter(row["Team"] for row in reps) == {
+        **dict(zip(("West", "North", "South", "East", "Key Accounts"), SIZES, strict=True)),
+        **dict(zip(("West 2", "North 2", "South 2", "East 2", "Key Accounts 2"), SIZES, strict=True)),
+        "West 3": 4,
+    }
+    assert len({row["Manager"] for row in reps}) == len({(row["Manager"], row["Team"]) for row in reps}) == 11
+
+
+def test_customers_stay_with_one_copy(company: Company, larger: Company) -> None:
+    """An account of a copy has as many deals as the demo's, of the same reps in that copy."""
+    conflict = next(flaw for flaw in company.flaws if flaw.kind == "conflicting id")
+    twice = rows(company, "deals.csv")[conflict.lines[0] - 2]["Deal ID"][-4:]
+
+    def by_account(company: Company) -> dict[str, Counter[str]]:
+        found = defaultdict[str, Counter[str]](Counter)
+        for row in good(company):
+            found[row["Account"]][row["Owner ID"]] += row["Deal ID"][-4:] != twice
+        return found
+
+    demo, copies = by_account(company), by_account(larger)
+    for account, owners in demo.items():
+        again = {f"{owner}-2": deals for owner, deals in owners.items()}
+        assert not account or (copies[account], copies[f"{account} 2"]) == (owners, again)
+
+
+def test_copies_differ(larger: Company) -> None:
+    """What a copy sells comes to more or less than what its model does, by some per cent."""
+    revenue: Counter[str] = Counter()
+    for row in good(larger):
+        revenue[row["Owner ID"]] += Decimal(row["Amount"] or 0)
+    changes = [float(revenue[f"{owner}-2"] / revenue[owner]) for owner in list(revenue) if f"{owner}-2" in revenue]
+    assert len(changes) == 48
+    assert 0.9 < min(changes) < 0.95 < 1.05 < max(changes) < 1.1
+    assert len(set(changes)) == 48
+
+
+def test_nothing_happens_after_the_end(larger: Company) -> None:
+    """Nothing is opened or closed after the as-of date or closed before the history; leavers close nothing afterwards."""
+    left = {row["Employee"]: row["Left"] for row in rows(larger, "reps.csv") if row["Left"]}
+    assert len(left) == 6
+    for row in good(larger):
+        last = "2026-10-15" if row["Amount"].startswith("-") else left.get(row["Owner ID"], "2026-10-15")
+        assert row["Created"] <= last
+        assert "2024-10-01" <= (row["Close Date"] or "2024-10-01") <= last
+
+
+def test_targets_of_copies(larger: Company) -> None:
+    """Starters ramp in each copy, whole teams have the demo's targets, and no target stands twice."""
+    targets = rows(larger, "targets.csv")
+    ramps = [row["ramp"] for row in targets if (row["scope_id"], row["kpi"]) == ("R-022-2", "revenue")]
+    assert ramps[:7] == ["0.0", "0.25", "0.4", "0.6", "0.75", "0.9", ""]
+    assert {row["scope_id"] for row in targets if row["scope"] == "team"} == {
+        "East",
+        "East 2",
+        "Key Accounts",
+        "Key Accounts 2",
+    }
+    assert {row["period"] for row in targets if row["scope"] == "all" and row["kpi"] == "win_rate"} == {
+        "FY2024",
+        "FY2025",
+        "FY2026",
+    }
+    keys = Counter((row["scope"], row["scope_id"], row["kpi"], row["period"]) for row in targets)
+    assert keys.most_common(1)[0][1] == 1
+    reps = {row["Employee"] for row in rows(larger, "reps.csv")}
+    assert (
+        {row["Rep ID"] for row in rows(larger, "activities.csv")}
+        <= reps
+        >= {row["scope_id"] for row in targets if row["scope"] == "rep"}
+    )
+
+
+@pytest.mark.parametrize(("deals", "growth"), [(880, 0.1), (88_000, 10)])
+def test_targets_grow_with_the_deals(tmp_path: Path, deals: int, growth: float) -> None:
+    """Revenue and new customers that are asked for follow the number of deals; rates, days and sizes stay."""
+    made = {tuple(row.values())[:4]: row["value"] for row in rows(sample(tmp_path, reps=48, deals=deals), "targets.csv")}
+    for row in rows(Company(DEMO / "demo.yaml"), "targets.csv"):
+        value = made[tuple(row.values())[:4]]
+        if row["kpi"] in {"revenue", "new_customers"}:
+            assert abs(float(value) - max(1, float(row["value"]) * growth)) <= 0.5
+        else:
+            assert value == row["value"]
+
+
+@pytest.mark.parametrize(
+    ("kpi", "low", "high"),
+    [
+        ("win_rate", 0.35, 0.55),
+        ("cycle_days", 30, 60),
+        ("base_accounts", 8, 13),
+        ("retention_rate", 0.4, 0.65),
+        ("new_customers", 2, 5),
+    ],
+)
+def test_a_larger_company_is_believable(larger_evidence: PeriodEvidence, kpi: str, low: float, high: float) -> None:
+    """The middle half of 100 reps wins, keeps and closes as the demo's do."""
+    values = of_reps(larger_evidence, kpi)["value"].dropna()
+    assert len(values) > 85
+    assert low <= values.quantile(0.25) <= values.quantile(0.75) <= high
+
+
+@pytest.mark.parametrize("kpi", ["revenue", "new_customers"])
+def test_a_larger_company_is_judged(larger_evidence: PeriodEvidence, kpi: str) -> None:
+    """Most of 100 reps are near their targets, and there are strengths and gaps."""
+    card = of_reps(larger_evidence, kpi)
+    assert 0.9 <= card["attainment"].dropna().median() <= 1.1
+    verdicts = Counter(card["verdict"])
+    assert min(verdicts["strength"], verdicts["on_track"], verdicts["gap"]) >= 5
+    assert verdicts["not_enough_data"] + verdicts["not_available"] < 10
+
+
+def of_reps(evidence: PeriodEvidence, kpi: str) -> pd.DataFrame:
+    card = evidence.scorecard
+    return card[(card["scope"] == "rep") & (card["period"] == "2026-Q3") & (card["kpi"] == kpi)]

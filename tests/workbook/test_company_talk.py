@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import functools
 import re
@@ -32,7 +33,6 @@ from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.review import Review
 from reviewlib.workbook import company_talk, starter
-from reviewlib.workbook.company_people import cast
 from reviewlib.workbook.company_talk import SpokenEntry
 
 PERIODS = ("2026-Q2", "2026-Q3")
@@ -297,7 +297,7 @@ def test_what_only_managers_read_is_not_in_the_reps_minutes(book: Params, entrie
 @pytest.mark.whole
 def test_no_rep_is_named_in_the_review_of_another(told: list[SpokenEntry]) -> None:
     """Reviews name their own rep, managers and customers, and no colleague."""
-    names = {f"R-{number:03}": name for number, name in enumerate(cast().reps, 1)}
+    names = {row["Employee"]: row["Name"] for row in _table("reps.csv")}
     for line in told:
         text = str(line.spoken.fields)
         for rep_id, name in names.items():
@@ -343,10 +343,12 @@ def _wanted(line: SpokenEntry, written: str) -> bool:
 
 
 def _deals() -> dict[str, dict[str, str]]:
-    import csv
+    return {row["Deal ID"]: row for row in _table("deals.csv")}
 
-    with (DEMO / "demo" / "deals.csv").open(encoding="utf-8", newline="") as file:
-        return {row["Deal ID"]: row for row in csv.DictReader(file)}
+
+def _table(name: str) -> list[dict[str, str]]:
+    with (DEMO / "demo" / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.mark.whole
