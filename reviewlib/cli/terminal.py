@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 if TYPE_CHECKING:
     from reviewlib.conversation.schedule import DueReview
@@ -15,27 +14,29 @@ if TYPE_CHECKING:
     from reviewlib.run.status import Status
 
 _RECONCILED: Final = ("table", "file", "read", "used", "quarantined", "excluded")
+#: What people and files say holds no markup.
+_AS_WRITTEN: Final[dict[str, Any]] = {"markup": False, "emoji": False, "highlight": False}
 _NUMBERS: Final = {"read", "used", "quarantined", "excluded", "rows", "filled"}
 
 
 def print_report(report: Report) -> None:
     """Print the data-quality report: what was read, what was set aside, what is odd and what to do about it."""
-    console = Console()
+    console = Console(**_AS_WRITTEN)
     declared = "declared" if report.as_of_declared else "the latest opened or closed date"
-    console.print(Text(f"As of {report.as_of} ({declared}); first date {report.first_day or 'none'}."))
+    console.print(f"As of {report.as_of} ({declared}); first date {report.first_day or 'none'}.")
     console.print(_table("Read = used + quarantined + excluded", _RECONCILED, _reconciliation(report)))
     if report.quarantine:
         console.print(_table("Quarantined, by reason", ("table", "reason", "rows", "for example"), _quarantine(report)))
     if report.coverage:
         console.print(_table("How full the columns are", ("column", "in the file", "of", "filled"), _coverage(report)))
-    console.print(Text("\nFindings" if report.findings else "\nNo findings: the data is clean."))
+    console.print("\nFindings" if report.findings else "\nNo findings: the data is clean.")
     for finding in report.findings:
-        console.print(Text(f"[{finding.level}] {finding.what}"), soft_wrap=True)
+        console.print(f"[{finding.level}] {finding.what}", soft_wrap=True)
         for example in finding.examples:
-            console.print(Text(f"    {example}"), soft_wrap=True)
-        console.print(Text(f"    {finding.do}"), soft_wrap=True)
+            console.print(f"    {example}", soft_wrap=True)
+        console.print(f"    {finding.do}", soft_wrap=True)
     for note in report.notes:
-        console.print(Text(f"Note: {note}"), soft_wrap=True)
+        console.print(f"Note: {note}", soft_wrap=True)
 
 
 def _reconciliation(report: Report) -> Iterator[tuple[str, ...]]:
@@ -46,17 +47,17 @@ def _reconciliation(report: Report) -> Iterator[tuple[str, ...]]:
             yield ("", "amount", *("" if amount is None else f"{amount:,.2f}" for amount in amounts))
 
 
-def _quarantine(report: Report) -> Iterator[tuple[str | Text, ...]]:
+def _quarantine(report: Report) -> Iterator[tuple[str, ...]]:
     for reason in report.quarantine:
-        yield reason.table, Text(reason.reason), f"{reason.rows:,}", Text("; ".join(reason.examples[:2]))
+        yield reason.table, reason.reason, f"{reason.rows:,}", "; ".join(reason.examples[:2])
 
 
-def _coverage(report: Report) -> Iterator[tuple[str | Text, ...]]:
+def _coverage(report: Report) -> Iterator[tuple[str, ...]]:
     for item in report.coverage:
-        yield item.column, Text(item.own), item.rows, "n/a" if item.share is None else f"{item.share:.1%}"
+        yield item.column, item.own, item.rows, "n/a" if item.share is None else f"{item.share:.1%}"
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Lay rows out below the names of their columns, numbers to the right."""
     table = Table(title=title, title_justify="left")
     for name in columns:
@@ -68,22 +69,20 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Tex
 
 def print_status(status: Status) -> None:
     """Print how the reviews of a period stand: what is overdue first, then what is due, then what is done."""
-    console = Console()
+    console = Console(**_AS_WRITTEN)
     if not console.is_terminal:
-        console = Console(width=200)  # nothing is cut where the output goes elsewhere
+        console.width = 200  # nothing is cut where the output goes elsewhere
     rows = sorted(status.rows, key=_urgency)
     table = Table(title=f"{status.period}, on {status.today}", title_justify="left")
     for name in ("review", "team", "state", "next", "waiting for", "due", ""):
         table.add_column(name, no_wrap=name == "due", min_width=10 if name == "due" else None, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in _standing(row)))
+        table.add_row(*_standing(row))
     console.print(table)
     overdue = sum(1 for row in rows if row.days_overdue)
-    console.print(
-        Text(f"{len(rows)} reviews, {overdue} overdue." if rows else "No review is due in this period by the cadence.")
-    )
+    console.print(f"{len(rows)} reviews, {overdue} overdue." if rows else "No review is due in this period by the cadence.")
     if status.reminder:
-        console.print(Text(status.reminder), soft_wrap=True)
+        console.print(status.reminder, soft_wrap=True)
 
 
 def _urgency(row: DueReview) -> tuple[object, ...]:

@@ -101,10 +101,8 @@ def locale(name: str) -> Iterator[Finding]:
     try:
         Locale.parse(name.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
-        yield (
-            (),
-            Advice("this is no locale", repr(name), "Write a language and, where it matters, a country: en, en_GB, de_CH."),
-        )
+        do = "Write a language and, where it matters, a country: en, en_GB, de_CH."
+        yield (), Advice("this is no locale", repr(name), do)
 
 
 def timezone(name: str) -> Iterator[Finding]:

@@ -233,7 +233,7 @@ def _fits(found: UnknownExport, profile: Profile, key: str) -> bool:
 
 
 def _free(found: UnknownExport, taken: Collection[str]) -> list[Profile]:
-    return [profile for profile in found.profiles if profile.name and profile.name not in taken]
+    return [profile for profile in found.profiles if profile.name not in taken]
 
 
 def _identifying(found: UnknownExport, *, taken: Collection[str]) -> str | None:
@@ -325,7 +325,7 @@ def _rate(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> 
 
 def _columns(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> dict[str, str] | None:
     """Map the columns: the key by shared values, the others by name."""
-    shared = {p.name: len(wanted & set(other.counts(p.name))) for p in other.profiles if p.name and p.filled}
+    shared = {p.name: len(wanted & set(other.counts(p.name))) for p in other.profiles if p.filled}
     key = max(shared, key=lambda name: shared[name], default=None)
     if key is None or not shared[key]:
         return None
