@@ -65,21 +65,15 @@ class Modes:
         Raises:
             ReviewError: This system does not know the group.
         """
-        if sys.platform == "win32":
-            raise ReviewError(
-                "groups of accounts are not supported on Windows", where="group", found=group, do="leave group: out"
-            )
-        import grp
-
         try:
+            import grp
+
             return cls(file=0o640, folder=0o750, gid=grp.getgrnam(group).gr_gid)
+        except ModuleNotFoundError:
+            what, do = "groups of accounts are not supported on Windows", "leave group: out"
         except KeyError:
-            raise ReviewError(
-                "this system has no such group of accounts",
-                where="group",
-                found=group,
-                do="create the group, or correct its name",
-            ) from None
+            what, do = "this system has no such group of accounts", "create the group, or correct its name"
+        raise ReviewError(what, where="group", found=group, do=do)
 
 
 PRIVATE = Modes()

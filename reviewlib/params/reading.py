@@ -41,10 +41,10 @@ def load(path: Path | str) -> Params:
             path, name, files.PARAMS_BYTES, ParamsError, noun="params file", do="Name the YAML file, not the CRM export."
         )
     except FileNotFoundError:
-        do = _offer(_near(path)) or "Check the path; `reviewlib init EXPORT` makes a params file from a CRM export."
+        do = _offer(path) or "Check the path; `reviewlib init EXPORT` makes a params file from a CRM export."
         raise ParamsError("This params file does not exist.", where=name, do=do) from None
     except IsADirectoryError:
-        raise ParamsError("This is a folder, not a params file.", where=name, do=_offer(_near(path / "x.yaml"))) from None
+        raise ParamsError("This is a folder, not a params file.", where=name, do=_offer(path / "x.yaml")) from None
     params = _read(text, name).model_copy()
     params._path = path.absolute()
     return params
@@ -88,13 +88,13 @@ def find(path_text: str, start: Path) -> Path:
     for folder in folders:
         if path_text and (folder / wanted).is_file():
             return folder / wanted
-    near = [near for folder in folders for near in _near(folder / wanted)]
     shown = [folder.name or folder.anchor for folder in folders]
     raise ParamsError(
         "This params file does not exist.",
         where=None if wanted.is_absolute() else f"looked in {shown[0]} and in the folders above it ({', '.join(shown[1:])})",
         found=repr(wanted.name if wanted.is_absolute() else path_text),
-        do=_offer(near) or "Give the path from the workbook's folder, such as params/demo.yaml.",
+        do=_offer(*(folder / wanted for folder in folders))
+        or "Give the path from the workbook's folder, such as params/demo.yaml.",
     )
 
 
@@ -140,6 +140,6 @@ def _near(path: Path) -> list[str]:
     return [f"{folder.name}/{name}" for name in names]
 
 
-def _offer(names: list[str]) -> str | None:
-    unique = list(dict.fromkeys(names))[:5]
-    return f"These params files are nearby: {', '.join(unique)}." if unique else None
+def _offer(*paths: Path) -> str | None:
+    names = list(dict.fromkeys(name for path in paths for name in _near(path)))[:5]
+    return f"These params files are nearby: {', '.join(names)}." if names else None

@@ -24,9 +24,7 @@ from ruamel.yaml.tag import Tag
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.params.mistakes import advise, known_keys
-from reviewlib.params.rules import Advice, nearest
-
-Key = tuple[str, ...]
+from reviewlib.params.rules import Advice, Key, nearest
 
 #: At most so many mistakes are listed; the rest is counted.
 SHOWN: Final = 20

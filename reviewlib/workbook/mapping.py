@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -260,7 +260,8 @@ class Neighbour:
         columns: Canonical column to its header.
         form: Its dialect, where it is text.
         why: What speaks for it.
-        sure: Whether most values of the deals are found in it.
+        shared: The share of the deals' values that are found in it.
+        sure: Whether those are enough to use it, each once.
         aliases: Spellings of the deals that mean a value of this file.
     """
 
@@ -269,8 +270,9 @@ class Neighbour:
     columns: Mapping[str, str]
     form: Mapping[str, Any]
     why: str
+    shared: float
     sure: bool
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str]
 
     @property
     def team(self) -> str | None:
@@ -296,12 +298,11 @@ def neighbours(export: Path, mapped: Mapped) -> tuple[Neighbour, ...]:
     for table, deal_key in (("reps", "rep_id"), ("products", "product")):
         wanted = set(mapped.export.counts(mapped.columns[deal_key])) if deal_key in mapped.columns else set[str]()
         rated = [rated for other in looked if (rated := _rate(other, wanted, table, deal_key))]
-        if rated:
-            best.append(max(rated, key=lambda pair: pair[0])[1])
+        best += sorted(rated, key=lambda other: -other.shared)[:1]
     return tuple(best)
 
 
-def _rate(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> tuple[float, Neighbour] | None:
+def _rate(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> Neighbour | None:
     columns = _columns(other, wanted, table, deal_key)
     if columns is None or not set(known()[table]["must"]) <= set(columns):
         return None
@@ -320,7 +321,7 @@ def _rate(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> 
     form |= {"dates": order} if order and order != "ymd" else {}
     mark = sniffing.decimal_mark([p for p in other.profiles if p.name in {columns.get(key) for key in _NUMERIC}])
     form |= {"decimal": mark} if mark == "," else {}
-    return shared, Neighbour(table, other.sheet.file, columns, form, why, unique and at_least(shared, _SURE), aliases)
+    return Neighbour(table, other.sheet.file, columns, form, why, shared, unique and at_least(shared, _SURE), aliases)
 
 
 def _columns(other: UnknownExport, wanted: set[str], table: str, deal_key: str) -> dict[str, str] | None:

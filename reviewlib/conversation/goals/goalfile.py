@@ -27,8 +27,8 @@ from reviewlib.conversation.kinds.record import Said
 from reviewlib.errors import SourceError
 from reviewlib.params import mistakes as wordings
 from reviewlib.params import rules, written
-from reviewlib.params.rules import Advice
-from reviewlib.params.written import FileMistake, Key, Written
+from reviewlib.params.rules import Advice, Key
+from reviewlib.params.written import FileMistake, Written
 from reviewlib.periods import FiscalYear, Period
 
 COLUMNS: Final = ("rep", "team", *Goal.model_fields, "milestones")
