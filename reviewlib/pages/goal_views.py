@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import followup
 from reviewlib.conversation.goals.kpi import counted, number
 from reviewlib.conversation.goals.progress import Progress, progress
 from reviewlib.conversation.goals.smart import Backing, GoalContext, SmartCriterion, smart
-from reviewlib.conversation.kinds.plans import Agreement, Development, Relevance
+from reviewlib.conversation.kinds.plans import Development, Relevance
 from reviewlib.pages import entry_views, sentences
 from reviewlib.pages.views import goal_review
 from reviewlib.review import Review
@@ -73,20 +72,6 @@ def backing(review: Review) -> Backing:
         "objective": {key: kpi.objective for key, kpi in review.kpis.items() if kpi.objective},
     }
     return Backing(titles, aspirations=getattr(view.payload, "aspirations", "") if view else "")
-
-
-def agreement(review: Review, entry: Entry) -> tuple[str, str]:
-    """Say whether the rep agreed to a goal as it stands, with the comment."""
-    name = entry_views.side(review, "rep")
-    word = review.minutes.agreed(entry)
-    if word is not None and isinstance(word.payload, Agreement):
-        verb = "Agreed by" if word.payload.agrees else "Not agreed to by"
-        return f"{verb} {name} on {entry_views.day_of(review, word.at)}{entry_views.doubted(word)}", word.payload.text
-    if entry.side == "rep":
-        return f"Set by {name}", ""
-    if review.minutes.on(entry, "agreement"):
-        return f"{name} agreed to an earlier wording; not to this one yet", ""
-    return f"Not agreed by {name} yet", ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import plans
 from reviewlib.conversation.goals.kpi import folded
 from reviewlib.conversation.goals.progress import last_update, status_of
-from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Recognition
+from reviewlib.conversation.kinds.plans import Action, Development, Recognition
 from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.evidence.slicefile import Finding, RecommendedAction
 from reviewlib.pages import entry_views, sentences
@@ -59,18 +59,6 @@ def moved(review: Review) -> list[tuple[str, str]]:
         if seen:
             found.append((f"{item.way.capitalize()}: {item.text}, from {entry.about.period}.", " ".join(seen)))
     return found
-
-
-def on_board(review: Review, entry: Entry, given: Recognition) -> str:
-    """Say whether the team may see a recognition."""
-    name = entry_views.side(review, "rep")
-    word = review.minutes.agreed(entry)
-    if word is not None and isinstance(word.payload, Agreement):
-        refused = f"Not for the team’s board: {name} prefers to keep it here"
-        return f"{'May be shown to the team' if word.payload.agrees else refused}{entry_views.doubted(word)}."
-    if given.for_board:
-        return f"Proposed for the team’s board; shown there once {name} agrees."
-    return "Not proposed for the team’s board."
 
 
 def partial(review: Review) -> bool:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reviewlib.evidence.slicefile import Listed
-from reviewlib.pages import labels, sentences
+from reviewlib.pages import labels
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.views import FigureTable
 from reviewlib.review import Figure, Review
 
 _TIMES: Final = "\N{DIVISION SIGN}"
 _BECAME: Final = {"used": "Used", "quarantined": "Quarantined, with reason", "excluded": "Excluded on purpose", "read": "Read"}
-_PEERS: Final = {"all": "the whole workbook", "team": "the team", "role": "the same role"}
 _NO_DEALS: Final = Listed(0, (), frozenset())
 _CAPTIONS: Final = {
     "earned": "Deals won in the period, refunds included",
@@ -65,37 +64,6 @@ def reasons(data: Mapping[str, Any], *, style: NumberStyle) -> dict[str, list[tu
         return str(entry["reason"]), style.value(entry["rows"], "count"), amount
 
     return {kind: [*map(told, data[kind])] for kind in ("quarantine", "exclusions") if data.get(kind)}
-
-
-def notes(review: Review) -> list[str]:
-    """Say in sentences what holds for all figures of the page."""
-    book, data = review.workbook, review.data
-    declared = "" if book.as_of_declared else ", the latest opened or closed date in it"
-    said = [
-        f"From the CRM export as of {labels.day(book.as_of)}{declared}, "
-        f"frozen on {labels.day(book.frozen_on)} as snapshot {book.snapshot}.",
-        f"A won deal counts on its close date, the column “{data.get('closed_column')}” of the export.",
-        f"The history begins on {labels.day(book.history_from)}.",
-        *map(str, data.get("notes", ())),
-        f"Peers are the reps of {_PEERS[book.peer_group]}, this one included; "
-        f"fewer than {'five' if review.audience == 'manager' else 'six'} give no benchmark. "
-        "Benchmarks are shown to two significant digits.",
-        _mine(review),
-        "Intervals are 95%: Wilson for shares, order statistics for medians. The change of revenue is split into the number of "
-        "won deals and their average size by logarithmic means, which add up exactly.",
-    ]
-    return [sentence for sentence in said if sentence]
-
-
-def _mine(review: Review) -> str:
-    if review.kind != "rep":
-        return ""
-    own = review.data.get("mine", {}).get("quarantined", 0)
-    name = sentences.first_name(review.subject)
-    if not own:
-        return f"None of the quarantined rows names {name}."
-    rows = "1 row" if own == 1 else sentences.style(review).things(own, "rows")
-    return f"{rows} of the quarantine {'names' if own == 1 else 'name'} {name}."
 
 
 def evidence(review: Review) -> list[Evidence]:

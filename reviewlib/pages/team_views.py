@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from reviewlib.conversation.goals.kpi import folded
 from reviewlib.evidence.comparison import below
-from reviewlib.evidence.roster import Post
-from reviewlib.pages import labels, sentences
+from reviewlib.pages import sentences
 from reviewlib.pages.views import FigureTable
 from reviewlib.params.kpis import RESULT
 from reviewlib.review import Review
@@ -45,15 +44,6 @@ def members(review: Review) -> list[FigureTable]:
 def ceiling(review: Review) -> float:
     """The most that a rep brought in a period of the trend."""
     return max((sheet.value(RESULT.key, period) or 0.0 for sheet in members(review) for period in review.trend), default=0.0)
-
-
-def joined(review: Review, person: Post) -> str:
-    """Say when a rep started in the period or left before its end; empty for any other."""
-    if person.started_on is not None and review.period.start <= person.started_on < review.period.end:
-        return f"started on {labels.day(person.started_on, near=review.period.last_day)}"
-    if person.left_on is not None and person.left_on < review.period.end:
-        return f"left on {labels.day(person.left_on, near=review.period.last_day)}"
-    return ""
 
 
 def dots(review: Review) -> tuple[list[Dot], float, list[str]]:

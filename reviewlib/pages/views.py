@@ -240,25 +240,6 @@ def stages(review: Review) -> list[tuple[str, str, str]]:
     return [(name, style.value(deals, "count"), style.value(amount, "money")) for name, deals, amount in rows]
 
 
-def pipeline_notes(review: Review) -> list[str]:
-    """Say what the pipeline's figures leave out, and what is old in it."""
-    sheet, said = FigureTable(review), []
-    stale, unvalued, undated = (sheet.value(key) for key in ("stale_deals", "unvalued_deals", "undated_deals"))
-    if stale and sheet.value("stale_after") is not None:
-        old = (
-            f"{sheet.style.things(stale, 'open deals')} {'is' if stale == 1 else 'are'} older than {sheet.text('stale_after')}"
-        )
-        said.append(f"{old}, the time in which nine of ten won deals close; the win rate flatters if they never close.")
-    if unvalued:
-        out = sheet.style.things(unvalued, "open deals")
-        said.append(f"{out} without opening date or expected amount: outside value, growth and bridge.")
-    if undated:
-        said.append(f"{sheet.style.things(undated, 'open deals')} without an expected close date.")
-    if review.kind == "rep" and sheet.value("pipeline_start") is not None:
-        said.append(f"Amounts are as known on {labels.day(review.workbook.as_of)}.")
-    return said
-
-
 def ahead(review: Review) -> list[Figure]:
     """List the figures that count in the next period: those with a target or an objective."""
     shown = (figure for figure in FigureTable(review).main() if figure.kpi.has_row)

@@ -20,7 +20,7 @@ from reviewlib.errors import ParamsError, ReviewError, SnapshotError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.files import PRIVATE, append_line
-from reviewlib.pages import blocks, index, labels, provenance
+from reviewlib.pages import blocks, index, labels
 from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -121,7 +121,7 @@ def test_index_and_pages_name_the_same_day(book: Params, frozen: Snapshot, zone:
     review = pages_fixture.opened(pages_fixture.rep_slice(**at))
     assert labels.day(found.frozen_at.date()) == day
     assert f"<dt>Frozen</dt><dd>{day}</dd>" in blocks.header(review).html
-    assert f"frozen on {day} as snapshot" in provenance.notes(review)[0]
+    assert f"frozen on {day} as snapshot" in blocks.figures(review).html
 
 
 def test_reps_without_a_team_stand_together(book: Params, frozen: Snapshot) -> None:
