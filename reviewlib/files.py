@@ -117,6 +117,11 @@ def read(path: Path, most: int, refused: type[ReviewError], *, do: str) -> bytes
     return content
 
 
+def sha256(content: str | bytes) -> str:
+    """Hash what a file holds."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
 def write(path: Path, content: str | bytes, *, modes: Modes = PRIVATE) -> None:
     """Write one file; whoever looks sees the old one or the new one, never a part.
 

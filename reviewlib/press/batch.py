@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.clean import without_folders
-from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_parameters, declared
-from reviewlib.press.work import load_template, sha256, station
+from reviewlib.press.jobs import Contents, Failure, Job, Outcome, Settings, check_parameters, declared_in
+from reviewlib.press.work import station
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
@@ -154,7 +154,7 @@ def _publish(made: Outcome, press: Press) -> Outcome:
     if lost:
         raise FileNotFoundError(f"the worker wrote {', '.join(lost)} where this machine cannot see it; is the folder shared?")
     beside = press.beside(made.job)
-    hashes = {place: sha256(content) for place, content in beside.items()}
+    hashes = {place: files.sha256(content) for place, content in beside.items()}
     outcome = replace(made, hashes={**made.hashes, **hashes})
     press.on_moving(outcome)
     files.move_in({**files.stage(beside, modes=press.modes), **made.staged})
@@ -169,7 +169,7 @@ def check(jobs: Sequence[Job]) -> None:
     Raises:
         ReviewError: A template, a parameter or a path is wrong.
     """
-    templates = {path: declared(load_template(path).cells) for path in dict.fromkeys(job.template for job in jobs)}
+    templates = {path: declared_in(path) for path in dict.fromkeys(job.template for job in jobs)}
     places: dict[str, str] = {}
     for job in jobs:
         check_parameters(job.parameters, templates[job.template], where=f"{job.key}: {job.template.name}")

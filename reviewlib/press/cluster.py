@@ -24,7 +24,6 @@ from reviewlib.press import worker
 from reviewlib.press.batch import Pool, blame
 from reviewlib.press.environment import versions
 from reviewlib.press.jobs import Failure, Job, Settings
-from reviewlib.press.work import sha256
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -159,7 +158,7 @@ def _check(client: Client, order: worker.Order, jobs: Sequence[Job], folder: Pat
     text = secrets.token_hex(16)
     (letter,) = files.stage({folder / "letter": text}, modes=order.settings.modes).values()
     try:
-        templates = {path: sha256(path.read_bytes()) for path in {job.template for job in jobs}}
+        templates = {path: files.sha256(path.read_bytes()) for path in {job.template for job in jobs}}
         folders = {(job.folder or job.template.parent).resolve() for job in jobs}
         found = _everywhere(client, worker.look, order, templates, sorted(folders), letter, text)
         lacks = {name: _lacking(look, text) for name, look in found.items()}

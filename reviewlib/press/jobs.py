@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -133,8 +133,7 @@ def declared_in(path: Path) -> set[str]:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        _NotebookFile.model_validate(data)
-        return declared(data["cells"])
+        cells = _NotebookFile.model_validate(data).cells
     except FileNotFoundError:
         raise ReviewError(
             "the notebook is not there", where=str(path), do="correct the path, or restore the notebook"
@@ -144,14 +143,11 @@ def declared_in(path: Path) -> set[str]:
         wrong = [f"cell {int(part[1]) + 1}" if part[1:] else str(part[0]) if part else type(data).__name__ for part in parts]
     except (ValueError, RecursionError) as error:
         wrong = [f"{type(error).__name__}: {str(error)[:80]}"]
+    else:
+        tagged = ["".join(cell.source) for cell in cells if "parameters" in cell.metadata.tags]
+        names = [line.split("=")[0].strip() for source in tagged for line in source.splitlines() if "=" in line]
+        return {name for name in names if name.isidentifier()}
     raise ReviewError("this is not a notebook", where=str(path), found=", ".join(wrong[:3]), do="restore the notebook")
-
-
-def declared(cells: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The names that the cell tagged ``parameters`` declares; the cells are those of a notebook's JSON, or parsed."""
-    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
-    lines = [line.split("=")[0].strip() for cell in tagged for line in "".join(cell["source"]).splitlines() if "=" in line]
-    return {name for name in lines if name.isidentifier()}
 
 
 def check_parameters(names: Mapping[str, object], known: set[str], *, where: str) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import functools
 import gc
-import hashlib
 import logging
 import time
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from reviewlib import files
-from reviewlib.errors import ReviewError
 from reviewlib.press.clean import clean, without_folders
 from reviewlib.press.client import OutputLimitError
 from reviewlib.press.execution import InvalidOutputError, TimeLimitError, execute
@@ -34,6 +32,8 @@ with without_grammar():
     from papermill.parameterize import parameterize_notebook
 
 _LOGGERS = ("papermill", "papermill.translators", "traitlets", "asyncio")
+#: How what went wrong in a cell is called, where it is not what the cell raised.
+_CALLED: Final = {TimeLimitError: "Timeout", InvalidOutputError: "InvalidOutput", OutputLimitError: "OutputLimit"}
 #: How the client's messages begin where a kernel died while it started, for which it has no error of its own.
 _NOT_STARTED: Final = ("Kernel died", "Kernel didn't respond")
 
@@ -53,7 +53,7 @@ class Station:
     def __init__(self, settings: Settings, kernels: Kernels):
         self.settings = settings
         self.kernels = kernels
-        self._template = functools.cache(load_template)
+        self._template = functools.cache(papermill.iorw.load_notebook_node)
 
     def make(self, job: Job) -> Outcome:
         """Do one job; whatever goes wrong is in what comes back. Callable from several threads at a time."""
@@ -61,10 +61,10 @@ class Station:
         try:
             contents = self._produce(job)
             staged = files.stage(contents, modes=self.settings.modes)
-            hashes = {path: sha256(content) for path, content in contents.items()}
+            hashes = {path: files.sha256(content) for path, content in contents.items()}
             return Outcome(job, None, time.monotonic() - began, hashes, staged)
         except NotAcceptedError as error:
-            failure = replace(error.failure, cell=_number(error.failure.cell, job, self._template(job.template)))
+            failure = replace(error.failure, cell=_number(error.failure.cell, job, self._template(str(job.template))))
         except Exception as error:  # noqa: BLE001 - whatever one job runs into must not stop the others
             failure = _failure(None, None, type(error).__name__, str(error), folder=_folder(job))
         return Outcome(job, failure, time.monotonic() - began)
@@ -97,7 +97,7 @@ class Station:
         def began(cell: NotebookNode, index: int) -> None:
             last.append((index, cell.source))
 
-        nb = copy.deepcopy(self._template(job.template))
+        nb = copy.deepcopy(self._template(str(job.template)))
         if job.parameters:
             nb = parameterize_notebook(nb, dict(job.parameters), kernel_name="python3", language="python")
         try:
@@ -107,12 +107,8 @@ class Station:
         except PapermillExecutionError as error:
             failure = _failure(error.cell_index, error.source, error.ename, error.evalue, folder=_folder(job))
             raise NotAcceptedError(failure) from error
-        except TimeLimitError as error:
-            raise NotAcceptedError(_failure(*last[-1], "Timeout", str(error))) from error
-        except InvalidOutputError as error:
-            raise NotAcceptedError(_failure(*last[-1], "InvalidOutput", str(error))) from error
-        except OutputLimitError as error:
-            raise NotAcceptedError(_failure(*last[-1], "OutputLimit", str(error))) from error
+        except tuple(_CALLED) as error:
+            raise NotAcceptedError(_failure(*last[-1], _CALLED[type(error)], str(error))) from error
         except DeadKernelError as error:
             message = "the Python process of the notebook ended while the cell ran; was there enough memory?"
             raise NotAcceptedError(_failure(*last[-1], "DeadKernel", message)) from error
@@ -167,32 +163,6 @@ def accept(nb: NotebookNode) -> None:
             raise NotAcceptedError(_failure(index, cell.source, "NotRun", "the cell did not run"))
     if not code or not code[-1][1].outputs:
         raise NotAcceptedError(Failure(None, None, "Incomplete", "the last cell left no output, so the run was cut short"))
-
-
-def sha256(content: str | bytes) -> str:
-    """Hash what a file holds."""
-    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
-
-
-def load_template(path: Path) -> NotebookNode:
-    """Read a notebook.
-
-    Raises:
-        ReviewError: It is not there, or is no notebook.
-    """
-    try:
-        nb: NotebookNode = papermill.iorw.load_notebook_node(str(path))
-    except FileNotFoundError:
-        raise ReviewError(
-            "the notebook is not there", where=str(path), do="correct the path, or restore the notebook"
-        ) from None
-    except OSError:
-        raise
-    except Exception as error:  # nbformat meets in a damaged file whatever it did not expect
-        raise ReviewError(
-            "this is not a notebook", where=str(path), found=str(error)[:200], do="restore the notebook"
-        ) from error
-    return nb
 
 
 def _folder(job: Job) -> Path:

@@ -18,7 +18,7 @@ from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.press.environment import differences, versions
 from reviewlib.press.jobs import Failure, Job, Outcome, Settings
-from reviewlib.press.work import Station, sha256, station
+from reviewlib.press.work import Station, station
 
 #: Seconds in which a job whose kernel was killed comes to its end.
 _END_SECONDS: Final = 10.0
@@ -66,7 +66,7 @@ def look(order: Order, templates: Mapping[Path, str], folders: Sequence[Path], l
     for path, digest in templates.items():
         if not path.is_file():
             return ReviewError(f"it does not see {path}", do=SHARED)
-        if sha256(path.read_bytes()) != digest:
+        if files.sha256(path.read_bytes()) != digest:
             return ReviewError(f"it sees another {path}", do=SHARED)
     for folder in folders:
         if not folder.is_dir():
