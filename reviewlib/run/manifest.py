@@ -11,28 +11,39 @@ Where the run ended between the two, ``read`` looks whether it is.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, get_type_hints
+from typing import Annotated, Final, Literal, NamedTuple
 
+from pydantic import AfterValidator, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from reviewlib import files
 from reviewlib.conversation.entries import About, Head
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
-from reviewlib.files import Modes, append_line, end_of_lines
 from reviewlib.press.jobs import Failure, Job, Outcome
 
 NAME: Final = "manifest.json"
 LOG: Final = "log.jsonl"
 #: The state of a review that is about to be moved in; in the log alone.
 MOVING: Final = "moving"
-_STATES: Final = ("made", "failed", MOVING)
 
 
-@dataclass(frozen=True)
+def _below_period(place: str) -> str:
+    if PurePosixPath(place).is_absolute() or ".." in PurePosixPath(place).parts:
+        raise ValueError(f"{place} is not below the folder of the period")
+    return place
+
+
+#: Where a file is, below the period's folder.
+Place = Annotated[str, AfterValidator(_below_period)]
+
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class ManifestRow:
     """One review of the manifest: what was made of whom, for whom, and how it went.
 
@@ -64,11 +75,11 @@ class ManifestRow:
     subject: str
     audience: str
     snapshot: str
-    state: str
-    page: str
-    notebook: str | None
-    problem: str
-    files: Mapping[str, str]
+    state: Literal["made", "failed", "moving"]
+    page: Place
+    notebook: Place | None
+    problem: Place
+    files: Mapping[Place, str]
     fingerprint: str | None
     seconds: float
     error: str | None
@@ -76,15 +87,32 @@ class ManifestRow:
     sequence: int = 0
     head: str | None = None
     sealed: bool = False
-    left: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[Place, str] = field(default_factory=dict)
 
 
-#: What stands in each column; a file may have been written by another program, or by hand.
-_KINDS: Final = get_type_hints(ManifestRow) | {"files": dict, "left": dict, "seconds": int | float}
+@dataclass(frozen=True, config=ConfigDict(strict=True))
+class Manifest:
+    """What of a manifest is read again; the whole of it, ``text`` writes.
+
+    Attributes:
+        reviews: The reviews.
+        log: How many bytes of the log are in it.
+        snapshot: The evidence that the period used.
+        scorecard: The sha256 of the scorecard that was written from that.
+    """
+
+    reviews: tuple[ManifestRow, ...]
+    log: NonNegativeInt = 0
+    snapshot: str | None = None
+    scorecard: str | None = None
 
 
-@dataclass(frozen=True)
-class Origin:
+#: Both files may have been written by another program, or by hand.
+_ROW: Final = TypeAdapter(ManifestRow)
+_MANIFEST: Final = TypeAdapter(Manifest)
+
+
+class Origin(NamedTuple):
     """What a review is made from: its snapshot, the end of its chain in the journal, everything in one hash."""
 
     snapshot: str
@@ -133,7 +161,7 @@ def intact(entry: ManifestRow, folder: Path) -> bool:
 
 def _is(path: Path, sha256: str) -> bool:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        return files.sha256(path.read_bytes()) == sha256
     except OSError:
         return False
 
@@ -159,48 +187,29 @@ def read(folder: Path) -> dict[str, ManifestRow]:
     Raises:
         SnapshotError: It is damaged, or its log.
     """
-    data = _data(folder)
-    entries: dict[str, ManifestRow] = data.get("reviews", {})
-    return entries | _logged(folder, data.get("log", 0), entries)
+    known = _manifest(folder)
+    entries = {entry.key: entry for entry in known.reviews}
+    return entries | _logged(folder, known.log, entries)
 
 
-def _entry(row: Any) -> ManifestRow:
-    """Take a row for what it says.
-
-    Raises:
-        TypeError: It has not the columns of a review, or something else stands in one.
-        ValueError: It names a place that is not below the period's folder, or a state that there is not.
-    """
-    entry = ManifestRow(**row)
-    wrong = [name for name, kinds in _KINDS.items() if not isinstance(getattr(entry, name), kinds)]
-    if wrong or not all(isinstance(text, str) for pair in (*entry.files.items(), *entry.left.items()) for text in pair):
-        raise TypeError(f"{', '.join(wrong) or 'files'}: not what belongs there")
-    places = [entry.page, entry.notebook or "", entry.problem, *entry.files, *entry.left]
-    if outside := [place for place in places if PurePosixPath(place).is_absolute() or ".." in PurePosixPath(place).parts]:
-        raise ValueError(f"{outside[0]} is not below the folder of the period")
-    if entry.state not in _STATES:
-        raise ValueError(f"state: {entry.state}")
-    return entry
-
-
-def _data(folder: Path) -> dict[str, Any]:
+def _manifest(folder: Path) -> Manifest:
     path = folder / NAME
-    if not path.is_file():
-        return {}
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        known = {name: data.get(name) for name in ("snapshot", "scorecard")}
-        log = data.get("log", 0)
-        if not isinstance(log, int) or log < 0:
-            raise ValueError(f"log: {log}")
-        return {"reviews": {entry.key: entry for entry in map(_entry, data["reviews"])}, "log": log, **known}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return _MANIFEST.validate_json(path.read_bytes()) if path.is_file() else Manifest(())
+    except ValidationError as error:
         raise SnapshotError(
             "The manifest is damaged.",
             where=f"{folder.parent.name}/{folder.name}/{NAME}",
-            found=f"{type(error).__name__}: {str(error)[:80]}",
+            found=_first(error),
             do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
         ) from None
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong: where in the file, and what."""
+    first = error.errors(include_url=False)[0]
+    place, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+    return f"{place}: {what}" if place else what
 
 
 def arrived(announced: ManifestRow, folder: Path) -> bool:
@@ -224,17 +233,15 @@ def _logged(folder: Path, start: int, known: Mapping[str, ManifestRow]) -> dict[
     # Only at line feeds: other ends of lines may stand in names and messages.
     for place, line in enumerate(content[start:].split(b"\n"), start=1):
         try:
-            row = json.loads(line.decode("utf-8", "replace"))
-        except ValueError:
-            continue
-        try:
-            entry = _entry(row)
-        except (TypeError, ValueError) as error:
+            entry = _ROW.validate_json(line.decode("utf-8", "replace"))
+        except ValidationError as error:
+            if error.errors()[0]["type"] == "json_invalid":
+                continue
             number = content[:start].count(b"\n") + place
             raise SnapshotError(
                 "The log of a period is damaged.",
                 where=f"{folder.parent.name}/{folder.name}/{LOG}, line {number}",
-                found=f"{type(error).__name__}: {str(error)[:80]}",
+                found=_first(error),
                 do="Take this line out and run again: the review that it tells of is made again, unless it is signed.",
             ) from None
         if entry.state == MOVING:
@@ -249,18 +256,18 @@ def logged(folder: Path) -> int:
     if not path.is_file():
         return 0
     with path.open("rb") as file:
-        return end_of_lines(file)
+        return files.end_of_lines(file)
 
 
 def scorecard(folder: Path, frozen: Snapshot) -> str | None:
     """The sha256 of the scorecard that an earlier run wrote from this snapshot; None where there is none."""
-    data = _data(folder)
-    return data.get("scorecard") if data.get("snapshot") == frozen.hash else None
+    known = _manifest(folder)
+    return known.scorecard if known.snapshot == frozen.hash else None
 
 
-def log(folder: Path, entry: ManifestRow, *, modes: Modes) -> None:
+def log(folder: Path, entry: ManifestRow, *, modes: files.Modes) -> None:
     """Write an outcome to the log; on disk when this returns."""
-    append_line(folder / LOG, json.dumps(asdict(entry), ensure_ascii=False), modes=modes)
+    files.append_line(folder / LOG, json.dumps(asdict(entry), ensure_ascii=False), modes=modes)
 
 
 def merged(

@@ -175,7 +175,7 @@ def laid(frozen: Snapshot, folder: Path) -> Path:
     ],
 )
 def test_a_damaged_row_is_told_by_its_file(frozen: Snapshot, tmp_path: Path, column: str, value: object) -> None:
-    """Something else where a column of the manifest belongs is one message that names the manifest; in the log, its line."""
+    """Something else where a column of the manifest belongs is one message with file, row and column; in the log, its line."""
     path = laid(frozen, tmp_path) / "manifest.json"
     whole = path.read_text(encoding="utf-8")
     row = json.loads(whole)["reviews"][0] | {column: value}
@@ -183,12 +183,14 @@ def test_a_damaged_row_is_told_by_its_file(frozen: Snapshot, tmp_path: Path, col
     with pytest.raises(SnapshotError, match="The manifest is damaged") as caught:
         manifest.read(tmp_path)
     assert str(caught.value.where).endswith("/manifest.json")
+    assert str(caught.value.found).startswith(f"reviews.0.{column}")
     path.write_text(whole, encoding="utf-8")
     manifest.log(tmp_path, entry(frozen, "R1"), modes=PRIVATE)
     append_line(tmp_path / "log.jsonl", json.dumps(row))
     with pytest.raises(SnapshotError, match="The log of a period is damaged") as caught:
         manifest.read(tmp_path)
     assert str(caught.value.where).endswith("/log.jsonl, line 2")
+    assert str(caught.value.found).startswith(column)
 
 
 @pytest.mark.parametrize("log", [-5, "5", 1.5, None])
