@@ -90,6 +90,38 @@ def test_the_answer_form_asks_for_it_and_takes_replies_to_it(table: Table, monke
     assert marks.read("Coaching note 1").field == "coaching_note"  # type: ignore[union-attr]
 
 
+def test_one_that_is_agreed_to_is_asked_for_and_shown(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rep says yes in the answer form, or to the manager; pages show that word and what became of it."""
+    monkeypatch.setattr("reviewlib.conversation.answers.importing._kpis", lambda *_: [("win_rate", "Win rate")])
+    table.save(FORMS["small_promise"], **NOTE)
+    (promise,) = table.entries("small_promise")
+    table.save(FORMS["release"], snapshot=table.context.review.workbook.snapshot)
+    book = form.Book(table.context.records.params.name, "Book", "Amara Okafor", "2026-Q3")
+    question = ":: Will you do it? Write yes or no:\n"
+    text = form.response_form(replace(table.context.minutes, audience="rep"), book=book, kpis=[])
+    assert f"[[Small promise P1 {marks.code(promise.id)}" in text
+    answer = Import(table.context)
+    answer.text.widget.value = text.replace(question, f"{question}\nno\nNot in August.\n")
+    answer.record.click()
+    (word,) = table.entries("agreement")
+    assert (word.of, word.payload.agrees) == (promise.id, False)  # type: ignore[attr-defined]
+    table.save(FORMS["agreement"], of=promise.id, agrees="yes", text="Then in May.")
+    table.save(FORMS["update"], of=promise.id, status="missed", note="Nobody had time.")
+    html = blocks.goals(replace(table.context.review, minutes=table.context.minutes)).html
+    for words in ("<h3>Promises</h3>", "Then in May.", "Missed on ", "Nobody had time."):
+        assert words in html
+
+
+def test_one_that_ended_is_told_so_in_the_next_review() -> None:
+    """What was missed neither runs on nor waits for a day."""
+    before, now = Talk(period="2026-Q2"), Talk(start=dt.datetime(2026, 10, 13, tzinfo=dt.UTC))
+    promise = before.manager("small_promise", **NOTE)
+    before.manager("update", of=promise.id, status="missed")
+    said = blocks.agreed(made.talked(made.rep_slice("manager"), [before, now])).html
+    assert "Missed on " in said
+    assert "runs on" not in said
+
+
 def test_rights_and_the_data_export_know_it(tmp_path: Path) -> None:
     """Both sides write it until the review is signed, an analyst never; the rep's own data hold it by its name."""
     records = letters.as_manager(letters.talking(tmp_path))

@@ -20,7 +20,7 @@ from reviewlib.conversation.entries import About, Entry, SubjectKind
 from reviewlib.conversation.goals.kpi import Track
 from reviewlib.conversation.goals.progress import GoalReview
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.kinds.record import LONGEST
+from reviewlib.conversation.kinds.record import LONGEST, words_of
 from reviewlib.conversation.visibility import Audience, VisibleEntries, take
 from reviewlib.periods import FiscalYear, Period
 
@@ -51,8 +51,12 @@ LEAST: dict[str, dict[str, Any]] = {
 #: Kinds that stand in no list of the tests, as a walk of CONTRIBUTING.md adds one.
 ADDED = tuple(kind for kind in KINDS if kind not in LEAST)
 for _kind in ADDED:
-    _required = [name for name, field in KINDS[_kind].model.model_fields.items() if field.is_required()]
-    LEAST[_kind] = dict.fromkeys(_required, "Said.")
+    _required = {name: field for name, field in KINDS[_kind].model.model_fields.items() if field.is_required()}
+    _plain = {int: 1, float: 1.0, bool: True, dt.date: "2026-10-20"}
+    _first = {
+        name: [*words_of(KINDS[_kind].model, name), _plain.get(field.annotation, "Said.")] for name, field in _required.items()
+    }
+    LEAST[_kind] = {name: values[0] for name, values in _first.items()}
 
 
 @dataclass

@@ -180,8 +180,13 @@ def headed(review: Review, section: str) -> list[tuple[str, list[Contribution]]]
 
 
 def _plain(review: Review, entry: Entry) -> Contribution:
-    """An entry as its payload says it: its text, what stands beside it, the replies."""
-    told = [(title, text) for title, text in wording.in_words(review, entry.payload) if text != _text(entry)]
+    """An entry as its payload says it: its text, what stands beside it, what became of it, the rep's word, the replies."""
+    told, update = wording.in_words(review, entry.payload, without="text"), last_update(entry, review.minutes)
+    if update is not None:
+        on = day(review, on_day(update, review.workbook.local))
+        told += [("Status", f"{str(status_of(update)).capitalize()} on {on}"), *updates(review, entry)]
+    if (word := review.minutes.agreed(entry)) is not None:
+        told += wording.in_words(review, word.payload, without="of")
     return Contribution(by(review, entry), KINDS[entry.kind].label, _text(entry), tuple(told), answers(review, entry))
 
 

@@ -34,14 +34,14 @@ def chosen(payload: Payload, name: str) -> str:
     return words_of(type(payload), name)[getattr(payload, name)]
 
 
-def in_words(review: Review, payload: Payload) -> list[tuple[str, str]]:
-    """Label and text of everything that an entry says, exactly as it was stored."""
+def in_words(review: Review, payload: Payload, *, without: str = "") -> list[tuple[str, str]]:
+    """Label and text of everything that an entry says, exactly as it was stored; ``without`` one of its fields."""
     model, told = type(payload), payload.model_dump()
     kpi = review.kpis.get(str(told.get("kpi")))
     return [
         (model.model_fields[name].title or name, words_of(model, name).get(str(value)) or _shown(review, name, value, kpi))
         for name, value in told.items()
-        if value not in (None, "")
+        if value not in (None, "") and name != without
     ]
 
 

@@ -130,7 +130,7 @@ class ItemReader:
         target, word = self._target(one), yes_or_no(one.text)
         if target is None or word is None:
             return
-        if one.mark.words.split()[0].casefold() != target.kind:
+        if one.mark.words.rpartition(" ")[0].casefold() != KINDS[target.kind].label.casefold():
             self._problem(one.line, "This mark names another entry.", one.mark.words, "Take the mark from a fresh form.")
             return
         key, fields = f"agreement:{target.id}", {"of": target.id, "agrees": word[0], "text": word[1]}

@@ -16,7 +16,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import day, number
 from reviewlib.conversation.goals.progress import Clock, GoalReview, Progress, last_update, on_day, progress, status_of
 from reviewlib.conversation.kinds import ENDED, KINDS
-from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Goal
+from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Goal, Milestone
 from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.periods import Period
@@ -39,6 +39,8 @@ _COUNTED: Final[Mapping[tuple[Outcome, ...], tuple[str, str]]] = MappingProxyTyp
         ("carried_over", "open"): ("runs on", "run on"),
     }
 )
+#: What became of what ended by such a status; of a deed the other ends are late or not.
+_ENDS: Final[Mapping[str, Outcome]] = {"met": "met", "missed": "missed", "lapsed": "lapsed", "dropped": "dropped"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,9 @@ def _row(entry: Entry, review: GoalReview) -> Agreed | None:
             on = on_day(update, review.clock) if update is not None and status_of(update) == "resolved" else None
             said = f"Resolved on {day(on)}." if on else f"Open since the review of {entry.about.period}."
             return Agreed(entry, concern.text, concern.owner, None, "resolved" if on else "open", (said,))
-        case other if KINDS[entry.kind].carries and KINDS[entry.kind].heading:  # of a kind that pages have no view of
+        case Milestone():  # told with its goal
+            return None
+        case other if KINDS[entry.kind].carries:
             due = getattr(other, "due", None)
             outcome, words = _deed(last_update(entry, review.minutes), due, review)
             return Agreed(entry, getattr(other, "text", ""), getattr(other, "owner", ""), due, outcome, tuple(words))
@@ -146,11 +150,10 @@ def _row(entry: Entry, review: GoalReview) -> Agreed | None:
 
 def _goal(entry: Entry, goal: Goal, review: GoalReview) -> Agreed:
     now = progress(entry, review)
-    ends: dict[str, Outcome] = {"met": "met", "missed": "missed", "lapsed": "lapsed", "dropped": "dropped"}
     word = review.minutes.agreed(entry)
     refused = word is not None and isinstance(word.payload, Agreement) and not word.payload.agrees
     words = (*now.words, "The rep did not agree to it.") if refused else now.words
-    return Agreed(entry, goal.statement, goal.owner, now.due, ends.get(now.status, "carried_over"), words, now)
+    return Agreed(entry, goal.statement, goal.owner, now.due, _ENDS.get(now.status, "carried_over"), words, now)
 
 
 def _deed(update: Entry | None, due: dt.date | None, review: GoalReview) -> tuple[Outcome, list[str]]:
@@ -161,8 +164,8 @@ def _deed(update: Entry | None, due: dt.date | None, review: GoalReview) -> tupl
         late = max(0, (on - due).days) if due else 0
         words = f", {late} day{'' if late == 1 else 's'} late" if late else ""
         return "kept_late" if late else "kept", [f"{str(status).capitalize()} on {day(on)}{words}."]
-    if on and status == "dropped":
-        return "dropped", [f"Dropped on {day(on)}."]
+    if on and (end := _ENDS.get(str(status))):
+        return end, [f"{end.capitalize()} on {day(on)}."]
     since = [f"{str(status).capitalize()} since {day(on)}."] if on and status not in ENDED else []
     if due is not None and due <= min(review.as_of, review.period.last_day):
         return "not_kept", [f"Due on {day(due)}; not recorded as done.", *since]

@@ -7,7 +7,18 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
-from reviewlib.conversation.kinds.record import WHAT_RUNS, FormText, Key, Kind, Payload, Said, Side, Words, choice
+from reviewlib.conversation.kinds.record import (
+    WHAT_IS_ASKED,
+    WHAT_RUNS,
+    FormText,
+    Key,
+    Kind,
+    Payload,
+    Said,
+    Side,
+    Words,
+    choice,
+)
 
 Way = Literal["training", "coaching", "mentoring", "role-play"]
 Relevance = Literal["gap", "strength", "aspiration", "objective"]
@@ -239,7 +250,7 @@ PLANS: Final = (
         Agreement,
         by=("rep",),
         when="to_the_end",
-        about=("goal", "recognition"),
+        about=(WHAT_IS_ASKED,),
         answered=False,
         looked_back_at=True,
         forms=(

@@ -19,9 +19,12 @@ Side = Literal["rep", "manager"]
 Behalf = Literal["never", "always", "choose"]
 #: Longest text of one field, in characters.
 LONGEST: Final = 20_000
-#: In ``about``: every kind that can be replied to; every kind of which something becomes.
+#: In ``about``: every kind that can be replied to; of which something becomes; that is asked to be agreed to.
 ANYTHING: Final = "anything"
 WHAT_RUNS: Final = "what runs"
+WHAT_IS_ASKED: Final = "what is asked"
+#: The sections of a review that forms stand below.
+Section = Literal["agreed", "own_view", "feedback", "improve", "goals", "development", "recognition", "signoff"]
 
 
 def _storable(text: str) -> str:
@@ -71,7 +74,7 @@ class FormText:
         behalf: Whether it writes the rep's word: always, as chosen, or never.
     """
 
-    section: str
+    section: Section
     title: str
     _: KW_ONLY
     save: str = ""
@@ -97,7 +100,7 @@ class Kind:
         single: One current entry per review; another one must supersede it.
         edits: Whether an entry may be edited.
         private: Whether it may be, or always is, ``manager_only``; the rep never reads that.
-        about: The kinds it may refer to in ``of``, ``ANYTHING`` or ``WHAT_RUNS``; empty where it refers to none.
+        about: The kinds it may refer to in ``of``, ``ANYTHING``, ``WHAT_RUNS`` or ``WHAT_IS_ASKED``; empty for none.
         answered: Whether a reply or an amendment may be about it.
         letter: What its reference in the answer form begins with; a kind without one cannot be replied to there.
         question: What the answer form asks for it: as many texts as the rep likes, each an entry's ``text``.
@@ -132,7 +135,7 @@ class Kind:
     heading: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "label", self.label or self.name.capitalize())
+        object.__setattr__(self, "label", self.label or self.name.replace("_", " ").capitalize())
         save = f"Save {self.label.lower()}"
         whole = (replace(text, name=text.name or self.name, save=text.save or save) for text in self.forms)
         object.__setattr__(self, "forms", tuple(whole))
@@ -143,6 +146,7 @@ class Kind:
             other.name in self.about
             or (ANYTHING in self.about and other.answered)
             or (WHAT_RUNS in self.about and bool(other.statuses))
+            or (WHAT_IS_ASKED in self.about and bool(other.yes_or_no))
         )
 
 

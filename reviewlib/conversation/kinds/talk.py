@@ -214,6 +214,7 @@ TALK: Final = (
             FormText(
                 "own_view",
                 "Write down a figure that the rep disputes",
+                save="Save dispute",
                 fields=("kpi", "deal", "reason"),
                 changes={"kpi": {"hint": "As it stands in the figures of this review."}},
                 behalf="always",

@@ -9,7 +9,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals import plans
 from reviewlib.conversation.goals.plans import Need, ProposedItem
 from reviewlib.conversation.goals.smart import GoalContext, smart
-from reviewlib.conversation.kinds import ENDED, STATUSES
+from reviewlib.conversation.kinds import ENDED, KINDS, STATUSES
 from reviewlib.conversation.kinds.plans import UNIT_HINT, Action, Development, Goal, Milestone
 from reviewlib.conversation.kinds.record import words_of
 from reviewlib.conversation.schedule import rhythm
@@ -231,8 +231,9 @@ RECOGNITION: Final = spec(
 
 
 def _goals(context: FormContext) -> list[Entry]:
-    """The goals of this review and those that earlier ones carry over."""
-    return [entry for entry in (*context.minutes.earlier, *context.minutes.entries) if entry.kind == "goal"]
+    """The goals of this review and those that earlier ones carry over, and what else the rep is asked to agree to."""
+    known = (*context.minutes.earlier, *context.minutes.entries)
+    return [entry for entry in known if KINDS[entry.kind].yes_or_no and entry.kind != "recognition"]
 
 
 def _for_board(context: FormContext) -> list[Entry]:
