@@ -358,6 +358,14 @@ def test_recognition_says_what_the_team_may_see(manager: Review) -> None:
     assert "Added by Daniel Brandt, 21 October. Proposed for the team’s board; shown there once Amara agrees." in text
 
 
+def test_a_rep_who_keeps_recognition_from_the_board_is_heard() -> None:
+    """Where the rep does not agree to the board, the page says so."""
+    one = Talk()
+    given = one.manager("recognition", title="Helped two colleagues", reward="none", for_board=True)
+    one.rep("agreement", of=given.id, agrees=False)
+    assert "Not for the team’s board: Amara prefers to keep it here." in shown("recognition", one)
+
+
 def test_signatures_with_and_without_agreement(rep: Review) -> None:
     """A signature without agreement stands with its words; the page names the end of the journal; amendments follow."""
     text = text_of(blocks.signoff(rep).html)
@@ -368,6 +376,17 @@ def test_signatures_with_and_without_agreement(rep: Review) -> None:
     assert head is not None
     assert f"Journal entry {head.sequence}, {head.hash[:8]}." in text
     assert "After signing Daniel Brandt · 22 October Amendment The leave was entered late" in text
+
+
+def test_the_copy_for_a_team_does_not_name_who_signed_for_it() -> None:
+    """Who signed for a team is a colleague: the manager reads the name, the team reads that it has signed."""
+    texts = {
+        name: text_of(blocks.signoff(made.talked(made.team_slice(name), talk.closed())).html) for name in ("manager", "rep")
+    }
+    assert "Amara Okafor Team · 21 October" in texts["manager"]
+    assert "The team Team · 21 October" in texts["rep"]
+    assert "Amara Okafor" not in texts["rep"]
+    assert "Daniel Brandt" in texts["rep"]
 
 
 def test_who_did_not_sign_is_no_signature() -> None:
