@@ -75,7 +75,7 @@ class Handmade:
         made: dict[str, manifest.ManifestRow] = {}
         for subject in stands.subjects:
             for audience, page in pages_of(subject, self.folder).items():
-                key = f"{subject.kind}:{subject.id}:{audience}"
+                key = manifest.key_of(subject, audience)
                 if key not in before or not before[key].sealed:
                     made[key] = self._made(key, subject.kind, subject.id, page, origins.of(subject, audience), stands)
         places.amend(self.params, stands, stands.subjects, self.folder, known=manifest.hashes(before, made))

@@ -18,7 +18,7 @@ from reviewlib.pages import sentences
 from reviewlib.params.kpis import KPIS, MAIN, RESULT
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.run import locks, status
+from reviewlib.run import locks, places, status
 
 
 def freeze(
@@ -74,7 +74,7 @@ def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Pat
     frozen = snapshot.current(params, found)
     subjects = frozen.subjects if frozen else ()
     subject = next((one for one in subjects if one.kind == "rep" and one.id == rep), None)
-    path = params.reports / found.name / subject.folder / "notebooks" / f"{subject.slug}.ipynb" if subject else None
+    path = places.notebook_of(subject, params.reports / found.name) if subject else None
     if path is None or not path.is_file():
         raise SubjectError(
             f"There is no executed notebook of rep {rep!r} in {found}.",

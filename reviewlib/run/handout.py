@@ -112,7 +112,7 @@ def _check_pages(params: Params, stands: ReviewStatus, subjects: Sequence[Subjec
         if not all(path.is_file() for path in places.amendments(params, stands, subject, places.pages_of(subject, folder)))
         or places.problems_of_amendments(params, stands, subject, folder)
         or not all(
-            _fresh(entries.get(f"{subject.kind}:{subject.id}:{who}"), origins, subject, folder)
+            _fresh(entries.get(manifest.key_of(subject, who)), origins, subject, folder)
             for who in places.pages_of(subject, folder)
         )
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import itertools
 import re
 from collections.abc import Callable, Mapping
@@ -163,7 +162,7 @@ def _changed(path: Path, known: str | None) -> bytes | None:
     if not path.is_file():
         return None
     content = path.read_bytes()
-    return None if hashlib.sha256(content).hexdigest() == known else content
+    return None if files.sha256(content) == known else content
 
 
 def _put_aside(content: bytes, beside: Path, word: str, *, modes: Modes) -> Path | None:

@@ -48,7 +48,7 @@ class ManifestRow:
     """One review of the manifest: what was made of whom, for whom, and how it went.
 
     Attributes:
-        key: The review and its audience.
+        key: The review and its audience, see ``key_of``.
         kind: ``rep`` or ``team``.
         subject: The rep's id or the team's name.
         audience: For whom.
@@ -119,6 +119,11 @@ class Origin(NamedTuple):
     head: Head | None
     closed: bool
     fingerprint: str | None
+
+
+def key_of(subject: Subject, audience: str) -> str:
+    """The key of one copy of a subject's review."""
+    return f"{subject.kind}:{subject.id}:{audience}"
 
 
 def entry_of(outcome: Outcome, origin: Origin, *, folder: Path) -> ManifestRow:

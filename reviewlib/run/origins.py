@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from reviewlib import files
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form
 from reviewlib.conversation.entries import Entry
@@ -83,8 +83,8 @@ class Origins:
 
 
 def _hash_file(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    return files.sha256(path.read_bytes()) if path.is_file() else None
 
 
 def _hash(parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return files.sha256(json.dumps(parts, sort_keys=True))

@@ -6,7 +6,6 @@ Beside a page lie the form for the rep's answer, and amendments to what both sid
 from __future__ import annotations
 
 import glob
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +35,12 @@ def pages_of(subject: Subject, folder: Path) -> dict[str, Path]:
     """The page of each audience of a subject's review."""
     own = folder / subject.folder
     return {who: own / page.format(slug=subject.slug) for (kind, who), page in PAGES.items() if kind == subject.kind}
+
+
+def notebook_of(subject: Subject, folder: Path) -> Path:
+    """The executed notebook of a subject's review, which is the manager's."""
+    stem = subject.slug if subject.kind == "rep" else f"team-{subject.slug}"
+    return folder / subject.folder / "notebooks" / f"{stem}.ipynb"
 
 
 def form(params: Params, stands: ReviewStatus, rep: str, *, page: Path) -> dict[Path, str | bytes]:
@@ -147,6 +152,6 @@ def problem_of_signed(entry: ManifestRow, folder: Path) -> str | None:
     path = folder / entry.page
     if not path.is_file():
         return "Signed: the signed page is gone; restore it from a backup, it is never made again"
-    if hashlib.sha256(path.read_bytes()).hexdigest() != entry.files.get(entry.page):
+    if files.sha256(path.read_bytes()) != entry.files.get(entry.page):
         return "Signed: the signed page was changed since; restore it from a backup, it is never made again"
     return None

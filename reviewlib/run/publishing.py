@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import math
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from reviewlib import files
-from reviewlib.conversation import journal, schedule
+from reviewlib.conversation import journal
 from reviewlib.evidence import safe_csv
 from reviewlib.evidence.roster import distinct_names
 from reviewlib.evidence.snapshot import Snapshot
@@ -19,7 +18,7 @@ from reviewlib.evidence.subjects import Subject
 from reviewlib.pages import index, signing
 from reviewlib.params.model import Params
 from reviewlib.press.jobs import Failure, Job
-from reviewlib.run import manifest
+from reviewlib.run import manifest, status
 from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.origins import Origins
 from reviewlib.run.status import ReviewStatus
@@ -47,9 +46,9 @@ def publish(params: Params, frozen: Snapshot, stands: ReviewStatus, origins: Ori
     contents: dict[Path, str | bytes] = {}
     if stands.whole:
         path = folder / _SCORECARD
-        if not (scorecard and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == scorecard):
+        if not (scorecard and path.is_file() and files.sha256(path.read_bytes()) == scorecard):
             contents[path] = content = safe_csv.csv_text(frozen.scorecard()).encode()
-            scorecard = hashlib.sha256(content).hexdigest()
+            scorecard = files.sha256(content)
         contents[folder / "index.html"] = index.index_page(index_of(params, frozen, stands, entries, origins))
     else:
         heads = journal.remembered_heads(folder) | heads
@@ -129,11 +128,9 @@ def _team_rows(
 
 def _waits(params: Params, stands: ReviewStatus) -> dict[Subject, str]:
     """Name whom each review waits for, by the cadence; nobody where nothing is due."""
-    today = params.local(dt.datetime.now(dt.UTC)).date()
-    rows = schedule.status(params, stands.subjects, stands.entries, today=today, period=stands.period)
     who = {
         row.subject: {"rep": row.subject.name, "manager": row.subject.manager, "analyst": "an analyst"}[row.waiting_for]
-        for row in rows
+        for row in status.status(params, stands).rows
         if row.waiting_for and row.period == stands.period.name
     }
     return {subject: name or "the manager" for subject, name in who.items()}
@@ -145,7 +142,7 @@ def _outdated(stands: ReviewStatus, origins: Origins, entries: Mapping[str, Mani
         subject
         for subject in stands.subjects
         for audience in ("manager", "rep")
-        if (entry := entries.get(f"{subject.kind}:{subject.id}:{audience}"))
+        if (entry := entries.get(manifest.key_of(subject, audience)))
         and not entry.sealed
         and entry.fingerprint != origins.of(subject, audience).fingerprint
     }
@@ -162,7 +159,7 @@ def _state(entries: Mapping[str, ManifestRow], rep: Subject, *, outdated: bool) 
 
 
 def _page(entries: Mapping[str, ManifestRow], subject: Subject, audience: str) -> str | None:
-    entry = entries.get(f"{subject.kind}:{subject.id}:{audience}")
+    entry = entries.get(manifest.key_of(subject, audience))
     return entry.page if entry is not None and entry.state == "made" else None
 
 

@@ -324,10 +324,9 @@ class _Run:
 
     def _job(self, subject: Subject, audience: str) -> Job:
         """Plan one notebook; only the manager gets the executed one."""
-        stem = subject.slug if subject.kind == "rep" else f"team-{subject.slug}"
-        executed = self.folder / subject.folder / "notebooks" / f"{stem}.ipynb" if audience == "manager" else None
+        executed = places.notebook_of(subject, self.folder)
         return Job(
-            key=f"{subject.kind}:{subject.id}:{audience}",
+            key=manifest.key_of(subject, audience),
             template=starter.notebook(self.params, subject.kind),
             parameters={
                 "params": self.params.path.relative_to(self.params.root).as_posix(),
@@ -335,9 +334,9 @@ class _Run:
                 "period": self.frozen.period.name,
                 "audience": audience,
             },
-            notebook=executed,
+            notebook=executed if audience == "manager" else None,
             page=pages_of(subject, self.folder)[audience],
-            problem=self.folder / "problems" / f"{stem}-{audience}.html",
+            problem=self.folder / "problems" / f"{executed.stem}-{audience}.html",
             labels={"kind": subject.kind, "subject": subject.id, "audience": audience, "name": subject.name},
             folder=self.params.root,
         )
