@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import itertools
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -36,9 +36,10 @@ class Spoken(BaseModel):
     """One entry as the file has it; what is said stands under the key of its kind."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, dict[str, Any]]
 
     #: As on a clock on the wall.
-    at: str
+    at: dt.datetime
     by: Literal["manager", "mail", "meeting"] = "manager"
     name: str = ""
     of: str = ""
@@ -49,23 +50,20 @@ class Spoken(BaseModel):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Spoken:
-        found = list(self.model_extra or {})
+        found = list(self.__pydantic_extra__)
         if len(found) != 1 or found[0] not in KINDS:
             raise ValueError(f"needs the key of one kind, and has {', '.join(found) or 'none'}")
-        if not isinstance(self.fields, Mapping):
-            raise ValueError(f"needs fields below {found[0]}")
         return self
 
     @property
     def kind(self) -> str:
         """The key of its kind."""
-        return next(iter(self.model_extra or {}))
+        return next(iter(self.__pydantic_extra__))
 
     @property
-    def fields(self) -> Mapping[str, Any]:
+    def fields(self) -> dict[str, Any]:
         """What is said."""
-        found: Mapping[str, Any] = (self.model_extra or {})[self.kind]
-        return found
+        return self.__pydantic_extra__[self.kind]
 
 
 class Talk(BaseModel):
@@ -93,6 +91,13 @@ class Conversation(BaseModel):
     manager: str = Field(description="The login of the manager, who keeps the record.")
     reviews: tuple[Talk, ...]
 
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Conversation:
+        said = [spoken for talk in self.reviews for spoken in talk.entries]
+        if unknown := {name for spoken in said for name in (spoken.of, spoken.edits)} - {spoken.name for spoken in said} - {""}:
+            raise ValueError(f"nothing is named {', '.join(sorted(unknown))}")
+        return self
+
     @property
     def periods(self) -> tuple[str, ...]:
         """The periods in which somebody said something; their evidence is frozen before ``seed``."""
@@ -117,7 +122,7 @@ def read(params: Params) -> Conversation:
     """Read what was said: from the workbook where it has the file, else from the package.
 
     Raises:
-        JournalError: The file is not there, or not as it should be.
+        JournalError: The file cannot be read, or is not as it should be.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -125,31 +130,34 @@ def read(params: Params) -> Conversation:
     own = params.root / FILE
     path = own if own.is_file() else starter.home() / FILE
     try:
-        data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        return Conversation.model_validate(data)
+        return Conversation.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise _unreadable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        first = error.errors(include_url=False)[0]
+        given = f", not {first['input']!r}" if isinstance(first["input"], str) else ""
+        found = f"{'.'.join(map(str, first['loc']))}: {first['msg']}{given}"
     except (OSError, UnicodeError, YAMLError) as error:
-        raise _unreadable(str(error).splitlines()[0] if isinstance(error, YAMLError) else type(error).__name__) from None
+        found = str(error).splitlines()[0]
+    raise JournalError(
+        "The demo’s conversation cannot be read.",
+        where=FILE.as_posix(),
+        found=found,
+        do="Restore the file; reviewlib demo in an empty folder makes a fresh one.",
+    )
 
 
 def lines(params: Params, talked: Conversation) -> list[SpokenEntry]:
-    """List every entry with its id and time, in the order in which they were said.
-
-    Raises:
-        JournalError: A time cannot be read, a name stands twice, or one is referred to that is not there before.
-    """
-    found = [line for talk in talked.reviews for line in _lines(params, talk)]
-    told = sorted(found, key=lambda line: line.at)
-    known: set[str] = set()
-    for line in told:
-        if line.id in known:
-            raise _unreadable(f"the name {line.spoken.name!r} twice")
-        if unknown := [name for name in (line.spoken.of, line.spoken.edits) if name and _id(params, name) not in known]:
-            raise _unreadable(f"{line.about}, {line.spoken.at}: nothing before it is named {unknown[0]!r}")
-        known.add(line.id)
-    return told
+    """List every entry with its id and time, in the order in which they were said."""
+    found = [
+        SpokenEntry(
+            id=_id(params, spoken.name or f"{talk.about} {number}"),
+            about=talk.about,
+            at=spoken.at.replace(tzinfo=params.clock).astimezone(dt.UTC),
+            spoken=spoken,
+        )
+        for talk in talked.reviews
+        for number, spoken in enumerate(talk.entries, 1)
+    ]
+    return sorted(found, key=lambda line: line.at)
 
 
 def seed(params: Params, frozen: Mapping[str, str]) -> int:
@@ -162,44 +170,27 @@ def seed(params: Params, frozen: Mapping[str, str]) -> int:
         JournalError: The words cannot be read, or the journal cannot be opened.
     """
     talked = read(params)
-    if missing := [name for name in talked.periods if name not in frozen]:
-        raise _unreadable(f"entries of {', '.join(missing)}, of which nothing is frozen")
     told = lines(params, talked)
+
+    def draft(line: SpokenEntry, heads: Mapping[About, str]) -> Draft:
+        return _draft(params, talked, line, snapshot=frozen[line.about.period], head=heads.get(line.about))
+
     for line in told:  # all of it can be said, or none of it is
-        _draft(params, talked, line, snapshot=frozen[line.about.period], head=None)
+        draft(line, {})
     times: Iterator[dt.datetime] = iter(())  # of one batch, again and again: a batch may be tried more than once
     with open_or_make_journal(params, clock=lambda: next(times)) as journal:
         there = journal.entries()
         if {entry.id for entry in there} != {line.id for line in told[: len(there)]}:  # no beginning of the telling
             return 0
         heads = {entry.about: entry.hash for entry in there}
-        for batch in _batches(told[len(there) :]):
-            times = itertools.cycle([line.at for line in batch])
-            asked = [(line, frozen[line.about.period], heads.get(line.about)) for line in batch]
-            written = journal.append_all([_draft(params, talked, line, snapshot=one, head=head) for line, one, head in asked])
-            heads |= {entry.about: entry.hash for entry in written}
+        rest = told[len(there) :]
+        # A batch ends before every signature: it names the hash of what was read, which is known once that is written.
+        signatures = itertools.accumulate(line.spoken.kind == "signoff" for line in rest)
+        for _, batch in itertools.groupby(rest, key=lambda _: next(signatures)):
+            said = list(batch)
+            times = itertools.cycle([line.at for line in said])
+            heads |= {entry.about: entry.hash for entry in journal.append_all([draft(line, heads) for line in said])}
     return len(told) - len(there)
-
-
-def _batches(told: Sequence[SpokenEntry]) -> Iterator[list[SpokenEntry]]:
-    """Cut the telling before every signature: it names the hash of what was read, which is known once that is written."""
-    batch: list[SpokenEntry] = []
-    for line in told:
-        if line.spoken.kind == "signoff" and batch:
-            yield batch
-            batch = []
-        batch.append(line)
-    if batch:
-        yield batch
-
-
-def _lines(params: Params, talk: Talk) -> Iterator[SpokenEntry]:
-    for number, spoken in enumerate(talk.entries, 1):
-        try:
-            at = dt.datetime.strptime(spoken.at, "%Y-%m-%d %H:%M").replace(tzinfo=params.clock).astimezone(dt.UTC)
-        except ValueError:
-            raise _unreadable(f"{talk.about}: {spoken.at!r} instead of a time such as 2026-07-13 15:05") from None
-        yield SpokenEntry(_id(params, spoken.name or f"{talk.about} {number}"), talk.about, at, spoken)
 
 
 def _id(params: Params, name: str) -> str:
@@ -207,16 +198,16 @@ def _id(params: Params, name: str) -> str:
 
 
 def _draft(params: Params, talked: Conversation, line: SpokenEntry, *, snapshot: str, head: str | None) -> Draft:
-    spoken, kind = line.spoken, KINDS[line.spoken.kind]
-    person = identity.person_of(params, talked.manager)
-    filled = _filled(params, spoken, snapshot=snapshot, head=head) | dict(spoken.fields)
+    spoken, kind, person = line.spoken, KINDS[line.spoken.kind], identity.person_of(params, talked.manager)
+    said = f"{line.about}, {spoken.at:%Y-%m-%d %H:%M}"
+    filled = _filled(params, spoken, snapshot=snapshot, head=head) | spoken.fields
     # There is no mail that an answer came in: review and time stand for it.
-    mail = hashlib.sha256(f"{line.about}, {spoken.at}".encode()).hexdigest()
+    mail = hashlib.sha256(said.encode()).hexdigest()
     return Draft(
         about=line.about,
         team=talked.team,
         kind=spoken.kind,
-        payload=payloads.validated(kind, filled, where=f"{FILE.name}, {line.about}, {spoken.at}"),
+        payload=payloads.validated(kind, filled, where=f"{FILE.name}, {said}"),
         author=Person(person.login, person.role or "manager", person.name),
         on_behalf_of=None if spoken.by == "manager" else line.about.subject,
         visibility="manager_only" if spoken.private or kind.private == "always" else "shared",
@@ -230,19 +221,11 @@ def _filled(params: Params, spoken: Spoken, *, snapshot: str, head: str | None) 
     """What the words need not say: what they refer to, the scale, the snapshot, the side, and what was read before signing."""
     about = {"of": _id(params, spoken.of)} if spoken.of else {}
     if spoken.kind == "rating":
-        scale, value = params.rating.scale, int(spoken.fields.get("value", 0))
-        return about | {"label": scale[value - 1] if 0 < value <= len(scale) else "?", "out_of": len(scale)}
+        scale = params.rating.scale
+        label = next((label for place, label in enumerate(scale, 1) if place == spoken.fields.get("value")), "?")
+        return about | {"label": label, "out_of": len(scale)}
     if spoken.kind == "release":
         return about | {"snapshot": snapshot}
     if spoken.kind == "signoff":
         return about | {"side": "manager" if spoken.by == "manager" else "rep", "head": head or "-"}
     return about
-
-
-def _unreadable(found: str) -> JournalError:
-    return JournalError(
-        "The demo’s conversation cannot be read.",
-        where=FILE.as_posix(),
-        found=found,
-        do="Restore the file; reviewlib demo in an empty folder makes a fresh one.",
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import functools
 import re
 import shutil
@@ -128,7 +127,7 @@ def test_every_entry_stands_in_the_journal_at_its_time(entries: list[Entry], tol
 def test_the_file_tells_in_the_order_of_time(book: Params) -> None:
     """Within a review nothing stands before what was said earlier."""
     for talk in company_talk.read(book).reviews:
-        said = [dt.datetime.fromisoformat(spoken.at) for spoken in talk.entries]
+        said = [spoken.at for spoken in talk.entries]
         assert said == sorted(said), talk.about
 
 
@@ -194,6 +193,13 @@ def test_ids_are_the_same_in_every_copy(book: Params, told: list[SpokenEntry], t
     assert [line.id for line in company_talk.lines(other, company_talk.read(other))] == [line.id for line in told]
 
 
+def test_times_are_those_of_the_workbook(tmp_path: Path) -> None:
+    """The file's times are on a clock in Berlin; the journal has them in UTC."""
+    params = book_in(tmp_path)
+    line = next(line for line in company_talk.lines(params, company_talk.read(params)) if line.spoken.name == "amara-legal")
+    assert (f"{line.spoken.at}", f"{line.at}") == ("2026-07-09 18:20:00", "2026-07-09 16:20:00+00:00")
+
+
 def test_words_come_from_the_package_where_the_workbook_has_none(tmp_path: Path) -> None:
     """A demo folder of an earlier version has no such file; the package's own is taken."""
     params = book_in(tmp_path)
@@ -208,6 +214,8 @@ def test_words_come_from_the_package_where_the_workbook_has_none(tmp_path: Path)
         ("team: [", "conversation.yaml"),
         ("team: North\nmanager: daniel\n", "reviews"),
         ("{e: {at: 2026-07-13 15:05, gossip: {text: x}}}", "gossip"),
+        ("{e: {at: 2026-07-13 15:05, note: {text: x}, concern: {text: x}}}", "note, concern"),
+        ("{e: {at: 2026-07-13 15:05}}", "none"),
         ("{e: {at: 2026-07-13 15:05, note: x}}", "note"),
         ("{e: {at: 13 July, note: {text: x}}}", "13 July"),
         ("{e: {at: 2026-07-13 15:05, of: nobody, reply: {text: x}}}", "nobody"),
