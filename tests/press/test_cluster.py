@@ -24,6 +24,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from running import KERNEL
 from workbooks import workbook
 
+from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.pages import preload, printing
 from reviewlib.params import reading
@@ -453,7 +454,7 @@ def unfit(book: Params, **changes: Any) -> Path | ReviewError:
     letter = book.root / "letter"
     letter.write_text("hello")
     path = book.root / "notebooks" / "rep_review.ipynb"
-    needs = {"templates": {path: batch.sha256(path.read_bytes())}, "folders": [book.root], "letter": letter, "text": "hello"}
+    needs = {"templates": {path: files.sha256(path.read_bytes())}, "folders": [book.root], "letter": letter, "text": "hello"}
     return worker.look(order, **{**needs, **changes})
 
 
