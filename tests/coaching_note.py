@@ -116,10 +116,26 @@ def test_one_that_ended_is_told_so_in_the_next_review() -> None:
     """What was missed neither runs on nor waits for a day."""
     before, now = Talk(period="2026-Q2"), Talk(start=dt.datetime(2026, 10, 13, tzinfo=dt.UTC))
     promise = before.manager("small_promise", **NOTE)
+    before.manager("release", snapshot="7c41e09b0000")
+    before.rep("agreement", of=promise.id, agrees=False)
     before.manager("update", of=promise.id, status="missed")
     said = blocks.agreed(made.talked(made.rep_slice("manager"), [before, now])).html
     assert "Missed on " in said
+    assert "The rep did not agree to it." in said
     assert "runs on" not in said
+
+
+def test_a_word_of_which_nobody_knows_whose_it_is_says_so() -> None:
+    """As below a goal: who agreed, when, and that it came as a file that names no sender; an edit asks anew."""
+    talk = Talk()
+    promise = talk.manager("small_promise", **NOTE)
+    talk.manager("release", snapshot="7c41e09b0000")
+    talk.behalf("agreement", of=promise.id, agrees=False, text="No time.", source=f"{'5f' * 32} no_sender+other_name")
+    html = blocks.goals(made.talked(made.rep_slice("rep"), [talk])).html
+    for words in ("Not agreed to by Amara on 1", "not verified: came as a file", "No time."):
+        assert words in html
+    talk.edit(promise, text="Another one.")
+    assert "agreed to an earlier wording" in blocks.goals(made.talked(made.rep_slice("rep"), [talk])).html
 
 
 def test_rights_and_the_data_export_know_it(tmp_path: Path) -> None:

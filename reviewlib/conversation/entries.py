@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass, replace
 from itertools import groupby
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny, ValidationInfo
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, SerializeAsAny, ValidationInfo
 
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.record import Payload, Role, Side, Visibility
@@ -148,6 +148,9 @@ class Entry:
         previous: The hash of the entry before it in its review; empty for the first.
         hash: sha256 over every column above, ``digest`` standing for the payload, and ``previous``.
     """
+
+    # A column that a newer version adds may keep something from somebody.
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     id: str
     about: ListedAbout

@@ -180,8 +180,10 @@ def _rows(backup_file: Path) -> tuple[int, list[dict[str, Any]]]:
 
 
 def _rows_of(transaction: Transaction) -> tuple[int, list[dict[str, Any]]]:
-    rows = transaction.rows("SELECT * FROM entries ORDER BY subject_kind, subject, period, sequence")
-    return _version(transaction) or 0, rows
+    version, query = _version(transaction) or 0, "SELECT * FROM entries"
+    if version <= database.VERSION:  # a newer one may call its columns otherwise
+        query += " ORDER BY subject_kind, subject, period, sequence"
+    return version, transaction.rows(query)
 
 
 def _unfit(backup_file: Path, found: str) -> JournalError:

@@ -11,7 +11,7 @@ from reviewlib.conversation.answers import senders
 from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.conversation.kinds.plans import Update
+from reviewlib.conversation.kinds.plans import Agreement, Update
 from reviewlib.conversation.kinds.record import Payload
 from reviewlib.conversation.kinds.talk import Concern, Dispute, Feedback, Resolution
 from reviewlib.pages import labels, paragraphs, sentences, wording
@@ -185,9 +185,28 @@ def _plain(review: Review, entry: Entry) -> Contribution:
     if update is not None:
         on = day(review, on_day(update, review.workbook.local))
         told += [("Status", f"{str(status_of(update)).capitalize()} on {on}"), *updates(review, entry)]
-    if (word := review.minutes.agreed(entry)) is not None:
-        told += wording.in_words(review, word.payload, without="of")
+    if KINDS[entry.kind].yes_or_no:
+        told += [("Agreement", agreement(review, entry)), *comment_on(review, entry)]
     return Contribution(by(review, entry), KINDS[entry.kind].label, _text(entry), tuple(told), answers(review, entry))
+
+
+def agreement(review: Review, entry: Entry) -> str:
+    """Say whether the rep agreed to an entry as it stands."""
+    name, word = side(review, "rep"), review.minutes.agreed(entry)
+    if word is not None and isinstance(word.payload, Agreement):
+        verb = "Agreed by" if word.payload.agrees else "Not agreed to by"
+        return f"{verb} {name} on {day_of(review, word.at)}{doubted(word)}"
+    if entry.side == "rep":
+        return f"Set by {name}"
+    if review.minutes.on(entry, "agreement"):
+        return f"{name} agreed to an earlier wording; not to this one yet"
+    return f"Not agreed by {name} yet"
+
+
+def comment_on(review: Review, entry: Entry) -> list[tuple[str, str]]:
+    """What the rep said beside yes or no, where there is something."""
+    word = review.minutes.agreed(entry)
+    return [("Comment", _text(word))] if word is not None and _text(word) else []
 
 
 def _feedback(review: Review, entry: Entry) -> Contribution:

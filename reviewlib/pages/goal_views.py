@@ -28,10 +28,10 @@ def goals(review: Review) -> list[Progress]:
     return [*new, *old]
 
 
-def lead(review: Review, goals: list[Progress]) -> str:
+def lead(review: Review, shown: list[Progress]) -> str:
     """Count the goals in words: "Two new goals and one carried over."; empty where there are none."""
-    carried = sum(one.entry.about != review.about for one in goals)
-    new = len(goals) - carried
+    carried = sum(one.entry.about != review.about for one in shown)
+    new = len(shown) - carried
     parts = [counted(new, "new goal")] if new else []
     if carried:
         parts.append(f"{number(carried) if new else counted(carried, 'goal')} carried over")

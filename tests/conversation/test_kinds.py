@@ -101,6 +101,8 @@ def contradictions(kind: Kind) -> Iterator[str]:
         yield "letter: what cannot be replied to is not asked for a reply"
     if kind.yes_or_no and not kind.letter:
         yield "yes_or_no: it needs a letter to be referred to"
+    if kind.yes_or_no and kind.private != "never":
+        yield "yes_or_no: the rep reads what is asked"
     if kind.question and ("rep" not in kind.by or kind.private == "always" or kind.single or kind.when != "to_the_end"):
         yield "question: the answer form takes the rep's word, several of them, to the end, and for the rep to read"
     if kind.question and ("text" not in fields or required - {"text"}):
@@ -158,6 +160,7 @@ class Odd(Payload):
         ({"letter": "KN"}, "letter"),
         ({"letter": "K", "answered": False}, "letter"),
         ({"yes_or_no": "Yes or no?"}, "yes_or_no"),
+        ({"yes_or_no": "Yes or no?", "letter": "K", "private": "may"}, "yes_or_no"),
         ({"question": "What?", "by": ("manager",)}, "question"),
         ({"question": "What?", "when": "before_signing"}, "question"),
         ({"question": "What?", "single": True}, "question"),

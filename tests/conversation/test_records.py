@@ -856,12 +856,15 @@ def test_who_changes_team_leaves_no_file_behind(params: Params, dan: Records, el
 
 
 def test_a_damaged_file_is_an_error_in_words(params: Params, dan: Records) -> None:
-    """Half a file is refused with what to do, whatever is missing of it; none is read as a review in which nobody wrote."""
+    """Half a file is refused with what to do, whatever is missing of it, and so is what a newer version says of an entry."""
+    dan.write("goal", statement="Open 45 deals")
+    dan.write("release")
     lay_out(params)
     path = copies.rep_minutes_path(params, dan.subject, PERIOD)
     whole = json.loads(path.read_bytes())
     halves = [json.dumps({name: part for name, part in whole.items() if name != gone}) for gone in whole if gone != "partial"]
-    for text in ("", "{", "{}", "[]", *halves):
+    newer = json.dumps(whole | {"entries": [entry | {"only_for": "hr"} for entry in whole["entries"]]})
+    for text in ("", "{", "{}", "[]", newer, *halves):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(SnapshotError, match="cannot be read"):
             copies.read_minutes(params, dan.about, "rep")

@@ -151,7 +151,7 @@ def signs(word: str) -> str | None:
     """Read how somebody signs: ``agree``, ``disagree``; None where it is neither."""
     plain = re.sub(r"['’]", "", word.casefold())
     plain = " ".join(re.findall(r"\w+", plain))
-    return next((how for how in ("agree", "disagree") if plain in _WORDS[how]), None)
+    return next((how for how in ("agree", "disagree") if re.fullmatch(_ONE_OF[how], plain, re.IGNORECASE)), None)
 
 
 def _begins_form(lines: Sequence[AnswerLine], place: int) -> bool:

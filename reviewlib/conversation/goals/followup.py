@@ -144,16 +144,21 @@ def _row(entry: Entry, review: GoalReview) -> Agreed | None:
         case other if KINDS[entry.kind].carries:
             due = getattr(other, "due", None)
             outcome, words = _deed(last_update(entry, review.minutes), due, review)
+            words += _refused(entry, review)
             return Agreed(entry, getattr(other, "text", ""), getattr(other, "owner", ""), due, outcome, tuple(words))
     return None
 
 
 def _goal(entry: Entry, goal: Goal, review: GoalReview) -> Agreed:
     now = progress(entry, review)
+    words = (*now.words, *_refused(entry, review))
+    return Agreed(entry, goal.statement, goal.owner, now.due, _ENDS.get(now.status, "carried_over"), words, now)
+
+
+def _refused(entry: Entry, review: GoalReview) -> list[str]:
     word = review.minutes.agreed(entry)
     refused = word is not None and isinstance(word.payload, Agreement) and not word.payload.agrees
-    words = (*now.words, "The rep did not agree to it.") if refused else now.words
-    return Agreed(entry, goal.statement, goal.owner, now.due, _ENDS.get(now.status, "carried_over"), words, now)
+    return ["The rep did not agree to it."] if refused else []
 
 
 def _deed(update: Entry | None, due: dt.date | None, review: GoalReview) -> tuple[Outcome, list[str]]:
