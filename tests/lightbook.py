@@ -65,9 +65,9 @@ class KeptForge(Forge):
 
     @property
     def _key(self) -> object:
-        # Which test runs changes nothing in what was imported.
+        # A kernel is given its own environment when it is forked; which test runs changes nothing in what was imported.
         env = frozenset((name, value) for name, value in self._env.items() if name != "PYTEST_CURRENT_TEST")
-        return self._warmth, self._python, env
+        return self._warmth, self._folder, self._command, self._arguments, env
 
 
 @pytest.fixture(scope="module")

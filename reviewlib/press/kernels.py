@@ -82,8 +82,8 @@ class Kernels:
         if self._warm is not None:
             self._cold_because = unsupported()
             if self._cold_because is None:
-                python = spec["argv"][: spec["argv"].index("-m")]
-                self._forge = Forge(self._warm, python=python, env=env)
+                command = spec["argv"][: spec["argv"].index("-f")]
+                self._forge = Forge(self._warm, command=command, arguments=_ARGUMENTS, env=env)
                 self._forge.begin()
                 spec["metadata"]["kernel_provisioner"] = {"provisioner_name": PROVISIONER, "config": {"forge": self._forge}}
         self.manager_class = _manager_class(Path(self._folder.name), self, spec=spec, env=env, memory=self._memory)

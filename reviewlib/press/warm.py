@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import IO, Any, cast
@@ -28,6 +28,7 @@ LIVES = 4  # of the warm process in one run
 _START_SECONDS = 300.0
 _ANSWER_SECONDS = 30.0
 _PACKET = 1 << 18
+_SETTINGS = ("matplotlibrc",)  # files that modules read where they are imported
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class Warmth:
 
     Args:
         preload: Modules that it imports.
-        prepare: ``module:function``, called once after the imports; it leaves settings, environment, folder, signals and
-            warnings as they were.
+        prepare: ``module:function``, called once after the imports; what it leaves in matplotlib's settings, in the
+            environment and among the warnings is put back, anything else must be as before.
         given: The texts that it is called with.
-        folder: Where it starts: the folder the kernels work in, because modules look there for settings and for others when
-            they are imported. The folder of whoever starts it where empty.
+        folder: Where it starts: the folder the kernels are to work in, because modules look there for settings when they
+            are imported. The folder of whoever starts it where empty.
     """
 
     preload: tuple[str, ...] = ()
@@ -85,6 +86,14 @@ class WarmProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
     def _look(self, timeout: float | None) -> int | None:
         with self._lock:
             if self.returncode is None and _readable(self._told, timeout):
@@ -102,15 +111,18 @@ class Forge:
 
     Args:
         warmth: What the process does before it forks.
-        python: What starts this Python, its options included.
-        env: The environment of all kernels.
+        command: What starts a kernel, up to the file of its connection.
+        arguments: What follows that file, the same for all.
+        env: The environment of all.
     """
 
-    def __init__(self, warmth: Warmth, *, python: Sequence[str], env: Mapping[str, str]):
+    def __init__(self, warmth: Warmth, *, command: Sequence[str], arguments: Sequence[str], env: Mapping[str, str]):
         self.cold_because: str | None = None
         self.remark: str | None = None
         self._warmth = warmth
-        self._python = tuple(python)
+        self._folder = warmth.folder or str(Path.cwd())
+        self._command = tuple(command)
+        self._arguments = tuple(arguments)
         self._env = dict(env)
         self._lock = threading.Lock()
         self._zygote: _Zygote | None = None
@@ -134,22 +146,38 @@ class Forge:
             self._lives = 0
             self._drop()
 
-    def start(self, command: Sequence[str], *, folder: str) -> WarmProcess:
+    def start(self, command: Sequence[str], *, env: Mapping[str, str], folder: str, streams: Sequence[Any]) -> WarmProcess:
         """Start a kernel.
 
         Args:
             command: What would start an ordinary one.
+            env: Its environment, which must be the one that the warm process was started with.
             folder: Where it works.
+            streams: Its standard input, output and error, as ``subprocess.Popen`` takes them.
 
         Raises:
             ForgeError: It has to be started the ordinary way.
         """
+        if dict(env) != self._env:
+            raise ForgeError("its environment is another one than the warm process has")
+        connection_file = self._connection_file(command)
+        if connection_file is None:
+            raise ForgeError("its command is another one than the warm process stands for")
+        if other := _difference(folder, self._folder, env=self._env):
+            raise ForgeError(other)
+        request = {
+            "command": command,
+            "arguments": command[len(self._command) :],
+            "connection_file": connection_file,
+            "env": dict(env),
+            "folder": folder,
+        }
         with self._lock:
             while self.cold_because is None:
                 self._revive()
                 if self._zygote is not None:
                     try:
-                        return self._zygote.fork({"command": command, "folder": folder})
+                        return self._zygote.fork(request, streams)
                     except _GoneError as error:
                         self._drop()
                         if self._lives <= 0:
@@ -159,12 +187,19 @@ class Forge:
                         self.cold_because = f"the warm process could not get ready ({error})"
             raise ForgeError(self.cold_because)
 
+    def _connection_file(self, command: Sequence[str]) -> str | None:
+        """Find in a command the only thing that kernels do not have in common; None where there is more."""
+        place = len(self._command) + 1
+        given = tuple(command)
+        return command[place] if given == (*self._command, "-f", *given[place : place + 1], *self._arguments) else None
+
     def _revive(self) -> None:
         if self._zygote is not None or self.cold_because is not None:
             return
         self._lives -= 1
         try:
-            self._zygote = _Zygote(self._warmth, python=self._python, env=self._env)
+            orders = {**asdict(self._warmth), "arguments": self._arguments}
+            self._zygote = _Zygote(orders, python=self._command, env=self._env, folder=self._folder)
         except OSError as error:
             self.cold_because = f"the warm process could not be started ({error})"
 
@@ -185,27 +220,26 @@ class _UnfitError(Exception):
 class _Zygote:
     """One warm process, from the other end of its socket."""
 
-    def __init__(self, warmth: Warmth, *, python: Sequence[str], env: Mapping[str, str]):
+    def __init__(self, orders: Mapping[str, Any], *, python: Sequence[str], env: Mapping[str, str], folder: str):
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ready = False
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this Python
-                [*python, "-m", "reviewlib.press.zygote", str(theirs.fileno())],
+                [*python[: python.index("-m")], "-m", "reviewlib.press.zygote", str(theirs.fileno())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=dict(env),
-                cwd=warmth.folder or None,
+                cwd=folder,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        orders = {"preload": warmth.preload, "prepare": warmth.prepare, "given": warmth.given}
         told = cast(IO[bytes], self._process.stdin)
         with contextlib.suppress(OSError):  # it has ended already, which the first question will tell
             told.write(json.dumps(orders).encode())
             told.close()
 
-    def fork(self, request: Mapping[str, Any]) -> WarmProcess:
+    def fork(self, request: Mapping[str, Any], streams: Sequence[Any]) -> WarmProcess:
         """Ask for a kernel."""
         if not self._ready:
             try:
@@ -217,10 +251,10 @@ class _Zygote:
             self._ready = True
         told, tell = os.pipe()
         try:
-            try:
-                socket.send_fds(self._line, [json.dumps(request).encode()], [tell])
-            finally:
-                os.close(tell)
+            with contextlib.ExitStack() as stack:
+                given = [*(_descriptor(stream, number, stack) for number, stream in enumerate(streams)), tell]
+                stack.callback(os.close, tell)
+                socket.send_fds(self._line, [json.dumps(request).encode()], given)
             said = self._answer(_ANSWER_SECONDS)
             if "failed" in said:
                 raise ForgeError(str(said["failed"]))
@@ -252,25 +286,62 @@ class _Zygote:
 
 
 class WarmProvisioner(LocalProvisioner):
-    """Start a kernel from the warm process that the kernel's specification hands over, or else the ordinary way."""
+    """Start a kernel from the warm process that the kernel's specification hands over; the ordinary way where there is none."""
 
-    forge = Instance(Forge)
+    forge = Instance(Forge, allow_none=True)
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
-        """Start the kernel; the arguments are those of ``LocalProvisioner``.
-
-        Environment and standard streams are those of all kernels, which the warm process has been given.
-        """
-        folder = str(options.get("cwd") or Path.cwd())
+        """Start the kernel; the arguments are those of ``LocalProvisioner``."""
         try:
-            process = self.forge.start(cmd, folder=folder)
+            if self.forge is None:
+                raise ForgeError("there is no warm process")
+            streams = [options.get(name) for name in ("stdin", "stdout", "stderr")]
+            folder = str(options.get("cwd") or Path.cwd())
+            process = self.forge.start(cmd, env=options["env"], folder=folder, streams=streams)
         except ForgeError as error:
-            self.forge.remark = self.forge.remark or str(error)
+            if self.forge is not None:
+                self.forge.remark = self.forge.remark or str(error)
             return await super().launch_kernel(cmd, **options)
         self.process = cast(Any, process)
         self.pid = self.pgid = process.pid  # it leads a session of its own
         self.cwd = cast(Any, folder)
         return self.connection_info
+
+
+def _difference(folder: str, other: str, *, env: Mapping[str, str]) -> str | None:
+    """Say why imports in one folder come out otherwise than in another, as far as is known; None where they do not.
+
+    Args:
+        folder: Where a process works.
+        other: Where another one started.
+        env: The environment of both.
+    """
+    if folder == other or os.path.realpath(folder) == os.path.realpath(other):
+        return None
+    for place in (folder, other):
+        for name in _SETTINGS:
+            if (Path(place) / name).exists():
+                return f"{name} in {place} holds only for what starts there"
+    entries = env.get("PYTHONPATH", "")
+    if entries and not all(map(os.path.isabs, entries.split(os.pathsep))):
+        return "PYTHONPATH names folders that depend on where a process starts"
+    return None
+
+
+def _descriptor(stream: Any, number: int, stack: contextlib.ExitStack) -> int:
+    """Turn what ``Popen`` takes as a stream into a descriptor; as in jupyter_client, input that is None has ended."""
+    if stream is None and number == 0:
+        reader, writer = os.pipe()
+        os.close(writer)
+        stack.callback(os.close, reader)
+        return reader
+    if stream == subprocess.DEVNULL:
+        null = os.open(os.devnull, os.O_RDWR)
+        stack.callback(os.close, null)
+        return null
+    if stream is None:
+        return number
+    return stream if isinstance(stream, int) else int(stream.fileno())
 
 
 def _readable(descriptor: int, timeout: float | None) -> bool:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
@@ -28,15 +30,6 @@ from reviewlib.press.warm import Warmth
 pytestmark = pytest.mark.whole
 
 MEBIBYTE = 1 << 20
-#: Prints before a display and after it, from a thread that ends before the cell does, and on both streams.
-TALK = """import sys, threading
-from IPython.display import HTML, display
-print("before {0}")
-display(HTML("<p>{0}</p>"))
-thread = threading.Thread(target=print, args=("thread {0}",))
-thread.start(); thread.join()
-print("error {0}", file=sys.stderr)
-HTML("<i>{0}</i>")"""
 WAIT = """import time
 try:
     print('begun', flush=True)
@@ -149,19 +142,6 @@ def test_a_kernel_says_what_is_listened_to(tmp_path: Path, warm: Warmth | None) 
         assert asyncio.run(run(made)) == ["execute_result", "idle"]
 
 
-def test_whatever_is_printed_comes_in_its_cell_and_in_order(kernels: Kernels, tmp_path: Path) -> None:
-    """Words printed before a display come before it, those of a thread and of both streams before the cell ends."""
-    done = execute(notebook(*(TALK.format(number) for number in range(60))), kernels, folder=tmp_path)
-    for number, cell in enumerate(done.cells):
-        # How many pieces the words come in, the clock decides.
-        first, last = (place for place, one in enumerate(cell.outputs) if "data" in one)
-        said = {name: "".join(one.text for one in cell.outputs if one.get("name") == name) for name in ("stdout", "stderr")}
-        assert said == {"stdout": f"before {number}\nthread {number}\n", "stderr": f"error {number}\n"}
-        assert "".join(one.text for one in cell.outputs[:first]) == f"before {number}\n"
-        assert [cell.outputs[place].data["text/html"] for place in (first, last)] == [f"<p>{number}</p>", f"<i>{number}</i>"]
-        assert last == len(cell.outputs) - 1
-
-
 def test_cells_are_counted(kernels: Kernels, tmp_path: Path) -> None:
     """Each cell that ran has its number, whether it showed something or not."""
     made = execute(notebook("1", "a = 2", "", "print(a)"), kernels, folder=tmp_path)
@@ -241,6 +221,40 @@ def test_what_a_cell_started_ends_with_its_kernel(tmp_path: Path, made: Warmth |
         assert ended(int((tmp_path / "child").read_text()))
 
 
+def test_a_kernel_that_is_not_forked_is_told_of(tmp_path: Path) -> None:
+    """Where one kernel has to start the ordinary way, that is said, and the others are warm as before."""
+
+    async def run(kernels: Kernels) -> int:
+        manager = kernels.manager_class()
+        await manager.start_kernel(cwd=str(tmp_path), env=os.environ | {"OTHER": "1"})
+        await manager.shutdown_kernel(now=True)
+        return manager.provisioner.pid or 0  # type: ignore[union-attr]
+
+    with Kernels(warm=Warmth()) as kernels:
+        _, zygote = text(execute(notebook(PID), kernels, folder=tmp_path)).split()
+        assert kernels.cold_because is None
+        assert asyncio.run(run(kernels))
+        assert kernels.cold_because == "its environment is another one than the warm process has"
+        assert text(execute(notebook(PID), kernels, folder=tmp_path)).split()[1] == zygote
+
+
+@pytest.mark.parametrize("more", [["--IPKernelApp.quiet=False"], []], ids=["more", "less"])
+def test_a_kernel_with_other_arguments_starts_the_ordinary_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    """The warm process has read the arguments of its kernels, so one with others is an ordinary one, and that is said."""
+    with Kernels(warm=Warmth()) as kernels:
+        command = kernels.manager_class.format_kernel_cmd
+
+        def other(*args: Any, **options: Any) -> list[str]:
+            made = command(*args, **options)
+            return [*made, *more] if more else made[:-1]
+
+        monkeypatch.setattr(kernels.manager_class, "format_kernel_cmd", other)
+        assert int(text(execute(notebook(PID), kernels, folder=tmp_path)).split()[1]) == os.getpid()
+        assert kernels.cold_because == "its command is another one than the warm process stands for"
+
+
 def test_a_kernel_that_cannot_be_forked_starts_the_ordinary_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives the warm process no other process, the notebook runs all the same, and that is said."""
     (tmp_path / "forks_twice.py").write_text(
@@ -287,14 +301,16 @@ def test_a_warm_process_that_is_killed_comes_back(tmp_path: Path, monkeypatch: p
         (Warmth(preload=("no_such_module",)), "No module named 'no_such_module'"),
         (Warmth(prepare="os:abort"), "it ended meanwhile"),
         (Warmth(prepare="says_much:ready"), "(ValueError: a?[31mb " + "c" * 292 + ")"),
+        (Warmth(preload=("looks_for_shell",)), "look for the notebook's shell while they are imported: looks_for_shell"),
         (Warmth(preload=("starts_thread",)), "1 threads were left running"),
     ],
-    ids=["missing", "crashes", "says much", "threads"],
+    ids=["missing", "crashes", "says much", "looks", "threads"],
 )
 def test_what_cannot_be_warmed_runs_the_ordinary_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warmth: Warmth, reason: str
 ) -> None:
     """Where warming fails, or would make a difference, kernels start the ordinary way, and the reason is said in a sentence."""
+    (tmp_path / "looks_for_shell.py").write_text("from IPython import get_ipython\nget_ipython()\n")
     (tmp_path / "starts_thread.py").write_text(
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     )
@@ -313,6 +329,28 @@ def test_a_platform_without_the_means_runs_the_ordinary_way(tmp_path: Path, monk
         assert kernels.cold_because == "this platform (darwin) has no warm kernels"
         _, parent = text(execute(notebook(PID), kernels, folder=tmp_path)).split()
     assert int(parent) == os.getpid()
+
+
+def test_the_provisioner_alone_is_the_ordinary_one(tmp_path: Path) -> None:
+    """A kernel specification that only names the provisioner starts an ordinary kernel."""
+    spec = get_kernel_dict()
+    spec["metadata"]["kernel_provisioner"] = {"provisioner_name": "reviewlib-warm"}
+
+    class Plain(AsyncKernelManager):
+        kernel_spec = KernelSpec(resource_dir="", **spec)
+
+    async def run() -> tuple[int, type]:
+        manager = Plain(transport="ipc", ip=str(tmp_path / "s"), connection_file=str(tmp_path / "c.json"))
+        await manager.start_kernel()
+        try:
+            assert isinstance(manager.provisioner, warm.WarmProvisioner)
+            return manager.provisioner.pid or 0, type(manager.provisioner.process)
+        finally:
+            await manager.shutdown_kernel(now=True)
+
+    pid, kind = asyncio.run(run())
+    assert kind is subprocess.Popen
+    assert ended(pid)
 
 
 DRIVER = """

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -23,7 +21,6 @@ from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press.kernels import Kernels
 from reviewlib.press.warm import Warmth
-from reviewlib.press.warmup import MEETING
 from reviewlib.run import freezing
 
 pytestmark = pytest.mark.whole
@@ -215,10 +212,14 @@ SETTING = "import matplotlib; print(matplotlib.rcParams['lines.linewidth'])"
 PLACES = "import sys; print(sys.path)"
 
 
-def test_settings_in_the_folder_hold_for_warm_kernels(tmp_path: Path) -> None:
-    """A matplotlibrc where the notebooks work holds in every kernel."""
+@pytest.mark.parametrize("told", [True, False], ids=["starts there", "starts elsewhere"])
+def test_settings_in_the_folder_hold_for_warm_kernels(tmp_path: Path, told: bool) -> None:
+    """A matplotlibrc where the notebooks work holds in every kernel; one that cannot be warm for it is told of."""
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7.5\n")
-    assert printed(SETTING, Warmth(preload=("matplotlib",), folder=str(tmp_path)), folder=tmp_path) == "7.5\n"
+    with Kernels(warm=Warmth(preload=("matplotlib",), folder=str(tmp_path) if told else "")) as kernels:
+        assert execute(notebook(SETTING), kernels, folder=tmp_path).cells[0].outputs[0].text == "7.5\n"
+        assert (kernels.cold_because is None) == told
+        assert told or "matplotlibrc" in str(kernels.cold_because)
 
 
 SHELL = """import builtins, os, sys
@@ -267,45 +268,10 @@ def test_modules_are_looked_for_in_the_same_places(tmp_path: Path, monkeypatch: 
     assert printed(PLACES, Warmth(), folder=tmp_path) == printed(PLACES, None, folder=tmp_path)
 
 
-def test_folders_on_the_path_that_depend_on_the_start_are_those_of_the_workbook(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A folder of the path without its beginning is looked for where the notebooks work, as in an ordinary kernel."""
+def test_folders_on_the_path_that_depend_on_the_start_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel starts the ordinary way where the warm process would look for modules in another folder."""
     monkeypatch.setenv("PYTHONPATH", "modules")
-    shown = printed(PLACES, Warmth(folder=str(tmp_path)), folder=tmp_path)
-    assert shown == printed(PLACES, None, folder=tmp_path)
-    assert str(tmp_path.resolve() / "modules") in shown
-
-
-#: Which modules ask IPython for the shell while they are imported, and not those around them.
-ASKING = """import sys, json, IPython
-from importlib import import_module
-from IPython.core import getipython
-from reviewlib.press.warmup import KERNEL
-asked = set()
-def get_ipython():
-    frame = sys._getframe(1)
-    while frame and frame.f_code.co_name != "<module>":
-        frame = frame.f_back
-    asked.add(frame and frame.f_globals["__name__"])
-for name in KERNEL:
-    import_module(name)
-IPython.get_ipython = getipython.get_ipython = get_ipython
-for name in json.loads(sys.argv[1]):
-    import_module(name)
-print(json.dumps(sorted(filter(None, asked))))"""
-
-
-@pytest.mark.parametrize(
-    ("preload", "asked"),
-    [(preload.WARMTH.preload, MEETING), (("looks_for_shell",), ["looks_for_shell"])],
-    ids=["ours", "looks"],
-)
-def test_what_is_loaded_beforehand_looks_for_no_shell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preload: Sequence[str], asked: Iterable[str]
-) -> None:
-    """What asks for the shell while it is imported finds one in an ordinary kernel alone; for some that is made up."""
-    (tmp_path / "looks_for_shell.py").write_text("from IPython import get_ipython\nget_ipython()\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    command = [sys.executable, "-c", ASKING, json.dumps(preload)]
-    assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout) == list(asked)
+    with Kernels(warm=Warmth()) as kernels:
+        shown = execute(notebook(PLACES), kernels, folder=tmp_path).cells[0].outputs[0].text
+        assert str(tmp_path.resolve() / "modules") in shown
+        assert "PYTHONPATH" in str(kernels.cold_because)
