@@ -52,7 +52,8 @@ def refuse(findings: Iterable[Finding]) -> None:
     """
     problems = tuple(findings)
     if problems:
-        text = "; ".join(f"{'.'.join(key)}: {advice.what}. {advice.do}" for key, advice in problems)
+        said = ((".".join(key), f"{advice.what}. {advice.do}") for key, advice in problems)
+        text = "; ".join(f"{key}: {words}" if key else words for key, words in said)
         raise PydanticCustomError("contradiction", "{text}", {"text": text, "problems": problems})
 
 

@@ -116,6 +116,8 @@ class _NotebookCell(BaseModel):
     cell_type: Literal["code", "markdown", "raw"]
     metadata: _CellMetadata
     source: str | list[str]
+    outputs: list[dict[str, Any]] = []
+    attachments: dict[str, Any] = {}
 
 
 class _NotebookFile(BaseModel):

@@ -22,6 +22,7 @@ def flush_once() -> None:
     write, flush = streams.write, streams.flush
 
     def marking(stream: Any, string: str) -> Any:
+        """Write, and say so."""
         # Before it and after it: a flush in between may have come too early for it, and must not be the last one.
         stream._reviewlib_written = object()
         try:
@@ -30,6 +31,7 @@ def flush_once() -> None:
             stream._reviewlib_written = object()
 
     def flushing(stream: Any) -> None:
+        """Flush where something was written since."""
         state = (getattr(stream, "_reviewlib_written", _NEVER), stream.parent_header)
         done = getattr(stream, "_reviewlib_flushed", (None, None))
         if state[0] is not done[0] or state[1] is not done[1]:

@@ -214,7 +214,7 @@ def _first(error: ValidationError) -> str:
     """The first thing that is wrong: where in the file, and what."""
     first = error.errors(include_url=False)[0]
     place, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-    return f"{place}: {what}" if place else what
+    return (f"{place}: {what}" if place else what)[:200]
 
 
 def arrived(announced: ManifestRow, folder: Path) -> bool:

@@ -98,7 +98,7 @@ def _people(people: Sequence[pd.DataFrame], copy: int, *, ids: Sequence[str], gr
     def namesake(name: str) -> str:
         """Somebody of the same first name."""
         first, _, last = name.partition(" ")
-        return f"{first} {surnames[(surnames.index(last) + copy) % len(surnames)]}"
+        return f"{first} {surnames[(surnames.index(last) + copy) % len(surnames)]}{_mark(copy // len(surnames))}"
 
     own = {one: f"{one}{_mark(copy, '-')}" for one in ids}
     last = roster.groupby("Team")["Employee"].max()

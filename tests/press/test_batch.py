@@ -441,8 +441,12 @@ def test_two_jobs_for_one_file_are_refused(tmp_path: Path) -> None:
         ('{"cells": [], "metadata": [], "nbformat": 4, "nbformat_minor": 5}', "not a notebook"),
         ('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": "x"}', "not a notebook"),
         ('{"cells": ["x"], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "not a notebook"),
+        ('{"cells": [{"cell_type": "code", "metadata": {}, "source": "", "outputs": "x"}], "metadata": {}, "nbformat": 4, '
+         '"nbformat_minor": 5}', "not a notebook"),
+        ('{"cells": [{"cell_type": "raw", "metadata": {}, "source": "", "attachments": 5}], "metadata": {}, "nbformat": 4, '
+         '"nbformat_minor": 5}', "not a notebook"),
     ],
-)
+)  # fmt: skip
 def test_a_template_that_is_no_notebook_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
     """A missing or unreadable template is named before anything runs."""
     path = tmp_path / "t.ipynb"

@@ -498,6 +498,17 @@ def test_name_and_path_suit_the_place(tmp_path: Path) -> None:
     assert "name: emea\n" in again.text
 
 
+@pytest.mark.parametrize("name", ["true", "null", "1e5", "2026", "0012"])
+def test_a_name_that_looks_like_something_else_stays_text(tmp_path: Path, name: str) -> None:
+    """A file named like a number or a yes makes a workbook of that name."""
+    assert made(tmp_path, OWN, name=f"{name}.csv")[1].name == name
+
+
+def test_a_line_feed_in_a_files_name_breaks_no_comment(tmp_path: Path) -> None:
+    """What is proposed is one line of comment, and loads."""
+    assert made(tmp_path, OWN, name="deals\nof June.csv")[1].name == "deals-of-june"
+
+
 def test_first_line_refers_to_the_schema(tmp_path: Path) -> None:
     """Editors find the schema by the first line."""
     proposal, _ = made(tmp_path, OWN)

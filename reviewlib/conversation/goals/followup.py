@@ -128,7 +128,10 @@ def _belongs(row: Agreed, review: GoalReview, before: Period) -> bool:
 def _row(entry: Entry, review: GoalReview) -> Agreed | None:
     match entry.payload:
         case Goal() as goal:
-            return _goal(entry, goal, review)
+            now = progress(entry, review)
+            words = [*now.words, *_refused(entry, review)]
+            outcome = _ENDS.get(now.status, "carried_over")
+            return Agreed(entry, goal.statement, goal.owner, now.due, outcome, tuple(words), now)
         case Action(decision="dismissed"):
             return None
         case Action() | Development() as deed:
@@ -147,12 +150,6 @@ def _row(entry: Entry, review: GoalReview) -> Agreed | None:
             words += _refused(entry, review)
             return Agreed(entry, getattr(other, "text", ""), getattr(other, "owner", ""), due, outcome, tuple(words))
     return None
-
-
-def _goal(entry: Entry, goal: Goal, review: GoalReview) -> Agreed:
-    now = progress(entry, review)
-    words = (*now.words, *_refused(entry, review))
-    return Agreed(entry, goal.statement, goal.owner, now.due, _ENDS.get(now.status, "carried_over"), words, now)
 
 
 def _refused(entry: Entry, review: GoalReview) -> list[str]:
