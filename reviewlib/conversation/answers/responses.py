@@ -22,6 +22,9 @@ from reviewlib.errors import ResponseError
 
 _WORDS: Final[Mapping[str, Sequence[str]]] = YAML(typ="safe", pure=True).load(Path(__file__).with_name("words.yaml"))
 _ONE_OF: Final = {name: "|".join(words) for name, words in _WORDS.items()}
+_SIGNS: Final = {
+    "agree": re.compile(_ONE_OF["agree"], re.IGNORECASE), "disagree": re.compile(_ONE_OF["disagree"], re.IGNORECASE)
+}  # fmt: skip
 _WORD: Final = re.compile(rf"\W*(?:(?P<yes>{_ONE_OF['yes']})|(?P<no>{_ONE_OF['no']}))\b(?P<rest>.*)", re.IGNORECASE)
 _AFTER_WORD: Final = re.compile(r"[^\w\s]*\s*|[*_]*\s*[,;:.!–—-]+\s*(?P<comment>.*)")
 #: The longest greeting: so many lines, and so many characters in all.
@@ -151,7 +154,7 @@ def signs(word: str) -> str | None:
     """Read how somebody signs: ``agree``, ``disagree``; None where it is neither."""
     plain = re.sub(r"['’]", "", word.casefold())
     plain = " ".join(re.findall(r"\w+", plain))
-    return next((how for how in ("agree", "disagree") if re.fullmatch(_ONE_OF[how], plain, re.IGNORECASE)), None)
+    return next((how for how, words in _SIGNS.items() if words.fullmatch(plain)), None)
 
 
 def _begins_form(lines: Sequence[AnswerLine], place: int) -> bool:
