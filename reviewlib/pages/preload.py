@@ -59,9 +59,11 @@ WARMTH: Final = Warmth(
 
 
 def rehearse() -> None:
-    """Open the invented review and show all its sections."""
+    """Open the invented review, read its minutes as a rep's copy does, and show all its sections."""
     reading.load(_INVENTED / "params.yaml")
-    for show in sections(review()):
+    shown = review()
+    type(shown.minutes).from_data(shown.minutes.as_data())
+    for show in sections(shown):
         show()._repr_mimebundle_()
 
 
