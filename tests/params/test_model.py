@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from reviewlib.params import rules as rules
 from reviewlib.params.crm import Stages
-from reviewlib.params.model import Params, Theme
+from reviewlib.params.model import Bands, Params, Theme
 
 BASE: dict[str, Any] = {
     "name": "acme",
@@ -217,6 +217,9 @@ def test_thresholds_of_peers_rise_only() -> None:
 def test_bands_fall() -> None:
     """Bands out of order are refused."""
     assert "bands must fall" in refusal(kpis={"revenue": {"bands": {"strength": 0.9}}})
+    with pytest.raises(ValidationError) as alone:  # of a section by itself there is no key to name
+        Bands(strength=1, on_track=2, watch=3)
+    assert alone.value.errors()[0]["msg"].startswith("bands must fall")
 
 
 def test_history_begins_before_the_export() -> None:

@@ -627,6 +627,13 @@ def test_copies_have_teams_of_their_own(larger: Company) -> None:
     assert len({row["Manager"] for row in reps}) == len({(row["Manager"], row["Team"]) for row in reps}) == 11
 
 
+def test_every_team_of_a_large_company_has_its_own_manager(tmp_path: Path) -> None:
+    """Also where there are more copies than surnames: who leads two teams would read both."""
+    reps = csv.DictReader((make_sample(tmp_path, reps=3600, deals=0).with_suffix("") / "reps.csv").open(encoding="utf-8"))
+    teams = {(row["Manager"], row["Team"]) for row in reps if not row["To"]}
+    assert len({manager for manager, _ in teams}) == len(teams) == 375
+
+
 def test_customers_stay_with_one_copy(company: Company, larger: Company) -> None:
     """An account of a copy has as many deals as the demo's, of the same reps in that copy."""
     conflict = next(flaw for flaw in company.flaws if flaw.kind == "conflicting id")
