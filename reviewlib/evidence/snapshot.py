@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import difflib
 import functools
 import hashlib
 import json
@@ -18,6 +17,7 @@ from reviewlib.evidence.slicefile import current_folder
 from reviewlib.evidence.subjects import Subject, subjects_of
 from reviewlib.files import write
 from reviewlib.params.model import Params
+from reviewlib.params.rules import near_names
 from reviewlib.periods import Period, last_complete
 
 if TYPE_CHECKING:
@@ -151,13 +151,11 @@ def _check_subjects(subjects: Sequence[Subject], period: Period, *, reps: Sequen
         known = [subject.id for subject in subjects if subject.kind == kind]
         for name in wanted:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known[:3]
+                near = ", ".join(near_names(name, known) or known[:3])
                 raise SubjectError(
                     f"There is no review of {kind} {name!r} in {period}.",
                     where="the reps table",
-                    found=f"{len(known)} {kind}s with a review in {period}, such as {', '.join(near)}"
-                    if known
-                    else f"no {kind}",
+                    found=f"{len(known)} {kind}s with a review in {period}, such as {near}" if known else f"no {kind}",
                     do=f"Write the {'id' if kind == 'rep' else 'name'} as it stands in the reps table; who was not there "
                     "in the period and closed no deal has no review.",
                 )

@@ -74,9 +74,14 @@ def checked(rule: Callable[[Any], Iterable[Finding]]) -> AfterValidator:
 
 def nearest(text: str, known: Collection[str], *, cutoff: float = 0.6) -> str | None:
     """Find the known name closest to a mistyped one, or None where none is close."""
+    return next(iter(near_names(text, known, most=1, cutoff=cutoff)), None)
+
+
+def near_names(text: str, known: Collection[str], *, most: int = 3, cutoff: float = 0.5) -> list[str]:
+    """Find the known names that are close to a mistyped one, the closest first."""
     spelled = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(text.strip().casefold()[:LONGEST_NAME], spelled, n=1, cutoff=cutoff)
-    return spelled[close[0]] if close else None
+    close = difflib.get_close_matches(text.strip().casefold()[:LONGEST_NAME], spelled, n=most, cutoff=cutoff)
+    return [spelled[name] for name in close]
 
 
 def known_names(names: Iterable[tuple[Key, str]], known: Collection[str], *, what: str, otherwise: str) -> Iterator[Finding]:
