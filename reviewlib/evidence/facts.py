@@ -21,6 +21,7 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDB
 
 from reviewlib.evidence.comparison import ROUNDING
+from reviewlib.evidence.store import TableStore
 from reviewlib.params.figures import Kpi
 from reviewlib.periods import Period
 
@@ -108,24 +109,21 @@ class Facts:
     periods: ir.Table
 
 
-def build(con: DuckDB, deals: pd.DataFrame, *, members: pd.DataFrame, calendar: Calendar, mapped: frozenset[str]) -> Facts:
-    """Describe the facts as views; nothing is computed here.
+def build(store: TableStore, *, members: pd.DataFrame, calendar: Calendar, mapped: frozenset[str]) -> Facts:
+    """Describe the facts as views over the table ``deals``; nothing is computed here.
 
-    Tables ``deals``, ``calendar``, ``members`` and views ``period_facts``, ``deal_facts``, ``account_facts`` are made in a
-    fresh connection, so that a KPI's own SQL stays short. ``members`` says which owner counts for which scope in which period.
-    Where ``expected_amount`` is not mapped the pipeline is counted, not valued; without ``expected_close_on`` every open deal
-    is due.
+    Tables ``calendar``, ``members`` and views ``period_facts``, ``deal_facts``, ``account_facts`` are made in a connection of
+    their own, so that a KPI's own SQL stays short and several periods stand side by side. ``members`` says which owner counts
+    for which scope in which period. Where ``expected_amount`` is not mapped the pipeline is counted, not valued; without
+    ``expected_close_on`` every open deal is due.
     """
-    lent = {
-        "deals": pa.Table.from_pandas(deals, preserve_index=False),
-        "calendar": calendar.table(),
-        "members": pa.Table.from_pandas(members, preserve_index=False),
-    }
-    for name, table in lent.items():  # without a copy; ``create_table`` drops a view in words DuckDB 2.0 does not parse
-        con.con.register(name, table)
-    views = _views(*(con.table(name).schema() for name in lent), mapped & {"expected_amount", "expected_close_on"})
+    con = ibis.duckdb.from_connection(store.con.cursor())
+    for name, table in {"calendar": calendar.table(), "members": pa.Table.from_pandas(members, preserve_index=False)}.items():
+        con.con.register(name, table)  # without a copy; ``create_table`` drops a view in words DuckDB 2.0 does not parse
+    names = ("deals", "calendar", "members")
+    views = _views(*(con.table(name).schema() for name in names), mapped & {"expected_amount", "expected_close_on"})
     for name, view in views.items():
-        con.raw_sql(f"CREATE VIEW {name} AS {view.text}")
+        con.raw_sql(f"CREATE TEMP VIEW {name} AS {view.text}")
     periods, scoped, accounts = (ibis.table(view.schema, name=name) for name, view in views.items())
     return Facts(con, deals=scoped, accounts=accounts, periods=periods)
 

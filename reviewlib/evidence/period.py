@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import ibis
 import pandas as pd
 
 from reviewlib.errors import PeriodError, SourceError
@@ -35,6 +34,7 @@ class PeriodEvidence:
         trend: The periods of the trend, oldest first.
         tables: The canonical tables and what became of every row.
         context: What the scorecard was made with.
+        facts: The deals of every evaluated period, with what they count as, in the store.
         scorecard: The tidy scorecard of every scope and evaluated period.
         deals: The deals that count in the period, with their flags.
         accounts: The reps' base accounts of the period.
@@ -46,6 +46,7 @@ class PeriodEvidence:
     trend: tuple[Period, ...]
     tables: Tables
     context: ScorecardContext
+    facts: facts.Facts
     scorecard: pd.DataFrame
     deals: pd.DataFrame
     accounts: pd.DataFrame
@@ -83,26 +84,21 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
         TargetError: Targets overlap or leave a gap in the period.
     """
     context = _setting(params, tables, period)
-    connection = ibis.duckdb.connect()
-    try:
-        base = facts.build(
-            connection, tables.deals, members=context.roster.members(), calendar=context.calendar, mapped=context.mapped
-        )
-        measured = facts.evaluate(base, context.kpis, _in(context, context.roster.groups()))
-        others = _in(context, measures.evaluate(params, tables.measures, kpis=context.kpis, roster=context.roster))
-        return PeriodEvidence(
-            params=params,
-            period=period,
-            trend=period.trend(TREND),
-            tables=tables,
-            context=context,
-            scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), context),
-            deals=facts.lists(base, period.name),
-            accounts=facts.account_rows(base, period.name),
-            queries=measured.queries,
-        )
-    finally:
-        connection.disconnect()
+    base = facts.build(tables.store, members=context.roster.members(), calendar=context.calendar, mapped=context.mapped)
+    measured = facts.evaluate(base, context.kpis, _in(context, context.roster.groups()))
+    others = _in(context, measures.evaluate(params, tables.measures, kpis=context.kpis, roster=context.roster))
+    return PeriodEvidence(
+        params=params,
+        period=period,
+        trend=period.trend(TREND),
+        tables=tables,
+        context=context,
+        facts=base,
+        scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), context),
+        deals=facts.lists(base, period.name),
+        accounts=facts.account_rows(base, period.name),
+        queries=measured.queries,
+    )
 
 
 def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import intake, tables
 from reviewlib.evidence.intake import CONFLICT, Check, Excluded, Flags, Intake, Reconciliation, Settled
+from reviewlib.evidence.store import TableStore
 from reviewlib.params.crm import Source
 from reviewlib.params.model import Params
 from reviewlib.params.rules import nearest
@@ -35,6 +36,7 @@ class Tables:
     """The canonical tables of a workbook, and what became of every row.
 
     Attributes:
+        store: Where the table ``deals`` is.
         quarantine: Rows set aside, columns of ``tables.QUARANTINE``.
         reconciliation: One per table that was read.
         exclusions: Rows left out on purpose.
@@ -43,6 +45,7 @@ class Tables:
         mapped: Canonical columns of deals that params map.
     """
 
+    store: TableStore
     deals: pd.DataFrame
     reps: pd.DataFrame
     targets: pd.DataFrame
@@ -86,7 +89,12 @@ def read(params: Params) -> Tables:
             where=params.path.name,
             do="Wait until the export is written; run again.",
         )
+    store = TableStore()
+    store.con.register("lent", pa.Table.from_pandas(frames["deals"], preserve_index=False))
+    store.con.execute("CREATE TABLE deals AS FROM lent")
+    store.con.unregister("lent")
     return Tables(
+        store=store,
         **frames,
         quarantine=_pandas(pa.concat_tables([table.quarantine for table in given])),
         reconciliation=tuple(table.reconciliation for table in given),

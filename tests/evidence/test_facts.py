@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,9 +38,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[facts.Facts]:
     read = sources.read(params)
     calendar = facts.Calendar((Q3.previous, Q3))
     people = roster(read.reps, owners=["A"], periods=[*calendar.periods, Q3.next])
-    connection = ibis.duckdb.connect()
-    yield facts.build(connection, read.deals, members=people.members(), calendar=calendar, mapped=read.mapped)
-    connection.disconnect()
+    return facts.build(read.store, members=people.members(), calendar=calendar, mapped=read.mapped)
 
 
 def flags(frame: pd.DataFrame, deal: str) -> set[str]:
@@ -115,7 +112,7 @@ REPS = [{"rep_id": "A", "team": "North"}, {"rep_id": "idle", "team": "North"}]
 
 
 class Measured:
-    """Figures of a small workbook, and the connection that holds its facts."""
+    """Figures of a small workbook, and its facts."""
 
     def __init__(self, folder: Path) -> None:
         read = sources.read(workbook(folder, deals=SALES, reps=REPS, as_of="2026-12-31"))
@@ -123,9 +120,8 @@ class Measured:
         people = roster(read.reps, owners=["A"], periods=[*calendar.periods, Q3.next])
         self.groups = people.groups()
         self.groups = self.groups[self.groups["period"] != Q3.next.name].reset_index(drop=True)
-        self.connection = ibis.duckdb.connect()
-        built = facts.build(self.connection, read.deals, members=people.members(), calendar=calendar, mapped=read.mapped)
-        self.found = facts.evaluate(built, kpis.KPIS, self.groups)
+        self.built = facts.build(read.store, members=people.members(), calendar=calendar, mapped=read.mapped)
+        self.found = facts.evaluate(self.built, kpis.KPIS, self.groups)
 
     def row(self, kpi: str, rep: str = "A") -> dict[str, Any]:
         frame = self.found.figures
@@ -136,9 +132,7 @@ class Measured:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
-    found = Measured(tmp_path_factory.mktemp("evaluation"))
-    yield found
-    found.connection.disconnect()
+    return Measured(tmp_path_factory.mktemp("evaluation"))
 
 
 def test_every_scope_has_every_figure(measured: Measured) -> None:
@@ -171,7 +165,7 @@ def test_samples_are_ascending_and_hold_what_counts(measured: Measured) -> None:
 def test_query_of_each_kpi_gives_its_figure(measured: Measured) -> None:
     """The text kept for a KPI runs alone and gives the same figure."""
     for key, query in measured.found.queries.items():
-        frame: pd.DataFrame = measured.connection.raw_sql(query).df()
+        frame: pd.DataFrame = measured.built.con.raw_sql(query).df()
         own = frame[(frame["scope"] == "rep") & (frame["scope_id"] == "A") & (frame["period"] == Q3.name)]
         expected = measured.row(key)["numerator"]
         top = own[f"{key}.top"].item() if len(own) else np.nan
