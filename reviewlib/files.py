@@ -122,6 +122,12 @@ def sha256(content: str | bytes) -> str:
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
+def sha256_of(path: Path) -> str:
+    """Hash a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write(path: Path, content: str | bytes, *, modes: Modes = PRIVATE) -> None:
     """Write one file; whoever looks sees the old one or the new one, never a part.
 

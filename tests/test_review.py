@@ -139,7 +139,7 @@ def test_no_params(tmp_path: Path) -> None:
 
 
 def test_a_missing_slice_is_refused(book: Params) -> None:
-    """Without the file for reps the rep's copy is refused, whatever the manager's holds."""
+    """Without the file for reps the rep's copy is refused, and the file named, whatever the manager's holds."""
     folder = snapshot.current(book, PERIOD)
     assert folder is not None
     found = list(folder.folder.glob("*/rep-*.rep.json"))
@@ -147,8 +147,9 @@ def test_a_missing_slice_is_refused(book: Params) -> None:
     try:
         for path in found:
             path.unlink()
-        with pytest.raises(SnapshotError, match="reviewlib freeze"):
+        with pytest.raises(SnapshotError, match="damaged") as caught:
             open_review(book.path, rep="A", period="2026-Q3", audience="rep")
+        assert str(caught.value.where).endswith(".rep.json")
         assert open_review(book.path, rep="A", period="2026-Q3").audience == "manager"
     finally:
         for path, content in kept.items():

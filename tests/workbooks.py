@@ -73,6 +73,17 @@ def changed(params: Params, **overrides: Any) -> Params:
     return params_of(json.loads(json.dumps(data, default=str)), params.path)
 
 
+def without_proof(folder: Path) -> None:
+    """Make a snapshot one that was frozen before hashes were kept, so that a test may change what it says."""
+    path = folder / "snapshot.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    for each in folder.rglob("*.*"):
+        each.chmod(0o600)
+    path.write_text(json.dumps({key: value for key, value in info.items() if key not in ("files", "format")}), encoding="utf-8")
+    for current in folder.parents[1].glob("*/current"):
+        current.write_text(current.read_text(encoding="utf-8").partition(" ")[0], encoding="utf-8")
+
+
 def write_csv(path: Path, rows: Sequence[Row], *, header: Sequence[str], encoding: str = "utf-8", **dialect: Any) -> None:
     """Write rows under this header; None is written as nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reviewlib.errors import SnapshotError
+from reviewlib.evidence import proof
 from reviewlib.evidence.disclosure import of_older
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -104,8 +105,8 @@ def read_slice(path: Path) -> dict[str, Any]:
     Raises:
         SnapshotError: The file is damaged.
     """
-    with _reading(path) as file:
-        data = json.loads(file.readline())
+    with _reading(path) as (first, _):
+        data = json.loads(first)
         return dict(of_older(data) if data["audience"] == "rep" else data)
 
 
@@ -115,32 +116,36 @@ def read_rows(path: Path) -> dict[str, Any]:
     Raises:
         SnapshotError: The file is damaged.
     """
-    with _reading(path) as file:
-        first, second = file.readline(), file.readline()
+    with _reading(path) as (first, second):
         data = json.loads(second or first)
         return {name: data[name] for name in _ROWS}
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[TextIO]:
-    """Open a slice; what cannot be read in it is told by where it lies."""
+def _reading(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Read the two lines of a slice; what is wrong with it is told by where it lies."""
+    first, _, second = proof.read(path, path.parent.parent).partition(b"\n")
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            yield file
+        yield first, second
     except (ValueError, KeyError) as error:
-        raise SnapshotError(
-            "The evidence of a review is damaged.",
-            where="/".join(path.parts[-4:]),
-            found="a part of it is gone or was changed",
-            do="Restore this file from a backup; evidence is never changed once it is frozen.",
-        ) from error
+        raise proof.damaged(path) from error
 
 
-def find_slice(params: Params, *, kind: str, subject: str, period: Period, audience: str, pinned: str | None = None) -> Path:
+def find_slice(
+    params: Params,
+    *,
+    kind: str,
+    subject: str,
+    period: Period,
+    audience: str,
+    pinned: str | None = None,
+    pin_proof: str | None = None,
+) -> Path:
     """Find the one file that a notebook works with, in the snapshot it is pinned to or that the period uses.
 
     Raises:
-        SnapshotError: There is no such audience, nothing is frozen for the period, or nothing for this subject and audience.
+        SnapshotError: There is no such audience, nothing is frozen for the period, or nothing for this subject and audience;
+            or the snapshot is not the one that the period uses, or of which the release keeps the proof.
     """
     command = freeze_command(params, period)
     # Before a file is looked for: its name would hold what was asked for.
@@ -152,8 +157,12 @@ def find_slice(params: Params, *, kind: str, subject: str, period: Period, audie
             do=f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both.",
         )
     folder = frozen_folder(params, period) if pinned is None else pinned_folder(params, pinned)
-    found = next(iter(folder.glob(f"*/{slice_name(kind, subject, audience)}")), None)
+    proof.check(folder, pin_proof)
+    name = slice_name(kind, subject, audience)
+    found = next(iter(folder.glob(f"*/{name}")), None)
     if found is None:
+        if gone := next((place for place in proof.info(folder).get("files", ()) if place.endswith(f"/{name}")), None):
+            raise proof.damaged(folder / gone)
         raise SnapshotError(
             f"There is no {kind} {subject!r} for the audience {audience!r} in {period}.",
             where=f"snapshot {folder.name}",
@@ -170,7 +179,7 @@ def slice_name(kind: str, subject: str, audience: str) -> str:
 
 def exists(params: Params, snapshot: str) -> bool:
     """Tell whether a snapshot's evidence is still there."""
-    return (params.reports / "snapshots" / snapshot / "snapshot.json").is_file()
+    return (params.reports / "snapshots" / snapshot / proof.INFO).is_file()
 
 
 def pinned_folder(params: Params, snapshot: str) -> Path:
@@ -213,12 +222,24 @@ def frozen_folder(params: Params, period: Period) -> Path:
 
 
 def current_folder(params: Params, period: Period) -> Path | None:
-    """The folder of the snapshot that a period uses; None where nothing is frozen."""
-    pointer = params.reports / period.name / "current"
-    if not pointer.is_file():
+    """The folder of the snapshot that a period uses; None where nothing is frozen.
+
+    Raises:
+        SnapshotError: The snapshot is not the one whose proof stands beside its name.
+    """
+    name, known = current_name(params, period)
+    if not name or not exists(params, name):
         return None
-    folder = params.reports / "snapshots" / pointer.read_text(encoding="utf-8").strip()
-    return folder if (folder / "snapshot.json").is_file() else None
+    folder = params.reports / "snapshots" / name
+    proof.check(folder, known)
+    return folder
+
+
+def current_name(params: Params, period: Period) -> tuple[str, str]:
+    """Which snapshot a period uses, and its proof, as its file ``current`` says; earlier versions wrote no proof there."""
+    path = params.reports / period.name / "current"
+    name, _, known = path.read_text(encoding="utf-8").strip().partition(" ") if path.is_file() else ("", "", "")
+    return name, known
 
 
 def lists(deals: Sequence[Row], accounts: Sequence[Row], *, flags: Iterable[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import functools
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewlib.errors import PeriodError, SubjectError
+from reviewlib.evidence import proof
 from reviewlib.evidence.slicefile import current_folder
-from reviewlib.evidence.subjects import Subject, subjects_of
-from reviewlib.files import write
+from reviewlib.evidence.subjects import Subject, names_of, subjects_of
+from reviewlib.files import sha256_of, write
 from reviewlib.params.model import Params
 from reviewlib.params.rules import near_names
 from reviewlib.periods import Period, last_complete
@@ -38,12 +40,14 @@ class Snapshot:
         hash: The first twelve digits of the hash of everything that went in.
         period: The review period.
         info: What ``snapshot.json`` holds.
+        proof: The sha256 of ``snapshot.json``, which stands for every file.
     """
 
     folder: Path
     hash: str
     period: Period
     info: Mapping[str, Any]
+    proof: str
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -56,9 +60,8 @@ class Snapshot:
 
         from reviewlib.evidence.tables import SCORECARD
 
-        frame = pd.read_parquet(self.folder / "scorecard.parquet")
-        people = json.loads((self.folder / "people.json").read_text(encoding="utf-8"))["reps"]
-        frame["rep_name"] = frame["rep_id"].map(people)
+        frame = pd.read_parquet(io.BytesIO(proof.read(self.folder / "scorecard.parquet", self.folder)))
+        frame["rep_name"] = frame["rep_id"].map(names_of(self.folder))
         return frame[[*SCORECARD]]
 
 
@@ -138,7 +141,7 @@ def period_folders(params: Params) -> dict[Path, Period]:
 def _frozen(params: Params, period: Period) -> Snapshot | None:
     """Find the snapshot of unchanged inputs."""
     folder = params.reports / "snapshots" / fingerprint(params, period)[:12]
-    return open_snapshot(folder, params) if (folder / "snapshot.json").is_file() else None
+    return open_snapshot(folder, params) if (folder / proof.INFO).is_file() else None
 
 
 def _check_subjects(subjects: Sequence[Subject], period: Period, *, reps: Sequence[str], teams: Sequence[str]) -> None:
@@ -164,13 +167,17 @@ def _check_subjects(subjects: Sequence[Subject], period: Period, *, reps: Sequen
 def use(params: Params, snapshot: Snapshot) -> None:
     """Name the snapshot that the period uses from now on."""
     path = params.reports / snapshot.period.name / "current"
-    write(path, f"{snapshot.hash}\n", modes=params.modes)
+    write(path, f"{snapshot.hash} {snapshot.proof}\n", modes=params.modes)
 
 
 def open_snapshot(folder: Path, params: Params) -> Snapshot:
-    """Open frozen evidence."""
-    info = json.loads((folder / "snapshot.json").read_text(encoding="utf-8"))
-    return Snapshot(folder, folder.name, Period.parse(info["period"], params.fiscal), info)
+    """Open frozen evidence.
+
+    Raises:
+        SnapshotError: What it says of itself is damaged, or was written by a newer version.
+    """
+    info = proof.info(folder)
+    return Snapshot(folder, folder.name, Period.parse(info["period"], params.fiscal), info, sha256_of(folder / proof.INFO))
 
 
 def current(params: Params, period: Period) -> Snapshot | None:

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reviewlib.evidence import safe_csv
+from reviewlib.evidence import proof, safe_csv
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slice_text
@@ -39,7 +39,7 @@ def write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], folder
     with alone(folder.parent.with_name(_LOCK), modes=modes):
         for left in folder.parent.glob(".part-*"):
             shutil.rmtree(left, ignore_errors=True)
-        if (folder / "snapshot.json").is_file():
+        if (folder / proof.INFO).is_file():
             return
         part = folder.parent / f".part-{secrets.token_hex(6)}"
         make_folder(part, modes=modes)
@@ -68,7 +68,11 @@ def _write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], hash:
     names = {rep_id: evidence.roster.posts[rep_id, evidence.period.name].name for rep_id in evidence.roster.rep_ids}
     people = {"reps": names, "addresses": _addresses(evidence.tables.reps)}
     _json(part / "people.json", people | {"subjects": [asdict(subject) for subject in subjects]}, modes)
-    _json(part / "snapshot.json", _info(evidence) | {"workbook": slicer.common["workbook"], "data": slicer.data}, modes)
+    told = {"format": proof.FORMAT, **_info(evidence), "workbook": slicer.common["workbook"], "data": slicer.data}
+    _json(part / proof.INFO, told | {"files": proof.hashes(part)}, modes)
+    for path in part.rglob("*"):
+        if path.is_file():
+            path.chmod(modes.file & ~0o222)
 
 
 def _addresses(reps: pd.DataFrame) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from reviewlib.evidence import proof
 from reviewlib.files import slug
 
 #: The folder of reps without a team.
@@ -45,13 +46,28 @@ class Subject:
 
 def subjects_of(folder: Path) -> tuple[Subject, ...]:
     """List everyone who has a review by a snapshot's folder, teams first, with names."""
-    rows = json.loads((folder / "people.json").read_text(encoding="utf-8"))["subjects"]
+    rows = _people(folder)["subjects"]
     return tuple(Subject(**{**row, "managers": tuple(row.get("managers", ()))}) for row in rows)
 
 
 def addresses_of(folder: Path) -> dict[str, str]:
     """Tell the address of each rep who has one, by rep id; snapshots that were frozen before addresses were kept have none."""
-    found: dict[str, str] = json.loads((folder / "people.json").read_text(encoding="utf-8")).get("addresses", {})
+    found: dict[str, str] = _people(folder).get("addresses", {})
+    return found
+
+
+def names_of(folder: Path) -> dict[str, str]:
+    """Tell the name of every rep of a snapshot, by rep id."""
+    found: dict[str, str] = _people(folder)["reps"]
+    return found
+
+
+def _people(folder: Path) -> dict[str, Any]:
+    path = folder / "people.json"
+    try:
+        found: dict[str, Any] = json.loads(proof.read(path, folder))
+    except ValueError as error:
+        raise proof.damaged(path) from error
     return found
 
 

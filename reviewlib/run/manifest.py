@@ -17,7 +17,7 @@ from dataclasses import asdict, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import AfterValidator, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from reviewlib import files
@@ -31,6 +31,8 @@ NAME: Final = "manifest.json"
 LOG: Final = "log.jsonl"
 #: The state of a review that is about to be moved in; in the log alone.
 MOVING: Final = "moving"
+#: The form of the manifest that is written; this one and earlier ones are read.
+FORMAT: Final = 1
 
 
 def _below_period(place: str) -> str:
@@ -98,13 +100,17 @@ class Manifest:
         reviews: The reviews.
         log: How many bytes of the log are in it.
         snapshot: The evidence that the period used.
+        proof: The sha256 of its ``snapshot.json``; earlier versions kept none.
         scorecard: The sha256 of the scorecard that was written from that.
+        format: In which form it is written.
     """
 
     reviews: tuple[ManifestRow, ...]
     log: NonNegativeInt = 0
     snapshot: str | None = None
+    proof: str | None = None
     scorecard: str | None = None
+    format: Annotated[int, Field(le=FORMAT)] = 0
 
 
 #: Both files may have been written by another program, or by hand.
@@ -192,19 +198,27 @@ def read(folder: Path) -> dict[str, ManifestRow]:
     Raises:
         SnapshotError: It is damaged, or its log.
     """
-    known = _manifest(folder)
+    known = whole(folder)
     entries = {entry.key: entry for entry in known.reviews}
     return entries | _logged(folder, known.log, entries)
 
 
-def _manifest(folder: Path) -> Manifest:
-    path = folder / NAME
+def whole(folder: Path) -> Manifest:
+    """Read what stands in a period's manifest over all reviews too; an empty one where there is none.
+
+    Raises:
+        SnapshotError: It is damaged, or was written by a newer version.
+    """
+    path, where = folder / NAME, f"{folder.parent.name}/{folder.name}/{NAME}"
     try:
         return _MANIFEST.validate_json(path.read_bytes()) if path.is_file() else Manifest(())
     except ValidationError as error:
+        if any(each["loc"] == ("format",) and each["type"] == "less_than_equal" for each in error.errors()):
+            what = "The manifest was written by a newer version of this program."
+            raise SnapshotError(what, where=where, do="Install the newer reviewlib.") from None
         raise SnapshotError(
             "The manifest is damaged.",
-            where=f"{folder.parent.name}/{folder.name}/{NAME}",
+            where=where,
             found=_first(error),
             do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
         ) from None
@@ -266,7 +280,7 @@ def logged(folder: Path) -> int:
 
 def scorecard(folder: Path, frozen: Snapshot) -> str | None:
     """The sha256 of the scorecard that an earlier run wrote from this snapshot; None where there is none."""
-    known = _manifest(folder)
+    known = whole(folder)
     return known.scorecard if known.snapshot == frozen.hash else None
 
 
@@ -304,9 +318,11 @@ def text(
         scorecard: The sha256 of the scorecard that was written from this snapshot.
     """
     data = {
+        "format": FORMAT,
         "workbook": name,
         "period": frozen.period.name,
         "snapshot": frozen.hash,
+        "proof": frozen.proof,
         "made_at": _now(),
         "versions": frozen.info["versions"],
         "log": log,

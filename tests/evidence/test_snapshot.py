@@ -185,10 +185,10 @@ def test_each_rep_has_the_latest_address_of_their_own(mixed: Snapshot) -> None:
 @pytest.mark.modes
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX")
 def test_modes(frozen: Snapshot) -> None:
-    """Nobody but the owner reads what is frozen."""
+    """Nobody but the owner reads what is frozen, and nobody writes into it."""
     assert stat.S_IMODE(frozen.folder.stat().st_mode) == 0o700
     for path in frozen.folder.rglob("*"):
-        assert stat.S_IMODE(path.stat().st_mode) == (0o600 if path.is_file() else 0o700), path.name
+        assert stat.S_IMODE(path.stat().st_mode) == (0o400 if path.is_file() else 0o700), path.name
 
 
 @pytest.mark.modes
@@ -203,7 +203,7 @@ def test_group(tmp_path: Path) -> None:
     found = freeze(_book(tmp_path, group=group.gr_name), PERIOD)
     for path in (found.folder, *found.folder.rglob("*")):
         assert path.stat().st_gid == group.gr_gid, path.name
-        assert stat.S_IMODE(path.stat().st_mode) == (0o640 if path.is_file() else 0o750), path.name
+        assert stat.S_IMODE(path.stat().st_mode) == (0o440 if path.is_file() else 0o750), path.name
 
 
 @pytest.mark.parametrize("places", [["_write_tables"], pytest.param(["_json", "_info", "Slicer"], marks=pytest.mark.whole)])

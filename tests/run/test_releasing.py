@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workbooks import changed, workbook
+from workbooks import changed, without_proof, workbook
 
 from reviewlib.conversation import identity, records, upkeep
 from reviewlib.conversation.entries import About
@@ -116,6 +116,7 @@ def test_rights_go_by_the_newest_period_complete_or_not(book: Book, monkeypatch:
     monkeypatch.setattr(upkeep, "prepare", prepare)
     made = book("2026-Q3", "2026-Q4", "2026-H2")
     folder = snapshot.current(made, Period.parse("2026-Q4")).folder  # type: ignore[union-attr]
+    without_proof(folder)
     people_of = folder / "people.json"
     people_of.write_text(people_of.read_text(encoding="utf-8").replace("Max Holm", "Mia Stern"), encoding="utf-8")
     releasing.journal_init(made)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pages_fixture
 import pandas as pd
 import pytest
-from workbooks import workbook
+from workbooks import without_proof, workbook
 
 from reviewlib.conversation.entries import About, Head
 from reviewlib.conversation.journal import remembered_heads
@@ -203,6 +203,20 @@ def test_a_place_in_the_log_that_there_cannot_be_is_a_damaged_manifest(frozen: S
         manifest.read(tmp_path)
 
 
+def test_a_manifest_of_a_newer_version_is_refused(frozen: Snapshot, tmp_path: Path) -> None:
+    """It may say what this version does not know; a manifest of before has no number, and is read."""
+    path = laid(frozen, tmp_path) / "manifest.json"
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    assert (whole["format"], whole["proof"]) == (1, frozen.proof)
+    path.write_text(json.dumps(whole | {"format": 2, "reviews": [{"other": 1}]}), encoding="utf-8")
+    with pytest.raises(SnapshotError, match="newer version"):
+        manifest.read(tmp_path)
+    path.write_text(
+        json.dumps({key: value for key, value in whole.items() if key not in ("format", "proof")}), encoding="utf-8"
+    )
+    assert set(manifest.read(tmp_path)) == {row["key"] for row in whole["reviews"]}
+
+
 def test_half_a_line_of_the_log_hides_no_later_one(frozen: Snapshot, tmp_path: Path) -> None:
     """What a run that was killed left of a line is cut off by the next one, whose lines are read whatever the manifest says."""
     manifest.log(tmp_path, entry(frozen, "R1"), modes=PRIVATE)
@@ -291,6 +305,7 @@ def test_rounding_moves_no_figure(frozen: Snapshot, tmp_path: Path) -> None:
     folder = tmp_path / "later"
     shutil.copytree(frozen.folder, folder)
     frame = pd.read_parquet(folder / "scorecard.parquet")
+    without_proof(folder)
     frame.assign(value=frame["value"] * (1 + 1e-15)).to_parquet(folder / "scorecard.parquet")
     later = replace(frozen, folder=folder, hash="later")
     assert freezing.moved(frozen, later)[1:] == ["  no figure changed"]

@@ -1,0 +1,96 @@
+"""What proves a snapshot: ``snapshot.json`` holds the sha256 of every other file, and its own sha256 stands for them all.
+
+Snapshots that were frozen before hashes were kept have neither, and are read as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from reviewlib import files
+from reviewlib.errors import SnapshotError
+
+INFO: Final = "snapshot.json"
+#: The form of ``snapshot.json`` that is written; this one and earlier ones are read.
+FORMAT: Final = 1
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Hash every file of a snapshot but ``snapshot.json``, by its place in the folder."""
+    places = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {place: files.sha256_of(folder / place) for place in places if place != INFO}
+
+
+def info(folder: Path) -> dict[str, Any]:
+    """Read what ``snapshot.json`` says.
+
+    Raises:
+        SnapshotError: It is damaged, or was written by a newer version.
+    """
+    path = folder / INFO
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes())
+        newer = found.get("format", 0) > FORMAT
+    except (ValueError, TypeError, AttributeError) as error:
+        raise damaged(path) from error
+    if newer:
+        raise SnapshotError(
+            "The evidence was frozen by a newer version of this program.",
+            where=_shown(path),
+            found=f"format {found['format']}; this program reads format {FORMAT}",
+            do="Install the newer reviewlib.",
+        )
+    return found
+
+
+def check(folder: Path, known: str | None) -> None:
+    """Refuse a snapshot whose ``snapshot.json`` is not the one that somebody remembers; without a proof, none.
+
+    Raises:
+        SnapshotError: It is another one.
+    """
+    if known and files.sha256_of(folder / INFO) != known:
+        raise damaged(folder / INFO)
+
+
+def read(path: Path, folder: Path) -> bytes:
+    """Read one file of a snapshot and hold it against its hash.
+
+    Raises:
+        SnapshotError: It is gone, changed, or none of the snapshot's.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise damaged(path) from None
+    known = info(folder).get("files") if (folder / INFO).is_file() else None
+    if known is not None and files.sha256(content) != known.get(path.relative_to(folder).as_posix()):
+        raise damaged(path)
+    return content
+
+
+def problems(folder: Path) -> list[str]:
+    """Say which files of a snapshot are changed, gone or added; of one without hashes that cannot be told."""
+    known = info(folder).get("files")
+    if known is None:
+        return []
+    now = hashes(folder)
+    words = {place: "was changed" if place in known else "does not belong there" for place in now}
+    words |= dict.fromkeys(known.keys() - now.keys(), "is gone")
+    return [f"snapshots/{folder.name}/{place} {words[place]}" for place in sorted(words) if now.get(place) != known.get(place)]
+
+
+def damaged(path: Path) -> SnapshotError:
+    """Say that a file of a snapshot is not what was frozen."""
+    return SnapshotError(
+        "The evidence of a review is damaged.",
+        where=_shown(path),
+        found="a part of it is gone or was changed",
+        do="Restore this file from a backup; evidence is never changed once it is frozen.",
+    )
+
+
+def _shown(path: Path) -> str:
+    return "/".join(path.parts[-4:])
