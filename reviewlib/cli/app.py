@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reviewlib.cli import conversation
-from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of
+from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of, shown
 from reviewlib.errors import ReviewError
 
 if TYPE_CHECKING:
@@ -154,15 +154,39 @@ def check(params: ParamsPath, as_json: AsJson = False) -> None:
 def freeze(params: ParamsPath, period: PeriodName = None) -> None:
     """Compute every figure of a period and freeze it."""
     from reviewlib.evidence import snapshot
-    from reviewlib.run import freezing
+    from reviewlib.run import comparing, freezing
 
     book = load(params)
     wanted = period_of(book, period)
     before = snapshot.current(book, wanted) if wanted else None
     frozen = freezing.freeze(book, [wanted])[0]
     typer.echo(f"{frozen.period}: snapshot {frozen.hash}, {len(frozen.subjects)} reviews")
-    for line in freezing.moved(before, frozen):
+    for line in comparing.moved(book, before, frozen):
         typer.echo(line)
+
+
+@app.command(epilog="Example: reviewlib diff params/demo.yaml 2026-Q2 2026-Q3")
+@_interruptible()
+def diff(
+    params: ParamsPath,
+    before: Annotated[str, typer.Argument(metavar="A", help="A period, or the beginning of a snapshot's hash.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, named likewise.")],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two snapshots: deals that came, went or were changed, and what that does to each figure."""
+    from reviewlib.cli import terminal
+    from reviewlib.run import comparing
+
+    book = load(params)
+    found = comparing.compare(book, before, after)
+    if html is not None:
+        comparing.write_page(book, found, html)
+        typer.echo(shown(html), err=True)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found), default=str, indent=1, ensure_ascii=False))
+    elif html is None:
+        terminal.print_diff(*comparing.told(book, found))
 
 
 @app.command(epilog="Example: reviewlib run params/demo.yaml --period 2026-Q3 --team North")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _RECONCILED: Final = ("table", "file", "read", "used", "quarantined", "excluded")
 #: What people and files say holds no markup.
 _AS_WRITTEN: Final[dict[str, Any]] = {"markup": False, "emoji": False, "highlight": False}
-_NUMBERS: Final = {"read", "used", "quarantined", "excluded", "rows", "filled"}
+_NUMBERS: Final = {"read", "used", "quarantined", "excluded", "rows", "filled", "Before", "Now"}
 
 
 def print_report(report: Report) -> None:
@@ -67,11 +67,27 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     return table
 
 
-def print_status(status: Status) -> None:
-    """Print how the reviews of a period stand: what is overdue first, then what is due, then what is done."""
+def _console() -> Console:
     console = Console(**_AS_WRITTEN)
     if not console.is_terminal:
         console.width = 200  # nothing is cut where the output goes elsewhere
+    return console
+
+
+def print_diff(counted: Sequence[str], tables: Sequence[tuple[str, Sequence[str], Sequence[tuple[str, ...]], int]]) -> None:
+    """Print what two snapshots say differently: how much, then what, by title, heads, rows, and how many more there are."""
+    console = _console()
+    for line in counted if counted or tables else ["Nothing differs."]:
+        console.print(line, soft_wrap=True)
+    for title, heads, rows, more in tables:
+        console.print(_table(title, heads, rows))
+        if more:
+            console.print(f"And {more:,} more; --json has every figure.")
+
+
+def print_status(status: Status) -> None:
+    """Print how the reviews of a period stand: what is overdue first, then what is due, then what is done."""
+    console = _console()
     rows = sorted(status.rows, key=_urgency)
     table = Table(title=f"{status.period}, on {status.today}", title_justify="left")
     for name in ("review", "team", "state", "next", "waiting for", "due", ""):

@@ -1,4 +1,4 @@
-"""Before a run: check what can be checked, freeze the evidence of its periods, and say what moved."""
+"""Before a run: check what can be checked, and freeze the evidence of its periods."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from reviewlib.errors import ParamsError, SubjectError
 from reviewlib.evidence import snapshot, sources
-from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import sentences
-from reviewlib.params.kpis import KPIS, MAIN, RESULT
+from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.run import locks, places, status
@@ -48,20 +44,6 @@ def freeze(
             snapshot.use(params, each)
             status.lay_minutes(params, how)
     return frozen
-
-
-def moved(before: Snapshot | None, now: Snapshot) -> list[str]:
-    """Say which figures of the reps a new snapshot changed, one line per KPI."""
-    if before is None or before.hash == now.hash:
-        return []
-    key = ["scope_id", "period", "kpi"]
-    columns = [frame[frame["scope"] == "rep"].set_index(key)["value"] for frame in (before.scorecard(), now.scorecard())]
-    old, new = columns[0].align(columns[1])
-    differs = ~pd.Series(np.isclose(old, new, rtol=ROUNDING, atol=0, equal_nan=True), index=old.index)
-    counts = differs[differs].reset_index().groupby("kpi")["scope_id"].nunique()
-    changed = [(KPIS[key].label, count) for key, count in counts.items() if key in MAIN]
-    lines = [f"  {label}: changed for {count} rep{'s' if count > 1 else ''}" for label, count in changed]
-    return [f"Compared with snapshot {before.hash}:", *(lines or ["  no figure changed"])]
 
 
 def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Path:

@@ -18,7 +18,8 @@ from lightbook import ALL, PERIOD, lay_edition, lay_templates, light_workbook
 from workbooks import workbook
 
 from reviewlib.cli.app import app
-from reviewlib.params.kpis import MAIN
+from reviewlib.params import reading
+from reviewlib.params.kpis import MAIN, RESULT
 from reviewlib.run import freezing
 
 GOOD = {
@@ -293,8 +294,32 @@ def test_freeze_says_what_moved(tmp_path: Path, run: Run) -> None:
     assert run("freeze", str(path), "--period", "2026-Q3").returncode == 0
     edit(tmp_path, "100", "120", file="params/book/deals.csv")
     result = run("freeze", str(path), "--period", "2026-Q3")
+    assert "Deals dated in 2026-Q3 or before: 1 changed." in result.stdout
     assert "Sales revenue: changed for 1 rep" in result.stdout
     assert len(list((tmp_path / "reports/book/snapshots").iterdir())) == 2
+
+
+def test_diff_compares_two_snapshots(tmp_path: Path, run: Run) -> None:
+    """``diff`` tells deals and figures as text, as JSON with all figures, and as a page."""
+    path = made(tmp_path)
+    before = freezing.freeze(reading.load(path), [PERIOD])[0]
+    edit(tmp_path, "100", "120", file="params/book/deals.csv")
+    freezing.freeze(reading.load(path), [PERIOD])
+    told = run("diff", str(path), before.hash[:6], "2026-Q3")
+    assert told.returncode == 0, told.stderr
+    assert "amount €100.00 → €120.00" in told.stdout
+    found = json.loads(run("diff", str(path), before.hash, "2026-Q3", "--json").stdout)
+    assert [(one["deal_id"], one["before"]["amount"], one["after"]["amount"]) for one in found["deals"]] == [
+        ("1", "100.0000", "120.0000")
+    ]
+    assert ["R1", 100.0, 120.0] in [
+        [one["scope_id"], one["before"], one["after"]] for one in found["figures"] if one["kpi"] == RESULT.key
+    ]
+    page = run("diff", str(path), before.hash, "2026-Q3", "--html", str(tmp_path / "diff.html"))
+    assert page.returncode == 0, page.stderr
+    assert "€100.00 → €120.00" in (tmp_path / "diff.html").read_text(encoding="utf-8")
+    assert run("diff", str(path), "2026-Q3", "2026-Q3").stdout == "Nothing differs.\n"
+    assert run("diff", str(path), "2026-Q3", "2026-Q1").returncode == 2
 
 
 def test_init_writes_params_that_load(tmp_path: Path, run: Run) -> None:

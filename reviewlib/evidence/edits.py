@@ -1,0 +1,239 @@
+"""Edits: what two snapshots say differently of deals and figures.
+
+Both are read where they lie, from their Parquet tables. A deal becomes a Python object only where it differs and is told.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from reviewlib.errors import PeriodError, SnapshotError
+from reviewlib.evidence import snapshot
+from reviewlib.evidence.comparison import ROUNDING
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+#: Deals that are listed at the most.
+MOST_TOLD: Final = 100
+#: What is compared of a deal, dates as their text.
+_SAID: Final = """
+    {'outcome': outcome, 'amount': amount, 'expected_amount': expected_amount, 'opened_on': opened_on::varchar,
+     'closed_on': closed_on::varchar, 'stage': stage, 'account_id': account_id}
+"""
+#: One row for each rep who has or had a deal that differs. A deal that changed owners is nowhere and somewhere: two rows.
+_DEALS: Final = f"""
+    create temp table edits as
+    with before as (select deal_id, rep_id, {_SAID} as said from read_parquet($before)),
+    after as (select deal_id, rep_id, {_SAID} as said from read_parquet($after)),
+    owners as (
+        select deal_id, rep_id, before.said as was, after.said as said,
+            coalesce(lag(rep_id) over deal, lead(rep_id) over deal) as other,
+            coalesce(lag(before.said) over deal, lead(before.said) over deal) as was_of_other
+        from before full join after using (deal_id, rep_id)
+        where before.said is distinct from after.said
+        window deal as (partition by deal_id order by rep_id)
+    )
+    select *,
+        case when was is null then if(other is null, 'added', 'came')
+             when said is null then if(other is null, 'removed', 'left')
+             else 'changed' end as kind,
+        coalesce(was.outcome <> 'open' and was.closed_on < $end, false)
+            or coalesce(said.outcome <> 'open' and said.closed_on < $end, false)
+            or was.opened_on is distinct from said.opened_on and coalesce(least(was.opened_on, said.opened_on) < $end, false)
+            as late,
+        greatest(abs(coalesce(was.amount, was.expected_amount)), abs(coalesce(said.amount, said.expected_amount))) as size
+    from owners
+"""  # noqa: S608
+#: The same, one row for each deal.
+_WHOLE: Final = """
+    create temp view whole as
+    select rep_id, deal_id, kind, bool_or(late) over (partition by deal_id) as late, other, coalesce(was, was_of_other) as was,
+        said, size
+    from edits qualify kind <> 'left'
+"""
+_FIGURES: Final = """
+    with before as (select scope, scope_id, period, kpi, value from read_parquet($before)),
+    after as (select scope, scope_id, period, kpi, value from read_parquet($after))
+    select scope, scope_id, period, kpi, before.value, after.value
+    from before full join after using (scope, scope_id, period, kpi)
+    where period in (select period from before intersect select period from after)
+        and kpi in (select kpi from before intersect select kpi from after)
+        and before.value is distinct from after.value
+        and not coalesce(abs(before.value - after.value) <= $rounding * greatest(abs(before.value), abs(after.value)), false)
+    order by all
+"""
+_KPIS: Final = "select kpi from read_parquet(?) except select kpi from read_parquet(?) order by all"
+_COUNTS: Final = "select kind, late, count(*) from whole group by all order by late desc, kind"
+_LARGEST: Final = "select * exclude size from whole order by late desc, size desc nulls last, deal_id limit ?"
+
+
+@dataclass(frozen=True)
+class DealEdit:
+    """A deal that two snapshots say differently.
+
+    Attributes:
+        rep_id: Whose it is, or was where it is gone.
+        deal_id: The deal.
+        kind: ``added``, ``removed``, ``came`` (from another rep) or ``changed``.
+        late: Whether it touches what was over when the first was frozen: it closed, or was opened or removed as one that was
+            opened, before the end of the first one's period.
+        other: The rep that it came from.
+        before: What the first says of it, by column, dates in ISO form; None where it has no such deal.
+        after: What the second says.
+    """
+
+    rep_id: str
+    deal_id: str
+    kind: Literal["added", "removed", "came", "changed"]
+    late: bool
+    other: str | None
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class FigureEdit:
+    """A figure that two snapshots say differently; None where one has no value."""
+
+    scope: str
+    scope_id: str
+    period: str
+    kpi: str
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True)
+class ComparedSnapshot:
+    """One of two snapshots: its hash, its period, and the export's date."""
+
+    hash: str
+    period: str
+    as_of: dt.date
+
+
+@dataclass(frozen=True)
+class SnapshotDiff:
+    """What two snapshots say differently.
+
+    Attributes:
+        before: The first one.
+        after: The second one.
+        counts: How many deals differ, by kind and whether they are late.
+        deals: The late ones first, then the largest; ``MOST_TOLD`` at the most.
+        figures: Main figures of periods and KPIs that both have.
+        only_before: The KPIs that only the first has; ``only_after`` likewise.
+    """
+
+    before: ComparedSnapshot
+    after: ComparedSnapshot
+    counts: tuple[tuple[str, bool, int], ...]
+    deals: tuple[DealEdit, ...]
+    figures: tuple[FigureEdit, ...]
+    only_before: tuple[str, ...]
+    only_after: tuple[str, ...]
+
+    @property
+    def all_deals(self) -> int:
+        """How many deals differ."""
+        return sum(count for _, _, count in self.counts)
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.counts or self.figures or self.only_before or self.only_after)
+
+
+def compare(before: Snapshot, after: Snapshot, *, kpis: Collection[str]) -> SnapshotDiff:
+    """Tell what the second snapshot says differently; of figures only those in ``kpis``.
+
+    Raises:
+        SnapshotError: They are of two workbooks, or in two currencies.
+    """
+    books = [(each.info["workbook"]["name"], each.info["workbook"]["currency"]) for each in (before, after)]
+    if books[0] != books[1]:
+        raise SnapshotError(
+            "These snapshots cannot be compared.",
+            where=f"snapshots {before.hash} and {after.hash}",
+            found=" and ".join(f"workbook {name} in {currency}" for name, currency in books),
+            do="Compare two snapshots of one workbook and one currency.",
+        )
+    with _joined(before, after) as connection:
+        card = {"before": _table(before, "scorecard"), "after": _table(after, "scorecard")}
+        figures = connection.execute(_FIGURES, card | {"rounding": ROUNDING}).fetchall()
+        ways = ([card["before"], card["after"]], [card["after"], card["before"]])
+        only = [tuple(kpi for (kpi,) in connection.execute(_KPIS, way).fetchall() if kpi in kpis) for way in ways]
+        compared = [
+            ComparedSnapshot(each.hash, each.period.name, dt.date.fromisoformat(each.info["as_of"])) for each in (before, after)
+        ]
+        return SnapshotDiff(
+            before=compared[0],
+            after=compared[1],
+            counts=tuple(connection.execute(_COUNTS).fetchall()),
+            deals=tuple(DealEdit(*row) for row in connection.execute(_LARGEST, [MOST_TOLD]).fetchall()),
+            figures=tuple(edit for row in figures if (edit := FigureEdit(*row)).kpi in kpis),
+            only_before=only[0],
+            only_after=only[1],
+        )
+
+
+@contextmanager
+def _joined(before: Snapshot, after: Snapshot) -> Iterator[DuckDBPyConnection]:
+    """Join the deals of two snapshots, as the tables ``edits`` and ``whole``.
+
+    Raises:
+        SnapshotError: A file of them is gone or damaged.
+    """
+    import duckdb
+
+    try:
+        with duckdb.connect() as connection:
+            tables = {"before": _table(before, "deals"), "after": _table(after, "deals")}
+            connection.execute(_DEALS, tables | {"end": before.period.end.isoformat()})
+            connection.execute(_WHOLE)
+            yield connection
+    except duckdb.Error as error:
+        raise SnapshotError(
+            "The tables of a snapshot cannot be read.",
+            where=f"snapshots {before.hash} and {after.hash}",
+            found=str(error).splitlines()[0],
+            do="Restore its deals.parquet and scorecard.parquet from a backup; evidence is never changed once it is frozen.",
+        ) from error
+
+
+def _table(frozen: Snapshot, name: str) -> str:
+    return str(frozen.folder / f"{name}.parquet")
+
+
+def find(params: Params, name: str) -> Snapshot:
+    """Find a snapshot by the beginning of its hash, or by the period that uses it.
+
+    Raises:
+        SnapshotError: There is none, or several begin so.
+    """
+    period = None
+    with suppress(PeriodError):
+        period = Period.parse(name, params.fiscal)
+    if period and (found := snapshot.current(params, period)):
+        return found
+    folders = sorted(path.parent for path in params.reports.glob("snapshots/*/snapshot.json"))
+    known = [folder for folder in folders if name and folder.name.startswith(name)]
+    if len(known) != 1:
+        listed = ", ".join(folder.name for folder in known or folders) or "none"
+        raise SnapshotError(
+            f"{len(known)} snapshots begin with {name!r}." if known else f"There is no snapshot {name!r}.",
+            where=f"reports/{params.name}/snapshots",
+            found=listed,
+            do="Write more of the hash."
+            if known
+            else "Write a period that is frozen, or the beginning of one of these hashes.",
+        )
+    return snapshot.open_snapshot(known[0], params)

@@ -1,0 +1,50 @@
+"""Snapshots of a workbook compared: what a new one says differently, for a terminal, a page and machines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from reviewlib import files
+from reviewlib.evidence import edits
+from reviewlib.evidence.edits import SnapshotDiff
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.pages import edit_views
+from reviewlib.pages.edit_views import EditTable
+from reviewlib.params.model import Params
+
+
+def compare(params: Params, before: str, after: str) -> SnapshotDiff:
+    """Compare two snapshots, each given by its period or the beginning of its hash.
+
+    Raises:
+        SnapshotError: One is not there, or they cannot be compared.
+    """
+    return edits.compare(edits.find(params, before), edits.find(params, after), kpis=_main(params))
+
+
+def moved(params: Params, before: Snapshot | None, now: Snapshot) -> list[str]:
+    """Say what a new snapshot changed: the deals, and the figures of the reps, one line per KPI."""
+    if before is None or before.hash == now.hash:
+        return []
+    diff = edits.compare(before, now, kpis=_main(params))
+    reps = Counter(kpi for kpi, _ in {(edit.kpi, edit.scope_id) for edit in diff.figures if edit.scope == "rep"})
+    changed = [(params.figures[kpi].label, reps[kpi]) for kpi in params.figures if kpi in reps]
+    lines = [f"  {label}: changed for {count} rep{'s' if count > 1 else ''}" for label, count in changed]
+    told = [f"  {line}" for line in edit_views.counted(diff)]
+    return [f"Compared with snapshot {before.hash}:", *told, *(lines or ["  no figure changed"])]
+
+
+def _main(params: Params) -> list[str]:
+    """The KPIs proper, without supporting figures."""
+    return [key for key, kpi in params.figures.items() if kpi.of is None]
+
+
+def told(params: Params, diff: SnapshotDiff) -> tuple[list[str], list[EditTable]]:
+    """Say what differs: how much of it in sentences, then the deals and the figures."""
+    return edit_views.counted(diff), edit_views.tables(params, diff)
+
+
+def write_page(params: Params, diff: SnapshotDiff, file: Path) -> None:
+    """Write what differs as a page, which names every rep by id."""
+    files.write(file, edit_views.diff_page(params, diff))
