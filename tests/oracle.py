@@ -7,6 +7,7 @@ purpose: whoever doubts a figure can follow one with a finger.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -37,6 +38,7 @@ class Book:
     deals: Sequence[Row]
     reps: Sequence[Row]
     history_from: dt.date
+    as_of: dt.date = dt.date(2026, 10, 15)
     mapped: frozenset[str] = ALL_COLUMNS
     targets: Mapping[tuple[str, str], Fraction] | None = None
 
@@ -232,9 +234,25 @@ def _opened(case: Case) -> list[Row]:
     return [deal for deal in case.own if not refund(deal) and case.inside(deal["opened_on"])]
 
 
+def _age(case: Case) -> int | None:
+    """Days after which a cohort is judged: in so many full weeks nine of ten won deals of all are closed."""
+    limit = _stale_after(case)
+    return None if limit is None else math.ceil(limit / 7) * 7
+
+
+def _opened_won(case: Case) -> int:
+    age, number = _age(case), 0
+    for deal in _opened(case):
+        if age is not None and win(deal) and deal["closed_on"] and (deal["closed_on"] - deal["opened_on"]).days <= age:
+            number += 1
+    return number
+
+
 def conversion_rate(case: Case) -> Reading:
-    cohort = _opened(case)
-    return divide(sum(win(deal) for deal in cohort), len(cohort)), len(cohort)
+    cohort, age = _opened(case), _age(case)
+    if age is None or any(deal["opened_on"] + dt.timedelta(days=age) > case.book.as_of for deal in cohort):
+        return None, len(cohort)
+    return divide(_opened_won(case), len(cohort)), len(cohort)
 
 
 def _amounts(case: Case) -> list[Decimal]:
@@ -395,9 +413,9 @@ FIGURES: dict[str, tuple[Callable[[Case], Reading], set[str], bool]] = {
     "lost_deals": (lambda c: (Fraction(_count(c, _is("lost"))), None), CLOSED, False),
     "closed_deals": (lambda c: (Fraction(_count(c, win) + _count(c, _is("lost"))), None), CLOSED, False),
     "win_rate_value": (win_rate_value, {"closed_on", "expected_amount"}, False),
-    "conversion_rate": (conversion_rate, {"opened_on"}, False),
+    "conversion_rate": (conversion_rate, CYCLE, False),
     "opened_deals": (lambda c: (Fraction(len(_opened(c))), None), {"opened_on"}, False),
-    "opened_won": (lambda c: (Fraction(sum(map(win, _opened(c)))), None), {"opened_on"}, False),
+    "opened_won": (lambda c: (Fraction(_opened_won(c)), None), CYCLE, False),
     "opened_closed": (lambda c: (Fraction(sum(d["outcome"] != "open" for d in _opened(c))), None), {"opened_on"}, False),
     "deal_size": (deal_size, SALES, False),
     "deal_size_median": (lambda c: (quantile(_amounts(c), Fraction(1, 2)), None), SALES, False),

@@ -60,9 +60,9 @@ def target(kpi: str, value: float, *, scope: str = "rep", scope_id: str = "A", p
 
 
 def figure(kpi: str, top: float, bottom: float = np.nan, **more: Any) -> dict[str, Any]:
-    """Write one measured figure: ``top`` or ``top / bottom``; scope, scope_id, period, n, sample and reason as given."""
+    """Write one measured figure: ``top`` or ``top / bottom``; scope, scope_id, period, n and the rest as given."""
     row = {"scope": "rep", "scope_id": "A", "period": PERIOD.name, "kpi": kpi, "numerator": top, "denominator": bottom}
-    return {**row, "n": top if np.isnan(bottom) else bottom, "sample": None, "reason": None, **more}
+    return {**row, "n": top if np.isnan(bottom) else bottom, "matures_on": np.nan, "sample": None, "reason": None, **more}
 
 
 def judged(context: ScorecardContext, figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

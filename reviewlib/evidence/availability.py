@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from reviewlib.errors import ParamsError
-from reviewlib.evidence.facts import KEY, Calendar
+from reviewlib.evidence.facts import EPOCH, KEY, Calendar
 from reviewlib.evidence.roster import ALL, Roster
 from reviewlib.evidence.targets import NONE, Target, Targets
 from reviewlib.params.figures import Kpi
@@ -85,6 +85,8 @@ def with_values(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     empty = divided & ~(frame["denominator"] > 0) | (~divided & frame["numerator"].isna())
     reasons = frame["kpi"].map({key: kpi.empty or None for key, kpi in context.kpis.items()})
     frame["reason"] = frame["reason"].where(frame["reason"].notna(), reasons.where(empty, None))
+    ripe = frame["matures_on"].where(immature(frame, context)).map(_ripens, na_action="ignore")
+    frame["reason"] = frame["reason"].where(frame["reason"].notna(), ripe)
     absent = _absent(frame, context)
     frame["reason"] = frame["reason"].where(absent.isna(), absent)
     bottom = frame["denominator"].where(divided & ~empty, 1.0)
@@ -137,6 +139,15 @@ def _not_covered(context: ScorecardContext, kpi: Kpi, period: Period) -> str | N
     if kpi.today_only and "expected_close_on" in context.mapped and context.as_of >= period.next.end:
         return "no history is kept: the CRM holds only today’s expected dates"
     return None
+
+
+def immature(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[bool]:
+    """Tell the figures that mature after the export."""
+    return frame["matures_on"] > (context.as_of - EPOCH).days
+
+
+def _ripens(days: float) -> str:
+    return f"matures on {_day(EPOCH + dt.timedelta(days=days))}"
 
 
 def _absent(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[str]:

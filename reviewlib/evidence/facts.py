@@ -7,6 +7,7 @@ PostgreSQL and Spark.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,8 @@ FLAGS = (
 )  # fmt: skip
 #: The 90th percentile of won deals' cycles: open deals older than this are called stale.
 STALE_SHARE = 0.9
+#: Days are counted from here.
+EPOCH = dt.date(1970, 1, 1)
 #: Whose figures of when: one row of facts' sums.
 KEY = ["scope", "scope_id", "period"]
 
@@ -169,7 +172,9 @@ def _prepared(deals: ir.Table, mapped: frozenset[str]) -> ir.Table:
         expected=expected,
         days=ibis.ifelse(is_won & ~refund & dated, days, None),
     )
-    return _with_purchases(base).cross_join(base.aggregate(stale_after=base.days.quantile(STALE_SHARE)))
+    whole = base.aggregate(stale_after=base.days.quantile(STALE_SHARE))
+    weeks = (whole.stale_after * (1 - ROUNDING) / 7).ceil().cast("int64")
+    return _with_purchases(base).cross_join(whole.mutate(cohort_days=weeks * 7))
 
 
 def _with_purchases(deals: ir.Table) -> ir.Table:
@@ -201,6 +206,7 @@ def _with_flags(f: ir.Table, mapped: frozenset[str]) -> ir.Table:
     soon = (f.expected_close_on >= f.end) & (f.expected_close_on < f.next_end)
     due = soon if "expected_close_on" in mapped else ibis.literal(True)
     age = f.end.delta(f.opened_on, unit="day")
+    took = f.closed_on.delta(f.opened_on, unit="day")
     return f.mutate(
         won=f.closed_in & f.is_win,
         sale=f.closed_in & f.is_sale,
@@ -208,7 +214,7 @@ def _with_flags(f: ir.Table, mapped: frozenset[str]) -> ir.Table:
         closed=f.closed_in & (f.is_win | f.is_lost),
         refund=f.closed_in & f.is_refund,
         earned=f.closed_in & f.is_won,
-        opened_won=f.opened & f.is_win,
+        opened_won=_false(f.opened & f.is_win & (took <= f.cohort_days)),
         opened_closed=f.opened & ~f.is_open,
         first_win=_false(f.closed_in & f.is_sale & (f.purchase == 1)),
         won_back=_false(f.closed_in & f.is_sale & (f.purchase > 1) & (f.purchase_before < f.window_start)),
@@ -216,6 +222,7 @@ def _with_flags(f: ir.Table, mapped: frozenset[str]) -> ir.Table:
         undated=f.open_end & f.expected_close_on.isnull(),
         stale=_false(f.open_end & (age > f.stale_after * (1 + ROUNDING))),
         unvalued=f.unplaced | (f.open_end & ~f.valued),
+        matures_on=(f.opened_on + f.cohort_days.as_interval("D")).cast("date"),
     )
 
 
@@ -268,7 +275,8 @@ class Evaluation:
 
     Attributes:
         figures: One row per (scope, scope_id, period, kpi): numerator, denominator (missing where the KPI has none), n,
-            sample (ascending list of observations, None where the KPI has no interval of its own).
+            matures_on (in days since 1970), sample (ascending list of observations, None where the KPI has no interval of its
+            own).
         queries: That of each KPI alone, as text.
     """
 
@@ -303,6 +311,8 @@ def _aggregate(name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...]) -> Query:
         columns[f"{kpi.key}.n"] = (measure.top if measure.n is None else measure.n).cast("float64")
         if measure.bottom is not None:
             columns[f"{kpi.key}.bottom"] = measure.bottom.cast("float64")
+        if measure.matures_on is not None:
+            columns[f"{kpi.key}.matures_on"] = measure.matures_on.delta(ibis.literal(EPOCH), unit="day").cast("float64")
         if measure.sample is not None:
             columns[f"{kpi.key}.sample"] = measure.sample.cast("float64").collect()
     return Query.of(table.group_by(KEY).aggregate(**columns))
@@ -313,11 +323,11 @@ def _long(groups: pd.DataFrame, found: pa.Table, kpis: Sequence[Kpi]) -> pd.Data
     known = found.select(KEY).to_pandas().assign(place=range(len(found)))
     # A group without any deal stands at the end, where nothing is.
     places = groups.merge(known, on=KEY, how="left")["place"].fillna(len(found)).to_numpy("int64")
-    numbers: dict[str, list[Any]] = {"n": [], "numerator": [], "denominator": []}
+    numbers: dict[str, list[Any]] = {"n": [], "numerator": [], "denominator": [], "matures_on": []}
     observed: list[Any] = []
     for kpi in kpis:
         have = {name.rpartition(".")[2]: found[name] for name in found.column_names if name.rpartition(".")[0] == kpi.key}
-        for name, part in zip(numbers, ("n", "top", "bottom"), strict=True):
+        for name, part in zip(numbers, ("n", "top", "bottom", "matures_on"), strict=True):
             values = np.append(have[part].to_numpy(), np.nan)[places] if part in have else np.full(len(groups), np.nan)
             stays = part not in have or (part == "top" and kpi.empty and "bottom" not in have and not kpi.per_target)
             numbers[name].append(values if stays else np.where(np.isnan(values), 0.0, values))

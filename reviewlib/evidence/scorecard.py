@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reviewlib.evidence.availability import SCOPES, ScorecardContext, with_targets, with_values
-from reviewlib.evidence.comparison import below
+from reviewlib.evidence.availability import SCOPES, ScorecardContext, immature, with_targets, with_values
 from reviewlib.evidence.facts import KEY
 from reviewlib.evidence.roster import ALL, Post
 from reviewlib.evidence.tables import SCORECARD
@@ -95,8 +94,6 @@ Row = Mapping[Hashable, Any]
 
 #: What a verdict is read from.
 _READ = [field.name for field in fields(JudgedFigure) if field.name != "reference"]
-#: A cohort is mature when this share of it is closed.
-MATURE = 0.8
 
 
 @dataclass(frozen=True)
@@ -131,8 +128,8 @@ class SubjectScorecard:
 def scorecard(figures: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Judge every figure.
 
-    The figures have scope, scope_id, period, kpi, numerator, denominator, n, sample, and optionally reason. What comes back has
-    the columns of ``tables.SCORECARD``; units as the KPI's, percentages as fractions, missing as NaN or None.
+    The figures have scope, scope_id, period, kpi, numerator, denominator, n, matures_on, sample, and optionally reason. What
+    comes back has the columns of ``tables.SCORECARD``; units as the KPI's, percentages as fractions, missing as NaN or None.
     """
     frame = with_values(with_targets(figures, context), context)
     frame = pd.concat([frame, *_derived(frame, context)], ignore_index=True)
@@ -152,6 +149,8 @@ def _derived(frame: pd.DataFrame, context: ScorecardContext) -> Iterator[pd.Data
             yield _of_full_targets(result, kpi, context)
         if kpi.from_targets == "of_reps":
             yield _of_reps_targets(result, kpi, context)
+        if kpi.earlier:
+            yield _of_earlier(frame, kpi, context)
 
 
 def _changes(frame: pd.DataFrame, kpi: Kpi, won: str, refunds: str, context: ScorecardContext) -> pd.DataFrame:
@@ -209,32 +208,29 @@ def _of_reps_targets(result: pd.DataFrame, kpi: Kpi, context: ScorecardContext) 
     return groups
 
 
+def _of_earlier(frame: pd.DataFrame, kpi: Kpi, context: ScorecardContext) -> pd.DataFrame:
+    """Take the latest figure before each one that is not mature yet; the reason says of when it is."""
+    cells = ["value", "numerator", "denominator", "n", "reason"]
+    own = frame[frame["kpi"] == kpi.of].assign(kpi=kpi.key)
+    own = own.sort_values("period", key=lambda names: names.map(list(context.periods).index))
+    known = own.assign(reason="the cohort of " + own["period"])[cells].where(own["value"].notna())
+    scopes = [own["scope"], own["scope_id"]]
+    own[cells] = known.groupby(scopes).ffill().groupby(scopes).shift()
+    return own[immature(own, context)]
+
+
 def _with_intervals(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
-    """Bound sampled figures that have enough observations and are mature."""
-    frame["immature"] = _immature(frame, context)
+    """Bound sampled figures that have enough observations."""
     sampled = [key for key, kpi in context.kpis.items() if kpi.judged_by in FEWEST]
     rows = frame.index[frame["kpi"].isin(sampled)]
-    columns = ["kpi", "value", "n", "numerator", "sample", "immature"]
+    columns = ["kpi", "value", "n", "numerator", "sample"]
     bounds = [_interval(row, context.kpis[row["kpi"]]) for row in frame.loc[rows, columns].to_dict("records")]
     limits = pd.DataFrame(bounds, index=rows, columns=["low", "high"], dtype="float64").reindex(frame.index)
     return frame.assign(low=limits["low"], high=limits["high"])
 
 
-def _immature(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[bool]:
-    """Tell the cohorts of which too little is closed."""
-    found = pd.Series(False, index=frame.index)
-    for key, kpi in context.kpis.items():
-        if kpi.matures:
-            closed, whole = (frame[frame["kpi"] == each].set_index(KEY)["value"] for each in kpi.matures)
-            rows = frame.index[frame["kpi"] == key]
-            young = closed.combine(whole * MATURE, below)
-            keys = pd.MultiIndex.from_frame(frame.loc[rows, KEY])
-            found[rows] = young.reindex(keys, fill_value=False).to_numpy(dtype=bool)
-    return found
-
-
 def _interval(row: Row, kpi: Kpi) -> tuple[float, float]:
-    if math.isnan(row["value"]) or row["immature"] or row["n"] < FEWEST[kpi.judged_by]:
+    if math.isnan(row["value"]) or row["n"] < FEWEST[kpi.judged_by]:
         return np.nan, np.nan
     if kpi.judged_by == "wilson":
         return wilson(row["numerator"], row["n"])

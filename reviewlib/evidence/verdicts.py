@@ -152,7 +152,6 @@ class JudgedFigure:
         reference: What ``target`` is called: ``target`` or ``benchmark``.
         peer_median: The peers' median; None below the threshold, or where all are equal.
         standing: The quarter among the peers; None below the threshold, or where all are equal.
-        immature: A cohort of which too little is closed.
     """
 
     value: float | None = None
@@ -166,7 +165,6 @@ class JudgedFigure:
     reference: str = "target"
     peer_median: float | None = None
     standing: str | None = None
-    immature: bool = False
 
 
 def judge(kpi: Kpi, figure: JudgedFigure, bands: Bands | None = None) -> tuple[Verdict, str]:
@@ -213,8 +211,6 @@ def _banded(kpi: Kpi, measure: float, bands: Bands, reference: str, *, start: fl
 
 
 def _sampled(kpi: Kpi, figure: JudgedFigure) -> tuple[Verdict, str]:
-    if figure.immature:
-        return "not_enough_data", "immature: fewer than 80% of these deals are closed"
     fewest = FEWEST[kpi.judged_by]
     if figure.n < fewest:
         return "not_enough_data", f"fewer than {fewest} {kpi.n_label}"

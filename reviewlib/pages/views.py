@@ -69,7 +69,7 @@ class FigureTable:
     def note(self, figure: Figure) -> list[str]:
         """Say what a figure is made of: its sample, its interval, its window."""
         kpi, style, parts = figure.kpi, self.style, []
-        if kpi.judged_by == "wilson" and figure.denominator is not None:
+        if kpi.judged_by == "wilson" and figure.value is not None:
             parts.append(f"{style.value(figure.numerator, 'count')} of {style.things(figure.denominator, kpi.n_label)}")
         elif figure.n is not None:
             parts.append(style.things(figure.n, kpi.n_label))
@@ -80,6 +80,8 @@ class FigureTable:
             parts.append(style.interval(figure.low, figure.high, kpi.unit))
         if kpi.grain == "accounts":
             parts.append(f"bought in {self.review.workbook.retention_window}")
+        earlier = [key for key, other in self.review.kpis.items() if other.earlier and other.of == kpi.key]
+        parts += [f"{self.text(key)} in {self.reason(key)}" for key in earlier if self.value(key) is not None]
         return [*parts, "lower is the aim"] if kpi.better == "lower" else parts
 
     def target(self, figure: Figure) -> str:

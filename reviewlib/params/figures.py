@@ -15,7 +15,7 @@ Expression = Callable[["ir.Table"], "Measure"]
 #: What only those who compute a figure know of it; pages know the rest, from ``card``.
 _COMPUTED: Final = {
     "expression", "needs", "history", "per_target", "only_with_target", "today_only", "empty", "note", "result", "split_by",
-    "part", "from_targets", "matures", "counted", "sets_window", "on_team_page",
+    "part", "from_targets", "counted", "sets_window", "on_team_page",
 }  # fmt: skip
 
 
@@ -28,12 +28,14 @@ class Measure:
         bottom: The denominator.
         n: The sample size, in the unit that the KPI's ``n_label`` names; ``top`` where it is not given.
         sample: The observations behind a median, for its interval; missing where an observation does not count.
+        matures_on: The day from which on the figure can be given, where that is not the day of the export.
     """
 
     top: ir.Value
     bottom: ir.Value | None = None
     n: ir.Value | None = None
     sample: ir.Value | None = None
+    matures_on: ir.Value | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ class Kpi:
         empty: The reason for ``n/a`` where the denominator is zero.
         top, bottom: The units of numerator and denominator, where they are printed.
         interval_of: The supporting figure whose interval stands in for the KPI's own.
+        earlier: What the KPI that it stands beside was in the latest period before, where it cannot be given yet.
         today_only: It rests on today's expected close dates, of which the CRM keeps no history.
         of: The KPI that a supporting figure stands beside.
         evidence: The flag (see ``facts.FLAGS``) of the deals that a page lists, or ``accounts``.
@@ -70,7 +73,6 @@ class Kpi:
         split_by: The figures by which its change is explained: sales, with their number as ``n``, and refunds.
         part: A part of the change of the KPI that it stands beside: the field of ``scorecard.Split`` that holds it.
         from_targets: Made of targets of the result: attainment of the ``full`` one, or the sum of those ``of_reps``.
-        matures: How much of a cohort is closed, as two figures: the closed ones and all.
         counted: Its units that become counts where the export has no expected amount.
         sets_window: Params may set the retention window with it.
         on_team_page: A supporting figure that a team's page and its achievements board name of each rep.
@@ -92,6 +94,7 @@ class Kpi:
     top: Unit = "count"
     bottom: Unit = "count"
     interval_of: str | None = None
+    earlier: bool = False
     grain: Literal["deals", "accounts"] = "deals"
     bands: Literal["share", "points"] = "share"
     targets: Literal["sum", "stock", "level"] = "level"
@@ -109,7 +112,6 @@ class Kpi:
     split_by: tuple[str, str] | None = None
     part: str | None = None
     from_targets: Literal["full", "of_reps"] | None = None
-    matures: tuple[str, str] | None = None
     counted: tuple[str, ...] = ()
     sets_window: bool = False
     on_team_page: bool = False

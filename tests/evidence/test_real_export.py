@@ -75,10 +75,11 @@ def test_golden_figures(period: str) -> None:
         for key in GOLDEN_KPIS:
             row, text = figures(period)["rep", rep, key], expected.get((rep, period, key))
             where = f"{key} of {rep} in {period}"
-            if text is None:
+            young = key == "conversion_rate"  # the golden file has who was won by the day of the export, at whatever age
+            if text is None or young:
                 assert math.isnan(row["value"]), where
                 assert row["verdict"] == "not_available", where
-                assert "does not cover the retention window" in row["reason"], where
+                assert ("matures on" if young else "does not cover the retention window") in row["reason"], where
             else:
                 assert round(row["value"], 6) == float(text), where
 

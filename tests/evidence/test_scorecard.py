@@ -13,6 +13,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scorecards import PERIOD, context_of, figure, judged, row, target
 
+from reviewlib.evidence.facts import EPOCH
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.scorecard import Sales, Split, cents, split, total
 from reviewlib.evidence.tables import SCORECARD
@@ -89,13 +90,17 @@ def test_all_of_ten_against_a_target_of_all() -> None:
     assert (found["value"], found["high"], found["verdict"]) == (1.0, 1.0, "on_track")
 
 
-@pytest.mark.parametrize(("closed", "mature"), [(7, False), (8, True)])
-def test_cohort_matures_at_eighty_percent(closed: int, mature: bool) -> None:
-    """Under 80 % closed a cohort has neither interval nor verdict, from there on both."""
-    figures = [figure("conversion_rate", 7, 10), figure("opened_deals", 10), figure("opened_closed", closed)]
-    found = _one(figures, "conversion_rate", target_rows=[target("conversion_rate", 0.1)])
-    assert found["value"] == 0.7
-    assert (found["low"] is not None, found["verdict"]) == ((True, "strength") if mature else (False, "not_enough_data"))
+@pytest.mark.parametrize(("after", "mature"), [(0, True), (1, False)])
+def test_figure_matures(after: int, mature: bool) -> None:
+    """A figure that matures after the export is n/a with the day, without interval and verdict; on that day it is given."""
+    context = context_of(target_rows=[target("conversion_rate", 0.1)])
+    day = (context.as_of - EPOCH).days + after
+    found = row(judged(context, [figure("conversion_rate", 7, 10, matures_on=day)]), "conversion_rate")
+    if mature:
+        assert (found["value"], found["verdict"], found["low"] is None) == (0.7, "strength", False)
+    else:
+        assert (found["value"], found["verdict"], found["low"]) == (None, "not_available", None)
+        assert found["reason"] == "matures on 16 October 2026"
 
 
 @pytest.mark.parametrize(("n", "known"), [(9, False), (10, True)])
@@ -218,7 +223,7 @@ def test_raw_attainment_stands_beside() -> None:
 def test_no_measures_and_nothing_but_revenue() -> None:
     """KPIs switched off leave no row and break nothing."""
     kpis = {"revenue": {"off": True}}
-    frame = judged(context_of(kpis=kpis), [figure("win_rate", 5, 10), figure("opened_deals", 0), figure("opened_closed", 0)])
+    frame = judged(context_of(kpis=kpis), [figure("win_rate", 5, 10)])
     assert row(frame, "win_rate")["value"] == 0.5
     assert not set(frame["kpi"]) & {"revenue", "change_won_deals"}
 

@@ -270,14 +270,6 @@ def test_user_benchmark_of_a_sample_is_a_target() -> None:
     )
 
 
-def test_immature() -> None:
-    """An immature cohort has no verdict, however many deals it has."""
-    reading = replace(_rate(80, 100, target=0.1), immature=True, low=None, high=None)
-    verdict, reason = judge(KPIS["conversion_rate"], reading)
-    assert verdict == "not_enough_data"
-    assert "immature" in reason
-
-
 PERIOD = Period.parse("2026-Q3")
 
 

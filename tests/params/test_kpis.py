@@ -32,7 +32,7 @@ RELEASED = Path(__file__).parents[1] / "released"
 HISTORY = dt.date(2026, 1, 1)
 TEAM: list[Row] = [{"rep_id": "A", "team": "North"}, {"rep_id": "B", "team": "North"}]
 #: Figures of the scorecard that are made of other figures and have their own tests.
-ELSEWHERE = {*(key for key, kpi in kpis.KPIS.items() if kpi.expression is None), "stale_after"}
+ELSEWHERE = {*(key for key, kpi in kpis.KPIS.items() if kpi.expression is None), "stale_after", "cohort_days"}
 
 
 def deal(
@@ -281,14 +281,14 @@ EDGES: list[tuple[str, list[Row], dict[str, float | None]]] = [
         {"base_accounts": 1, "revenue_retention": None, "gross_retention": None, "retention_rate": 1},
     ),
     (
-        "the cohort keeps its open deals in the denominator; wins after the period count",
+        "a cohort too young for its conversion; wins after the period are closed deals of it, but none of the period",
         [
             deal("A", "won", opened="2026-07-01", closed="2026-10-10", amount=1),
             deal("A", "won", opened="2026-09-30", closed="2026-09-30", amount=1),
             deal("A", "lost", opened="2026-08-01", closed="2026-08-01"),
             deal("A", "open", opened="2026-08-01"),
         ],
-        {"conversion_rate": 0.5, "opened_deals": 4, "opened_won": 2, "opened_closed": 3, "win_rate": 0.5},
+        {"conversion_rate": None, "opened_deals": 4, "opened_closed": 3, "win_rate": 0.5},
     ),
     (
         "quartiles are linear, the median of an even number is the middle of two",
@@ -416,20 +416,52 @@ def test_window_of_its_own_length(tmp_path: Path) -> None:
     assert [figure(found, key)[0] for key in ("base_accounts", "kept_accounts", "won_back", "new_customers")] == [1, 1, 1, 0]
 
 
-def test_immature_cohort(tmp_path: Path) -> None:
-    """Until 80 % of a cohort is closed it has no interval and no verdict; at 80 % it has both."""
-    closed = [deal("A", "won", opened="2026-07-01", closed="2026-08-01", amount=1)] * 8
-    young = [*closed[:7], *[deal("A", "open", opened="2026-07-02")] * 3]
-    old = [*closed, *[deal("A", "open", opened="2026-07-02")] * 2]
-    rows = {}
-    for name, deals in (("young", young), ("old", old)):
-        found = compiled(book(deals), tmp_path / name, kpis={"conversion_rate": {"target": 0.5}})
-        rows[name] = cells(found)[Q3.name, "rep", "A", "conversion_rate"]
-    assert (rows["young"]["value"], rows["young"]["verdict"]) == (0.7, "not_enough_data")
-    assert "immature" in rows["young"]["reason"]
-    assert math.isnan(rows["young"]["low"])
-    assert rows["old"]["verdict"] != "not_enough_data"
-    assert rows["old"]["low"] < 0.8 < rows["old"]["high"]
+#: Nine of ten of these wins close within 13 days, so that cohorts are judged at 14.
+THIRTEEN_DAYS = [deal("B", "won", opened="2026-01-01", closed="2026-01-14", amount=1)] * 40
+
+
+def test_cohorts_are_judged_at_equal_age(tmp_path: Path) -> None:
+    """A deal of the cohort counts as won up to the last day of H, and not from the day after, whatever became of it since."""
+    rows = [
+        deal("A", "won", opened="2026-07-01", closed="2026-07-15", amount=1),
+        deal("A", "won", opened="2026-07-01", closed="2026-07-16", amount=1),
+        deal("A", "won", opened="2026-07-01", closed="2026-06-30", amount=1),
+        deal("A", "lost", opened="2026-08-01", closed="2026-08-01"),
+        deal("A", "open", opened="2026-08-01"),
+    ]
+    known = book([*THIRTEEN_DAYS, *rows])
+    found = compiled(known, tmp_path)
+    compare(known, found)
+    assert [figure(found, key)[0] for key in ("cohort_days", "opened_won", "conversion_rate")] == [14, 2, 0.4]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_cohort_matures_with_its_youngest_deal(late: bool, tmp_path: Path) -> None:
+    """A cohort is mature on the day on which its youngest deal is H days old; the day before it is n/a, with that day."""
+    rows = [
+        *[deal("A", outcome, opened="2026-05-01", closed="2026-05-02", amount=1) for outcome in ("won", "lost", "lost")],
+        deal("A", "won", opened="2026-07-01", closed="2026-07-02", amount=1),
+        deal("A", "open", opened="2026-09-30"),
+    ]
+    as_of = dt.date(2026, 10, 14 if late else 13)
+    known = book([*THIRTEEN_DAYS, *rows], as_of=as_of)
+    found = compiled(known, tmp_path, as_of=as_of)
+    compare(known, found)
+    row = cells(found)[Q3.name, "rep", "A", "conversion_rate"]
+    if late:
+        assert row["value"] == 0.5
+        assert (Q3.name, "rep", "A", "last_cohort") not in cells(found)
+    else:
+        assert (row["verdict"], row["reason"]) == ("not_available", "matures on 14 October 2026")
+        assert math.isnan(row["low"])
+        assert figure(found, "last_cohort") == (pytest.approx(1 / 3), "the cohort of 2026-Q2")
+
+
+def test_without_a_cycle_there_is_no_cohort_conversion(tmp_path: Path) -> None:
+    """Where no won deal has both dates nobody knows when to judge a cohort: n/a, not 0 %."""
+    found = compiled(book([deal("A", "won", opened=None, closed="2026-07-02", amount=1), deal("A", "open")]), tmp_path)
+    assert math.isnan(figure(found, "conversion_rate")[0])
+    assert "no won deal of the workbook has both dates" in cells(found)["2026-Q2", "rep", "A", "conversion_rate"]["reason"]
 
 
 def test_stale_deals_are_older_than_nine_of_ten_wins(tmp_path: Path) -> None:
