@@ -23,7 +23,7 @@ from reviewlib import files
 from reviewlib.conversation.answers import mails, marks, responses
 from reviewlib.conversation.goals import goalfile
 from reviewlib.errors import ParamsError, ReviewError
-from reviewlib.evidence import casting, quality, readers
+from reviewlib.evidence import casting, csv_files, quality
 from reviewlib.pages import paragraphs
 from reviewlib.params import rules, written
 from reviewlib.press import clean, export
@@ -310,7 +310,7 @@ READERS: Final[Mapping[str, tuple[Callable[[str], object], tuple[tuple[str, str,
     ),
     "slug": (lambda text: files.slug(text, "R-1"), (("a", "\u0301\u0327", ""), ("", "- ", "x"))),
     "csv": (
-        lambda text: list(readers._records(text.splitlines(keepends=True), ",")),
+        lambda text: list(csv_files._records(text.splitlines(keepends=True), ",")),
         (("a,b\n", '"x\n', ""), ("a,b\n", 'x,"\n', ""), ("a,b\n", '"",""\n', ""), ('a,b\n"', "x\n", "")),
     ),
     "goals": (

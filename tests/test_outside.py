@@ -230,11 +230,11 @@ def test_a_sheet_of_two_cells_far_apart_is_refused(tmp_path: Path) -> None:
 @pytest.mark.default
 def test_a_sheet_as_companies_have_them_is_read(tmp_path: Path) -> None:
     """A cell in the last row, or in the last column, is no mischief, and neither is one that is only coloured."""
-    assert readers.read(book(tmp_path / "a.xlsx", "C90000"), Format()).lines.tolist() == [90_000]
+    assert readers.read(book(tmp_path / "a.xlsx", "C90000"), Format()).column("line").to_pylist() == [90_000]
     path = book(tmp_path / "b.xlsx", "A2")
     coloured = b'<c r="XFD1048576" s="0"/></row></sheetData>'
     repacked(path, lambda name, content: content.replace(b"</row></sheetData>", coloured) if "sheet1" in name else content)
-    assert len(readers.read(path, Format()).lines) == 1
+    assert readers.read(path, Format()).rows == 1
 
 
 def test_a_packed_file_is_measured_by_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +271,7 @@ def test_a_field_that_is_too_long_is_said_to_be_that(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f'Id,Note\n1,a\n2,"{"x" * 200_000}"\n3,"b\n4,c\n')
     sheet = readers.read(path, Format())
-    assert sheet.columns[0].to_pylist() == ["1", "4"]
+    assert sheet.column("c0").to_pylist() == ["1", "4"]
     assert [(one.line, one.reason[:50]) for one in sheet.broken] == [
         (3, "131,072 characters and no end of a field: quotes t"),
         (4, "quotes that do not match"),

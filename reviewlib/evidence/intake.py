@@ -108,7 +108,7 @@ class Intake:
     @property
     def size(self) -> int:
         """Rows that fit the header."""
-        return len(self.sheet.lines)
+        return self.sheet.rows
 
     def values(self, name: str) -> pa.Array:
         """A canonical column's values; all missing where it is not mapped."""
@@ -193,9 +193,9 @@ def take(params: Params, table: tables.Table) -> Intake:
         place = sheet.place(own, key=f"crm.{table.name}.columns.{name}")
         kind = table.columns[name]
         aliases = params.crm.aliases.get(name) if kind == "text" else None
-        own_texts = sheet.columns[place]
+        own_texts = sheet.column(f"c{place}")
         texts[name] = recoded(own_texts, aliases, pa.string(), keep=True) if aliases else own_texts
-        values[name] = casting.column(texts[name], kind, style=style, typed=sheet.typed[place])
+        values[name] = casting.column(texts[name], kind, style=style, typed=np.asarray(sheet.column(sheet.typed[place])))
     return Intake(table, sheet, form, params.crm.quarantine, columns, texts, values, _excluded(sheet, source, table))
 
 
@@ -223,14 +223,15 @@ def settle(intake: Intake, checks: Sequence[Check], *, changed: Mapping[str, pa.
         *(_sum(amount, rows) for rows in (np.ones(intake.size, np.bool_), used, refused, ~_none(intake.excluded))),
     )
     _hold(intake, quarantine, meant=rows_read - sum(counts.values()), amount=amount)
-    origin = {"source_file": pa.repeat(intake.sheet.file, intake.size), "source_line": pa.array(intake.sheet.lines)}
+    lines = intake.sheet.column("line")
+    origin = {"source_file": pa.repeat(intake.sheet.file, intake.size), "source_line": lines}
     cells = {name: {**origin, **(changed or {})}.get(name) for name in intake.table.columns}
     arrays = [intake.values(name) if given is None else given for name, given in cells.items()]
     table = pa.Table.from_arrays(arrays, schema=intake.table.schema).filter(pa.array(used))
     excluded = tuple(
         Excluded(intake.table.name, reason, rows, _sum(amount, intake.excluded == reason)) for reason, rows in counts.items()
     )
-    return Settled(table, intake.sheet.lines[used], quarantine, reconciliation, excluded)
+    return Settled(table, lines.to_numpy()[used], quarantine, reconciliation, excluded)
 
 
 def recoded(texts: pa.Array, mapping: Mapping[str, Any], kind: pa.DataType, *, keep: bool = False) -> pa.Array:
@@ -245,11 +246,11 @@ def _none(reasons: Texts) -> Flags:
 
 
 def _excluded(sheet: readers.TextTable, source: Source, table: tables.Table) -> Texts:
-    reasons: Texts = np.full(len(sheet.lines), None, np.object_)
+    reasons: Texts = np.full(sheet.rows, None, np.object_)
     for number, rule in reversed(list(enumerate(source.exclude))):
         place = sheet.place(rule.column, key=f"crm.{table.name}.exclude[{number}].column")
         values = pa.array([value.strip() for value in rule.equals], pa.string())
-        texts = pc.fill_null(sheet.columns[place], "")
+        texts = pc.fill_null(sheet.column(f"c{place}"), "")
         reasons[np.asarray(pc.is_in(texts, value_set=values))] = rule.reason
     return reasons
 
@@ -270,8 +271,9 @@ def _quarantine(intake: Intake, rows: npt.NDArray[np.intp], reasons: Texts, colu
     texts = {name: text.take(chosen) for name, text in intake.texts.items()}
     amounts = (intake.values("amount") if "amount" in intake.own else pa.nulls(intake.size, tables.ARROW["money"])).take(chosen)
     owners = texts["rep_id"].to_pylist() if "rep_id" in texts else [None] * len(rows)
+    lines = intake.sheet.column("line").to_numpy()
     records = [
-        (int(intake.sheet.lines[row]), intake.own.get(name, name), texts[name][at].as_py(), reasons[row], owner, amount)
+        (int(lines[row]), intake.own.get(name, name), texts[name][at].as_py(), reasons[row], owner, amount)
         for at, (row, name, owner, amount) in enumerate(zip(rows, columns[rows], owners, amounts.to_pylist(), strict=True))
     ]
     records += [(record.line, None, record.text[:200], record.reason, None, None) for record in intake.sheet.broken]

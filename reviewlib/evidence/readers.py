@@ -7,64 +7,64 @@ date order describe text only.
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import datetime as dt
-import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from reviewlib import files
 from reviewlib.errors import SourceError
-from reviewlib.evidence import sheet_size
+from reviewlib.evidence import csv_files, sheet_size
+from reviewlib.evidence.csv_files import Broken, Contents, batch, refused
 from reviewlib.params.crm import Format
 from reviewlib.params.rules import nearest
 
-Flags = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    import duckdb
 
-_CHUNK: Final = 50_000
-_DELIMITERS: Final = (",", ";", "\t", "|")
-_ODD_FIELDS: Final = "another number of fields than the header"
-_ODD_QUOTES: Final = "quotes that do not match"
-_LONG_FIELD: Final = "{most:,} characters and no end of a field: quotes that do not match, or a text longer than is read"
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A record that has no columns: where it starts, what stands there, what is wrong."""
-
-    line: int
-    text: str
-    reason: str
+_CHUNK: Final = 100_000
+#: What may separate the fields of a CSV file where nobody said it.
+DELIMITERS: Final = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A file as text.
+    """A file as text: a table in DuckDB, and what belongs to it.
+
+    The table has the columns ``c0``, ``c1``, ... (trimmed text; empty text is missing) and ``line``: the physical line (CSV),
+    sheet row (Excel) or row number (Parquet, DuckDB) on which each record starts. Rows stand in the order of the file.
 
     Attributes:
+        con: The connection that has the table.
+        name: The table's name there.
         file: The file's base name.
         header: The file's own column names, trimmed.
-        columns: One text array per column, trimmed; empty text is missing.
-        typed: Per column, which cells were typed (None: none), so ISO dates and plain decimals.
-        lines: The physical line (CSV), sheet row (Excel) or row number (Parquet, DuckDB) on which each record starts.
+        typed: Per column, SQL for the cells that were typed, so hold ISO dates and plain decimals: ``false``, ``true``, or the
+            name of a column beside it where cells differ.
+        rows: How many rows the table has.
         broken: Records that do not fit the header.
     """
 
+    con: duckdb.DuckDBPyConnection
+    name: str
     file: str
     header: tuple[str, ...]
-    columns: tuple[pa.Array, ...]
-    typed: tuple[Flags | None, ...]
-    lines: npt.NDArray[np.int64]
+    typed: tuple[str, ...]
+    rows: int
     broken: tuple[Broken, ...] = ()
+
+    def column(self, sql: str) -> pa.Array:
+        """Fetch a column, in the order of the file."""
+        table = self.con.table(self.name).project(f"{sql} AS cell, line").order("line").to_arrow_table()
+        return table["cell"].combine_chunks()
 
     def place(self, name: str, *, key: str) -> int:
         """Find a column by the file's own name.
@@ -91,37 +91,64 @@ class TextTable:
 
     def _advice(self, name: str) -> str:
         if len(self.header) == 1:
-            other = next((mark for mark in _DELIMITERS if mark in self.header[0]), None)
+            other = next((mark for mark in DELIMITERS if mark in self.header[0]), None)
             if other:
                 return f"The header is a single column: is the delimiter {other!r}? Set format.delimiter."
         close = nearest(name, self.header)
         return f"Did you mean {close!r}?" if close else "Write the column's name as it stands in the file."
 
 
-def read(path: Path, form: Format) -> TextTable:
+def read(path: Path, form: Format, con: duckdb.DuckDBPyConnection | None = None, name: str = "contents") -> TextTable:
     """Read a file by its suffix: .csv .tsv .txt .parquet .xlsx .duckdb .db.
+
+    Args:
+        path: The file.
+        form: How it writes its values.
+        con: The connection that gets the table; a new one where it is not given.
+        name: The table's name, a plain word.
 
     Raises:
         SourceError: The file is missing, empty, binary, in another encoding, or of a kind that is not read.
     """
+    import duckdb
+
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         known = " ".join(sorted(_READERS))
-        raise _refused(path, "This kind of file is not read.", found=path.suffix or "no suffix", do=f"Use {known}.")
+        raise refused(path, "This kind of file is not read.", found=path.suffix or "no suffix", do=f"Use {known}.")
     if not path.is_file():
         raise _missing(path)
-    sheet = reader(path, form)
-    if len(sheet.header) > files.TABLE_COLUMNS:
-        found = f"{len(sheet.header):,}; at most {files.TABLE_COLUMNS:,} are read"
-        raise _refused(path, "The table has too many columns.", found=found, do="Export the columns you need.")
-    if not len(sheet.lines) and not sheet.broken:
-        raise _refused(path, "The file has no rows.", found="a header and nothing below it", do="Export again.")
-    return sheet
+    return _stored(reader(path, form), path, con or duckdb.connect(), name)
 
 
-def _refused(path: Path, what: str, *, found: str, do: str) -> SourceError:
-    """What is wrong with a whole file."""
-    return SourceError(what, where=path.name, found=found, do=do)
+def _stored(contents: Contents, path: Path, con: duckdb.DuckDBPyConnection, name: str) -> TextTable:
+    """Make a table of what a file holds.
+
+    Raises:
+        SourceError: There is no row in it, or there are too many columns.
+    """
+    header, flags = contents.header, [name for name in contents.typed if name not in ("true", "false")]
+    if len(header) > files.TABLE_COLUMNS:
+        found = f"{len(header):,}; at most {files.TABLE_COLUMNS:,} are read"
+        raise refused(path, "The table has too many columns.", found=found, do="Export the columns you need.")
+    texts = {f"c{place}": pa.string() for place in range(len(header))}
+    schema = pa.schema({"line": pa.int64(), **texts, **dict.fromkeys(flags, pa.bool_())})
+    failed = list[SourceError]()
+    con.from_arrow(pa.RecordBatchReader.from_batches(schema, _until_one_fails(contents.batches, failed))).create(name)
+    if failed:
+        raise failed[0]
+    rows, broken = len(con.table(name)), tuple(contents.broken)
+    if not rows and not broken:
+        raise refused(path, "The file has no rows.", found="a header and nothing below it", do="Export again.")
+    return TextTable(con, name, path.name, tuple(map(str.strip, header)), tuple(contents.typed), rows, broken)
+
+
+def _until_one_fails(batches: Iterable[pa.RecordBatch], failed: list[SourceError]) -> Iterator[pa.RecordBatch]:
+    """Hold what went wrong, because DuckDB would tell it in words of its own."""
+    try:
+        yield from batches
+    except SourceError as error:
+        failed.append(error)
 
 
 def text(value: object) -> str:
@@ -157,145 +184,36 @@ def _missing(path: Path) -> SourceError:
     return SourceError("The file does not exist.", where=str(path), found=found, do=do)
 
 
-# CSV ------------------------------------------------------------------------------------------------------------------------
-
-
-def _read_csv(path: Path, form: Format) -> TextTable:
-    lines = _decode(path, form.encoding)
-    delimiter = "\t" if path.suffix.lower() == ".tsv" and "delimiter" not in form.model_fields_set else form.delimiter
-    records = _records(lines, delimiter)
-    _, header = next(records, (0, []))
-    if not header:
-        raise _refused(path, "The file is empty.", found="no header", do="Export again.")
-    if isinstance(header, Broken):
-        found = header.text[:80]
-        raise SourceError("The header cannot be read.", where=f"{path.name}, line 1", found=found, do="Export again.")
-    return _sheet_of_records(path.name, tuple(name.strip() for name in header), records, delimiter)
-
-
-def _sheet_of_records(
-    file: str, header: tuple[str, ...], records: Iterator[tuple[int, list[str] | Broken]], delimiter: str
-) -> TextTable:
-    width, numbers, rows, broken = len(header), list[int](), list[list[str]](), list[Broken]()
-    chunks: list[list[pa.Array]] = [[] for _ in header]
-    for number, row in records:
-        if isinstance(row, Broken):
-            broken.append(row)
-        elif len(row) != width:
-            broken.append(Broken(number, delimiter.join(row), _ODD_FIELDS))
-        else:
-            numbers.append(number)
-            rows.append(row)
-            if len(rows) == _CHUNK:
-                _transpose(rows, chunks)
-    _transpose(rows, chunks)
-    columns = tuple(pa.concat_arrays(chunk) if chunk else pa.array([], pa.string()) for chunk in chunks)
-    return TextTable(file, header, columns, (None,) * width, np.array(numbers, np.int64), tuple(broken))
-
-
-def _transpose(rows: list[list[str]], chunks: Sequence[list[pa.Array]]) -> None:
-    """Move rows to the column chunks, so that a large file is never held as Python objects."""
-    for chunk, values in zip(chunks, zip(*rows, strict=True), strict=False):
-        chunk.append(_trim(pa.array(values, pa.string())))
-    rows.clear()
-
-
-def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str] | Broken]]:
-    """Yield the physical line on which each record starts, and its fields, or what is wrong with it.
-
-    A stray quote would swallow the lines down to the next quote: only its own line is given up, reading goes on below it.
-    """
-    start = 0
-    while start < len(lines):
-        base = start
-        reader = csv.reader((lines[place] for place in range(base, len(lines))), delimiter=delimiter, strict=True)
-        try:
-            for row in reader:
-                if any(map(str.strip, row)):
-                    yield start + 1, row
-                start = base + reader.line_num
-        except csv.Error:
-            most = csv.field_size_limit()
-            long = sum(len(lines[place]) for place in range(start, base + reader.line_num)) > most
-            reason = _LONG_FIELD.format(most=most) if long else _ODD_QUOTES
-            yield start + 1, Broken(start + 1, lines[start].rstrip("\r\n"), reason)
-            start += 1
-
-
-def _decode(path: Path, encoding: str) -> list[str]:
-    data = path.read_bytes()
-    if data.startswith((b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0")) or (
-        b"\0" in data and not encoding.lower().startswith("utf-")
-    ):
-        raise _binary(path, data)
-    try:
-        name = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
-        lines = io.TextIOWrapper(io.BytesIO(data), encoding=name, errors="strict", newline="").readlines()
-    except UnicodeError:
-        raise _undecodable(path, data, encoding) from None
-    if any("\0" in line for line in lines):
-        raise _binary(path, data)
-    return lines
-
-
-def _binary(path: Path, data: bytes) -> SourceError:
-    kind = "an Excel or zip file" if data.startswith((b"PK", b"\xd0\xcf")) else "bytes that are no text"
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _refused(path, "The file is not in the declared encoding.", found="UTF-16", do="Set encoding: utf-16.")
-    return _refused(path, "The file is binary, not CSV.", found=kind, do="Save the export as CSV, or name it .xlsx.")
-
-
-def _undecodable(path: Path, data: bytes, encoding: str) -> SourceError:
-    try:
-        data.decode(encoding)
-        position = len(data)
-    except UnicodeDecodeError as error:
-        position = error.start
-    except UnicodeError:
-        position = 0
-    line = data.count(b"\n", 0, position) + 1
-    other = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "cp1252"
-    if b"\0" in data and other == "cp1252":
-        return _binary(path, data)
-    byte = data[position : position + 1].hex().upper() or "nothing more"
-    return SourceError(
-        f"The file is not {encoding}.",
-        where=f"{path.name}, line {line}",
-        found=f"byte {byte} at position {position}",
-        do=f"Set format.encoding to what the export uses; try {other}." if other != encoding else "Set format.encoding.",
-    )
-
-
-def _trim(column: pa.Array) -> pa.Array:
-    trimmed = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
-
-
-# Typed sources --------------------------------------------------------------------------------------------------------------
-
-
-def _read_parquet(path: Path, form: Format) -> TextTable:
+def _read_parquet(path: Path, form: Format) -> Contents:
     import pyarrow.parquet as pq
 
+    with _parquet(path):
+        file = pq.ParquetFile(path)
+    return _typed(file.schema_arrow, file.iter_batches(_CHUNK), _parquet(path))
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator[None]:
+    """Say of what cannot be read that it is no Parquet file."""
     try:
-        return _sheet_of_table(path.name, pq.read_table(path))
-    except pa.ArrowException as error:
-        raise _refused(path, "The file is no Parquet file.", found=str(error)[:120], do="Export again.") from None
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise refused(path, "The file is no Parquet file.", found=str(error)[:120], do="Export again.") from None
 
 
-def _read_duckdb(path: Path, form: Format) -> TextTable:
+def _read_duckdb(path: Path, form: Format) -> Contents:
     import duckdb
 
     try:
         connection = duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
         first = str(error).splitlines()[0][:120]
-        raise _refused(path, "The file cannot be opened by DuckDB.", found=first, do="Close it elsewhere.") from None
-    with connection:
-        listed = "SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL"
-        names = {f"{schema}.{name}": (schema, name) for schema, name in connection.execute(listed).fetchall()}
-        schema, name = _table(path, form.table, names)
-        return _sheet_of_table(path.name, connection.table(f"{_quoted(schema)}.{_quoted(name)}").to_arrow_table())
+        raise refused(path, "The file cannot be opened by DuckDB.", found=first, do="Close it elsewhere.") from None
+    listed = "SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL"
+    names = {f"{schema}.{name}": (schema, name) for schema, name in connection.execute(listed).fetchall()}
+    schema, name = _table(path, form.table, names)
+    rows = connection.table(f"{_quoted(schema)}.{_quoted(name)}").to_arrow_reader(_CHUNK)
+    return _typed(rows.schema, rows, connection)
 
 
 def duckdb_tables(path: Path) -> list[str]:
@@ -320,52 +238,55 @@ def _table(path: Path, wanted: str | None, names: dict[str, tuple[str, str]]) ->
         return fits[0]
     what = f"There is no table {wanted!r}." if wanted and not fits else "It does not say which table to read."
     known = ", ".join(name.removeprefix("main.") for name in names) or "no table"
-    raise _refused(path, what, found=known, do="Set format.table to one of them.")
+    raise refused(path, what, found=known, do="Set format.table to one of them.")
 
 
-def _sheet_of_table(file: str, table: pa.Table) -> TextTable:
-    pairs = [_texts(column.combine_chunks()) for column in table.columns]
-    columns = tuple(_trim(column) for column, _ in pairs)
-    filled = np.zeros(table.num_rows, np.bool_)
-    for column in columns:
-        filled |= np.asarray(column.is_valid())
-    kept = pa.array(filled)
-    return TextTable(
-        file,
-        tuple(name.strip() for name in table.column_names),
-        tuple(column.filter(kept) for column in columns),
-        tuple(np.ones(filled.sum(), np.bool_) if typed else None for _, typed in pairs),
-        np.flatnonzero(filled).astype(np.int64) + 1,
-    )
+def _typed(schema: pa.Schema, batches: Iterable[pa.RecordBatch], told: AbstractContextManager[object]) -> Contents:
+    """Write typed columns as text; a column that is text already is as if it came from CSV."""
+    typed = ["false" if _is_text(kind) else "true" for kind in schema.types]
+    return Contents(schema.names, typed, _numbered(batches, told))
 
 
-def _texts(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, bool]:
-    """Turn a typed column to text, and tell whether it was typed."""
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+def _numbered(batches: Iterable[pa.RecordBatch], told: AbstractContextManager[object]) -> Iterator[pa.RecordBatch]:
+    first = 1
+    with told:
+        for rows in batches:
+            yield batch(np.arange(first, first + rows.num_rows), [_texts(column) for column in rows.columns])
+            first += rows.num_rows
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _texts(column: pa.Array) -> pa.Array:
+    """Write a column as text."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)):
-        return column.cast(kind).cast(pa.string()), False
+    if _is_text(kind):
+        return column.cast(kind).cast(pa.string())
     if pa.types.is_nested(kind) or pa.types.is_null(kind):
-        return pa.array([text(value) for value in column.to_pylist()], pa.string()), True
+        return pa.array([text(value) for value in column.to_pylist()], pa.string())
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return pa.array(map(text, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices), True
+    return pa.array(map(text, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
 
 
-def _read_excel(path: Path, form: Format) -> TextTable:
+def _read_excel(path: Path, form: Format) -> Contents:
     rows = _cells(path, form.sheet)
     filled = [(number, row) for number, row in enumerate(rows, start=1) if any(text(cell).strip() for cell in row)]
     if not filled:
-        raise _refused(path, "The sheet is empty.", found="no header", do="Export again, or set format.sheet.")
+        raise refused(path, "The sheet is empty.", found="no header", do="Export again, or set format.sheet.")
     (_, header), *body = filled
     columns = list(zip(*(row for _, row in body), strict=True)) or [()] * len(header)
-    return TextTable(
-        path.name,
-        tuple(text(cell).strip() for cell in header),
-        tuple(_trim(pa.array([text(cell) for cell in column], pa.string())) for column in columns),
-        tuple(np.array([not isinstance(cell, str) for cell in column], np.bool_) for column in columns),
-        np.array([number for number, _ in body], np.int64),
-    )
+    typed, flags = list[str](), dict[str, pa.Array]()
+    for at, column in enumerate(columns):
+        kinds = {not isinstance(cell, str) for cell in column if cell != ""}
+        typed.append(f"t{at}" if len(kinds) == 2 else str(kinds == {True}).lower())
+        if len(kinds) == 2:
+            flags[typed[-1]] = pa.array([not isinstance(cell, str) for cell in column])
+    texts = [pa.array([text(cell) for cell in column], pa.string()) for column in columns]
+    made = batch(np.array([number for number, _ in body], np.int64), texts, flags)
+    return Contents([text(cell) for cell in header], typed, [made])
 
 
 def _cells(path: Path, name: str | None) -> list[list[Any]]:
@@ -381,17 +302,17 @@ def _cells(path: Path, name: str | None) -> list[list[Any]]:
         names = book.sheet_names
         if name is not None and name not in names:
             close = nearest(name, names) or names[0]
-            raise _refused(path, f"There is no sheet {name!r}.", found=", ".join(names), do=f"Did you mean {close!r}?")
+            raise refused(path, f"There is no sheet {name!r}.", found=", ".join(names), do=f"Did you mean {close!r}?")
         rows: list[list[Any]] = book.get_sheet_by_name(name or names[0]).to_python(skip_empty_area=False)
     except (python_calamine.CalamineError, OSError) as error:
         raise sheet_size.no_excel(path.name, error) from None
     return rows
 
 
-_READERS: Final[dict[str, Callable[[Path, Format], TextTable]]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
-    ".txt": _read_csv,
+_READERS: Final[dict[str, Callable[[Path, Format], Contents]]] = {
+    ".csv": csv_files.read,
+    ".tsv": csv_files.read,
+    ".txt": csv_files.read,
     ".parquet": _read_parquet,
     ".xlsx": _read_excel,
     ".duckdb": _read_duckdb,

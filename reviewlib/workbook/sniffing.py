@@ -27,7 +27,6 @@ Order = Literal["ymd", "dmy", "mdy"]
 _LOOKED_AT: Final = 5000
 _MOST: Final = 0.9
 _HEAD: Final = 65_536
-_DELIMITERS: Final = (",", ";", "\t", "|")
 _DATE: Final = re.compile(
     r"(?P<ymd>\d{4}[-/.]\d{1,2}[-/.]\d{1,2})(?P<time>[T ].+)?"
     r"|(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.]\d{2}(?P<long>\d{2})?(?P<late>,? .+)?"
@@ -79,11 +78,11 @@ class UnknownExport:
     @property
     def rows(self) -> int:
         """How many rows fit the header."""
-        return len(self.sheet.lines)
+        return self.sheet.rows
 
     def values(self, name: str) -> list[str | None]:
         """All values of a column as text, None where missing."""
-        values: list[str | None] = self.sheet.columns[self.sheet.header.index(name)].to_pylist()
+        values: list[str | None] = self.sheet.column(f"c{self.sheet.header.index(name)}").to_pylist()
         return values
 
     def counts(self, name: str) -> Counter[str]:
@@ -99,12 +98,12 @@ def look(path: Path) -> UnknownExport:
     """
     form = Format(**_dialect(path))
     sheet = readers.read(path, form)
-    if not len(sheet.lines):
+    if not sheet.rows:
         raise SourceError("No row fits the header.", where=path.name, found=f"{len(sheet.broken)} rows", do="Export again.")
     # A name that stands twice cannot be mapped.
     counts = Counter(sheet.header)
-    single = ((name, column) for name, column in zip(sheet.header, sheet.columns, strict=True) if counts[name] == 1)
-    return UnknownExport(sheet, form, tuple(_profile(name, column) for name, column in single if name))
+    single = [(place, name) for place, name in enumerate(sheet.header) if name and counts[name] == 1]
+    return UnknownExport(sheet, form, tuple(_profile(name, sheet.column(f"c{place}")) for place, name in single))
 
 
 def date_order(profiles: Sequence[Profile]) -> tuple[Order | None, frozenset[Order]]:
@@ -155,7 +154,7 @@ def _delimiter(head: str) -> str:
         width = len(rows[0]) if rows else 0
         return (sum(len(row) == width for row in rows) if width > 1 else 0), width
 
-    return max(_DELIMITERS, key=score)
+    return max(readers.DELIMITERS, key=score)
 
 
 def _profile(name: str, column: Any) -> Profile:

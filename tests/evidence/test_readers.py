@@ -25,7 +25,12 @@ def _csv(folder: Path, content: str | bytes, name: str = "deals.csv") -> Path:
 
 
 def _columns(sheet: readers.TextTable) -> dict[str, list[str | None]]:
-    return {name: column.to_pylist() for name, column in zip(sheet.header, sheet.columns, strict=True)}
+    return {name: sheet.column(f"c{place}").to_pylist() for place, name in enumerate(sheet.header)}
+
+
+def _lines(sheet: readers.TextTable) -> list[int]:
+    lines: list[int] = sheet.column("line").to_pylist()
+    return lines
 
 
 def _excel(path: Path, rows: list[list[object]], sheet: str = "Deals") -> Path:
@@ -52,14 +57,14 @@ def test_lines_are_physical(tmp_path: Path) -> None:
     """A record has the line on which it starts, behind quoted line breaks and blank lines too."""
     path = _csv(tmp_path, '\nId,Note\r\n1,"a\nb\nc"\r\n\r\n,\n2,x\n"3","y\n\nz"\n4,\n')
     sheet = readers.read(path, Format())
-    assert sheet.lines.tolist() == [3, 8, 9, 12]
+    assert _lines(sheet) == [3, 8, 9, 12]
     assert _columns(sheet)["Note"] == ["a\nb\nc", "x", "y\n\nz", None]
 
 
 def test_other_separators_of_lines_do_not_count(tmp_path: Path) -> None:
     """Only line feeds and carriage returns end a line, not the other marks that Python's splitlines knows."""
     sheet = readers.read(_csv(tmp_path, "Id,Note\n1,a\u2028b\x0cc\x85d\n2,x\n"), Format())
-    assert sheet.lines.tolist() == [2, 3]
+    assert _lines(sheet) == [2, 3]
 
 
 def test_wrong_number_of_fields_is_kept_apart(tmp_path: Path) -> None:
@@ -75,7 +80,7 @@ def test_stray_quote_costs_one_line(tmp_path: Path, tail: str) -> None:
     sheet = readers.read(_csv(tmp_path, 'Id,Note\n1,a\n2,"b\n' + tail), Format())
     assert _columns(sheet)["Id"] == ["1", "3", "4"]
     assert [(row.line, row.text) for row in sheet.broken] == [(3, '2,"b')]
-    assert sheet.lines.tolist() == [2, 4, 5]
+    assert _lines(sheet) == [2, 4, 5]
 
 
 def test_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
@@ -198,8 +203,8 @@ def test_parquet_is_text(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "deals.parquet")
     sheet = readers.read(tmp_path / "deals.parquet", Format())
     assert _columns(sheet) == {"Id": ["007", "8"], "Amount": ["1.5", None], "Closed": ["2026-04-03", None], "Kind": ["a", "b"]}
-    assert sheet.lines.tolist() == [1, 3]
-    assert [flags is not None for flags in sheet.typed] == [False, True, True, False]
+    assert _lines(sheet) == [1, 3]
+    assert sheet.typed == ("false", "true", "true", "false")
     assert "Parquet" in _message(_csv(tmp_path, "Id\n", "other.parquet"))
 
 
@@ -218,9 +223,9 @@ def test_excel_is_text(tmp_path: Path) -> None:
         "Amount": ["123", "1.234,5", "0.1"],
         "Closed": ["2026-04-03", "03.04.2026", None],
     }
-    assert sheet.lines.tolist() == [2, 4, 5]
-    assert sheet.typed[1] is not None
-    assert sheet.typed[1].tolist() == [True, False, True]
+    assert _lines(sheet) == [2, 4, 5]
+    assert sheet.typed == ("t0", "t1", "t2")
+    assert sheet.column("t1").to_pylist() == [True, False, True]
 
 
 def test_excel_sheet_and_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
