@@ -146,6 +146,17 @@ def write_all(contents: Mapping[Path, str | bytes], *, modes: Modes = PRIVATE) -
     move_in(stage(contents, modes=modes))
 
 
+def secure(path: Path, *, modes: Modes = PRIVATE) -> None:
+    """Bring a file that a library wrote to the disk, and give it its modes.
+
+    Raises:
+        OSError: That cannot be done.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    _open_to(path, modes.file, modes.gid)
+
+
 def stage(contents: Mapping[Path, str | bytes], *, modes: Modes = PRIVATE) -> dict[Path, Path]:
     """Write files beside their places, whole and on disk, for ``move_in``; keys are the places, values where they are now.
 

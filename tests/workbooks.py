@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from reviewlib.evidence.sources import Tables
 from reviewlib.params.crm import DealColumns, MeasureColumns, ProductColumns, RepColumns, TargetColumns
 from reviewlib.params.model import Params
 
@@ -91,6 +94,11 @@ def write_csv(path: Path, rows: Sequence[Row], *, header: Sequence[str], encodin
         writer = csv.writer(file, **{"lineterminator": "\n", **dialect})
         writer.writerow(header)
         writer.writerows([["" if row.get(name) is None else str(row[name]) for name in header] for row in rows])
+
+
+def deals_of(read: Tables) -> pd.DataFrame:
+    """The deals that were used, in the order of the file."""
+    return read.store.frame("FROM deals ORDER BY source_line")
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Text to dates and decimals, as declared; what does not fit is refused with a reason.
 
-Nothing is guessed: the order of a date and the decimal mark come from params. Money never passes through a float.
+Nothing is guessed: the order of a date and the decimal mark come from params. Money never passes through a float. What matches
+a strict pattern is cast where the table is; every other text is read here, once, however many rows have it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,6 @@ from functools import partial
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from reviewlib.evidence import tables
 
 Order = Literal["ymd", "dmy", "mdy"]
@@ -31,7 +27,11 @@ _TIME: Final = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d
 _ZONE: Final = r"(?P<zone>[Zz]|[+-]\d\d:?\d\d|[+-]\d\d|UTC|GMT)?"
 _DATE: Final = re.compile(rf"(\d{{1,4}})([-/.])(\d{{1,2}})\2(\d{{1,4}})(?:(?:[Tt]|,?[ \xa0]+){_TIME} *{_ZONE})?", re.ASCII)
 _YEARS: Final = range(1900, 2200)
-_PLAIN: Final = r"^-?\d{1,13}(\.\d{1,4})?$"
+#: Amounts and days that DuckDB reads as it is done here, by their patterns.
+_PLAIN_AMOUNT: Final = r"-?[0-9]{{1,13}}({mark}[0-9]{{1,4}})?"
+_PLAIN_DAY: Final = "(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}"
+_MIDNIGHT: Final = "[ T]00:00(:00([.][0-9]+)?)?"
+_TIME_OF_DAY: Final = "[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?"
 _GROUPS: Final = {".": r"[,\s'’]", ",": r"[.\s'’]"}
 _PLACES: Final = Decimal("0.0001")
 _LARGEST: Final = Decimal(10) ** 14
@@ -56,46 +56,29 @@ class ValueFormat:
     currency: str | None = None
 
 
-@dataclass(frozen=True)
-class Cast:
-    """A column's values, missing where the text is missing or refused, and the reason of each refusal (else None)."""
-
-    values: pa.Array
-    reasons: npt.NDArray[np.object_]
-
-
-def column(texts: pa.Array, kind: tables.Type, *, style: ValueFormat, typed: npt.NDArray[np.bool_] | None = None) -> Cast:
-    """Cast a column of trimmed text; every distinct text is read once.
-
-    Cells that are ``typed`` hold ISO dates and plain decimals whatever the style says.
-    """
-    if kind == "text":
-        return Cast(texts, np.full(len(texts), None, np.object_))
-    if typed is None or not typed.any():
-        return _cast(texts, kind, style)
-    plain = ValueFormat(zone=style.zone, currency=style.currency)
-    if typed.all():
-        return _cast(texts, kind, plain)
-    as_typed, as_text = _cast(texts, kind, plain), _cast(texts, kind, style)
-    values = pc.if_else(pa.array(typed), as_typed.values, as_text.values)
-    return Cast(values, np.where(typed, as_typed.reasons, as_text.reasons))
+def plain(text: str, kind: tables.Type, style: ValueFormat) -> str:
+    """SQL that casts a text of a strict pattern exactly as it would be read here; missing for every other text."""
+    if kind == "money":
+        pattern = _PLAIN_AMOUNT.format(mark=re.escape(style.decimal))
+        amount = text if style.decimal == "." else f"replace({text}, ',', '.')"
+        return f"CASE WHEN regexp_full_match({text}, '{pattern}') THEN TRY_CAST({amount} AS DECIMAL(18, 4)) END"
+    if kind == "date" and style.dates == "ymd":
+        # A time without an offset is the workbook's own, so that the day stays what it is.
+        time = _TIME_OF_DAY if style.zone else _MIDNIGHT
+        return f"CASE WHEN regexp_full_match({text}, '{_PLAIN_DAY}({time})?') THEN TRY_CAST(left({text}, 10) AS DATE) END"
+    return f"CAST(NULL AS {tables.SQL[kind]})"
 
 
-def _cast(texts: pa.Array, kind: tables.Type, style: ValueFormat) -> Cast:
-    if kind == "money" and style.decimal == "." and pc.all(pc.match_substring_regex(texts, _PLAIN)).as_py() is not False:
-        return Cast(texts.cast(tables.ARROW[kind]), np.full(len(texts), None, np.object_))
-    encoded = texts.dictionary_encode()
-    parse, values, reasons = _parser(kind, style), list[Value | None](), list[str | None]()
-    for text in encoded.dictionary.to_pylist():
-        try:
-            values.append(parse(text))
-            reasons.append(None)
-        except ValueError as error:
-            values.append(None)
-            reasons.append(str(error))
-    codes = encoded.indices
-    spread = np.array([*reasons, None], np.object_)[pc.fill_null(codes, len(reasons)).to_numpy(zero_copy_only=False)]
-    return Cast(pa.array(values, tables.ARROW[kind]).take(codes), spread)
+def reader(kind: tables.Type, style: ValueFormat) -> Callable[[str], tuple[Value | None, str | None]]:
+    """How a trimmed text is read: to its value, or to the reason why it has none."""
+    return partial(_value_or_reason, _parser(kind, style))
+
+
+def _value_or_reason(parse: Callable[[str], Value], text: str) -> tuple[Value | None, str | None]:
+    try:
+        return parse(text), None
+    except ValueError as error:
+        return None, str(error)
 
 
 def _parser(kind: tables.Type, style: ValueFormat) -> Callable[[str], Value]:

@@ -51,7 +51,7 @@ _DEALS: Final = f"""
             as late,
         greatest(abs(coalesce(was.amount, was.expected_amount)), abs(coalesce(said.amount, said.expected_amount))) as size
     from owners
-"""  # noqa: S608
+"""
 #: The same, one row for each deal.
 _WHOLE: Final = """
     create temp view whole as

@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import casting, readers, tables
 from reviewlib.evidence.comparison import at_most
-from reviewlib.params.crm import Format, Limits, Source
+from reviewlib.evidence.store import TableStore, literal, quoted
+from reviewlib.params.crm import Source
 from reviewlib.params.model import Params
-
-Flags = npt.NDArray[np.bool_]
-Texts = npt.NDArray[np.object_]
 
 DUPLICATE: Final = "an exact duplicate of an earlier row"
 CONFLICT: Final = "another row has the same key and other content"
@@ -79,226 +74,229 @@ class Excluded:
     amount: Decimal | None
 
 
-@dataclass(frozen=True)
-class Check:
-    """What is wrong in a column, row by row: a reason, or None."""
+class Check(NamedTuple):
+    """What is wrong with a row: the column, SQL that holds for such rows, and SQL of the reason."""
 
     column: str
-    reasons: Texts
+    holds: str
+    reason: str
 
 
-@dataclass(frozen=True)
 class Intake:
-    """A file's rows, every mapped column as trimmed text and as typed values.
+    """A file's rows in the store, as SQL: every mapped column as trimmed text and as typed value.
 
     Attributes:
         own: Canonical column to the file's own name.
-        excluded: The reason of each row that is left out on purpose, else None.
+        texts: Canonical column to its text, its other spellings replaced.
+        values: Canonical column to its value; missing where it is not mapped.
+        uncast: Refuses rows with a text that does not read as its column's type.
+        excluded: The reason of each row that is left out on purpose; missing for the others.
     """
 
-    table: tables.Table
-    sheet: readers.TextTable
-    format: Format
-    limits: Limits
-    own: Mapping[str, str]
-    texts: Mapping[str, pa.Array]
-    casts: Mapping[str, casting.Cast]
-    excluded: Texts
+    def __init__(self, params: Params, table: tables.Table, store: TableStore):
+        """Read the source of a table.
+
+        Raises:
+            SourceError: The file cannot be read, or a mapped column is not in it.
+        """
+        source = getattr(params.crm, table.name)
+        self.table, self.store = table, store
+        self.format, self.limits = source.format, params.crm.quarantine
+        self.sheet = readers.read(params.file(source), source.format, store.con, f"{table.name}_text")
+        self.own: dict[str, str] = source.columns.model_dump(by_alias=True, exclude_none=True)
+        self.excluded = _excluded(self.sheet, source, table)
+        self.texts: dict[str, str] = {}
+        self.values = {name: f"CAST(NULL AS {tables.SQL[kind]})" for name, kind in table.columns.items()}
+        self.uncast: list[Check] = []
+        self._joins: list[str] = []
+        zone = ZoneInfo(params.timezone) if params.timezone else None
+        style = casting.ValueFormat(self.format.decimal, self.format.dates, zone, params.currency)
+        for name, own in self.own.items():
+            place, kind = self.sheet.place(own, key=f"crm.{table.name}.columns.{name}"), table.columns[name]
+            aliases = params.crm.aliases.get(name) if kind == "text" else None
+            text = f"t.c{place}"
+            self.texts[name] = f"coalesce({self.meaning(text, aliases)}, {text})" if aliases else text
+            if kind == "text":
+                self.values[name] = self.texts[name]
+            else:
+                self._cast(name, kind, style, self.sheet.typed[place])
 
     @property
-    def size(self) -> int:
-        """Rows that fit the header."""
-        return self.sheet.rows
+    def rows(self) -> str:
+        """Where a query on the rows takes them from."""
+        return " ".join([f"{self.table.name}_text AS t", *self._joins])
 
-    def values(self, name: str) -> pa.Array:
-        """A canonical column's values; all missing where it is not mapped."""
-        if name in self.casts:
-            return self.casts[name].values
-        return pa.nulls(self.size, tables.ARROW[self.table.columns[name]])
+    def meaning(self, text: str, mapping: Mapping[str, Any], kind: tables.Type = "text") -> str:
+        """SQL of what the mapping says of a text; missing for every other one."""
+        arrays = [pa.array([*mapping], pa.string()), pa.array([*mapping.values()], tables.ARROW[kind])]
+        lent = self.store.lend(self._name(), pa.Table.from_arrays(arrays, ["text", "value"]))
+        return self.join(lent, f"{lent}.text = {text}", "value")
+
+    def join(self, table: str, on: str, column: str) -> str:
+        """SQL of what another table, with one row for each at the most, holds of a row."""
+        self._joins.append(f"LEFT JOIN {table} ON {on}")
+        return f"{table}.{column}"
+
+    def _name(self) -> str:
+        return f"{self.table.name}_{len(self._joins)}"
+
+    def _cast(self, name: str, kind: tables.Type, style: casting.ValueFormat, typed: str) -> None:
+        """Cast a column: what is plain in the store, other texts by a table of what each of them says.
+
+        Cells that are ``typed`` hold ISO dates and plain decimals whatever the style says.
+        """
+        text, written = self.texts[name], replace(style, decimal=".", dates="ymd")
+        plain = f"CASE WHEN {typed} THEN {casting.plain(text, kind, written)} ELSE {casting.plain(text, kind, style)} END"
+        odd = f"SELECT DISTINCT {text}, {typed} FROM {self.rows} WHERE {text} IS NOT NULL AND {plain} IS NULL"
+        texts = self.store.rows(odd)
+        self.values[name] = plain
+        if texts:
+            parsers = {True: casting.reader(kind, written), False: casting.reader(kind, style)}
+            read = [(cell, is_typed, *parsers[is_typed](cell)) for cell, is_typed in texts]
+            kinds = (pa.string(), pa.bool_(), tables.ARROW[kind], pa.string())
+            arrays = [pa.array(cells, kind) for cells, kind in zip(zip(*read, strict=True), kinds, strict=True)]
+            lent = self.store.lend(self._name(), pa.Table.from_arrays(arrays, ["text", "typed", "value", "reason"]))
+            other = self.join(lent, f"{lent}.text = {text} AND {lent}.typed = {typed}", "value")
+            self.values[name] = f"coalesce({plain}, {other})"
+            self.uncast.append(Check(name, f"{lent}.reason IS NOT NULL", f"{lent}.reason"))
 
     def missing(self, *names: str) -> list[Check]:
         """Refuse rows without a value in a column that must have one."""
-        return [self.check(name, np.asarray(self.texts[name].is_null()), f"{name} is missing") for name in names]
-
-    def uncast(self) -> list[Check]:
-        """Refuse rows with a value that does not read as its column's type."""
-        return [Check(name, cast.reasons) for name, cast in self.casts.items()]
-
-    def check(self, column: str, rows: Flags, reason: str) -> Check:
-        """Refuse these rows for one reason."""
-        return Check(column, np.where(rows, reason, None))  # type: ignore[call-overload]
-
-    def duplicates(self, checks: Sequence[Check]) -> Check:
-        """Refuse what rows that passed the checks say twice about a key.
-
-        Of exact duplicates the first row stays. Where rows of a key differ, all of them are refused: nobody can tell which
-        is right, and the order of the file must not decide.
-        """
-        alive = np.flatnonzero(self.alive(checks))
-        table = pa.table({name: self.texts[name].take(pa.array(alive)) for name in self.table.key})
-        if table.group_by(list(self.table.key)).aggregate([]).num_rows == len(alive):
-            return Check(self.table.key[0], np.full(self.size, None, np.object_))
-        keys = pd.MultiIndex.from_arrays([key.to_pandas() for key in table.columns])
-        codes, _ = keys.factorize()
-        firsts = alive[np.unique(codes, return_index=True)[1]][codes]
-        again = np.flatnonzero(firsts != alive)
-        reasons: Texts = np.full(self.size, None, np.object_)
-        reasons[alive[again]] = DUPLICATE
-        differs = ~self._same(alive[again], firsts[again])
-        reasons[alive[np.isin(codes, codes[again[differs]])]] = CONFLICT
-        return Check(self.table.key[0], reasons)
-
-    def _same(self, rows: npt.NDArray[np.intp], others: npt.NDArray[np.intp]) -> Flags:
-        """Tell which rows read the same, in every mapped column, as the others beside them."""
-        same = np.ones(len(rows), np.bool_)
-        for cast in self.casts.values():
-            left, right = cast.values.take(pa.array(rows)), cast.values.take(pa.array(others))
-            equal = pc.or_(pc.fill_null(pc.equal(left, right), False), pc.and_(left.is_null(), right.is_null()))
-            same &= np.asarray(equal)
-        return same
-
-    def alive(self, checks: Sequence[Check]) -> Flags:
-        """Tell which rows are neither excluded nor refused by these checks."""
-        alive = _none(self.excluded)
-        for check in checks:
-            alive &= _none(check.reasons)
-        return alive
+        return [Check(name, f"{self.texts[name]} IS NULL", literal(f"{name} is missing")) for name in names]
 
 
 @dataclass(frozen=True)
 class Settled:
-    """A table's used rows with their account. ``lines`` are the physical lines of the used rows."""
+    """The account of a table whose used rows stand in the store under its name."""
 
-    used: pa.Table
-    lines: npt.NDArray[np.int64]
     quarantine: pa.Table
     reconciliation: Reconciliation
     exclusions: tuple[Excluded, ...]
 
 
-def take(params: Params, table: tables.Table) -> Intake:
-    """Read the source of a table and cast its mapped columns.
-
-    Raises:
-        SourceError: The file cannot be read, or a mapped column is not in it.
-    """
-    source = getattr(params.crm, table.name)
-    form: Format = source.format
-    sheet = readers.read(params.file(source), form)
-    columns: dict[str, str] = source.columns.model_dump(by_alias=True, exclude_none=True)
-    zone = ZoneInfo(params.timezone) if params.timezone else None
-    style = casting.ValueFormat(decimal=form.decimal, dates=form.dates, zone=zone, currency=params.currency)
-    texts, values = dict[str, pa.Array](), dict[str, casting.Cast]()
-    for name, own in columns.items():
-        place = sheet.place(own, key=f"crm.{table.name}.columns.{name}")
-        kind = table.columns[name]
-        aliases = params.crm.aliases.get(name) if kind == "text" else None
-        own_texts = sheet.column(f"c{place}")
-        texts[name] = recoded(own_texts, aliases, pa.string(), keep=True) if aliases else own_texts
-        values[name] = casting.column(texts[name], kind, style=style, typed=np.asarray(sheet.column(sheet.typed[place])))
-    return Intake(table, sheet, form, params.crm.quarantine, columns, texts, values, _excluded(sheet, source, table))
-
-
-def settle(intake: Intake, checks: Sequence[Check], *, changed: Mapping[str, pa.Array] | None = None) -> Settled:
+def settle(
+    intake: Intake, checks: Sequence[Check], *, changed: Mapping[str, str] | None = None, unique: bool = False
+) -> Settled:
     """Part used rows from the others and account for all of them.
 
-    A row has one reason, that of the first check that applies. ``changed`` columns replace or complete the cast ones.
+    Args:
+        intake: The rows.
+        checks: What is wrong with them: a row has one reason, that of the first check that applies.
+        changed: SQL of columns that replace the cast ones.
+        unique: Whether the table has one row per key. Of exact duplicates the first row stays. Where rows of a key differ, all
+            of them are refused: nobody can tell which is right, and the order of the file must not decide.
 
     Raises:
         SourceError: More rows, or more of the amount, are quarantined than the limits allow.
     """
-    reasons, columns = _first(intake, checks)
-    used, refused = _none(intake.excluded) & _none(reasons), ~_none(reasons)
-    quarantine = _quarantine(intake, np.flatnonzero(refused), reasons, columns)
-    amount = intake.values("amount") if "amount" in intake.own else None
-    counts = Counter(intake.excluded[~_none(intake.excluded)])
-    rows_read = intake.size + len(intake.sheet.broken)
-    reconciliation = Reconciliation(
-        intake.table.name,
-        intake.sheet.file,
-        rows_read,
-        int(used.sum()),
-        quarantine.num_rows,
-        sum(counts.values()),
-        *(_sum(amount, rows) for rows in (np.ones(intake.size, np.bool_), used, refused, ~_none(intake.excluded))),
+    store, name = intake.store, intake.table.name
+    origin = {"source_file": literal(intake.sheet.file), "source_line": "line"}
+    cells = {**intake.values, **(changed or {})}
+    columns = ", ".join(f"{cells[column]} AS {quoted(column)}" for column in intake.table.columns if column not in origin)
+    failed = "".join(f" WHEN {check.holds} THEN {place}" for place, check in enumerate(checks))
+    store.con.execute(
+        f"CREATE TABLE {name}_taken AS SELECT t.line, {columns}, {intake.excluded} AS excluded, "
+        f"CASE WHEN {intake.excluded} IS NOT NULL THEN NULL{failed} END AS failed FROM {intake.rows}"
     )
-    _hold(intake, quarantine, meant=rows_read - sum(counts.values()), amount=amount)
-    lines = intake.sheet.column("line")
-    origin = {"source_file": pa.repeat(intake.sheet.file, intake.size), "source_line": lines}
-    cells = {name: {**origin, **(changed or {})}.get(name) for name in intake.table.columns}
-    arrays = [intake.values(name) if given is None else given for name, given in cells.items()]
-    table = pa.Table.from_arrays(arrays, schema=intake.table.schema).filter(pa.array(used))
-    excluded = tuple(
-        Excluded(intake.table.name, reason, rows, _sum(amount, intake.excluded == reason)) for reason, rows in counts.items()
+    checks = [*checks, *(_duplicates(intake, place=len(checks)) if unique else ())]
+    quarantine = _quarantine(intake, checks)
+    has_amount = "amount" in intake.own
+    reconciliation = _reconciliation(intake, has_amount=has_amount)
+    _hold(intake, quarantine, meant=reconciliation.read - reconciliation.excluded, has_amount=has_amount)
+    exclusions = store.rows(
+        f"SELECT excluded, count(*), {_total('TRUE') if has_amount else 'NULL'} FROM {name}_taken WHERE excluded IS NOT NULL "
+        "GROUP BY excluded ORDER BY min(line)"
     )
-    return Settled(table, lines.to_numpy()[used], quarantine, reconciliation, excluded)
+    store.con.execute(f"DELETE FROM {name}_taken WHERE failed IS NOT NULL OR excluded IS NOT NULL")
+    own = ", ".join(f"{origin.get(column, quoted(column))} AS {quoted(column)}" for column in intake.table.columns)
+    store.con.execute(f"CREATE VIEW {name} AS SELECT {own} FROM {name}_taken")
+    store.con.execute(f"DROP TABLE {name}_text")
+    return Settled(quarantine, reconciliation, tuple(Excluded(name, *row) for row in exclusions))
 
 
-def recoded(texts: pa.Array, mapping: Mapping[str, Any], kind: pa.DataType, *, keep: bool = False) -> pa.Array:
-    """Replace every text by what the mapping says; others become missing, or stay where ``keep`` is set."""
-    encoded = texts.dictionary_encode()
-    values = [mapping.get(text, text if keep else None) for text in encoded.dictionary.to_pylist()]
-    return pa.array(values, kind).take(encoded.indices)
+def _duplicates(intake: Intake, *, place: int) -> list[Check]:
+    """Refuse what rows that passed the checks say twice about a key; they have failed at ``place``, or at the one behind it."""
+    store, name, key = intake.store, intake.table.name, ", ".join(map(quoted, intake.table.key))
+    alive = "failed IS NULL AND excluded IS NULL"
+    doubled = f"SELECT {key} FROM {name}_taken WHERE {alive} GROUP BY {key} HAVING count(*) > 1"
+    lines = [line for (line,) in store.rows(f"SELECT line FROM {name}_taken SEMI JOIN ({doubled}) USING ({key}) WHERE {alive}")]
+    if lines:
+        # All that the file says of a row is compared, whatever becomes of it afterwards.
+        said = ", ".join(f"{intake.values[column]} AS {quoted(column)}" for column in intake.own)
+        row = f"row({', '.join(map(quoted, intake.own))})"
+        again = f"""
+            WITH said AS (SELECT t.line, {said} FROM {intake.rows} WHERE t.line IN (SELECT unnest(?))),
+            firsts AS (SELECT {key}, min(line) AS first_line, count(DISTINCT {row}) > 1 AS differ FROM said GROUP BY {key})
+            SELECT line, if(differ, {place + 1}, {place}) AS failed FROM said JOIN firsts USING ({key})
+            WHERE differ OR line > first_line"""
+        store.con.execute(
+            f"UPDATE {name}_taken AS taken SET failed = again.failed FROM ({again}) AS again WHERE taken.line = again.line",
+            [lines],
+        )
+    column = intake.table.key[0]
+    return [Check(column, "", literal(DUPLICATE)), Check(column, "", literal(CONFLICT))]
 
 
-def _none(reasons: Texts) -> Flags:
-    return np.asarray(pd.isna(reasons), np.bool_)
-
-
-def _excluded(sheet: readers.TextTable, source: Source, table: tables.Table) -> Texts:
-    reasons: Texts = np.full(sheet.rows, None, np.object_)
-    for number, rule in reversed(list(enumerate(source.exclude))):
+def _excluded(sheet: readers.TextTable, source: Source, table: tables.Table) -> str:
+    cases = ""
+    for number, rule in enumerate(source.exclude):
         place = sheet.place(rule.column, key=f"crm.{table.name}.exclude[{number}].column")
-        values = pa.array([value.strip() for value in rule.equals], pa.string())
-        texts = pc.fill_null(sheet.column(f"c{place}"), "")
-        reasons[np.asarray(pc.is_in(texts, value_set=values))] = rule.reason
-    return reasons
+        values = ", ".join(literal(value.strip()) for value in rule.equals)
+        cases += f" WHEN coalesce(t.c{place}, '') IN ({values}) THEN {literal(rule.reason)}"
+    return f"CASE{cases} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
-def _first(intake: Intake, checks: Sequence[Check]) -> tuple[Texts, Texts]:
-    reasons: Texts = np.full(intake.size, None, np.object_)
-    columns: Texts = np.full(intake.size, None, np.object_)
-    for check in reversed(checks):
-        hit = ~_none(check.reasons) & _none(intake.excluded)
-        reasons[hit] = check.reasons[hit]
-        columns[hit] = check.column
-    return reasons, columns
-
-
-def _quarantine(intake: Intake, rows: npt.NDArray[np.intp], reasons: Texts, columns: Texts) -> pa.Table:
+def _quarantine(intake: Intake, checks: Sequence[Check]) -> pa.Table:
     """List the refused rows and the records that do not fit the header, by line."""
-    chosen = pa.array(rows)
-    texts = {name: text.take(chosen) for name, text in intake.texts.items()}
-    amounts = (intake.values("amount") if "amount" in intake.own else pa.nulls(intake.size, tables.ARROW["money"])).take(chosen)
-    owners = texts["rep_id"].to_pylist() if "rep_id" in texts else [None] * len(rows)
-    lines = intake.sheet.column("line").to_numpy()
-    records = [
-        (int(lines[row]), intake.own.get(name, name), texts[name][at].as_py(), reasons[row], owner, amount)
-        for at, (row, name, owner, amount) in enumerate(zip(rows, columns[rows], owners, amounts.to_pylist(), strict=True))
-    ]
+    name, owner = intake.table.name, intake.texts.get("rep_id", "NULL")
+    amount = intake.values["amount"] if "amount" in intake.own else "NULL"
+    cases = {
+        "column": [literal(intake.own.get(check.column, check.column)) for check in checks],
+        "value": [intake.texts.get(check.column, "NULL") for check in checks],
+        "reason": [check.reason for check in checks],
+    }
+    cells = ", ".join(
+        "CASE failed" + "".join(f" WHEN {place} THEN {cell}" for place, cell in enumerate(own)) + " END"
+        for own in cases.values()
+    )
+    records = (
+        intake.store.rows(
+            f"SELECT t.line, {cells}, {owner}, {amount} FROM {intake.rows} "
+            f"JOIN (SELECT line, failed FROM {name}_taken WHERE failed IS NOT NULL) AS refused ON refused.line = t.line"
+        )
+        if checks
+        else []
+    )
     records += [(record.line, None, record.text[:200], record.reason, None, None) for record in intake.sheet.broken]
     records.sort(key=lambda record: record[0])
-    cells = [[intake.table.name] * len(records), [intake.sheet.file] * len(records), *zip(*records, strict=True)]
-    arrays = [pa.array(cell, kind) for cell, kind in zip(cells, tables.QUARANTINE.types, strict=False)]
+    columns = [[name] * len(records), [intake.sheet.file] * len(records), *zip(*records, strict=True)]
+    arrays = [pa.array(cell, kind) for cell, kind in zip(columns, tables.QUARANTINE.types, strict=False)]
     return pa.Table.from_arrays(arrays, schema=tables.QUARANTINE) if records else tables.QUARANTINE.empty_table()
 
 
-def _sum(amount: pa.Array | None, rows: Flags) -> Decimal | None:
-    if amount is None:
-        return None
-    total: Decimal | None = pc.sum(amount.filter(pa.array(rows))).as_py()
-    return total or Decimal(0)
+def _total(rows: str) -> str:
+    return f"coalesce(sum(amount) FILTER (WHERE {rows}), CAST(0 AS DECIMAL(18, 4)))"
 
 
-def _hold(intake: Intake, quarantine: pa.Table, *, meant: int, amount: pa.Array | None) -> None:
+def _reconciliation(intake: Intake, *, has_amount: bool) -> Reconciliation:
+    parts = ("TRUE", "failed IS NULL AND excluded IS NULL", "failed IS NOT NULL", "excluded IS NOT NULL")
+    counts = ", ".join(f"count(*) FILTER (WHERE {rows})" for rows in parts)
+    amounts = ", ".join(_total(rows) if has_amount else "NULL" for rows in parts)
+    found = intake.store.row(f"SELECT {counts}, {amounts} FROM {intake.table.name}_taken")
+    (read, used, refused, excluded), broken = found[:4], len(intake.sheet.broken)
+    return Reconciliation(intake.table.name, intake.sheet.file, read + broken, used, refused + broken, excluded, *found[4:])
+
+
+def _hold(intake: Intake, quarantine: pa.Table, *, meant: int, has_amount: bool) -> None:
     """Stop where too much is quarantined: a review of what is left would mislead.
 
     Excluded rows do not count: a total row would hide half of what is lost.
     """
     limits, share = intake.limits, quarantine.num_rows / meant if meant else 0.0
     total = Decimal(0)
-    if amount is not None:
-        total = pc.sum(pc.abs(amount.filter(pa.array(_none(intake.excluded))))).as_py() or total
+    if has_amount:
+        found = intake.store.row(f"SELECT sum(abs(amount)) FILTER (WHERE excluded IS NULL) FROM {intake.table.name}_taken")
+        total = found[0] or total
     set_aside = pc.sum(pc.abs(quarantine["amount"])).as_py() or Decimal(0)
     share_of_amount = float(set_aside / total) if total else 0.0
     if at_most(share, limits.rows) and at_most(set_aside, total * Decimal(str(limits.amount))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from reviewlib.evidence.availability import ScorecardContext
 from reviewlib.evidence.roster import Roster, roster
 from reviewlib.evidence.scorecard import scorecard
 from reviewlib.evidence.sources import Tables
+from reviewlib.evidence.store import TableStore
 from reviewlib.evidence.targets import targets
 from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
@@ -103,7 +104,7 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
 
 def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext:
     """Check what was asked for and lay out what the scorecard is made with."""
-    as_of = sources.as_of(params, tables.deals)
+    as_of = sources.as_of(params, tables.store)
     _refuse_future(period, as_of, params)
     # What carries something: the mapped columns, and the expected amount where list prices give it.
     priced = params.crm.products is not None and "product" in tables.mapped
@@ -114,7 +115,12 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
     calendar = facts.Calendar(tuple(sorted({*period.trend(TREND), period.year_ago})), window)
     # Coverage asks for the target of the period after, also of the year before, which may stand alone before the trend.
     covered = sorted({*calendar.periods, *(each.next for each in calendar.periods)})
-    people = roster(tables.reps, owners=tables.deals["rep_id"].unique().tolist(), periods=covered)
+    people = roster(
+        tables.reps,
+        owners=[owner for (owner,) in tables.store.rows("SELECT DISTINCT rep_id FROM deals ORDER BY rep_id")],
+        periods=covered,
+    )
+    closed_in = "SELECT DISTINCT rep_id FROM deals WHERE closed_on >= ? AND closed_on < ?"
     return ScorecardContext(
         params=params,
         kpis=figures,
@@ -123,8 +129,10 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
         targets=targets(params, tables.targets, roster=people, strict=period),
         mapped=mapped,
         as_of=as_of,
-        history_from=history_from(params, tables.deals, as_of),
-        closing=_closing(tables.deals, calendar.periods),
+        history_from=history_from(params, tables.store, as_of),
+        closing=frozenset(
+            (owner, each.name) for each in calendar.periods for (owner,) in tables.store.rows(closed_in, [each.start, each.end])
+        ),
     )
 
 
@@ -133,21 +141,12 @@ def _in(context: ScorecardContext, frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["period"].isin(list(context.periods))].reset_index(drop=True)
 
 
-def history_from(params: Params, deals: pd.DataFrame, as_of: dt.date) -> dt.date:
+def history_from(params: Params, store: TableStore, as_of: dt.date) -> dt.date:
     """From when the export is complete: declared, else the first day of the month of the earliest close."""
     if params.crm.history_from is not None:
         return params.crm.history_from
-    earliest: dt.date = deals["closed_on"].min() if deals["closed_on"].notna().any() else as_of
+    earliest: dt.date = store.row("SELECT min(closed_on) FROM deals")[0] or as_of
     return earliest.replace(day=1)
-
-
-def _closing(deals: pd.DataFrame, periods: Sequence[Period]) -> frozenset[tuple[str, str]]:
-    """Pair owners with the periods in which a deal of theirs closed, refunds included."""
-    closed = deals["closed_on"]
-    inside = {period.name: (closed >= period.start) & (closed < period.end) for period in periods}
-    return frozenset(
-        (str(owner), name) for name, rows in inside.items() for owner in deals.loc[rows.fillna(False), "rep_id"].unique()
-    )
 
 
 def _refuse_future(period: Period, as_of: dt.date, params: Params) -> None:

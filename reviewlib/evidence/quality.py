@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-import pandas as pd
-
 from reviewlib.evidence import sources, tables
 from reviewlib.evidence.intake import CONFLICT, DUPLICATE, Excluded, Reconciliation
 from reviewlib.evidence.sources import Tables
+from reviewlib.evidence.store import TableStore, literal
 from reviewlib.files import normalized
 from reviewlib.params.model import Params
 
@@ -113,14 +112,14 @@ def report(params: Params, read: Tables) -> Report:
     Raises:
         SourceError: The deals carry no date and params declare no ``as_of``.
     """
-    dates = pd.concat([read.deals["opened_on"], read.deals["closed_on"]]).dropna()
+    (first_day,) = read.store.row("SELECT least(min(opened_on), min(closed_on)) FROM deals")
     quarantine, unassigned = _quarantine(read), _unassigned(read)
     findings = [
         *_quarantine_findings(quarantine),
         *_unassigned_finding(unassigned),
-        *_lone_as_of(params, read.deals),
+        *_lone_as_of(params, read.store),
         *_deal_findings(read),
-        *_account_findings(read.deals),
+        *_account_findings(read.store),
         *_rep_findings(read),
     ]
     order: list[Level] = ["act", "look", "know"]
@@ -130,8 +129,8 @@ def report(params: Params, read: Tables) -> Report:
         exclusions=read.exclusions,
         unassigned=unassigned,
         coverage=_coverage(params, read),
-        first_day=dates.min() if len(dates) else None,
-        as_of=sources.as_of(params, read.deals),
+        first_day=first_day,
+        as_of=sources.as_of(params, read.store),
         as_of_declared=params.as_of is not None,
         findings=tuple(sorted(findings, key=lambda finding: order.index(finding.level))),
         notes=read.notes,
@@ -140,15 +139,6 @@ def report(params: Params, read: Tables) -> Report:
 
 def _plural(count: int, one: str, many: str) -> str:
     return f"1 {one}" if count == 1 else f"{count:,} {many}"
-
-
-def _lines(rows: pd.DataFrame, name: str) -> tuple[str, ...]:
-    head = rows.head(_EXAMPLES)
-    return tuple(f"line {line}: {value}" for line, value in zip(head["source_line"], head[name], strict=True))
-
-
-def _total(amounts: pd.Series) -> Decimal:
-    return Decimal(amounts.sum()) if amounts.notna().any() else Decimal(0)
 
 
 # What was set aside ---------------------------------------------------------------------------------------------------------
@@ -162,7 +152,7 @@ def _quarantine(read: Tables) -> tuple[Reason, ...]:
             f"line {line}: {column} {value}".replace("  ", " ")
             for line, column, value in zip(head["line"], head["column"], head["value"], strict=True)
         )
-        amount = _total(rows["amount"]) if rows["amount"].notna().any() else None
+        amount = Decimal(rows["amount"].sum()) if rows["amount"].notna().any() else None
         reasons.append(Reason(str(table), str(file), str(reason), len(rows), amount, examples))
     return tuple(sorted(reasons, key=lambda reason: -reason.rows))
 
@@ -175,12 +165,11 @@ def _quarantine_findings(reasons: Iterable[Reason]) -> Iterable[DataFinding]:
 
 
 def _unassigned(read: Tables) -> tuple[Unassigned, ...]:
-    deals = read.deals[~read.deals["rep_id"].isin(read.reps["rep_id"])]
-    owners = [
-        Unassigned(str(owner), len(rows), _total(rows.loc[rows["outcome"] == "won", "amount"]))
-        for owner, rows in deals.groupby("rep_id", sort=True)
-    ]
-    return tuple(sorted(owners, key=lambda item: (-item.revenue, -item.deals)))
+    owners = read.store.rows(
+        "SELECT rep_id, count(*) AS deals, coalesce(sum(amount) FILTER (WHERE outcome = 'won'), 0) AS revenue "
+        "FROM deals ANTI JOIN reps USING (rep_id) GROUP BY rep_id ORDER BY revenue DESC, deals DESC, rep_id"
+    )
+    return tuple(Unassigned(*owner) for owner in owners)
 
 
 def _unassigned_finding(unassigned: tuple[Unassigned, ...]) -> Iterable[DataFinding]:
@@ -197,76 +186,74 @@ def _unassigned_finding(unassigned: tuple[Unassigned, ...]) -> Iterable[DataFind
 # Deals ----------------------------------------------------------------------------------------------------------------------
 
 
-def _lone_as_of(params: Params, deals: pd.DataFrame) -> Iterable[DataFinding]:
+def _lone_as_of(params: Params, store: TableStore) -> Iterable[DataFinding]:
     """Warn where one stray row would decide which periods count as complete."""
-    opened, closed = deals["opened_on"], deals["closed_on"]
-    latest = closed.where((closed >= opened).fillna(closed.notna()), opened).dropna()
-    if params.as_of is not None or len(latest) < 2:
+    latest = "if(closed_on < opened_on, opened_on, coalesce(closed_on, opened_on)) AS latest"
+    top = store.rows(
+        f"SELECT {latest}, source_line, deal_id FROM deals WHERE latest IS NOT NULL ORDER BY latest DESC, source_line LIMIT 2"
+    )
+    if params.as_of is not None or len(top) < 2:
         return
-    top = latest.sort_values(ascending=False).head(2)
-    days = (top.iloc[0] - top.iloc[1]).days
+    (last, line, deal), (before, *_) = top
+    days = (last - before).days
     if days > _LONE_DAYS:
-        what = f"The as-of date {top.iloc[0]} comes from a single row, {days} days after the next latest."
+        what = f"The as-of date {last} comes from a single row, {days} days after the next latest."
         do = "Correct the row, or declare as_of in params."
-        yield DataFinding("as_of", "act", what, 1, None, _lines(deals.loc[top.index[:1]], "deal_id"), do)
+        yield DataFinding("as_of", "act", what, 1, None, (f"line {line}: {deal}",), do)
 
 
-#: Odd deals: key, level, how one and how many are said, and what to do.
-_ODDITIES: Final[tuple[tuple[str, Level, str, str, str], ...]] = (
-    ("won_without_amount", "act", "won deal has no amount", "won deals have no amount",
+#: A deal that repeats an earlier one; what nothing was paid for says too little.
+_REPEATS: Final = """source_line IN (
+    SELECT deals.source_line FROM deals JOIN (
+        SELECT rep_id, account_id, amount, closed_on, min(source_line) AS first_line FROM deals
+        WHERE account_id IS NOT NULL AND amount <> 0 AND closed_on IS NOT NULL GROUP BY ALL HAVING count(*) > 1
+    ) AS alike USING (rep_id, account_id, amount, closed_on) WHERE deals.source_line > alike.first_line)"""
+#: Odd deals: key, level, the columns that must be mapped (what is not mapped cannot be odd), which they are, how one and how
+#: many are said, and what to do.
+_ODDITIES: Final[tuple[tuple[str, Level, tuple[str, ...], str, str, str, str], ...]] = (
+    ("won_without_amount", "act", ("amount",), "outcome = 'won' AND amount IS NULL",
+     "won deal has no amount", "won deals have no amount",
      "Add the amounts: these deals count in win rate and cycle only."),
-    ("possible_duplicates", "act", "deal repeats another one (same rep, account, amount and close date)",
+    ("possible_duplicates", "act", ("account_id", "amount", "closed_on"), _REPEATS,
+     "deal repeats another one (same rep, account, amount and close date)",
      "deals repeat another one (same rep, account, amount and close date)",
      "Remove the copies in the CRM, or leave them out with exclude."),
-    ("closed_before_opened", "look", "deal was closed before it was opened", "deals were closed before they were opened",
+    ("closed_before_opened", "look", ("opened_on", "closed_on"), "closed_on < opened_on",
+     "deal was closed before it was opened", "deals were closed before they were opened",
      "Correct the dates: these deals stay outside pipeline and cycle."),
-    ("open_without_opened", "look", "open deal has no opening date", "open deals have no opening date",
+    ("open_without_opened", "look", ("opened_on",), "outcome = 'open' AND opened_on IS NULL",
+     "open deal has no opening date", "open deals have no opening date",
      "Add the date: these deals stay outside the pipeline."),
-    ("open_without_expected_close", "look", "open deal has no expected close date", "open deals have no expected close date",
+    ("open_without_expected_close", "look", ("expected_close_on",), "outcome = 'open' AND expected_close_on IS NULL",
+     "open deal has no expected close date", "open deals have no expected close date",
      "Add the dates: these deals count in no period's pipeline coverage."),
-    ("products_without_price", "look", "deal names a product without a list price", "deals name a product without a list price",
+    ("products_without_price", "look", ("product",), "product IS NOT NULL AND expected_amount IS NULL",
+     "deal names a product without a list price", "deals name a product without a list price",
      "Add the product to the price list, or its other spelling to crm.aliases.product."),
-    ("refunds", "know", "won deal has a negative amount", "won deals have a negative amount",
+    ("refunds", "know", ("amount",), "outcome = 'won' AND amount < 0",
+     "won deal has a negative amount", "won deals have a negative amount",
      "Nothing, if they are refunds: they reduce revenue and are left out of every count."),
 )  # fmt: skip
 
 
-def _odd_deals(read: Tables) -> dict[str, pd.Series]:
-    """Mark the odd deals, by the key of the oddity; a column that is not mapped cannot be odd."""
-    deals, mapped = read.deals, read.mapped
-    won, still_open = deals["outcome"] == "won", deals["outcome"] == "open"
-    found: dict[str, pd.Series] = {}
-    if "amount" in mapped:
-        found["won_without_amount"] = won & deals["amount"].isna()
-        found["refunds"] = (won & (deals["amount"] < 0)).fillna(False)
-    if mapped.issuperset(("account_id", "amount", "closed_on")):
-        keys = ["rep_id", "account_id", "amount", "closed_on"]
-        whole = deals[keys].notna().all(axis=1) & (deals["amount"] != 0).fillna(False)
-        found["possible_duplicates"] = deals.loc[whole, keys].duplicated().reindex(deals.index, fill_value=False).astype(bool)
-    if "opened_on" in mapped:
-        found["open_without_opened"] = still_open & deals["opened_on"].isna()
-    if mapped.issuperset(("opened_on", "closed_on")):
-        found["closed_before_opened"] = (deals["closed_on"] < deals["opened_on"]).fillna(False)
-    if "expected_close_on" in mapped:
-        found["open_without_expected_close"] = still_open & deals["expected_close_on"].isna()
-    if len(read.products) and "expected_amount" not in mapped:
-        found["products_without_price"] = deals["product"].notna() & deals["expected_amount"].isna()
-    return found
-
-
 def _deal_findings(read: Tables) -> Iterable[DataFinding]:
-    marked = _odd_deals(read)
-    for key, level, one, many, do in _ODDITIES:
-        rows = read.deals[marked[key]] if key in marked else read.deals.head(0)
-        if len(rows):
-            examples = _lines(rows, "product" if key == "products_without_price" else "deal_id")
-            yield DataFinding(key, level, f"{_plural(len(rows), one, many)}.", len(rows), _total(rows["amount"]), examples, do)
+    priced = len(read.products) and "expected_amount" not in read.mapped
+    for key, level, columns, odd, one, many, do in _ODDITIES:
+        if not read.mapped.issuperset(columns) or (key == "products_without_price" and not priced):
+            continue
+        count, amount = read.store.row(f"SELECT count(*), coalesce(sum(amount), 0) FROM deals WHERE {odd}")
+        if count:
+            named = "product" if key == "products_without_price" else "deal_id"
+            head = f"SELECT source_line, {named} FROM deals WHERE {odd} ORDER BY source_line LIMIT {_EXAMPLES}"
+            examples = tuple(f"line {line}: {name}" for line, name in read.store.rows(head))
+            yield DataFinding(key, level, f"{_plural(count, one, many)}.", count, amount, examples, do)
 
 
-def _account_findings(deals: pd.DataFrame) -> Iterable[DataFinding]:
-    counts = deals["account_id"].value_counts()
+def _account_findings(store: TableStore) -> Iterable[DataFinding]:
+    named = "SELECT account_id, count(*) FROM deals WHERE account_id IS NOT NULL GROUP BY ALL ORDER BY 2 DESC, min(source_line)"
+    counts = dict(store.rows(named))
     groups: dict[str, list[str]] = {}
-    for name in counts.index:  # letters and digits tell two companies apart, whatever the case, accents and spacing
+    for name in counts:  # letters and digits tell two companies apart, whatever the case, accents and spacing
         plain = normalized(name, "NFKC").casefold()
         groups.setdefault(re.sub(r"[\W_]+", "", plain) or plain, []).append(name)
     alike = [names for names in groups.values() if len(names) > 1]
@@ -282,7 +269,9 @@ def _account_findings(deals: pd.DataFrame) -> Iterable[DataFinding]:
 
 def _rep_findings(read: Tables) -> Iterable[DataFinding]:
     reps = read.reps.drop_duplicates("rep_id", keep="last")
-    idle = reps[~reps["rep_id"].isin(read.deals["rep_id"])]
+    idle = reps[
+        reps["rep_id"].isin([rep for (rep,) in read.store.rows("SELECT rep_id FROM reps ANTI JOIN deals USING (rep_id)")])
+    ]
     teamless = reps[reps["team"].isna()] if reps["team"].notna().any() else reps.head(0)
     new = "Nothing, if they are new or sell nothing; else compare the ids of reps and deals."
     no_team = "Add the team: their pages go under no-team, and no team counts them."
@@ -296,18 +285,16 @@ def _rep_findings(read: Tables) -> Iterable[DataFinding]:
 
 
 def _coverage(params: Params, read: Tables) -> tuple[Coverage, ...]:
-    deals = read.deals
-    outcome = deals["outcome"]
     scopes = {
-        "amount": ("won deals", outcome == "won"),
-        "closed_on": ("closed deals", outcome != "open"),
-        "expected_close_on": ("open deals", outcome == "open"),
+        "amount": ("won deals", "outcome = 'won'"),
+        "closed_on": ("closed deals", "outcome <> 'open'"),
+        "expected_close_on": ("open deals", "outcome = 'open'"),
     }
     own = params.crm.deals.columns.model_dump(exclude_none=True)
     found = []
     for column in (name for name in tables.DEALS.columns if name in own):
-        scope, flags = scopes.get(column, ("deals", outcome.notna()))
-        values = deals.loc[flags, column]
-        filled = values.notna() if column != "rep_id" else values != sources.NO_OWNER
-        found.append(Coverage(column, own[column], scope, int(filled.sum()), len(values)))
+        scope, rows = scopes.get(column, ("deals", "TRUE"))
+        filled = f"rep_id <> {literal(sources.NO_OWNER)}" if column == "rep_id" else f"{column} IS NOT NULL"
+        counts = read.store.row(f"SELECT count(*) FILTER (WHERE {filled}), count(*) FROM deals WHERE {rows}")
+        found.append(Coverage(column, own[column], scope, *counts))
     return tuple(found)

@@ -97,7 +97,7 @@ def freeze(
     from reviewlib.evidence import sources
 
     read = read or functools.cache(lambda: sources.read(params))
-    period = period or _known_default(params) or default_period(params, read().deals)
+    period = period or _known_default(params) or default_period(params, read())
     if found := _frozen(params, period):
         _check_subjects(found.subjects, period, reps=reps, teams=teams)
         return found
@@ -112,11 +112,11 @@ def freeze(
     return open_snapshot(folder, params)
 
 
-def default_period(params: Params, deals: pd.DataFrame) -> Period:
+def default_period(params: Params, read: Tables) -> Period:
     """The last complete period of the reps' cadence, by the export's date."""
     from reviewlib.evidence import sources
 
-    return last_complete(params.cadence.rep, as_of=sources.as_of(params, deals), fiscal=params.fiscal)
+    return last_complete(params.cadence.rep, as_of=sources.as_of(params, read.store), fiscal=params.fiscal)
 
 
 def _known_default(params: Params) -> Period | None:

@@ -21,8 +21,9 @@ from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slice_text
 from reviewlib.evidence.slices import Slicer, identity
+from reviewlib.evidence.store import literal
 from reviewlib.evidence.subjects import Subject, team_folder
-from reviewlib.files import Modes, alone, make_folder, slug, sync_folder, write, write_all
+from reviewlib.files import Modes, alone, make_folder, secure, slug, sync_folder, write, write_all
 from reviewlib.params.kpis import RESULT
 
 #: What computes the figures.
@@ -120,12 +121,14 @@ def _subject(kind: str, post: Post, revenue: Mapping[Any, Any], *, managers: tup
 def _write_tables(evidence: PeriodEvidence, folder: Path, modes: Modes) -> None:
     read = evidence.tables
     sorted_tables = {
-        "deals": read.deals.sort_values(["rep_id", "deal_id"]),
         "reps": read.reps.drop(columns=["rep_name", "manager", "email"]).sort_values("rep_id"),
         "targets": read.targets,
         "measures": read.measures,
         "scorecard": evidence.scorecard.drop(columns=["rep_name"]),
     }
+    deals = folder / "deals.parquet"
+    read.store.con.execute(f"COPY (FROM deals ORDER BY rep_id, deal_id) TO {literal(str(deals))} (FORMAT parquet)")
+    secure(deals, modes=modes)
     for name, frame in sorted_tables.items():
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink)

@@ -11,17 +11,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from reviewlib.errors import PeriodError, SourceError
-from reviewlib.evidence import intake, tables
-from reviewlib.evidence.intake import CONFLICT, Check, Excluded, Flags, Intake, Reconciliation, Settled
-from reviewlib.evidence.store import TableStore
+from reviewlib.evidence import tables
+from reviewlib.evidence.intake import CONFLICT, Check, Excluded, Intake, Reconciliation, Settled, settle
+from reviewlib.evidence.store import TableStore, literal
 from reviewlib.params.crm import Source
 from reviewlib.params.model import Params
 from reviewlib.params.rules import nearest
@@ -36,7 +34,7 @@ class Tables:
     """The canonical tables of a workbook, and what became of every row.
 
     Attributes:
-        store: Where the table ``deals`` is.
+        store: Where they are, by their names; deals are nowhere else.
         quarantine: Rows set aside, columns of ``tables.QUARANTINE``.
         reconciliation: One per table that was read.
         exclusions: Rows left out on purpose.
@@ -46,7 +44,6 @@ class Tables:
     """
 
     store: TableStore
-    deals: pd.DataFrame
     reps: pd.DataFrame
     targets: pd.DataFrame
     measures: pd.DataFrame
@@ -65,47 +62,41 @@ def read(params: Params) -> Tables:
     Raises:
         SourceError: A file or its description cannot be used; the message says where, what was found and what to do.
     """
-    inputs = input_hashes(params)
-    crm = params.crm
-    products = None if crm.products is None else _products(params)
-    deals, notes = _deals(params, products)
-    settled = {
-        "deals": deals,
-        "reps": None if crm.reps is None else _reps(params),
-        "targets": None if crm.targets is None else _targets(params),
-        "measures": None if crm.measures is None else _measures(params),
-        "products": products,
-    }
-    given = [table for table in settled.values() if table is not None]
-    frames = {}
+    inputs, crm, store = input_hashes(params), params.crm, TableStore()
+    products = None if crm.products is None else _products(params, store)
+    deals, notes = _deals(params, store)
+    settled = [deals]
+    settled += [] if crm.reps is None else [_reps(params, store)]
+    settled += [] if crm.targets is None else [_targets(params, store)]
+    settled += [] if crm.measures is None else [_measures(params, store)]
+    settled += [products] if products else []
     for table in tables.TABLES:
-        own = settled[table.name]
-        frames[table.name] = _pandas(table.schema.empty_table() if own is None else own.used)
-    if crm.reps is None:
-        frames["reps"] = _owners(frames["deals"])
+        if getattr(crm, table.name) is None:
+            store.lend(table.name, table.schema.empty_table())
+    if crm.reps is None:  # every owner of a deal is a rep
+        owners = f"SELECT DISTINCT rep_id, rep_id AS rep_name FROM deals WHERE rep_id <> {literal(NO_OWNER)} ORDER BY rep_id"
+        store.con.execute(f"INSERT INTO reps BY NAME {owners}")
     if input_hashes(params) != inputs:
         raise SourceError(
             "A source file changed while it was read.",
             where=params.path.name,
             do="Wait until the export is written; run again.",
         )
-    store = TableStore()
-    store.con.register("lent", pa.Table.from_pandas(frames["deals"], preserve_index=False))
-    store.con.execute("CREATE TABLE deals AS FROM lent")
-    store.con.unregister("lent")
+    small = {table.name: store.frame(f"FROM {table.name}") for table in tables.TABLES if table is not tables.DEALS}
+    quarantine = pa.concat_tables([table.quarantine for table in settled])
     return Tables(
         store=store,
-        **frames,
-        quarantine=_pandas(pa.concat_tables([table.quarantine for table in given])),
-        reconciliation=tuple(table.reconciliation for table in given),
-        exclusions=tuple(item for table in given for item in table.exclusions),
+        **small,
+        quarantine=quarantine.to_pandas(types_mapper=pd.ArrowDtype),
+        reconciliation=tuple(table.reconciliation for table in settled),
+        exclusions=tuple(item for table in settled for item in table.exclusions),
         inputs=inputs,
         notes=notes,
         mapped=frozenset(crm.deals.columns.model_dump(by_alias=True, exclude_none=True)),
     )
 
 
-def as_of(params: Params, deals: pd.DataFrame) -> dt.date:
+def as_of(params: Params, store: TableStore) -> dt.date:
     """Find the export's date: declared, else the latest opened or closed date of the deals; never an expected date.
 
     Raises:
@@ -113,56 +104,56 @@ def as_of(params: Params, deals: pd.DataFrame) -> dt.date:
     """
     if params.as_of is not None:
         return params.as_of
-    latest = [deals[name].max() for name in ("opened_on", "closed_on") if deals[name].notna().any()]
-    if not latest:
+    (latest,) = store.row("SELECT greatest(max(opened_on), max(closed_on)) FROM deals")
+    if latest is None:
         raise SourceError(
             "The deals carry no dates.", where="crm.deals.columns", do="Map opened_on or closed_on, or declare as_of."
         )
-    found: dt.date = max(latest)
+    found: dt.date = latest
     return found
 
 
 # Deals ----------------------------------------------------------------------------------------------------------------------
 
 
-def _deals(params: Params, products: Settled | None) -> tuple[Settled, tuple[str, ...]]:
-    rows = intake.take(params, tables.DEALS)
-    checks = [*rows.missing("deal_id", "stage"), *rows.uncast()]
-    outcome = _outcomes(params, rows, checks)
-    is_open = np.asarray(pc.fill_null(pc.equal(outcome, "open"), False))
-    closed_on = pc.if_else(pa.array(is_open), pa.scalar(None, pa.date32()), rows.values("closed_on"))
-    changed = {
-        "rep_id": pc.fill_null(rows.texts["rep_id"], NO_OWNER),
-        "outcome": outcome,
-        "closed_on": closed_on,
-        "expected_amount": _expected(rows, products),
-    }
+def _deals(params: Params, store: TableStore) -> tuple[Settled, tuple[str, ...]]:
+    rows = Intake(params, tables.DEALS, store)
+    outcome = rows.meaning(rows.texts["stage"], params.crm.deals.stages.outcomes)
+    is_open = f"{outcome} = 'open'"
+    given = rows.values["closed_on"]
+    dates = {"closed_on": f"CASE WHEN {is_open} THEN NULL ELSE {given} END", "opened_on": rows.values["opened_on"]}
+    checks = [*rows.missing("deal_id", "stage"), *rows.uncast]
+    _check_stages(rows, outcome, params.crm.deals.stages.outcomes, before=checks)
     if "closed_on" in rows.own:
-        checks.append(rows.check("closed_on", ~is_open & _flags(closed_on.is_null()), "a closed deal without a close date"))
-    for name, values in (("closed_on", closed_on), ("opened_on", rows.values("opened_on"))):
-        if params.as_of is not None:
-            checks.append(rows.check(name, _flags(pc.greater(values, pa.scalar(params.as_of))), f"{name} after as_of"))
-    checks.append(rows.duplicates(checks))
-    settled = intake.settle(rows, checks, changed=changed)
-    return settled, _notes(rows, settled, dated_open=int((is_open & _flags(rows.values("closed_on").is_valid())).sum()))
+        undated = f"{outcome} <> 'open' AND {given} IS NULL"
+        checks.append(Check("closed_on", undated, literal("a closed deal without a close date")))
+    if params.as_of is not None:
+        late = ((name, f"{date} > DATE '{params.as_of}'") for name, date in dates.items() if name in rows.own)
+        checks += [Check(name, after, literal(f"{name} after as_of")) for name, after in late]
+    changed = {**dates, "rep_id": f"coalesce({rows.texts['rep_id']}, {literal(NO_OWNER)})", "outcome": outcome}
+    if "expected_amount" not in rows.own and "product" in rows.own and params.crm.products is not None:
+        changed["expected_amount"] = rows.join("products", f"products.product = {rows.texts['product']}", "list_price")
+    (dated_open,) = store.row(f"SELECT count(*) FROM {rows.rows} WHERE {is_open} AND {given} IS NOT NULL")
+    settled = settle(rows, checks, changed=changed, unique=True)
+    return settled, _notes(rows, settled, dated_open=dated_open)
 
 
-def _outcomes(params: Params, rows: Intake, checks: Sequence[Check]) -> pa.Array:
-    """Turn stages to outcomes.
+def _check_stages(rows: Intake, outcome: str, outcomes: Mapping[str, str], *, before: Sequence[Check]) -> None:
+    """Refuse stages that params do not map.
 
     Raises:
-        SourceError: Stages that params do not map, each with its deals and the nearest mapped one.
+        SourceError: Each of them, with its deals and the nearest mapped one.
     """
-    outcomes = params.crm.deals.stages.outcomes
-    texts = rows.texts["stage"]
-    alive = texts.filter(pa.array(rows.alive(checks)))
-    unknown = Counter({stage: count for stage, count in Counter(alive.to_pylist()).items() if stage not in outcomes})
+    stage = rows.texts["stage"]
+    alive = " AND ".join([f"{rows.excluded} IS NULL", *(f"({check.holds}) IS NOT TRUE" for check in before)])
+    asked = f"SELECT {stage}, count(*) FROM {rows.rows} WHERE {alive} AND {outcome} IS NULL"
+    unknown = rows.store.rows(f"{asked} GROUP BY ALL ORDER BY 2 DESC, min(t.line)")
     if not unknown:
-        return intake.recoded(texts, outcomes, pa.string())
+        return
     found = []
-    for stage, count in unknown.most_common():
-        close = nearest(stage, outcomes)
-        found.append(f"{stage!r} ({count:,} deal{'s' if count > 1 else ''}{f'; nearest: {close!r}' if close else ''})")
+    for name, count in unknown:
+        close = nearest(name, outcomes)
+        found.append(f"{name!r} ({count:,} deal{'s' if count > 1 else ''}{f'; nearest: {close!r}' if close else ''})")
     raise SourceError(
         "Some stages of the export are not mapped." if len(unknown) > 1 else "A stage of the export is not mapped.",
         where=f"{rows.sheet.file}, column {rows.own['stage']!r}",
@@ -171,23 +162,16 @@ def _outcomes(params: Params, rows: Intake, checks: Sequence[Check]) -> pa.Array
     )
 
 
-def _expected(rows: Intake, products: Settled | None) -> pa.Array:
-    """Take the expected amount from its own column, else the product's list price."""
-    if "expected_amount" in rows.own or "product" not in rows.own or products is None:
-        return rows.values("expected_amount")
-    prices = dict(zip(products.used["product"].to_pylist(), products.used["list_price"].to_pylist(), strict=True))
-    return intake.recoded(rows.texts["product"], prices, tables.ARROW["money"])
-
-
 def _notes(rows: Intake, settled: Settled, *, dated_open: int) -> tuple[str, ...]:
-    used, notes = settled.used, list[str]()
-    unowned = pc.sum(pc.equal(used["rep_id"], NO_OWNER)).as_py() or 0
+    store, notes = rows.store, list[str]()
+    unowned, early = store.row(
+        f"SELECT count(*) FILTER (WHERE rep_id = {literal(NO_OWNER)}), count(*) FILTER (WHERE closed_on < opened_on) FROM deals"
+    )
     if unowned:
         notes.append(f"Deals without an owner: {unowned:,}; they count in totals as unassigned.")
-    conflicts = pc.sum(pc.equal(settled.quarantine["reason"], CONFLICT)).as_py() or 0
+    conflicts = settled.quarantine["reason"].to_pylist().count(CONFLICT)
     if conflicts:
         notes.append(f"Rows that share a deal id but not its content: {conflicts:,}; none of them is used.")
-    early = pc.sum(pc.less(used["closed_on"], used["opened_on"])).as_py() or 0
     if early:
         notes.append(f"Deals closed before they were opened: {early:,}; they stay outside pipeline and cycle.")
     if dated_open and "expected_close_on" not in rows.own:
@@ -195,37 +179,38 @@ def _notes(rows: Intake, settled: Settled, *, dated_open: int) -> tuple[str, ...
         notes.append(
             f"Open deals with a date in {column}: {dated_open:,}; it is an expectation: map it to expected_close_on as well."
         )
-    if "expected_amount" not in rows.own and used["expected_amount"].null_count < used.num_rows:
-        bare = Counter(used["product"].filter(used["expected_amount"].is_null()).drop_null().to_pylist())
-        names = ", ".join(f"{name} ({count:,})" for name, count in bare.most_common(5))
+    if "expected_amount" not in rows.own and store.row("SELECT count(expected_amount) FROM deals")[0]:
+        bare = store.rows(
+            "SELECT product, count(*) FROM deals WHERE expected_amount IS NULL AND product IS NOT NULL GROUP BY ALL "
+            "ORDER BY 2 DESC, min(source_line)"
+        )
+        names = ", ".join(f"{name} ({count:,})" for name, count in bare[:5])
         if bare:
-            notes.append(f"Deals whose product has no list price: {sum(bare.values()):,}, of {names}. See crm.aliases.")
+            deals = sum(count for _, count in bare)
+            notes.append(f"Deals whose product has no list price: {deals:,}, of {names}. See crm.aliases.")
     return tuple(notes)
 
 
 # Reps, targets, measures, products ------------------------------------------------------------------------------------------
 
 
-def _reps(params: Params) -> Settled:
-    rows = intake.take(params, tables.REPS)
-    names = pc.coalesce(rows.values("rep_name"), rows.texts["rep_id"])
-    checks = [*rows.missing("rep_id"), *rows.uncast()]
-    settled = intake.settle(rows, checks, changed={"rep_name": names})
-    _check_reps(rows, settled)
+def _reps(params: Params, store: TableStore) -> Settled:
+    rows = Intake(params, tables.REPS, store)
+    names = f"coalesce({rows.values['rep_name']}, {rows.texts['rep_id']})"
+    settled = settle(rows, [*rows.missing("rep_id"), *rows.uncast], changed={"rep_name": names})
+    _check_reps(rows)
     return settled
 
 
-def _check_reps(rows: Intake, settled: Settled) -> None:
+def _check_reps(rows: Intake) -> None:
     """Refuse rows of one rep that hold on the same day.
 
     Raises:
         SourceError: Two rows overlap, or one ends before it begins; the message names the lines.
     """
     seen: dict[str, list[tuple[dt.date, dt.date, int]]] = {}
-    file, used = rows.sheet.file, settled.used
-    for rep, start, end, line in zip(
-        *(used[name].to_pylist() for name in ("rep_id", "from", "to")), settled.lines, strict=True
-    ):
+    file = rows.sheet.file
+    for rep, start, end, line in rows.store.rows('SELECT rep_id, "from", "to", line FROM reps_taken ORDER BY line'):
         first, last = start or dt.date.min, end or dt.date.max
         if last < first:
             raise SourceError(
@@ -242,45 +227,41 @@ def _check_reps(rows: Intake, settled: Settled) -> None:
                     found=f"{rep!r} in the column {rows.own['rep_id']!r} of both",
                     do="Two people of one name need an id each; one rep who moved needs from and to dates that do not overlap.",
                 )
-        seen[rep].append((first, last, int(line)))
+        seen[rep].append((first, last, line))
 
 
-def _targets(params: Params) -> Settled:
-    rows = intake.take(params, tables.TARGETS)
-    scope = rows.texts["scope"]
-    is_all = pc.equal(scope, "all")
-    scope_id = pc.if_else(pc.fill_null(is_all, False), pa.scalar(None, pa.string()), rows.texts["scope_id"])
+def _targets(params: Params, store: TableStore) -> Settled:
+    rows = Intake(params, tables.TARGETS, store)
+    scope, scope_id = rows.texts["scope"], f"CASE WHEN {rows.texts['scope']} <> 'all' THEN {rows.texts['scope_id']} END"
     for name, kind in (("rep", "rep_id"), ("team", "team")):
-        aliases = params.crm.aliases.get(kind, {})
-        renamed = intake.recoded(scope_id, aliases, pa.string(), keep=True)
-        scope_id = pc.if_else(pc.fill_null(pc.equal(scope, name), False), renamed, scope_id)
-    known = pc.is_in(scope, value_set=pa.array(["rep", "team", "all"]))
+        if aliases := params.crm.aliases.get(kind):
+            other = rows.meaning(scope_id, aliases)
+            scope_id = f"CASE WHEN {scope} = '{name}' THEN coalesce({other}, {scope_id}) ELSE {scope_id} END"
     checks = [
         *rows.missing("scope", "kpi", "period", "value"),
-        rows.check("scope", ~_flags(known), "a scope other than rep, team or all"),
-        rows.check("scope_id", _flags(pc.and_(pc.invert(is_all), scope_id.is_null())), "scope_id is missing"),
-        *rows.uncast(),
+        Check("scope", f"{scope} NOT IN ('rep', 'team', 'all')", literal("a scope other than rep, team or all")),
+        Check("scope_id", f"{scope} <> 'all' AND {scope_id} IS NULL", literal("scope_id is missing")),
+        *rows.uncast,
         _unreadable_periods(params, rows),
-        rows.check("ramp", _outside(rows.values("ramp"), 0, 1), "a ramp below 0 or above 1"),
+        Check("ramp", f"{rows.values['ramp']} NOT BETWEEN 0 AND 1", literal("a ramp below 0 or above 1")),
     ]
-    return intake.settle(rows, checks, changed={"scope_id": scope_id})
+    return settle(rows, checks, changed={"scope_id": scope_id})
 
 
-def _measures(params: Params) -> Settled:
-    rows = intake.take(params, tables.MEASURES)
+def _measures(params: Params, store: TableStore) -> Settled:
+    rows = Intake(params, tables.MEASURES, store)
     checks = [
         *rows.missing("rep_id", "kpi", "period", "value"),
-        *rows.uncast(),
+        *rows.uncast,
         _unreadable_periods(params, rows),
-        rows.check("n", _outside(rows.values("n"), 0, float("inf")), "n below 0"),
+        Check("n", f"{rows.values['n']} < 0", literal("n below 0")),
     ]
-    return intake.settle(rows, [*checks, rows.duplicates(checks)])
+    return settle(rows, checks, unique=True)
 
 
-def _products(params: Params) -> Settled:
-    rows = intake.take(params, tables.PRODUCTS)
-    checks = [*rows.missing("product", "list_price"), *rows.uncast()]
-    return intake.settle(rows, [*checks, rows.duplicates(checks)])
+def _products(params: Params, store: TableStore) -> Settled:
+    rows = Intake(params, tables.PRODUCTS, store)
+    return settle(rows, [*rows.missing("product", "list_price"), *rows.uncast], unique=True)
 
 
 def _unreadable_periods(params: Params, rows: Intake) -> Check:
@@ -291,33 +272,13 @@ def _unreadable_periods(params: Params, rows: Intake) -> Check:
             return "not a period (2026-09, 2026-Q3, 2026-H1, FY2026)"
         return None
 
-    texts = rows.texts["period"]
-    reasons = {text: reason(text) for text in pc.unique(texts).to_pylist() if text is not None}
-    return Check("period", intake.recoded(texts, reasons, pa.string()).to_numpy(zero_copy_only=False))
-
-
-def _outside(values: pa.Array, low: float, high: float) -> Flags:
-    return _flags(pc.or_(pc.less(values, low), pc.greater(values, high)))
+    text = rows.texts["period"]
+    texts = rows.store.rows(f"SELECT DISTINCT {text} FROM {rows.rows} WHERE {text} IS NOT NULL")
+    said = rows.meaning(text, {text: reason(text) for (text,) in texts})
+    return Check("period", f"{said} IS NOT NULL", said)
 
 
 # Ground ---------------------------------------------------------------------------------------------------------------------
-
-
-def _flags(array: pa.Array | pa.ChunkedArray) -> Flags:
-    return np.asarray(pc.fill_null(array, False), np.bool_)
-
-
-def _pandas(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
-
-
-def _owners(deals: pd.DataFrame) -> pd.DataFrame:
-    """Make every owner of a deal a rep, where there is no reps table."""
-    owners = sorted(set(deals["rep_id"].unique()) - {NO_OWNER})
-    cells: dict[str, Any] = {"rep_id": owners, "rep_name": owners}
-    arrays = [pa.array(cells.get(field.name, [None] * len(owners)), field.type) for field in tables.REPS.schema]
-    return _pandas(pa.Table.from_arrays(arrays, schema=tables.REPS.schema))
 
 
 def input_hashes(params: Params) -> dict[str, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import duckdb
+import pandas as pd
+import pyarrow as pa
 
 #: What it holds in memory at the most; above it, it writes to a folder of its own, which goes with it.
 MEMORY: Final = "1500MB"
@@ -27,3 +30,33 @@ class TableStore:
         """Open it."""
         config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY, "temp_directory": self._spill.name}
         object.__setattr__(self, "con", duckdb.connect(config=config))
+
+    def lend(self, name: str, table: pa.Table) -> str:
+        """Copy a small table into the store, and name it again."""
+        self.con.register("lent", table)
+        self.con.execute(f"CREATE TABLE {name} AS FROM lent")
+        self.con.unregister("lent")
+        return name
+
+    def rows(self, query: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Ask for a few rows, with what stands for each ``?`` of the query."""
+        return self.con.execute(query, list(given)).fetchall()
+
+    def row(self, query: str, given: Sequence[Any] = ()) -> tuple[Any, ...]:
+        """Ask for the one row of an aggregate."""
+        return self.rows(query, given)[0]
+
+    def frame(self, query: str) -> pd.DataFrame:
+        """Ask for a small table; its types stay those of Arrow, so that decimals and what is missing are what they were."""
+        frame: pd.DataFrame = self.con.sql(query).to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)
+        return frame
+
+
+def literal(text: str) -> str:
+    """Write a text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """Write a name as SQL."""
+    return '"' + name.replace('"', '""') + '"'

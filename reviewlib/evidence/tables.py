@@ -23,6 +23,16 @@ ARROW: Final[dict[Type, pa.DataType]] = {
 }
 
 
+#: The same types as DuckDB calls them.
+SQL: Final[dict[Type, str]] = {
+    "text": "VARCHAR",
+    "money": "DECIMAL(18, 4)",
+    "number": "DOUBLE",
+    "date": "DATE",
+    "count": "BIGINT",
+}
+
+
 @dataclass(frozen=True)
 class Table:
     """A canonical table: its columns, and the columns that identify a row."""

@@ -52,7 +52,7 @@ def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Pat
     Raises:
         SubjectError: The period has no review of this rep yet.
     """
-    found = period or snapshot.default_period(params, sources.read(params).deals)
+    found = period or snapshot.default_period(params, sources.read(params))
     frozen = snapshot.current(params, found)
     subjects = frozen.subjects if frozen else ()
     subject = next((one for one in subjects if one.kind == "rep" and one.id == rep), None)
@@ -96,5 +96,5 @@ def check(params: Params) -> sources.Tables:
 
     check_texts(params)
     read = sources.read(params)
-    compile_evidence(params, read, snapshot.default_period(params, read.deals))
+    compile_evidence(params, read, snapshot.default_period(params, read))
     return read

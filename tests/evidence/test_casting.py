@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from reviewlib.evidence import casting
 from reviewlib.evidence.casting import ValueFormat
+from reviewlib.evidence.store import TableStore
 
 BERLIN = ZoneInfo("Europe/Berlin")
 AMOUNTS = st.decimals(min_value=-(10**13), max_value=10**13, places=4, allow_nan=False, allow_infinity=False)
@@ -158,41 +158,67 @@ def test_midnight_without_offset_is_a_plain_date() -> None:
     assert casting.date("2026-04-03 00:00:00", order="ymd") == dt.date(2026, 4, 3)
 
 
-def test_column_keeps_places_and_reasons() -> None:
-    """Values, missing and refused cells keep their rows; a refused cell is missing and has a reason."""
-    cast = casting.column(pa.array(["1,5", None, "x", "1,5"]), "money", style=ValueFormat(decimal=","))
-    assert cast.values.to_pylist() == [Decimal("1.5"), None, None, Decimal("1.5")]
-    assert cast.reasons.tolist() == [None, None, "not a number", None]
-    assert cast.values.type == pa.decimal128(18, 4)
-
-
-@given(
-    st.lists(
-        st.one_of(st.none(), AMOUNTS.map(lambda amount: f"{amount:f}"), st.sampled_from(["1,5", "x", "-", "1.23456"])),
-        max_size=8,
-    )
+STYLES = [
+    ("money", ValueFormat()),
+    ("money", ValueFormat(decimal=",")),
+    ("date", ValueFormat()),
+    ("date", ValueFormat(zone=BERLIN)),
+    ("date", ValueFormat(dates="dmy")),
+]
+#: What DuckDB alone would read otherwise, or round otherwise, and what is close to it.
+ODD = (
+    "1_000", "1e3", "1E3", "epoch", "infinity", "-infinity", "nan", "0.00005", "0.00015", "1.00005",
+    "-0.00005", "+5", ".5", "5.", "-.5", "--5", "1,5", "1.5", "1.234,56", "1,234.56", "0x10", "١٢", "１２",
+    "12345678901234", "99999999999999", "1234567890123.4567", "-0", "-0.0000", "007", "2026-04-03",
+    "2026-4-3", "2026/04/03", "03.04.2026", "20260403", "1899-12-31", "2199-12-31", "2200-01-01",
+    "2026-02-29", "2024-02-29", "2026-00-10", "2026-13-01", "0044-03-15 (BC)", "2026-04-03 (BC)", "today",
+    "now", "2026-04-03 00:00:00", "2026-04-03T00:00", "2026-04-03 23:59:59.999", "2026-04-03 24:00:00",
+    "2026-04-03 23:30:00Z", "2026-04-03T23:30:00+02:00", "2026-04-03 12:61", "2026-04-03 12:00 AM",
+    "2026-04-03 00:00:60", "2026-04-03 00:00:00.5", "2026-04-03 1:00", "2026-04-03  00:00",
+    "2026-04-03,00:00", "2026-04-03 00:00,5", "12.31", "NULL", "x", "-",
+)  # fmt: skip
+NEAR = (
+    st.text(alphabet="0123456789.,-+eE_ :TZ", max_size=14) | AMOUNTS.map("{:f}".format) | DAYS.map(str) | st.sampled_from(ODD)
 )
-def test_fast_path_equals_slow_path(texts: list[str | None]) -> None:
-    """Plain columns, which are cast at once, give what value by value gives."""
-    cast = casting.column(pa.array(texts, pa.string()), "money", style=ValueFormat())
-    slow = [casting.column(pa.array([text, "x"], pa.string()), "money", style=ValueFormat()) for text in texts]
-    assert cast.values.to_pylist() == [one.values[0].as_py() for one in slow]
-    assert cast.reasons.tolist() == [one.reasons[0] for one in slow]
 
 
-def test_typed_cells_do_not_follow_the_format() -> None:
-    """A typed cell is an ISO date or a plain decimal; the text cells beside it are as declared."""
-    style, typed = ValueFormat(decimal=",", dates="dmy"), np.array([True, False])
-    money = casting.column(pa.array(["1.234", "1.234"]), "money", style=style, typed=typed)
-    assert money.values.to_pylist() == [Decimal("1.234"), Decimal(1234)]
-    dates = casting.column(pa.array(["2026-04-03", "03.04.2026"]), "date", style=style, typed=typed)
-    assert dates.values.to_pylist() == [dt.date(2026, 4, 3)] * 2
-    assert dates.reasons.tolist() == [None, None]
+def in_store(texts: list[str], kind: Literal["money", "date"], style: ValueFormat) -> list[Any]:
+    """Cast texts by the strict pattern alone."""
+    store = TableStore()
+    store.lend("texts", pa.table({"place": range(len(texts)), "text": pa.array(texts, pa.string())}))
+    return [value for (value,) in store.rows(f"SELECT {casting.plain('text', kind, style)} FROM texts ORDER BY place")]
+
+
+def agree(texts: list[str], kind: Literal["money", "date"], style: ValueFormat) -> int:
+    """Hold what the pattern takes against what is read of it; how many it takes."""
+    read = casting.reader(kind, style)
+    cast = {text: value for text, value in zip(texts, in_store(texts, kind, style), strict=True) if value is not None}
+    assert {text: (value, None) for text, value in cast.items()} == {text: read(text) for text in cast}
+    return len(cast)
+
+
+@pytest.mark.parametrize(("kind", "style"), STYLES, ids=str)
+def test_odd_texts_are_never_cast_otherwise(kind: Literal["money", "date"], style: ValueFormat) -> None:
+    """What the store casts by itself has the value that reading it has; what it would misread it leaves alone."""
+    agree([*ODD], kind, style)
+
+
+@given(st.lists(NEAR, max_size=30), st.sampled_from(STYLES))
+def test_strict_patterns_equal_reading(texts: list[str], style: tuple[Literal["money", "date"], ValueFormat]) -> None:
+    """Whatever text: by the pattern or read, it has one value."""
+    agree(texts, *style)
+
+
+@given(st.lists(AMOUNTS, min_size=1, max_size=8), st.lists(DAYS, min_size=1, max_size=8))
+def test_plain_columns_need_no_reading(amounts: list[Decimal], days: list[dt.date]) -> None:
+    """Plain amounts and ISO dates are all cast where they are."""
+    small = [amount for amount in amounts if abs(amount) < 10**13]
+    assert agree([f"{amount:f}" for amount in small], "money", ValueFormat()) == len({f"{amount:f}" for amount in small})
+    assert agree([str(day) for day in days], "date", ValueFormat()) == len({*days})
 
 
 def test_numbers() -> None:
     """Numbers are read as amounts are; a count must be whole."""
-    assert casting.column(pa.array(["0,5", None]), "number", style=ValueFormat(decimal=",")).values.to_pylist() == [0.5, None]
-    count = casting.column(pa.array(["1,000", "1.5"]), "count", style=ValueFormat())
-    assert count.values.to_pylist() == [1000, None]
-    assert count.reasons.tolist() == [None, "not a whole number"]
+    assert casting.reader("number", ValueFormat(decimal=","))("0,5") == (0.5, None)
+    count = casting.reader("count", ValueFormat())
+    assert [count(text) for text in ("1,000", "1.5")] == [(1000, None), (None, "not a whole number")]

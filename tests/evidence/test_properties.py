@@ -21,10 +21,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from workbooks import workbook, write_csv
+from workbooks import deals_of, workbook, write_csv
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
+from reviewlib.evidence.store import TableStore
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
@@ -125,7 +126,7 @@ def cents(values: Any) -> int:
 
 
 def revenue_is_the_control_total(found: PeriodEvidence) -> None:
-    deals = found.tables.deals
+    deals = deals_of(found.tables)
     won = deals[(deals["outcome"] == "won") & deals["amount"].notna()]
     wide = pivot(found)["revenue"]
     begun = [period for period in found.trend if period.start >= found.context.history_from]
@@ -358,10 +359,12 @@ def own_figures_stay(before: PeriodEvidence, after: PeriodEvidence, reps: Sequen
 def test_deal_of_another_rep_of_the_demo_changes_nothing(demo_evidence: PeriodEvidence) -> None:
     """A deal added to one rep changes no other rep's own figures but those whose definition looks beyond the rep."""
     found, tables = demo_evidence, demo_evidence.tables
-    deals = tables.deals
+    deals = deals_of(tables)
     given = deals[(deals["outcome"] == "won") & (deals["closed_on"] >= Q3.start) & (deals["closed_on"] < Q3.end)]
     given = given[given["rep_id"].isin(found.roster.rep_ids)].iloc[[0]].assign(deal_id="added")
-    again = compile_evidence(found.params, sources.Tables(**{**vars(tables), "deals": pd.concat([deals, given])}), Q3)
+    store = TableStore()
+    store.lend("deals", pa.Table.from_pandas(pd.concat([deals, given]), preserve_index=False))
+    again = compile_evidence(found.params, sources.Tables(**{**vars(tables), "store": store}), Q3)
     rep = given["rep_id"].item()
     own_figures_stay(found, again, [other for other in found.roster.rep_ids if other != rep])
     assert cents([pivot(again)["won_deals"]["rep", rep, Q3.name]]) > cents([pivot(found)["won_deals"]["rep", rep, Q3.name]])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workbooks import deals_of
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
@@ -93,7 +94,7 @@ def test_golden_figures_are_all_compared() -> None:
 
 def test_control_sums() -> None:
     """Won and lost deals and the revenue of the whole export and of each quarter are the published ones, to the cent."""
-    deals = tables().deals
+    deals = deals_of(tables())
     won = deals[deals["outcome"] == "won"]
     assert (len(deals), len(won), int((deals["outcome"] == "lost").sum())) == (8800, 4238, 2473)
     assert won["amount"].sum() == Decimal(10_005_534)
@@ -135,7 +136,7 @@ def test_every_agent_is_reviewed(period: str) -> None:
     found = evidence(period)
     assert len(found.reviewed) == 35
     assert len(found.teams()) == 6
-    idle = sorted(set(found.reviewed) - set(tables().deals["rep_id"]))
+    idle = sorted(set(found.reviewed) - set(deals_of(tables())["rep_id"]))
     assert len(idle) == WITHOUT_DEALS
     for rep in idle:
         own = [figures(period)["rep", rep, key] for key in kpis.MAIN]
@@ -146,11 +147,11 @@ def test_every_agent_is_reviewed(period: str) -> None:
 
 def test_alias_gives_every_deal_its_list_price() -> None:
     """With the product's other spelling read as the price list writes it, every deal has an expected amount."""
-    assert tables().deals["expected_amount"].notna().all()
+    assert deals_of(tables())["expected_amount"].notna().all()
 
 
 def test_expected_amount_of_lost_deals_is_the_list_price() -> None:
     """Lost deals were set to 0 at closing; their expected amount is not."""
-    lost = tables().deals[tables().deals["outcome"] == "lost"]
+    lost = deals_of(tables())[deals_of(tables())["outcome"] == "lost"]
     assert (lost["amount"] == 0).all()
     assert (lost["expected_amount"] > 0).all()

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from workbooks import workbook
+from workbooks import deals_of, workbook
 
 import reviewlib
 from reviewlib.evidence import safe_csv, snapshot, sources, tables
@@ -113,7 +113,7 @@ def test_what_a_run_writes(tmp_path: Path) -> None:
     params = workbook(
         tmp_path, deals=[*deals, refused], reps=reps, as_of="2026-10-05", crm={"quarantine": {"rows": 1, "amount": 1}}
     )
-    assert [*sources.read(params).deals["rep_id"]] == [*odd]
+    assert [*deals_of(sources.read(params))["rep_id"]] == [*odd]
     frozen = snapshot.freeze(params, PERIOD)
     snapshot.use(params, frozen)
     stands = status.of(params, frozen)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workbooks import workbook
+from workbooks import deals_of, workbook
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
@@ -39,7 +39,7 @@ def _frame(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_rep_reads_of_nobody_else(demo_evidence: PeriodEvidence, demo_slices: Slices) -> None:
     """No text of a rep's slice holds another rep's id or name, or a deal of another rep."""
-    every = demo_evidence.tables.deals
+    every = deals_of(demo_evidence.tables)
     owner = dict(zip(every["deal_id"], every["rep_id"], strict=True))
     posts, name = demo_evidence.roster.posts, demo_evidence.period.name
     names = {rep_id: posts[rep_id, name].name for rep_id in demo_evidence.roster.rep_ids}

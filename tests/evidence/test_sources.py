@@ -16,11 +16,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from workbooks import changed, workbook, write_csv
+from workbooks import changed, deals_of, workbook, write_csv
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import sources, tables
 from reviewlib.evidence.sources import Tables
+from reviewlib.evidence.store import TableStore
 from reviewlib.params.model import Params
 
 ANY = {"quarantine": {"rows": 1, "amount": 1}}
@@ -59,14 +60,14 @@ def test_good_rows_are_all_used(tmp_path: Path) -> None:
     assert _account(read) == (4, 4, 0, 0)
     assert _amounts(read) == (Decimal("80.25"), Decimal("80.25"), Decimal(0), Decimal(0))
     assert read.quarantine.empty
-    assert read.deals["deal_id"].tolist() == ["001", "002", "003", "004"]
+    assert deals_of(read)["deal_id"].tolist() == ["001", "002", "003", "004"]
 
 
 def test_frames_have_the_canonical_columns(tmp_path: Path) -> None:
     """Every table has the columns and types of its definition, mapped or not, with rows or without."""
     read = sources.read(workbook(tmp_path, deals=GOOD))
     for table in tables.TABLES:
-        frame = getattr(read, table.name)
+        frame = read.store.frame(f"FROM {table.name}")
         assert list(frame.columns) == table.schema.names
         assert [dtype.pyarrow_dtype for dtype in frame.dtypes] == table.schema.types
     assert read.quarantine.columns.tolist() == tables.QUARANTINE.names
@@ -75,7 +76,7 @@ def test_frames_have_the_canonical_columns(tmp_path: Path) -> None:
 
 def test_deals_are_cast(tmp_path: Path) -> None:
     """Amounts are decimals, dates are dates, NA is an account, and an open deal has no close date."""
-    deals = sources.read(workbook(tmp_path, deals=GOOD)).deals
+    deals = deals_of(sources.read(workbook(tmp_path, deals=GOOD)))
     assert deals["amount"].tolist()[:2] == [Decimal("100.5"), Decimal(0)]
     assert deals["account_id"].fillna("-").tolist() == ["NA", "-", "Acme", "None"]
     assert deals["closed_on"].isna().tolist() == [False, False, True, False]
@@ -106,7 +107,7 @@ def test_each_wart_is_quarantined_alone(
     row = {**GOOD[0], "deal_id": "X", "amount": "7", **bad}
     read = sources.read(workbook(tmp_path, deals=[*GOOD[:2], row, *GOOD[2:]], as_of="2026-03-31", crm=ANY))
     assert _account(read) == (5, 4, 1, 0)
-    assert read.deals["deal_id"].tolist() == ["001", "002", "003", "004"]
+    assert deals_of(read)["deal_id"].tolist() == ["001", "002", "003", "004"]
     found = read.quarantine.astype(object).where(read.quarantine.notna(), None).iloc[0].to_dict()
     assert (found["table"], found["file"], found["line"], found["rep_id"]) == ("deals", "deals.csv", 4, row["rep_id"])
     assert (found["column"], found["value"], found["reason"]) == (column, value, reason)
@@ -126,7 +127,7 @@ def test_first_reason_counts(tmp_path: Path) -> None:
 def test_a_refused_row_does_not_claim_its_id(tmp_path: Path) -> None:
     """A good row with the id of an earlier refused row is used."""
     read = sources.read(workbook(tmp_path, deals=[{**GOOD[0], "amount": "x"}, GOOD[0], GOOD[0]], crm=ANY))
-    assert read.deals["source_line"].tolist() == [3]
+    assert deals_of(read)["source_line"].tolist() == [3]
     assert read.quarantine["line"].tolist() == [2, 4]
 
 
@@ -134,7 +135,7 @@ def test_conflicting_rows_are_all_refused(tmp_path: Path) -> None:
     """Rows of one id and other content are all set aside, their exact duplicates too, and accounted for to the cent."""
     rows = [GOOD[1], GOOD[0], {**GOOD[0], "amount": "8"}, GOOD[0], GOOD[2], GOOD[1]]
     read = sources.read(workbook(tmp_path, deals=rows, crm=ANY))
-    assert read.deals["deal_id"].tolist() == ["002", "003"]
+    assert deals_of(read)["deal_id"].tolist() == ["002", "003"]
     assert _account(read) == (6, 2, 4, 0)
     assert _amounts(read) == (Decimal(209), Decimal(0), Decimal(209), Decimal(0))
     conflict = "another row has the same key and other content"
@@ -150,7 +151,7 @@ def test_any_column_makes_a_conflict(tmp_path: Path, name: str) -> None:
     other = {"rep_id": "R9", "stage": "Lost", "opened_on": "2026-01-06", "closed_on": "2026-03-30"}.get(name)
     for rows in ([GOOD[0], {**GOOD[0], name: other}], [{**GOOD[0], name: other}, GOOD[0]]):
         read = sources.read(workbook(tmp_path, deals=[*rows, GOOD[1]], crm=ANY))
-        assert read.deals["deal_id"].tolist() == ["002"]
+        assert deals_of(read)["deal_id"].tolist() == ["002"]
         assert _account(read) == (3, 1, 2, 0)
 
 
@@ -181,7 +182,7 @@ def test_exclusions_are_accounted_for(tmp_path: Path) -> None:
 def test_missing_owner_stays_in_the_totals(tmp_path: Path) -> None:
     """A deal without an owner is used, under a name of its own, and never becomes a rep."""
     read = sources.read(workbook(tmp_path, deals=[*GOOD[:3], {**GOOD[3], "rep_id": None}]))
-    assert read.deals["rep_id"].tolist() == ["R1", "R2", "R1", sources.NO_OWNER]
+    assert deals_of(read)["rep_id"].tolist() == ["R1", "R2", "R1", sources.NO_OWNER]
     assert read.reps["rep_id"].tolist() == ["R1", "R2"]
     assert "Deals without an owner: 1" in read.notes[0]
 
@@ -197,7 +198,7 @@ def test_unmapped_close_date_quarantines_nothing(tmp_path: Path) -> None:
     """Where no close date is mapped, closed deals without one are not refused."""
     read = sources.read(workbook(tmp_path, deals=[{"rep_id": "R1", "amount": "5"}]))
     assert _account(read) == (1, 1, 0, 0)
-    assert read.deals["closed_on"].isna().all()
+    assert deals_of(read)["closed_on"].isna().all()
 
 
 def test_unmapped_stages_are_listed(tmp_path: Path) -> None:
@@ -214,8 +215,8 @@ def test_expected_amount_from_the_price_list(tmp_path: Path) -> None:
     rows = [*GOOD, {**GOOD[0], "deal_id": "5", "product": "BOLT"}, {**GOOD[0], "deal_id": "6", "product": "Gear"}]
     prices = [{"product": "Bolt", "list_price": "90"}, {"product": "Nut", "list_price": "5.5"}]
     read = sources.read(workbook(tmp_path, deals=rows, products=prices, crm={"aliases": {"product": {"BOLT": "Bolt"}}}))
-    assert [*read.deals["expected_amount"].fillna(0)] == [90, Decimal("5.5"), Decimal("5.5"), 90, 90, 0]
-    assert read.deals["product"].tolist()[4] == "Bolt"
+    assert [*deals_of(read)["expected_amount"].fillna(0)] == [90, Decimal("5.5"), Decimal("5.5"), 90, 90, 0]
+    assert deals_of(read)["product"].tolist()[4] == "Bolt"
     assert any("Gear (1)" in note for note in read.notes)
 
 
@@ -223,20 +224,20 @@ def test_doubled_price_does_not_double_deals(tmp_path: Path) -> None:
     """A product that is listed twice adds no row to the deals; at two prices it has none."""
     prices = [{"product": name, "list_price": price} for name, price in (("Bolt", "90"), ("Nut", "5"), ("Nut", "5.0"))]
     read = sources.read(workbook(tmp_path, deals=GOOD, products=prices, crm=ANY))
-    assert len(read.deals) == 4
+    assert len(deals_of(read)) == 4
     assert _account(read, "products") == (3, 2, 1, 0)
-    assert read.deals["expected_amount"].tolist() == [90, 5, 5, 90]
+    assert deals_of(read)["expected_amount"].tolist() == [90, 5, 5, 90]
     prices[2]["list_price"] = "6"
     read = sources.read(workbook(tmp_path, deals=GOOD, products=prices, crm=ANY))
     assert _account(read, "products") == (3, 1, 2, 0)
-    assert [*read.deals["expected_amount"].fillna(0)] == [90, 0, 0, 90]
+    assert [*deals_of(read)["expected_amount"].fillna(0)] == [90, 0, 0, 90]
 
 
 def test_mapped_expected_amount_wins(tmp_path: Path) -> None:
     """Where an expected amount is mapped, list prices do not fill its gaps."""
     rows = [{**GOOD[0], "expected_amount": "7"}, {**GOOD[1], "expected_amount": None}]
     read = sources.read(workbook(tmp_path, deals=rows, products=[{"product": "Nut", "list_price": "5"}]))
-    assert [*read.deals["expected_amount"].fillna(0)] == [7, 0]
+    assert [*deals_of(read)["expected_amount"].fillna(0)] == [7, 0]
 
 
 def test_aliases(tmp_path: Path) -> None:
@@ -246,8 +247,8 @@ def test_aliases(tmp_path: Path) -> None:
                for scope, who in (("rep", "R3"), ("team", "nord"), ("all", "x"))]  # fmt: skip
     reps = [{"rep_id": "R1", "team": "nord"}, {"rep_id": "R2", "team": "South"}]
     read = sources.read(workbook(tmp_path, deals=GOOD, reps=reps, targets=targets, crm={"aliases": aliases}))
-    assert read.deals["rep_id"].tolist() == ["R1", "R2", "R1", "R1"]
-    assert read.deals["account_id"].tolist()[2] == "ACME"
+    assert deals_of(read)["rep_id"].tolist() == ["R1", "R2", "R1", "R1"]
+    assert deals_of(read)["account_id"].tolist()[2] == "ACME"
     assert read.reps["team"].tolist() == ["North", "South"]
     assert read.targets["scope_id"].fillna("-").tolist() == ["R1", "North", "-"]
 
@@ -368,11 +369,12 @@ def test_inputs_are_hashed(tmp_path: Path) -> None:
 def test_as_of(tmp_path: Path) -> None:
     """The as-of date is declared, else the latest opened or closed date; an expected date never counts."""
     params = workbook(tmp_path, deals=GOOD)
-    deals = sources.read(params).deals
-    assert sources.as_of(params, deals) == dt.date(2026, 3, 31)
-    assert sources.as_of(changed(params, as_of="2026-06-30"), deals) == dt.date(2026, 6, 30)
+    read, empty = sources.read(params), TableStore()
+    empty.lend("deals", tables.DEALS.schema.empty_table())
+    assert sources.as_of(params, read.store) == dt.date(2026, 3, 31)
+    assert sources.as_of(changed(params, as_of="2026-06-30"), read.store) == dt.date(2026, 6, 30)
     with pytest.raises(SourceError, match="no dates"):
-        sources.as_of(params, deals.head(0))
+        sources.as_of(params, empty)
 
 
 # The same company in other clothes ------------------------------------------------------------------------------------------
@@ -437,7 +439,7 @@ def _dress(path: Path, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _same(read: Tables) -> pd.DataFrame:
-    return read.deals.drop(columns=["source_file", "source_line"]).sort_values("deal_id").reset_index(drop=True)
+    return deals_of(read).drop(columns=["source_file", "source_line"]).sort_values("deal_id").reset_index(drop=True)
 
 
 @pytest.mark.parametrize("kind", ["german", "renamed", "parquet", "excel", "duckdb"])

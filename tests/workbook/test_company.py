@@ -17,6 +17,7 @@ from statistics import median
 
 import pandas as pd
 import pytest
+from workbooks import deals_of
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
@@ -283,7 +284,7 @@ def test_quarantine_stays_under_the_threshold(read: sources.Tables) -> None:
 def test_former_employee_is_unassigned(company: Company, read: sources.Tables) -> None:
     """The deals of somebody who is in no reps table are counted, with their amount."""
     (flaw,) = flaws(company, "unassigned")
-    theirs = read.deals[~read.deals["rep_id"].isin(read.reps["rep_id"])]
+    theirs = deals_of(read)[~deals_of(read)["rep_id"].isin(read.reps["rep_id"])]
     assert (len(theirs), theirs["amount"].dropna().sum()) == (flaw.rows, flaw.amount)
     assert flaw.rows > 20
 
@@ -291,7 +292,7 @@ def test_former_employee_is_unassigned(company: Company, read: sources.Tables) -
 def test_account_spelled_two_ways_is_one(company: Company, read: sources.Tables) -> None:
     """Both spellings of an account are read as one."""
     flaw = next(flaw for flaw in company.flaws if flaw.kind == "account spelled two ways")
-    both = read.deals[read.deals["source_line"].isin(flaw.lines)]
+    both = deals_of(read)[deals_of(read)["source_line"].isin(flaw.lines)]
     assert (len(both), set(both["account_id"])) == (3, {"Zennor Health"})
     assert len({row["Account"] for row in rows(company, "deals.csv") if row["Account"].startswith("Zennor Health")}) == 2
 

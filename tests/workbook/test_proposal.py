@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from workbooks import deals_of
 
 from reviewlib.errors import ParamsError, ReviewError, SourceError
 from reviewlib.evidence import sources
@@ -437,7 +438,7 @@ def test_other_kinds_of_files(tmp_path: Path, kind: str) -> None:
     _, params = loaded(tmp_path, export)
     assert mapped(params)["amount"] == "value"
     assert params.crm.deals.format.table == ("all_deals" if kind == "duckdb" else None)
-    assert len(sources.read(params).deals) == 3
+    assert len(deals_of(sources.read(params))) == 3
 
 
 @pytest.mark.parametrize(
@@ -450,8 +451,8 @@ def test_what_is_proposed_reads_the_export(tmp_path: Path, text: str, encoding: 
     tables = sources.read(params)
     deals = next(entry for entry in tables.reconciliation if entry.table == "deals")
     assert deals.quarantined == 0
-    assert deals.used == len(tables.deals) == deals.read - deals.excluded
-    assert set(tables.deals["outcome"]) == {"won", "lost", "open"}
+    assert deals.used == len(deals_of(tables)) == deals.read - deals.excluded
+    assert set(deals_of(tables)["outcome"]) == {"won", "lost", "open"}
 
 
 @pytest.mark.parametrize(
@@ -612,7 +613,7 @@ def test_maven_export_is_proposed_whole(tmp_path: Path) -> None:
     assert params.crm.reps.columns.region == "regional_office"
     assert params.crm.aliases == {"product": {"GTXPro": "GTX Pro"}}
     tables = sources.read(params)
-    won = tables.deals[tables.deals["outcome"] == "won"]
-    assert (len(tables.deals), len(won), int(won["amount"].sum())) == (8800, 4238, 10_005_534)
+    won = deals_of(tables)[deals_of(tables)["outcome"] == "won"]
+    assert (len(deals_of(tables)), len(won), int(won["amount"].sum())) == (8800, 4238, 10_005_534)
     assert len(tables.quarantine) == 0
     assert len(tables.reps) == 35
