@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,7 @@ Combine = Literal["sum", "mean", "last"]
 class MeasureRow:
     """One row of the measures table."""
 
+    rep_id: str
     period: Period
     value: float
     n: float | None
@@ -31,17 +32,31 @@ class MeasureRow:
 
 @dataclass(frozen=True)
 class Combined:
-    """A figure over several rows; ``value`` is None where they do not make one, with the reason."""
+    """A figure over several rows; ``value`` is None where they do not make one, with the reason.
+
+    Each of its rows has the n that it counts with.
+    """
 
     value: float | None
     n: float
     reason: str | None = None
+    rows: tuple[MeasureRow, ...] = ()
+
+    @classmethod
+    def of(cls, rows: Sequence[MeasureRow], combine: Combine) -> Combined:
+        """Combine rows that all have an n."""
+        total = sum(row.n or 0 for row in rows)
+        if combine != "mean":
+            return cls(sum(row.value for row in rows), total, rows=tuple(rows))
+        if total <= 0:
+            return cls(None, 0, "no observation behind the figures")
+        return cls(sum(row.value * (row.n or 0) for row in rows) / total, total, rows=tuple(rows))
 
 
 def evaluate(params: Params, table: pd.DataFrame, *, kpis: Mapping[str, Kpi], roster: Roster) -> pd.DataFrame:
     """Combine the measures for every scope and period.
 
-    The columns are scope, scope_id, period, kpi, numerator, denominator (missing), n and reason.
+    The columns are scope, scope_id, period, kpi, numerator, denominator (missing), n, reason and rows (those combined).
 
     Raises:
         SourceError: Two rows of one rep and measure overlap.
@@ -60,8 +75,8 @@ def evaluate(params: Params, table: pd.DataFrame, *, kpis: Mapping[str, Kpi], ro
             else:
                 each = [(post, _of_rep(rows.get((rep, key), []), combine, period, post)) for rep, post in posts.items()]
                 result = each[0][1] if scope == "rep" else _of_several(each, combine, period)
-            records.append((scope, scope_id, name, key, result.value, np.nan, result.n, result.reason))
-    columns = ["scope", "scope_id", "period", "kpi", "numerator", "denominator", "n", "reason"]
+            records.append((scope, scope_id, name, key, result.value, np.nan, result.n, result.reason, result.rows))
+    columns = ["scope", "scope_id", "period", "kpi", "numerator", "denominator", "n", "reason", "rows"]
     # Without a type of its own, an empty table would turn the columns that it is put under into objects.
     return pd.DataFrame(records, columns=columns).astype(dict.fromkeys(["numerator", "denominator", "n"], "float64"))
 
@@ -71,8 +86,8 @@ def _rows(params: Params, table: pd.DataFrame) -> dict[tuple[str, str], list[Mea
     for record in table.to_dict("records"):
         period = Period.parse(str(record["period"]), params.fiscal)
         n = None if pd.isna(record["n"]) else float(record["n"])
-        row = MeasureRow(period, float(record["value"]), n, int(record["source_line"]))
-        rows.setdefault((str(record["rep_id"]), str(record["kpi"])), []).append(row)
+        row = MeasureRow(str(record["rep_id"]), period, float(record["value"]), n, int(record["source_line"]))
+        rows.setdefault((row.rep_id, str(record["kpi"])), []).append(row)
     return rows
 
 
@@ -80,12 +95,11 @@ def _of_several(each: Sequence[tuple[Post | None, Combined]], combine: Combine, 
     known = [result for _, result in each if result.value is not None]
     if not known:
         return Combined(None, 0, f"no figure for {period}")
-    if combine == "mean":
-        return _mean((result.value or 0, result.n) for result in known)
     active = [result for post, result in each if post is not None and post.active_days(period)]
-    if lacking := sum(result.value is None for result in active):
+    lacking = sum(result.value is None for result in active)
+    if lacking and combine == "sum":
         return Combined(None, 0, f"{lacking} of {len(active)} active reps have no figure")
-    return Combined(sum(result.value or 0 for result in known), sum(result.n for result in known))
+    return Combined.of([row for result in known for row in result.rows], combine)
 
 
 def _of_rep(rows: list[MeasureRow], combine: Combine, period: Period, post: Post | None) -> Combined:
@@ -100,22 +114,13 @@ def _of_rep(rows: list[MeasureRow], combine: Combine, period: Period, post: Post
             )
     if not inside:
         return Combined(None, 0, f"no figure for {period}")
-    if combine == "last":
-        return Combined(inside[-1].value, 1.0 if inside[-1].n is None else inside[-1].n)
-    if combine == "mean":
-        return _mean((row.value, 1.0 if row.n is None else row.n) for row in inside)
+    if combine != "sum":
+        counted = [replace(row, n=1.0 if row.n is None else row.n) for row in inside]
+        return Combined.of(counted[-1:] if combine == "last" else counted, combine)
     # Of a sum, a missing month in which the rep was there leaves the whole unknown.
     months = [month for month in period.months() if post is None or post.active_days(month)]
     covered = [month for month in months if any(row.period.contains(month) for row in inside)]
     if len(covered) < len(months):
         return Combined(None, 0, f"figures for {len(covered)} of {len(months)} months only")
-    return Combined(sum(row.value for row in inside), sum(row.n or 0 for row in inside) or len(inside))
-
-
-def _mean(pairs: Iterable[tuple[float, float]]) -> Combined:
-    """Average figures weighted by their n."""
-    weighted = list(pairs)
-    total = sum(n for _, n in weighted)
-    if total <= 0:
-        return Combined(None, 0, "no observation behind the figures")
-    return Combined(sum(value * n for value, n in weighted) / total, total)
+    given = any(row.n for row in inside)
+    return Combined.of([replace(row, n=(row.n or 0.0) if given else 1.0) for row in inside], combine)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -25,12 +25,30 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class TargetRow:
-    """One row of the targets table."""
+    """One row of the targets table; what params say has no line."""
 
     period: Period
     value: Decimal
     ramp: Decimal
-    line: int
+    line: int | None
+
+
+@dataclass(frozen=True)
+class TargetTerm:
+    """What one row adds to a target: its value times its ramp times the share of days on which the rep was there.
+
+    A team whose target is the sum of its reps' has theirs as terms.
+    """
+
+    row: TargetRow
+    rep_id: str | None = None
+    active_days: int = 1
+    days: int = 1
+
+    @property
+    def effective(self) -> Fraction:
+        """What counts of the row."""
+        return Fraction(self.row.value) * Fraction(self.row.ramp) * Fraction(self.active_days, self.days)
 
 
 @dataclass(frozen=True)
@@ -40,12 +58,20 @@ class Target:
     Attributes:
         value: The effective target; None where there is none.
         raw: The full target, before ramp and share of active days.
-        reason: Why there is none, or what is special about it.
+        reason: Why there is none.
+        terms: What it is the sum of.
     """
 
     value: Fraction | None = None
     raw: Fraction | None = None
     reason: str | None = None
+    terms: tuple[TargetTerm, ...] = ()
+
+    @classmethod
+    def sum_of(cls, *terms: TargetTerm) -> Target:
+        """Add rows up."""
+        effective = sum((term.effective for term in terms), Fraction(0))
+        return cls(effective, sum((Fraction(term.row.value) for term in terms), Fraction(0)), terms=terms)
 
 
 NONE = Target(reason="no target is set")
@@ -53,14 +79,17 @@ NONE = Target(reason="no target is set")
 
 @dataclass(frozen=True)
 class Targets:
-    """The targets table, ready to be asked; errors name the file and the lines."""
+    """The targets table, ready to be asked; errors name the file and the lines.
+
+    ``found`` keeps what was asked for, by KPI, scope, scope id and period: each is worked out once.
+    """
 
     rows: Mapping[Key, tuple[TargetRow, ...]]
     defaults: Mapping[str, Decimal]
     roster: Roster
     file: str
     strict: str
-    found: dict[tuple[Key, str], Target] = field(default_factory=dict, compare=False, repr=False)
+    found: dict[tuple[str, str, str, str], Target] = field(default_factory=dict, compare=False, repr=False)
 
     def resolve(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
         """Find the target of one scope, KPI and period.
@@ -68,8 +97,13 @@ class Targets:
         Raises:
             TargetError: Rows overlap, or leave a gap in a period that must be complete.
         """
-        if kpi.targets == "level":
-            return self._level(kpi, scope, scope_id, period)
+        key = (kpi.key, scope, scope_id, period.name)
+        if key not in self.found:
+            self.found[key] = (self._level if kpi.targets == "level" else self._summed)(kpi, scope, scope_id, period)
+        return self.found[key]
+
+    def _summed(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
+        """Take the scope's own rows, else those of its reps."""
         own = self._tiles(kpi, scope, scope_id, period)
         if own.value is not None or scope == "rep" or own.reason != NONE.reason:
             return own
@@ -78,14 +112,12 @@ class Targets:
     def of_reps(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
         """Sum the effective targets of the active reps of a team, or of all."""
         reps = self.roster.active(period) if scope == ALL else self.roster.team(scope_id, period)
-        each = [self._tiles(kpi, "rep", rep_id, period) for rep_id in reps]
+        each = [self.resolve(kpi, "rep", rep_id, period) for rep_id in reps]
         if not each or all(target.value is None for target in each):
             return NONE
         if lacking := sum(target.value is None for target in each):
             return Target(reason=f"{lacking} of {len(each)} active reps have no target, and there is none for the whole")
-        return Target(
-            sum((t.value or Fraction(0) for t in each), Fraction(0)), sum((t.raw or Fraction(0) for t in each), Fraction(0))
-        )
+        return Target.sum_of(*(term for target in each for term in target.terms))
 
     def _level(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
         """Take the most specific scope's narrowest row that contains the period, unscaled; else what params say."""
@@ -95,18 +127,13 @@ class Targets:
             holding = [row for row in self.rows.get((place, name, kpi.key), ()) if row.period.contains(period)]
             if holding:
                 narrowest = min(holding, key=lambda row: row.period.days)
-                return Target(Fraction(narrowest.value), Fraction(narrowest.value))
+                return Target.sum_of(TargetTerm(replace(narrowest, ramp=Decimal(1))))
         default = self.defaults.get(kpi.key)
-        return NONE if default is None else Target(Fraction(default), Fraction(default))
+        return NONE if default is None else Target.sum_of(TargetTerm(TargetRow(period, default, Decimal(1), None)))
 
     def _tiles(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
-        """Combine the rows of one scope that tile the period exactly; each combination is worked out once."""
-        key = (scope, "" if scope == ALL else scope_id, kpi.key)
-        if (key, period.name) not in self.found:
-            self.found[key, period.name] = self._combined(kpi, scope, scope_id, period, self.rows.get(key, ()))
-        return self.found[key, period.name]
-
-    def _combined(self, kpi: Kpi, scope: str, scope_id: str, period: Period, rows: tuple[TargetRow, ...]) -> Target:
+        """Combine the rows of one scope that tile the period exactly."""
+        rows = self.rows.get((scope, "" if scope == ALL else scope_id, kpi.key), ())
         whose = f"{kpi.key} of {'all' if scope == ALL else f'{scope} {scope_id}'}"
         inside = sorted((row for row in rows if period.contains(row.period)), key=lambda row: row.period)
         if not inside:
@@ -133,14 +160,12 @@ class Targets:
             )
         if gap:
             return Target(reason=f"targets are missing for {gap.name}")
+        rep = scope_id if scope == "rep" else None
         if kpi.targets == "stock":
-            last = inside[-1]
-            return Target(Fraction(last.value) * Fraction(last.ramp), Fraction(last.value))
-        effective = Fraction(0)
-        for row in inside:  # scaled by its ramp and the share of calendar days on which the rep was there
-            share = Fraction(1) if post is None else Fraction(post.active_days(row.period), row.period.days)
-            effective += Fraction(row.value) * Fraction(row.ramp) * share
-        return Target(effective, sum((Fraction(row.value) for row in inside), Fraction(0)))
+            return Target.sum_of(TargetTerm(inside[-1], rep))
+        if post is None:
+            return Target.sum_of(*(TargetTerm(row) for row in inside))
+        return Target.sum_of(*(TargetTerm(row, rep, post.active_days(row.period), row.period.days) for row in inside))
 
 
 def targets(params: Params, table: pd.DataFrame, *, roster: Roster, strict: Period) -> Targets:
