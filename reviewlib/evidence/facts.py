@@ -8,15 +8,13 @@ PostgreSQL and Spark.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDB
@@ -60,7 +58,7 @@ class Calendar:
         return Period(first.start, period.start, "month", f"{self.window_months} months before {period.start}", period.fiscal)
 
     def table(self) -> pa.Table:
-        """One row per period: period, start, end, window_start, next_end."""
+        """One row per period: period, start, end, window_start, next_end, and what the periods before and after are called."""
         return pa.table(
             {
                 "period": [period.name for period in self.periods],
@@ -68,6 +66,8 @@ class Calendar:
                 "end": [period.end for period in self.periods],
                 "window_start": [self.window(period).start for period in self.periods],
                 "next_end": [period.next.end for period in self.periods],
+                "previous": [period.previous.name for period in self.periods],
+                "next": [period.next.name for period in self.periods],
             }
         )
 
@@ -104,12 +104,14 @@ class Facts:
         deals: One row per (scope, scope_id, period, deal): flags, amounts, days.
         accounts: One row per (scope, scope_id, period, account): base, bought, base_revenue, revenue.
         periods: One row per (period, deal), before scopes: what the deal lists on pages are taken from.
+        views: The query of each of them, as text.
     """
 
     con: DuckDB
     deals: ir.Table
     accounts: ir.Table
     periods: ir.Table
+    views: Mapping[str, str]
 
 
 def build(store: TableStore, *, members: pd.DataFrame, calendar: Calendar, mapped: frozenset[str]) -> Facts:
@@ -128,7 +130,7 @@ def build(store: TableStore, *, members: pd.DataFrame, calendar: Calendar, mappe
     for name, view in views.items():
         con.raw_sql(f"CREATE TEMP VIEW {name} AS {view.text}")
     periods, scoped, accounts = (ibis.table(view.schema, name=name) for name, view in views.items())
-    return Facts(con, deals=scoped, accounts=accounts, periods=periods)
+    return Facts(con, scoped, accounts, periods, views={name: view.text for name, view in views.items()})
 
 
 @cache
@@ -271,17 +273,27 @@ def _account_rows(schema: ibis.Schema, period: str) -> Query:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Every figure as measured, before targets, and the query that measures it.
+    """Every figure as measured, before targets, and the queries that measure it.
 
     Attributes:
         figures: One row per (scope, scope_id, period, kpi): numerator, denominator (missing where the KPI has none), n,
             matures_on (in days since 1970), sample (ascending list of observations, None where the KPI has no interval of its
             own).
+        views: The views that were made for it, each over those before it, as text.
+        columns: Numerator, denominator, n and the like of each KPI over the view ``measured``, as text.
         queries: That of each KPI alone, as text.
     """
 
     figures: pd.DataFrame
+    views: Mapping[str, str]
+    columns: Mapping[str, Mapping[str, str]]
     queries: Mapping[str, str]
+
+
+#: What every group has, deals or not.
+_MEASURED = """FROM groups
+LEFT JOIN deal_measures USING (scope, scope_id, period)
+LEFT JOIN account_measures USING (scope, scope_id, period)"""
 
 
 def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Evaluation:
@@ -289,14 +301,21 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
 
     ``groups`` (scope, scope_id, period) get a row even without any deal; sums and counts are then 0.
     """
-    parts: list[pd.DataFrame] = []
-    queries: dict[str, str] = {}
-    for grain, table in (("deals", facts.deals), ("accounts", facts.accounts)):
-        own = tuple(kpi for kpi in kpis.values() if kpi.expression and kpi.grain == grain)
+    views, queries, columns = dict[str, str](), dict[str, str](), dict[str, Mapping[str, str]]()
+    for grain, table in (("deal", facts.deals), ("account", facts.accounts)):
+        own = tuple(kpi for kpi in kpis.values() if kpi.expression and kpi.grain == f"{grain}s")
         name, schema = table.get_name(), table.schema()
-        parts.append(_long(groups, _aggregate(name, schema, own).fetch(facts.con), own))
+        measures = _aggregate(name, schema, own)
+        views[f"{grain}_measures"] = measures.text
+        columns |= {kpi.key: _columns(kpi, measures.schema) for kpi in own}
         queries |= {kpi.key: _aggregate(name, schema, (kpi,)).text for kpi in own}
-    return Evaluation(pd.concat(parts, ignore_index=True), queries)
+    views |= {"measured": _MEASURED, "measured_figures": _long(columns)}
+    facts.con.con.register("groups", pa.Table.from_pandas(groups, preserve_index=False))
+    for name, text in views.items():
+        facts.con.raw_sql(f"CREATE TEMP VIEW {name} AS {text}")
+    found = facts.con.con.sql("FROM measured_figures").to_arrow_table()
+    figures = found.drop_columns("sample").to_pandas().assign(sample=found["sample"].to_pylist())
+    return Evaluation(figures, views, columns, queries)
 
 
 @cache
@@ -318,21 +337,24 @@ def _aggregate(name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...]) -> Query:
     return Query.of(table.group_by(KEY).aggregate(**columns))
 
 
-def _long(groups: pd.DataFrame, found: pa.Table, kpis: Sequence[Kpi]) -> pd.DataFrame:
-    """Lay the KPIs below each other; what nobody has is zero, unless it is a middle or a largest."""
-    known = found.select(KEY).to_pandas().assign(place=range(len(found)))
-    # A group without any deal stands at the end, where nothing is.
-    places = groups.merge(known, on=KEY, how="left")["place"].fillna(len(found)).to_numpy("int64")
-    numbers: dict[str, list[Any]] = {"n": [], "numerator": [], "denominator": [], "matures_on": []}
-    observed: list[Any] = []
-    for kpi in kpis:
-        have = {name.rpartition(".")[2]: found[name] for name in found.column_names if name.rpartition(".")[0] == kpi.key}
-        for name, part in zip(numbers, ("n", "top", "bottom", "matures_on"), strict=True):
-            values = np.append(have[part].to_numpy(), np.nan)[places] if part in have else np.full(len(groups), np.nan)
-            stays = part not in have or (part == "top" and kpi.empty and "bottom" not in have and not kpi.per_target)
-            numbers[name].append(values if stays else np.where(np.isnan(values), 0.0, values))
-        samples = [*have["sample"].to_pylist(), None] if "sample" in have else None
-        observed += [samples and sorted(samples[place] or ()) for place in places]
-    keys = np.repeat(np.array([kpi.key for kpi in kpis], dtype=object), len(groups))
-    columns = {name: np.array(values, dtype="float64").ravel() for name, values in numbers.items()}
-    return groups[KEY].iloc[np.tile(np.arange(len(groups)), len(kpis))].assign(kpi=keys, **columns, sample=observed)
+def _columns(kpi: Kpi, measures: ibis.Schema) -> Mapping[str, str]:
+    """Say what the parts of a figure are; what nobody has is zero, unless it is a middle or a largest."""
+    own = {name.rpartition(".")[2]: f'"{name}"' for name in measures.names if name.rpartition(".")[0] == kpi.key}
+    stays = kpi.empty and "bottom" not in own and not kpi.per_target
+    return {
+        "numerator": own["top"] if stays else f"COALESCE({own['top']}, 0)",
+        "denominator": f"COALESCE({own['bottom']}, 0)" if "bottom" in own else "NULL",
+        "n": f"COALESCE({own['n']}, 0)",
+        "matures_on": own.get("matures_on", "NULL"),
+        "sample": f"COALESCE(LIST_SORT({own['sample']}), [])" if "sample" in own else "NULL",
+    }
+
+
+def _long(columns: Mapping[str, Mapping[str, str]]) -> str:
+    """Lay the KPIs below each other."""
+    rows = [
+        f"{{'kpi': '{key}', " + ", ".join(f"'{name}': {text}" for name, text in own.items()) for key, own in columns.items()
+    ]
+    struct = "STRUCT(kpi TEXT, numerator DOUBLE, denominator DOUBLE, n DOUBLE, matures_on DOUBLE, sample DOUBLE[])[]"
+    inner = ",\n  ".join(f"{row}}}" for row in rows)
+    return f"SELECT scope, scope_id, period, UNNEST([\n  {inner}\n]::{struct}, max_depth := 2)\nFROM measured"

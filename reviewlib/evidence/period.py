@@ -12,6 +12,7 @@ import pandas as pd
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import availability, facts, measures, sources
 from reviewlib.evidence.availability import ScorecardContext
+from reviewlib.evidence.facts import Evaluation
 from reviewlib.evidence.roster import Roster, roster
 from reviewlib.evidence.scorecard import scorecard
 from reviewlib.evidence.sources import Tables
@@ -39,7 +40,8 @@ class PeriodEvidence:
         scorecard: The tidy scorecard of every scope and evaluated period.
         deals: The deals that count in the period, with their flags.
         accounts: The reps' base accounts of the period.
-        queries: The query of each KPI, as text.
+        measured: What the scorecard was made from: every figure as measured, with its query.
+        from_elsewhere: The figures of measures, with the rows that they combine.
     """
 
     params: Params
@@ -51,7 +53,8 @@ class PeriodEvidence:
     scorecard: pd.DataFrame
     deals: pd.DataFrame
     accounts: pd.DataFrame
-    queries: Mapping[str, str]
+    measured: Evaluation
+    from_elsewhere: pd.DataFrame
 
     @property
     def roster(self) -> Roster:
@@ -98,7 +101,8 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
         scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), context),
         deals=facts.lists(base, period.name),
         accounts=facts.account_rows(base, period.name),
-        queries=measured.queries,
+        measured=measured,
+        from_elsewhere=others,
     )
 
 

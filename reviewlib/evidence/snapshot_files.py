@@ -157,7 +157,7 @@ def _info(evidence: PeriodEvidence) -> dict[str, Any]:
         "revenue": {row["period"]: _number(row["value"]) for row in everything.to_dict("records")},
         "notes": list(read.notes),
         "versions": {name: version(name) for name in _COMPUTING},
-        "sql": dict(evidence.queries),
+        "sql": dict(evidence.measured.queries),
     }
 
 

@@ -675,6 +675,6 @@ def test_sql_is_kept_for_every_figure(tmp_path: Path) -> None:
     """The query of each KPI alone is kept as text."""
     found = compiled(book([BASE]), tmp_path)
     expressed = {key for key, kpi in kpis.KPIS.items() if kpi.expression}
-    assert set(found.queries) == expressed
-    assert all("SELECT" in query for query in found.queries.values())
+    assert set(found.measured.queries) == expressed
+    assert all("SELECT" in query for query in found.measured.queries.values())
     assert isinstance(found.scorecard, pd.DataFrame)
