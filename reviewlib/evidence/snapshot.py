@@ -189,6 +189,6 @@ def current(params: Params, period: Period) -> Snapshot | None:
 def _code() -> str:
     """Hash the code that makes figures, so that a corrected formula is never hidden by an older snapshot."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".py", ".j2")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

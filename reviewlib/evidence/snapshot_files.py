@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reviewlib.evidence import proof, safe_csv
+from reviewlib.evidence import proof, safe_csv, workings
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slice_text
@@ -129,10 +129,12 @@ def _write_tables(evidence: PeriodEvidence, folder: Path, modes: Modes) -> None:
     deals = folder / "deals.parquet"
     read.store.con.execute(f"COPY (FROM deals ORDER BY rep_id, deal_id) TO {literal(str(deals))} (FORMAT parquet)")
     secure(deals, modes=modes)
-    for name, frame in sorted_tables.items():
+    written = {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in sorted_tables.items()}
+    for name, table in (written | workings.term_tables(evidence)).items():
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink)
+        pq.write_table(table, sink)
         write(folder / f"{name}.parquet", sink.getvalue().to_pybytes(), modes=modes)
+    write(folder / workings.NAME, workings.sql(evidence), modes=modes)
     write(folder / "quarantine.csv", safe_csv.csv_text(read.quarantine), modes=modes)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from reviewlib.evidence.comparison import above, at_least, below, same
-from reviewlib.evidence.roster import ALL, Roster
+from reviewlib.evidence.roster import ALL, Post, Roster
 from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Bands, Peers, Verdict
 
@@ -67,7 +67,7 @@ def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataF
     """
     frame = frame.copy()
     groups = [
-        _group(roster, rules, scope, scope_id, period)
+        peer_group(roster.posts[scope_id, period], rules) if scope == "rep" else None
         for scope, scope_id, period in zip(frame["scope"], frame["scope_id"], frame["period"], strict=True)
     ]
     frame["peer_group"] = groups
@@ -94,10 +94,8 @@ def two_digits(value: float | None) -> float | None:
     return float(f"{value:.1e}")
 
 
-def _group(roster: Roster, rules: Peers, scope: str, scope_id: str, period: str) -> str | None:
-    if scope != "rep":
-        return None
-    post = roster.posts[scope_id, period]
+def peer_group(post: Post, rules: Peers) -> str | None:
+    """Name the peers whom a rep is compared with."""
     return {"all": ALL, "team": post.team, "role": post.role}[rules.group]
 
 
