@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reviewlib.evidence import tables
 from reviewlib.evidence.facts import EPOCH, KEY
 from reviewlib.evidence.period import PeriodEvidence
+from reviewlib.evidence.tables import ARROW, Type
 from reviewlib.evidence.verdicts import peer_group
 from reviewlib.params.kpis import RESULT
 
@@ -32,7 +32,7 @@ _TERMS: Final[Mapping[str, tuple[str, ...]]] = {
     "change_terms": (*_OF_FIGURE, "value"),
     "reasons": (*_OF_FIGURE, "reason"),
 }
-_TYPES: Final[Mapping[str, tables.Type]] = {
+_TYPES: Final[Mapping[str, Type]] = {
     **dict.fromkeys(("value", "ramp", "n"), "number"), **dict.fromkeys(("source_line", "active_days", "days"), "count")
 }  # fmt: skip
 
@@ -59,27 +59,29 @@ def term_tables(evidence: PeriodEvidence) -> dict[str, pa.Table]:
     """The tables of terms by name: periods, who counts for whom, what is added up, and why a figure is n/a."""
     context, card = evidence.context, evidence.scorecard
     posts = [(post, name) for (_, name), post in context.roster.posts.items() if name in context.periods]
-    records: dict[str, Iterable[tuple[Any, ...]]] = {
+    measured = _rows(evidence.from_elsewhere[[*_OF_FIGURE, "rows"]])
+    rows: dict[str, Iterable[tuple[Any, ...]]] = {
         "groups": _rows(card[KEY].drop_duplicates()),
         "members": _rows(context.roster.members()),
         "peer_groups": [(post.id, name, peer_group(post, context.params.peers)) for post, name in posts],
         "target_terms": _target_terms(evidence),
-        "measure_terms": _measure_terms(evidence),
+        "measure_terms": (
+            (*figure, row.rep_id, row.period.name, row.line, row.value, row.n)
+            for *figure, combined in measured
+            for row in combined
+        ),
         "change_terms": _rows(_change_terms(evidence)),
         "reasons": _rows(card.loc[card["value"].isna(), [*_OF_FIGURE, "reason"]]),
     }
-    return {"calendar": context.calendar.table()} | {name: _table(name, [*rows]) for name, rows in records.items()}
+    tables = {"calendar": context.calendar.table()}
+    for name, columns in _TERMS.items():
+        schema = pa.schema([(column, ARROW[_TYPES.get(column, "text")]) for column in columns])
+        tables[name] = pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows[name]], schema)
+    return tables
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
     return frame.itertuples(index=False, name=None)
-
-
-def _table(name: str, rows: list[tuple[Any, ...]]) -> pa.Table:
-    """Lay rows below the names of their columns, each of its own type also where there is no row."""
-    types = [tables.ARROW[_TYPES.get(column, "text")] for column in _TERMS[name]]
-    columns = zip(*rows, strict=True) if rows else [()] * len(types)
-    return pa.table([pa.array(column, type) for column, type in zip(columns, types, strict=True)], names=[*_TERMS[name]])
 
 
 def _target_terms(evidence: PeriodEvidence) -> Iterator[tuple[Any, ...]]:
@@ -88,11 +90,6 @@ def _target_terms(evidence: PeriodEvidence) -> Iterator[tuple[Any, ...]]:
             row = term.row
             numbers = (float(row.value), float(row.ramp), term.active_days, term.days)
             yield (scope, scope_id, period, kpi, term.rep_id, row.period.name, row.line, *numbers)
-
-
-def _measure_terms(evidence: PeriodEvidence) -> Iterator[tuple[Any, ...]]:
-    for *figure, rows in _rows(evidence.from_elsewhere[[*_OF_FIGURE, "rows"]]):
-        yield from ((*figure, row.rep_id, row.period.name, row.line, row.value, row.n) for row in rows)
 
 
 def _change_terms(evidence: PeriodEvidence) -> pd.DataFrame:
