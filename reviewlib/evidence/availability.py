@@ -85,7 +85,8 @@ def with_values(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     empty = divided & ~(frame["denominator"] > 0) | (~divided & frame["numerator"].isna())
     reasons = frame["kpi"].map({key: kpi.empty or None for key, kpi in context.kpis.items()})
     frame["reason"] = frame["reason"].where(frame["reason"].notna(), reasons.where(empty, None))
-    ripe = frame["matures_on"].where(immature(frame, context)).map(_ripens, na_action="ignore")
+    young = frame.loc[immature(frame, context), "matures_on"]
+    ripe = young.map(lambda days: f"matures on {_day(EPOCH + dt.timedelta(days=days))}")
     frame["reason"] = frame["reason"].where(frame["reason"].notna(), ripe)
     absent = _absent(frame, context)
     frame["reason"] = frame["reason"].where(absent.isna(), absent)
@@ -144,10 +145,6 @@ def _not_covered(context: ScorecardContext, kpi: Kpi, period: Period) -> str | N
 def immature(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[bool]:
     """Tell the figures that mature after the export."""
     return frame["matures_on"] > (context.as_of - EPOCH).days
-
-
-def _ripens(days: float) -> str:
-    return f"matures on {_day(EPOCH + dt.timedelta(days=days))}"
 
 
 def _absent(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[str]:

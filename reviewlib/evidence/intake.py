@@ -23,6 +23,8 @@ from reviewlib.params.crm import Source
 from reviewlib.params.model import Params
 
 DUPLICATE: Final = "an exact duplicate of an earlier row"
+#: Of at most five rows, so that no limit counts them: one typing error in a small export stops no run.
+IMPLAUSIBLE: Final = "a date more than 366 days after those of all deals but five"
 CONFLICT: Final = "another row has the same key and other content"
 
 _HINTS: Final = (
@@ -292,6 +294,7 @@ def _hold(intake: Intake, quarantine: pa.Table, *, meant: int, has_amount: bool)
 
     Excluded rows do not count: a total row would hide half of what is lost.
     """
+    quarantine = quarantine.filter(pc.not_equal(quarantine["reason"], IMPLAUSIBLE))
     limits, share = intake.limits, quarantine.num_rows / meant if meant else 0.0
     total = Decimal(0)
     if has_amount:

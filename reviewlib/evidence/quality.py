@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from reviewlib.evidence import sources, tables
-from reviewlib.evidence.intake import CONFLICT, DUPLICATE, Excluded, Reconciliation
+from reviewlib.evidence.intake import CONFLICT, DUPLICATE, IMPLAUSIBLE, Excluded, Reconciliation
 from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.store import TableStore, literal
 from reviewlib.files import normalized
@@ -26,6 +26,7 @@ _LONE_DAYS: Final = 60
 _EXAMPLES: Final = 3
 _ADVICE: Final = {
     DUPLICATE: "Nothing is lost: one row of each key is used. Export one row per key.",
+    IMPLAUSIBLE: "Correct the dates in the CRM; where they are right, declare as_of in params.",
     CONFLICT: "Decide which row is right and export one row per key: none of these counts until then.",
 }
 

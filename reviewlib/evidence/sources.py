@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import tables
-from reviewlib.evidence.intake import CONFLICT, Check, Excluded, Intake, Reconciliation, Settled, settle
+from reviewlib.evidence.intake import CONFLICT, IMPLAUSIBLE, Check, Excluded, Intake, Reconciliation, Settled, settle
 from reviewlib.evidence.store import TableStore, literal
 from reviewlib.params.crm import Source
 from reviewlib.params.model import Params
@@ -99,6 +99,8 @@ def read(params: Params) -> Tables:
 def as_of(params: Params, store: TableStore) -> dt.date:
     """Find the export's date: declared, else the latest opened or closed date of the deals; never an expected date.
 
+    Dates that are not plausible are not among the deals any more: ``read`` sets them aside.
+
     Raises:
         SourceError: It is not declared, and no deal carries a date.
     """
@@ -127,15 +129,26 @@ def _deals(params: Params, store: TableStore) -> tuple[Settled, tuple[str, ...]]
     if "closed_on" in rows.own:
         undated = f"{outcome} <> 'open' AND {given} IS NULL"
         checks.append(Check("closed_on", undated, literal("a closed deal without a close date")))
-    if params.as_of is not None:
-        late = ((name, f"{date} > DATE '{params.as_of}'") for name, date in dates.items() if name in rows.own)
-        checks += [Check(name, after, literal(f"{name} after as_of")) for name, after in late]
+    latest = params.as_of or _latest_plausible(rows, dates)
+    for name in [name for name in dates if latest and name in rows.own]:
+        late = f"{name} after as_of" if params.as_of else IMPLAUSIBLE
+        checks.append(Check(name, f"{dates[name]} > DATE '{latest}'", literal(late)))
     changed = {**dates, "rep_id": f"coalesce({rows.texts['rep_id']}, {literal(NO_OWNER)})", "outcome": outcome}
     if "expected_amount" not in rows.own and "product" in rows.own and params.crm.products is not None:
         changed["expected_amount"] = rows.join("products", f"products.product = {rows.texts['product']}", "list_price")
     (dated_open,) = store.row(f"SELECT count(*) FROM {rows.rows} WHERE {is_open} AND {given} IS NOT NULL")
     settled = settle(rows, checks, changed=changed, unique=True)
     return settled, _notes(rows, settled, dated_open=dated_open)
+
+
+def _latest_plausible(rows: Intake, dates: Mapping[str, str]) -> dt.date | None:
+    """Find the day 366 days after the dates of all deals but five; None where there are no more than five."""
+    latest = f"greatest({', '.join(dates.values())})"
+    sixth = rows.store.rows(
+        f"SELECT least({latest} + 366, DATE '9999-12-31') AS day FROM {rows.rows} "  # the last day that is a date of Python's
+        "ORDER BY day DESC NULLS LAST LIMIT 1 OFFSET 5"
+    )
+    return sixth[0][0] if sixth else None
 
 
 def _check_stages(rows: Intake, outcome: str, outcomes: Mapping[str, str], *, before: Sequence[Check]) -> None:

@@ -121,6 +121,16 @@ def test_lone_as_of(tmp_path: Path) -> None:
     assert _report(workbook(tmp_path, deals=near, reps=REPS)).findings == ()
 
 
+def test_implausible_date(tmp_path: Path) -> None:
+    """A date far beyond all others is a finding to act on, and the as-of date stays; no limit of rows counts it."""
+    deals = [*[_deal(amount=str(place)) for place in range(1, 8)], _deal(closed_on="2062-09-12")]
+    report = _report(workbook(tmp_path, deals=deals, reps=REPS))
+    finding = _finding(report, "quarantine")
+    assert (finding.level, finding.count, finding.examples) == ("act", 1, ("line 9: closed_on 2062-09-12",))
+    assert "declare as_of" in finding.do
+    assert report.as_of == dt.date(2026, 3, 31)
+
+
 def test_accounts_alike(tmp_path: Path) -> None:
     """Spellings that differ in case, spacing or punctuation are one finding; other names are none."""
     names = ["Acme Corp", "ACME corp.", "Acme-Corp", "Acme Corporation", "Größe", "GRÖSSE", "&"]

@@ -20,6 +20,7 @@ from workbooks import changed, deals_of, workbook, write_csv
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import sources, tables
+from reviewlib.evidence.intake import IMPLAUSIBLE
 from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.store import TableStore
 from reviewlib.params.model import Params
@@ -375,6 +376,21 @@ def test_as_of(tmp_path: Path) -> None:
     assert sources.as_of(changed(params, as_of="2026-06-30"), read.store) == dt.date(2026, 6, 30)
     with pytest.raises(SourceError, match="no dates"):
         sources.as_of(params, empty)
+
+
+@pytest.mark.parametrize(
+    ("stray", "number", "aside"), [("2027-02-02", 1, 0), ("2027-02-03", 1, 1), ("2062-08-05", 5, 5), ("2062-08-05", 6, 0)]
+)
+def test_implausible_dates_are_set_aside(tmp_path: Path, stray: str, number: int, aside: int) -> None:
+    """A date more than 366 days after those of all deals but five makes no as-of date; six of them are no typing error."""
+    days = [*["2026-02-01"] * 10, *["2026-03-31"] * (5 - number), *[stray] * number]
+    rows = [{"rep_id": "R1", "opened_on": "2026-01-05", "closed_on": day} for day in days]
+    params = workbook(tmp_path, deals=rows)
+    read = sources.read(params)
+    assert read.quarantine["reason"].tolist() == [IMPLAUSIBLE] * aside
+    assert sources.as_of(params, read.store) == dt.date.fromisoformat(max(day for day in days if day != stray or not aside))
+    declared = sources.read(changed(params, as_of="2062-12-31"))
+    assert declared.quarantine.empty
 
 
 # The same company in other clothes ------------------------------------------------------------------------------------------
