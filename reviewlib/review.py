@@ -301,9 +301,8 @@ def _find(book: Params, about: About, audience: str) -> tuple[Path, VisibleEntri
     """Find what one notebook works with: the slice of the snapshot that the minutes pin or the period uses, and the minutes."""
     period = Period.parse(about.period, book.fiscal)
     minutes = copies.read_minutes(book, about, "rep" if audience == "rep" else "manager")
-    path = slicefile.find_slice(
-        book, kind=about.kind, subject=about.subject, period=period, audience=audience, pinned=minutes.state.snapshot
-    )
+    pin = {"pinned": minutes.state.snapshot, "pin_proof": minutes.state.proof}
+    path = slicefile.find_slice(book, kind=about.kind, subject=about.subject, period=period, audience=audience, **pin)
     return path, minutes
 
 

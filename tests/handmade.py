@@ -15,7 +15,7 @@ from reviewlib.evidence import snapshot
 from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.run import manifest, places, publishing, status
+from reviewlib.run import manifest, places, publishing, sealing, status
 from reviewlib.run.manifest import Origin
 from reviewlib.run.origins import Origins
 from reviewlib.run.places import pages_of
@@ -78,6 +78,7 @@ class Handmade:
                 key = manifest.key_of(subject, audience)
                 if key not in before or not before[key].sealed:
                     made[key] = self._made(key, subject.kind, subject.id, page, origins.of(subject, audience), stands)
+        stands, _ = sealing.seal(self.params, stands, manifest.merged(before, made, stands.subjects))
         places.amend(self.params, stands, stands.subjects, self.folder, known=manifest.hashes(before, made))
         frozen = snapshot.current(self.params, PERIOD)
         assert frozen is not None

@@ -47,6 +47,8 @@ LEAST: dict[str, dict[str, Any]] = {
     "release": {"snapshot": "7c41e09b0000"},
     "signoff": {"side": "rep", "how": "agree", "name": "Amara Okafor", "head": "0" * 64},
     "amendment": {"text": "The meeting was on the 22nd."},
+    "seal": {"audience": "rep", "place": "north/rep/amara.html", "page": "0" * 64},
+    "erasure": {"text": "Ten years have passed."},
 }  # fmt: skip
 #: Kinds that stand in no list of the tests, as a walk of CONTRIBUTING.md adds one.
 ADDED = tuple(kind for kind in KINDS if kind not in LEAST)

@@ -98,17 +98,18 @@ def export_data(
 
 @app.command(epilog="Example: reviewlib verify params/demo.yaml")
 def verify(params: ParamsPath, as_json: AsJson = False) -> None:
-    """Walk the journal's chains, and hold them against the manifests and the signed pages."""
+    """Walk the journal's chains, and hold evidence, manifests and signed pages against them."""
     from reviewlib.run import verifying
 
     found = verifying.verify(load(params))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False))
     else:
-        for problem in found.problems:
-            typer.echo(problem)
+        for line in (*found.erased, *found.problems):
+            typer.echo(line)
         state = f"{len(found.problems)} problems" if found.problems else "all is as it was written"
-        typer.echo(f"{found.entries} entries in {found.reviews} reviews, {found.pages} signed pages: {state}")
+        pages = f"{found.pages} signed pages" + (f", {found.unproven} of them without proof" if found.unproven else "")
+        typer.echo(f"{found.entries} entries in {found.reviews} reviews, {pages}: {state}")
     if found.problems:
         raise typer.Exit(1)
 

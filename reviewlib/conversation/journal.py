@@ -12,12 +12,12 @@ import random
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from reviewlib import files
 from reviewlib.conversation import database
@@ -337,10 +337,24 @@ def _conflict(theirs: Entry, draft: Draft, what: str) -> ConflictError:
 
 def remembered_heads(folder: Path) -> dict[About, Head]:
     """Tell how long each review's chain was when a period's manifest was last written; empty where there is none."""
+    with _manifest(folder) as known:
+        return {About(*row["review"]): Head(int(row["sequence"]), str(row["hash"])) for row in known.get("journal", ())}
+
+
+def made_page(folder: Path, about: About, audience: str) -> str | None:
+    """Tell the sha256 of the page that the last run made for an audience, by a period's manifest; None where there is none."""
+    key = f"{about.kind}:{about.subject}:{audience}"
+    with _manifest(folder) as known:
+        row = next((row for row in known.get("reviews", ()) if row["key"] == key), None)
+        return row["files"].get(row["page"]) if row else None
+
+
+@contextmanager
+def _manifest(folder: Path) -> Iterator[dict[str, Any]]:
+    """Read a period's manifest; what cannot be read in it is told."""
     path = folder / "manifest.json"
     try:
-        rows = json.loads(path.read_text(encoding="utf-8")).get("journal", []) if path.is_file() else []
-        return {About(*row["review"]): Head(int(row["sequence"]), str(row["hash"])) for row in rows}
+        yield json.loads(path.read_bytes()) if path.is_file() else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise JournalError(
             "The manifest of a period is damaged, so the journal cannot be held against it.",

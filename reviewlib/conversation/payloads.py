@@ -7,13 +7,15 @@ from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
+from reviewlib import files
 from reviewlib.conversation.answers import senders
+from reviewlib.conversation.journal import made_page
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.record import Kind, Payload, Side, Visibility
 from reviewlib.conversation.kinds.talk import Rating
 from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import JournalError
-from reviewlib.evidence import slicefile
+from reviewlib.evidence import proof, slicefile
 from reviewlib.evidence.subjects import subjects_of
 from reviewlib.params.mistakes import reason
 from reviewlib.params.model import Params
@@ -23,7 +25,7 @@ from reviewlib.periods import Period
 #: Longest id of an entry, in characters.
 LONGEST_ID: Final = 300
 #: Fields that are filled in where nobody gives them.
-FILLED: Final = ("side", "head", "label", "out_of", "snapshot", "snapshot_before")
+FILLED: Final = ("side", "head", "label", "out_of", "snapshot", "snapshot_before", "proof", "page")
 
 
 def filled(
@@ -41,7 +43,7 @@ def filled(
     """
     given = dict(fields)
     if kind == "signoff":
-        return {"side": side, "head": head} | given
+        return {"side": side, "head": head} | given | _proven(context.state.snapshot, side, context, params)
     if kind == "rating":
         scale, value = params.rating.scale, given.get("value")
         known = isinstance(value, int) and 1 <= value <= len(scale)
@@ -55,8 +57,17 @@ def filled(
         then = getattr(disputed.payload, "snapshot", None) if disputed else None
         return given | {"snapshot_before": given.get("snapshot_before") or then}
     if kind == "release":
-        return given | {"snapshot": _released_on(given.get("snapshot"), context, params)}
+        snapshot = _released_on(given.get("snapshot"), context, params)
+        return given | {"snapshot": snapshot} | _proven(snapshot, side, context, params)
     return given
+
+
+def _proven(snapshot: str | None, side: Side, context: WritingContext, params: Params) -> dict[str, str]:
+    """What is before who releases or signs: the proof of the evidence, and the hash of their copy, as far as there are any."""
+    path = params.reports / "snapshots" / (snapshot or "") / proof.INFO
+    found = {"proof": files.sha256_of(path)} if snapshot and path.is_file() else {}
+    page = made_page(params.reports / context.about.period, context.about, side)
+    return found | ({"page": page} if page else {})
 
 
 def _released_on(given: str | None, context: WritingContext, params: Params) -> str:

@@ -37,6 +37,8 @@ _STATES: Final[Mapping[str, tuple[StateName, ...]]] = {
     "to_the_end": (*_UNRELEASED, "released", "signed"),
     "signing": ("released", "signed"),
     "afterwards": ("closed",),
+    "always": get_args(StateName),
+    "by_a_run": (),
 }
 #: The kinds that a review takes in each state.
 OPEN_TO: Final[Mapping[StateName, frozenset[str]]] = MappingProxyType(

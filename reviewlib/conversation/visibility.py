@@ -36,7 +36,7 @@ class State:
         feedback: The manager's first feedback, where there is one.
         release: The current release, where there is one.
         signatures: The current sign-off of each side that has one.
-        head: The end of the review's chain; None where nothing is recorded.
+        head: The last entry that pages tell of; None where nothing is recorded.
     """
 
     name: StateName
@@ -70,6 +70,12 @@ class State:
         """The snapshot that a released review stays on."""
         payload = self.release.payload if self.release else None
         return payload.snapshot if isinstance(payload, Release) else None
+
+    @property
+    def proof(self) -> str | None:
+        """The proof of that snapshot; a release of before holds none."""
+        payload = self.release.payload if self.release else None
+        return payload.proof if isinstance(payload, Release) else None
 
 
 @dataclass(frozen=True)
@@ -182,7 +188,8 @@ def state_of(entries: Sequence[Entry]) -> State:
     signatures: dict[Side, Entry] = {
         entry.payload.side: entry for entry in now if entry.kind == "signoff" and isinstance(entry.payload, Signoff)
     }
-    head = Head(entries[-1].sequence, entries[-1].hash) if entries else None
+    last = next((entry for entry in reversed(entries) if not KINDS[entry.kind].of_files), None)
+    head = Head(last.sequence, last.hash) if last else None
     ladder: tuple[tuple[StateName, bool], ...] = (
         ("closed", len(signatures) == 2),
         ("signed", len(signatures) == 1),
@@ -313,10 +320,12 @@ def for_board(minutes: VisibleEntries) -> VisibleEntries:
 
 
 def _chains(entries: Sequence[Entry], about: About, fiscal: FiscalYear) -> dict[About, list[Entry]]:
-    """The entries of earlier reviews and of this one, each by itself, oldest review first."""
+    """What was said in earlier reviews and in this one, each by itself, oldest review first."""
     start = Period.parse(about.period, fiscal).start
     chains: dict[About, list[Entry]] = {}
     for entry in entries:
+        if KINDS[entry.kind].of_files:
+            continue
         chains.setdefault(entry.about, []).append(entry)
     ends = {review: Period.parse(review.period, fiscal).end for review in chains}
     earlier = sorted((review for review in chains if review != about and ends[review] <= start), key=ends.__getitem__)

@@ -14,7 +14,7 @@ from reviewlib.pages import sentences
 from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.run import locks, places, status
+from reviewlib.run import locks, places, proving, status
 
 
 def freeze(
@@ -35,8 +35,11 @@ def freeze(
     modes = params.modes
     check_texts(params)
     read = functools.cache(lambda: sources.read(params))
+    there = {path.name for path in (params.reports / "snapshots").glob("*")}
     frozen = [snapshot.freeze(params, period, reps=reps, teams=teams, read=read) for period in periods]
     stands = [status.of(params, each) for each in frozen]
+    for each, how in zip(frozen, stands, strict=True):
+        proving.refuse_damaged(params, how, None if each.hash in there else each)
     with contextlib.ExitStack() as stack:
         for folder in dict.fromkeys(params.reports / each.period.name for each in frozen):
             stack.enter_context(locks.held(folder, modes=modes))

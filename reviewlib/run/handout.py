@@ -16,7 +16,7 @@ from reviewlib import files
 from reviewlib.errors import ReviewError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
-from reviewlib.run import locks, manifest, places, status
+from reviewlib.run import locks, manifest, places, proving, sealing, status
 from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.origins import Origins
 from reviewlib.run.status import ReviewStatus
@@ -65,6 +65,7 @@ def hand_out(params: Params, stands: ReviewStatus, out: Path, *, managers: Seque
                 do="Give another folder with --out, or move this one away; it is not touched.",
             )
     with _at_rest(params, stands):
+        proving.refuse_damaged(params, stands)
         _check_pages(params, stands, [subject for group in chosen.values() for subject in group])
         return [_hand_out(params, stands, name, group, folders[name]) for name, group in chosen.items()]
 
@@ -105,7 +106,8 @@ def _known(wanted: Sequence[str], groups: Mapping[str, object]) -> list[str]:
 def _check_pages(params: Params, stands: ReviewStatus, subjects: Sequence[Subject]) -> None:
     """Refuse pages that do not tell what the figures and the journal say now, and forms and amendments that do not."""
     folder = params.reports / stands.period.name
-    entries, origins = manifest.read(folder), Origins(params, stands)
+    origins, seals = Origins(params, stands), sealing.seals_of(entry for each in stands.own.values() for entry in each)
+    entries = sealing.sealed(manifest.read(folder), seals)
     stale = [
         subject.name
         for subject in subjects

@@ -99,6 +99,7 @@ class Manifest:
     Attributes:
         reviews: The reviews.
         log: How many bytes of the log are in it.
+        logged: The sha256 of these bytes.
         snapshot: The evidence that the period used.
         proof: The sha256 of its ``snapshot.json``; earlier versions kept none.
         scorecard: The sha256 of the scorecard that was written from that.
@@ -107,6 +108,7 @@ class Manifest:
 
     reviews: tuple[ManifestRow, ...]
     log: NonNegativeInt = 0
+    logged: str | None = None
     snapshot: str | None = None
     proof: str | None = None
     scorecard: str | None = None
@@ -278,6 +280,12 @@ def logged(folder: Path) -> int:
         return files.end_of_lines(file)
 
 
+def log_hash(folder: Path, size: int) -> str | None:
+    """The sha256 of the first bytes of a period's log; None where it has not so many."""
+    content = (folder / LOG).read_bytes()[:size] if (folder / LOG).is_file() else b""
+    return files.sha256(content) if len(content) == size else None
+
+
 def scorecard(folder: Path, frozen: Snapshot) -> str | None:
     """The sha256 of the scorecard that an earlier run wrote from this snapshot; None where there is none."""
     known = whole(folder)
@@ -305,6 +313,7 @@ def text(
     chains: Mapping[About, Head],
     *,
     log: int = 0,
+    logged: str | None = None,
     scorecard: str | None = None,
 ) -> str:
     """Write the manifest of a workbook's period.
@@ -315,6 +324,7 @@ def text(
         entries: The reviews.
         chains: Where each review's part of the journal ends.
         log: How many bytes of the log are in it.
+        logged: The sha256 of these bytes.
         scorecard: The sha256 of the scorecard that was written from this snapshot.
     """
     data = {
@@ -326,6 +336,7 @@ def text(
         "made_at": _now(),
         "versions": frozen.info["versions"],
         "log": log,
+        "logged": logged,
         "scorecard": scorecard,
         "journal": [
             {"review": [review.kind, review.subject, review.period], "sequence": head.sequence, "hash": head.hash}

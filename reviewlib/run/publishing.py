@@ -52,7 +52,9 @@ def publish(params: Params, frozen: Snapshot, stands: ReviewStatus, origins: Ori
         contents[folder / "index.html"] = index.index_page(index_of(params, frozen, stands, entries, origins))
     else:
         heads = journal.remembered_heads(folder) | heads
-    contents[folder / manifest.NAME] = manifest.text(params.name, frozen, entries, heads, log=log, scorecard=scorecard)
+    logged = manifest.log_hash(folder, log)
+    text = manifest.text(params.name, frozen, entries, heads, log=log, logged=logged, scorecard=scorecard)
+    contents[folder / manifest.NAME] = text
     files.write_all(contents, modes=modes)
 
 

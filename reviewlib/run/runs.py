@@ -21,7 +21,7 @@ from reviewlib.pages import printing
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press.jobs import Contents, Job, Outcome, Settings, check_parameters, declared_in
-from reviewlib.run import locks, manifest, places, publishing, status
+from reviewlib.run import locks, manifest, places, publishing, sealing, status
 from reviewlib.run.leftovers import Leftovers
 from reviewlib.run.manifest import ManifestRow, Origin
 from reviewlib.run.origins import Origins
@@ -204,21 +204,30 @@ class _Run:
             self.watch.kept(entry)
         wanted = {key: task for key, task in tasks.items() if key not in entries}
         with self._ready([task.job for task in wanted.values()]) as pool:  # what raises here has changed nothing yet
+            stands = self.stands
             try:
                 self._make(pool, wanted, before, entries)
+                stands, left = sealing.seal(self.params, stands, entries.values())
+                if left:
+                    why = "who runs this is no manager or analyst in params"
+                    self.watch.note(
+                        f"{left} signed pages are not sealed in the journal, because {why}; the next run tries again"
+                    )
                 known = manifest.hashes(before, entries)
                 places.amend(self.params, self.stands, subjects, self.folder, known=known)
             finally:
-                publishing.publish(self.params, self.frozen, self.stands, origins, entries)
+                publishing.publish(self.params, self.frozen, stands, origins, entries)
         found = tuple(entries[key] for key in tasks)
         whole = frozenset(kept | {key for key, entry in settled.items() if entry.state == "made"})
         return Result(self.frozen.period, self.folder, self.frozen, found, whole)
 
     def _settled(self, tasks: Mapping[str, _Task], before: Mapping[str, ManifestRow]) -> dict[str, ManifestRow]:
         """Find the reviews that are never made again, because both sides have signed them."""
-        found = places.signed([before[key] for key in tasks if key in before], self.folder)
+        seals = sealing.seals_of(entry for each in self.stands.own.values() for entry in each)
+        known = sealing.sealed(before, seals)
+        found = places.signed([known[key] for key in tasks if key in known], self.folder)
         for key, task in tasks.items():
-            if task.origin.closed and task.job.page.exists() and not manifest.knows(before, key):
+            if key not in seals and task.origin.closed and task.job.page.exists() and not manifest.knows(before, key):
                 found[key] = manifest.unknown_page(task.job, folder=self.folder)
         return found
 

@@ -30,7 +30,7 @@ class ReviewStatus:
     Attributes:
         period: The period.
         current: The hash of the snapshot that the period uses.
-        subjects: Everyone who has a review, teams first; a released one as it was released.
+        subjects: Everyone who has a review, teams first; a released one as it was released, and none that was erased.
         entries: What was said in each review, of other periods too, all versions, in the order of its chain.
         states: The state of each review of the period that has entries.
         whole: Whether this login sees the whole journal; else ``subjects`` are those that it leads, and nobody else.
@@ -56,9 +56,14 @@ class ReviewStatus:
         return self.state(subject).snapshot or self.current
 
     @property
+    def own(self) -> dict[About, Sequence[Entry]]:
+        """What was said in each review of the period."""
+        return {review: each for review, each in self.entries.items() if review.period == self.period.name}
+
+    @property
     def heads(self) -> dict[About, Head]:
         """The end of each review's chain."""
-        return {review: state.head for review, state in self.states.items() if state.head is not None}
+        return {review: Head(each[-1].sequence, each[-1].hash) for review, each in self.own.items()}
 
 
 def frozen_period(params: Params, period: Period | None) -> Snapshot:
@@ -97,6 +102,8 @@ def of(params: Params, frozen: Snapshot) -> ReviewStatus:
         states = {review: state_of(each) for review, each in found.items() if review.period == frozen.period.name}
         pins = {review: state.snapshot for review, state in states.items() if state.snapshot}
         subjects = copies.as_released(params, frozen.period, frozen.subjects, pins)
+        erased = {entry.about for entry in entries if entry.kind == "erasure"}
+        subjects = tuple(subject for subject in subjects if About.of(subject, frozen.period) not in erased)
         if not whole:
             person = identity.at_keyboard(params)
             subjects = tuple(subject for subject in subjects if identity.leads(person, subject))
@@ -120,7 +127,7 @@ def _check(params: Params, stands: ReviewStatus) -> None:
     seen = {stands.about(subject) for subject in stands.subjects}
     heads = remembered_heads(params.reports / stands.period.name)
     known = {review: head for review, head in heads.items() if stands.whole or review in seen}
-    own = [entry for review, each in stands.entries.items() if review.period == stands.period.name for entry in each]
+    own = [entry for each in stands.own.values() for entry in each]
     do = "Restore the journal from its latest backup; reviewlib verify lists everything. Nothing was made."
     refuse_broken(own, known, where=f"the journal of {params.name}, {stands.period}", do=do)
 

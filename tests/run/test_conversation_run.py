@@ -25,7 +25,7 @@ from reviewlib.pages.exporter import ReviewExporter
 from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.run import freezing, handout, manifest, publishing, releasing, runs, status, verifying
+from reviewlib.run import freezing, handout, manifest, publishing, releasing, runs, sealing, status, verifying
 from reviewlib.run.leftovers import Leftovers
 from reviewlib.workbook import starter
 
@@ -293,20 +293,45 @@ def test_an_export_says_what_is_recorded_by_then(book: Book, tmp_path: Path) -> 
     assert "Ada Berg" in elsewhere
 
 
-def test_a_signed_page_that_the_manifest_forgot_is_left_alone(book: Book) -> None:
-    """Without manifest and log a run does not make signed pages again: it says so, also the second time."""
+def lose_manifest(book: Book) -> Path:
+    """Run a signed review, and lose what the run wrote down about it; the answer is the rep's page."""
     book.release()
     book.sign()
     book.run()
     entry = manifest.read(book.folder)["rep:R1:rep"]
-    signed = (book.folder / entry.page).read_bytes()
     (book.folder / manifest.NAME).unlink()
     (book.folder / manifest.LOG).unlink()
+    return book.folder / entry.page
+
+
+def test_signed_pages_are_known_by_the_journal_alone(book: Book) -> None:
+    """Without manifest and log a run finds signed pages in the journal; one that is not as it was sealed is told for ever."""
+    page = lose_manifest(book)
+    assert [one for one in verifying.verify(book.params).problems if "does not say of" in one]
+    signed = page.read_bytes()
+    page.write_bytes(signed + b" ")
+    assert [one.key for one in book.run().failed if "changed since" in str(one.error)] == ["rep:R1:rep"]
+    assert [one for one in verifying.verify(book.params).problems if page.name in one and "changed since" in one]
+    page.write_bytes(signed)
+    result = book.run()
+    assert (result.failed, result.made) == ((), ())
+    found = verifying.verify(book.params)
+    assert (found.problems, found.pages, found.unproven) == ((), 2, 0)
+
+
+def test_a_signed_page_of_an_earlier_version_that_the_manifest_forgot_is_left_alone(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody sealed it: without manifest and log a run does not make it again, and says so; ``verify`` does too, ever after."""
+    monkeypatch.setattr(sealing, "proven", lambda state: False)
+    page = lose_manifest(book)
+    signed = page.read_bytes()
     for _ in range(2):
         result = book.run()
         assert {one.key for one in result.failed} == {"rep:R1:rep", "rep:R1:manager"}
         assert "manifest does not know" in str(result.failed[0].error)
-        assert (book.folder / entry.page).read_bytes() == signed
+        assert page.read_bytes() == signed
+        assert [one for one in verifying.verify(book.params).problems if page.name in one and "does not know" in one]
 
 
 class KilledError(BaseException):

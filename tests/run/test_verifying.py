@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from handmade import Handmade, freeze_book
+from handmade import PERIOD, Handmade, freeze_book
 
+from reviewlib.conversation.entries import About, Draft
+from reviewlib.conversation.identity import at_keyboard
+from reviewlib.conversation.journal import open_journal, open_or_make_journal
+from reviewlib.errors import NotAllowedError, SnapshotError
 from reviewlib.evidence import snapshot
-from reviewlib.run import verifying
+from reviewlib.evidence.slicefile import AUDIENCES
+from reviewlib.files import sha256_of
+from reviewlib.run import freezing, manifest, sealing, verifying
+from reviewlib.run.handout import hand_out
+from reviewlib.run.origins import Origins
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +130,90 @@ def test_folders_that_are_no_periods_are_left_alone(book: Handmade) -> None:
     (book.params.reports / "2026-q3").mkdir(exist_ok=True)
     assert [period.name for period in snapshot.period_folders(book.params).values()] == ["2026-Q3"]
     assert snapshot.freeze(book.params).period.name == "2026-Q3"
+
+
+def seals(book: Handmade) -> list[Any]:
+    store = open_journal(book.params)
+    assert store is not None
+    with store:
+        return [entry for entry in store.entries() if entry.kind == "seal"]
+
+
+def test_the_journal_seals_each_signed_page_once(book: Handmade) -> None:
+    """The entry holds where the page lies and its hash; release and signatures hold what was there before them."""
+    book.run()
+    found = {entry.payload.audience: entry.payload for entry in seals(book)}
+    assert len(seals(book)) == 2
+    for audience, sealed in found.items():
+        page = book.page(audience)
+        assert (sealed.place, sealed.page) == (page.relative_to(book.folder).as_posix(), sha256_of(page))
+    state = book.stands.state(next(one for one in book.stands.subjects if one.id == "R1"))
+    frozen = snapshot.current(book.params, PERIOD)
+    assert frozen is not None
+    assert {entry.payload.proof for entry in (state.release, *state.signatures.values())} == {frozen.proof}
+
+
+def test_who_signs_leaves_the_hash_of_the_page_that_was_there(book: Handmade) -> None:
+    """A manager's signature holds the manager's copy, the rep's the rep's."""
+    before = {who: sha256_of(book.page(who, "R2")) for who in ("manager", "rep")}
+    book.sign("R2")
+    signatures = book.stands.states[About("rep", "R2", PERIOD.name)].signatures
+    assert {side: entry.payload.page for side, entry in signatures.items()} == before  # type: ignore[attr-defined]
+
+
+def test_seals_move_nothing_that_pages_tell(book: Handmade) -> None:
+    """No page is outdated because a page was sealed, its own or the team's."""
+    before = {key: row.fingerprint for key, row in manifest.read(book.folder).items() if not row.sealed}
+    origins = Origins(book.params, book.stands)
+    now = {manifest.key_of(one, who): origins.of(one, who).fingerprint for one in book.stands.subjects for who in AUDIENCES}
+    assert {key: now[key] for key in before if "R1" not in key} == {key: one for key, one in before.items() if "R1" not in key}
+
+
+def test_nobody_but_a_run_seals(book: Handmade) -> None:
+    """What a person writes of a page is not what a run made; a second seal of a page is told, and the first one counts."""
+    with pytest.raises(NotAllowedError):
+        book.write("seal", audience="rep", place="a.html", page="0" * 64)
+    first = seals(book)[0]
+    said = first.payload.model_copy(update={"page": "0" * 64})
+    forged = Draft(first.about, first.team, "seal", said, at_keyboard(book.params))
+    with open_or_make_journal(book.params) as store:
+        store.append_all([forged])
+    assert [one for one in problems(book) if "second time" in one]
+    assert not [one for one in problems(book) if ".html" in one]
+
+
+def test_a_run_by_nobody_in_particular_seals_nothing_and_says_so(book: Handmade, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no role writes nothing into the journal; the next run of somebody who has one does."""
+    stands, rows = book.stands, list(manifest.read(book.folder).values())
+    said = {about: [one for one in each if one.kind != "seal"] for about, each in stands.entries.items()}
+    unsealed = replace(stands, entries=said)
+    monkeypatch.setenv("JUPYTERHUB_USER", "nobody")
+    assert sealing.seal(book.params, unsealed, rows) == (unsealed, 2)
+    assert sealing.seal(book.params, stands, rows) == (stands, 0)
+
+
+def test_what_was_erased_is_no_loss(book: Handmade) -> None:
+    """After an entry that says so the pages may go: they are told as erased, and nothing makes or misses them."""
+    book.write("erasure", text="Ten years have passed.")
+    found = verifying.verify(book.params)
+    assert [one for one in found.problems if "erased on" in one and one.endswith("and still there")] == list(found.problems)
+    assert len(found.problems) == 2
+    for page in book.folder.glob("*/*/ada-*.html"):
+        page.unlink()
+    book.run()
+    found = verifying.verify(book.params)
+    assert found.problems == ()
+    assert [one.split(": ")[1][:11] for one in found.erased] == ["erased on 2"]
+    assert not list(book.folder.glob("*/*/ada-*.html"))
+
+
+def test_evidence_that_is_not_what_was_frozen_is_named(book: Handmade) -> None:
+    """Files of a snapshot, and every place that remembers its proof."""
+    frozen = snapshot.current(book.params, PERIOD)
+    assert frozen is not None
+    (frozen.folder / "notes.txt").write_text("mine", encoding="utf-8")
+    assert problems(book) == [f"snapshots/{frozen.hash}/notes.txt does not belong there"]
+    with pytest.raises(SnapshotError, match="not what was frozen"):
+        hand_out(book.params, book.stands, book.folder / "handout")
+    with pytest.raises(SnapshotError, match="not what was frozen"):
+        freezing.freeze(book.params, [PERIOD])

@@ -26,7 +26,7 @@ from reviewlib.errors import JournalError
 #: Ids of imported entries are made in it.
 SPACE: Final = uuid.UUID("5c1d8f0e-6a55-5d0b-9a2e-7d3c1f4b8e21")
 # What comes with every form, whatever the rep wrote.
-_NOT_SAID: Final = frozenset({"snapshot", "head"})
+_NOT_SAID: Final = frozenset({"snapshot", "head", "proof", "page"})
 
 
 @dataclass(frozen=True)

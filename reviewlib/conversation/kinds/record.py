@@ -96,7 +96,7 @@ class Kind:
         by: Whose word it is. A manager may write ``rep`` kinds on the rep's behalf, marked so.
         analysts: Whether an analyst writes it in their own word.
         when: Until the first signature (``before_signing``), until both have signed (``to_the_end``), from the release until
-            then (``signing``), or after both have signed (``afterwards``).
+            then (``signing``), after both have signed (``afterwards``), or ``always``; what a run writes (``by_a_run``), never.
         single: One current entry per review; another one must supersede it.
         edits: Whether an entry may be edited.
         private: Whether it may be, or always is, ``manager_only``; the rep never reads that.
@@ -108,6 +108,7 @@ class Kind:
         statuses: What may become of it, by updates; the first is where it starts, ``ENDED`` are ends.
         carries: While it is open, later reviews show it; what becomes of it after the review is closed is an update there.
         looked_back_at: Later reviews read it beside what carries over.
+        of_files: It says what became of a review's files: no page shows it, and none is made again for it.
         forms: How a manager writes it; it is shown in the section of the first of them.
         heading: What stands above entries of it where its section lists them, each with its texts and the replies to it; empty
             where pages have a way of their own to show them.
@@ -119,7 +120,7 @@ class Kind:
     _: KW_ONLY
     by: tuple[Side, ...]
     analysts: bool = False
-    when: Literal["before_signing", "to_the_end", "signing", "afterwards"] = "before_signing"
+    when: Literal["before_signing", "to_the_end", "signing", "afterwards", "always", "by_a_run"] = "before_signing"
     single: bool = False
     edits: bool = True
     private: Literal["never", "may", "always"] = "never"
@@ -131,6 +132,7 @@ class Kind:
     statuses: tuple[str, ...] = ()
     carries: bool = False
     looked_back_at: bool = False
+    of_files: bool = False
     forms: tuple[FormText, ...] = ()
     heading: str = ""
 

@@ -99,13 +99,20 @@ class Note(Payload):
     text: Said = Field(title="Note")
 
 
-class Release(Payload):
+class Proven(Payload):
+    """What was before the person who wrote it: the evidence, and their copy of the page; entries of before hold neither."""
+
+    proof: Key | None = Field(None, title="Proof of the evidence", description="The sha256 of its snapshot.json; filled in.")
+    page: Key | None = Field(None, title="Page", description="The sha256 of the copy that was there; filled in.")
+
+
+class Release(Proven):
     """The manager hands the review over: from here on it stays on this snapshot."""
 
     snapshot: Key = Field(title="Snapshot")
 
 
-class Signoff(Payload):
+class Signoff(Proven):
     """One side's signature, or why there is none."""
 
     side: Side = Field(title="Side")
@@ -128,6 +135,20 @@ class Amendment(Payload):
 
     text: Said = Field(title="Amendment")
     of: Key | None = Field(None, title="To", description="The entry it is about.")
+
+
+class Seal(Payload):
+    """A page that was made after both sides had signed, as the run that made it left it."""
+
+    audience: Key = Field(title="Copy", description="For whom: the manager or the rep.")
+    place: Key = Field(title="Page", description="Where it lies below the folder of the period.")
+    page: Key = Field(title="Hash", description="The sha256 of the page.")
+
+
+class Erasure(Payload):
+    """That the pages of a review were erased, and why."""
+
+    text: Said = Field(title="Why it was erased")
 
 
 _SIGNED: Final = ("how", "name", "comment")
@@ -264,7 +285,13 @@ TALK: Final = (
         single=True,
         answered=False,
         forms=(
-            FormText("signoff", "Release the review", save="Release to the rep", changes={"snapshot": {"label": "Figures"}}),
+            FormText(
+                "signoff",
+                "Release the review",
+                save="Release to the rep",
+                fields=("snapshot",),
+                changes={"snapshot": {"label": "Figures"}},
+            ),
         ),
     ),
     Kind(
@@ -307,4 +334,6 @@ TALK: Final = (
             ),
         ),
     ),
+    Kind("seal", Seal, "Sealed page", by=("manager",), when="by_a_run", edits=False, answered=False, of_files=True),
+    Kind("erasure", Erasure, by=("manager",), analysts=True, when="always", edits=False, answered=False, of_files=True),
 )

@@ -1,0 +1,104 @@
+"""The evidence of periods, held against everything that remembers its proof: ``current``, manifest, releases, signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from reviewlib import files
+from reviewlib.conversation.entries import Entry, current
+from reviewlib.conversation.kinds.talk import Proven, Release
+from reviewlib.errors import SnapshotError
+from reviewlib.evidence import proof, slicefile
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+from reviewlib.run import manifest
+from reviewlib.run.status import ReviewStatus
+
+#: What this version always writes is not there: only beside snapshots without hashes, which earlier ones froze.
+_NONE: Final = "no proof"
+
+
+class Remembered(NamedTuple):
+    """That somebody used a snapshot: its name, its proof where that was kept, and which file or entry says so."""
+
+    snapshot: str
+    proof: str | None
+    by: str
+
+
+def refuse_damaged(params: Params, stands: ReviewStatus, frozen: Snapshot | None = None) -> None:
+    """Refuse to go on with evidence that is not what was frozen: the period's, and that of its released reviews.
+
+    Args:
+        params: The workbook.
+        stands: How the reviews of the period stand.
+        frozen: What the period uses from now on, where it was made just now: what is remembered of it is of an earlier one.
+
+    Raises:
+        SnapshotError: A file is changed, gone or added; it is named.
+    """
+    known = list(pinned(entry for each in stands.own.values() for entry in each))
+    if frozen is None:
+        known += [one for one in used(params, stands.period) if one.snapshot == stands.current]
+    if found := problems(params, known):
+        more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+        raise SnapshotError(
+            "The evidence is not what was frozen.",
+            where=f"reports/{params.name}",
+            found="; ".join(found[:5]) + more,
+            do="Restore these files from a backup. A snapshot on which nothing is released or signed may be removed as a whole "
+            f"instead; then run: {slicefile.freeze_command(params, stands.period)}",
+        )
+
+
+def used(params: Params, period: Period) -> Iterator[Remembered]:
+    """What a period says of the snapshot that it uses, and its manifest of the one that the last run used."""
+    name, known = slicefile.current_name(params, period)
+    if name:
+        yield Remembered(name, known or _NONE, f"{period}/current")
+    last = manifest.whole(params.reports / period.name)
+    if last.snapshot and (last.snapshot == name or slicefile.exists(params, last.snapshot)):
+        yield Remembered(last.snapshot, last.proof or _NONE, f"{period}/{manifest.NAME}")
+
+
+def pinned(entries: Iterable[Entry]) -> Iterator[Remembered]:
+    """What current releases and signatures say of the snapshot that their review stays on."""
+    standing = [entry for entry in current(entries) if isinstance(entry.payload, Proven)]
+    snapshots = {entry.about: entry.payload.snapshot for entry in standing if isinstance(entry.payload, Release)}
+    for entry in standing:
+        assert isinstance(entry.payload, Proven)
+        if entry.about in snapshots:
+            yield Remembered(snapshots[entry.about], entry.payload.proof, f"{entry.about}: entry {entry.sequence}")
+
+
+def problems(params: Params, known: Collection[Remembered]) -> list[str]:
+    """Say what is wrong with snapshots: one that is not there or is another one, and files that are not as they were frozen."""
+    folder = params.reports / "snapshots"
+    found: list[str] = []
+    for name in dict.fromkeys(one.snapshot for one in known):
+        by = {one.proof: one.by for one in known if one.snapshot == name}
+        found += _problems(folder / name, by)
+    return found
+
+
+def _problems(folder: Path, by: dict[str | None, str]) -> Iterator[str]:
+    place, (somebody, *_) = f"snapshots/{folder.name}/{proof.INFO}", by.values()
+    if not (folder / proof.INFO).is_file():
+        yield f"{place} is gone, and {somebody} names it"
+        return
+    try:
+        hashed = "files" in proof.info(folder)
+        changed = proof.problems(folder)
+    except SnapshotError as error:
+        yield f"{place}: {error.what}"
+        return
+    now = files.sha256_of(folder / proof.INFO)
+    for known, who in by.items():
+        if known == _NONE and hashed:
+            yield f"{who} does not hold the proof of snapshot {folder.name} any more"
+        elif known not in (None, _NONE, now):
+            yield f"{place} is not the one that {who} names"
+    yield from changed
