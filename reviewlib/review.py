@@ -24,7 +24,7 @@ from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.entries import About, SubjectKind
 from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.errors import ReviewError
-from reviewlib.evidence import slicefile
+from reviewlib.evidence import adjustments, slicefile
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import Achievement, Finding, Listed, Lists, RecommendedAction, lists
 from reviewlib.evidence.subjects import subjects_of
@@ -221,7 +221,11 @@ def _open(params: str | Path, *, kind: SubjectKind, subject: str, period: str, a
     about = About(kind, subject if isinstance(subject, str) else _id_of(book, kind, subject, when), when.name)
     path, minutes = _find(book, about, audience)
     data = slicefile.read_slice(path)
-    known = data["data"] | {"before": _before(book, about, audience, minutes), "names": _names(book, about, minutes)}
+    known = data["data"] | {
+        "before": _before(book, about, audience, minutes),
+        "names": _names(book, about, minutes),
+        "adjustments": adjustments.read(book, kind=kind, subject=about.subject, period=when, audience=audience),
+    }
     opened = from_slice(data | {"data": known}, book.fiscal, minutes=minutes, rows=partial(slicefile.read_rows, path))
     return replace(opened, params_path=book.path, answer=_answer(book, data, minutes))
 

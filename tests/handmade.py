@@ -69,7 +69,7 @@ class Handmade:
 
     def run(self) -> None:
         """Do what a run does, but for the notebooks: what is sealed stays, amendments are laid."""
-        status.lay_minutes(self.params, self.stands)
+        status.lay_out(self.params, self.stands)
         stands = self.stands
         origins, before = Origins(self.params, stands), manifest.read(self.folder)
         made: dict[str, manifest.ManifestRow] = {}

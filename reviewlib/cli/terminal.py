@@ -93,7 +93,8 @@ def print_status(status: Status) -> None:
     for name in ("review", "team", "state", "next", "waiting for", "due", ""):
         table.add_column(name, no_wrap=name == "due", min_width=10 if name == "due" else None, overflow="fold")
     for row in rows:
-        table.add_row(*_standing(row))
+        older = status.older.get(f"{row.subject.kind} {row.subject.id}") if row.period == status.period else None
+        table.add_row(*_standing(row, f"on older evidence, snapshot {older}" if older else ""))
     console.print(table)
     overdue = sum(1 for row in rows if row.days_overdue)
     console.print(f"{len(rows)} reviews, {overdue} overdue." if rows else "No review is due in this period by the cadence.")
@@ -105,9 +106,9 @@ def _urgency(row: DueReview) -> tuple[object, ...]:
     return (-row.days_overdue, row.due is None, row.due, row.subject.team or "", row.subject.name)
 
 
-def _standing(row: DueReview) -> tuple[str, ...]:
+def _standing(row: DueReview, older: str) -> tuple[str, ...]:
     open_ones = [f"{count} {word} open" for count, word in ((row.disputes, "disputes"), (row.concerns, "concerns")) if count]
     late = f"{row.days_overdue} days overdue" if row.days_overdue else ""
-    rest = "; ".join(part for part in (late, row.no_dates or "", *open_ones) if part)
+    rest = "; ".join(part for part in (late, row.no_dates or "", *open_ones, older) if part)
     who, due = row.waiting_for or "", str(row.due or "")
     return (row.subject.name, row.subject.team or "", row.state.replace("_", " "), row.step or "done", who, due, rest)

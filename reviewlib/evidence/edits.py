@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from reviewlib import files
 from reviewlib.errors import PeriodError, SnapshotError
-from reviewlib.evidence import snapshot
+from reviewlib.evidence import proof, snapshot
 from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.params.model import Params
@@ -47,8 +48,7 @@ _DEALS: Final = f"""
              else 'changed' end as kind,
         coalesce(was.outcome <> 'open' and was.closed_on < $end, false)
             or coalesce(said.outcome <> 'open' and said.closed_on < $end, false)
-            or was.opened_on is distinct from said.opened_on and coalesce(least(was.opened_on, said.opened_on) < $end, false)
-            as late,
+            or was.opened_on is distinct from said.opened_on and coalesce(was.opened_on < $end, false) as late,
         greatest(abs(coalesce(was.amount, was.expected_amount)), abs(coalesce(said.amount, said.expected_amount))) as size
     from owners
 """
@@ -72,6 +72,11 @@ _FIGURES: Final = """
 """
 _KPIS: Final = "select kpi from read_parquet(?) except select kpi from read_parquet(?) order by all"
 _COUNTS: Final = "select kind, late, count(*) from whole group by all order by late desc, kind"
+#: Of each rep the late ones alone, as that rep has or had them: to whom or from whom a deal went is not in it.
+_LATE: Final = """
+    select count(*) over (partition by rep_id), rep_id, deal_id, kind, late, null, was, said from edits where late
+    qualify row_number() over (partition by rep_id order by size desc nulls last, deal_id) <= ?
+"""
 _LARGEST: Final = "select * exclude size from whole order by late desc, size desc nulls last, deal_id limit ?"
 
 
@@ -82,17 +87,17 @@ class DealEdit:
     Attributes:
         rep_id: Whose it is, or was where it is gone.
         deal_id: The deal.
-        kind: ``added``, ``removed``, ``came`` (from another rep) or ``changed``.
-        late: Whether it touches what was over when the first was frozen: it closed, or was opened or removed as one that was
-            opened, before the end of the first one's period.
-        other: The rep that it came from.
+        kind: ``added``, ``removed``, ``changed``, ``came`` from another rep; from the side of one rep also ``left``.
+        late: Whether it touches the first one's period or what was before: by one of them it closed by the end of that, or it
+            was opened by then and is gone or opened on another day.
+        other: The rep that it came from; None from the side of one rep.
         before: What the first says of it, by column, dates in ISO form; None where it has no such deal.
         after: What the second says.
     """
 
     rep_id: str
     deal_id: str
-    kind: Literal["added", "removed", "came", "changed"]
+    kind: Literal["added", "removed", "changed", "came", "left"]
     late: bool
     other: str | None
     before: Mapping[str, Any] | None
@@ -156,15 +161,15 @@ def compare(before: Snapshot, after: Snapshot, *, kpis: Collection[str]) -> Snap
     """Tell what the second snapshot says differently; of figures only those in ``kpis``.
 
     Raises:
-        SnapshotError: They are of two workbooks, or in two currencies.
+        SnapshotError: They are in two currencies, or damaged.
     """
-    books = [(each.info["workbook"]["name"], each.info["workbook"]["currency"]) for each in (before, after)]
-    if books[0] != books[1]:
+    currencies = [each.info["workbook"]["currency"] for each in (before, after)]
+    if currencies[0] != currencies[1]:
         raise SnapshotError(
             "These snapshots cannot be compared.",
             where=f"snapshots {before.hash} and {after.hash}",
-            found=" and ".join(f"workbook {name} in {currency}" for name, currency in books),
-            do="Compare two snapshots of one workbook and one currency.",
+            found=f"amounts in {' and '.join(currencies)}",
+            do="Compare two snapshots of one currency.",
         )
     with _joined(before, after) as connection:
         card = {"before": _table(before, "scorecard"), "after": _table(after, "scorecard")}
@@ -185,32 +190,42 @@ def compare(before: Snapshot, after: Snapshot, *, kpis: Collection[str]) -> Snap
         )
 
 
+def late(before: Snapshot, after: Snapshot) -> dict[str, tuple[int, list[DealEdit]]]:
+    """Find the late edits by rep: how many, and the largest; a deal that changed owners is one of each of them."""
+    found: dict[str, tuple[int, list[DealEdit]]] = {}
+    with _joined(before, after) as connection:
+        for count, *row in connection.execute(_LATE, [MOST_TOLD]).fetchall():
+            edit = DealEdit(*row)
+            found.setdefault(edit.rep_id, (count, []))[1].append(edit)
+    return found
+
+
 @contextmanager
 def _joined(before: Snapshot, after: Snapshot) -> Iterator[DuckDBPyConnection]:
-    """Join the deals of two snapshots, as the tables ``edits`` and ``whole``.
-
-    Raises:
-        SnapshotError: A file of them is gone or damaged.
-    """
+    """Join the deals of two snapshots, as the tables ``edits`` and ``whole``."""
     import duckdb
 
+    tables = {"before": _table(before, "deals"), "after": _table(after, "deals")}
     try:
         with duckdb.connect() as connection:
-            tables = {"before": _table(before, "deals"), "after": _table(after, "deals")}
             connection.execute(_DEALS, tables | {"end": before.period.end.isoformat()})
             connection.execute(_WHOLE)
             yield connection
-    except duckdb.Error as error:
-        raise SnapshotError(
-            "The tables of a snapshot cannot be read.",
-            where=f"snapshots {before.hash} and {after.hash}",
-            found=str(error).splitlines()[0],
-            do="Restore its deals.parquet and scorecard.parquet from a backup; evidence is never changed once it is frozen.",
-        ) from error
+    except duckdb.InvalidInputException as error:  # of a snapshot that was frozen before hashes were kept
+        raise proof.damaged(before.folder.parent / f"{before.hash} or {after.hash}") from error
 
 
 def _table(frozen: Snapshot, name: str) -> str:
-    return str(frozen.folder / f"{name}.parquet")
+    """Where a table of a snapshot lies, once it is held against its hash.
+
+    Raises:
+        SnapshotError: It is gone or was changed.
+    """
+    path = frozen.folder / f"{name}.parquet"
+    known = frozen.info.get("files", {}).get(path.name)
+    if not path.is_file() or (known and files.sha256_of(path) != known):
+        raise proof.damaged(path)
+    return str(path)
 
 
 def find(params: Params, name: str) -> Snapshot:

@@ -73,7 +73,7 @@ def fingerprint(params: Params, period: Period) -> str:
         "inputs": sources.input_hashes(params),
         "params": params.model_dump(mode="json", by_alias=True, exclude=_OF_PEOPLE),
         "period": period.name,
-        "code": _code(),
+        "code": code(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -186,7 +186,7 @@ def current(params: Params, period: Period) -> Snapshot | None:
     return None if folder is None else open_snapshot(folder, params)
 
 
-def _code() -> str:
+def code() -> str:
     """Hash the code that makes figures, so that a corrected formula is never hidden by an older snapshot."""
     digest = hashlib.sha256()
     for path in sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".py", ".j2")):

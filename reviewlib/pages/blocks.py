@@ -9,6 +9,7 @@ from typing import Final
 
 from reviewlib.conversation.goals import followup, plans, progress
 from reviewlib.pages import (
+    adjustment_views,
     components,
     entry_views,
     goal_views,
@@ -37,8 +38,8 @@ _TOTALS: Final = {"scorecard", "change", "pipeline", "customers", "skills", "nex
 _ASKED: Final = {
     module.__name__.rpartition(".")[2]: module
     for module in (
-        components, entry_views, followup, goal_views, labels, plan_views, plans, progress, provenance, sentences, signing,
-        team_views, views, wording,
+        adjustment_views, components, entry_views, followup, goal_views, labels, plan_views, plans, progress, provenance,
+        sentences, signing, team_views, views, wording,
     )
 }  # fmt: skip
 

@@ -29,7 +29,8 @@ class IndexRow:
 
     ``state`` tells how the pages stand, ``talk`` how the review itself does, in words ("Released"), ``waits`` whom it waits for
     ("Jonas"), ``signed`` whether it is closed. ``manager`` and ``rep`` are paths to the two copies, relative to the index; None
-    where a page was not made. ``note`` stands in place of the bullet where there is no target.
+    where a page was not made. ``note`` stands in place of the bullet where there is no target. ``older`` is the ISO date of the
+    figures of a released review that stays on older evidence than the index; None where it has the same.
     """
 
     name: str
@@ -43,11 +44,12 @@ class IndexRow:
     talk: str = "Open"
     waits: str = ""
     signed: bool = False
+    older: str | None = None
 
 
 @dataclass(frozen=True)
 class TeamRows:
-    """One team of the index with its reps; ``page`` is the team page's path."""
+    """One team of the index with its reps; ``page`` is the team page's path, ``older`` that of a row."""
 
     name: str
     manager: str | None
@@ -56,6 +58,7 @@ class TeamRows:
     verdict: str
     page: str | None
     rows: tuple[IndexRow, ...]
+    older: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.kinds.record import Side
 from reviewlib.conversation.kinds.talk import Signoff
 from reviewlib.conversation.visibility import State, VisibleEntries, empty
-from reviewlib.pages import entry_views, labels, sentences
+from reviewlib.pages import entry_views, labels, sentences, team_views
 from reviewlib.pages.rendering import page_style, render
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -81,15 +81,15 @@ def waits_for(minutes: VisibleEntries, *, rep: str, manager: str) -> str:
     return f"waits for {rep}’s self-review and {manager}’s part"
 
 
-def of_members(review: Review) -> Iterator[tuple[str, State, str]]:
-    """Go through the reviews of a team's reps: whose, the state, and whom it waits for or since when it stands so."""
+def of_members(review: Review) -> Iterator[tuple[str, State, str, str]]:
+    """Go through the reviews of a team's reps: whose, the state, whom it waits for or since when, and older evidence."""
     manager = entry_views.side(review, "manager")
     for rep_id, person in review.people.items():
         minutes = review.minutes.members.get(rep_id, empty(review.about, "manager"))
         state, moment = minutes.state, state_moment(minutes.state)
         waits = waits_for(minutes, rep=sentences.first_name(person), manager=manager)
         since = entry_views.day_of(review, moment) if moment else ""
-        yield person.name, state, waits or since
+        yield person.name, state, waits or since, team_views.older(review, rep_id)
 
 
 def signatures(review: Review) -> list[tuple[str, str, Entry | None]]:

@@ -41,6 +41,13 @@ def members(review: Review) -> list[FigureTable]:
     return sorted(sheets, key=lambda sheet: (-(sheet.value(RESULT.key) or 0.0), sheet.subject.name))
 
 
+def older(review: Review, rep_id: str) -> str:
+    """Say that a rep's released review stays on other evidence than the team's page; empty where it has the same."""
+    minutes = review.minutes.members.get(rep_id)
+    pinned = minutes.state.snapshot if minutes else None
+    return f"released on snapshot {pinned}, not on this page’s" if pinned not in (None, review.workbook.snapshot) else ""
+
+
 def ceiling(review: Review) -> float:
     """The most that a rep brought in a period of the trend."""
     return max((sheet.value(RESULT.key, period) or 0.0 for sheet in members(review) for period in review.trend), default=0.0)

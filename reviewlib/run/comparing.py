@@ -6,12 +6,13 @@ from collections import Counter
 from pathlib import Path
 
 from reviewlib import files
-from reviewlib.evidence import edits
+from reviewlib.evidence import edits, slicefile
 from reviewlib.evidence.edits import SnapshotDiff
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import edit_views
 from reviewlib.pages.edit_views import EditTable
 from reviewlib.params.model import Params
+from reviewlib.run import status
 
 
 def compare(params: Params, before: str, after: str) -> SnapshotDiff:
@@ -33,6 +34,24 @@ def moved(params: Params, before: Snapshot | None, now: Snapshot) -> list[str]:
     lines = [f"  {label}: changed for {count} rep{'s' if count > 1 else ''}" for label, count in changed]
     told = [f"  {line}" for line in edit_views.counted(diff)]
     return [f"Compared with snapshot {before.hash}:", *told, *(lines or ["  no figure changed"])]
+
+
+def untold(params: Params, now: Snapshot) -> list[str]:
+    """Name the reps whose deals differ from what was released last and who have no review in this period that tells them."""
+    stands = status.of(params, now)
+    here = {one.id for one in stands.subjects if one.kind == "rep"}
+    latest = {pin.snapshot: pin.period for one in stands.subjects for pin in stands.pins(one)[-1:]}
+    lines = []
+    for name, period in latest.items():
+        if slicefile.exists(params, name):
+            found = edits.late(edits.find(params, name), now)
+            lines += [
+                f"Deals of {rep} dated in {period} or before differ since its release, {count} of them, and no review of "
+                f"{now.period} tells it: reviewlib diff {params.path.name} {name} {now.hash}"
+                for rep, (count, _) in sorted(found.items())
+                if rep not in here
+            ]
+    return lines
 
 
 def _main(params: Params) -> list[str]:

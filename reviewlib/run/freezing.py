@@ -45,7 +45,7 @@ def freeze(
             stack.enter_context(locks.held(folder, modes=modes))
         for each, how in zip(frozen, stands, strict=True):
             snapshot.use(params, each)
-            status.lay_minutes(params, how)
+            status.lay_out(params, how)
     return frozen
 
 

@@ -78,7 +78,7 @@ def _at_rest(params: Params, stands: ReviewStatus) -> Iterator[None]:
         yield
         return
     with locks.held(folder, modes=params.modes):
-        status.lay_minutes(params, stands)
+        status.lay_out(params, stands)
         yield
 
 

@@ -11,7 +11,7 @@ from reviewlib import files
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form
 from reviewlib.conversation.entries import Entry
-from reviewlib.evidence import slicefile
+from reviewlib.evidence import adjustments, slicefile
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 from reviewlib.press import environment
@@ -63,6 +63,10 @@ class Origins:
             self._words_for(subject, audience),
             # The names on a team's board are not in its slice; where a rep's answer is sent stands in the rep's copy.
             [[one.id, one.name] for one in copies.members_of(self.stands.about(subject), self.stands.subjects)],
+            # What is told of earlier periods; a team's copy for the reps tells none of it.
+            _hash_file(adjustments.place(self.params, subject, self.stands.period))
+            if (subject.kind, audience) != ("team", "rep")
+            else None,
             form.address_of(self.params, subject.manager) if (subject.kind, audience) == ("rep", "rep") else None,
         ]
         return Origin(snapshot, state.head, state.closed, None if cut is None else _hash(parts))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reviewlib import files
 from reviewlib.conversation import journal
-from reviewlib.evidence import safe_csv
+from reviewlib.evidence import proof, safe_csv, slicefile
 from reviewlib.evidence.roster import distinct_names
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
@@ -66,6 +66,9 @@ def index_of(
     by_key = {entry.key: entry for entry in entries}
     waits = _waits(params, stands)
     old = _outdated(stands, origins, by_key)
+    pinned = {subject: name for subject in stands.subjects if (name := stands.older(subject))}
+    days = {name: proof.info(slicefile.pinned_folder(params, name))["as_of"] for name in set(pinned.values())}
+    older = {subject: days[name] for subject, name in pinned.items()}
     subjects = {(subject.kind, subject.id): subject for subject in stands.subjects}
     failed = [(subjects[entry.kind, entry.subject], entry) for entry in entries if entry.state == "failed"]
     periods = sorted((path.parent.name for path in params.reports.glob("*/index.html")), reverse=True)
@@ -75,7 +78,7 @@ def index_of(
         period=frozen.period,
         made=params.local(dt.datetime.now(dt.UTC)),
         frozen_at=params.local(dt.datetime.fromisoformat(book["frozen_at"])),
-        teams=tuple(_team_rows(stands, folder, by_key, waits, old) for folder in folders),
+        teams=tuple(_team_rows(stands, folder, by_key, waits, old, older) for folder in folders),
         failures=tuple(
             (f"{one.name}, {entry.audience}’s copy", one.team, entry.error or "not made", entry.problem)
             for one, entry in failed
@@ -96,6 +99,7 @@ def _team_rows(
     entries: Mapping[str, ManifestRow],
     waits: Mapping[Subject, str],
     old: AbstractSet[Subject],
+    older: Mapping[Subject, str],
 ) -> index.TeamRows:
     """One team of the index; reps without a team stand together."""
     here = [subject for subject in stands.subjects if subject.folder == folder]
@@ -122,9 +126,11 @@ def _team_rows(
                 talk=signing.state_words(stands.state(rep)),
                 waits=waits.get(rep, ""),
                 signed=stands.state(rep).closed,
+                older=older.get(rep),
             )
             for rep in reps
         ),
+        older=older.get(team) if team else None,
     )
 
 

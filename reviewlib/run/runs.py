@@ -155,7 +155,7 @@ def run(
         files.sweep(folder)
         snapshot.use(params, frozen)
         stands = status.of(params, frozen)
-        status.lay_minutes(params, stands)
+        status.lay_out(params, stands)
         work = _Run(params, frozen, stands, folder, options or Options(), watch or Watch())
         return work.of(reps, teams)
 

@@ -16,11 +16,13 @@ from reviewlib.conversation.journal import open_journal, refuse_broken, remember
 from reviewlib.conversation.schedule import DueReview
 from reviewlib.conversation.visibility import State, state_of
 from reviewlib.errors import ReviewError, SnapshotError
-from reviewlib.evidence import snapshot
+from reviewlib.evidence import adjustments, snapshot
+from reviewlib.evidence.adjustments import Pin
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
+from reviewlib.run.adjusting import Adjuster
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,18 @@ class ReviewStatus:
     def snapshot(self, subject: Subject) -> str:
         """The snapshot that a subject's review uses: the period's, or the one it was released with."""
         return self.state(subject).snapshot or self.current
+
+    def older(self, subject: Subject) -> str | None:
+        """The snapshot that a subject's released review stays on; None where the period uses the same."""
+        pinned = self.snapshot(subject)
+        return pinned if pinned != self.current else None
+
+    def pins(self, subject: Subject) -> list[Pin]:
+        """The subject's earlier reviews of the trend that were released, oldest first."""
+        earlier = {
+            period.name: state_of(self.entries.get(About.of(subject, period), ())) for period in self.period.trend()[:-1]
+        }
+        return [Pin(name, state.snapshot, state.closed) for name, state in earlier.items() if state.snapshot]
 
     @property
     def own(self) -> dict[About, Sequence[Entry]]:
@@ -112,10 +126,24 @@ def of(params: Params, frozen: Snapshot) -> ReviewStatus:
     return stands
 
 
-def lay_minutes(params: Params, stands: ReviewStatus) -> None:
-    """Lay out what the reps' copies may read of the journal, one file a review; what stays the same is not touched."""
+def lay_out(params: Params, stands: ReviewStatus) -> None:
+    """Lay out what copies read beside the evidence, one file a review; what stays the same is not touched.
+
+    That is what the reps' copies may read of the journal, and what the CRM says by now of earlier reviews.
+    """
     with open_journal(params) or nullcontext() as journal:
         copies.write_rep_minutes(params, stands.period, stands.subjects, journal)
+    adjuster = Adjuster(params)
+    there = {path.name: path for path in (params.reports / stands.period.name).glob("*/adjustments/*.json")}
+    for subject in stands.subjects:
+        path, pins = adjustments.place(params, subject, stands.period), stands.pins(subject)
+        old = there.get(path.name)
+        if old and (old != path or not pins):  # who changed team has it elsewhere
+            old.unlink()
+        if pins and not stands.state(subject).closed:
+            text = adjuster.text(path, subject, stands.snapshot(subject), pins)
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                files.write(path, text, modes=params.modes)
 
 
 def _check(params: Params, stands: ReviewStatus) -> None:
@@ -134,19 +162,24 @@ def _check(params: Params, stands: ReviewStatus) -> None:
 
 @dataclass(frozen=True)
 class Status:
-    """How the reviews of a period stand against their cadence, and what else is to be remembered."""
+    """How the reviews of a period stand against their cadence, and what else is to be remembered.
+
+    ``older`` are the snapshots of released reviews where the period uses another by now, by kind and id ("rep R-014").
+    """
 
     period: str
     today: dt.date
     rows: tuple[DueReview, ...]
     reminder: str | None
+    older: Mapping[str, str]
 
 
 def status(params: Params, stands: ReviewStatus, *, today: dt.date | None = None) -> Status:
     """Tell what is due, overdue and waiting for whom, by the cadence of params."""
     day = today or params.local(dt.datetime.now(dt.UTC)).date()
     rows = schedule.status(params, stands.subjects, stands.entries, today=day, period=stands.period)
-    return Status(stands.period.name, day, tuple(rows), schedule.retention_reminder(params, today=day))
+    older = {f"{one.kind} {one.id}": pinned for one in stands.subjects if (pinned := stands.older(one))}
+    return Status(stands.period.name, day, tuple(rows), schedule.retention_reminder(params, today=day), older)
 
 
 def write_calendar(params: Params, found: Status, file: Path) -> None:

@@ -38,7 +38,7 @@ def laid(
     """Lay what a comparison reads of a snapshot: its deals by id, its figures, and what it says of itself."""
     folder = book.reports / "snapshots" / hash
     folder.mkdir(parents=True)
-    info = {"period": "2026-Q2", "as_of": "2026-07-10", "workbook": {"name": "book", "currency": "EUR"}} | more
+    info = {"period": "2026-Q2", "as_of": "2026-07-10", "workbook": {"currency": "EUR"}} | more
     (folder / "snapshot.json").write_text(json.dumps(info))
     rows = [{"deal_id": key, "rep_id": "R-1", **_typed(row)} for key, row in deals.items()]
     pq.write_table(pa.Table.from_pylist(rows, schema=DEALS.schema), folder / "deals.parquet")
@@ -72,11 +72,13 @@ def kinds(book: Params, before: Rows, after: Rows) -> dict[str, tuple[str, bool]
         (WON | {"closed_on": "2026-07-01"}, WON, ("changed", True)),  # it came into it
         (OPEN, WON, ("changed", True)),  # it closed on a day that was over
         (OPEN, OPEN | {"opened_on": "2026-07-02"}, ("changed", True)),
-        (OPEN, OPEN | {"opened_on": "2026-04-02", "rep_id": "R-2", "amount": 3}, ("came", True)),
+        (OPEN, OPEN | {"rep_id": "R-2"}, ("came", True)),
+        (OPEN, None, ("removed", True)),
         # What follows is how deals go on.
         (OPEN, OPEN | {"expected_amount": 900, "stage": "Talks"}, ("changed", False)),
         (OPEN, WON | {"opened_on": "2026-05-02", "closed_on": "2026-07-01"}, ("changed", False)),
-        (None, OPEN | {"opened_on": "2026-07-01"}, ("added", False)),
+        (None, OPEN, ("added", False)),
+        (OPEN | {"opened_on": "2026-07-01"}, None, ("removed", False)),
         (None, WON | {"opened_on": "2026-07-01", "closed_on": "2026-07-01"}, ("added", False)),
         (WON, WON, None),
         (OPEN, OPEN, None),
@@ -168,10 +170,13 @@ def test_a_snapshot_is_found_by_its_beginning_or_its_period(book: Params) -> Non
 def test_what_cannot_be_compared_is_refused(book: Params) -> None:
     """Another currency and damaged tables end with a message that says where."""
     first = laid(book, "aaaa11", {})
-    other = laid(book, "aaaa22", {}, workbook={"name": "book", "currency": "USD"})
+    other = laid(book, "aaaa22", {}, workbook={"currency": "USD"})
     with pytest.raises(SnapshotError, match="cannot be compared") as refused:
         edits.compare(first, other, kpis=KPIS)
-    assert "book in EUR and workbook book in USD" in str(refused.value)
+    assert "EUR and USD" in str(refused.value)
     (first.folder / "deals.parquet").write_bytes(b"PAR1")
-    with pytest.raises(SnapshotError, match="cannot be read"):
+    with pytest.raises(SnapshotError, match="damaged"):
         edits.compare(first, first, kpis=KPIS)
+    proved = laid(book, "aaaa33", {}, files={"deals.parquet": "another"})
+    with pytest.raises(SnapshotError, match="damaged"):
+        edits.compare(proved, proved, kpis=KPIS)

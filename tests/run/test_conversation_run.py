@@ -495,12 +495,12 @@ def test_a_manager_s_login_touches_its_own_reviews_only(tmp_path: Path, postgres
     mia = book_of("mia")
     releasing.release(mia.params, mia.stands, [one for one in mia.stands.subjects if one.id == "R2"])
     assert {one.id for one in mia.stands.subjects} == {"South", "R2"}
-    status.lay_minutes(mia.params, mia.stands)
+    status.lay_out(mia.params, mia.stands)
     path = next(one for one in owner.reports.glob("*/*/minutes/*") if "Words for Ben." in one.read_text(encoding="utf-8"))
     whole = book_of("eve").stands
     (mia.folder / "manifest.json").write_text(manifest.text("book", frozen, [], whole.heads), encoding="utf-8")
     assert {one.id for one in book_of("max").stands.subjects} == {"North", "R1"}
-    status.lay_minutes(book_of("max").params, book_of("max").stands)
+    status.lay_out(book_of("max").params, book_of("max").stands)
     assert "Words for Ben." in path.read_text(encoding="utf-8")
     with pytest.raises(NotAllowedError, match="part of the journal"):
         verifying.verify(book_of("max").params)

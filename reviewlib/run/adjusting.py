@@ -1,0 +1,82 @@
+"""Adjustments found: what each subject's review tells of the earlier ones, by comparing snapshots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from reviewlib.evidence import adjustments, edits, slicefile, snapshot
+from reviewlib.evidence.adjustments import Pin
+from reviewlib.evidence.subjects import Subject, subjects_of
+from reviewlib.params.model import Params
+
+
+class Adjuster:
+    """Finds the adjustments of many subjects; two snapshots are compared but once."""
+
+    def __init__(self, params: Params):
+        """Prepare for the subjects of a workbook."""
+        self.params = params
+        self._opened = cache(lambda name: snapshot.open_snapshot(slicefile.pinned_folder(params, name), params))
+        self._books = cache(lambda name: self._opened(name).info["workbook"])
+        self._figures = cache(self._compare)
+        self._late = cache(lambda then, now: edits.late(self._opened(then), self._opened(now)))
+
+    def text(self, old: Path, subject: Subject, now: str, pins: Sequence[Pin]) -> str:
+        """What the file holds; what the old one tells stays where it was made from the same.
+
+        Args:
+            old: The file.
+            subject: Whose figures.
+            now: The snapshot of the review that tells them.
+            pins: The subject's earlier reviews, oldest first.
+        """
+        made_from = {"snapshot": now, "pins": [asdict(pin) for pin in pins], "code": snapshot.code()}
+        known = (adjustments.parsed(old) if old.is_file() else None) or {}
+        told = known["told"] if known.get("from") == made_from else self._told(subject, now, pins)
+        return json.dumps({"from": made_from, "told": told}, ensure_ascii=False, default=float)
+
+    def _told(self, subject: Subject, now: str, pins: Sequence[Pin]) -> dict[str, Any]:
+        """Tell what differs from what was released.
+
+        ``figures`` are those of the pins' periods that differ: as released (``before``), in the latest of these reviews
+        (``told``), and now. ``deals`` are the largest late edits since that one (``since``), of a team those of each rep in it
+        then; ``count`` is how many there are. ``gone`` are the periods whose evidence is not there any more, or is in
+        another currency.
+        """
+        there = {pin: self._books(pin.snapshot) for pin in pins if slicefile.exists(self.params, pin.snapshot)}
+        book = self._books(now)
+        alike = {pin: then for pin, then in there.items() if then["currency"] == book["currency"]}
+        gone = [pin.period for pin in pins if pin not in alike]
+        # What was released on newer evidence than this review has is no older figure.
+        known = [pin for pin, then in alike.items() if then["frozen_at"] <= book["frozen_at"]]
+        if not known:
+            return {"figures": [], "deals": [], "count": 0, "gone": gone}
+        last, figures = known[-1], []
+        for pin in known:
+            scope = subject.kind, subject.id, pin.period
+            since = self._figures(last.snapshot, now).get(scope, {})
+            for kpi, (before, after) in self._figures(pin.snapshot, now).get(scope, {}).items():
+                told = since[kpi][0] if kpi in since else after
+                figures.append({**asdict(pin), "kpi": kpi, "before": before, "told": told, "now": after})
+        late = self._late(last.snapshot, now)
+        then = subjects_of(slicefile.pinned_folder(self.params, last.snapshot))
+        reps = [one for one in then if one.kind == "rep" and subject.id == (one.team if subject.kind == "team" else one.id)]
+        return {
+            "figures": figures,
+            "deals": [asdict(edit) | {"rep": one.name} for one in reps if one.id in late for edit in late[one.id][1]],
+            "count": sum(late[one.id][0] for one in reps if one.id in late),
+            "since": {**asdict(last), "as_of": self._opened(last.snapshot).info["as_of"]},
+            "gone": gone,
+        }
+
+    def _compare(self, then: str, now: str) -> dict[tuple[str, str, str], dict[str, tuple[float | None, float | None]]]:
+        kpis = [key for key, kpi in self.params.figures.items() if kpi.of is None]
+        found: dict[tuple[str, str, str], dict[str, tuple[float | None, float | None]]] = {}
+        for edit in edits.compare(self._opened(then), self._opened(now), kpis=kpis).figures:
+            found.setdefault((edit.scope, edit.scope_id, edit.period), {})[edit.kpi] = edit.before, edit.after
+        return found
