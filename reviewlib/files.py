@@ -36,8 +36,10 @@ ANSWER_CHARACTERS: Final = 1_000_000
 #: Of YAML: how deep it is nested, and how many values there are where each alias stands for what it names.
 YAML_DEPTH: Final = 50
 YAML_VALUES: Final = 1_000_000
-#: Of a table: its columns (as many as a spreadsheet has), and of a spreadsheet its bytes, unpacked, and the cells of a sheet.
+#: Of a table: its columns (as many as a spreadsheet has), the characters of a field, and of a spreadsheet its bytes,
+#: unpacked, and the cells of a sheet.
 TABLE_COLUMNS: Final = 16_384
+CELL_CHARACTERS: Final = 1_048_576
 BOOK_BYTES: Final = 2_000_000_000
 SHEET_CELLS: Final = 20_000_000
 #: No letter has more marks on it: what follows in a run of them is left out where texts are compared.

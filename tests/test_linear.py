@@ -10,6 +10,7 @@ import gc
 import importlib
 import itertools
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -261,6 +262,13 @@ def _spared(work: Callable[[str], object]) -> Callable[[str], object]:
     return tried
 
 
+def _csv(text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+        file.write(text)
+        file.flush()
+        list(csv_files._records(csv_files._Text(Path(file.name), "utf-8"), ","))
+
+
 def _yaml(text: str) -> object:
     return written.compose(text, "x.yaml", ParamsError)
 
@@ -309,10 +317,7 @@ READERS: Final[Mapping[str, tuple[Callable[[str], object], tuple[tuple[str, str,
         (("a", "\u0301\u0327", ""), ("a", "\uff9e\u0301", ""), ("", "Ö ", "")),
     ),
     "slug": (lambda text: files.slug(text, "R-1"), (("a", "\u0301\u0327", ""), ("", "- ", "x"))),
-    "csv": (
-        lambda text: list(csv_files._records(text.splitlines(keepends=True), ",")),
-        (("a,b\n", '"x\n', ""), ("a,b\n", 'x,"\n', ""), ("a,b\n", '"",""\n', ""), ('a,b\n"', "x\n", "")),
-    ),
+    "csv": (_csv, (("a,b\n", '"x\n', ""), ("a,b\n", 'x,"\n', ""), ("a,b\n", '"",""\n', ""), ('a,b\n"', "x\n", ""))),
     "goals": (
         lambda text: goalfile._csv_rows(text, "g.csv"),
         (("", "rep,", "\n"), ("rep,milestones\n", "R-1,2026-11-13: x;\n", "")),

@@ -269,11 +269,11 @@ def test_a_table_of_too_many_columns_is_refused(tmp_path: Path) -> None:
 def test_a_field_that_is_too_long_is_said_to_be_that(tmp_path: Path) -> None:
     """The row is set aside with the reason; the rows around it are read."""
     path = tmp_path / "a.csv"
-    path.write_text(f'Id,Note\n1,a\n2,"{"x" * 200_000}"\n3,"b\n4,c\n')
+    path.write_text(f'Id,Note\n1,a\n2,"{"x" * 1_100_000}"\n3,"b\n4,c\n')
     sheet = readers.read(path, Format())
     assert sheet.column("c0").to_pylist() == ["1", "4"]
     assert [(one.line, one.reason[:50]) for one in sheet.broken] == [
-        (3, "131,072 characters and no end of a field: quotes t"),
+        (3, "1,048,576 characters and no end of a field: quotes"),
         (4, "quotes that do not match"),
     ]
 

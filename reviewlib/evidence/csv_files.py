@@ -1,27 +1,43 @@
-"""CSV files: every record by its physical line, whatever stands in between."""
+"""CSV files: every record by its physical line, whatever stands in between.
+
+Runs of records that a look at their bytes proves to be plain are read many at a time; what stands between two runs is read
+line by line. Both give the same rows.
+"""
 
 from __future__ import annotations
 
+import codecs
 import csv
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+import re
+import sys
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reviewlib import files
 from reviewlib.errors import SourceError
 from reviewlib.params.crm import Format
 
 Lines = npt.NDArray[np.int64]
 
+#: How many bytes are looked at together: at the most, and behind a record that is not plain.
+_PIECE: Final = 4 << 20
+_LITTLE: Final = 16 << 10
 _CHUNK: Final = 50_000
+_FEED, _RETURN, _QUOTE = b'\n\r"'
+#: The first line that tells Excel what separates the fields.
+SEP_LINE: Final = re.compile(r'\ufeff?"?sep=([^\w"\\])"?\r?\n', re.IGNORECASE)
 _ODD_FIELDS: Final = "another number of fields than the header"
 _ODD_QUOTES: Final = "quotes that do not match"
+_ODD_BYTES: Final = "bytes that are not utf-8 in the column {name!r}"
 _LONG_FIELD: Final = "{most:,} characters and no end of a field: quotes that do not match, or a text longer than is read"
 
 
@@ -34,14 +50,18 @@ class Broken:
     reason: str
 
 
+_Record: TypeAlias = tuple[int, list[str] | Broken]
+
+
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds, before it is a table; ``broken`` may be filled while the batches are made."""
+    """What a file holds, before it is a table; ``broken`` is filled while the batches are made."""
 
     header: Sequence[str]
     typed: Sequence[str]
     batches: Iterable[pa.RecordBatch]
     broken: Sequence[Broken] = ()
+    notes: Sequence[str] = ()
 
 
 def read(path: Path, form: Format) -> Contents:
@@ -50,111 +70,313 @@ def read(path: Path, form: Format) -> Contents:
     Raises:
         SourceError: It is empty, binary, or in another encoding.
     """
-    delimiter = "\t" if path.suffix.lower() == ".tsv" and "delimiter" not in form.model_fields_set else form.delimiter
-    records = _records(_lines(path, form.encoding), delimiter)
-    _, header = next(records, (0, []))
-    if not header:
-        raise refused(path, "The file is empty.", found="no header", do="Export again.")
-    if isinstance(header, Broken):
-        found = header.text[:80]
-        raise SourceError("The header cannot be read.", where=f"{path.name}, line 1", found=found, do="Export again.")
-    broken = list[Broken]()
-    return Contents(header, ["false"] * len(header), _batches(records, len(header), delimiter, broken), broken)
+    csv.field_size_limit(files.CELL_CHARACTERS)
+    rows = _Rows(path, form)
+    if _Rows(path, form, spare=1).have_nothing_to_spare():
+        rows.end_with_delimiter()
+    return Contents(rows.header, ["false"] * len(rows.header), rows.batches(), rows.broken, rows.notes)
 
 
-def _batches(
-    records: Iterable[tuple[int, list[str] | Broken]], width: int, delimiter: str, broken: list[Broken]
-) -> Iterator[pa.RecordBatch]:
-    lines, rows = list[int](), list[list[str]]()
-    for line, row in records:
-        if isinstance(row, Broken):
-            broken.append(row)
-        elif len(row) != width:
-            broken.append(Broken(line, delimiter.join(row), _ODD_FIELDS))
+class _Rows:
+    """The rows of a file, below its header.
+
+    Attributes:
+        header: The names of the columns.
+        broken: The records that are no rows, so far.
+        notes: What is read otherwise than it stands there.
+    """
+
+    def __init__(self, path: Path, form: Format, *, spare: int = 0) -> None:
+        self._path, self._form, self._spare = path, form, spare
+        self._text = _Text(path, form.encoding)
+        self._delimiter = "\t" if path.suffix.lower() == ".tsv" and "delimiter" not in form.model_fields_set else form.delimiter
+        self.broken, self.notes = list[Broken](), list[str]()
+        self._misfits = Counter[int]()
+        if told := SEP_LINE.match(self._text.peek()):
+            self._text.skip_line()
+            self._delimiter = form.delimiter if "delimiter" in form.model_fields_set else told[1]
+            self.notes.append(f"The first line, sep={told[1]}, is no row; the fields are separated by {self._delimiter!r}.")
+        self.header = self._header()
+
+    def _header(self) -> list[str]:
+        records = _records(self._text, self._delimiter)
+        line, header = next(records, (0, []))
+        records.close()
+        if not header:
+            raise refused(self._path, "The file is empty.", found="no header", do="Export again.")
+        if isinstance(header, Broken):
+            where, found = f"{self._path.name}, line {line}", header.text[:80]
+            raise SourceError("The header cannot be read.", where=where, found=found, do="Export again.")
+        if _odd_cell(header) is not None:
+            raise _undecodable(self._path, self._form.encoding)
+        return header
+
+    def have_nothing_to_spare(self) -> bool:
+        """Tell whether every row has one field more than the header, and nothing in it; where the first has, all are read."""
+        width, records = len(self.header), _records(self._text, self._delimiter)
+        first = next((row for _, row in records if not isinstance(row, Broken)), [])
+        records.close()
+        if len(first) != width + 1 or first[width].strip():
+            return False
+        return all(rows[f"c{width}"].null_count == len(rows) for rows in self._batches()) and not self._misfits[width]
+
+    def end_with_delimiter(self) -> None:
+        """Leave out the field that every row has more than the header."""
+        self._spare = 1
+        self.notes.append("Every row ends with a delimiter, one more than the header has; nothing stands behind it.")
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Make the rows, in the order of the file."""
+        names = ["line", *(f"c{place}" for place in range(len(self.header)))]
+        return (rows.select(names) for rows in self._batches())
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        width, size, least = len(self.header) + self._spare, _PIECE, 1
+        while piece := self._text.take(size):
+            ends, lines = _plain(piece, self._delimiter, width)
+            if len(ends):
+                self._text.give_back(piece[ends[-1] :])
+                yield batch(self._text.line + lines[:-1], _columns(piece[: ends[-1]], self._delimiter, width, rows=len(ends)))
+                self._text.line += int(lines[-1])
+                size, least = (min(2 * size, _PIECE) if ends[-1] == len(piece) else _LITTLE), 1
+            else:
+                self._text.give_back(piece)
+                rows = [*self._fitting(_records(self._text, self._delimiter, least=least), width)]
+                if rows:
+                    numbers, cells = zip(*rows, strict=True)
+                    yield batch(np.array(numbers), [pa.array(column, pa.string()) for column in zip(*cells, strict=True)])
+                size, least = _LITTLE, min(4 * least, _CHUNK)
+
+    def _fitting(self, records: Iterable[_Record], width: int) -> Iterator[tuple[int, list[str]]]:
+        """Set aside what is no row."""
+        for line, row in records:
+            if isinstance(row, Broken):
+                self.broken.append(row)
+            elif reason := self._misfit(row, width):
+                text = self._delimiter.join(row).encode(errors="surrogateescape").decode(errors="replace")
+                self.broken.append(Broken(line, text, reason))
+            else:
+                yield line, row
+
+    def _misfit(self, row: list[str], width: int) -> str | None:
+        if len(row) != width:
+            self._misfits[len(row)] += 1
+            return _ODD_FIELDS
+        odd = _odd_cell(row)
+        if odd is None:
+            return None
+        if not self._is_utf8:
+            raise _undecodable(self._path, self._form.encoding)
+        return _ODD_BYTES.format(name=[*self.header, ""][odd])
+
+    @cached_property
+    def _is_utf8(self) -> bool:
+        return is_utf8(self._path)
+
+
+def _plain(piece: bytes, delimiter: str, width: int) -> tuple[Lines, Lines]:
+    """Find the plain records with which a piece begins: where each ends, and how many lines stand before it.
+
+    Plain is a record of UTF-8 with so many fields, whose quotes stand around whole fields and whose lines end with a line feed.
+    The lines have one number more, of those before whatever follows.
+    """
+    none = np.zeros(0, np.int64)
+    if not delimiter.isascii():
+        return none, none
+    chars, odd = np.frombuffer(piece, np.uint8), [len(piece)]
+    marks = (chars == ord(delimiter)) | (chars == _FEED)
+    quoted = b'"' in piece
+    if quoted:
+        quotes = chars == _QUOTE
+        marks &= ~np.logical_xor.accumulate(quotes)
+        opening, closing = np.flatnonzero(quotes)[::2], np.flatnonzero(quotes)[1::2]
+        odd += opening[~np.isin(chars[opening - 1], (ord(delimiter), _FEED, _QUOTE))][:1].tolist()
+        odd += closing[~np.isin(chars[closing + 1], (ord(delimiter), _FEED, _RETURN, _QUOTE))][:1].tolist()
+    if b"\r" in piece:
+        returns = np.flatnonzero(chars == _RETURN)
+        odd += returns[chars[returns + 1] != _FEED][:1].tolist()
+    try:
+        piece.decode()
+    except UnicodeDecodeError as error:
+        odd.append(error.start)
+    places = np.flatnonzero(marks)
+    last = np.flatnonzero(chars[places] == _FEED)
+    ends = places[last] + 1
+    plain = (np.diff(last, prepend=-1) == width) & (np.diff(ends, prepend=0) <= files.CELL_CHARACTERS) & (ends <= min(odd))
+    ends = ends if plain.all() else ends[: plain.argmin()]
+    if not quoted:
+        return ends, np.arange(len(ends) + 1)
+    return ends, np.searchsorted(np.flatnonzero(chars == _FEED), np.concatenate(([0], ends)))
+
+
+def _columns(piece: bytes, delimiter: str, width: int, *, rows: int) -> list[pa.Array]:
+    """Read plain records, and hold that they are as many as were found."""
+    import pyarrow.csv as plain_csv
+
+    names = [str(place) for place in range(width)]
+    table = plain_csv.read_csv(
+        pa.BufferReader(piece),
+        plain_csv.ReadOptions(use_threads=False, block_size=len(piece) + 1, column_names=names),
+        plain_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False),
+        plain_csv.ConvertOptions(
+            check_utf8=False, column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
+        ),
+    )
+    if table.num_rows != rows:
+        raise AssertionError(f"{rows} records were found, and {table.num_rows} were read")
+    return [column.combine_chunks() for column in table.columns]
+
+
+class _Text:
+    """The bytes of a file as UTF-8, taken in pieces of whole lines; what was taken too much is given back.
+
+    Attributes:
+        line: The number of the line that comes next.
+    """
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._path, self._blocks = path, _blocks(path, encoding)
+        self._held, self._at, self._read, self._again = b"", 0, 0, 0
+        self.line = 1
+
+    def take(self, size: int) -> bytes:
+        """Take whole lines of at least so many bytes together, or what is left; a single line may be longer."""
+        while self._held.find(b"\n", self._at + size - 1) < 0 and (block := next(self._blocks, b"")):
+            self._held, self._at = self._held[self._at :] + block, 0
+            self._read += len(block)
+        start, held = self._at, self._held
+        self._at = held.rfind(b"\n", start, start + size) + 1 or held.find(b"\n", start) + 1 or len(held)
+        return held[start : self._at]
+
+    def give_back(self, piece: bytes) -> None:
+        """Let the next piece begin with this one, which was taken last."""
+        if self._held.endswith(piece, 0, self._at):
+            self._at -= len(piece)
         else:
-            lines.append(line)
-            rows.append(row)
-        if len(rows) == _CHUNK:
-            yield _batch(lines, rows)
-            lines, rows = [], []
-    if rows:
-        yield _batch(lines, rows)
+            self._held, self._at = piece + self._held[self._at :], 0
+
+    def peek(self) -> str:
+        """Show what comes next."""
+        piece = self.take(_LITTLE)
+        self.give_back(piece)
+        return piece.decode(errors="replace")
+
+    def skip_line(self) -> None:
+        """Leave a line out."""
+        self.take(1)
+        self.line += 1
+
+    def hold_back(self, again: int) -> None:
+        """Refuse a file of which most is read again and again, because its quotes never match.
+
+        Raises:
+            SourceError: These bytes, to be read again, are too many.
+        """
+        self._again += again
+        if self._again > 8 * (self._read + _PIECE):
+            found = f"from line {self.line:,} on they do not match"
+            raise refused(
+                self._path, "The quotes cannot be read.", found=found, do="Export again, with quotes around each field."
+            )
 
 
-def _batch(lines: list[int], rows: list[list[str]]) -> pa.RecordBatch:
-    return batch(np.array(lines, np.int64), [pa.array(values, pa.string()) for values in zip(*rows, strict=True)])
-
-
-class _Replay:
+class _Lines:
     """Lines of which those of the record at hand are held, so that they can be read again."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self._again = deque[str]()
-        self._held = list[str]()
-        self.number = 1
+    def __init__(self, text: _Text) -> None:
+        self._text, self._held = text, list[bytes]()
+        self.ahead = deque[bytes]()
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
-        self._held.append(line)
-        return line
-
-    def held(self) -> int:
-        """How many characters the record at hand has so far."""
-        return sum(map(len, self._held))
+        if not self.ahead:
+            self.ahead.extend(self._text.take(_LITTLE).splitlines(keepends=True))
+        if not self.ahead:
+            raise StopIteration
+        self._held.append(self.ahead.popleft())
+        return self._held[-1].decode(errors="surrogateescape")
 
     def go_on(self) -> int:
         """Begin a record, and tell the line on which the one before started."""
-        number = self.number
-        self.number += len(self._held)
+        number = self._text.line
+        self._text.line += len(self._held)
         self._held.clear()
         return number
 
-    def give_up(self) -> str:
-        """Begin a record behind the first line of the one at hand, which is returned."""
+    def give_up(self) -> Broken:
+        """Begin a record behind the first line of the one at hand."""
+        most, size = files.CELL_CHARACTERS, sum(len(line.decode(errors="replace")) for line in self._held)
         first, *rest = self._held
-        self._again.extendleft(reversed(rest))
-        self._held.clear()
-        self.number += 1
-        return first
+        self._text.hold_back(size - len(first))
+        self.ahead.extendleft(reversed(rest))
+        self._held = [first]
+        reason = _LONG_FIELD.format(most=most) if size > most else _ODD_QUOTES
+        return Broken(self.go_on(), first.decode(errors="replace").rstrip("\r\n"), reason)
 
 
-def _records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str] | Broken]]:
-    """Yield the physical line on which each record starts, and its fields, or what is wrong with it.
+def _records(text: _Text, delimiter: str, *, least: int = sys.maxsize) -> Generator[_Record]:
+    """Yield the physical line on which each record starts, and its fields or what is wrong with it, of so many lines or more.
 
     A stray quote would swallow the lines down to the next quote: only its own line is given up, reading goes on below it.
     """
-    replay, most = _Replay(lines), csv.field_size_limit()
-    while True:
-        try:
-            for row in csv.reader(replay, delimiter=delimiter, strict=True):
-                line = replay.go_on()
-                if any(map(str.strip, row)):
-                    yield line, row
-            return
-        except csv.Error:
-            reason = _LONG_FIELD.format(most=most) if replay.held() > most else _ODD_QUOTES
-            line = replay.number
-            yield line, Broken(line, replay.give_up().rstrip("\r\n"), reason)
-
-
-def _lines(path: Path, encoding: str) -> Iterator[str]:
-    """Read the lines, each with its end."""
-    with path.open("rb") as file:
-        if file.read(8).startswith((b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0")):
-            raise _binary(path)
-    name = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
+    lines, end = _Lines(text), text.line + least
     try:
-        with path.open(encoding=name, newline="") as text:
-            for line in text:
-                if "\0" in line:
-                    raise _binary(path)
-                yield line
+        while text.line < end:
+            try:
+                for row in csv.reader(lines, delimiter=delimiter, strict=True):
+                    line = lines.go_on()
+                    if any(map(str.strip, row)):
+                        yield line, row
+                    if text.line >= end:
+                        break
+                else:
+                    break
+            except csv.Error:
+                given_up = lines.give_up()
+                yield given_up.line, given_up
+    finally:
+        text.give_back(b"".join(lines.ahead))
+
+
+def _blocks(path: Path, encoding: str) -> Iterator[bytes]:
+    """Read a file as UTF-8, with an end behind its last line; what is declared UTF-8 is handed on as it is."""
+    decoder = None if codecs.lookup(encoding).name.startswith("utf-8") else codecs.getincrementaldecoder(encoding)()
+    first, end = True, b"\n"
+    with path.open("rb") as file:
+        while block := file.read(_PIECE):
+            if first and block.startswith((b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0")):
+                raise _binary(path)
+            try:
+                text = decoder.decode(block).encode() if decoder else block.removeprefix(codecs.BOM_UTF8 if first else b"")
+            except UnicodeError:
+                raise _undecodable(path, encoding) from None
+            if b"\0" in text:
+                raise _binary(path)
+            first, end = False, text[-1:] or end
+            yield text
+    try:
+        yield (decoder.decode(b"", True).encode() if decoder else b"") + (b"" if end == b"\n" else b"\n")
     except UnicodeError:
         raise _undecodable(path, encoding) from None
+
+
+def is_utf8(path: Path) -> bool:
+    """Tell whether a file is UTF-8; a few lines that are not do not make it another, where more show that it is."""
+    lines = Counter[bool]()
+    with path.open("rb") as file:
+        lines.update(line.decode(errors="ignore").encode() == line for line in file if not line.isascii())
+    return not lines[False] or lines[False] < lines[True]
+
+
+def _odd_cell(cells: Sequence[str]) -> int | None:
+    """Find the first cell with bytes that are not UTF-8."""
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        return next(place for place, cell in enumerate(cells) if any("\ud800" <= char <= "\udfff" for char in cell))
+    return None
 
 
 def _binary(path: Path) -> SourceError:
@@ -193,10 +415,12 @@ def batch(lines: Lines, columns: Sequence[pa.Array], flags: dict[str, pa.Array] 
     cells, filled = {"line": pa.array(lines)}, np.zeros(len(lines), np.bool_)
     for place, column in enumerate(columns):
         trimmed = pc.utf8_trim_whitespace(column)
-        cells[f"c{place}"] = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+        empty = pc.equal(trimmed, "")
+        cells[f"c{place}"] = pc.if_else(empty, pa.scalar(None, pa.string()), trimmed) if empty.true_count else trimmed
         if not filled.all():
             filled |= np.asarray(cells[f"c{place}"].is_valid())
-    return pa.RecordBatch.from_pydict({**cells, **(flags or {})}).filter(pa.array(filled))
+    rows = pa.RecordBatch.from_pydict({**cells, **(flags or {})})
+    return rows if filled.all() else rows.filter(pa.array(filled))
 
 
 def refused(path: Path, what: str, *, found: str, do: str) -> SourceError:

@@ -51,6 +51,7 @@ class TextTable:
             name of a column beside it where cells differ.
         rows: How many rows the table has.
         broken: Records that do not fit the header.
+        notes: What was read otherwise than it stands in the file.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -60,6 +61,7 @@ class TextTable:
     typed: tuple[str, ...]
     rows: int
     broken: tuple[Broken, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def column(self, sql: str) -> pa.Array:
         """Fetch a column, in the order of the file."""
@@ -137,10 +139,10 @@ def _stored(contents: Contents, path: Path, con: duckdb.DuckDBPyConnection, name
     con.from_arrow(pa.RecordBatchReader.from_batches(schema, _until_one_fails(contents.batches, failed))).create(name)
     if failed:
         raise failed[0]
-    rows, broken = len(con.table(name)), tuple(contents.broken)
+    rows, broken, notes = len(con.table(name)), tuple(contents.broken), tuple(contents.notes)
     if not rows and not broken:
         raise refused(path, "The file has no rows.", found="a header and nothing below it", do="Export again.")
-    return TextTable(con, name, path.name, tuple(map(str.strip, header)), tuple(contents.typed), rows, broken)
+    return TextTable(con, name, path.name, tuple(map(str.strip, header)), tuple(contents.typed), rows, broken, notes)
 
 
 def _until_one_fails(batches: Iterable[pa.RecordBatch], failed: list[SourceError]) -> Iterator[pa.RecordBatch]:

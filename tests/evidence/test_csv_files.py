@@ -1,0 +1,224 @@
+"""CSV files: what is read many at a time and what is read line by line give the same rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reviewlib import files
+from reviewlib.errors import SourceError
+from reviewlib.evidence import csv_files
+from reviewlib.params.crm import Format
+
+Rows = list[tuple[int, tuple[str | None, ...]]]
+
+WORDS = st.text(st.sampled_from('ab1üß€ \t\xa0\u2003\u2028\x85\x1c\x0b,;"\n\r'), max_size=6)
+ODD = ('"', ",", "\r", "\n", "\r\n", '""', ' "', ",,", "\n\n", " ", "\x85", "a", '",', '\n"')
+
+
+def _refusing(data: bytes, delimiter: str = ",") -> tuple[Sequence[str], Rows, set[tuple[int, str]]]:
+    """Read a file the long way: one record after the other, each from its line on, and given up by its first line."""
+    lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="").readlines()
+    records, broken, start = list[tuple[int, list[str]]](), set[tuple[int, str]](), 0
+    while start < len(lines):
+        reader = csv.reader(iter(lines[start:]), delimiter=delimiter, strict=True)
+        try:
+            record = next(reader)
+        except csv.Error:
+            broken.add((start + 1, lines[start].rstrip("\r\n")))
+            start += 1
+        else:
+            if any(map(str.strip, record)):
+                records.append((start + 1, record))
+            start += reader.line_num
+    if not records or min(broken, default=(len(lines),))[0] < records[0][0]:
+        return (), [], set()
+    (_, header), *body = records
+    width = len(header)
+    if (
+        body
+        and len(body[0][1]) == width + 1
+        and not any(len(row) == width or (len(row) == width + 1 and row[width].strip()) for _, row in body)
+    ):
+        width += 1
+    broken |= {(line, delimiter.join(record)) for line, record in body if len(record) != width}
+    rows = [(line, tuple(cell.strip() or None for cell in record)) for line, record in body if len(record) == width]
+    return header, [(line, row[: len(header)]) for line, row in rows if any(row)], broken
+
+
+def _read(data: bytes, form: Format | None = None) -> tuple[Sequence[str], Rows, set[tuple[int, str]]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "deals.csv"
+        path.write_bytes(data)
+        contents = csv_files.read(path, form or Format())
+        cells = [cell for rows in contents.batches for cell in rows.to_pylist()]
+    rows = [(int(row.pop("line")), tuple(row.values())) for row in cells]
+    return contents.header, rows, {(one.line, one.text) for one in contents.broken}
+
+
+@st.composite
+def clean_files(draw: st.DrawFn) -> bytes:
+    """A file as the books say: every row as wide as the header, quotes where they are needed or everywhere."""
+    width, end = draw(st.integers(2, 4)), draw(st.sampled_from(("\n", "\r\n")))
+    words = WORDS.map(lambda text: re.sub("[\r\n]", end, text))
+    body = draw(st.lists(st.lists(words, min_size=width, max_size=width), min_size=1, max_size=8))
+    quoting = draw(st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)))
+    text = io.StringIO()
+    csv.writer(text, lineterminator=end, quoting=quoting).writerows([[f"c{at}" for at in range(width)], *body])
+    mark = draw(st.sampled_from(("", "\ufeff")))
+    whole = mark + text.getvalue()
+    return (whole.removesuffix(end) if draw(st.booleans()) else whole).encode()
+
+
+@st.composite
+def dirty_files(draw: st.DrawFn) -> bytes:
+    """A clean file with a few things put in that are not as they should be, anywhere below the header."""
+    text = draw(clean_files()).decode()
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(text.index("\n"), len(text)))
+        text = text[:at] + draw(st.sampled_from(ODD)) + text[at:]
+    return text.encode()
+
+
+@pytest.fixture(params=[(4 << 20, 16 << 10), (24, 6)], ids=["large pieces", "small pieces"])
+def _pieces(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_files, "_PIECE", request.param[0])
+        patch.setattr(csv_files, "_LITTLE", request.param[1])
+        yield
+
+
+def _same(data: bytes) -> None:
+    header, rows, broken = _refusing(data)
+    if header:
+        assert _read(data) == (header, rows, broken)
+
+
+SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@pytest.mark.usefixtures("_pieces")
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
+@given(data=clean_files() | dirty_files())
+def test_both_ways_give_the_same_rows(data: bytes) -> None:
+    """Rows, lines and refused records are those that one finds record by record."""
+    _same(data)
+
+
+@pytest.mark.whole
+@pytest.mark.usefixtures("_pieces")
+@settings(max_examples=2000, deadline=None, suppress_health_check=SLOW)
+@given(data=clean_files() | dirty_files())
+def test_both_ways_give_the_same_rows_of_thousands_of_files(data: bytes) -> None:
+    """The same of many more files."""
+    _same(data)
+
+
+def test_clean_files_are_read_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of files as the books say, at least four of five are read below the header without the slow way."""
+    slow, seen = list[int](), list[bool]()
+    records = csv_files._records
+    monkeypatch.setattr(csv_files, "_records", lambda *args, **kw: [slow.append(1), records(*args, **kw)][1])
+
+    @settings(max_examples=100, deadline=None, database=None)
+    @given(data=clean_files())
+    def reading(data: bytes) -> None:
+        slow.clear()
+        _read(data)
+        seen.append(len(slow) == 3)  # the header, twice, and the first row, which may show an end too many
+
+    reading()
+    assert sum(seen) >= 0.8 * len(seen)
+
+
+def test_an_odd_record_sends_only_itself_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a record of another width, and behind a stray quote, reading goes on many at a time."""
+    rows, seen = [f"{at},b" for at in range(20_000)], list[int]()
+    rows[7_000], rows[14_000] = "7000,b,c", '14000,"b'
+    columns = csv_files._columns
+    monkeypatch.setattr(csv_files, "_columns", lambda *args, **kw: [seen.append(kw["rows"]), columns(*args, **kw)][1])
+    _, read, broken = _read(("\n".join(["Id,Note", *rows]) + "\n").encode())
+    assert broken == {(7_002, "7000,b,c"), (14_002, '14000,"b')}
+    assert len(read) == 19_998
+    assert sum(seen) > 19_900
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-be", "mac-roman", "utf-8-sig"])
+def test_other_encodings_are_read_the_same_way(encoding: str) -> None:
+    """A file in a declared encoding holds what it would hold in UTF-8."""
+    text = 'Id,Name\r\n1,Müller\r\n2,"Ä, ""B""\r\nC"\r\n'
+    _, rows, _ = _read(text.encode(encoding), Format(encoding=encoding))
+    assert rows == [(2, ("1", "Müller")), (3, ("2", 'Ä, "B"\r\nC'))]
+
+
+@pytest.mark.parametrize("delimiter", ["\t", "¦", " ", "|"])
+def test_other_delimiters(delimiter: str) -> None:
+    """Any character may separate fields, also one that is no ASCII."""
+    _, rows, broken = _read(f'Id{delimiter}Note\n1{delimiter}"a{delimiter}b"\n2\n'.encode(), Format(delimiter=delimiter))
+    assert rows == [(2, ("1", f"a{delimiter}b"))]
+    assert broken == {(3, "2")}
+
+
+def _contents(folder: Path, text: str | bytes, form: Format | None = None) -> tuple[csv_files.Contents, Rows]:
+    path = folder / "deals.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    contents = csv_files.read(path, form or Format())
+    cells = [cell for rows in contents.batches for cell in rows.to_pylist()]
+    return contents, [(int(row.pop("line")), tuple(row.values())) for row in cells]
+
+
+def test_a_few_lines_in_another_encoding_are_set_aside(tmp_path: Path) -> None:
+    """A UTF-8 file with a line of cp1252 stays UTF-8: the line is named, with its column, and all names keep their letters."""
+    contents, rows = _contents(tmp_path, "Id,Name\n1,Müller\n2,Süß\n".encode() + "3,Weiß\n".encode("cp1252") + b"4,Ada\n")
+    assert rows == [(2, ("1", "Müller")), (3, ("2", "Süß")), (5, ("4", "Ada"))]
+    assert [(one.line, one.text) for one in contents.broken] == [(4, "3,Wei\ufffd")]
+    assert "utf-8 in the column 'Name'" in contents.broken[0].reason
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_delimiter_behind_every_row_is_left_out_and_told(tmp_path: Path, end: str) -> None:
+    """One empty field more in every row than in the header is no field; what is odd besides is set aside as ever."""
+    contents, rows = _contents(tmp_path, f'Id,Note\n1,"a\nb",\n2,,\nx,y,z,\n3,c,{end}')
+    assert rows == [(2, ("1", "a\nb")), (4, ("2", None)), (6, ("3", "c"))]
+    assert [one.line for one in contents.broken] == [5]
+    assert "delimiter" in contents.notes[0]
+
+
+@pytest.mark.parametrize("text", ["Id,Note\n1,a,\n2,b\n", "Id,Note\n1,a,\n2,b,c\n", "Id,Note\n1,a,\n2,b,c,\n3,d,\n4,e\n"])
+def test_a_field_more_in_some_rows_stays_odd(tmp_path: Path, text: str) -> None:
+    """Where a row fits the header, or has something in the field, an empty one more may be a delimiter that was not quoted."""
+    contents, _ = _contents(tmp_path, text)
+    assert 2 in [one.line for one in contents.broken]
+    assert contents.notes == []
+
+
+@pytest.mark.parametrize(
+    ("text", "form"), [("sep=;\n", Format()), ("\ufeffSEP=;\r\n", Format()), ("sep=|\n", Format(delimiter=";"))]
+)
+def test_the_line_that_tells_excel_the_delimiter_is_read_past(tmp_path: Path, text: str, form: Format) -> None:
+    """It is no header; it says what separates the fields unless params do, and the lines below keep their numbers."""
+    contents, rows = _contents(tmp_path, f"{text}Id;Note\n1;a\n", form)
+    assert (list(contents.header), rows) == (["Id", "Note"], [(3, ("1", "a"))])
+    assert "';'" in contents.notes[0]
+
+
+def test_long_texts_are_read(tmp_path: Path) -> None:
+    """A field of a million characters is a field; one that is longer costs its record."""
+    most = files.CELL_CHARACTERS
+    contents, rows = _contents(tmp_path, f'Id,Note\n1,{"ü" * most}\n2,"{"x" * 200_000}"\n3,{"x" * (most + 1)}\n4,a\n')
+    assert [(line, len(cells[1] or "")) for line, cells in rows] == [(2, most), (3, 200_000), (5, 1)]
+    assert [(one.line, one.reason[:20]) for one in contents.broken] == [(4, f"{most:,} characters"[:20])]
+
+
+def test_quotes_that_never_match_do_not_hold_the_program_up(tmp_path: Path) -> None:
+    """A file of which each line could begin a record down to its end is refused, not read as often as it has lines."""
+    with pytest.raises(SourceError, match="quotes"):
+        _contents(tmp_path, 'Id,Note\n"' + 'a","b\n' * 60_000)
