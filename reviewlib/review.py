@@ -26,7 +26,7 @@ from reviewlib.conversation.visibility import VisibleEntries, empty
 from reviewlib.errors import ReviewError
 from reviewlib.evidence import adjustments, slicefile
 from reviewlib.evidence.roster import Post
-from reviewlib.evidence.slicefile import Achievement, Finding, Listed, Lists, RecommendedAction, lists
+from reviewlib.evidence.slicefile import Achievement, Finding, Listed, RecommendedAction, lists
 from reviewlib.evidence.subjects import subjects_of
 from reviewlib.files import slug
 from reviewlib.params import reading
@@ -108,7 +108,8 @@ class Review:
 
     ``history`` holds the scorecard rows of all periods of the trend (oldest first), ``scorecard`` those of this period.
     ``members`` (teams, manager's copy) holds the same columns for each rep. ``lists`` are the rep's deals and accounts that are
-    listed below figures; ``deals`` and ``accounts``, all of them, are read by ``rows`` when they are asked for.
+    listed below figures, by the names of ``slicefile.DEAL_LISTS``; ``deals`` and ``accounts``, all of them, are read by
+    ``rows`` when they are asked for.
     ``minutes`` is what this audience may read of the conversation, ``answer`` how a rep answers (rep's copy only).
     ``params_path`` is the workbook's params file; None for a review that was not opened from one.
     """
@@ -123,7 +124,7 @@ class Review:
     off: Mapping[str, str]
     scorecard: pd.DataFrame
     history: pd.DataFrame
-    lists: Lists
+    lists: Mapping[str, Listed]
     stages: pd.DataFrame
     members: pd.DataFrame
     people: Mapping[str, Post]
@@ -362,7 +363,7 @@ def from_slice(
         Finding(**{**finding, "actions": [RecommendedAction(**action) for action in finding["actions"]]})
         for finding in data["findings"]
     )
-    period = Period.parse(data["period"], fiscal)
+    period, every = Period.parse(data["period"], fiscal), rows or (lambda: data)
     return Review(
         kind=data["kind"],
         audience=data["audience"],
@@ -374,7 +375,7 @@ def from_slice(
         off=MappingProxyType(data["off"]),
         scorecard=history[history["period"] == period.name].reset_index(drop=True),
         history=history,
-        lists=_lists(data),
+        lists=_lists(data, every),
         stages=_frame(data["stages"]),
         members=_frame(data["members"]),
         people=MappingProxyType(people),
@@ -384,7 +385,7 @@ def from_slice(
         achievements=tuple(Achievement(**{**item, "subject": _subject(item["subject"])}) for item in data["achievements"]),
         data=MappingProxyType(data["data"]),
         minutes=minutes or empty(About(data["kind"], subject.id, period.name), data["audience"]),
-        rows=rows or (lambda: data),
+        rows=every,
     )
 
 
@@ -392,15 +393,12 @@ def _frame(data: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(data["data"], columns=data["columns"])
 
 
-def _lists(data: Mapping[str, Any]) -> Lists:
-    held = data.get("lists")
-    if held is None:  # a slice of the first snapshots holds all its deals and accounts, and what is listed is chosen here
-        flags = {kpi["evidence"] for kpi in data["kpis"]} & {*data["deals"]["columns"]}
-        held = lists(_records(data["deals"]), _records(data["accounts"]), flags=flags)
-    listed = {
-        flag: Listed(kind["count"], tuple(kind["rows"]), frozenset(kind["within"])) for flag, kind in held["flags"].items()
-    }
-    return Lists(_records(held["deals"]), listed, _records(held["accounts"]), held["accounts"]["count"])
+def _lists(data: Mapping[str, Any], rows: Callable[[], Mapping[str, Any]]) -> Mapping[str, Listed]:
+    held = data.get("lists", {})
+    if "sales" not in held:  # of an older version: what is listed is chosen here, from all deals and accounts
+        every = rows()
+        held = lists(_records(every["deals"]), _records(every["accounts"]))
+    return MappingProxyType({name: Listed(_records(one), one["totals"]) for name, one in held.items()})
 
 
 def _records(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:

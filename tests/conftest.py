@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import shutil
 from pathlib import Path
@@ -18,6 +19,7 @@ with without_grammar():  # each process that runs tests would take two seconds l
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
+from reviewlib.evidence.slicefile import NO_ROWS
 from reviewlib.evidence.slices import Slicer
 from reviewlib.params import reading
 from reviewlib.params.model import Params
@@ -87,6 +89,7 @@ def demo_evidence(demo_params: Params) -> PeriodEvidence:
 def demo_slices(demo_evidence: PeriodEvidence) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Every slice of the demo by kind, subject and audience: reps for themselves, teams for both."""
     slicer = Slicer(demo_evidence, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
-    reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") for rep_id in demo_evidence.reviewed}
-    both = ("manager", "rep")
-    return reps | {("team", name, who): slicer.team(name, who) for name in demo_evidence.teams() for who in both}
+    rows = {rep_id: json.loads(slicer.listing.rows(rep_id)) for rep_id in demo_evidence.reviewed}
+    reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") | rows[rep_id] for rep_id in demo_evidence.reviewed}
+    teams = [(name, who) for name in demo_evidence.teams() for who in ("manager", "rep")]
+    return reps | {("team", name, who): slicer.team(name, who) | json.loads(NO_ROWS) for name, who in teams}

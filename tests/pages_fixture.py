@@ -156,8 +156,7 @@ def empty_slice(audience: str = "rep") -> dict[str, Any]:
 def listed(data: dict[str, Any]) -> dict[str, Any]:
     """Add to a slice what is listed of its deals and accounts."""
     deals, accounts = (records(data[name]["columns"], data[name]["data"]) for name in ("deals", "accounts"))
-    flags = sorted({kpi.evidence for kpi in KPIS.values()} & set(FLAGS)) if data["kind"] == "rep" else ()
-    return data | {"lists": lists(deals, accounts, flags=flags)}
+    return data | {"lists": lists(deals, accounts)}
 
 
 def _copied(values: dict[str, Any]) -> dict[str, Any]:

@@ -145,17 +145,6 @@ def _views(deals: ibis.Schema, calendar: ibis.Schema, members: ibis.Schema, mapp
     return MappingProxyType({"period_facts": by_period, "deal_facts": scoped, "account_facts": accounts})
 
 
-def lists(facts: Facts, period: str) -> pd.DataFrame:
-    """Fetch the deals that count in one period, each once, with their flags; sorted by rep, closing date and id."""
-    return _lists(facts.periods.schema(), period).ask(facts.con)
-
-
-@cache
-def _lists(schema: ibis.Schema, period: str) -> Query:
-    rows = ibis.table(schema, name="period_facts")
-    return Query.of(rows.filter(rows.period == period).order_by(["rep_id", "closed_on", "opened_on", "deal_id"]))
-
-
 def _prepared(deals: ir.Table, mapped: frozenset[str]) -> ir.Table:
     """Add what a deal is regardless of the period."""
     is_won = deals.outcome == "won"
@@ -256,19 +245,6 @@ def _open_at(pairs: ir.Table, moment: ir.Value) -> ir.BooleanValue:
 def _false(mask: ir.Value) -> ir.BooleanValue:
     """Read an unknown comparison as no."""
     return mask.fill_null(False)
-
-
-def account_rows(facts: Facts, period: str) -> pd.DataFrame:
-    """Fetch each rep's base accounts of one period: scope_id, account_id, base_revenue, revenue, kept, open_deal."""
-    return _account_rows(facts.accounts.schema(), period).ask(facts.con)
-
-
-@cache
-def _account_rows(schema: ibis.Schema, period: str) -> Query:
-    rows = ibis.table(schema, name="account_facts")
-    rows = rows.filter((rows.scope == "rep") & (rows.period == period) & rows.base)
-    columns = rows.select("scope_id", "account_id", "base_revenue", "revenue", "open_deal", kept=rows.bought)
-    return Query.of(columns.order_by(["scope_id", ibis.desc("base_revenue"), "account_id"]))
 
 
 @dataclass(frozen=True)

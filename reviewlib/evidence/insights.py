@@ -6,11 +6,9 @@ cannot say a figure that the scorecard does not hold, and advice goes when its g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-import pandas as pd
+from typing import Final
 
 from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.scorecard import Row, SubjectScorecard
@@ -34,12 +32,12 @@ class Insights:
     achievements: list[Achievement]
 
 
-def insights(card: SubjectScorecard, params: Params, *, deals: Sequence[Row] = (), team_met: bool = False) -> Insights:
+def insights(card: SubjectScorecard, params: Params, *, largest: Row | None = None, team_met: bool = False) -> Insights:
     """Read a scorecard by the playbook, recognition rules and weights of params.
 
-    ``deals`` are those won in the period; ``team_met`` says whether the subject's team met its revenue target.
+    ``largest`` is the largest deal won in the period; ``team_met`` says whether the subject's team met its revenue target.
     """
-    found = achievements(card, params.recognition, deals=deals, team_met=team_met)
+    found = achievements(card, params.recognition, largest=largest, team_met=team_met)
     findings = _findings(card, params)
     return Insights(_summary(card, found), _leads(card, findings, found), findings, found)
 
@@ -187,7 +185,7 @@ class RuleContext:
 
     card: SubjectScorecard
     rule: RecognitionRule
-    deals: Sequence[Mapping[Hashable, Any]]
+    largest: Row | None
     team_met: bool
 
     @property
@@ -201,10 +199,10 @@ class RuleContext:
 
 
 def achievements(
-    card: SubjectScorecard, rules: Sequence[RecognitionRule], *, deals: Sequence[Mapping[Hashable, Any]], team_met: bool
+    card: SubjectScorecard, rules: Sequence[RecognitionRule], *, largest: Row | None, team_met: bool
 ) -> list[Achievement]:
     """Apply every rule, in the order of params."""
-    contexts = [RuleContext(card, rule, deals, team_met) for rule in rules if rule.kpi in card.kpis]
+    contexts = [RuleContext(card, rule, largest, team_met) for rule in rules if rule.kpi in card.kpis]
     found = [_RULES[context.rule.rule](context) for context in contexts]
     return [item for item in found if item is not None]
 
@@ -273,9 +271,8 @@ def _significant_deal(context: RuleContext) -> Achievement | None:
         return None
     if below(largest, (context.rule.at_least or 3) * median):
         return None
-    sold = (deal for deal in context.deals if deal["amount"] is not None)
-    deal = max(sold, key=lambda deal: float(deal["amount"]), default=None)
-    names = {"account": str(deal["account_id"])} if deal and not pd.isna(deal["account_id"]) else {}
+    account = context.largest and context.largest["account_id"]
+    names = {"account": str(account)} if account is not None else {}
     who = "with {account}, " if names else ""
     return context.found("Significant deal", f"{{largest_deal}}, {who}where the median deal was {{deal_size_median}}.", **names)
 

@@ -38,8 +38,6 @@ class PeriodEvidence:
         context: What the scorecard was made with.
         facts: The deals of every evaluated period, with what they count as, in the store.
         scorecard: The tidy scorecard of every scope and evaluated period.
-        deals: The deals that count in the period, with their flags.
-        accounts: The reps' base accounts of the period.
         measured: What the scorecard was made from: every figure as measured, with its query.
         from_elsewhere: The figures of measures, with the rows that they combine.
     """
@@ -51,8 +49,6 @@ class PeriodEvidence:
     context: ScorecardContext
     facts: facts.Facts
     scorecard: pd.DataFrame
-    deals: pd.DataFrame
-    accounts: pd.DataFrame
     measured: Evaluation
     from_elsewhere: pd.DataFrame
 
@@ -69,9 +65,8 @@ class PeriodEvidence:
     @cached_property
     def reviewed(self) -> tuple[str, ...]:
         """The reps who get a page: active on a day of the period, or owner of a deal closed in it."""
-        closed = set(self.deals.loc[self.deals["closed"] | self.deals["refund"], "rep_id"].unique())
-        active = set(self.roster.active(self.period))
-        return tuple(rep_id for rep_id in self.roster.rep_ids if rep_id in active or rep_id in closed)
+        active, name = set(self.roster.active(self.period)), self.period.name
+        return tuple(rep for rep in self.roster.rep_ids if rep in active or (rep, name) in self.context.closing)
 
     def teams(self) -> tuple[str, ...]:
         """The teams of the reps who get a page, in order."""
@@ -99,8 +94,6 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
         context=context,
         facts=base,
         scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), context),
-        deals=facts.lists(base, period.name),
-        accounts=facts.account_rows(base, period.name),
         measured=measured,
         from_elsewhere=others,
     )

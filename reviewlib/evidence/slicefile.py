@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reviewlib.errors import SnapshotError
@@ -28,15 +29,64 @@ AUDIENCES: Final = ("manager", "rep")
 #: The file of a snapshot that tells what distinguishes each slice, by the slice's name.
 IDENTITIES: Final = "slices.json"
 _ROWS: Final = ("deals", "accounts")
+#: The second line of a slice that holds neither deals nor accounts, as a team's.
+NO_ROWS: Final = '{"deals": {"columns": [], "data": []}, "accounts": {"columns": [], "data": []}}'
 #: Deals or accounts listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
 MOST_LISTED: Final = 100
-DEAL_COLUMNS: Final = (
-    "deal_id", "account_id", "stage", "outcome", "amount", "expected_amount", "opened_on", "closed_on", "expected_close_on",
-    "won", "lost", "refund",
+#: A deal as it is listed: its group, what it adds to the list's sum, and what marks it among the others.
+LISTED: Final = (
+    "group", "deal_id", "account_id", "stage", "outcome", "opened_on", "last_on", "amount", "first_win", "due",
 )  # fmt: skip
 ACCOUNT_COLUMNS: Final = ("account_id", "base_revenue", "revenue", "kept", "open_deal")
 
 Row = Mapping[Any, Any]
+#: Deals by their stage, None for those that have closed since: number and expected amount.
+Stages = dict[str | None, tuple[int, float | None]]
+
+
+@dataclass(frozen=True)
+class DealList:
+    """What is listed together: groups, of which a deal is in the first whose flags it has (``-`` has not).
+
+    ``expected`` says whether the expected amounts add up, of deals that are valued, or what deals were closed with. ``mark`` is
+    the flag that marks some of them.
+    """
+
+    expected: bool
+    groups: Mapping[str, str]
+    mark: str | None = None
+
+
+#: Every deal that is in a figure is in one group of each list that the figure rests on.
+DEAL_LISTS: Final[Mapping[str, DealList]] = MappingProxyType(
+    {
+        "sales": DealList(False, {"sold": "sale", "refund": "refund", "no_amount": "won"}, "first_win"),
+        "closed": DealList(
+            True,
+            {
+                "won_start": "won open_start valued",
+                "won_created": "won opened valued",
+                "won_opened": "won opened",
+                "won_outside": "won",
+                "lost_start": "lost open_start valued",
+                "lost_created": "lost opened valued",
+                "lost_opened": "lost opened",
+                "lost_outside": "lost",
+                "before": "opened -open_end",
+            },
+        ),
+        "open": DealList(
+            True,
+            {
+                "kept": "open_end open_start valued",
+                "created": "open_end opened valued",
+                "created_outside": "opened open_end",
+                "outside": "unvalued",
+            },
+            "due",
+        ),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -76,27 +126,15 @@ class Achievement:
 
 @dataclass(frozen=True)
 class Listed:
-    """The deals of one flag: how many there are, which of ``Lists.deals`` are listed, and the flags that all of them have."""
+    """A list: the largest rows, and of all of them, by group and mark, how many there are and what they add up to."""
 
-    count: int
-    rows: tuple[int, ...]
-    within: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Lists:
-    """What is listed below the figures, the largest first: deals by their flags, and accounts of the retention base."""
-
-    deals: tuple[Row, ...]
-    flags: Mapping[str, Listed]
-    accounts: tuple[Row, ...]
-    all_accounts: int
+    rows: tuple[Row, ...]
+    totals: Mapping[str, Sequence[float | None]]
 
 
-def slice_text(data: Mapping[str, Any]) -> str:
-    """Write a slice as its file holds it."""
-    parts = ({name: value for name, value in data.items() if name not in _ROWS}, {name: data[name] for name in _ROWS})
-    return "".join(f"{json.dumps(part, ensure_ascii=False, allow_nan=False)}\n" for part in parts)
+def slice_text(data: Mapping[str, Any], rows: str) -> str:
+    """Write a slice as its file holds it; ``rows`` are all its deals and accounts, as ``NO_ROWS`` is for none."""
+    return f"{json.dumps(data, ensure_ascii=False, allow_nan=False)}\n{rows}\n"
 
 
 def read_slice(path: Path) -> dict[str, Any]:
@@ -242,39 +280,46 @@ def current_name(params: Params, period: Period) -> tuple[str, str]:
     return name, known
 
 
-def lists(deals: Sequence[Row], accounts: Sequence[Row], *, flags: Iterable[str]) -> dict[str, Any]:
-    """Choose what is listed below a rep's figures, once, while the evidence is frozen, as a slice holds it.
+def lists(deals: Sequence[Row], accounts: Sequence[Row]) -> dict[str, Any]:
+    """Choose what is listed below a rep's figures from the rows of a slice of an older version; ``Listing`` does now.
 
-    Each deal has a boolean for every flag, which is what deals count as, such as ``won``. ``deals`` is a table of the deals
-    that any list shows, the largest first. ``flags`` has for each flag the ``count`` of its deals, the ``rows`` of the table
-    that are listed (at most ``MOST_LISTED``), and the flags that all its deals have too (``within``). ``accounts`` is a table
-    of those that are listed, and the ``count`` of all.
+    Each list is a table of the largest, at most ``MOST_LISTED``, with the ``totals`` of all by group and mark.
     """
-    ordered = sorted(deals, key=_size)
-    places = {flag: [place for place, deal in enumerate(ordered) if deal[flag]] for flag in flags}
-    shown = sorted({place for every in places.values() for place in every[:MOST_LISTED]})
-    row = {place: number for number, place in enumerate(shown)}
-    sets = {flag: frozenset(every) for flag, every in places.items()}
-    largest = sorted(accounts, key=lambda account: (-account["base_revenue"], account["account_id"]))[:MOST_LISTED]
-    bases = [[account[name] for name in ACCOUNT_COLUMNS] for account in largest]
-    return {
-        "deals": table(DEAL_COLUMNS, [[ordered[place][name] for name in DEAL_COLUMNS] for place in shown]),
-        "flags": {
-            flag: {
-                "count": len(every),
-                "rows": [row[place] for place in every[:MOST_LISTED]],
-                "within": [other for other in places if other != flag and sets[flag] <= sets[other]],
-            }
-            for flag, every in places.items()
-        },
-        "accounts": table(ACCOUNT_COLUMNS, bases) | {"count": len(accounts)},
+    counted = all(deal["expected_amount"] is None for deal in deals)
+    rows = []
+    for deal in deals:
+        dated = deal["opened_on"] is not None and (deal["closed_on"] is None or deal["closed_on"] >= deal["opened_on"])
+        rows.append({**deal, "valued": dated and (counted or deal["expected_amount"] is not None)})
+    largest = sorted(accounts, key=lambda account: (-account["base_revenue"], account["account_id"]))
+    sums = [sum(account[name] for account in accounts) for name in ("base_revenue", "revenue")]
+    return {name: _list(rows, chosen) for name, chosen in DEAL_LISTS.items()} | {
+        "accounts": table(ACCOUNT_COLUMNS, [[account[name] for name in ACCOUNT_COLUMNS] for account in largest[:MOST_LISTED]])
+        | {"totals": {"base": [len(accounts), *sums]} if accounts else {}}
     }
 
 
-def _size(deal: Row) -> tuple[bool, float, str]:
-    """The largest first, those of unknown size last."""
-    size = deal["expected_amount"] if deal["amount"] is None else deal["amount"]
-    return size is None, -(size or 0.0), deal["deal_id"]
+def _list(deals: Sequence[Row], chosen: DealList) -> dict[str, Any]:
+    made: list[Row] = []
+    for deal in deals:
+        has = {
+            name
+            for flags in chosen.groups.values()
+            for name in flags.split()
+            if bool(deal[name.lstrip("-")]) != (name[0] == "-")
+        }
+        group = next((name for name, flags in chosen.groups.items() if has >= {*flags.split()}), None)
+        if group is not None:
+            last = deal["expected_close_on" if deal["outcome"] == "open" else "closed_on"]
+            amount = (deal["expected_amount"] if deal["valued"] else None) if chosen.expected else deal["amount"]
+            made.append({**deal, "group": group, "last_on": last, "amount": amount})
+    made.sort(key=lambda deal: (deal["amount"] is None, -(deal["amount"] or 0.0), deal["deal_id"]))
+    totals: dict[str, list[float | None]] = {}
+    for deal in made:
+        for key in [deal["group"], *([chosen.mark] if chosen.mark and deal[chosen.mark] else [])]:
+            total = totals.setdefault(key, [0, None])
+            total[0] = (total[0] or 0) + 1
+            total[1] = total[1] if deal["amount"] is None else (total[1] or 0.0) + deal["amount"]
+    return table(LISTED, [[deal[name] for name in LISTED] for deal in made[:MOST_LISTED]]) | {"totals": totals}
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:

@@ -14,20 +14,16 @@ import pandas as pd
 
 from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
-from reviewlib.evidence.facts import FLAGS
 from reviewlib.evidence.insights import Insights, insights
+from reviewlib.evidence.listing import Listing
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.scorecard import SubjectScorecard
-from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, Achievement, Row, lists, table
+from reviewlib.evidence.slicefile import Achievement, Stages, lists, table
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import two_digits
 from reviewlib.params.kpis import RESULT
 
-_DEAL_COLUMNS: Final = (
-    "deal_id", "account_id", "product", "stage", "outcome", "amount", "expected_amount", "opened_on", "closed_on",
-    "expected_close_on", "source_file", "source_line", *FLAGS,
-)  # fmt: skip
 _KPI: Final = SCORECARD.index("kpi")
 _PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
 #: The stage of deals that were open at the end of the period and have closed by the export's date.
@@ -47,8 +43,7 @@ class Slicer:
         frame = evidence.scorecard[evidence.scorecard["period"].isin(self.trend)].copy()
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
         self.rows = rows_by(frame, SCORECARD, by=("scope", "scope_id"))
-        self.deals = rows_by(evidence.deals, _DEAL_COLUMNS, by=("rep_id",))
-        self.accounts = rows_by(evidence.accounts, ACCOUNT_COLUMNS, by=("scope_id",))
+        self.listing = Listing(evidence.facts, evidence.period.name)
         self.common = {
             "period": evidence.period.name,
             "trend": self.trend,
@@ -56,28 +51,20 @@ class Slicer:
             "kpis": [kpi.card() for kpi in evidence.context.kpis.values()],
             "off": _off(evidence),
         }
-        self.data = _data(evidence)
+        self.data = _data(evidence, unassigned=self.listing.closed(evidence.roster.owners))
         self.crowds = disclosure.crowds(evidence.scorecard, evidence.roster)
         # Owners who are no reps of the table are people too.
         self.owners = evidence.roster.sellers | evidence.roster.owners
-        # A KPI of the company's own may name what is no flag; there is no list of it.
-        named = {kpi.evidence for kpi in evidence.context.kpis.values()}
-        self.flags = tuple(flag for flag in FLAGS if flag in named)
         self._insights: dict[str, Insights] = {}
-        self._reps: dict[str, dict[str, Any]] = {}
 
     def rep(self, rep_id: str, audience: str) -> dict[str, Any]:
         """Cut one rep's slice: the rep's own figures, deals and accounts, and no other rep's."""
-        if rep_id not in self._reps:
-            self._reps = {rep_id: self._rep(rep_id)}
-        data = self._reps[rep_id] | {"audience": audience}
+        data = self._rep(rep_id) | {"audience": audience}
         return data if audience == "manager" else disclosure.for_reps(data, export=disclosure.tells([self.owners], [rep_id]))
 
     def _rep(self, rep_id: str) -> dict[str, Any]:
         """What both copies of a rep's review hold."""
         evidence = self.evidence
-        deals, accounts = self.deals.get(rep_id, []), self.accounts.get(rep_id, [])
-        rows = records(_DEAL_COLUMNS, deals)
         said = self._insights_of(rep_id)
         subject = evidence.roster.posts[rep_id, evidence.period.name].as_data()
         own = evidence.tables.quarantine
@@ -87,10 +74,8 @@ class Slicer:
             "people": [],
             "history": table(SCORECARD, self.rows["rep", rep_id]),
             "members": disclosure.NOTHING,
-            "deals": table(_DEAL_COLUMNS, deals),
-            "accounts": table(ACCOUNT_COLUMNS, accounts),
-            "lists": lists(rows, records(ACCOUNT_COLUMNS, accounts), flags=self.flags),
-            "stages": _stages(rows, evidence.params.crm.deals.stages.open),
+            "lists": self.listing.lists(rep_id),
+            "stages": _stages([self.listing.stages(rep_id)], evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": said.leads,
             "findings": [asdict(finding) for finding in said.findings],
@@ -113,7 +98,7 @@ class Slicer:
         posts = self._posts(reps)
         managers = sorted({post.manager for post in posts if post.manager})
         history = self.rows["team", name]
-        deals = [deal for rep_id in reps for deal in records(_DEAL_COLUMNS, self.deals.get(rep_id, []))]
+        stages = [self.listing.stages(rep_id) for rep_id in reps]
         team = Post(name, name, name, ", ".join(managers) or None)
         said = insights(self._card(team, history), evidence.params, team_met=self._met(name))
         shown = reps if audience == "manager" else ()
@@ -127,10 +112,8 @@ class Slicer:
             "people": [post.as_data() for post in posts if post.id in shown],
             "history": table(SCORECARD, history),
             "members": table(SCORECARD, members),
-            "deals": disclosure.NOTHING,
-            "accounts": disclosure.NOTHING,
-            "lists": lists((), (), flags=()),
-            "stages": _stages(deals, evidence.params.crm.deals.stages.open),
+            "lists": lists((), ()),
+            "stages": _stages(stages, evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": {section: lead for section, lead in said.leads.items() if section != "achievements" or not board},
             "findings": [asdict(finding) for finding in said.findings],
@@ -162,11 +145,10 @@ class Slicer:
         if rep_id not in self._insights:
             evidence = self.evidence
             post = evidence.roster.posts[rep_id, evidence.period.name]
-            deals = records(_DEAL_COLUMNS, self.deals.get(rep_id, []))
             self._insights[rep_id] = insights(
                 self._card(post, self.rows["rep", rep_id]),
                 evidence.params,
-                deals=[deal for deal in deals if deal["sale"]],
+                largest=self.listing.largest(rep_id),
                 team_met=self._met(post.team),
             )
         return self._insights[rep_id]
@@ -183,12 +165,12 @@ class Slicer:
         return any((row["kpi"], row["period"]) == wanted and at_least(row["attainment"] or 0, 1) for row in rows)
 
 
-def identity(data: Mapping[str, Any]) -> str:
+def identity(data: Mapping[str, Any], rows: str) -> str:
     """Hash what a slice says of its subject; when it was frozen, and how many rows the others have, do not count."""
     book = {name: value for name, value in data["workbook"].items() if name not in _OF_SNAPSHOT}
     account = {name: value for name, value in data["data"].items() if name not in _OF_WHOLE}
     own = {**data, "workbook": book, "data": account}
-    return hashlib.sha256(json.dumps(own, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(f"{json.dumps(own, sort_keys=True, ensure_ascii=False)}\n{rows}".encode()).hexdigest()
 
 
 def _workbook(evidence: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:
@@ -220,20 +202,20 @@ def _off(evidence: PeriodEvidence) -> dict[str, str]:
     return switched | {key: reason for key, reason in absent.items() if reason}
 
 
-def _data(evidence: PeriodEvidence) -> dict[str, Any]:
+def _data(evidence: PeriodEvidence, *, unassigned: int) -> dict[str, Any]:
     """Say what became of every row that was read."""
     tables = evidence.tables
     quarantine = tables.quarantine[["reason", "amount"]].assign(rows=1)
     grouped = quarantine.groupby("reason", sort=True).agg(rows=("rows", "sum"), amount=("amount", "sum")).reset_index()
     names = ("reason", "rows", "amount")
     set_aside = zip(*(_column(grouped[name]) for name in names), strict=True)
-    nobodys, card = evidence.deals[evidence.deals["rep_id"].isin(evidence.roster.owners)], evidence.scorecard
+    card = evidence.scorecard
     result = card[(card["scope"] == UNASSIGNED) & (card["period"] == evidence.period.name) & (card["kpi"] == RESULT.key)]
     return {
         "tables": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.reconciliation],
         "quarantine": [dict(zip(names, row, strict=True)) for row in set_aside],
         "exclusions": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.exclusions],
-        "unassigned": {"deals": float(nobodys["closed"].sum()), "revenue": next(iter(_column(result["value"])), None)},
+        "unassigned": {"deals": float(unassigned), "revenue": next(iter(_column(result["value"])), None)},
         "notes": [*tables.notes, *_notes(evidence)],
         "closed_column": evidence.params.crm.deals.columns.closed_on,
         "versions": {},
@@ -253,17 +235,14 @@ def _notes(evidence: PeriodEvidence) -> list[str]:
     return notes
 
 
-def _stages(deals: Sequence[Row], order: Sequence[str]) -> dict[str, Any]:
-    """Count the deals open at the end of the period by stage, in the order of params; some are closed by now."""
-    opened: dict[str, list[float | None]] = {}
-    for deal in deals:
-        if deal["open_end"]:
-            opened.setdefault(deal["stage"] if deal["outcome"] == "open" else CLOSED_SINCE, []).append(deal["expected_amount"])
+def _stages(reps: Sequence[Stages], order: Sequence[str]) -> dict[str, Any]:
+    """Sum up the deals open at the end of the period by stage, in the order of params; some are closed by now."""
     counted = []
-    for stage in (*order, CLOSED_SINCE):
-        if stage in opened:
-            known = [amount for amount in opened[stage] if amount is not None]
-            counted.append([stage, len(opened[stage]), sum(known) if known else None])
+    for stage in (*order, None):
+        found = [own[stage] for own in reps if stage in own]
+        if found:
+            known = [amount for _, amount in found if amount is not None]
+            counted.append([stage or CLOSED_SINCE, sum(count for count, _ in found), sum(known) if known else None])
     return table(("stage", "deals", "amount"), counted)
 
 

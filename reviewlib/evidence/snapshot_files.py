@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from reviewlib.evidence import proof, safe_csv, workings
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
-from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, slice_name, slice_text
+from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, NO_ROWS, slice_name, slice_text
 from reviewlib.evidence.slices import Slicer, identity
 from reviewlib.evidence.store import literal
 from reviewlib.evidence.subjects import Subject, team_folder
@@ -57,14 +57,14 @@ def _write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], hash:
     slicer = Slicer(evidence, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC))
     cuts, identities = {"rep": slicer.rep, "team": slicer.team}, dict[str, str]()
     for name in dict.fromkeys(subject.folder for subject in subjects):
-        cut = {
-            slice_name(subject.kind, subject.id, audience): cuts[subject.kind](subject.id, audience)
-            for subject in subjects
-            if subject.folder == name
-            for audience in AUDIENCES
-        }
-        identities |= {file: identity(data) for file, data in cut.items()}
-        write_all({part / name / file: slice_text(data) for file, data in cut.items()}, modes=modes)
+        texts: dict[Path, str] = {}
+        for subject in (one for one in subjects if one.folder == name):
+            rows = slicer.listing.rows(subject.id) if subject.kind == "rep" else NO_ROWS
+            for audience in AUDIENCES:
+                file, data = slice_name(subject.kind, subject.id, audience), cuts[subject.kind](subject.id, audience)
+                identities[file] = identity(data, rows)
+                texts[part / name / file] = slice_text(data, rows)
+        write_all(texts, modes=modes)
     _json(part / IDENTITIES, identities, modes)
     names = {rep_id: evidence.roster.posts[rep_id, evidence.period.name].name for rep_id in evidence.roster.rep_ids}
     people = {"reps": names, "addresses": _addresses(evidence.tables.reps)}

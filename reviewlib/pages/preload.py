@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -80,12 +80,11 @@ def sections(shown: Review) -> Iterator[Callable[[], Display]]:
 
 def review() -> Review:
     """Invent a rep's review with every figure, as it comes from a slice."""
-    from reviewlib.evidence.slicefile import lists
+    from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, DEAL_LISTS, table
     from reviewlib.params.kpis import KPIS
     from reviewlib.review import Figure, from_slice
 
     data = json.loads((_INVENTED / "slice.json").read_text(encoding="utf-8"))
-    flags = sorted({kpi.evidence for kpi in KPIS.values() if kpi.evidence and kpi.evidence != "accounts"})
     numbers = [name for name in Figure.__dataclass_fields__ if name not in {"kpi", "period", "standing", "verdict", "reason"}]
     words = {"standing": None, "verdict": "on_track", "reason": None}
     rows = [
@@ -95,16 +94,17 @@ def review() -> Review:
     ]
     data["kpis"] = [kpi.card() for kpi in KPIS.values()]
     data["history"] = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
-    data["lists"] = lists(list(_deals(flags)), (), flags=flags)
+    data["lists"] = {name: _listed(chosen.groups) for name, chosen in DEAL_LISTS.items()}
+    data["lists"]["accounts"] = table(ACCOUNT_COLUMNS, []) | {"totals": {}}
     return from_slice(data, FiscalYear())
 
 
-def _deals(flags: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for number in range(24):
-        won = number % 2 == 0
-        yield {
-            "deal_id": f"D-{number}", "account_id": f"A-{number % 9}", "stage": "Won" if won else "Proposal",
-            "outcome": "won" if won else "open", "amount": 900.0 + number if won else None, "expected_amount": 1000.0 + number,
-            "opened_on": "2026-05-04", "closed_on": "2026-08-03" if won else None, "expected_close_on": "2026-11-03",
-            **dict.fromkeys(flags, won), "lost": False, "refund": False,
-        }  # fmt: skip
+def _listed(groups: Collection[str]) -> dict[str, Any]:
+    from reviewlib.evidence.slicefile import LISTED, table
+
+    rows = [
+        [group, f"D-{number}", f"A-{number}", "Proposal", "open", "2026-05-04", "2026-11-03", 900.0 + number, True, True]
+        for group in groups
+        for number in range(4)
+    ]
+    return table(LISTED, rows) | {"totals": {group: [4, 3606.0] for group in groups}}

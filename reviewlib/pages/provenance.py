@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reviewlib.evidence.slicefile import Listed
 from reviewlib.pages import labels
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.views import FigureTable
@@ -14,32 +14,93 @@ from reviewlib.review import Figure, Review
 
 _TIMES: Final = "\N{DIVISION SIGN}"
 _BECAME: Final = {"used": "Used", "quarantined": "Quarantined, with reason", "excluded": "Excluded on purpose", "read": "Read"}
-_NO_DEALS: Final = Listed(0, (), frozenset())
-_CAPTIONS: Final = {
-    "earned": "Deals won in the period, refunds included",
-    "sale": "Deals won in the period",
-    "won": "Deals won in the period",
-    "closed": "Deals won or lost in the period",
-    "opened": "Deals opened in the period",
-    "open_end": "Deals open at the end of the period",
-    "due": "Open deals expected to close in the next period",
-    "first_win": "First purchases of new customers",
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """How pages show a list of deals: its caption, the evidence of the KPI below which it stands, and its groups."""
+
+    caption: str
+    evidence: str
+    groups: Mapping[str, str]
+
+
+_SHOWN: Final = {
+    "sales": _Shown(
+        "Deals won in the period", "earned", {"sold": "Won", "refund": "Refunds", "no_amount": "Won, without an amount"}
+    ),
+    "closed": _Shown(
+        "Deals won or lost in the period, by expected amount",
+        "closed",
+        {
+            "won_start": "Won, open at the start of the period",
+            "won_created": "Won, created in the period",
+            "won_opened": "Won, created in the period, outside the pipeline’s value",
+            "won_outside": "Won, outside the pipeline’s value",
+            "lost_start": "Lost, open at the start of the period",
+            "lost_created": "Lost, created in the period",
+            "lost_opened": "Lost, created in the period, outside the pipeline’s value",
+            "lost_outside": "Lost, outside the pipeline’s value",
+            "before": "Created in the period, closed before that",
+        },
+    ),
+    "open": _Shown(
+        "Deals open at the end of the period, by expected amount",
+        "open_end",
+        {
+            "kept": "Open at the start of the period too",
+            "created": "Created in the period",
+            "created_outside": "Created in the period, outside the pipeline’s value",
+            "outside": "Without opening date or expected amount, outside the pipeline’s value",
+        },
+    ),
+}
+_WON: Final = ("won_start", "won_created", "won_opened", "won_outside")
+_LOST: Final = ("lost_start", "lost_created", "lost_opened", "lost_outside")
+_SALES: Final = ("sold", "refund", "no_amount")
+_OPEN: Final = ("kept", "created")
+#: The groups, by list, that the deals of a figure are in, by the KPI's evidence.
+_MADE_OF: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
+    "earned": {"sales": _SALES},
+    "sale": {"sales": ("sold",)},
+    "won": {"sales": ("sold", "no_amount")},
+    "first_win": {"sales": ("sold",)},
+    "closed": {"closed": (*_WON, *_LOST)},
+    "lost": {"closed": _LOST},
+    "opened": {
+        "closed": ("won_created", "won_opened", "lost_created", "lost_opened", "before"),
+        "open": ("created", "created_outside"),
+    },
+    "open_end": {"open": _OPEN},
+    "due": {"open": _OPEN},
+}
+#: What marks a deal among those that are listed with it.
+_MARKS: Final = {"first_win": "first purchase", "due": "due next"}
+#: What became of the deals that were open at the start of the period, and of those created in it: list and group of each.
+_BECAME_OF: Final = {
+    "Won": (("closed", "won_start"), ("closed", "won_created")),
+    "Lost": (("closed", "lost_start"), ("closed", "lost_created")),
+    "Open at the end": (("open", "kept"), ("open", "created")),
 }
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Everything behind one figure; ``lists`` says which of its deals and accounts are listed, and where.
+class EvidenceTable:
+    """Rows behind a figure: the columns' names, from which on they are numbers, and by group its total and its rows."""
 
-    Deals are texts: id, account, dates, stage, amount. So are accounts: id, revenue before and now, what became of it.
-    """
+    caption: str
+    columns: tuple[str, ...]
+    numbers: int
+    groups: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything behind one figure: what is told of its deals and accounts, and the tables that stand below it."""
 
     figure: Figure
-    lists: tuple[tuple[str, str], ...]
-    caption: str
-    deals: tuple[tuple[str, ...], ...]
-    accounts_caption: str
-    accounts: tuple[tuple[str, ...], ...]
+    told: tuple[tuple[str, str], ...]
+    tables: tuple[EvidenceTable, ...]
 
 
 def reconciliations(data: Mapping[str, Any], *, style: NumberStyle) -> list[tuple[str, list[tuple[str, str, str]]]]:
@@ -67,61 +128,106 @@ def reasons(data: Mapping[str, Any], *, style: NumberStyle) -> dict[str, list[tu
 
 
 def evidence(review: Review) -> list[Evidence]:
-    """Collect what is behind each KPI; a deal list that another one holds already is named, not repeated."""
+    """Collect what is behind each KPI; a list stands below one figure, and the others that rest on it name that one."""
     sheet = FigureTable(review)
-    figures, owners = list(sheet.main()), {}
-    listed: list[Figure] = []
-    some = (figure for figure in figures if _deals(review, figure).count)
-    for figure in sorted(some, key=lambda figure: -_deals(review, figure).count):
-        # All its deals are among those of the other.
-        above = {figure.kpi.evidence, *_deals(review, figure).within}
-        if owner := next((other for other in listed if other.kpi.evidence in above), None):
-            owners[figure.kpi.key] = owner
-        else:
-            listed.append(figure)
-    shown = {row for figure in listed for row in _deals(review, figure).rows}
-    made = {row: _deal(sheet, review.lists.deals[row]) for row in shown}
-    return [_evidence(sheet, figure, owner=owners.get(figure.kpi.key), made=made) for figure in figures]
+    figures = list(sheet.main())
+    below: dict[str, Figure] = {}
+    for name, listed in review.lists.items():
+        users = [figure for figure in figures if name in _rests_on(figure)]
+        if users and listed.totals:
+            home = _SHOWN[name].evidence if name in _SHOWN else ""
+            below[name] = next((figure for figure in users if figure.kpi.evidence == home), users[0])
+    return [_evidence(sheet, figure, below) for figure in figures]
 
 
-def _deals(review: Review, figure: Figure) -> Listed:
-    """The deals that a figure is made of."""
-    return review.lists.flags.get(figure.kpi.evidence or "", _NO_DEALS)
+def _rests_on(figure: Figure) -> Mapping[str, Sequence[str]]:
+    """The lists that a figure's deals or accounts are in, with their groups there."""
+    key = figure.kpi.evidence or ""
+    return {key: ()} if key == "accounts" else _MADE_OF.get(key, {})
 
 
-def _evidence(sheet: FigureTable, figure: Figure, *, owner: Figure | None, made: Mapping[int, tuple[str, ...]]) -> Evidence:
-    review, kpi, style = sheet.review, figure.kpi, sheet.style
-    chosen, all_accounts = _deals(review, figure), review.lists.all_accounts
-    of_accounts = kpi.evidence == "accounts" and kpi.unit == "percent" and kpi.top == "count"
-    accounts = _accounts(sheet) if of_accounts else ()
-    rows = () if owner else tuple(made[row] for row in chosen.rows)
-    lists = []
-    if owner:
-        # Where the other's list was cut, not all of them are in it.
-        whole = _deals(review, owner)
-        how = "listed under" if len(whole.rows) == whole.count else "among those of"
-        lists.append(("Deals", f"{style.things(chosen.count, 'deals')}, {how} {owner.kpi.label}."))
-    lists.append(("Deals", _cut(len(rows), chosen.count, "deals", style)))
-    lists.append(("Accounts", _cut(len(accounts), all_accounts, "accounts", style)))
-    return Evidence(
-        figure=figure,
-        lists=tuple((name, text) for name, text in lists if text),
-        caption=f"{_CAPTIONS.get(kpi.evidence or '', 'Deals')}: {_count(len(rows), chosen.count, style)}",
-        deals=rows,
-        accounts_caption=f"Accounts of the window: {_count(len(accounts), all_accounts, style)}",
-        accounts=accounts,
+def _evidence(sheet: FigureTable, figure: Figure, below: Mapping[str, Figure]) -> Evidence:
+    told, tables = [], []
+    for name, groups in _rests_on(figure).items():
+        owner = below.get(name)
+        if owner == figure:
+            tables.append(_accounts(sheet) if name == "accounts" else _deals(sheet, name))
+        if owner and (owner != figure or figure.kpi.evidence in _MARKS):
+            told.append(("Accounts" if name == "accounts" else "Deals", _elsewhere(sheet, figure, name, groups, owner)))
+    if figure.kpi.evidence == "bridge" and {"closed", "open"} & below.keys():
+        tables.append(_bridge(sheet))
+    return Evidence(figure, tuple((name, text) for name, text in told if text), tuple(tables))
+
+
+def _elsewhere(sheet: FigureTable, figure: Figure, name: str, groups: Sequence[str], owner: Figure) -> str:
+    """Say where the deals or accounts of a figure are listed, how many they are and what they add up to."""
+    if name == "accounts":
+        return f"Listed under {owner.kpi.label}."
+    listed, flag = sheet.review.lists[name], figure.kpi.evidence or ""
+    if flag in _MARKS:
+        told = _joined(_of_all(sheet, name, [flag]))
+        return f"{told}, marked “{_MARKS[flag]}” under {owner.kpi.label}." if flag in listed.totals else ""
+    some = [_SHOWN[name].groups[group] for group in groups if group in listed.totals]
+    total = _joined(_told(sheet, *_sum(sheet.review, [(name, group) for group in groups])))
+    return f"{total}, listed under {owner.kpi.label}: {'; '.join(some).lower()}." if some else ""
+
+
+def _sum(review: Review, groups: Iterable[tuple[str, str]]) -> tuple[int, float | None]:
+    """Add up groups or marks, each with its list: how many deals, and their amount; None where none is known."""
+    totals = [review.lists[name].totals[group] for name, group in groups if group in review.lists[name].totals]
+    known = [amount for _, amount in totals if amount is not None]
+    return int(sum(count or 0 for count, _ in totals)), math.fsum(known) if known else None
+
+
+def _told(sheet: FigureTable, count: int, amount: float | None) -> tuple[str, str]:
+    return sheet.style.things(count, "deals"), "" if amount is None else sheet.style.control(amount)
+
+
+def _of(part: str, whole: str) -> str:
+    """Write how much of a whole is listed, where it is not all."""
+    return whole if part == whole else f"{part.removesuffix(' deals').removesuffix(' deal')} of {whole}"
+
+
+def _rest(number: str) -> str:
+    return "; the rest in the manager’s notebook" if " of " in number else ""
+
+
+def _joined(total: tuple[str, str]) -> str:
+    return ", ".join(filter(None, total))
+
+
+def _of_all(sheet: FigureTable, name: str, groups: Sequence[str]) -> tuple[str, str]:
+    """Write how many deals some groups or a mark have and their amount, and how much of that is listed where it is not all."""
+    count, amount = _sum(sheet.review, [(name, group) for group in groups])
+    rows = [row for row in sheet.review.lists[name].rows if row["group"] in groups or any(row.get(mark) for mark in groups)]
+    part = _told(sheet, len(rows), None if amount is None else math.fsum(row["amount"] or 0 for row in rows))
+    number, money = map(_of, part, _told(sheet, count, amount))
+    return number, money
+
+
+def _deals(sheet: FigureTable, name: str) -> EvidenceTable:
+    """List the largest deals, below the name and total of their group."""
+    listed, shown, groups = sheet.review.lists[name], _SHOWN[name], []
+    for group, title in shown.groups.items():
+        if group in listed.totals:
+            number, money = _of_all(sheet, name, [group])
+            rows = tuple(_deal(sheet, name, row) for row in listed.rows if row["group"] == group)
+            groups.append(((f"{title}: {number}", money), rows))
+    whole = _of_all(sheet, name, _MADE_OF[shown.evidence][name])
+    columns = ("Deal", "Account", "Opened – closed or due", "Stage", "Amount")
+    return EvidenceTable(f"{shown.caption}: {_joined(whole)}{_rest(whole[0])}", columns, 4, tuple(groups))
+
+
+def _bridge(sheet: FigureTable) -> EvidenceTable:
+    """Lay out what the pipeline was at the start and what it gained, by what became of it: rows and columns add up."""
+    starts, created = zip(*_BECAME_OF.values(), strict=True)
+    steps = {word: ([before], [new]) for word, (before, new) in _BECAME_OF.items()} | {"Together": (starts, created)}
+    rows = tuple(
+        (word, *(_joined(_told(sheet, *_sum(sheet.review, part))) for part in (before, new, (*before, *new))))
+        for word, (before, new) in steps.items()
     )
-
-
-def _count(shown: int, all_: int, style: NumberStyle) -> str:
-    """How many a list holds, and of how many where it was cut."""
-    whole = style.value(all_, "count")
-    return whole if shown == all_ else f"{shown} of {whole}"
-
-
-def _cut(shown: int, all_: int, what: str, style: NumberStyle) -> str:
-    """Say that a list was cut; empty where it was not, or where there is none."""
-    return f"The {shown} largest of {style.things(all_, what)} are listed." if 0 < shown < all_ else ""
+    columns = ("What became of them", "Open at the start", "Created in the period", "Together")
+    return EvidenceTable("The deals of the pipeline, listed where they are won, lost or open", columns, 1, (((), rows),))
 
 
 def calculation(sheet: FigureTable, figure: Figure) -> str:
@@ -138,30 +244,36 @@ def calculation(sheet: FigureTable, figure: Figure) -> str:
     return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and kpi.bottom == "money" else f", {kpi.n_label}")
 
 
-def _deal(sheet: FigureTable, row: Mapping[str, Any]) -> tuple[str, ...]:
-    still_open = row["outcome"] == "open"  # today: what was open at the end of the period may have closed since
-    opened, last = _day(row["opened_on"]), _day(row["expected_close_on" if still_open else "closed_on"])
-    amount = row["amount"] if not still_open and row["amount"] is not None and not row["lost"] else row["expected_amount"]
-    became = next((outcome for outcome in ("refund", "won", "lost") if row[outcome]), None)
+def _deal(sheet: FigureTable, name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    since = name == "open" and row["outcome"] != "open"  # what was open at the end of the period may have closed by today
+    marks = [word for flag, word in _MARKS.items() if row[flag] and name in _MADE_OF[flag]]
     return (
         row["deal_id"],
         "no account" if row["account_id"] is None else row["account_id"],
-        f"{opened} – {last}",
-        became or str(row["stage"] or row["outcome"]),
-        "no amount" if amount is None else sheet.style.value(amount, "money"),
+        f"{_day(row['opened_on'])} – {_day(row['last_on'])}",
+        " · ".join(["closed since" if since else row["stage"] or row["outcome"], *marks]),
+        "no amount" if row["amount"] is None else sheet.style.control(row["amount"]),
     )
 
 
-def _accounts(sheet: FigureTable) -> tuple[tuple[str, ...], ...]:
-    return tuple(
+def _accounts(sheet: FigureTable) -> EvidenceTable:
+    """List the accounts of the retention window, the largest first."""
+    listed, style = sheet.review.lists["accounts"], sheet.style
+    count, *sums = listed.totals["base"]
+    shown = [math.fsum(row[name] for row in listed.rows) for name in ("base_revenue", "revenue")]
+    number = _of(style.value(len(listed.rows), "count"), style.value(count, "count"))
+    before, now = (_of(style.control(part), style.control(whole)) for part, whole in zip(shown, sums, strict=True))
+    caption = f"Accounts of {sheet.review.workbook.retention_window}: {number}, {before} then, {now} now{_rest(number)}"
+    rows = tuple(
         (
             row["account_id"],
-            sheet.style.value(row["base_revenue"], "money"),
-            sheet.style.value(row["revenue"], "money"),
             "bought again" if row["kept"] else "not in this period, open deal" if row["open_deal"] else "not in this period",
+            style.control(row["base_revenue"]),
+            style.control(row["revenue"]),
         )
-        for row in sheet.review.lists.accounts
+        for row in listed.rows
     )
+    return EvidenceTable(caption, ("Account", "What became of it", "Before", "Now"), 2, (((), rows),))
 
 
 def _day(date: str | None) -> str:

@@ -66,7 +66,8 @@ class Kpi:
         earlier: What the KPI that it stands beside was in the latest period before, where it cannot be given yet.
         today_only: It rests on today's expected close dates, of which the CRM keeps no history.
         of: The KPI that a supporting figure stands beside.
-        evidence: The flag (see ``facts.FLAGS``) of the deals that a page lists, or ``accounts``.
+        evidence: The flag (see ``facts.FLAGS``) of the deals that a page lists, ``bridge`` for those of the pipeline's, or
+            ``accounts``.
         sentence: The figure in a sentence, for generated text; numbers are cells of the scorecard.
         note: What stands beside it, in a sentence.
         result: What selling comes to: the one KPI that pages put first, in which teams are to meet their target.

@@ -259,7 +259,7 @@ _FIGURES: Final = (
         expression=lambda f: Measure(_value(f, "open_end") - _value(f, "open_start"), _value(f, "open_start"),
                                      n=(f.open_start & f.valued).sum()),
         empty="nothing was open at the start of the period",
-        evidence="open_end",
+        evidence="bridge",
         sentence="Open pipeline changed by {pipeline_growth|signed} over the period",
         note="{pipeline_created} was created, {pipeline_won} won and {pipeline_lost} lost.",
     ),

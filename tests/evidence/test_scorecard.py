@@ -230,7 +230,8 @@ def test_no_measures_and_nothing_but_revenue() -> None:
 
 def test_demo_intervals_match_the_deals(demo_evidence: PeriodEvidence) -> None:
     """In the demo every interval of the sales cycle comes from exactly the won deals of that rep."""
-    deals, name = demo_evidence.deals, demo_evidence.period.name
+    name = demo_evidence.period.name
+    deals = demo_evidence.facts.con.con.sql(f"FROM period_facts WHERE period = '{name}'").df()
     won = deals[deals["won"] & deals["opened_on"].notna()]
     days = (pd.to_datetime(won["closed_on"]) - pd.to_datetime(won["opened_on"])).dt.days
     samples = days[days >= 0].groupby(won["rep_id"]).apply(lambda own: sorted(own.astype(float)))

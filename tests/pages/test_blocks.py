@@ -141,11 +141,12 @@ def test_next_period_has_its_target(review: Review, empty: Review) -> None:
     assert "no revenue target for 2026-Q4 yet" in _text(blocks.next_period(empty).html)
 
 
-def test_evidence_lists_each_deal_once(review: Review) -> None:
-    """Every deal behind a figure is listed; a list that another figure holds already is named instead."""
+def test_evidence_lists_each_deal_once_by_its_amount(review: Review) -> None:
+    """A won deal is listed by what it brought and by what was expected of it; a list that another figure holds is named."""
     html = blocks.figures(review).html
-    assert html.count(">D-7003<") == 1
-    assert "listed under Win rate" in html
+    won, closed = (html.partition(f'id="ev-{key}"')[2].partition("</details>")[0] for key in ("revenue", "win_rate"))
+    assert (won.count(">D-7003<"), closed.count(">D-7003<"), html.count(">D-7003<")) == (1, 1, 2)
+    assert "listed under Sales revenue" in html
     assert "49 ÷ 92 = 53.3%" in _text(html)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,9 @@ from reviewlib.evidence.slicefile import MOST_LISTED
 from reviewlib.evidence.slices import Slicer
 from reviewlib.pages import blocks
 from reviewlib.pages.provenance import Evidence, evidence
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.review import from_slice
-
-Row = dict[str, Any]
+from reviewlib.review import Review, from_slice
 
 
 def _many(times: int) -> dict[str, Any]:
@@ -36,79 +38,127 @@ def _many(times: int) -> dict[str, Any]:
     return data
 
 
-def _rows(data: dict[str, Any], table: str) -> list[Row]:
-    return [dict(zip(data[table]["columns"], row, strict=True)) for row in data[table]["data"]]
-
-
-def _largest_first(row: Row) -> tuple[float, str]:
-    return -(row["expected_amount"] if row["amount"] is None else row["amount"]), row["deal_id"]
+@pytest.fixture(scope="module")
+def many() -> Review:
+    return made.opened(_many(12))
 
 
 @pytest.fixture(scope="module")
-def many() -> dict[str, Any]:
-    return _many(12)
+def found(many: Review) -> dict[str, Evidence]:
+    return {each.figure.kpi.key: each for each in evidence(many)}
 
 
-@pytest.fixture(scope="module")
-def found(many: dict[str, Any]) -> dict[str, Evidence]:
-    return {each.figure.kpi.key: each for each in evidence(made.opened(many))}
+def test_a_list_that_is_cut_says_of_how_much(many: Review, found: dict[str, Evidence]) -> None:
+    """Of a long list the largest are shown; how many and how much of the whole they are stands above it."""
+    table = found["revenue"].tables[0]
+    shown, every = many.lists["sales"].rows, many.deals[many.deals["earned"]]
+    assert len(shown) == MOST_LISTED == sum(len(rows) for _, rows in table.groups)
+    part, whole = (f"€{sum(amounts):,.2f}" for amounts in ([row["amount"] for row in shown], every["amount"].dropna()))
+    assert f": {MOST_LISTED} of {len(every)} deals, {part} of {whole}; the rest in the manager’s notebook" in table.caption
+    assert "rest" not in evidence(made.opened(made.rep_slice()))[0].tables[0].caption
 
 
-def test_the_largest_are_listed(many: dict[str, Any], found: dict[str, Evidence]) -> None:
-    """A list holds the largest of the figure's deals, in order, and says how many there are; reckoned the naive way."""
-    review, cut = made.opened(many), 0
-    for key, each in found.items():
-        own = [row for row in _rows(many, "deals") if row.get(review.kpis[key].evidence or "")]
-        if not each.deals:
-            continue
-        assert [deal[0] for deal in each.deals] == [row["deal_id"] for row in sorted(own, key=_largest_first)][:MOST_LISTED]
-        said = f": {len(own)}" if len(own) <= MOST_LISTED else f": {MOST_LISTED} of {len(own):,}"
-        assert each.caption.endswith(said)
-        told = dict(each.lists).get("Deals")
-        assert told == (None if len(own) <= MOST_LISTED else f"The {MOST_LISTED} largest of {len(own):,} deals are listed.")
-        cut += len(own) > MOST_LISTED
-    assert cut >= 2
-
-
-def test_no_list_is_shown_twice(many: dict[str, Any], found: dict[str, Evidence]) -> None:
-    """Of figures that rest on the same deals one lists them, and the others name it."""
-    review = made.opened(many)
-    shown = Counter(review.kpis[key].evidence for key, each in found.items() if each.deals)
-    named = Counter(review.kpis[key].evidence for key, each in found.items() if "Deals" in dict(each.lists) and not each.deals)
-    assert {*shown.values()} == {1}
-    assert shown.keys() & named.keys()
-
-
-def test_a_list_that_is_cut_does_not_stand_for_another(many: dict[str, Any], found: dict[str, Evidence]) -> None:
-    """Deals of a figure without a list of its own are "listed under" another only where that one lists them all."""
-    said = [dict(each.lists).get("Deals", "") for each in found.values() if not each.deals]
-    assert any("among those of" in text for text in said)
-    whole = [dict(each.lists).get("Deals", "") for each in evidence(made.opened(made.rep_slice())) if not each.deals]
-    assert any("listed under" in text for text in whole)
-    by_label = {each.figure.kpi.label: each for each in found.values()}
-    for text in said:
-        if "listed under" in text:
-            assert " of " not in by_label[text.partition("listed under ")[2].rstrip(".")].caption.partition(":")[2]
+def test_no_list_is_shown_twice(many: Review, found: dict[str, Evidence]) -> None:
+    """Of figures that rest on the same deals or accounts one lists them, and the others name it with their own number."""
+    captions = [table.caption for each in found.values() for table in each.tables]
+    assert len(captions) == len({*captions}) == 5
+    for key in ("deal_size", "cycle_days", "conversion_rate", "new_customers", "pipeline_coverage", "revenue_retention"):
+        assert not found[key].tables
+        assert all(" under " in text for _, text in found[key].told)
+        assert found[key].told
+    assert dict(found["deal_size"].told)["Deals"].startswith(f"{many.deals['sale'].sum():,} deals, ")
 
 
 def test_a_figure_without_deals_names_no_list() -> None:
-    """Where nothing counts as a first purchase, nothing is said to be listed under another figure."""
+    """Where nothing counts as a first purchase, nothing is said to be marked under another figure."""
     data = made.rep_slice()
     place = data["deals"]["columns"].index("first_win")
     for row in data["deals"]["data"]:
         row[place] = False
     each = next(each for each in evidence(made.opened(data)) if each.figure.kpi.key == "new_customers")
-    assert not each.deals
-    assert "Deals" not in dict(each.lists)
+    assert (each.told, each.tables) == ((), ())
 
 
-def test_accounts_that_are_cut(many: dict[str, Any], found: dict[str, Evidence]) -> None:
+def test_accounts_that_are_cut(many: Review, found: dict[str, Evidence]) -> None:
     """The accounts of the window are cut like deals, by what they bought before."""
-    every = sorted(_rows(many, "accounts"), key=lambda row: (-row["base_revenue"], row["account_id"]))
-    each = next(each for each in found.values() if each.accounts)
-    shown = min(len(every), MOST_LISTED)
-    assert [account[0] for account in each.accounts] == [row["account_id"] for row in every][:MOST_LISTED]
-    assert each.accounts_caption.endswith(f": {shown}" if shown == len(every) else f": {shown} of {len(every):,}")
+    table = found["retention_rate"].tables[0]
+    ((_, rows),) = table.groups
+    assert [row[0] for row in rows] == [row["account_id"] for row in many.lists["accounts"].rows]
+    assert len(rows) == MOST_LISTED
+    assert f": {MOST_LISTED} of {len(many.accounts)}, " in table.caption
+
+
+def _money(text: str) -> Decimal:
+    """The amount in a text; none where there is none."""
+    found = re.search(r"(−?)€([\d,]+\.\d\d)", text)
+    return Decimal(found[1].replace("−", "-") + found[2].replace(",", "")) if found else Decimal(0)
+
+
+def _number(text: str) -> int:
+    found = re.search(r"([\d,]+) deals?", text)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def test_every_list_adds_up(demo_slices: Mapping[Any, dict[str, Any]], demo_params: Params) -> None:
+    """On each page of the demo, what a reader sums and counts in a list is the figure above it, and so is each part of it."""
+    checked: Counter[str] = Counter()
+    for (kind, _, _), data in demo_slices.items():
+        if kind != "rep":
+            continue
+        review = from_slice(data, demo_params.fiscal)
+        found = {each.figure.kpi.key: each for each in evidence(review)}
+        value = {key: review.figure(key).value for key in review.kpis if review.find(review.subject.id, key, review.period)}
+        n = {key: review.figure(key).n for key in value}
+        rows = {key: [row for _, part in found[key].tables[0].groups for row in part] for key in _LISTED if found[key].tables}
+        for each in found.values():
+            for table in each.tables[:1] if each.figure.kpi.key in rows else ():
+                for head, part in table.groups:
+                    if head:  # a group's number and sum are those of its rows
+                        assert (_number(head[0]), _money(head[1])) == (len(part), sum(map(_money, (row[-1] for row in part))))
+        sales, closed, ends = (rows.get(key, []) for key in _LISTED)
+        sums = {key: sum(_money(row[-1]) for row in rows.get(key, [])) for key in _LISTED}
+        assert sums["revenue"] == _exact(value["revenue"])
+        assert (len(closed) - _before(found), sums["pipeline_value"]) == (n["win_rate"], _exact(value["pipeline_value"]))
+        assert len([row for row in ends if row[-1] != "no amount"]) == n["pipeline_value"]
+        marked = {
+            word: [row for row in (*sales, *ends) if word in row[3].split(" · ")] for word in ("first purchase", "due next")
+        }
+        assert len(marked["first purchase"]) == (value["new_customers"] or 0)
+        assert sum(_money(row[-1]) for row in marked["first purchase"]) == _exact(value["new_customer_revenue"])
+        assert sum(_money(row[-1]) for row in marked["due next"]) == _exact(value["due_value"])
+        if found["pipeline_growth"].tables:
+            bridge = [row for _, part in found["pipeline_growth"].tables[0].groups for row in part]
+            for key, cell in _BRIDGE.items():
+                told = bridge[cell[0]][cell[1]]
+                assert (_money(told), _number(told)) == (_exact(value[key]), n[key]), (review.subject.id, key)
+            checked["bridge"] += 1
+        if found["retention_rate"].tables:
+            ((_, accounts),) = found["retention_rate"].tables[0].groups
+            assert (len(accounts), sum("again" in row[1] for row in accounts)) == (n["retention_rate"], value["kept_accounts"])
+            assert [sum(_money(row[place]) for row in accounts) for place in (2, 3)] == [
+                _exact(value["base_revenue"]), _exact(value["kept_revenue"])
+            ]  # fmt: skip
+            checked["accounts"] += 1
+        checked.update({key: len(listed) for key, listed in rows.items()}, first=len(marked["first purchase"]))
+    assert min(checked[key] for key in (*_LISTED, "bridge", "accounts", "first")) > 20
+
+
+#: The figures that lists stand below: sales, closed deals and open ones; and where a figure of the bridge stands in its table.
+_LISTED = ("revenue", "win_rate", "pipeline_value")
+_BRIDGE = {
+    "pipeline_won": (0, 3), "pipeline_lost": (1, 3), "pipeline_end": (2, 3),
+    "pipeline_start": (3, 1), "pipeline_created": (3, 2),
+}  # fmt: skip
+
+
+def _exact(value: float | None) -> Decimal:
+    return Decimal(str(round(value or 0, 2))).quantize(Decimal("0.01"))
+
+
+def _before(found: Mapping[str, Evidence]) -> int:
+    """Deals that stand below the win rate without being part of it: those that closed before they were created."""
+    tables = found["win_rate"].tables
+    return sum(len(rows) for head, rows in tables[0].groups if head[0].startswith("Created")) if tables else 0
 
 
 def test_the_section_of_a_busy_rep_stays_small() -> None:

@@ -1,0 +1,134 @@
+"""What slices hold of deals and accounts: chosen, summed and written as JSON by the engine; no deal becomes an object."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any, Final
+
+from reviewlib.evidence.facts import FLAGS, Facts
+from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, DEAL_LISTS, LISTED, MOST_LISTED, Row, Stages, table
+
+_DEALS: Final = (
+    "deal_id", "account_id", "product", "stage", "outcome", "amount", "expected_amount", "opened_on", "closed_on",
+    "expected_close_on", "source_file", "source_line", *FLAGS,
+)  # fmt: skip
+_NUMBERS: Final = {"amount", "expected_amount", "base_revenue", "revenue"}
+
+
+class Listing:
+    """The deals and base accounts of one period, each once and sorted by rep, on the facts' connection."""
+
+    def __init__(self, facts: Facts, period: str):
+        """Work out the period's rows, and for all reps what is listed of them."""
+        self.con = facts.con.con
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE slice_deals AS SELECT rep_id, valued, {', '.join(_DEALS)} "
+            "FROM period_facts WHERE period = ? ORDER BY rep_id, closed_on, opened_on, deal_id",
+            [period],
+        )
+        self.con.execute(
+            "CREATE OR REPLACE TEMP TABLE slice_accounts AS SELECT scope_id AS rep_id, bought AS kept, "
+            "account_id, base_revenue, revenue, open_deal FROM account_facts "
+            "WHERE scope = 'rep' AND period = ? AND base ORDER BY rep_id, base_revenue DESC, account_id",
+            [period],
+        )
+        self.con.execute(f"CREATE OR REPLACE TEMP VIEW listed AS {' UNION ALL '.join(map(_listed, DEAL_LISTS))}")
+        self._lists = self._of_deals()
+        self._accounts = self._of_accounts()
+        self._stages = self._by_stage()
+
+    def lists(self, rep_id: str) -> dict[str, Any]:
+        """What is listed below a rep's figures, as ``slicefile.lists`` chooses it."""
+        return {**self._lists[rep_id], "accounts": self._accounts[rep_id]}
+
+    def largest(self, rep_id: str) -> Row | None:
+        """A rep's largest sale; None without any."""
+        sales = self._lists[rep_id]["sales"]["data"]
+        return dict(zip(LISTED, sales[0], strict=True)) if sales else None
+
+    def stages(self, rep_id: str) -> Stages:
+        """A rep's deals that were open at the end of the period: stage to their number and expected amount."""
+        return self._stages[rep_id]
+
+    def closed(self, owners: frozenset[str]) -> int:
+        """Count the deals that these owners closed."""
+        sql = "SELECT count(*) FROM slice_deals WHERE closed AND list_contains(?, rep_id)"
+        return int(self._all(sql, [sorted(owners)])[0][0])
+
+    def rows(self, rep_id: str) -> str:
+        """Write all deals and accounts of a rep: the second line of a slice."""
+        parts = []
+        for name, columns in (("deals", _DEALS), ("accounts", ACCOUNT_COLUMNS)):
+            sql = f"SELECT string_agg({_json(columns)}, ', ' ORDER BY rowid) FROM slice_{name} WHERE rep_id = ?"
+            data = self._all(sql, [rep_id])[0][0] or ""
+            parts.append(f'"{name}": {{"columns": {json.dumps(columns)}, "data": [{data}]}}')
+        return f"{{{', '.join(parts)}}}"
+
+    def _all(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self.con.execute(sql, values).fetchall()
+        return found
+
+    def _of_deals(self) -> dict[str, dict[str, Any]]:
+        """List the largest deals of each rep and list, with the number and sum of all by group and mark."""
+        found: defaultdict[str, dict[str, Any]] = defaultdict(
+            lambda: {name: table(LISTED, []) | {"totals": {}} for name in DEAL_LISTS}
+        )
+        largest = (
+            "SELECT *, row_number() OVER (PARTITION BY rep_id, list ORDER BY amount DESC, deal_id) AS place "
+            f"FROM listed QUALIFY place <= {MOST_LISTED}"
+        )
+        for rep_id, name, rows in self._all(
+            f"SELECT rep_id, list, string_agg({_json(LISTED)}, ',' ORDER BY place) FROM ({largest}) GROUP BY ALL"
+        ):
+            found[rep_id][name]["data"] = json.loads(f"[{rows}]")
+        for rep_id, name, key, *total in self._all(
+            'SELECT rep_id, list, key, count(*), sum(amount)::DOUBLE FROM listed, unnest(["group", mark]) AS keys(key) '
+            "WHERE key IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        ):
+            found[rep_id][name]["totals"][key] = total
+        return found
+
+    def _of_accounts(self) -> dict[str, dict[str, Any]]:
+        """List each rep's largest accounts, with the number and sums of all."""
+        found: defaultdict[str, dict[str, Any]] = defaultdict(lambda: table(ACCOUNT_COLUMNS, []) | {"totals": {}})
+        for rep_id, count, before, now, rows in self._all(
+            "SELECT rep_id, count(*), sum(base_revenue)::DOUBLE, sum(revenue)::DOUBLE, "
+            f"list({_json(ACCOUNT_COLUMNS)} ORDER BY rowid)[:{MOST_LISTED}] FROM slice_accounts GROUP BY ALL"
+        ):
+            own = table(ACCOUNT_COLUMNS, [json.loads(row) for row in rows])
+            found[rep_id] = own | {"totals": {"base": [count, before, now]}}
+        return found
+
+    def _by_stage(self) -> dict[str, Stages]:
+        found: defaultdict[str, Stages] = defaultdict(dict)
+        for rep_id, stage, count, amount in self._all(
+            "SELECT rep_id, CASE outcome WHEN 'open' THEN stage END AS place, count(*), sum(expected_amount)::DOUBLE "
+            "FROM slice_deals WHERE open_end GROUP BY ALL"
+        ):
+            found[rep_id][stage] = (count, amount)
+        return found
+
+
+def _listed(name: str) -> str:
+    """Select the deals of one list, each with its group."""
+    chosen = DEAL_LISTS[name]
+    groups = " ".join(
+        f"WHEN {' AND '.join(flag.replace('-', 'NOT ') for flag in flags.split())} THEN '{group}'"
+        for group, flags in chosen.groups.items()
+    )
+    columns = {
+        "list": f"'{name}'",
+        "mark": f"CASE WHEN {chosen.mark} THEN '{chosen.mark}' END" if chosen.mark else "NULL",
+        "group": f"CASE {groups} END",
+        "amount": "CASE WHEN valued THEN expected_amount END" if chosen.expected else "slice_deals.amount",
+        "last_on": "CASE outcome WHEN 'open' THEN expected_close_on ELSE closed_on END",
+    }
+    own = ", ".join(f'{columns.get(column, column)} AS "{column}"' for column in ("list", "mark", *LISTED))
+    return f"SELECT rep_id, {own} FROM slice_deals WHERE CASE {groups} END IS NOT NULL"
+
+
+def _json(columns: tuple[str, ...]) -> str:
+    """Write a row as JSON: numbers as such, dates as ISO text."""
+    values = (f'"{name}"::DOUBLE' if name in _NUMBERS else f'"{name}"' for name in columns)
+    return f"json_array({', '.join(values)})::VARCHAR"
