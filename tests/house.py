@@ -23,8 +23,8 @@ _NO_CODE = {
 }  # fmt: skip
 #: What is spelled like a KPI's key and is none, by module.
 NO_KPI = {
-    "reviewlib.evidence.facts": {"opened_won", "opened_closed", "won_back"},  # columns of facts, as in the next one
-    "reviewlib.evidence.listing": {"revenue", "base_revenue"},
+    "reviewlib.params.sql": {"opened_won", "opened_closed", "won_back", "revenue", "base_revenue"},  # columns of facts
+    "reviewlib.evidence.listing": {"revenue", "base_revenue"},  # some of them
     "reviewlib.evidence.quality": {"refunds", "won_without_amount"},  # what is odd about a deal
     "reviewlib.evidence.scorecard": {"attainment"},  # a column of the scorecard, as in the next three
     "reviewlib.evidence.slices": {"attainment", "revenue"},  # and the amount of deals that are nobody's

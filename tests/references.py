@@ -1,7 +1,7 @@
 """What is generated: the reference of params, the table of KPIs, the schema. ``python tests/references.py`` writes all anew.
 
 The tables of ``docs/params.md`` come from the models; what stands before its first heading stays, and so does the example at
-the end of a section. The first table of ``docs/figures.md`` comes from the records of the KPIs. Tests hold both to what is
+the end of a section. The tables of KPIs and facts in ``docs/figures.md`` come from the records. Tests hold both to what is
 written here; the schema is no file of the repository, but the one that editors look at in an installed checkout.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import textwrap
 import types
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from reviewlib.params import sql
 from reviewlib.params.crm import ParamsSection, keys_of
 from reviewlib.params.kpis import KPIS, MAIN
 from reviewlib.params.mistakes import reference
@@ -42,7 +44,7 @@ def renewed(text: str) -> str:
         same = f" The same under {', '.join(f'`{path}`' for path in others)}." if others else ""
         parts += [f"{title}\n", f"{(model.__doc__ or '').strip()}{same}\n"]
         if first == "kpis.KEY":
-            parts.append(f"`KEY` is a built-in KPI ({', '.join(f'`{key}`' for key in MAIN)}) or the key of a measure.\n")
+            parts.append(f"`KEY` is a built-in KPI ({', '.join(f'`{key}`' for key in MAIN)}) or a key of your own.\n")
         parts.append(_table(model))
         if example := examples.get(title):
             parts.append(f"{example[0]}")
@@ -113,13 +115,22 @@ def _plural(kind: Any) -> str:
 
 
 def with_kpis(text: str) -> str:
-    """Write the table of KPIs anew, in the order of pages; the page around it stays."""
-    rows = [
+    """Write the table of KPIs anew, in the order of pages, and what may stand in SQL; the page around them stays."""
+    kpis = [
         f"| {kpi.label} | `{key}` | {kpi.definition} | {_JUDGED_BY[kpi.judged_by]} |\n"
         for key, kpi in KPIS.items()
         if kpi.of is None
     ]
-    return re.sub(r"(?<=^\|---\|---\|---\|---\|\n)(\|.*\n)+", lambda _: "".join(rows), text, count=1, flags=re.MULTILINE)
+    facts = [f"| {grain} | `{name}` | {one.meaning} |\n" for grain, known in sql.FACTS.items() for name, one in known.items()]
+    functions = textwrap.fill(f"- Functions: {', '.join(f'`{name}`' for name in sql.FUNCTIONS)}.", 130, subsequent_indent="  ")
+    generated = {
+        r"(?<=^\|---\|---\|---\|---\|\n)(\|.*\n)+": "".join(kpis),
+        r"(?<=^\| facts \| column \| what it holds \|\n\|---\|---\|---\|\n)(\|.*\n)*": "".join(facts),
+        r"^- Functions:.*\n(?:  .*\n)*": f"{functions}\n",
+    }
+    for place, written in generated.items():
+        text = re.sub(place, lambda _, written=written: written, text, count=1, flags=re.MULTILINE)
+    return text
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def with_values(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Divide; a denominator that is not above zero gives no figure but a reason. Who was not there has no figure either."""
     frame["reason"] = frame["reason"].where(frame["reason"].notna(), _unavailable(frame, context))
     divided = frame["denominator"].notna()
-    empty = divided & ~(frame["denominator"] > 0) | (~divided & frame["numerator"].isna())
+    empty = divided & ~(frame["denominator"] > 0) | frame["numerator"].isna()
     reasons = frame["kpi"].map({key: kpi.empty or None for key, kpi in context.kpis.items()})
     frame["reason"] = frame["reason"].where(frame["reason"].notna(), reasons.where(empty, None))
     young = frame.loc[immature(frame, context), "matures_on"]

@@ -19,16 +19,15 @@ import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDB
 
+from reviewlib.evidence import custom
 from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.store import TableStore
-from reviewlib.params.figures import Kpi
+from reviewlib.params import sql
+from reviewlib.params.figures import Kpi, SqlMeasure
 from reviewlib.periods import Period
 
 #: What a deal counts as in a period; each is a boolean column of the deal facts.
-FLAGS = (
-    "won", "earned", "sale", "lost", "closed", "refund", "opened", "opened_won", "opened_closed", "open_start", "open_end",
-    "first_win", "won_back", "due", "undated", "stale", "unvalued",
-)  # fmt: skip
+FLAGS = tuple(name for name, column in sql.DEALS.items() if column.holds == "flag")
 #: The 90th percentile of won deals' cycles: open deals older than this are called stale.
 STALE_SHARE = 0.9
 #: Days are counted from here.
@@ -266,12 +265,6 @@ class Evaluation:
     queries: Mapping[str, str]
 
 
-#: What every group has, deals or not.
-_MEASURED = """FROM groups
-LEFT JOIN deal_measures USING (scope, scope_id, period)
-LEFT JOIN account_measures USING (scope, scope_id, period)"""
-
-
 def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Evaluation:
     """Measure every KPI that has an expression.
 
@@ -279,13 +272,19 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
     """
     views, queries, columns = dict[str, str](), dict[str, str](), dict[str, Mapping[str, str]]()
     for grain, table in (("deal", facts.deals), ("account", facts.accounts)):
-        own = tuple(kpi for kpi in kpis.values() if kpi.expression and kpi.grain == f"{grain}s")
+        own = tuple(kpi for kpi in kpis.values() if callable(kpi.expression) and kpi.grain == f"{grain}s")
         name, schema = table.get_name(), table.schema()
         measures = _aggregate(name, schema, own)
         views[f"{grain}_measures"] = measures.text
         columns |= {kpi.key: _columns(kpi, measures.schema) for kpi in own}
         queries |= {kpi.key: _aggregate(name, schema, (kpi,)).text for kpi in own}
-    views |= {"measured": _MEASURED, "measured_figures": _long(columns)}
+        if in_sql := [kpi for kpi in kpis.values() if isinstance(kpi.expression, SqlMeasure) and kpi.grain == f"{grain}s"]:
+            views[f"own_{grain}_measures"] = custom.query(in_sql, key=KEY)
+            columns |= {kpi.key: custom.columns(kpi) for kpi in in_sql}
+            queries |= {kpi.key: custom.query([kpi], key=KEY) for kpi in in_sql}
+    # What every group has, deals or not.
+    joins = (f"LEFT JOIN {name} USING ({', '.join(KEY)})" for name in views)
+    views |= {"measured": "\n".join(("FROM groups", *joins)), "measured_figures": _long(columns)}
     facts.con.con.register("groups", pa.Table.from_pandas(groups, preserve_index=False))
     for name, text in views.items():
         facts.con.raw_sql(f"CREATE TEMP VIEW {name} AS {text}")
@@ -300,7 +299,7 @@ def _aggregate(name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...]) -> Query:
     table = ibis.table(schema, name=name)
     columns: dict[str, ir.Value] = {}
     for kpi in kpis:
-        assert kpi.expression is not None
+        assert callable(kpi.expression)
         measure = kpi.expression(table)
         columns[f"{kpi.key}.top"] = measure.top.cast("float64")
         columns[f"{kpi.key}.n"] = (measure.top if measure.n is None else measure.n).cast("float64")

@@ -10,7 +10,7 @@ from functools import cached_property
 import pandas as pd
 
 from reviewlib.errors import PeriodError, SourceError
-from reviewlib.evidence import availability, facts, measures, sources
+from reviewlib.evidence import availability, custom, facts, measures, sources
 from reviewlib.evidence.availability import ScorecardContext
 from reviewlib.evidence.facts import Evaluation
 from reviewlib.evidence.roster import Roster, roster
@@ -78,13 +78,15 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
     """Compute every KPI for every rep, team and the whole, for all periods of the trend.
 
     Raises:
+        ParamsError: A KPI in SQL cannot be computed from the deals.
         PeriodError: The period starts after the export's date.
         SourceError: Targets or measures name a KPI or a rep that is not there.
         TargetError: Targets overlap or leave a gap in the period.
     """
     context = _setting(params, tables, period)
     base = facts.build(tables.store, members=context.roster.members(), calendar=context.calendar, mapped=context.mapped)
-    measured = facts.evaluate(base, context.kpis, _in(context, context.roster.groups()))
+    with custom.refusals(base.con.con, context.kpis, key=facts.KEY, params=params):
+        measured = facts.evaluate(base, context.kpis, _in(context, context.roster.groups()))
     others = _in(context, measures.evaluate(params, tables.measures, kpis=context.kpis, roster=context.roster))
     return PeriodEvidence(
         params=params,

@@ -51,6 +51,15 @@ class TableStore:
         frame: pd.DataFrame = self.con.sql(query).to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)
         return frame
 
+    def close_files(self) -> None:
+        """From here on no query opens a file or changes a setting; what does not fit into memory is still written beside it.
+
+        Ibis sets the two that stay open where it takes a connection over.
+        """
+        self.con.execute("SET enable_external_access = false")
+        self.con.execute("SET allowed_configs = ['timezone', 'python_enable_replacements']")
+        self.con.execute("SET lock_configuration = true")
+
 
 def literal(text: str) -> str:
     """Write a text as SQL."""

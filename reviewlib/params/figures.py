@@ -38,6 +38,16 @@ class Measure:
     matures_on: ir.Value | None = None
 
 
+@dataclass(frozen=True)
+class SqlMeasure:
+    """The same in the SQL of a workbook, as ``params.sql`` lets it pass: what ``Measure`` holds, as text."""
+
+    top: str
+    bottom: str | None = None
+    n: str | None = None
+    sample: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kpi:
     """One figure: data, and one expression over the facts.
@@ -53,7 +63,7 @@ class Kpi:
         definition: What it is, in one line, as printed.
         n_label: What ``n`` counts.
         needs: The deal columns that must be mapped.
-        expression: The measure over the facts of ``grain``; None for measures that come from other tools.
+        expression: The measure over the facts of ``grain``, a function or SQL; None for measures that come from other tools.
         grain: ``deals`` or ``accounts``.
         history: What the history must cover: the ``period``, or also the retention ``window`` before it.
         per_target: The denominator is the target of the result: of ``this`` period or of the ``next``.
@@ -101,7 +111,7 @@ class Kpi:
     targets: Literal["sum", "stock", "level"] = "level"
     objective: str | None = None
     benchmark: float | None = None
-    expression: Expression | None = None
+    expression: Expression | SqlMeasure | None = None
     needs: tuple[str, ...] = ()
     history: Literal["period", "window"] = "period"
     per_target: Literal["this", "next"] | None = None

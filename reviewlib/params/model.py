@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from reviewlib.files import PRIVATE, Modes
-from reviewlib.params import rules
+from reviewlib.params import rules, sql
 from reviewlib.params.crm import Crm, ParamsSection, Source, Text
 from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import KPIS, MAIN, RESULT
@@ -31,7 +31,13 @@ AchievementRule = Literal[
     "target_met", "target_exceeded", "personal_best", "streak", "comeback", "significant_deal", "team_target", "top_quarter"
 ]
 
+Sql = Annotated[str, Field(min_length=1, max_length=1000)]
+
 _DESCRIBE_MEASURE: Final = ("label", "definition", "unit", "better", "combine")
+_NEEDED_IN_SQL: Final = ("label", "definition", "unit", "better", "n_label")
+_BESIDE_VALUE: Final = ("over", "n", "from_", "evidence", "empty")
+#: What a built-in KPI says itself.
+_OWN: Final = (*_DESCRIBE_MEASURE, "group", "n_label", "sentence", "value", *_BESIDE_VALUE)
 #: How the targets of a measure add up over periods, by how its values are combined.
 _TARGETS_OF_MEASURES: Final[Mapping[str | None, Literal["sum", "stock"]]] = {"sum": "sum", "last": "stock"}
 #: The KPI with which the retention window is set.
@@ -61,7 +67,7 @@ class Bands(ParamsSection):
 
 
 class KpiParams(ParamsSection):
-    """What a workbook says of one KPI; for a measure from another tool also what it is."""
+    """What a workbook says of one KPI; of a KPI in SQL and of a measure from another tool also what it is."""
 
     off: bool = Field(False, description="Leave the KPI out; the page says so.")
     target: Decimal | None = Field(None, description="A target for everyone where the targets table has none.")
@@ -72,36 +78,64 @@ class KpiParams(ParamsSection):
     window_months: int | None = Field(
         None, ge=1, le=60, description=f"On {_WINDOW}: the retention window; else the preceding period of equal length."
     )
-    label: str | None = Field(None, description="A measure's name on pages; needed for a measure.")
-    definition: str | None = Field(None, description="A measure's definition in one line; needed for a measure.")
+    label: str | None = Field(None, description="A measure's or own KPI's name on pages; needed there.")
+    definition: str | None = Field(None, description="A measure's or own KPI's definition in one line; needed there.")
     unit: Literal["money", "percent", "ratio", "days", "count", "score"] | None = Field(
-        None, description="A measure's unit; needed for a measure."
+        None, description="A measure's or own KPI's unit; needed there."
     )
-    better: Literal["higher", "lower"] | None = Field(None, description="A measure's good direction; needed for a measure.")
+    better: Literal["higher", "lower"] | None = Field(
+        None, description="A measure's or own KPI's good direction; needed there."
+    )
     combine: Literal["sum", "mean", "last"] | None = Field(
-        None, description="How a measure's periods and reps combine (mean is weighted by n); needed for a measure."
+        None,
+        description="How a measure's periods and reps combine (mean is weighted by n); needed for a measure. In SQL: how "
+        "targets of shorter periods do; without it the narrowest one that contains the period counts.",
     )
+    group: str = Field("Other measures", description="The heading under which pages print a KPI or measure of your own.")
+    n_label: str | None = Field(None, description="What its `n` counts, as in `won deals`; needed for SQL.")
+    sentence: str | None = Field(None, description="It in a sentence without the full stop; {KEY} is the figure.")
+    value: Sql | None = Field(None, description="The figure in SQL over the facts, or its numerator.")
+    over: Sql | None = Field(None, description="In SQL, what `value` is divided by.")
+    n: Sql | None = Field(None, description="In SQL, the sample size; a share of counted rows and a median bring their own.")
+    from_: sql.Grain = Field("deals", alias="from", description="The facts that the SQL is about.")
+    evidence: str | None = Field(None, description="The flag of the deals that pages list below a figure in SQL.")
+    empty: str | None = Field(None, description="Why there is no figure where nothing counts, in words that follow n/a.")
 
     def kpi(self, key: str) -> Kpi:
-        """The KPI that stands under this key: a built-in one, or the measure from another tool as it is described."""
+        """The KPI that stands under this key: a built-in one, the workbook's own, or the measure from another tool."""
         if key in MAIN:
             return KPIS[key]
+        in_sql: dict[str, Any] = {}
+        if self.value is not None:
+            in_sql = sql.described(self.value, self.over, self.n, grain=self.from_)
+            in_sql |= {"evidence": self.evidence, "empty": self.empty or f"no {self.from_[:-1]} of the period counts here"}
         return Kpi(
             key=key,
             label=self.label or key,
             unit=self.unit or "count",
             better=self.better or "higher",
-            group="Other measures",
+            group=self.group,
             definition=self.definition or "",
-            n_label="observations",
+            n_label=self.n_label or "observations",
             targets=_TARGETS_OF_MEASURES.get(self.combine, "level"),
-            sentence=f"{self.label}: {{{key}}}",
+            sentence=self.sentence or f"{self.label}: {{{key}}}",
+            **in_sql,
         )
 
     def findings(self, key: str) -> Iterator[rules.Finding]:
-        """Check an entry under its key: a built-in KPI is not described anew, a measure is described in full."""
+        """Check an entry under its key: a built-in KPI is not described anew, any other is described in full."""
+        texts = {name: text for name in ("value", "over", "n") if (text := getattr(self, name)) is not None}
+        wrong = [((key, name), advice) for name, text in texts.items() for advice in sql.findings(text, self.from_)]
+        yield from wrong
+        if wrong:
+            return
         kpi = self.kpi(key)
-        yield from self._of_built_in(kpi) if key in MAIN else self._of_measure(key)
+        for name in self._given(_OWN) if key in MAIN else ():
+            what = f"{key} is a built-in KPI and brings its own {name}"
+            yield (key, name), Advice(what, "", f"Remove {name}; a measure of your own needs another key.")
+        if key not in MAIN:
+            yield from self._of_own(kpi)
+            yield from self._of_sql(kpi)
         # What would be read by nobody: a target without a period, bands of a figure that is judged by its interval.
         if self.target is not None and kpi.target_of_a_period:
             do = "Put it in the targets table, with its period; here stand targets of rates, sizes and times."
@@ -110,22 +144,20 @@ class KpiParams(ParamsSection):
             yield (key, "bands"), Advice(f"{key} is not judged by bands", "bands", "Remove bands here.")
         if self.window_months is not None and not kpi.sets_window:
             yield (key, "window_months"), Advice(f"only {_WINDOW} has a window", "", "Remove window_months here.")
+        for name, number in (("target", self.target), ("benchmark", self.benchmark)):
+            if kpi.is_share and number is not None and not 0 <= number <= 1:
+                percent = f"Write it as a fraction: {number / 100:f} for {number:f} %."
+                do = percent if 1 < number <= 100 else "Write 0.4 for 40 %."
+                yield (key, name), Advice(f"{key} is a share between 0 and 1", f"{number:f}", do)
 
-    def _of_built_in(self, kpi: Kpi) -> Iterator[rules.Finding]:
-        key = kpi.key
-        for name in _DESCRIBE_MEASURE:
-            if getattr(self, name) is not None:
-                what = f"{key} is a built-in KPI and brings its own {name}"
-                yield (key, name), Advice(what, "", f"Remove {name}; a measure of your own needs another key.")
-        for name, value in (("target", self.target), ("benchmark", self.benchmark)):
-            if kpi.is_share and value is not None and not 0 <= value <= 1:
-                hint = (
-                    f"Write it as a fraction: {value / 100:f} for {value:f} %." if 1 < value <= 100 else "Write 0.4 for 40 %."
-                )
-                yield (key, name), Advice(f"{key} is a share between 0 and 1", f"{value:f}", hint)
+    def _given(self, names: Iterable[str]) -> list[str]:
+        """Which of these keys say something."""
+        known = type(self).model_fields
+        return [known[name].alias or name for name in names if getattr(self, name) != known[name].default]
 
-    def _of_measure(self, key: str) -> Iterator[rules.Finding]:
-        missing = [name for name in _DESCRIBE_MEASURE if getattr(self, name) is None]
+    def _of_own(self, kpi: Kpi) -> Iterator[rules.Finding]:
+        key, needed = kpi.key, _NEEDED_IN_SQL if self.value else _DESCRIBE_MEASURE
+        missing = [name for name in needed if getattr(self, name) is None]
         near = rules.nearest(key, MAIN)
         if near and "label" in missing:
             yield (key,), Advice("no KPI has this key", key, f"Did you mean {near}?")
@@ -139,6 +171,22 @@ class KpiParams(ParamsSection):
             what = "this is no built-in KPI, so it is a measure and must be described"
             do = f"Add {rules.enumerated(missing)}, or use a built-in KPI: {', '.join(MAIN)}."
             yield (key,), Advice(what, f"no {rules.enumerated(missing, last='or')}", do)
+
+    def _of_sql(self, kpi: Kpi) -> Iterator[rules.Finding]:
+        """What stands beside a value in SQL stands nowhere else; a figure says how many it is about, unless it is a sample."""
+        for name in () if self.value else self._given(_BESIDE_VALUE):
+            yield (kpi.key, name), Advice(f"{name} stands beside a value in SQL", "", f"Add value, or remove {name}.")
+        if self.value and kpi.judged_by == "exact" and self.n is None:
+            yield (
+                (kpi.key,),
+                Advice("a KPI in SQL needs its sample size", "no n", "Add n, as in n: count(*) filter (where won)."),
+            )
+        if self.value and kpi.judged_by != "exact" and self.n is not None:
+            yield (kpi.key, "n"), Advice("a share of counted rows and a median bring their own n", self.n, "Remove n.")
+        if self.evidence is not None:
+            flags = [flag for flag, column in sql.DEALS.items() if column.holds == "flag"]
+            what, otherwise = "no deals have this flag", f"Use one of {', '.join(flags)}."
+            yield from rules.known_names([((kpi.key, "evidence"), self.evidence)], flags, what=what, otherwise=otherwise)
 
 
 def _kpis(entries: Mapping[str, KpiParams]) -> Iterator[rules.Finding]:

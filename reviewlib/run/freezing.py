@@ -70,19 +70,17 @@ def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Pat
 
 
 def check_texts(params: Params) -> None:
-    """Check that the playbook's placeholders are cells of the scorecard.
+    """Check that the placeholders of the playbook and of the KPIs' sentences are cells of the scorecard.
 
     Raises:
         ParamsError: Some are not; the message lists them.
     """
-    wrong = [
-        f"playbook.{place}.action: {problem}"
-        for place, play in enumerate(params.playbook)
-        for problem in sentences.problems(play.action, params.figures)
-    ]
+    texts = {f"playbook.{place}.action": play.action for place, play in enumerate(params.playbook)}
+    texts |= {f"kpis.{key}.sentence": entry.sentence for key, entry in params.kpis.items() if entry.sentence}
+    wrong = [f"{key}: {problem}" for key, text in texts.items() for problem in sentences.problems(text, params.figures)]
     if wrong:
         raise ParamsError(
-            "The playbook names figures that do not exist.",
+            "Texts name figures that do not exist.",
             where=params.path.name,
             found="; ".join(wrong),
             do=f"Write {{key}} or {{key.column}}, as in {{{RESULT.key}.target}}; docs/params.md lists them.",

@@ -1,0 +1,218 @@
+"""A workbook's own KPIs, in SQL: the figures that one counts by hand, for everybody, and an engine that opens nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from params.test_sql import FINE, OWN
+from workbooks import workbook
+
+from reviewlib.errors import ParamsError
+from reviewlib.evidence import custom, sources, store
+from reviewlib.evidence.facts import KEY
+from reviewlib.evidence.period import PeriodEvidence, compile_evidence
+from reviewlib.evidence.slices import Slicer
+from reviewlib.evidence.store import TableStore
+from reviewlib.pages import blocks, sentences
+from reviewlib.params import sql
+from reviewlib.params.figures import Kpi, SqlMeasure
+from reviewlib.periods import FiscalYear, Period
+from reviewlib.review import from_slice
+
+Q3 = Period.parse("2026-Q3")
+DAYS = {"opened_on": "2026-06-01", "closed_on": "2026-08-01"}
+DEALS = [
+    {"rep_id": "A", "account_id": "X", "amount": "100.10", **DAYS},
+    {"rep_id": "A", "account_id": "X", "amount": "200.20", **DAYS},
+    {"rep_id": "A", "account_id": "Y", "amount": "-5", **DAYS},
+    {"rep_id": "A", "account_id": "Y", "amount": None, **DAYS},
+    {"rep_id": "A", "account_id": "X", "amount": "10000", **DAYS, "closed_on": "2026-06-02"},
+    {"rep_id": "B", "account_id": "X", "amount": "90", **DAYS},
+    {"rep_id": "B", "account_id": "Z", "amount": None, "stage": "Lost", **DAYS},
+    {"rep_id": "C", "account_id": "Z", "amount": "1", "opened_on": "2026-01-02", "closed_on": "2026-01-05"},
+]
+REPS = [{"rep_id": rep, "team": "North"} for rep in "ABC"]
+SHARE = OWN | {
+    "label": "Share of the largest deal",
+    "better": "lower",
+    "group": "Conversion",
+    "evidence": "sale",
+    "empty": "no deal was won",
+    "sentence": "The largest deal was {largest_share} of revenue",
+    "target": 0.6,
+}
+COUNT = OWN | {"unit": "count", "over": None, "n": "count(*) filter (where won)"}
+KPIS = {
+    "largest_share": SHARE,
+    "total": COUNT | {"value": "sum(amount) filter (where lost)"},
+    "number": COUNT | {"value": "count(*) filter (where won)"},
+    "largest": COUNT | {"value": "max(amount) filter (where lost)"},
+    "ratio": COUNT | {"value": "sum(amount) filter (where lost) / count(*) filter (where opened)"},
+    "unmapped": COUNT | {"value": "sum(expected_amount) filter (where open_end)"},
+    "kept": COUNT
+    | {"from": "accounts", "value": "count(*) filter (where base and bought)", "n": "count(*) filter (where base)"},
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
+    """The evidence of a small workbook with KPIs of its own."""
+    params = workbook(
+        tmp_path_factory.mktemp("own"),
+        deals=DEALS,
+        reps=REPS,
+        kpis=KPIS,
+        as_of="2026-10-15",
+        crm={"history_from": "2026-01-01"},
+        playbook=[{"kpi": "largest_share", "action": "Share {largest_share} out"}],
+    )
+    return compile_evidence(params, sources.read(params), Q3)
+
+
+def cell(found: PeriodEvidence, key: str, scope_id: str) -> dict[str, Any]:
+    """One row of the scorecard."""
+    rows = found.scorecard
+    own = rows[(rows["kpi"] == key) & (rows["scope_id"] == scope_id) & (rows["period"] == Q3.name)]
+    return own.iloc[0].to_dict()
+
+
+def own(**texts: str) -> dict[str, Kpi]:
+    """KPIs in SQL that nobody looked at."""
+    return {
+        key: Kpi(key=key, label=key, unit="count", definition="", expression=SqlMeasure(text, n="count(*) filter (where won)"))
+        for key, text in texts.items()
+    }
+
+
+def asked(evidence: PeriodEvidence, **texts: str) -> None:
+    """Ask the facts of some evidence for such KPIs."""
+    engine = evidence.facts.con.con
+    with custom.refusals(engine, own(**texts), key=KEY, params=evidence.params):
+        engine.sql(custom.query([*own(**texts).values()], key=KEY)).fetchall()
+
+
+def test_it_is_what_one_counts_by_hand(found: PeriodEvidence) -> None:
+    """For reps, the team and all, of the facts of each and never added; refunds and earlier deals are not in it."""
+    of_a, of_b, of_team = (cell(found, "largest_share", scope) for scope in ("A", "B", "North"))
+    assert of_a["value"] == 200.2 / 300.3
+    assert (of_a["numerator"], of_a["denominator"], of_a["n"]) == (200.2, 300.3, 2)  # which floats would not add up to
+    assert (of_b["value"], of_b["n"]) == (1, 1)
+    assert of_team["value"] == 200.2 / 390.3
+    assert cell(found, "largest_share", "all")["value"] == of_team["value"]
+    assert (of_a["verdict"], of_b["verdict"]) == ("watch", "gap")
+    assert "MAX(" in found.measured.queries["largest_share"]
+
+
+def test_who_has_nothing_has_what_nothing_comes_to(found: PeriodEvidence) -> None:
+    """A sum and a count are 0, a largest is missing, and a ratio of nothing is n/a with the reason of params."""
+    rows = {key: cell(found, key, "C") for key in KPIS}
+    assert (rows["total"]["value"], rows["number"]["value"], rows["number"]["n"]) == (0, 0, 0)
+    missing = ("largest", "ratio", "largest_share")
+    assert [math.isnan(rows[key]["value"]) for key in missing] == [True] * 3
+    assert [rows[key]["reason"] for key in missing] == ["no deal of the period counts here"] * 2 + ["no deal was won"]
+    assert {rows[key]["verdict"] for key in missing} == {"not_available"}
+
+
+def test_a_missing_column_is_the_reason(found: PeriodEvidence) -> None:
+    """What the export does not hold gives n/a, as for a built-in KPI."""
+    assert cell(found, "unmapped", "A")["reason"] == "the export has no column for expected_amount"
+
+
+def test_accounts_have_their_own_facts(found: PeriodEvidence) -> None:
+    """A KPI from accounts counts accounts."""
+    assert cell(found, "kept", "A")["value"] == cell(found, "kept_accounts", "A")["value"] == 1
+    assert (cell(found, "kept", "A")["n"], cell(found, "kept", "B")["n"]) == (1, 0)
+
+
+@pytest.mark.parametrize("text", FINE)
+def test_what_is_written_means_what_it_meant(demo_evidence: PeriodEvidence, text: str) -> None:
+    """The query made of the parts gives what DuckDB makes of the text itself, but for the sum of nothing and division by 0."""
+    engine = demo_evidence.facts.con.con
+    made = engine.sql(f'SELECT * EXCLUDE ("own.n") FROM ({custom.query([*own(own=text).values()], key=KEY)})').fetchall()
+    plain = engine.sql(f"SELECT scope, scope_id, period, {text} FROM deal_facts GROUP BY ALL").fetchall()
+    figures = {(*key,): value for *key, value in plain}
+    for *key, value in made:
+        told = figures.pop((*key,), None)
+        assert value == (None if told is None else pytest.approx(float(told))) or (told, value) == (None, 0)
+    assert figures == {}
+    assert len(made) > 100
+
+
+def test_every_documented_column_is_there_and_of_its_kind(demo_evidence: PeriodEvidence) -> None:
+    """The list of params is that of the views."""
+    types = {"flag": "BOOLEAN", "text": "VARCHAR", "day": "DATE", "money": "DECIMAL", "days": "BIGINT"}
+    for grain, view in (("deals", "deal_facts"), ("accounts", "account_facts")):
+        rows = demo_evidence.facts.con.con.sql(f"DESCRIBE {view}").fetchall()
+        known = {name: kind.partition("(")[0] for name, kind, *_ in rows}
+        wrong = {name: known.get(name) for name, one in sql.FACTS[grain].items() if types[one.holds] != known.get(name)}
+        assert wrong == {}
+
+
+def test_what_an_engine_refuses_is_told_by_key(demo_evidence: PeriodEvidence) -> None:
+    """Too large a product of decimals is no traceback, and the KPI beside it is not blamed."""
+    cube = f"sum({' * '.join(['amount'] * 6)}) filter (where won)"
+    assert [*sql.findings(cube, "deals")] == []
+    with pytest.raises(ParamsError, match=r"(?s)cannot be computed.*demo.yaml, kpis\.large\n.*Change its SQL"):
+        asked(demo_evidence, fine="count(*) filter (where won)", large=cube)
+
+
+def test_other_engines_are_refused_by_name() -> None:
+    """Only where figures were held against each other; the SQL is that engine's own."""
+    kpis = [*own(own="median(days) filter (where won)").values()]
+    assert "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY" in custom.query(kpis, key=KEY, backend="postgres")
+    with pytest.raises(ParamsError, match="mysql"):
+        custom.query(kpis, key=KEY, backend="mysql")
+
+
+@pytest.mark.parametrize("source", ["read_text('{file}')", "read_csv('{file}')", "glob('{file}')", "'{file}'"])
+def test_a_gap_in_the_list_opens_no_file(tmp_path: Path, demo_evidence: PeriodEvidence, source: str) -> None:
+    """Were such an expression let pass, the engine itself would refuse it."""
+    file = tmp_path / "other.csv"
+    file.write_text("secret", encoding="utf-8")
+    text = f"(select count(*) from {source.format(file=file)})"
+    assert [*sql.findings(text, "deals")] != []
+    with pytest.raises(ParamsError, match="disabled by config") as caught:
+        asked(demo_evidence, own=text)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_closed_store_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No statement opens it, and what does not fit into memory is still written to its own folder."""
+    monkeypatch.setattr(store, "MEMORY", "60MB")
+    tables = TableStore()
+    tables.close_files()
+    for statement in (
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+        "SET allowed_configs = ['memory_limit']",
+        "COPY (SELECT 1) TO '/tmp/reviewlib-other.csv'",
+        "ATTACH '/tmp/reviewlib-other.db'",
+        "INSTALL httpfs",
+    ):
+        with pytest.raises(store.duckdb.Error):
+            tables.con.execute(statement)
+    rows = "SELECT i, hash(i) AS h, repeat('x', 60) || i AS s FROM range(700000) t(i)"
+    assert tables.con.execute(f"SELECT count(*) FROM (SELECT * FROM ({rows}) ORDER BY s LIMIT 600000)").fetchone() == (600000,)
+    tables.con.execute(f"CREATE TABLE large AS {rows}")
+    assert any(tables.con.execute("SELECT sum(size) > 0 FROM duckdb_temporary_files()").fetchone() or ())
+
+
+def test_pages_show_it_like_any_other(found: PeriodEvidence) -> None:
+    """Figure, target, verdict and place on the scorecard; calculation and deals below it; a sentence; a play."""
+    slicer = Slicer(found, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
+    review = from_slice(slicer.rep("A", "rep"), FiscalYear())
+    page = blocks.scorecard(review).html
+    assert page.index(">Conversion<") < page.index(">Share of the largest deal</a>") < page.index(">Pipeline<")
+    assert "66.7%" in page
+    assert "target 60.0%" in page
+    assert "€200 ÷ €300 = 66.7%" in blocks.figures(review).html
+    figure = review.figure("largest_share")
+    assert (figure.verdict, figure.attainment) == ("watch", pytest.approx(0.9))
+    assert sentences.fill(review, figure.kpi.sentence or "") == "The largest deal was 66.7% of revenue"
+    (finding,) = [one for one in review.findings if one.kpi == "largest_share"]
+    assert finding.actions[0].text == "Share {largest_share} out"
+    assert {review.lists.deals[at]["deal_id"] for at in review.lists.flags["sale"].rows} == {"D1", "D2"}
