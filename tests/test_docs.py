@@ -117,9 +117,10 @@ def test_what_is_shown_of_params_and_goals_is_taken(demo: Path) -> None:
     """Params and goals files are taken as they stand; those of docs/params.md are held to its models with them."""
     plain = YAML(typ="safe").load((demo / "params" / "demo.yaml").read_text(encoding="utf-8"))
     shown = [block for page, text in PAGES.items() if page != "docs/params.md" for block in blocks("yaml", text=text)]
-    assert len(shown) == 2
+    assert len(shown) == 3
     for block in shown:
-        Params.model_validate(plain | YAML(typ="safe").load(block))
+        taken = YAML(typ="safe").load(block)
+        Params.model_validate(plain | taken | {"kpis": plain["kpis"] | taken.get("kpis", {})})
     (goals,) = [block for block in blocks("") if block.startswith("rep,")]
     (demo / "goals.csv").write_text(goals, encoding="utf-8")
     known = Known(teams={"R-014": "North"}, units={"win_rate": "percent"})

@@ -21,7 +21,6 @@ from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, NO_ROWS, slice_name, slice_text
 from reviewlib.evidence.slices import Slicer, identity
-from reviewlib.evidence.store import literal
 from reviewlib.evidence.subjects import Subject, team_folder
 from reviewlib.files import Modes, alone, make_folder, secure, slug, sync_folder, write, write_all
 from reviewlib.params.kpis import RESULT
@@ -29,6 +28,8 @@ from reviewlib.params.kpis import RESULT
 #: What computes the figures.
 _COMPUTING: Final = ("reviewlib", "ibis-framework", "duckdb", "pandas", "numpy", "pyarrow")
 _LOCK: Final = ".snapshots.lock"  # beside the folder of the snapshots
+#: Deals are written by so many rows.
+_ROWS: Final = 100_000
 
 
 def write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], folder: Path, *, modes: Modes) -> None:
@@ -127,7 +128,10 @@ def _write_tables(evidence: PeriodEvidence, folder: Path, modes: Modes) -> None:
         "scorecard": evidence.scorecard.drop(columns=["rep_name"]),
     }
     deals = folder / "deals.parquet"
-    read.store.con.execute(f"COPY (FROM deals ORDER BY rep_id, deal_id) TO {literal(str(deals))} (FORMAT parquet)")
+    rows = read.store.con.sql("FROM deals ORDER BY rep_id, deal_id").to_arrow_reader(_ROWS)
+    with pq.ParquetWriter(deals, rows.schema) as sink:
+        for batch in rows:
+            sink.write_batch(batch)
     secure(deals, modes=modes)
     written = {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in sorted_tables.items()}
     for name, table in (written | workings.term_tables(evidence)).items():

@@ -82,7 +82,7 @@ def read(params: Params) -> Tables:
             where=params.path.name,
             do="Wait until the export is written; run again.",
         )
-    store.close_files(but=params.reports / "snapshots")
+    store.close_files()
     small = {table.name: store.frame(f"FROM {table.name}") for table in tables.TABLES if table is not tables.DEALS}
     quarantine = pa.concat_tables([table.quarantine for table in settled])
     return Tables(

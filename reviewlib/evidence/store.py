@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -52,12 +51,11 @@ class TableStore:
         frame: pd.DataFrame = self.con.sql(query).to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)
         return frame
 
-    def close_files(self, but: Path) -> None:
-        """From here on no query opens a file or changes a setting, but for files of one folder and the store's own.
+    def close_files(self) -> None:
+        """From here on no query opens a file or changes a setting; what does not fit into memory still goes to its own folder.
 
         Ibis sets the two settings that stay open where it takes a connection over.
         """
-        self.con.execute("SET allowed_directories = [?]", [str(but)])
         self.con.execute("SET enable_external_access = false")
         self.con.execute("SET allowed_configs = ['timezone', 'python_enable_replacements']")
         self.con.execute("SET lock_configuration = true")

@@ -223,11 +223,9 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (freeze(params, PERIOD).folder / "snapshot.json").is_file()
 
 
-def test_what_killed_freezes_left_goes_with_the_next(tmp_path: Path, frozen: Snapshot) -> None:
+def test_what_killed_freezes_left_goes_with_the_next(tmp_path: Path, evidence: PeriodEvidence, frozen: Snapshot) -> None:
     """However far they had come, their folders, which hold everybody's deals, do not stay."""
-    params = _book(tmp_path)
-    evidence = compile_evidence(params, sources.read(params), PERIOD)
-    folder = params.reports / "snapshots" / frozen.hash
+    folder = tmp_path / "snapshots" / frozen.hash
     for place, names in enumerate(((), ("deals.parquet",), ("deals.parquet", "snapshot.json"))):
         left = folder.with_name(f".part-{place:012}")
         left.mkdir(parents=True)
