@@ -42,6 +42,8 @@ _OWN: Final = (*_DESCRIBE_MEASURE, "group", "n_label", "sentence", "value", *_BE
 _TARGETS_OF_MEASURES: Final[Mapping[str | None, Literal["sum", "stock"]]] = {"sum": "sum", "last": "stock"}
 #: The KPI with which the retention window is set.
 _WINDOW: Final = next(kpi.key for kpi in KPIS.values() if kpi.sets_window)
+#: What pages list: the deals of a flag, or the accounts of the window.
+_LISTED: Final = tuple(dict.fromkeys(kpi.evidence for kpi in KPIS.values() if kpi.evidence and kpi.evidence != "bridge"))
 _WITH_THRESHOLD: Final = ("target_exceeded", "streak", "significant_deal")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -98,7 +100,7 @@ class KpiParams(ParamsSection):
     over: Sql | None = Field(None, description="In SQL, what `value` is divided by.")
     n: Sql | None = Field(None, description="In SQL, the sample size; a share of counted rows and a median bring their own.")
     from_: sql.Grain = Field("deals", alias="from", description="The facts that the SQL is about.")
-    evidence: str | None = Field(None, description="The flag of the deals that pages list below a figure in SQL.")
+    evidence: str | None = Field(None, description=f"What pages list below a figure in SQL: {', '.join(_LISTED)}.")
     empty: str | None = Field(None, description="Why there is no figure where nothing counts, in words that follow n/a.")
 
     def kpi(self, key: str) -> Kpi:
@@ -184,9 +186,8 @@ class KpiParams(ParamsSection):
         if self.value and kpi.judged_by != "exact" and self.n is not None:
             yield (kpi.key, "n"), Advice("a share of counted rows and a median bring their own n", self.n, "Remove n.")
         if self.evidence is not None:
-            flags = [flag for flag, column in sql.DEALS.items() if column.holds == "flag"]
-            what, otherwise = "no deals have this flag", f"Use one of {', '.join(flags)}."
-            yield from rules.known_names([((kpi.key, "evidence"), self.evidence)], flags, what=what, otherwise=otherwise)
+            what, otherwise = "pages have no list of these", f"Use one of {', '.join(_LISTED)}."
+            yield from rules.known_names([((kpi.key, "evidence"), self.evidence)], _LISTED, what=what, otherwise=otherwise)
 
 
 def _kpis(entries: Mapping[str, KpiParams]) -> Iterator[rules.Finding]:
