@@ -30,6 +30,7 @@ CONFLICT: Final = "another row has the same key and other content"
 _HINTS: Final = (
     ("number of fields", "format.delimiter, and quotes around fields that hold the delimiter"),
     ("quotes", "the quotes of the lines named"),
+    ("not utf-8", "that the whole export is written in one encoding"),
     ("order", "format.dates (now {dates})"),
     ("not a date", "format.dates, and the column that is mapped"),
     ("decimal mark", "format.decimal (now {decimal!r})"),
@@ -174,6 +175,7 @@ class Settled:
     quarantine: pa.Table
     reconciliation: Reconciliation
     exclusions: tuple[Excluded, ...]
+    notes: tuple[str, ...]
 
 
 def settle(
@@ -213,7 +215,8 @@ def settle(
     own = ", ".join(f"{origin.get(column, quoted(column))} AS {quoted(column)}" for column in intake.table.columns)
     store.con.execute(f"CREATE VIEW {name} AS SELECT {own} FROM {name}_taken")
     store.con.execute(f"DROP TABLE {name}_text")
-    return Settled(quarantine, reconciliation, tuple(Excluded(name, *row) for row in exclusions))
+    notes = tuple(f"{intake.sheet.file}: {note}" for note in intake.sheet.notes)
+    return Settled(quarantine, reconciliation, tuple(Excluded(name, *row) for row in exclusions), notes)
 
 
 def _duplicates(intake: Intake, *, place: int) -> list[Check]:

@@ -92,7 +92,7 @@ def read(params: Params) -> Tables:
         reconciliation=tuple(table.reconciliation for table in settled),
         exclusions=tuple(item for table in settled for item in table.exclusions),
         inputs=inputs,
-        notes=notes,
+        notes=(*(note for table in settled for note in table.notes), *notes),
         mapped=frozenset(crm.deals.columns.model_dump(by_alias=True, exclude_none=True)),
     )
 

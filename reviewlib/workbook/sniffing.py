@@ -5,6 +5,7 @@ Only ``proposal`` guesses; when reviews are made, everything here is declared in
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections import Counter
@@ -16,7 +17,7 @@ from typing import Any, Final, Literal
 import pyarrow.compute as pc
 
 from reviewlib.errors import SourceError
-from reviewlib.evidence import readers
+from reviewlib.evidence import csv_files, readers
 from reviewlib.evidence.comparison import at_least
 from reviewlib.params.crm import Format
 
@@ -131,21 +132,15 @@ def _dialect(path: Path) -> dict[str, Any]:
         return {}
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    encoding = _encoding(path, head)
+    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if wide else "utf-8" if csv_files.is_utf8(path) else "cp1252"
     return {"encoding": encoding, "delimiter": _delimiter(head.decode(encoding, "ignore"))}
 
 
-def _encoding(path: Path, head: bytes) -> str:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    try:
-        path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
-
-
 def _delimiter(head: str) -> str:
+    if told := csv_files.SEP_LINE.match(head):
+        return told[1]
+
     def score(delimiter: str) -> tuple[int, int]:
         try:
             rows = [row for row in csv.reader(head.splitlines()[:50], delimiter=delimiter) if row]

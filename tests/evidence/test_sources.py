@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import random
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,45 @@ def test_deals_are_cast(tmp_path: Path) -> None:
     assert deals["outcome"].tolist() == ["won", "lost", "open", "won"]
     assert deals["source_line"].tolist() == [2, 3, 4, 5]
     assert set(deals["source_file"]) == {"deals.csv"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "note", "quarantined"),
+    [
+        (lambda text: "sep=,\n" + text, "deals.csv: The first line, sep=,", 0),
+        (lambda text: text.replace("\n", ",\n").replace(",\n", "\n", 1), "deals.csv: Every row ends with a delimiter", 0),
+        (lambda text: text.replace("Acme", "M\u00fcller").replace("NA", "S\u00fc\u00df").replace("None", "Wei\udcdf"), None, 1),
+    ],
+)
+def test_what_was_mended_in_a_file_is_told(
+    tmp_path: Path, changed: Callable[[str], str], note: str | None, quarantined: int
+) -> None:
+    """A first line for Excel and a delimiter too many are read past with a note; a line in another encoding is set aside."""
+    params = workbook(tmp_path, deals=GOOD, crm=ANY)
+    file = params.file(params.crm.deals)
+    file.write_bytes(changed(file.read_bytes().decode()).encode(errors="surrogateescape"))
+    read = sources.read(params)
+    assert _account(read) == (4, 4 - quarantined, quarantined, 0)
+    assert [said.startswith(note) for said in read.notes if note] == [True] * bool(note)
+    assert ["utf-8 in the column 'account_id'" in reason for reason in read.quarantine["reason"]] == [True] * quarantined
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "quarantined", "noted"),
+    [("sep_line", 3, 0, True), ("trailing_delimiter", 2, 0, True), ("mixed_encoding", 2, 1, False)],
+)
+def test_exports_that_once_failed(tmp_path: Path, name: str, lines: int, quarantined: int, noted: bool) -> None:
+    """They are read, and what is odd about them is said."""
+    export = Path(__file__).parents[3] / "shared" / "cases" / "exports" / f"{name}.csv"
+    if not export.is_file():
+        pytest.skip(f"there is no {export.name} beside the project")
+    names = {*GOOD[0], "expected_amount"} - {"product"}
+    params = workbook(tmp_path, deals=[dict.fromkeys(names)])
+    params.file(params.crm.deals).write_bytes(export.read_bytes())
+    read = sources.read(params)
+    assert _account(read) == (108, 108 - quarantined, quarantined, 0)
+    assert deals_of(read)["source_line"].min() == lines
+    assert any(said.startswith("deals.csv: ") for said in read.notes) == noted
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,13 @@ def test_another_dialect_is_found(tmp_path: Path) -> None:
     assert params.crm.deals.stages.model_dump() == {"won": ("Gewonnen",), "lost": ("Verloren",), "open": ("Offen",)}
 
 
+def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path) -> None:
+    """What it says of the delimiter is proposed, and the columns are those of the line below."""
+    _, params = made(tmp_path, f"sep=;\n{GERMAN}")
+    assert (params.crm.deals.format.delimiter, params.crm.deals.format.encoding) == (";", "utf-8")
+    assert mapped(params)["rep_id"] == "Verkäufer"
+
+
 def test_totals_are_left_out_and_said(tmp_path: Path) -> None:
     """A total below the deals is excluded with its reason, and told."""
     proposal, params = made(tmp_path, GERMAN)
