@@ -15,6 +15,7 @@ from workbooks import STAGES, params_of
 from reviewlib.evidence import tables
 from reviewlib.evidence.availability import ScorecardContext, of_workbook
 from reviewlib.evidence.facts import Calendar
+from reviewlib.evidence.intervals import median_bounds
 from reviewlib.evidence.roster import roster
 from reviewlib.evidence.scorecard import scorecard
 from reviewlib.evidence.targets import targets
@@ -59,10 +60,23 @@ def target(kpi: str, value: float, *, scope: str = "rep", scope_id: str = "A", p
     return {"scope": scope, "scope_id": scope_id, "kpi": kpi, "period": period, "value": value}
 
 
+def of_median(sample: Sequence[float]) -> dict[str, float]:
+    """The bounds of a median of ascending observations, where there are enough of them."""
+    places = median_bounds(len(sample)) or ()
+    return {name: sample[place - 1] for name, place in zip(("low", "high", "likely_low", "likely_high"), places, strict=False)}
+
+
 def figure(kpi: str, top: float, bottom: float = np.nan, **more: Any) -> dict[str, Any]:
     """Write one measured figure: ``top`` or ``top / bottom``; scope, scope_id, period, n and the rest as given."""
     row = {"scope": "rep", "scope_id": "A", "period": PERIOD.name, "kpi": kpi, "numerator": top, "denominator": bottom}
-    return {**row, "n": top if np.isnan(bottom) else bottom, "matures_on": np.nan, "sample": None, "reason": None, **more}
+    return {
+        **row,
+        "n": top if np.isnan(bottom) else bottom,
+        "matures_on": np.nan,
+        **dict.fromkeys(("low", "high", "likely_low", "likely_high"), np.nan),
+        "reason": None,
+        **more,
+    }
 
 
 def judged(context: ScorecardContext, figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from ibis.backends.duckdb import Backend as DuckDB
 
 from reviewlib.evidence import custom
 from reviewlib.evidence.comparison import ROUNDING
+from reviewlib.evidence.intervals import median_bounds
 from reviewlib.evidence.store import TableStore
 from reviewlib.params import sql
 from reviewlib.params.figures import Kpi, SqlMeasure
@@ -114,21 +115,22 @@ class Facts:
 
 
 def build(store: TableStore, *, members: pd.DataFrame, calendar: Calendar, mapped: frozenset[str]) -> Facts:
-    """Describe the facts as views over the table ``deals``; nothing is computed here.
+    """Describe the facts as views over the table ``deals``.
 
-    Tables ``calendar``, ``members`` and views ``period_facts``, ``deal_facts``, ``account_facts`` are made in a connection of
-    their own, so that a KPI's own SQL stays short and several periods stand side by side. ``members`` says which owner counts
-    for which scope in which period. Where ``expected_amount`` is not mapped the pipeline is counted, not valued; without
-    ``expected_close_on`` every open deal is due.
+    Tables ``calendar``, ``members``, ``deal_kinds`` and views ``period_facts``, ``deal_facts``, ``account_facts`` are made in
+    a connection of their own, so that a KPI's own SQL stays short and several periods stand side by side. ``members`` says
+    which owner counts for which scope in which period. Where ``expected_amount`` is not mapped the pipeline is counted, not
+    valued; without ``expected_close_on`` every open deal is due.
     """
     con = ibis.duckdb.from_connection(store.con.cursor())
     for name, table in {"calendar": calendar.table(), "members": pa.Table.from_pandas(members, preserve_index=False)}.items():
         con.con.register(name, table)  # without a copy; ``create_table`` drops a view in words DuckDB 2.0 does not parse
     names = ("deals", "calendar", "members")
     views = _views(*(con.table(name).schema() for name in names), mapped & {"expected_amount", "expected_close_on"})
-    for name, view in views.items():
-        con.raw_sql(f"CREATE TEMP VIEW {name} AS {view.text}")
-    periods, scoped, accounts = (ibis.table(view.schema, name=name) for name, view in views.items())
+    for name, view in views.items():  # every figure and list asks what the deals are: that is worked out once
+        kept = "TABLE" if name == "deal_kinds" else "VIEW"
+        con.raw_sql(f"CREATE TEMP {kept} {name} AS {view.text}")
+    _, periods, scoped, accounts = (ibis.table(view.schema, name=name) for name, view in views.items())
     return Facts(con, scoped, accounts, periods, views={name: view.text for name, view in views.items()})
 
 
@@ -138,14 +140,15 @@ def _views(deals: ibis.Schema, calendar: ibis.Schema, members: ibis.Schema, mapp
     source, periods, scopes = (
         ibis.table(schema, name=name) for name, schema in (("deals", deals), ("calendar", calendar), ("members", members))
     )
-    by_period = Query.of(_by_period(_prepared(source, mapped), periods, mapped))
-    scoped = Query.of(ibis.table(by_period.schema, name="period_facts").join(scopes, ["rep_id", "period"]))
-    accounts = Query.of(_accounts(ibis.table(scoped.schema, name="deal_facts")))
-    return MappingProxyType({"period_facts": by_period, "deal_facts": scoped, "account_facts": accounts})
+    kinds = Query.of(_kinds(source, mapped))
+    by_period = Query.of(_by_period(ibis.table(kinds.schema, name="deal_kinds"), periods, mapped))
+    rows = ibis.table(by_period.schema, name="period_facts")
+    scoped, accounts = Query.of(rows.join(scopes, ["rep_id", "period"])), Query.of(_accounts(rows, scopes))
+    return MappingProxyType({"deal_kinds": kinds, "period_facts": by_period, "deal_facts": scoped, "account_facts": accounts})
 
 
-def _prepared(deals: ir.Table, mapped: frozenset[str]) -> ir.Table:
-    """Add what a deal is regardless of the period."""
+def _kinds(deals: ir.Table, mapped: frozenset[str]) -> ir.Table:
+    """Add what a deal is, whatever the period."""
     is_won = deals.outcome == "won"
     refund = (is_won & (deals.amount < 0)).fill_null(False)
     dated = (deals.opened_on.notnull() & (deals.closed_on.isnull() | (deals.closed_on >= deals.opened_on))).fill_null(False)
@@ -189,7 +192,7 @@ def _by_period(deals: ir.Table, periods: ir.Table, mapped: frozenset[str]) -> ir
     marked = pairs.mutate(closed_in=closed, opened=opened, in_window=window, open_end=open_end, open_start=open_start)
     marked = marked.mutate(unplaced=no_opening)
     marked = marked.filter(marked.closed_in | opened | window | open_end | open_start | no_opening)
-    return _with_bought(_with_flags(marked, mapped))
+    return _with_flags(marked, mapped)
 
 
 def _with_flags(f: ir.Table, mapped: frozenset[str]) -> ir.Table:
@@ -216,25 +219,26 @@ def _with_flags(f: ir.Table, mapped: frozenset[str]) -> ir.Table:
     )
 
 
-def _with_bought(facts: ir.Table) -> ir.Table:
-    """Say of each row whether its account bought in the period, from anyone."""
-    sales = facts.filter(facts.sale & facts.account_id.notnull())
-    bought = sales.select("account_id", "period").distinct().mutate(bought=True)
-    joined = facts.left_join(bought, ["account_id", "period"]).drop("account_id_right", "period_right")
-    return joined.mutate(bought=_false(joined.bought))
-
-
-def _accounts(facts: ir.Table) -> ir.Table:
+def _accounts(facts: ir.Table, scopes: ir.Table) -> ir.Table:
     """Sum up each account per scope and period; deals without an account belong to no customer."""
-    rows = facts.filter(facts.account_id.notnull())
-    zero = ibis.literal(0).cast("decimal(18,4)")
-    return rows.group_by(["scope", "scope_id", "period", "account_id"]).aggregate(
+    named, zero = facts.filter(facts.account_id.notnull()), ibis.literal(0).cast("decimal(18,4)")
+    rows = named.filter(named.in_window | named.earned | named.open_end)
+    of_reps = rows.group_by(["rep_id", "period", "account_id"]).aggregate(
         base=(rows.in_window & rows.is_sale).any(),
-        bought=rows.bought.any(),
         open_deal=rows.open_end.any(),
         base_revenue=ibis.ifelse(rows.in_window, rows.amount, zero).sum(),
         revenue=ibis.ifelse(rows.earned, rows.amount, zero).sum(),
     )
+    scoped = of_reps.join(scopes, ["rep_id", "period"])
+    sums = scoped.group_by([*KEY, "account_id"]).aggregate(
+        base=scoped.base.any(),
+        open_deal=scoped.open_deal.any(),
+        base_revenue=scoped.base_revenue.sum(),
+        revenue=scoped.revenue.sum(),
+    )
+    bought = named.filter(named.sale).select("account_id", "period").distinct().mutate(bought=True)
+    joined = sums.left_join(bought, ["account_id", "period"]).drop("account_id_right", "period_right")
+    return joined.mutate(bought=_false(joined.bought))
 
 
 def _open_at(pairs: ir.Table, moment: ir.Value) -> ir.BooleanValue:
@@ -252,8 +256,7 @@ class Evaluation:
 
     Attributes:
         figures: One row per (scope, scope_id, period, kpi): numerator, denominator (missing where the KPI has none), n,
-            matures_on (in days since 1970), sample (ascending list of observations, None where the KPI has no interval of its
-            own).
+            matures_on (in days since 1970), and the bounds of medians: low, high, likely_low, likely_high.
         views: The views that were made for it, each over those before it, as text.
         columns: Numerator, denominator, n and the like of each KPI over the view ``measured``, as text.
         queries: That of each KPI alone, as text.
@@ -263,6 +266,13 @@ class Evaluation:
     views: Mapping[str, str]
     columns: Mapping[str, Mapping[str, str]]
     queries: Mapping[str, str]
+
+
+#: Of the observations behind a median, only those that bound it.
+_WITH_BOUNDS = """
+SELECT * EXCLUDE (sample, size, places), sample[places[1]] AS low, sample[places[2]] AS high,
+    sample[places[3]] AS likely_low, sample[places[4]] AS likely_high
+FROM found LEFT JOIN bounds ON len(sample) = size"""
 
 
 def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Evaluation:
@@ -288,9 +298,11 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
     facts.con.con.register("groups", pa.Table.from_pandas(groups, preserve_index=False))
     for name, text in views.items():
         facts.con.raw_sql(f"CREATE TEMP VIEW {name} AS {text}")
-    found = facts.con.con.sql("FROM measured_figures").to_arrow_table()
-    figures = found.drop_columns("sample").to_pandas().assign(sample=found["sample"].to_pylist())
-    return Evaluation(figures, views, columns, queries)
+    facts.con.raw_sql("CREATE TEMP TABLE found AS FROM measured_figures")
+    sizes = [size for (size,) in facts.con.con.sql("SELECT DISTINCT len(sample) FROM found WHERE sample <> []").fetchall()]
+    places = pa.array([median_bounds(size) for size in sizes], pa.list_(pa.int64()))
+    facts.con.con.register("bounds", pa.table({"size": pa.array(sizes, pa.int64()), "places": places}))
+    return Evaluation(facts.con.con.sql(_WITH_BOUNDS).df(), views, columns, queries)
 
 
 @cache

@@ -19,9 +19,10 @@ import pandas as pd
 
 from reviewlib.evidence.availability import SCOPES, ScorecardContext, immature, with_targets, with_values
 from reviewlib.evidence.facts import KEY
+from reviewlib.evidence.intervals import wilson
 from reviewlib.evidence.roster import ALL, Post
 from reviewlib.evidence.tables import SCORECARD
-from reviewlib.evidence.verdicts import FEWEST, JudgedFigure, attainment, judge, median_interval, wilson, with_peers
+from reviewlib.evidence.verdicts import FEWEST, JudgedFigure, attainment, judge, with_peers
 from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import KpiParams
@@ -128,7 +129,8 @@ class SubjectScorecard:
 def scorecard(figures: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Judge every figure.
 
-    The figures have scope, scope_id, period, kpi, numerator, denominator, n, matures_on, sample, and optionally reason. What
+    The figures have scope, scope_id, period, kpi, numerator, denominator, n, matures_on, low, high, likely_low, likely_high,
+    and optionally reason. What
     comes back has the columns of ``tables.SCORECARD``; units as the KPI's, percentages as fractions, missing as NaN or None.
     """
     frame = with_values(with_targets(figures, context), context)
@@ -220,22 +222,15 @@ def _of_earlier(frame: pd.DataFrame, kpi: Kpi, context: ScorecardContext) -> pd.
 
 
 def _with_intervals(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
-    """Bound sampled figures that have enough observations."""
-    sampled = [key for key, kpi in context.kpis.items() if kpi.judged_by in FEWEST]
-    rows = frame.index[frame["kpi"].isin(sampled)]
-    columns = ["kpi", "value", "n", "numerator", "sample"]
-    bounds = [_interval(row, context.kpis[row["kpi"]]) for row in frame.loc[rows, columns].to_dict("records")]
-    limits = pd.DataFrame(bounds, index=rows, columns=["low", "high"], dtype="float64").reindex(frame.index)
-    return frame.assign(low=limits["low"], high=limits["high"])
-
-
-def _interval(row: Row, kpi: Kpi) -> tuple[float, float]:
-    if math.isnan(row["value"]) or row["n"] < FEWEST[kpi.judged_by]:
-        return np.nan, np.nan
-    if kpi.judged_by == "wilson":
-        return wilson(row["numerator"], row["n"])
-    sample = row["sample"]
-    return (median_interval(sample) if isinstance(sample, list) else None) or (np.nan, np.nan)
+    """Bound the shares that have enough observations; medians are bounded by their own."""
+    fewest = frame["kpi"].map({key: FEWEST.get(kpi.judged_by, np.inf) for key, kpi in context.kpis.items()})
+    shares = frame["kpi"].isin([key for key, kpi in context.kpis.items() if kpi.judged_by == "wilson"])
+    enough = frame["value"].notna() & (frame["n"] >= fewest)
+    frame[["low", "high"]] = frame[["low", "high"]].where(enough & ~shares)
+    rows = frame.index[enough & shares]
+    bounds = [wilson(top, n) for top, n in frame.loc[rows, ["numerator", "n"]].itertuples(index=False)]
+    frame.loc[rows, ["low", "high"]] = np.array(bounds).reshape(-1, 2)
+    return frame
 
 
 def _with_history(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:

@@ -1,63 +1,25 @@
 """Verdicts: what a figure says beside its target or its peers, and why.
 
-Sampled figures have intervals without random numbers: Wilson for shares (E. B. Wilson, "Probable inference", JASA 22, 1927),
-order statistics for medians, by their binomial ranks (H. A. David, "Order Statistics", section 7.1).
-
 The group of peers includes the rep, so that its figures are the same on every member's page and nobody can subtract. Quartiles
 are the linear kind (type 7).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from reviewlib.evidence.comparison import above, at_least, below, same
+from reviewlib.evidence.intervals import Z80, wilson
 from reviewlib.evidence.roster import ALL, Post, Roster
 from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Bands, Peers, Verdict
 
-#: Two-sided 95 % and one-sided 80 % normal quantiles.
-Z95: Final = 1.959963984540054
-Z80: Final = 0.8416
 #: Fewest observations for an interval that decides anything.
 FEWEST: Final = {"wilson": 10, "order": 6}
-
-
-def wilson(successes: float, n: float, *, z: float = Z95) -> tuple[float, float]:
-    """Bound a share of at least one observation by the Wilson score interval; one bound of ``Z80`` is the one-sided 80 %."""
-    share = successes / n
-    middle = share + z * z / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    # Of none and of all one bound is the share itself, which the root would miss by its last digit.
-    return (middle - spread) / scale if successes else 0.0, (middle + spread) / scale if successes != n else 1.0
-
-
-def median_interval(ordered: Sequence[float], *, tail: float = 0.025) -> tuple[float, float] | None:
-    """Bound a median by two of the observations, which ascend; None where they are too few, as five are for 95 %.
-
-    One bound of a ``tail`` of 0.2 is the one-sided 80 %.
-    """
-    rank = _rank(len(ordered), tail)
-    return (ordered[rank - 1], ordered[len(ordered) - rank]) if rank else None
-
-
-@lru_cache(maxsize=4096)
-def _rank(n: int, tail: float) -> int:
-    """Find the largest rank r with P(Binomial(n, 1/2) <= r - 1) <= tail; 0 where there is none."""
-    if n == 0:
-        return 0
-    counts = np.arange(n + 1)
-    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
-    log_mass = factorials[n] - factorials[counts] - factorials[n - counts] - n * math.log(2)
-    return int(np.searchsorted(np.cumsum(np.exp(log_mass)), tail + 1e-12, side="right"))
 
 
 def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataFrame:
@@ -144,8 +106,8 @@ class JudgedFigure:
         reason: Why it is not available.
         n: Sample size.
         numerator: That of a share.
-        sample: The ascending observations behind a median.
         low, high: The 95 % interval of a sampled figure.
+        likely_low, likely_high: The one-sided bounds of 80 % of a median.
         target: The target, else the user's benchmark.
         reference: What ``target`` is called: ``target`` or ``benchmark``.
         peer_median: The peers' median; None below the threshold, or where all are equal.
@@ -156,9 +118,10 @@ class JudgedFigure:
     reason: str | None = None
     n: float = 0
     numerator: float = 0
-    sample: Sequence[float] = ()
     low: float | None = None
     high: float | None = None
+    likely_low: float | None = None
+    likely_high: float | None = None
     target: float | None = None
     reference: str = "target"
     peer_median: float | None = None
@@ -234,8 +197,8 @@ def _sampled(kpi: Kpi, figure: JudgedFigure) -> tuple[Verdict, str]:
 
 def _favourable(kpi: Kpi, figure: JudgedFigure) -> float:
     """The one-sided 80 % bound on the good side."""
-    order = kpi.judged_by == "order"
-    bounds = median_interval(figure.sample, tail=0.2) if order else wilson(figure.numerator, figure.n, z=Z80)
-    assert bounds is not None  # three observations are enough, and fewer than six are not judged
-    low, high = bounds
-    return high if kpi.better == "higher" else low
+    middle = (figure.likely_low, figure.likely_high)
+    low, high = middle if kpi.judged_by == "order" else wilson(figure.numerator, figure.n, z=Z80)
+    bound = high if kpi.better == "higher" else low
+    assert bound is not None  # fewer than six observations are not judged
+    return bound

@@ -156,11 +156,9 @@ def test_nothing_is_zero_for_sums_and_missing_for_middles(measured: Measured) ->
     assert all(np.isnan(measured.row(key, "idle")["numerator"]) for key in ("cycle_days", "deal_size_median", "largest_deal"))
 
 
-def test_samples_are_ascending_and_hold_what_counts(measured: Measured) -> None:
-    """The observations behind a median are sorted, without those that do not count."""
-    assert measured.row("deal_size")["sample"] == [0.1, 0.2]
-    assert measured.row("cycle_days")["sample"] == [30, 61, 92]
-    assert measured.row("cycle_days", "idle")["sample"] == []
+def test_too_few_observations_bound_no_median(measured: Measured) -> None:
+    """Three won deals are too few; of how many there are enough, the scorecard's tests hold against the demo's deals."""
+    assert all(np.isnan(measured.row("cycle_days")[name]) for name in ("low", "high", "likely_low", "likely_high"))
 
 
 def test_query_of_each_kpi_gives_its_figure(measured: Measured) -> None:

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from scorecards import PERIOD, context_of, figure, judged, row, target
+from scorecards import PERIOD, context_of, figure, judged, of_median, row, target
 
 from reviewlib.evidence.facts import EPOCH
+from reviewlib.evidence.intervals import wilson
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.scorecard import Sales, Split, cents, split, total
 from reviewlib.evidence.tables import SCORECARD
-from reviewlib.evidence.verdicts import median_interval, wilson
 
 NINE = tuple("ABCDEFGHI")
 
@@ -114,8 +114,8 @@ def test_interval_of_a_rate(n: int, known: bool) -> None:
 def test_interval_of_a_median(n: int, known: bool) -> None:
     """A median has its interval from six observations on, and without a sample none."""
     sample = [float(value) for value in range(n)]
-    found = _one([figure("cycle_days", 3.0, n=n, sample=sample)], "cycle_days")
-    assert (found["low"], found["high"]) == (median_interval(sample) if known else (None, None))
+    found = _one([figure("cycle_days", 3.0, n=n, **of_median(sample))], "cycle_days")
+    assert (found["low"], found["high"]) == ((0, n - 1) if known else (None, None))
 
 
 def test_exact_figures_have_no_interval() -> None:
@@ -242,7 +242,8 @@ def test_demo_intervals_match_the_deals(demo_evidence: PeriodEvidence) -> None:
     for found in checked:
         sample = samples[found["scope_id"]]
         assert found["n"] == len(sample)
-        assert (found["low"], found["high"]) == median_interval(sample)
+        bounds = of_median(sample)
+        assert (found["low"], found["high"]) == (bounds["low"], bounds["high"])
         assert found["value"] == pytest.approx(float(np.median(sample)))
 
 

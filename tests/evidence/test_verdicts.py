@@ -13,20 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scorecards import of_median
 
+from reviewlib.evidence.intervals import Z80, Z95, median_bounds, wilson
 from reviewlib.evidence.roster import Post, Roster
-from reviewlib.evidence.verdicts import (
-    FEWEST,
-    Z80,
-    Z95,
-    JudgedFigure,
-    attainment,
-    judge,
-    median_interval,
-    two_digits,
-    wilson,
-    with_peers,
-)
+from reviewlib.evidence.verdicts import FEWEST, JudgedFigure, attainment, judge, two_digits, with_peers
 from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import KPIS
 from reviewlib.params.model import Bands, Peers
@@ -46,10 +37,7 @@ def _rate(successes: int, n: int, **more: Any) -> JudgedFigure:
 
 
 def _median(sample: list[float], **more: Any) -> JudgedFigure:
-    low, high = median_interval(sample) or (None, None)
-    return JudgedFigure(
-        value=sorted(sample)[len(sample) // 2], n=len(sample), sample=sorted(sample), low=low, high=high, **more
-    )
+    return JudgedFigure(value=sorted(sample)[len(sample) // 2], n=len(sample), **of_median(sorted(sample)), **more)
 
 
 @pytest.mark.parametrize(
@@ -184,13 +172,6 @@ def test_interval_touching_the_target() -> None:
         assert judge(WIN_RATE, replace(reading, target=target))[0] == verdict
 
 
-def _bounds(sample: Sequence[float]) -> tuple[float, float]:
-    """The one-sided 80 % bounds of a median."""
-    found = median_interval(sample, tail=0.2)
-    assert found is not None
-    return found
-
-
 @pytest.mark.parametrize("digits", [1 - 2e-16, 1 + 3e-16, 1 - 1e-12, 1 + 1e-12])
 def test_rounding_makes_no_verdict(digits: float) -> None:
     """A target that an interval, a bound or a band differs from in the last digits only is the one it is equal to."""
@@ -202,7 +183,7 @@ def test_rounding_makes_no_verdict(digits: float) -> None:
         (WIN_RATE, rate, wilson(40, 80, z=Z80)[1]),
         (CYCLE, days, days.low),
         (CYCLE, days, days.high),
-        (CYCLE, days, _bounds(days.sample)[0]),
+        (CYCLE, days, days.likely_low),
         (REVENUE, JudgedFigure(value=0.95e9), 1e9),
         (REVENUE, JudgedFigure(value=0.8), 1.0),
         (GROWTH, JudgedFigure(value=0.3), 0.25),
@@ -233,7 +214,7 @@ def test_favourable_bound_of_a_median() -> None:
     """For the sales cycle the lower bound counts: to watch where even it is above the target."""
     sample = [float(day) for day in range(30, 70)]
     reading = _median(sample)
-    bound = _bounds(sample)[0]
+    bound = of_median(sample)["likely_low"]
     assert reading.low is not None
     assert reading.low < bound
     assert judge(CYCLE, replace(reading, target=bound))[0] == "on_track"
@@ -246,7 +227,7 @@ def test_deal_size_is_good_when_high() -> None:
     """For deal size the upper bound of the median is the favourable one."""
     sample = [float(size) for size in range(30, 70)]
     reading = _median(sample)
-    bound = _bounds(sample)[1]
+    bound = of_median(sample)["likely_high"]
     assert judge(KPIS["deal_size"], replace(reading, target=bound))[0] == "on_track"
     assert judge(KPIS["deal_size"], replace(reading, target=bound + 1e-6))[0] == "watch"
     assert judge(KPIS["deal_size"], replace(reading, target=(reading.high or 0) + 1e-6))[0] == "gap"
@@ -490,25 +471,19 @@ def test_normal_quantiles() -> None:
 )
 def test_median_interval_published(n: int, low: int, high: int) -> None:
     """The ranks are those of the published tables for 95 %."""
-    assert median_interval([float(place) for place in range(1, n + 1)]) == (low, high)
+    assert (median_bounds(n) or ())[:2] == (low, high)
 
 
 @pytest.mark.default
 @pytest.mark.parametrize("n", [*range(1, 130), 999, 1000, 4001])
 def test_median_ranks_are_exact(n: int) -> None:
     """The ranks equal those of binomial sums in whole numbers, also where n is large."""
-    ordered = [float(place) for place in range(1, n + 1)]
-    rank = _ranks(n, (1, 40))
-    assert median_interval(ordered) == ((rank, n - rank + 1) if rank else None)
-    if bound := _ranks(n, (1, 5)):
-        assert _bounds(ordered) == (bound, n - bound + 1)
-    else:
-        assert median_interval(ordered, tail=0.2) is None
+    wide, narrow = _ranks(n, (1, 40)), _ranks(n, (1, 5))
+    assert median_bounds(n) == ((wide, n - wide + 1, narrow, n - narrow + 1) if wide else None)
 
 
 def test_fewest_observations() -> None:
     """Five observations bound no median at 95 %, six do, and no bound is asked for below the thresholds."""
-    assert median_interval([1.0] * 5) is None
-    assert median_interval([1.0] * 6) == (1.0, 1.0)
-    assert median_interval([]) is None
+    assert median_bounds(0) is median_bounds(5) is None
+    assert median_bounds(6) == (1, 6, 2, 5)
     assert FEWEST == {"wilson": 10, "order": 6}
