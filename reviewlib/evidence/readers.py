@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reviewlib import files
 from reviewlib.errors import SourceError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _CHUNK: Final = 100_000
+#: By a column's time zone, what is not written of a point in time.
+_NOTHING_BEHIND: Final = {None: r"( 00:00:00)?\.000000$", "UTC": r"\.000000$"}
 #: What may separate the fields of a CSV file where nobody said it.
 DELIMITERS: Final = (",", ";", "\t", "|")
 
@@ -263,14 +266,25 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _texts(column: pa.Array) -> pa.Array:
-    """Write a column as text."""
+    """Write a column as ``text`` writes each of its values; only what Arrow would write otherwise goes through Python."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if _is_text(kind):
-        return column.cast(kind).cast(pa.string())
-    if pa.types.is_nested(kind) or pa.types.is_null(kind):
-        return pa.array([text(value) for value in column.to_pylist()], pa.string())
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return pa.array(map(text, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
+    column = column.cast(kind)
+    if _is_text(kind) or any(is_plain(kind) for is_plain in (pa.types.is_integer, pa.types.is_boolean, pa.types.is_date)):
+        return column.cast(pa.string())
+    texts, odd = pa.nulls(len(column), pa.string()), column.is_valid()
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        written = (column.cast(pa.float64()) if pa.types.is_floating(kind) else column).cast(pa.string())
+        short = pc.utf8_rtrim(pc.utf8_rtrim(written, "0"), ".")
+        texts = pc.if_else(pc.match_substring(written, "."), short, written)
+        odd = pc.match_substring_regex(written, "[a-zA-Z]")  # an exponent, nan, inf
+    elif pa.types.is_timestamp(kind) and kind.tz in _NOTHING_BEHIND:
+        with contextlib.suppress(pa.ArrowInvalid):  # finer than microseconds
+            written = pc.replace_substring_regex(
+                column.cast(pa.timestamp("us")).cast(pa.string()), _NOTHING_BEHIND[kind.tz], ""
+            )
+            texts, odd = pc.binary_join_element_wise(written, "+00:00" if kind.tz else "", ""), pa.array([False] * len(column))
+    slow = pa.array(map(text, column.filter(odd).to_pylist()), pa.string())
+    return pc.replace_with_mask(texts, pc.fill_null(odd, False), slow)
 
 
 def _read_excel(path: Path, form: Format) -> Contents:

@@ -6,12 +6,15 @@ import datetime as dt
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from reviewlib.errors import SourceError
 from reviewlib.evidence import readers
@@ -188,6 +191,59 @@ def test_duplicate_header_is_refused_where_it_is_mapped(tmp_path: Path) -> None:
 def test_typed_values_become_plain_text(value: object, expected: str) -> None:
     """Numbers are written without exponent or trailing zeros, dates as ISO dates."""
     assert readers.text(value) == expected
+
+
+NAIVE = st.datetimes() | st.dates().map(lambda day: dt.datetime.combine(day, dt.time()))
+KINDS: dict[pa.DataType, st.SearchStrategy[Any]] = {
+    pa.float64(): st.floats() | st.decimals(-(10**9), 10**9, places=2).map(float),
+    pa.float32(): st.floats(width=32),
+    pa.decimal128(18, 2): st.decimals(-(10**15), 10**15, places=2),
+    pa.decimal128(38, 12): st.decimals(-1000, 1000, places=12),
+    pa.int64(): st.integers(-(2**63), 2**63 - 1),
+    pa.uint64(): st.integers(0, 2**64 - 1),
+    pa.bool_(): st.booleans(),
+    pa.date32(): st.dates(),
+    pa.timestamp("us"): NAIVE,
+    pa.timestamp("s"): NAIVE.map(lambda time: time.replace(microsecond=0)),
+    pa.timestamp("us", "UTC"): NAIVE,
+    pa.timestamp("us", "America/New_York"): st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1)),  # noqa: DTZ001
+    pa.time64("us"): st.times(),
+    pa.string(): st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    pa.binary(): st.binary(),
+    pa.list_(pa.int64()): st.lists(st.integers(-9, 9)),
+    pa.struct({"a": pa.float64(), "b": pa.string()}): st.fixed_dictionaries({"a": st.floats(), "b": st.just("x")}),
+}
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_columns_are_written_as_their_values_are(data: st.DataObject) -> None:
+    """Of every type, a column becomes the texts that its values become one by one."""
+    for kind, values in KINDS.items():
+        column = pa.array(data.draw(st.lists(st.none() | values, min_size=1, max_size=6)), kind)
+        assert [cell or "" for cell in readers._texts(column).to_pylist()] == list(map(readers.text, column.to_pylist())), kind
+        coded = column.dictionary_encode() if not pa.types.is_nested(kind) else column
+        assert readers._texts(coded).equals(readers._texts(column)), kind
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_typed_files_hold_the_same_text(tmp_path: Path, data: st.DataObject) -> None:
+    """A table that is read from a Parquet or a DuckDB file is what its values are as text, every type of it."""
+    size = data.draw(st.integers(1, 5))
+    columns = {
+        str(kind): pa.array(data.draw(st.lists(cells, min_size=size, max_size=size)), kind) for kind, cells in KINDS.items()
+    }
+    table = pa.table({"Row": pa.array(range(size)), **columns})
+    texts = {name: [readers.text(cell).strip() or None for cell in table[name].to_pylist()] for name in table.column_names}
+    pq.write_table(table, tmp_path / "deals.parquet")
+    assert _columns(readers.read(tmp_path / "deals.parquet", Format())) == texts
+    (tmp_path / "deals.db").unlink(missing_ok=True)
+    with duckdb.connect(str(tmp_path / "deals.db")) as connection:
+        connection.from_arrow(table).create("deals")
+        stored = connection.table("deals").to_arrow_table()
+    texts = {name: [readers.text(cell).strip() or None for cell in stored[name].to_pylist()] for name in stored.column_names}
+    assert _columns(readers.read(tmp_path / "deals.db", Format())) == texts
 
 
 def test_parquet_is_text(tmp_path: Path) -> None:
