@@ -218,6 +218,23 @@ def run(
     _run(params, periods=period or [], reps=rep or [], teams=team or [], options=options, as_json=as_json)
 
 
+@app.command(epilog="Example: reviewlib clean params/demo.yaml")
+def clean(
+    params: ParamsPath,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove them; without it they are only named.")] = False,
+) -> None:
+    """Say which snapshots nothing uses any more, that is no period, release, signature or disputed figure, and drop them."""
+    from reviewlib.run import cleaning
+
+    book = load(params)
+    found = cleaning.remove(book) if remove else cleaning.unused(book)
+    for folder, size in found.items():
+        typer.echo(f"{shown(folder)}: {size / 1e6:,.1f} MB")
+    typer.echo(f"{len(found)} snapshots, {sum(found.values()) / 1e6:,.1f} MB, {'removed' if remove else 'can go'}")
+    if found and not remove:
+        typer.echo(f"Nothing was removed. Next: reviewlib clean {params} --remove")
+
+
 @app.command(name="open", epilog="Example: reviewlib open params/demo.yaml --rep R-014 --period 2026-Q3")
 def open_notebook(
     params: ParamsPath, rep: Annotated[str, typer.Option("--rep", metavar="R", help="The rep's id.")], period: PeriodName = None

@@ -1,0 +1,72 @@
+"""Snapshots that nothing uses are named, and go when somebody says so; what anybody relies on stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from handmade import PERIOD, Handmade, freeze_book
+from workbooks import changed
+
+from reviewlib.errors import BusyError
+from reviewlib.evidence import snapshot
+from reviewlib.run import cleaning, locks, verifying
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return freeze_book(tmp_path_factory.mktemp("frozen"))
+
+
+@pytest.fixture
+def book(frozen: Path, tmp_path: Path) -> Handmade:
+    """A workbook that was frozen three times: R1 is signed on the first snapshot, the period uses the last."""
+    made = Handmade(frozen, tmp_path / "book")
+    made.sign()
+    made.run()
+    for title in ("Second", "Third"):
+        snapshot.use(made.params, snapshot.freeze(changed(made.params, title=title), PERIOD))
+    made.run()
+    return made
+
+
+def names(book: Handmade) -> set[str]:
+    return {path.name for path in (book.params.reports / "snapshots").iterdir()}
+
+
+def test_what_nothing_uses_is_named_and_stays(book: Handmade) -> None:
+    """Neither what the period uses nor what a review is signed on is named; nothing goes by itself."""
+    before = names(book)
+    found = cleaning.unused(book.params)
+    assert len(before) == 3
+    (signed,) = {state.snapshot for state in book.stands.states.values()}
+    assert {path.name for path in found} == before - {book.stands.current, signed}
+    assert list(found.values()) == [sum(path.stat().st_size for path in next(iter(found)).rglob("*") if path.is_file())]
+    assert names(book) == before
+
+
+def test_it_goes_whole_and_everything_else_verifies(book: Handmade) -> None:
+    """One snapshot goes, a folder of somebody's own stays, and the second time there is nothing to remove."""
+    mine = book.params.reports / "snapshots" / "mine"
+    mine.mkdir()
+    gone = {path.name for path in cleaning.remove(book.params)}
+    assert len(gone) == 1
+    assert names(book).isdisjoint(gone)
+    assert len(names(book)) == 3
+    assert verifying.verify(book.params).problems == ()
+    assert cleaning.remove(book.params) == {}
+
+
+def test_a_snapshot_in_which_a_figure_was_disputed_stays(book: Handmade) -> None:
+    """Later pages show the disputed figure beside the one that was taken again."""
+    (folder,) = cleaning.unused(book.params)
+    book.write("dispute", "R2", kpi="revenue", reason="Two accounts.", snapshot=folder.name, on_behalf=True)
+    assert cleaning.unused(book.params) == {}
+
+
+def test_nothing_goes_while_a_run_is_at_work(book: Handmade) -> None:
+    """It may be about to use one of them."""
+    before = names(book)
+    with locks.held(book.folder, modes=book.params.modes), pytest.raises(BusyError):
+        cleaning.remove(book.params)
+    assert names(book) == before
