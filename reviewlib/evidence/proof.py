@@ -33,7 +33,7 @@ def info(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_bytes())
         newer = found.get("format", 0) > FORMAT
-    except (ValueError, TypeError, AttributeError) as error:
+    except (FileNotFoundError, ValueError, TypeError, AttributeError) as error:
         raise damaged(path) from error
     if newer:
         raise SnapshotError(
@@ -45,14 +45,14 @@ def info(folder: Path) -> dict[str, Any]:
     return found
 
 
-def check(folder: Path, known: str | None) -> None:
-    """Refuse a snapshot whose ``snapshot.json`` is not the one that somebody remembers; without a proof, none.
+def check(folder: Path, known: str | None, *, by: str) -> None:
+    """Refuse a snapshot whose ``snapshot.json`` is not the one whose hash is known, and say who knows it; without one, none.
 
     Raises:
         SnapshotError: It is another one.
     """
     if known and files.sha256_of(folder / INFO) != known:
-        raise damaged(folder / INFO)
+        raise damaged(folder / INFO, found=f"its hash is not the one that {by} holds")
 
 
 def read(path: Path, folder: Path) -> bytes:
@@ -82,13 +82,14 @@ def problems(folder: Path) -> list[str]:
     return [f"snapshots/{folder.name}/{place} {words[place]}" for place in sorted(words) if now.get(place) != known.get(place)]
 
 
-def damaged(path: Path) -> SnapshotError:
+def damaged(path: Path, *, found: str = "a part of it is gone or was changed") -> SnapshotError:
     """Say that a file of a snapshot is not what was frozen."""
     return SnapshotError(
         "The evidence of a review is damaged.",
         where=_shown(path),
-        found="a part of it is gone or was changed",
-        do="Restore this file from a backup; evidence is never changed once it is frozen.",
+        found=found,
+        do="Restore this file from a backup; evidence is never changed once it is frozen. A snapshot on which nothing is "
+        "released or signed may be removed as a whole instead: the next freeze makes it anew.",
     )
 
 

@@ -195,7 +195,7 @@ def find_slice(
             do=f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both.",
         )
     folder = frozen_folder(params, period) if pinned is None else pinned_folder(params, pinned)
-    proof.check(folder, pin_proof)
+    proof.check(folder, pin_proof, by="the release")
     name = slice_name(kind, subject, audience)
     found = next(iter(folder.glob(f"*/{name}")), None)
     if found is None:
@@ -269,7 +269,7 @@ def current_folder(params: Params, period: Period) -> Path | None:
     if not name or not exists(params, name):
         return None
     folder = params.reports / "snapshots" / name
-    proof.check(folder, known)
+    proof.check(folder, known, by=f"{period}/current")
     return folder
 
 

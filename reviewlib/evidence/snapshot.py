@@ -141,7 +141,7 @@ def period_folders(params: Params) -> dict[Path, Period]:
 def _frozen(params: Params, period: Period) -> Snapshot | None:
     """Find the snapshot of unchanged inputs."""
     folder = params.reports / "snapshots" / fingerprint(params, period)[:12]
-    return open_snapshot(folder, params) if (folder / proof.INFO).is_file() else None
+    return open_snapshot(folder, params) if folder.is_dir() else None
 
 
 def _check_subjects(subjects: Sequence[Subject], period: Period, *, reps: Sequence[str], teams: Sequence[str]) -> None:

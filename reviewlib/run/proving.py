@@ -50,7 +50,7 @@ def refuse_damaged(params: Params, stands: ReviewStatus, frozen: Snapshot | None
             where=f"reports/{params.name}",
             found="; ".join(found[:5]) + more,
             do="Restore these files from a backup. A snapshot on which nothing is released or signed may be removed as a whole "
-            f"instead; then run: {slicefile.freeze_command(params, stands.period)}",
+            "instead: the next freeze makes it anew.",
         )
 
 

@@ -195,10 +195,10 @@ def _of_amendments(params: Params, period: Period, entries: Collection[Entry]) -
     added = any(entry.kind == "amendment" and entry.about.period == period.name for entry in entries)
     if not (added and _pages(folder)) and not any(_AMENDMENT in page for page in _pages(folder)):
         return []
-    frozen = snapshot.current(params, period)
-    if frozen is None:
-        return [f"{period}: its evidence is not there, so its amendments cannot be held against the journal"]
     try:
+        frozen = snapshot.current(params, period)
+        if frozen is None:
+            return [f"{period}: its evidence is not there, so its amendments cannot be held against the journal"]
         stands = status.of(params, frozen)
     except ReviewError as error:
         return [f"{period}: {error.what} {error.found or ''}".strip()]

@@ -76,6 +76,8 @@ WORD: Final[Mapping[str, set[str]]] = {
     "release": {"manager"},
     "signoff": _BOTH,
     "amendment": _BOTH,
+    "seal": set(),
+    "erasure": {"manager", "analyst"},
 }
 #: What each state takes, written out: f before release, r after, s after one signature, c after both.
 WHEN: Final[Mapping[str, str]] = {
@@ -98,6 +100,8 @@ WHEN: Final[Mapping[str, str]] = {
     "release": "fr",
     "signoff": "rs",
     "amendment": "c",
+    "seal": "",
+    "erasure": "frsc",
 }
 LETTER: Final = {"open": "f", "answer_in": "f", "feedback_in": "f", "released": "r", "signed": "s", "closed": "c"}
 
