@@ -226,6 +226,8 @@ def _is_time_for_it(context: WritingContext, draft: Draft) -> ReviewError | None
     state = context.state
     if draft.kind in OPEN_TO[state.name]:
         return None
+    if KINDS[draft.kind].when == "by_a_run":
+        return _denied("A page is sealed by the run that makes it, and by nobody else.", "Run: reviewlib run")
     if state.name == "closed":
         return _denied(f"This review is {_signed_by(state)}.", "Write an amendment, or put it into the next review.")
     if draft.kind == "signoff":
