@@ -138,6 +138,27 @@ class Review:
     params_path: Path | None = None
     answer: AnswerWays | None = None
 
+    def explain(self, kpi: str, period: str | None = None) -> pd.DataFrame:
+        """List what a figure counts in a period of the trend; a rep's copy knows what its page lists of this period.
+
+        Raises:
+            ReviewError: There is no such figure, or this copy cannot explain it.
+        """
+        when = Period.parse(period, self.period.fiscal) if period else self.period
+        if self.audience == "manager" and self.params_path:
+            from reviewlib.evidence.explain import explain  # brings DuckDB, which nothing else in a notebook needs
+
+            book, snapshot = reading.load(self.params_path), self.workbook.snapshot
+            return explain(book, snapshot, kpi, scope=self.kind, scope_id=self.subject.id, period=when).rows
+        flag = self.kpis[self.kpis[kpi].of or kpi].evidence if kpi in self.kpis else None
+        if flag is None or when != self.period or self.kind == "team":
+            raise ReviewError(
+                "This copy cannot explain the figure: it holds a rep’s own rows of the period, and no more.",
+                where=f"{self.about}, {kpi} in {when}",
+                do=f"Take one of {', '.join(key for key, each in self.kpis.items() if each.evidence)}, or ask the manager.",
+            )
+        return self.accounts if flag == "accounts" else self.deals[self.deals[flag]].reset_index(drop=True)
+
     @property
     def about(self) -> About:
         """Which review of the journal this is."""

@@ -189,6 +189,26 @@ def diff(
         terminal.print_diff(*comparing.told(book, found))
 
 
+@app.command(epilog="Example: reviewlib explain params/demo.yaml --rep R-014 --kpi win_rate --period 2026-Q3")
+def explain(
+    params: ParamsPath,
+    rep: Annotated[str, typer.Option("--rep", metavar="R", help="The rep's id.")],
+    kpi: Annotated[str, typer.Option("--kpi", metavar="K", help="The figure's key, such as win_rate.")],
+    period: PeriodName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain one figure: definition, arithmetic, query, every row, target and peers."""
+    from reviewlib.cli import terminal
+    from reviewlib.run import explaining
+
+    book = load(params)
+    found = explaining.explained(book, rep=rep, kpi=kpi, period=period_of(book, period))
+    if as_json:
+        typer.echo(json.dumps(found.as_data(), default=str, indent=1, ensure_ascii=False))
+    else:
+        terminal.print_explanation(found)
+
+
 @app.command(epilog="Example: reviewlib run params/demo.yaml --period 2026-Q3 --team North")
 @_interruptible()
 def run(

@@ -11,6 +11,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from reviewlib.conversation.schedule import DueReview
     from reviewlib.evidence.quality import Report
+    from reviewlib.run.explaining import ExplainedFigure
     from reviewlib.run.status import Status
 
 _RECONCILED: Final = ("table", "file", "read", "used", "quarantined", "excluded")
@@ -83,6 +84,29 @@ def print_diff(counted: Sequence[str], tables: Sequence[tuple[str, Sequence[str]
         console.print(_table(title, heads, rows))
         if more:
             console.print(f"And {more:,} more; --json has every figure.")
+
+
+def print_explanation(found: ExplainedFigure) -> None:
+    """Print how a figure came about: what it is, its arithmetic, target and peers, its query, and every row that it counts."""
+    console = Console(**_AS_WRITTEN)
+    if not console.is_terminal:
+        console.width = 200  # nothing is cut where the output goes elsewhere
+    for line in (found.title, "", *found.told, "", found.explanation.query or "It does not come from deals.", ""):
+        console.print(line, soft_wrap=True)
+    rows = found.explanation.rows
+    cells = [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
+    sums = ["" if name not in found.sums else f"= {found.sums[name]:,.12g}" for name in rows.columns]
+    console.print(_table(f"What it counts: {len(rows):,} rows", [*rows.columns], [*cells, sums]))
+    console.print(found.again, soft_wrap=True)
+
+
+def _cell(value: Any) -> str:
+    """Write a cell of a table of rows: yes or nothing for what a row counts as, a day, a number with all its digits."""
+    if value is None or value != value:
+        return ""
+    if hasattr(value, "date"):
+        return str(value.date())
+    return {True: "yes", False: ""}[value] if isinstance(value, bool) else str(value)
 
 
 def print_status(status: Status) -> None:

@@ -14,8 +14,8 @@ Expression = Callable[["ir.Table"], "Measure"]
 
 #: What only those who compute a figure know of it; pages know the rest, from ``card``.
 _COMPUTED: Final = {
-    "expression", "needs", "history", "per_target", "only_with_target", "today_only", "empty", "note", "result", "split_by",
-    "part", "from_targets", "counted", "sets_window", "on_team_page",
+    "expression", "needs", "history", "per_target", "only_with_target", "today_only", "empty", "note", "arithmetic", "result",
+    "split_by", "part", "from_targets", "counted", "sets_window", "on_team_page",
 }  # fmt: skip
 
 
@@ -80,6 +80,7 @@ class Kpi:
             ``accounts``.
         sentence: The figure in a sentence, for generated text; numbers are cells of the scorecard.
         note: What stands beside it, in a sentence.
+        arithmetic: How it is worked out, for its explanation, where that is more than top by bottom.
         result: What selling comes to: the one KPI that pages put first, in which teams are to meet their target.
         split_by: The figures by which its change is explained: sales, with their number as ``n``, and refunds.
         part: A part of the change of the KPI that it stands beside: the field of ``scorecard.Split`` that holds it.
@@ -119,6 +120,7 @@ class Kpi:
     today_only: bool = False
     empty: str = ""
     note: str | None = None
+    arithmetic: str | None = None
     result: bool = False
     split_by: tuple[str, str] | None = None
     part: str | None = None

@@ -1,0 +1,171 @@
+"""Explain: one figure of a rep as it is told, from its definition to the rows that it counts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reviewlib.conversation import identity
+from reviewlib.errors import NotAllowedError, SubjectError
+from reviewlib.evidence.comparison import same
+from reviewlib.evidence.explain import Explanation, explain
+from reviewlib.pages import labels, sentences
+from reviewlib.params.figures import Kpi
+from reviewlib.params.kpis import RESULT
+from reviewlib.params.model import Params
+from reviewlib.params.rules import near_names
+from reviewlib.periods import Period
+from reviewlib.review import Figure, Review, open_review
+from reviewlib.run import status
+
+
+@dataclass(frozen=True)
+class ExplainedFigure:
+    """A figure explained.
+
+    Attributes:
+        title: Whose figure it is, and what it comes to.
+        told: What it is, its arithmetic, its target and its peers, line by line.
+        figure: The same as data: the cells of the scorecard that the page shows.
+        explanation: Its parts, its query, the rows that it counts, and those of its target.
+        again: How the snapshot gives it again, without this program.
+        sums: What columns of the rows add up to, where that is a part of the figure.
+    """
+
+    title: str
+    told: tuple[str, ...]
+    figure: Figure
+    explanation: Explanation
+    again: str
+    sums: Mapping[str, float]
+
+    def as_data(self) -> dict[str, Any]:
+        """What a program reads: no text that would have to be taken apart."""
+        shown = {name: None if value != value else value for name, value in vars(self.figure).items()}
+        kpi = self.figure.kpi
+        told = {"kpi": kpi.key, "label": kpi.label, "definition": kpi.definition, "unit": kpi.unit, "told": self.told}
+        tables = {name: _records(getattr(self.explanation, name)) for name in ("rows", "targets")}
+        return shown | told | tables | {"query": self.explanation.query, "sums": self.sums, "again": self.again}
+
+
+def explained(params: Params, *, rep: str, kpi: str, period: Period | None) -> ExplainedFigure:
+    """Explain a figure of a rep's review, from the evidence that its page shows.
+
+    Raises:
+        NotAllowedError: Params give who is at the keyboard a role in which the rep's figures are not theirs to read.
+        SubjectError: The rep has no review in the period.
+        SnapshotError: Nothing is frozen, or the evidence does not explain the figure.
+    """
+    frozen = status.frozen_period(params, period)
+    reps = {one.id: one for one in frozen.subjects if one.kind == "rep"}
+    if rep not in reps:
+        near = ", ".join(near_names(rep, reps) or [*reps][:3])
+        raise SubjectError(
+            f"There is no review of rep {rep!r} in {frozen.period}.",
+            where=f"snapshot {frozen.hash}",
+            do=f"Write the id as it stands in the reps table, such as {near}.",
+        )
+    person = identity.at_keyboard(params)
+    if person.role not in (None, "analyst") and not identity.leads(person, reps[rep]):
+        raise NotAllowedError(
+            f"{person.name} may not read the figures of {rep}.",
+            where=f"{params.path.name}, people",
+            found=f"{person.login} is {person.role}",
+            do="Let the rep's manager or an analyst explain it; a rep's own page lists what its figures count.",
+        )
+    review = open_review(params.path, rep=rep, period=frozen.period.name)
+    found = explain(params, review.workbook.snapshot, kpi, scope="rep", scope_id=rep, period=review.period)
+    figure, record = review.figure(kpi), params.figures[kpi]
+    value = sentences.style(review).value(figure.value, record.unit)
+    title = f"{record.label} of {review.subject.name} ({rep}), {review.period}: {value}"
+    told = (
+        record.definition,
+        _arithmetic(review, record, figure),
+        *_target(review, record, figure, found),
+        *_peers(review, figure),
+    )
+    return ExplainedFigure(title, told, figure, found, _again(review, record), _sums(figure, found))
+
+
+def _arithmetic(review: Review, kpi: Kpi, figure: Figure) -> str:
+    """The figure as its parts make it."""
+    if figure.value is None:
+        return f"{labels.NOT_AVAILABLE}: {figure.reason}"
+    if kpi.arithmetic:
+        return sentences.fill(review, kpi.arithmetic)
+    how = sentences.style(review)
+    if figure.denominator is not None:
+        parts = f"{_exact(review, figure.numerator, kpi.top)} / {_exact(review, figure.denominator, kpi.bottom)}"
+        return f"{parts} = {how.value(figure.value, kpi.unit)}"
+    counted = f" from {how.things(figure.n, kpi.n_label)}" if kpi.n_label else ""
+    return _exact(review, figure.value, kpi.unit) + counted
+
+
+def _measured(review: Review, figure: Figure, found: Explanation) -> str:
+    """What the snapshot's files come to now: a newer DuckDB, or another hand, may have another figure."""
+    again = found.measured["value"]
+    if figure.value is None or same(again, figure.value):
+        return "Measured again from the snapshot’s files: the same."
+    return f"Measured again from the snapshot’s files: {_exact(review, again, figure.kpi.unit)}, and the page says otherwise."
+
+
+def _target(review: Review, kpi: Kpi, figure: Figure, found: Explanation) -> Iterator[str]:
+    """The target, and below it the rows that it adds up."""
+    unit = RESULT.unit if kpi.per_target else kpi.unit
+    target = figure.denominator if kpi.per_target else figure.target
+    if kpi.of is not None:
+        return
+    if target is None:
+        yield "No target is set."
+        return
+    when = review.period.next if kpi.per_target == "next" else review.period
+    yield f"Target of {when}: {_exact(review, target, unit)}, from:"
+    for row in found.targets.to_dict("records"):
+        parts = [_exact(review, row["value"], unit)]
+        parts += [f"ramp {row['ramp']:g}", f"{row['active_days']} of {row['days']} days"] if row["days"] > 1 else []
+        effective = row["value"] * row["ramp"] * row["active_days"] / row["days"]
+        place = "params" if pd.isna(row["source_line"]) else f"line {row['source_line']:.0f}"
+        total = f" = {_exact(review, effective, unit)}" if len(parts) > 1 else ""
+        yield f"  {row['row_period']}: {' × '.join(parts)}{total} ({place})"
+
+
+def _peers(review: Review, figure: Figure) -> Iterator[str]:
+    """What the manager's page shows of the peers."""
+    if not figure.peers:
+        return
+    how, unit = sentences.style(review), figure.kpi.unit
+    shown = [("lower quartile", figure.peer_q1), ("median", figure.peer_median), ("upper quartile", figure.peer_q3)]
+    known = [f"{name} {how.rounded(value, unit)}" for name, value in shown if value is not None]
+    told = ", ".join(known) or "too few for a benchmark"
+    yield f"Peers: {figure.peers:.0f} with this figure; {told}."
+
+
+def _sums(figure: Figure, found: Explanation) -> dict[str, float]:
+    """Add up the columns of the rows: those whose sum is the figure, its numerator, denominator or n are told."""
+    parts = [part for part in (figure.value, figure.numerator, figure.denominator, figure.n) if part is not None]
+    sums = found.rows.select_dtypes(["bool", "float"]).sum()
+    return {str(name): float(total) for name, total in sums.items() if any(same(total, part) for part in parts)}
+
+
+def _again(review: Review, kpi: Kpi) -> str:
+    rep = review.subject.id.replace("'", "''")
+    query = f"from kpi_{kpi.key} where scope = 'rep' and scope_id = '{rep}' and period = '{review.period}'"
+    quoted = shlex.quote(query) if re.search(r'["$`\\!]', query) else f'"{query}"'
+    return f'In snapshots/{review.workbook.snapshot}: duckdb -c ".read evidence.sql" -c {quoted}'
+
+
+def _exact(review: Review, number: float | None, unit: str) -> str:
+    """A part of a figure, to the cent where it has cents."""
+    how = sentences.style(review)
+    return how.control(number) if unit == "money" and number is not None and number % 1 else how.value(number, unit)
+
+
+def _records(frame: pd.DataFrame) -> list[Mapping[Any, Any]]:
+    days = {str(name): frame[name].dt.date for name in frame.select_dtypes("datetime")}
+    plain = frame.assign(**days).astype(object)
+    return [*plain.where(frame.notna(), None).to_dict("records")]

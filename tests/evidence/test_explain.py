@@ -1,0 +1,151 @@
+"""A figure explained: the rows that its query counts add up to it, for one rep and nobody else, from the frozen files."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pandas as pd
+import pytest
+from workbooks import workbook
+
+from reviewlib.errors import ReviewError, SnapshotError
+from reviewlib.evidence.explain import Explanation, explain
+from reviewlib.evidence.snapshot import Snapshot
+from reviewlib.params.model import Params
+from reviewlib.periods import Period
+from reviewlib.review import open_review, open_team_review
+from reviewlib.run import freezing
+
+#: An id that would be something else in a query.
+ODD = "O'Brien\"; DROP VIEW deals; --"
+DEALS = [
+    {"rep_id": rep, "deal_id": f"{rep}{place}", "account_id": account, "expected_amount": 50, **deal}
+    for rep in (ODD, "B")
+    for place, (account, deal) in enumerate(
+        [
+            ("X", {"stage": "Won", "amount": 90.25, "opened_on": "2025-01-05", "closed_on": "2025-04-01"}),
+            ("X", {"stage": "Won", "amount": 210.5, "opened_on": "2026-05-05", "closed_on": "2026-08-01"}),
+            ("Y", {"stage": "Won", "amount": -20, "opened_on": "2026-05-05", "closed_on": "2026-08-02"}),
+            ("Y", {"stage": "Lost", "amount": 0, "opened_on": "2026-05-05", "closed_on": "2026-08-03"}),
+            (None, {"stage": "Open", "amount": None, "opened_on": "2026-05-05", "closed_on": None}),
+        ]
+    )
+]
+REPS = [{"rep_id": rep, "rep_name": f"Name {place}", "team": "North"} for place, rep in enumerate((ODD, "B"))]
+TARGETS = [
+    {"scope": "rep", "scope_id": rep, "kpi": "revenue", "period": f"{year}-{month:02}", "value": 100, "ramp": 0.5}
+    for rep in (ODD, "B")
+    for year in (2026, 2027, 2028)
+    for month in range(1, 13)
+]
+MEASURES = [{"rep_id": rep, "kpi": "calls", "period": "2027-H1", "value": 4, "n": 2} for rep in (ODD, "B")]
+CALLS = {"label": "Calls", "definition": "Calls", "unit": "count", "better": "higher", "combine": "last"}
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
+    folder = tmp_path_factory.mktemp("a, b [c] 'd'")
+    tables = {"deals": DEALS, "reps": REPS, "targets": TARGETS, "measures": MEASURES}
+    rules = {"kpis": {"calls": CALLS}, "crm": {"history_from": "2024-01-01"}, "fiscal_year": {"starts": 4}}
+    return workbook(folder, **tables, **rules, as_of="2027-10-15")
+
+
+@pytest.fixture(scope="module")
+def frozen(book: Params) -> Snapshot:
+    return freezing.freeze(book, [Period.parse("FY2027", book.fiscal)])[0]
+
+
+@pytest.fixture
+def explained(book: Params, frozen: Snapshot) -> Any:
+    def explained(key: str, rep: str = ODD) -> Explanation:
+        return explain(book, frozen.hash, key, scope="rep", scope_id=rep, period=frozen.period)
+
+    return explained
+
+
+@pytest.mark.parametrize(
+    ("key", "column", "part"),
+    [
+        ("revenue", "amount", "numerator"),
+        ("win_rate", "won", "numerator"),
+        ("win_rate", "closed", "denominator"),
+        ("pipeline_value", "expected", "value"),
+        ("retention_rate", "base", "denominator"),
+        ("attainment", "amount", "numerator"),
+        ("calls", "value", "value"),
+        ("won_deals", "won", "value"),
+    ],
+)
+def test_rows_add_up_to_the_figure(explained: Any, key: str, column: str, part: str) -> None:
+    """The column that a query reads, summed over the rows, is the part of the figure that it makes."""
+    found = explained(key)
+    assert float(found.rows[column].sum()) == found.measured[part]
+    assert len(found.rows)
+
+
+def test_rows_are_one_reps_alone(explained: Any) -> None:
+    """An id of any characters is looked up as it is, and no other rep's deal is among the rows."""
+    rows = explained("revenue").rows
+    assert rows["deal_id"].tolist() == [f"{ODD}{place}" for place in (1, 2)]
+    assert {"source_file", "source_line", "earned"} <= {*rows.columns}
+    assert explained("revenue", "B").rows["deal_id"].tolist() == ["B1", "B2"]
+
+
+def test_target_has_its_rows(explained: Any) -> None:
+    """A target of the result is twelve rows, ramped; coverage stands on those of the year after."""
+    rows = explained("attainment").targets
+    assert rows[["value", "ramp"]].drop_duplicates().to_numpy().tolist() == [[100, 0.5]]
+    assert (rows["row_period"].iloc[0], len(rows)) == ("2026-04", 12)
+    assert explained("pipeline_coverage").targets["row_period"].max() == "2028-03"
+
+
+def test_split_has_its_parts(explained: Any) -> None:
+    """The split of change shows all its parts, which add up to the change of revenue."""
+    rows = explained("change_won_deals").rows
+    assert set(rows["kpi"]) == {"change_won_deals", "change_deal_size", "change_refunds", "change_unsplit"}
+
+
+def test_what_cannot_be_explained_is_told(book: Params, frozen: Snapshot, explained: Any) -> None:
+    """A figure that is not there is told with the nearest; evidence of an older version with what to do."""
+    with pytest.raises(SnapshotError, match="no such figure") as caught:
+        explained("winrate")
+    assert "win_rate" in str(caught.value.do)
+    older = frozen.folder.with_name("0" * 12)
+    shutil.copytree(frozen.folder, older)
+    (older / "evidence.sql").unlink()
+    with pytest.raises(SnapshotError, match="cannot explain itself"):
+        explain(book, older.name, "revenue", scope="rep", scope_id=ODD, period=frozen.period)
+
+
+@pytest.mark.parametrize("name", ["evidence.sql", "deals.parquet", "target_terms.parquet"])
+def test_changed_evidence_explains_nothing(book: Params, frozen: Snapshot, name: str) -> None:
+    """No file is read, nor run, that is not the one that was frozen."""
+    changed = frozen.folder.with_name(name.partition(".")[0][:12])
+    shutil.copytree(frozen.folder, changed)
+    path = changed / name
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(SnapshotError, match="damaged"):
+        explain(book, changed.name, "revenue", scope="rep", scope_id=ODD, period=frozen.period)
+
+
+def test_notebook_lists_the_rows(book: Params, frozen: Snapshot) -> None:
+    """A manager's review explains any period of the trend, a team's has the deals of all its reps, by rep."""
+    review = open_review(book.path, rep=ODD, period=frozen.period.name)
+    assert review.explain("revenue")["amount"].sum() == 190.5
+    assert review.explain("revenue", "FY2026")["amount"].sum() == 90.25
+    team = open_team_review(book.path, team="North", period=frozen.period.name).explain("revenue")
+    assert set(team["rep_id"]) == {ODD, "B"}
+
+
+def test_reps_copy_lists_what_its_slice_holds(book: Params, frozen: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rep's copy explains from its own rows, without the snapshot, and says what it cannot."""
+    review = open_review(book.path, rep=ODD, period=frozen.period.name, audience="rep")
+    monkeypatch.setattr("reviewlib.evidence.explain.explain", None)
+    assert review.explain("revenue")["amount"].sum() == 190.5
+    assert review.explain("lost_deals")["lost"].sum() == 1
+    assert isinstance(review.explain("retention_rate"), pd.DataFrame)
+    for key, period in (("attainment", None), ("revenue", "FY2026"), ("nonsense", None)):
+        with pytest.raises(ReviewError, match="cannot explain"):
+            review.explain(key, period)

@@ -1,0 +1,96 @@
+"""A figure explained in words: its arithmetic written out, its target's rows, its peers, to whom may read it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from commands import Run
+from lightbook import DEALS, PEOPLE, PERIOD, REPS
+from workbooks import changed, workbook
+
+from reviewlib.errors import NotAllowedError, SubjectError
+from reviewlib.evidence.snapshot import use
+from reviewlib.params.model import Params
+from reviewlib.run import explaining, freezing
+
+LOST = {"rep_id": "R1", "stage": "Lost", "amount": "0", "opened_on": "2026-07-02", "closed_on": "2026-08-03"}
+CENTS = {"rep_id": "R1", "amount": "20.25", "opened_on": "2026-07-02", "closed_on": "2026-08-04"}
+TARGETS = [
+    {"scope": "rep", "scope_id": "R1", "kpi": "revenue", "period": period, "value": 31, "ramp": 0.5}
+    for period in ("2026-07", "2026-08", "2026-09")
+]
+HERE = {"rep_id": "R1", "rep_name": "Ada", "team": "North", "manager": "Max Holm", "started_on": "2026-07-16"}
+KPIS = {"win_rate": {"target": 0.5}, "deal_size": {"off": True}}
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
+    tables = {"deals": [*DEALS, LOST, CENTS], "reps": [HERE, *REPS[1:]], "targets": TARGETS}
+    rules = {"kpis": KPIS, "people": PEOPLE, "crm": {"history_from": "2026-01-01"}, "as_of": "2026-10-15"}
+    params = workbook(tmp_path_factory.mktemp("book"), **tables, **rules)
+    freezing.freeze(params, [PERIOD])
+    return params
+
+
+def told(book: Params, kpi: str, rep: str = "R1") -> tuple[str, ...]:
+    return explaining.explained(book, rep=rep, kpi=kpi, period=None).told
+
+
+def test_arithmetic_is_written_out(book: Params) -> None:
+    """A share says what was counted, an amount its cents, a figure that cannot be given why."""
+    assert told(book, "win_rate")[1] == "2 won / (2 won + 1 lost) = 66.7%"
+    assert told(book, "revenue")[1] == "€120.25 from 2 won deals"
+    assert told(book, "attainment")[1] == "€120.25 / €38.75 = 310.3%"
+    assert told(book, "won_deals")[1] == "2"
+    assert told(book, "win_rate", "R3")[1] == "1 won / (1 won + 0 lost) = 100.0%"
+    assert told(book, "retention_rate")[1].startswith("n/a: no account")
+    assert all(told(book, key)[2].endswith(": the same.") for key in ("win_rate", "revenue", "attainment", "retention_rate"))
+
+
+def test_target_is_shown_by_its_rows(book: Params) -> None:
+    """Each row of a sum has its ramp and days; what params say has their name; without one that is said."""
+    assert told(book, "revenue")[3:7] == (
+        "Target of 2026-Q3: €38.75, from:",
+        "  2026-07: €31 × ramp 0.5 × 16 of 31 days = €8 (line 2)",
+        "  2026-08: €31 × ramp 0.5 × 31 of 31 days = €15.50 (line 3)",
+        "  2026-09: €31 × ramp 0.5 × 30 of 30 days = €15.50 (line 4)",
+    )
+    assert told(book, "win_rate")[3:5] == ("Target of 2026-Q3: 50.0%, from:", "  2026-Q3: 50.0% (params)")
+    assert told(book, "cycle_days")[3] == "No target is set."
+    assert not any("arget" in line for line in told(book, "won_deals")[2:])
+
+
+def test_peers_are_told_as_the_managers_page_tells_them(book: Params) -> None:
+    """Too few peers give no benchmark, and no peer is named."""
+    assert told(book, "revenue")[-1] == "Peers: 3 with this figure; too few for a benchmark."
+
+
+def test_only_who_leads_the_rep_reads_it(book: Params) -> None:
+    """A manager of another team, or a rep, is refused; an analyst and who has no role are not."""
+    with pytest.raises(NotAllowedError, match="Max Holm may not read the figures of R3"):
+        explaining.explained(changed(book, people={"acting_as": "max"}), rep="R3", kpi="revenue", period=None)
+    with pytest.raises(NotAllowedError):
+        roles = {"roles": {"ada": "rep"}, "logins": {"ada": "R1"}, "acting_as": "ada"}
+        explaining.explained(changed(book, people=roles), rep="R1", kpi="revenue", period=None)
+
+
+def test_unknown_rep_is_told_with_the_nearest(book: Params) -> None:
+    """A mistyped id is no traceback."""
+    with pytest.raises(SubjectError) as caught:
+        explaining.explained(book, rep="R-1", kpi="revenue", period=PERIOD)
+    assert "R1" in str(caught.value.do)
+
+
+@pytest.mark.default
+def test_command_prints_it_and_gives_it_as_data(book: Params, run: Run, tmp_path: Path) -> None:
+    """The rows are a table whose sums are parts of the figure; JSON holds the same as numbers and dates."""
+    said = run("explain", str(book.path), "--rep", "R1", "--kpi", "revenue", cwd=tmp_path)
+    assert said.returncode == 0
+    assert "= 120.25" in said.stdout
+    assert "evidence.sql" in said.stdout
+    data = json.loads(run("explain", str(book.path), "--rep", "R1", "--kpi", "revenue", "--json", cwd=tmp_path).stdout)
+    assert data["sums"] == {"sale": 2, "amount": 120.25}
+    assert [row["closed_on"] for row in data["rows"]] == ["2026-08-03", "2026-08-04"]
+    assert (data["value"], data["target"], data["n"]) == (120.25, 38.75, 2)
