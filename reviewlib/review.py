@@ -148,15 +148,13 @@ class Review:
         if self.audience == "manager" and self.params_path:
             from reviewlib.evidence.explain import explain  # brings DuckDB, which nothing else in a notebook needs
 
-            book, snapshot = reading.load(self.params_path), self.workbook.snapshot
-            return explain(book, snapshot, kpi, scope=self.kind, scope_id=self.subject.id, period=when).rows
+            book, whose = reading.load(self.params_path), {"scope": self.kind, "scope_id": self.subject.id}
+            return explain(book, self.workbook.snapshot, kpi, **whose, period=when).rows
         flag = self.kpis[self.kpis[kpi].of or kpi].evidence if kpi in self.kpis else None
         if flag is None or when != self.period or self.kind == "team":
-            raise ReviewError(
-                "This copy cannot explain the figure: it holds a rep’s own rows of the period, and no more.",
-                where=f"{self.about}, {kpi} in {when}",
-                do=f"Take one of {', '.join(key for key, each in self.kpis.items() if each.evidence)}, or ask the manager.",
-            )
+            known = ", ".join(key for key, each in self.kpis.items() if each.evidence)
+            what = "This copy cannot explain the figure: it holds a rep’s own rows of the period, and no more."
+            raise ReviewError(what, where=f"{self.about}, {kpi} in {when}", do=f"Take one of {known}, or ask the manager.")
         return self.accounts if flag == "accounts" else self.deals[self.deals[flag]].reset_index(drop=True)
 
     @property

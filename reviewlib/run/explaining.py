@@ -86,6 +86,7 @@ def explained(params: Params, *, rep: str, kpi: str, period: Period | None) -> E
     told = (
         record.definition,
         _arithmetic(review, record, figure),
+        _measured(review, figure, found),
         *_target(review, record, figure, found),
         *_peers(review, figure),
     )

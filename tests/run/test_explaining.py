@@ -11,7 +11,6 @@ from lightbook import DEALS, PEOPLE, PERIOD, REPS
 from workbooks import changed, workbook
 
 from reviewlib.errors import NotAllowedError, SubjectError
-from reviewlib.evidence.snapshot import use
 from reviewlib.params.model import Params
 from reviewlib.run import explaining, freezing
 
@@ -42,7 +41,7 @@ def test_arithmetic_is_written_out(book: Params) -> None:
     """A share says what was counted, an amount its cents, a figure that cannot be given why."""
     assert told(book, "win_rate")[1] == "2 won / (2 won + 1 lost) = 66.7%"
     assert told(book, "revenue")[1] == "€120.25 from 2 won deals"
-    assert told(book, "attainment")[1] == "€120.25 / €38.75 = 310.3%"
+    assert told(book, "attainment")[1] == "€120.25 / €39 = 308.3%"
     assert told(book, "won_deals")[1] == "2"
     assert told(book, "win_rate", "R3")[1] == "1 won / (1 won + 0 lost) = 100.0%"
     assert told(book, "retention_rate")[1].startswith("n/a: no account")
@@ -52,7 +51,7 @@ def test_arithmetic_is_written_out(book: Params) -> None:
 def test_target_is_shown_by_its_rows(book: Params) -> None:
     """Each row of a sum has its ramp and days; what params say has their name; without one that is said."""
     assert told(book, "revenue")[3:7] == (
-        "Target of 2026-Q3: €38.75, from:",
+        "Target of 2026-Q3: €39, from:",
         "  2026-07: €31 × ramp 0.5 × 16 of 31 days = €8 (line 2)",
         "  2026-08: €31 × ramp 0.5 × 31 of 31 days = €15.50 (line 3)",
         "  2026-09: €31 × ramp 0.5 × 30 of 30 days = €15.50 (line 4)",
@@ -71,8 +70,8 @@ def test_only_who_leads_the_rep_reads_it(book: Params) -> None:
     """A manager of another team, or a rep, is refused; an analyst and who has no role are not."""
     with pytest.raises(NotAllowedError, match="Max Holm may not read the figures of R3"):
         explaining.explained(changed(book, people={"acting_as": "max"}), rep="R3", kpi="revenue", period=None)
+    roles = {"roles": {"ada": "rep"}, "logins": {"ada": "R1"}, "acting_as": "ada"}
     with pytest.raises(NotAllowedError):
-        roles = {"roles": {"ada": "rep"}, "logins": {"ada": "R1"}, "acting_as": "ada"}
         explaining.explained(changed(book, people=roles), rep="R1", kpi="revenue", period=None)
 
 
@@ -91,6 +90,6 @@ def test_command_prints_it_and_gives_it_as_data(book: Params, run: Run, tmp_path
     assert "= 120.25" in said.stdout
     assert "evidence.sql" in said.stdout
     data = json.loads(run("explain", str(book.path), "--rep", "R1", "--kpi", "revenue", "--json", cwd=tmp_path).stdout)
-    assert data["sums"] == {"sale": 2, "amount": 120.25}
+    assert data["sums"] == {"sale": 2, "earned": 2, "amount": 120.25}
     assert [row["closed_on"] for row in data["rows"]] == ["2026-08-03", "2026-08-04"]
-    assert (data["value"], data["target"], data["n"]) == (120.25, 38.75, 2)
+    assert (data["value"], data["target"], data["n"]) == (120.25, 39, 2)
