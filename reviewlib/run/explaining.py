@@ -49,7 +49,10 @@ class ExplainedFigure:
         shown = {name: None if value != value else value for name, value in vars(self.figure).items()}
         kpi = self.figure.kpi
         told = {"kpi": kpi.key, "label": kpi.label, "definition": kpi.definition, "unit": kpi.unit, "told": self.told}
-        tables = {name: _records(getattr(self.explanation, name)) for name in ("rows", "targets")}
+        tables: dict[str, Any] = {}
+        for name, frame in (("rows", self.explanation.rows), ("targets", self.explanation.targets)):
+            days = {str(column): frame[column].dt.date for column in frame.select_dtypes("datetime")}
+            tables[name] = frame.assign(**days).astype(object).where(frame.notna(), None).to_dict("records")
         return shown | told | tables | {"query": self.explanation.query, "sums": self.sums, "again": self.again}
 
 
@@ -90,7 +93,10 @@ def explained(params: Params, *, rep: str, kpi: str, period: Period | None) -> E
         *_target(review, record, figure, found),
         *_peers(review, figure),
     )
-    return ExplainedFigure(title, told, figure, found, _again(review, record), _sums(figure, found))
+    parts = [part for part in (figure.value, figure.numerator, figure.denominator, figure.n) if part is not None]
+    totals = found.rows.select_dtypes(["bool", "float"]).sum()
+    sums = {str(name): float(total) for name, total in totals.items() if any(same(total, part) for part in parts)}
+    return ExplainedFigure(title, told, figure, found, _again(review, record), sums)
 
 
 def _arithmetic(review: Review, kpi: Kpi, figure: Figure) -> str:
@@ -146,13 +152,6 @@ def _peers(review: Review, figure: Figure) -> Iterator[str]:
     yield f"Peers: {figure.peers:.0f} with this figure; {told}."
 
 
-def _sums(figure: Figure, found: Explanation) -> dict[str, float]:
-    """Add up the columns of the rows: those whose sum is the figure, its numerator, denominator or n are told."""
-    parts = [part for part in (figure.value, figure.numerator, figure.denominator, figure.n) if part is not None]
-    sums = found.rows.select_dtypes(["bool", "float"]).sum()
-    return {str(name): float(total) for name, total in sums.items() if any(same(total, part) for part in parts)}
-
-
 def _again(review: Review, kpi: Kpi) -> str:
     rep = review.subject.id.replace("'", "''")
     query = f"from kpi_{kpi.key} where scope = 'rep' and scope_id = '{rep}' and period = '{review.period}'"
@@ -164,9 +163,3 @@ def _exact(review: Review, number: float | None, unit: str) -> str:
     """A part of a figure, to the cent where it has cents."""
     how = sentences.style(review)
     return how.control(number) if unit == "money" and number is not None and number % 1 else how.value(number, unit)
-
-
-def _records(frame: pd.DataFrame) -> list[Mapping[Any, Any]]:
-    days = {str(name): frame[name].dt.date for name in frame.select_dtypes("datetime")}
-    plain = frame.assign(**days).astype(object)
-    return [*plain.where(frame.notna(), None).to_dict("records")]

@@ -27,7 +27,12 @@ KPIS = {"win_rate": {"target": 0.5}, "deal_size": {"off": True}}
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
     tables = {"deals": [*DEALS, LOST, CENTS], "reps": [HERE, *REPS[1:]], "targets": TARGETS}
-    rules = {"kpis": KPIS, "people": PEOPLE, "crm": {"history_from": "2026-01-01"}, "as_of": "2026-10-15"}
+    rules = {
+        "kpis": KPIS,
+        "people": {**PEOPLE, "roles": {**PEOPLE["roles"], "ann": "analyst"}, "acting_as": "ann"},
+        "crm": {"history_from": "2026-01-01"},
+        "as_of": "2026-10-15",
+    }
     params = workbook(tmp_path_factory.mktemp("book"), **tables, **rules)
     freezing.freeze(params, [PERIOD])
     return params
@@ -44,7 +49,7 @@ def test_arithmetic_is_written_out(book: Params) -> None:
     assert told(book, "attainment")[1] == "€120.25 / €39 = 308.3%"
     assert told(book, "won_deals")[1] == "2"
     assert told(book, "win_rate", "R3")[1] == "1 won / (1 won + 0 lost) = 100.0%"
-    assert told(book, "retention_rate")[1].startswith("n/a: no account")
+    assert told(book, "retention_rate")[1].startswith("n/a: the export has no column for account_id")
     assert all(told(book, key)[2].endswith(": the same.") for key in ("win_rate", "revenue", "attainment", "retention_rate"))
 
 
