@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -110,6 +110,7 @@ class Review:
     ``members`` (teams, manager's copy) holds the same columns for each rep. ``lists`` are the rep's deals and accounts that are
     listed below figures, by the names of ``slicefile.DEAL_LISTS``; ``deals`` and ``accounts``, all of them, are read by
     ``rows`` when they are asked for.
+    ``terms`` holds the rows that each ``target``, what figures are ``divided_by`` and each ``measure`` are the sum of, by KPI.
     ``minutes`` is what this audience may read of the conversation, ``answer`` how a rep answers (rep's copy only).
     ``params_path`` is the workbook's params file; None for a review that was not opened from one.
     """
@@ -125,6 +126,7 @@ class Review:
     scorecard: pd.DataFrame
     history: pd.DataFrame
     lists: Mapping[str, Listed]
+    terms: Mapping[str, Mapping[str, Sequence[Sequence[Any]]]]
     stages: pd.DataFrame
     members: pd.DataFrame
     people: Mapping[str, Post]
@@ -395,6 +397,7 @@ def from_slice(
         scorecard=history[history["period"] == period.name].reset_index(drop=True),
         history=history,
         lists=_lists(data, every),
+        terms=MappingProxyType(data.get("terms", {})),
         stages=_frame(data["stages"]),
         members=_frame(data["members"]),
         people=MappingProxyType(people),

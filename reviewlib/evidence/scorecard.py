@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from babel.numbers import get_currency_precision
 
 from reviewlib.evidence.availability import SCOPES, ScorecardContext, immature, with_targets, with_values
 from reviewlib.evidence.facts import KEY
@@ -31,7 +32,7 @@ from reviewlib.periods import Period
 
 @dataclass(frozen=True)
 class Split:
-    """The parts of a change of revenue, in cents; they add up to the change exactly.
+    """The parts of a change of revenue, in the currency's smallest unit; they add up to the change exactly.
 
     Attributes:
         won_deals: What the number of won deals explains.
@@ -57,20 +58,20 @@ class Sales:
     refunds: float
 
 
-def split(before: Sales, now: Sales) -> Split:
-    """Split the change of revenue between two periods of one rep."""
-    change = cents(now.amount) - cents(before.amount)
+def split(before: Sales, now: Sales, *, digits: int = 2) -> Split:
+    """Split the change of revenue between two periods of one rep; the currency has so many decimal digits."""
+    change = cents(now.amount, digits) - cents(before.amount, digits)
     # What is left of the change of revenue, so that amounts with parts of a cent close to it too.
-    refunds = cents(now.amount + now.refunds) - cents(before.amount + before.refunds) - change
+    refunds = cents(now.amount + now.refunds, digits) - cents(before.amount + before.refunds, digits) - change
     if min(before.amount, now.amount, before.deals, now.deals) <= 0:
         reason = None if change == 0 else "one of the two periods has no won deals to compare"
         return Split(0, 0, refunds, change, reason)
     # The logarithmic mean of the two amounts; their common value where they are equal.
     level = math.isclose(now.amount, before.amount, rel_tol=1e-12)
     weight = now.amount if level else (now.amount - before.amount) / math.log(now.amount / before.amount)
-    by_count = weight * math.log(now.deals / before.deals) * 100
-    by_size = weight * math.log((now.amount / now.deals) / (before.amount / before.deals)) * 100
-    # By the largest remainder, so that the cents add up to the change; of two that are alike, the deals' is the first.
+    by_count = weight * math.log(now.deals / before.deals) * 10**digits
+    by_size = weight * math.log((now.amount / now.deals) / (before.amount / before.deals)) * 10**digits
+    # By the largest remainder, so that the units add up to the change; of two that are alike, the deals' is the first.
     won_deals, deal_size = math.floor(by_count), math.floor(by_size)
     missing, first = change - won_deals - deal_size, by_count - won_deals >= by_size - deal_size
     won_deals += int(math.copysign((abs(missing) + first) // 2, missing))
@@ -86,9 +87,9 @@ def total(parts: Sequence[Split], change: int) -> Split:
     return Split(won_deals, deal_size, refunds, rest, reason)
 
 
-def cents(amount: float) -> int:
-    """Turn an amount into cents."""
-    return int((Decimal(repr(float(amount))) * 100).to_integral_value(ROUND_HALF_EVEN))
+def cents(amount: float, digits: int = 2) -> int:
+    """Turn an amount into the smallest unit of a currency with so many decimal digits."""
+    return int(Decimal(repr(float(amount))).scaleb(digits).to_integral_value(ROUND_HALF_EVEN))
 
 
 Row = Mapping[Hashable, Any]
@@ -163,17 +164,18 @@ def _changes(frame: pd.DataFrame, kpi: Kpi, won: str, refunds: str, context: Sco
     complete = wide.reindex(columns=[("value", won), ("n", won), ("value", refunds)]).dropna()
     sales = dict(zip(complete.index, itertools.starmap(Sales, complete.itertuples(index=False)), strict=True))
     splits: dict[tuple[str, str, str], Split] = {}
+    digits = get_currency_precision(context.params.currency)
     pairs = [(before, now) for before, now in itertools.pairwise(context.calendar.periods) if before.end == now.start]
     for before, now in pairs:
         for scope, scope_id in sorted({(scope, scope_id) for scope, scope_id, _ in sales}, key=lambda key: key[0] != "rep"):
             here, there = sales.get((scope, scope_id, now.name)), sales.get((scope, scope_id, before.name))
             if here is None or there is None:
                 continue
-            whole = cents(here.amount + here.refunds) - cents(there.amount + there.refunds)
+            whole = cents(here.amount + here.refunds, digits) - cents(there.amount + there.refunds, digits)
             parts = [splits[rep] for rep in _reps_of(scope, scope_id, now, context) if rep in splits]
-            splits[scope, scope_id, now.name] = split(there, here) if scope == "rep" else total(parts, whole)
+            splits[scope, scope_id, now.name] = split(there, here, digits=digits) if scope == "rep" else total(parts, whole)
     return pd.DataFrame(
-        {**dict(zip(KEY, key, strict=True)), "kpi": one.key, "value": getattr(own, one.part) / 100, "reason": own.reason}
+        {**dict(zip(KEY, key, strict=True)), "kpi": one.key, "value": getattr(own, one.part) / 10**digits, "reason": own.reason}
         for key, own in splits.items()
         for one in context.kpis.values()
         if one.of == kpi.key and one.part

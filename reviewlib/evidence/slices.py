@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -21,6 +21,7 @@ from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.scorecard import SubjectScorecard
 from reviewlib.evidence.slicefile import Achievement, Stages, lists, table
 from reviewlib.evidence.tables import SCORECARD
+from reviewlib.evidence.targets import TargetTerm
 from reviewlib.evidence.verdicts import two_digits
 from reviewlib.params.kpis import RESULT
 
@@ -43,6 +44,9 @@ class Slicer:
         frame = evidence.scorecard[evidence.scorecard["period"].isin(self.trend)].copy()
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
         self.rows = rows_by(frame, SCORECARD, by=("scope", "scope_id"))
+        others = evidence.from_elsewhere
+        others = others[(others["scope"] == "rep") & (others["period"] == evidence.period.name)]
+        self.measured = rows_by(others, ("kpi", "rows"), by=("scope_id",))
         self.listing = Listing(evidence.facts, evidence.period.name)
         self.common = {
             "period": evidence.period.name,
@@ -75,6 +79,7 @@ class Slicer:
             "history": table(SCORECARD, self.rows["rep", rep_id]),
             "members": disclosure.NOTHING,
             "lists": self.listing.lists(rep_id),
+            "terms": self._terms(rep_id),
             "stages": _stages([self.listing.stages(rep_id)], evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": said.leads,
@@ -82,6 +87,20 @@ class Slicer:
             "achievements": [{**asdict(item), "subject": subject} for item in said.achievements],
             "data": self.data | {"mine": {"quarantined": int((own["rep_id"] == rep_id).fillna(False).sum())}},
         }
+
+    def _terms(self, rep_id: str) -> dict[str, dict[str, Any]]:
+        """The rows that a rep's targets, those that figures are divided by, and measures are the sum of, by KPI."""
+        context, period = self.evidence.context, self.evidence.period
+        found: dict[str, dict[str, Any]] = {"target": {}, "divided_by": {}, "measure": {}}
+        for key, kpi in context.kpis.items():
+            if kpi.of is None and kpi.per_target != "this":
+                found["target"][key] = _target_terms(context.targets.resolve(kpi, "rep", rep_id, period).terms)
+            if kpi.of is None and kpi.per_target:
+                due = period.next if kpi.per_target == "next" else period
+                found["divided_by"][key] = _target_terms(context.targets.resolve(RESULT, "rep", rep_id, due).terms)
+        for key, rows in self.measured.get(rep_id, ()):
+            found["measure"][key] = [[row.period.name, row.value, row.n] for row in rows]
+        return {name: {key: rows for key, rows in terms.items() if rows} for name, terms in found.items()}
 
     def team(self, name: str, audience: str) -> dict[str, Any]:
         """Cut one team's slice; only the manager's names the reps, holds their figures and the totals of a few of them."""
@@ -113,6 +132,7 @@ class Slicer:
             "history": table(SCORECARD, history),
             "members": table(SCORECARD, members),
             "lists": lists((), ()),
+            "terms": {},
             "stages": _stages(stages, evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": {section: lead for section, lead in said.leads.items() if section != "achievements" or not board},
@@ -244,6 +264,14 @@ def _stages(reps: Sequence[Stages], order: Sequence[str]) -> dict[str, Any]:
             known = [amount for _, amount in found if amount is not None]
             counted.append([stage or CLOSED_SINCE, sum(count for count, _ in found), sum(known) if known else None])
     return table(("stage", "deals", "amount"), counted)
+
+
+def _target_terms(terms: Iterable[TargetTerm]) -> Rows:
+    """Each row of a target: its period (None for what params say), full value, ramp, the days that count, all its days."""
+    return [
+        [term.row.line and term.row.period.name, float(term.row.value), float(term.row.ramp), term.active_days, term.days]
+        for term in terms
+    ]
 
 
 Rows = list[list[Any]]

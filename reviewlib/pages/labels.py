@@ -10,8 +10,11 @@ import datetime as dt
 import functools
 import math
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any, Final
 
 from reviewlib.periods import Period
@@ -53,6 +56,19 @@ class NumberStyle:
 
         digits = get_currency_precision(self.currency)
         return self._text(number, "money", (digits, digits))
+
+    def exactly(self, numbers: Iterable[float | None]) -> Callable[[float | None], str]:
+        """How to write amounts that a reader may add up: to the smallest unit, unless all of them are whole."""
+        whole = all(number is None or number == round(number) for number in numbers)
+        return partial(self.value, unit="money") if whole else self.control
+
+    def adding_up(self, numbers: Iterable[float]) -> list[float]:
+        """Round amounts to the smallest unit of the currency so that they add up to their sum, rounded."""
+        from babel.numbers import get_currency_precision
+
+        unit = Decimal(1).scaleb(-get_currency_precision(self.currency))
+        ends = [Decimal(f"{end:.15g}").quantize(unit, ROUND_HALF_UP) for end in accumulate(numbers, initial=0.0)]
+        return [float(end - start) for start, end in pairwise(ends)]
 
     def change(self, number: float | None, unit: str) -> str:
         """Write the size of a change without its sign; that of a percent is in points: "8.8 points"."""

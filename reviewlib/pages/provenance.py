@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from reviewlib.pages import labels
@@ -27,7 +28,9 @@ class _Shown:
 
 _SHOWN: Final = {
     "sales": _Shown(
-        "Deals won in the period", "earned", {"sold": "Won", "refund": "Refunds", "no_amount": "Won, without an amount"}
+        "Deals won in the period, refunds included",
+        "earned",
+        {"sold": "Won", "refund": "Refunds", "no_amount": "Won, without an amount"},
     ),
     "closed": _Shown(
         "Deals won or lost in the period, by expected amount",
@@ -76,6 +79,11 @@ _MADE_OF: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
 }
 #: What marks a deal among those that are listed with it.
 _MARKS: Final = {"first_win": "first purchase", "due": "due next"}
+#: The rows of targets, by what they are to the figure: how their table is called.
+_TARGETS: Final = {"target": "Target, row by row", "divided_by": "Revenue target, row by row"}
+_FROM_PARAMS: Final = "the params file"
+#: How the rows of a measure come to its figure, by how its targets combine.
+_COMBINED: Final = {"sum": "added up", "stock": "the last one counts", "level": "their average, weighted by n"}
 #: What became of the deals that were open at the start of the period, and of those created in it: list and group of each.
 _BECAME_OF: Final = {
     "Won": (("closed", "won_start"), ("closed", "won_created")),
@@ -154,6 +162,22 @@ def _evidence(sheet: FigureTable, figure: Figure, below: Mapping[str, Figure]) -
             tables.append(_accounts(sheet) if name == "accounts" else _deals(sheet, name))
         if owner and (owner != figure or figure.kpi.evidence in _MARKS):
             told.append(("Accounts" if name == "accounts" else "Deals", _elsewhere(sheet, figure, name, groups, owner)))
+    terms = {name: every.get(figure.kpi.key, ()) for name, every in sheet.review.terms.items()}
+    for name, title in _TARGETS.items():
+        rows = terms.get(name, ())
+        if any(ramp != 1 or days > 1 for _, _, ramp, _, days in rows):
+            tables.append(_target_rows(sheet, title, rows, unit="money" if name == "divided_by" else figure.kpi.unit))
+        else:
+            told += [
+                (title, f"{period or _FROM_PARAMS}: {sheet.style.value(value, figure.kpi.unit)}") for period, value, *_ in rows
+            ]
+    if rows := terms.get("measure", ()):
+        values = tuple(
+            (period, sheet.style.value(value, figure.kpi.unit), sheet.style.value(n, "count")) for period, value, n in rows
+        )
+        tables.append(
+            EvidenceTable(f"Rows of the figure: {_COMBINED[figure.kpi.targets]}", ("Period", "Value", "n"), 1, (((), values),))
+        )
     if figure.kpi.evidence == "bridge" and {"closed", "open"} & below.keys():
         tables.append(_bridge(sheet))
     return Evidence(figure, tuple((name, text) for name, text in told if text), tuple(tables))
@@ -180,7 +204,7 @@ def _sum(review: Review, groups: Iterable[tuple[str, str]]) -> tuple[int, float 
 
 
 def _told(sheet: FigureTable, count: int, amount: float | None) -> tuple[str, str]:
-    return sheet.style.things(count, "deals"), "" if amount is None else sheet.style.control(amount)
+    return sheet.style.things(count, "deals"), "" if amount is None else sheet.style.exactly([amount])(amount)
 
 
 def _of(part: str, whole: str) -> str:
@@ -208,10 +232,11 @@ def _of_all(sheet: FigureTable, name: str, groups: Sequence[str]) -> tuple[str, 
 def _deals(sheet: FigureTable, name: str) -> EvidenceTable:
     """List the largest deals, below the name and total of their group."""
     listed, shown, groups = sheet.review.lists[name], _SHOWN[name], []
+    write = sheet.style.exactly(row["amount"] for row in listed.rows)
     for group, title in shown.groups.items():
         if group in listed.totals:
             number, money = _of_all(sheet, name, [group])
-            rows = tuple(_deal(sheet, name, row) for row in listed.rows if row["group"] == group)
+            rows = tuple(_deal(name, row, write) for row in listed.rows if row["group"] == group)
             groups.append(((f"{title}: {number}", money), rows))
     whole = _of_all(sheet, name, _MADE_OF[shown.evidence][name])
     columns = ("Deal", "Account", "Opened – closed or due", "Stage", "Amount")
@@ -244,7 +269,7 @@ def calculation(sheet: FigureTable, figure: Figure) -> str:
     return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and kpi.bottom == "money" else f", {kpi.n_label}")
 
 
-def _deal(sheet: FigureTable, name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+def _deal(name: str, row: Mapping[str, Any], write: Callable[[float], str]) -> tuple[str, ...]:
     since = name == "open" and row["outcome"] != "open"  # what was open at the end of the period may have closed by today
     marks = [word for flag, word in _MARKS.items() if row[flag] and name in _MADE_OF[flag]]
     return (
@@ -252,7 +277,31 @@ def _deal(sheet: FigureTable, name: str, row: Mapping[str, Any]) -> tuple[str, .
         "no account" if row["account_id"] is None else row["account_id"],
         f"{_day(row['opened_on'])} – {_day(row['last_on'])}",
         " · ".join(["closed since" if since else row["stage"] or row["outcome"], *marks]),
-        "no amount" if row["amount"] is None else sheet.style.control(row["amount"]),
+        "no amount" if row["amount"] is None else write(row["amount"]),
+    )
+
+
+def _target_rows(sheet: FigureTable, title: str, terms: Sequence[Sequence[Any]], *, unit: str) -> EvidenceTable:
+    """List the rows of a target, with what ramp and days leave of each, and what they add up to."""
+    style, effective = sheet.style, [value * ramp * active / days for _, value, ramp, active, days in terms]
+
+    counts: list[float] = effective
+    write: Callable[[float], str] = partial(style.value, unit=unit)
+    if unit == "money":
+        counts = style.adding_up(effective)
+        write = style.exactly([*counts, *(value for _, value, *_ in terms)])
+    rows = tuple(
+        (
+            period or _FROM_PARAMS,
+            write(value),
+            style.value(ramp, "percent"),
+            f"{active} of {days}" if days > 1 else "",
+            write(part),
+        )
+        for (period, value, ramp, active, days), part in zip(terms, counts, strict=True)
+    )
+    return EvidenceTable(
+        f"{title}: {write(math.fsum(counts))}", ("Period", "Full target", "Ramp", "Days", "Counts"), 1, (((), rows),)
     )
 
 
@@ -262,14 +311,15 @@ def _accounts(sheet: FigureTable) -> EvidenceTable:
     count, *sums = listed.totals["base"]
     shown = [math.fsum(row[name] for row in listed.rows) for name in ("base_revenue", "revenue")]
     number = _of(style.value(len(listed.rows), "count"), style.value(count, "count"))
-    before, now = (_of(style.control(part), style.control(whole)) for part, whole in zip(shown, sums, strict=True))
+    write = style.exactly(row[name] for row in listed.rows for name in ("base_revenue", "revenue"))
+    before, now = (_of(write(part), write(whole)) for part, whole in zip(shown, sums, strict=True))
     caption = f"Accounts of {sheet.review.workbook.retention_window}: {number}, {before} then, {now} now{_rest(number)}"
     rows = tuple(
         (
             row["account_id"],
             "bought again" if row["kept"] else "not in this period, open deal" if row["open_deal"] else "not in this period",
-            style.control(row["base_revenue"]),
-            style.control(row["revenue"]),
+            write(row["base_revenue"]),
+            write(row["revenue"]),
         )
         for row in listed.rows
     )

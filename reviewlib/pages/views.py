@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -145,17 +146,25 @@ def revenue_bridge(review: Review) -> list[BridgeStep]:
     before, now = sheet.value("revenue", period.previous), sheet.value("revenue")
     if before is None or now is None or before == now == 0:
         return []
-    first = _of_deals(sheet, period.previous), before, sheet.text("revenue", period.previous)
-    parts = [BridgePart(period.previous.name, *first, total=True)]
+    parts = [BridgePart(period.previous.name, _of_deals(sheet, period.previous), before, "", total=True)]
     for key, (source, column) in _SPLIT.items():
         figure = sheet.figure(key)
         optional = key in ("change_refunds", "change_unsplit")
         if figure is not None and figure.value is not None and not (optional and round(figure.value, 2) == 0):
             told = _moved(sheet, source, column) if source else figure.reason or ""
-            parts.append(BridgePart(figure.kpi.label, told, figure.value, sheet.style.signed(figure.value, "money")))
-    return components.bridge(
-        [*parts, BridgePart(period.name, _of_deals(sheet, period), now, sheet.text("revenue"), total=True)]
-    )
+            parts.append(BridgePart(figure.kpi.label, told, figure.value, ""))
+    parts.append(BridgePart(period.name, _of_deals(sheet, period), now, "", total=True))
+    return components.bridge(_adding_up(parts, sheet.style))
+
+
+def _adding_up(parts: Sequence[BridgePart], style: labels.NumberStyle) -> list[BridgePart]:
+    """Write the amounts of a bridge, whose end is the last part, so that they add up."""
+    rounded = [*style.adding_up(part.number for part in parts[:-1]), parts[-1].number]
+    write = style.exactly(rounded)
+    return [
+        replace(part, number=number, text=write(number) if part.total or number <= 0 else f"+{write(number)}")
+        for part, number in zip(parts, rounded, strict=True)
+    ]
 
 
 def no_bridge(review: Review) -> str:
@@ -214,12 +223,14 @@ def pipeline_bridge(review: Review) -> list[BridgeStep]:
             good = "dn" if key == "pipeline_lost" else "up"
             parts.append(BridgePart(figure.kpi.label, _deals(figure, style), sign * figure.value, text, tone=good))
     last = f"Open on {labels.day(period.last_day, near=period.last_day)}"
-    if end is not None and end.value is not None and any([end.value, *(part.number for part in parts)]):
-        return components.bridge([*parts, _stock(sheet, end, last)])
-    total = sum(part.number for part in parts)
+    if end is not None and end.value is not None:
+        parts.append(_stock(sheet, end, last))
+    else:
+        total = sum(part.number for part in parts)
+        parts.append(BridgePart(last, "", total, style.value(total, unit), total=True))
     if not any(part.number for part in parts):
         return []
-    return components.bridge([*parts, BridgePart(last, "", total, style.value(total, unit), total=True)])
+    return components.bridge(parts if unit == "count" else _adding_up(parts, style))
 
 
 def _stock(sheet: FigureTable, figure: Figure, label: str) -> BridgePart:

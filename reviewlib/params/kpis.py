@@ -363,12 +363,13 @@ _FIGURES: Final = (
             top="money", bottom="money", from_targets="full"),
     _beside("attainment", "reps_target", "Sum of the reps' targets", "money",
             "Sum of the effective revenue targets of the reps.", from_targets="of_reps"),
-    _beside("revenue", "change_won_deals", "Won deals", "money",
+    _beside("revenue", "change_won_deals", "Change by number of deals", "money",
             "Part of the change of revenue that the number of won deals explains (log-mean split).", part="won_deals"),
-    _beside("revenue", "change_deal_size", "Average deal size", "money",
+    _beside("revenue", "change_deal_size", "Change by average size", "money",
             "Part of the change of revenue that the average deal size explains (log-mean split).", part="deal_size"),
-    _beside("revenue", "change_refunds", "Refunds", "money", "Change of the refunds from the previous period.", part="refunds"),
-    _beside("revenue", "change_unsplit", "Not split", "money", "Part of the change of revenue that cannot be split.",
+    _beside("revenue", "change_refunds", "Change by refunds", "money",
+            "Change of the refunds from the previous period.", part="refunds"),
+    _beside("revenue", "change_unsplit", "Change not split", "money", "Part of the change of revenue that cannot be split.",
             part="unsplit"),
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -374,6 +375,17 @@ def test_total_is_the_sum_and_the_rest(pairs: list[tuple[Sales, Sales]], moves: 
     assert found.refunds == sum(part.refunds for part in parts)
     assert found.unsplit == sum(part.unsplit for part in parts) + moves
     assert (found.reason is None) == (found.unsplit == 0)
+
+
+@pytest.mark.parametrize(("currency", "digits"), [("JPY", 0), ("EUR", 2), ("KWD", 3)])
+def test_the_split_is_in_the_smallest_unit(currency: str, digits: int) -> None:
+    """A change is split to the smallest unit of the workbook's currency: yen have none, Kuwaiti dinars have thousandths."""
+    context = context_of()
+    context = replace(context, params=context.params.model_copy(update={"currency": currency}))
+    frame = judged(context, [*_sales(300, 2), *_sales(200, 1, period=PERIOD.previous.name)])
+    found = [Decimal(f"{row(frame, key)['value']:.15g}") for key in ("change_won_deals", "change_deal_size")]
+    assert sum(found) == 100
+    assert [max(0, -int(part.as_tuple().exponent)) for part in found] == [digits, digits]
 
 
 @pytest.mark.parametrize(

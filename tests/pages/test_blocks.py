@@ -124,7 +124,7 @@ def test_change_that_cannot_be_split() -> None:
                 "one of the two periods has no won deals to compare",
             )
     html = blocks.change(made.opened(data)).html
-    assert "Not split" in html
+    assert "Change not split" in html
     assert "one of the two periods has no won deals to compare" in html
     assert "Refunds" not in html
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 from babel.numbers import get_group_symbol
@@ -133,3 +134,21 @@ def test_never_minus_zero(number: float, unit: str, style: NumberStyle) -> None:
     for text in (style.value(number, unit), style.signed_change(number, unit)):
         assert "-" not in text
         assert not (text[0] in f"{MINUS}+" and not any(digit in text for digit in "123456789"))
+
+
+@pytest.mark.parametrize(
+    ("currency", "texts"),
+    [("EUR", ["33.33", "33.34", "33.33"]), ("JPY", ["33", "34", "33"]), ("KWD", ["33.333", "33.334", "33.333"])],
+)
+def test_parts_add_up_in_every_currency(currency: str, texts: list[str]) -> None:
+    """Parts are rounded to the currency's own smallest unit, and what is written adds up to what is written of the whole."""
+    style = NumberStyle("en", currency)
+    parts = style.adding_up([100 / 3] * 3)
+    assert [style.control(part).lstrip("€¥KWD\xa0") for part in parts] == texts
+    assert sum(map(Decimal, map(str, parts))) == 100
+
+
+def test_amounts_are_written_alike() -> None:
+    """Where one amount has cents all of them are written with cents; where none has, none is."""
+    assert [NumberStyle().exactly([1200.0, 0.5])(number) for number in (1200.0, 0.5)] == ["€1,200.00", "€0.50"]
+    assert NumberStyle().exactly([1200.0, None])(1200.0) == "€1,200"

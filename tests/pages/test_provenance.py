@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ def test_a_list_that_is_cut_says_of_how_much(many: Review, found: dict[str, Evid
     table = found["revenue"].tables[0]
     shown, every = many.lists["sales"].rows, many.deals[many.deals["earned"]]
     assert len(shown) == MOST_LISTED == sum(len(rows) for _, rows in table.groups)
-    part, whole = (f"€{sum(amounts):,.2f}" for amounts in ([row["amount"] for row in shown], every["amount"].dropna()))
+    part, whole = (f"€{sum(amounts):,.0f}" for amounts in ([row["amount"] for row in shown], every["amount"].dropna()))
     assert f": {MOST_LISTED} of {len(every)} deals, {part} of {whole}; the rest in the manager’s notebook" in table.caption
     assert "rest" not in evidence(made.opened(made.rep_slice()))[0].tables[0].caption
 
@@ -90,7 +91,7 @@ def test_accounts_that_are_cut(many: Review, found: dict[str, Evidence]) -> None
 
 def _money(text: str) -> Decimal:
     """The amount in a text; none where there is none."""
-    found = re.search(r"(−?)€([\d,]+\.\d\d)", text)
+    found = re.search(r"(−?)€([\d,]+(?:\.\d\d)?)", text)
     return Decimal(found[1].replace("−", "-") + found[2].replace(",", "")) if found else Decimal(0)
 
 
@@ -143,6 +144,36 @@ def test_every_list_adds_up(demo_slices: Mapping[Any, dict[str, Any]], demo_para
     assert min(checked[key] for key in (*_LISTED, "bridge", "accounts", "first")) > 20
 
 
+def test_every_target_and_measure_adds_up(demo_slices: Mapping[Any, dict[str, Any]], demo_params: Params) -> None:
+    """On each page of the demo the rows of a target, with ramp and days, come to it, and those of a measure to the figure."""
+    checked: Counter[str] = Counter()
+    for (kind, _, _), data in demo_slices.items():
+        if kind != "rep":
+            continue
+        review = from_slice(data, demo_params.fiscal)
+        found = {each.figure.kpi.key: each for each in evidence(review)}
+        for key, kind in (("target", "target"), ("divided_by", "denominator")):
+            for kpi, terms in review.terms[key].items():
+                counts = [value * ramp * active / days for _, value, ramp, active, days in terms]
+                assert math.fsum(counts) == pytest.approx(getattr(review.figure(kpi), kind))
+                told = f"{_TITLES[key]}: "
+                rows = [row for table in found[kpi].tables if table.caption.startswith(told) for row in table.groups[0][1]]
+                if found[kpi].figure.kpi.unit == "money" or key == "divided_by":
+                    caption = next((table.caption for table in found[kpi].tables if table.caption.startswith(told)), None)
+                    assert caption is None or sum(_money(row[-1]) for row in rows) == _money(caption)
+                assert len(rows) == len(terms) or dict(found[kpi].told)[_TITLES[key]]
+                checked[key] += 1
+        for kpi, terms in review.terms["measure"].items():
+            (table,) = (table for table in found[kpi].tables if table.caption.startswith("Rows of the figure"))
+            n = [weight if "average" in table.caption else 1 for _, _, weight in terms]
+            total = math.fsum(value * weight for (_, value, _), weight in zip(terms, n, strict=True))
+            assert total / (sum(n) if "average" in table.caption else 1) == pytest.approx(review.figure(kpi).value)
+            assert len(table.groups[0][1]) == len(terms)
+            checked["measure"] += 1
+    assert min(checked[key] for key in (*_TITLES, "measure")) > 20
+
+
+_TITLES = {"target": "Target, row by row", "divided_by": "Revenue target, row by row"}
 #: The figures that lists stand below: sales, closed deals and open ones; and where a figure of the bridge stands in its table.
 _LISTED = ("revenue", "win_rate", "pipeline_value")
 _BRIDGE = {
