@@ -252,20 +252,18 @@ def _false(mask: ir.Value) -> ir.BooleanValue:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Every figure as measured, before targets, and the queries that measure it.
+    """Every figure as measured, before targets, and the views that measure it.
 
     Attributes:
         figures: One row per (scope, scope_id, period, kpi): numerator, denominator (missing where the KPI has none), n,
             matures_on (in days since 1970), and the bounds of medians: low, high, likely_low, likely_high.
         views: The views that were made for it, each over those before it, as text.
         columns: Numerator, denominator, n and the like of each KPI over the view ``measured``, as text.
-        queries: That of each KPI alone, as text.
     """
 
     figures: pd.DataFrame
     views: Mapping[str, str]
     columns: Mapping[str, Mapping[str, str]]
-    queries: Mapping[str, str]
 
 
 #: Of the observations behind a median, only those that bound it.
@@ -280,18 +278,16 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
 
     ``groups`` (scope, scope_id, period) get a row even without any deal; sums and counts are then 0.
     """
-    views, queries, columns = dict[str, str](), dict[str, str](), dict[str, Mapping[str, str]]()
+    views, columns = dict[str, str](), dict[str, Mapping[str, str]]()
     for grain, table in (("deal", facts.deals), ("account", facts.accounts)):
         own = tuple(kpi for kpi in kpis.values() if callable(kpi.expression) and kpi.grain == f"{grain}s")
         name, schema = table.get_name(), table.schema()
         measures = _aggregate(name, schema, own)
         views[f"{grain}_measures"] = measures.text
         columns |= {kpi.key: _columns(kpi, measures.schema) for kpi in own}
-        queries |= {kpi.key: _aggregate(name, schema, (kpi,)).text for kpi in own}
         if in_sql := [kpi for kpi in kpis.values() if isinstance(kpi.expression, SqlMeasure) and kpi.grain == f"{grain}s"]:
             views[f"own_{grain}_measures"] = custom.query(in_sql, key=KEY)
             columns |= {kpi.key: custom.columns(kpi) for kpi in in_sql}
-            queries |= {kpi.key: custom.query([kpi], key=KEY) for kpi in in_sql}
     # What every group has, deals or not.
     joins = (f"LEFT JOIN {name} USING ({', '.join(KEY)})" for name in views)
     views |= {"measured": "\n".join(("FROM groups", *joins)), "measured_figures": _long(columns)}
@@ -302,7 +298,7 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
     sizes = [size for (size,) in facts.con.con.sql("SELECT DISTINCT len(sample) FROM found WHERE sample <> []").fetchall()]
     places = pa.array([median_bounds(size) for size in sizes], pa.list_(pa.int64()))
     facts.con.con.register("bounds", pa.table({"size": pa.array(sizes, pa.int64()), "places": places}))
-    return Evaluation(facts.con.con.sql(_WITH_BOUNDS).df(), views, columns, queries)
+    return Evaluation(facts.con.con.sql(_WITH_BOUNDS).df(), views, columns)
 
 
 @cache

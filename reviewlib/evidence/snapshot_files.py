@@ -147,7 +147,7 @@ def _number(value: Any) -> float | None:
 
 
 def _info(evidence: PeriodEvidence) -> dict[str, Any]:
-    """What ``snapshot.json`` says: hashes, dates, counts, control totals, quarantine, versions and the SQL of each KPI."""
+    """What ``snapshot.json`` says: hashes, dates, counts, control totals, quarantine, versions."""
     read, context = evidence.tables, evidence.context
     everything = evidence.scorecard[(evidence.scorecard["scope"] == "all") & (evidence.scorecard["kpi"] == RESULT.key)]
     return {
@@ -163,7 +163,6 @@ def _info(evidence: PeriodEvidence) -> dict[str, Any]:
         "revenue": {row["period"]: _number(row["value"]) for row in everything.to_dict("records")},
         "notes": list(read.notes),
         "versions": {name: version(name) for name in _COMPUTING},
-        "sql": dict(evidence.measured.queries),
     }
 
 

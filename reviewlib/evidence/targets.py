@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 import pandas as pd
 
@@ -45,7 +46,7 @@ class TargetTerm:
     active_days: int = 1
     days: int = 1
 
-    @property
+    @cached_property
     def effective(self) -> Fraction:
         """What counts of the row."""
         return Fraction(self.row.value) * Fraction(self.row.ramp) * Fraction(self.active_days, self.days)
@@ -113,11 +114,14 @@ class Targets:
         """Sum the effective targets of the active reps of a team, or of all."""
         reps = self.roster.active(period) if scope == ALL else self.roster.team(scope_id, period)
         each = [self.resolve(kpi, "rep", rep_id, period) for rep_id in reps]
-        if not each or all(target.value is None for target in each):
+        known = [(target.value, target.raw) for target in each if target.value is not None and target.raw is not None]
+        if not known:
             return NONE
-        if lacking := sum(target.value is None for target in each):
+        if lacking := len(each) - len(known):
             return Target(reason=f"{lacking} of {len(each)} active reps have no target, and there is none for the whole")
-        return Target.sum_of(*(term for target in each for term in target.terms))
+        values, full = zip(*known, strict=True)
+        terms = tuple(term for target in each for term in target.terms)
+        return Target(sum(values, Fraction(0)), sum(full, Fraction(0)), terms=terms)
 
     def _level(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
         """Take the most specific scope's narrowest row that contains the period, unscaled; else what params say."""

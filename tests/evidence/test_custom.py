@@ -104,7 +104,7 @@ def test_it_is_what_one_counts_by_hand(found: PeriodEvidence) -> None:
     assert of_team["value"] == 200.2 / 390.3
     assert cell(found, "largest_share", "all")["value"] == of_team["value"]
     assert (of_a["verdict"], of_b["verdict"]) == ("watch", "gap")
-    assert "MAX(" in found.measured.queries["largest_share"]
+    assert "MAX(" in found.measured.views["own_deal_measures"]
 
 
 def test_who_has_nothing_has_what_nothing_comes_to(found: PeriodEvidence) -> None:

@@ -161,16 +161,6 @@ def test_too_few_observations_bound_no_median(measured: Measured) -> None:
     assert all(np.isnan(measured.row("cycle_days")[name]) for name in ("low", "high", "likely_low", "likely_high"))
 
 
-def test_query_of_each_kpi_gives_its_figure(measured: Measured) -> None:
-    """The text kept for a KPI runs alone and gives the same figure."""
-    for key, query in measured.found.queries.items():
-        frame: pd.DataFrame = measured.built.con.raw_sql(query).df()
-        own = frame[(frame["scope"] == "rep") & (frame["scope_id"] == "A") & (frame["period"] == Q3.name)]
-        expected = measured.row(key)["numerator"]
-        top = own[f"{key}.top"].item() if len(own) else np.nan
-        assert (pd.isna(top) and (pd.isna(expected) or expected == 0)) or top == pytest.approx(expected), key
-
-
 def test_engine_is_not_shared(measured: Measured) -> None:
     """The facts live in a connection of their own, not in the process-wide one."""
     with pytest.raises(duckdb.CatalogException):
