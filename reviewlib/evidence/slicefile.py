@@ -16,6 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pydantic_core import to_json
+
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence import proof
 from reviewlib.evidence.disclosure import of_older
@@ -134,7 +136,7 @@ class Listed:
 
 def slice_text(data: Mapping[str, Any], rows: str) -> str:
     """Write a slice as its file holds it; ``rows`` are all its deals and accounts, as ``NO_ROWS`` is for none."""
-    return f"{json.dumps(data, ensure_ascii=False, allow_nan=False)}\n{rows}\n"
+    return f"{to_json(data, inf_nan_mode='null').decode()}\n{rows}\n"
 
 
 def read_slice(path: Path) -> dict[str, Any]:

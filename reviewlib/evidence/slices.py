@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Final
 
 import pandas as pd
+from pydantic_core import to_json
 
 from reviewlib.evidence import disclosure
 from reviewlib.evidence.comparison import at_least
@@ -190,7 +190,7 @@ def identity(data: Mapping[str, Any], rows: str) -> str:
     book = {name: value for name, value in data["workbook"].items() if name not in _OF_SNAPSHOT}
     account = {name: value for name, value in data["data"].items() if name not in _OF_WHOLE}
     own = {**data, "workbook": book, "data": account}
-    return hashlib.sha256(f"{json.dumps(own, sort_keys=True, ensure_ascii=False)}\n{rows}".encode()).hexdigest()
+    return hashlib.sha256(to_json(own, inf_nan_mode="null") + rows.encode()).hexdigest()
 
 
 def _workbook(evidence: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:
