@@ -107,7 +107,7 @@ def expected(case: Case, deal: Row) -> Decimal | None:
     """What a deal adds to pipeline value and bridge; None where it stays outside. Unmapped: deals are counted."""
     if deal["opened_on"] is None or backwards(deal):
         return None
-    if "expected_amount" not in case.book.mapped:
+    if not carried(case.book, "expected_amount"):
         return Decimal(1)
     amount: Decimal | None = deal["expected_amount"]
     return amount
@@ -451,11 +451,31 @@ FIGURES: dict[str, tuple[Callable[[Case], Reading], set[str], bool]] = {
 }
 
 
+#: What rests on lost deals, and what on open ones: an export without any of them cannot carry it.
+OF_LOST = {
+    "win_rate", "win_rate_value", "lost_deals", "closed_deals", "conversion_rate", "opened_deals", "opened_closed",
+}  # fmt: skip
+OF_OPEN = {
+    "conversion_rate", "opened_deals", "pipeline_value", "open_deals", "open_deals_start", "unvalued_deals", "stale_deals",
+    "pipeline_growth", *BRIDGE, "pipeline_coverage", "due_value", "undated_deals", "lapsed_open",
+}  # fmt: skip
+
+
+def carried(book: Book, column: str) -> bool:
+    """Whether the export has a column in which a deal that should carry something does."""
+    deals = [deal for deal in book.deals if column not in ("amount", "account_id") or deal["outcome"] == "won"]
+    empty = bool(deals) and all(deal[column] is None for deal in deals)
+    return column in book.mapped and (column == "expected_close_on" or not empty)
+
+
 def reading(key: str, case: Case) -> Reading:
-    """Read one figure; nothing where columns or history are missing."""
+    """Read one figure; nothing where columns, outcomes or history are missing."""
     loop, columns, window = FIGURES[key]
     begins = case.span.window_start if window else case.span.start
-    if not columns <= case.book.mapped or begins < case.book.history_from:
+    outcomes = {deal["outcome"] for deal in case.book.deals}
+    if (key in OF_LOST and "lost" not in outcomes) or (key in OF_OPEN and "open" not in outcomes):
+        return None, None
+    if not all(carried(case.book, column) for column in columns) or begins < case.book.history_from:
         return None, None
     return loop(case)
 

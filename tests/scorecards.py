@@ -49,6 +49,7 @@ def context_of(
         roster=people,
         targets=targets(params, _table(filled, tables.TARGETS), roster=people, strict=PERIOD),
         mapped=mapped,
+        lacks={},
         as_of=dt.date(2026, 10, 15),
         history_from=dt.date(2020, 1, 1),
         closing=frozenset((rep, period.name) for rep in reps for period in trend),

@@ -138,11 +138,9 @@ def init(
 def check(params: ParamsPath, as_json: AsJson = False) -> None:
     """Check params and data, and print the data-quality report."""
     from reviewlib.cli import terminal
-    from reviewlib.evidence import quality
     from reviewlib.run import freezing
 
-    book = load(params)
-    report = quality.report(book, freezing.check(book))
+    report = freezing.check(load(params))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), default=str, indent=1, ensure_ascii=False))
     else:

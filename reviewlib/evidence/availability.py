@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,6 +14,7 @@ import pandas as pd
 from reviewlib.errors import ParamsError
 from reviewlib.evidence.facts import EPOCH, KEY, Calendar
 from reviewlib.evidence.roster import ALL, Roster
+from reviewlib.evidence.store import TableStore
 from reviewlib.evidence.targets import NONE, Target, Targets
 from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import KPIS, RESULT
@@ -22,6 +23,16 @@ from reviewlib.periods import Period
 
 #: The scopes that have targets.
 SCOPES: Final = ("rep", "team", ALL)
+#: The deals that carry a column; any deal carries the others.
+_CARRIED_BY: Final = {"amount": "outcome = 'won'", "account_id": "outcome = 'won'"}
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Why figures cannot be given, and what it would take."""
+
+    reason: str
+    do: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,8 @@ class ScorecardContext:
         calendar: The periods evaluated.
         roster: Who was there, in these periods and the one after.
         targets: The targets table.
-        mapped: The deal columns that the export has.
+        mapped: The deal columns that the export carries.
+        lacks: What it does not carry, by column or outcome.
         as_of: The export's date.
         history_from: From when the export is complete.
         closing: Rep and period, for every period in which a deal of the rep's closed, refunds included.
@@ -46,6 +58,7 @@ class ScorecardContext:
     roster: Roster
     targets: Targets
     mapped: frozenset[str]
+    lacks: Mapping[str, Lack]
     as_of: dt.date
     history_from: dt.date
     closing: frozenset[tuple[str, str]]
@@ -54,6 +67,37 @@ class ScorecardContext:
     def periods(self) -> Mapping[str, Period]:
         """The evaluated periods by name."""
         return {period.name: period for period in self.calendar.periods}
+
+    def lacking(self, kpi: Kpi) -> list[Lack]:
+        """List what the export does not carry of what a KPI needs."""
+        return [self.lacks[name] for name in (*kpi.needs, *kpi.outcomes) if name in self.lacks]
+
+
+def what_lacks(params: Params, mapped: frozenset[str], store: TableStore) -> Mapping[str, Lack]:
+    """Ask the deals what the export does not carry: columns that are not mapped or hold nothing, outcomes without a deal."""
+    needed = sorted({name for kpi in params.figures.values() for name in kpi.needs})
+    found = {
+        name: Lack(f"the export has no column for {name}", f"Name its column under crm.deals.columns.{name}.")
+        for name in needed
+        if name not in mapped
+    }
+    # Expected dates that nobody fills in are counted, and told beside the coverage.
+    asked = [name for name in needed if name in mapped and name != "expected_close_on"]
+    filled = ", ".join(f"bool_or({name} IS NOT NULL) FILTER (WHERE {_CARRIED_BY.get(name, 'TRUE')})" for name in asked)
+    for name, known in zip(asked, store.row(f"SELECT {filled} FROM deals") if asked else (), strict=True):
+        if known is False:
+            found[name] = Lack(f"the column for {name} is empty", f"Fill it in the CRM, or name another one for {name}.")
+    outcomes = {outcome for (outcome,) in store.rows("SELECT DISTINCT outcome FROM deals")}
+    for outcome in ("lost", "open"):
+        if outcome not in outcomes:
+            do = f"Export the {outcome} deals as well, and list their stages under crm.deals.stages.{outcome}."
+            found[outcome] = Lack(f"the export has no {outcome} deal", do)
+    return MappingProxyType(found)
+
+
+def why(lacks: Sequence[Lack]) -> str | None:
+    """Say why a figure cannot be given; None where nothing is lacking."""
+    return "; ".join(lack.reason for lack in lacks) or None
 
 
 def with_targets(figures: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
@@ -117,7 +161,7 @@ def _per_target(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[boo
 def _unavailable(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[str]:
     """Say why a figure cannot be given; missing where it can."""
     pairs = {
-        (key, name): _not_covered(context, kpi, period)
+        (key, name): why(lacking(context, kpi, period))
         for key, kpi in context.kpis.items()
         for name, period in context.periods.items()
     }
@@ -127,19 +171,23 @@ def _unavailable(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[st
     return said.where(said.notna() | ~untargeted, frame["target_reason"].where(frame["target_reason"].notna(), empty))
 
 
-def _not_covered(context: ScorecardContext, kpi: Kpi, period: Period) -> str | None:
-    """Say which column or history a KPI lacks in a period."""
+def lacking(context: ScorecardContext, kpi: Kpi, period: Period) -> list[Lack]:
+    """List the columns and outcomes that a KPI lacks, else the history that it lacks in a period."""
     if kpi.expression is None:
-        return None
-    if absent := kpi.missing(context.mapped):
-        return absent
-    if period.start < context.history_from:
-        return f"the history begins on {_day(context.history_from)}"
-    if kpi.history == "window" and context.calendar.window(period).start < context.history_from:
-        return f"the history, from {_day(context.history_from)}, does not cover the retention window"
+        return []
+    if lacks := context.lacking(kpi):
+        return lacks
+    begins, window = context.history_from, context.calendar.window(period)
+    earlier = "Export the deals closed from {} on, and declare it as crm.history_from."
+    if period.start < begins:
+        return [Lack(f"the history begins on {_day(begins)}", earlier.format(period.start))]
+    if kpi.history == "window" and window.start < begins:
+        reason = f"the history, from {_day(begins)}, does not cover the retention window"
+        return [Lack(reason, earlier.format(window.start))]
     if kpi.today_only and "expected_close_on" in context.mapped and context.as_of >= period.next.end:
-        return "no history is kept: the CRM holds only today’s expected dates"
-    return None
+        reason = "no history is kept: the CRM holds only today’s expected dates"
+        return [Lack(reason, f"Nothing: an export from before {period.next.end} would be needed.")]
+    return []
 
 
 def immature(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[bool]:

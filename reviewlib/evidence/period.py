@@ -105,9 +105,11 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
     """Check what was asked for and lay out what the scorecard is made with."""
     as_of = sources.as_of(params, tables.store)
     _refuse_future(period, as_of, params)
-    # What carries something: the mapped columns, and the expected amount where list prices give it.
+    # What carries something: the mapped columns that are not empty, and the expected amount where list prices give it.
     priced = params.crm.products is not None and "product" in tables.mapped
     mapped = tables.mapped | {"expected_amount"} if priced else tables.mapped
+    lacks = availability.what_lacks(params, mapped, tables.store)
+    mapped = mapped.difference(lacks)
     figures = availability.of_workbook(params, mapped)
     _check_keys(params, tables, figures)
     window = next((entry.window_months for entry in params.kpis.values() if entry.window_months), None)
@@ -127,6 +129,7 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
         roster=people,
         targets=targets(params, tables.targets, roster=people, strict=period),
         mapped=mapped,
+        lacks=lacks,
         as_of=as_of,
         history_from=history_from(params, tables.store, as_of),
         closing=frozenset(

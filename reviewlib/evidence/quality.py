@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
 from reviewlib.evidence import sources, tables
+from reviewlib.evidence.availability import Lack, lacking
 from reviewlib.evidence.intake import CONFLICT, DUPLICATE, IMPLAUSIBLE, Excluded, Reconciliation
+from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.store import TableStore, literal
 from reviewlib.files import normalized
 from reviewlib.params.model import Params
+from reviewlib.params.rules import enumerated
 
 Level = Literal["act", "look", "know"]
 
@@ -107,8 +110,8 @@ class Report:
     notes: tuple[str, ...]
 
 
-def report(params: Params, read: Tables) -> Report:
-    """Look at the tables of a workbook.
+def report(params: Params, read: Tables, *, of_figures: Iterable[DataFinding] = ()) -> Report:
+    """Look at the tables of a workbook; ``of_figures`` are the findings of a period's figures.
 
     Raises:
         SourceError: The deals carry no date and params declare no ``as_of``.
@@ -122,6 +125,7 @@ def report(params: Params, read: Tables) -> Report:
         *_deal_findings(read),
         *_account_findings(read.store),
         *_rep_findings(read),
+        *of_figures,
     ]
     order: list[Level] = ["act", "look", "know"]
     return Report(
@@ -237,6 +241,14 @@ _ODDITIES: Final[tuple[tuple[str, Level, tuple[str, ...], str, str, str, str], .
 )  # fmt: skip
 
 
+#: Outcomes without a deal in a period that have some before: closed in it, or open and opened in it or later.
+_VANISHED: Final = """
+    SELECT outcome, count(*) FILTER (WHERE day < $1) AS before FROM (
+        SELECT outcome, if(outcome = 'open', opened_on, closed_on) AS day,
+            day >= $1 AND (day < $2 OR outcome = 'open') AS now FROM deals WHERE day IS NOT NULL
+    ) GROUP BY outcome HAVING before > 0 AND NOT bool_or(now) ORDER BY outcome"""
+
+
 def _deal_findings(read: Tables) -> Iterable[DataFinding]:
     priced = len(read.products) and "expected_amount" not in read.mapped
     for key, level, columns, odd, one, many, do in _ODDITIES:
@@ -283,6 +295,22 @@ def _rep_findings(read: Tables) -> Iterable[DataFinding]:
             pairs = rows[["rep_id", "rep_name"]].head(_EXAMPLES).itertuples(index=False, name=None)
             names = tuple(name if name == rep else f"{name} ({rep})" for rep, name in pairs)
             yield DataFinding(key, "look", what, len(rows), None, names, do)
+
+
+def of_figures(found: PeriodEvidence) -> Iterator[DataFinding]:
+    """Say of each KPI that the export cannot give for the period what it would take, and which outcome the period lacks."""
+    kpis: dict[Lack, list[str]] = {}
+    for kpi in found.context.kpis.values():
+        for lack in lacking(found.context, kpi, found.period) if kpi.of is None else ():
+            kpis.setdefault(lack, []).append(kpi.label)
+    for lack, labels in kpis.items():
+        what = f"{enumerated(labels)}: n/a in {found.period}, since {lack.reason}."
+        yield DataFinding("not_available", "look", what, len(labels), None, (), lack.do)
+    start, end = found.period.start, found.period.end
+    for outcome, before in found.tables.store.rows(_VANISHED, [start, end]):
+        what = f"{found.period} has no {outcome} deal, though there {'is 1' if before == 1 else f'are {before:,}'} from before."
+        do = "Make sure that the export is not filtered: without them the figures of the period mislead."
+        yield DataFinding("outcome_absent", "act", what, before, None, (), do)
 
 
 def _coverage(params: Params, read: Tables) -> tuple[Coverage, ...]:

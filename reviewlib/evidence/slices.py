@@ -12,7 +12,7 @@ from typing import Any, Final
 import pandas as pd
 from pydantic_core import to_json
 
-from reviewlib.evidence import disclosure
+from reviewlib.evidence import availability, disclosure
 from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.insights import Insights, insights
 from reviewlib.evidence.listing import Listing
@@ -218,7 +218,7 @@ def _off(evidence: PeriodEvidence) -> dict[str, str]:
     """Say which figures pages cannot show, and why: switched off in params, or a column is not mapped."""
     context = evidence.context
     switched = {key: "switched off in the params file" for key, entry in evidence.params.kpis.items() if entry.off}
-    absent = {key: kpi.missing(context.mapped) for key, kpi in context.kpis.items() if kpi.of is None}
+    absent = {key: availability.why(context.lacking(kpi)) for key, kpi in context.kpis.items() if kpi.of is None}
     return switched | {key: reason for key, reason in absent.items() if reason}
 
 

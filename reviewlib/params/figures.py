@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+Outcome = Literal["won", "lost", "open"]
 Unit = Literal["money", "percent", "ratio", "days", "count", "score"]
 Expression = Callable[["ir.Table"], "Measure"]
 
 #: What only those who compute a figure know of it; pages know the rest, from ``card``.
 _COMPUTED: Final = {
     "expression", "needs", "history", "per_target", "only_with_target", "today_only", "empty", "note", "arithmetic", "result",
-    "split_by", "part", "from_targets", "counted", "sets_window", "on_team_page",
+    "split_by", "outcomes", "part", "from_targets", "counted", "sets_window", "on_team_page",
 }  # fmt: skip
 
 
@@ -62,7 +63,8 @@ class Kpi:
             supporting figure, or one that is judged through the result and told in its row).
         definition: What it is, in one line, as printed.
         n_label: What ``n`` counts.
-        needs: The deal columns that must be mapped.
+        needs: The deal columns that the export must carry.
+        outcomes: The outcomes of which the export must carry deals: a class that it leaves out is no zero.
         expression: The measure over the facts of ``grain``, a function or SQL; None for measures that come from other tools.
         grain: ``deals`` or ``accounts``.
         history: What the history must cover: the ``period``, or also the retention ``window`` before it.
@@ -114,6 +116,7 @@ class Kpi:
     benchmark: float | None = None
     expression: Expression | SqlMeasure | None = None
     needs: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
     history: Literal["period", "window"] = "period"
     per_target: Literal["this", "next"] | None = None
     only_with_target: bool = False
@@ -148,11 +151,6 @@ class Kpi:
     def target_of_a_period(self) -> bool:
         """Whether a target of it belongs to a period, as those of sums and stocks do; others may have one for all time."""
         return self.targets != "level" or self.per_target == "this"
-
-    def missing(self, mapped: frozenset[str]) -> str | None:
-        """Say which of the columns that it needs are not mapped, as a reason; None where all are."""
-        absent = [name for name in self.needs if name not in mapped]
-        return f"the export has no column for {', '.join(absent)}" if absent else None
 
     def card(self) -> dict[str, Any]:
         """What a page needs to know of the figure, as plain data."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewlib.params.figures import Expression, Kpi, Measure, Unit
+from reviewlib.params.figures import Expression, Kpi, Measure, Outcome, Unit
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,8 +23,14 @@ CUSTOMERS = ("closed_on", "amount", "account_id")
 EXPECTED = ("opened_on", "closed_on", "expected_amount")
 #: What the figures of customers have in common.
 OF_ACCOUNTS: Final[Mapping[str, Any]] = MappingProxyType({"needs": CUSTOMERS, "grain": "accounts", "history": "window"})
+#: What rests on lost deals, on open ones, on both.
+LOST: Final[tuple[Outcome, ...]] = ("lost",)
+OPEN: Final[tuple[Outcome, ...]] = ("open",)
+NOT_WON: Final = (*LOST, *OPEN)
 #: What the steps from the open pipeline at the start to that at the end have in common.
-BRIDGE: Final[Mapping[str, Any]] = MappingProxyType({"needs": CYCLE, "n_label": "deals", "counted": ("unit",)})
+BRIDGE: Final[Mapping[str, Any]] = MappingProxyType(
+    {"needs": CYCLE, "outcomes": OPEN, "n_label": "deals", "counted": ("unit",)}
+)
 
 
 def _money(mask: ir.Value, amount: ir.Value) -> ir.Value:
@@ -124,6 +130,7 @@ _FIGURES: Final = (
         definition="Won deals divided by won and lost deals closed in the period, by count; no decision is lost.",
         n_label="closed deals",
         needs=CLOSED,
+        outcomes=LOST,
         expression=lambda f: Measure(f.won.sum(), f.closed.sum(), n=f.closed.sum()),
         empty="no deal was closed in the period",
         evidence="closed",
@@ -134,16 +141,16 @@ _FIGURES: Final = (
     _beside("win_rate", "won_deals", "Won deals", "count", "Deals won and closed in the period, refunds left out.",
             lambda f: Measure(f.won.sum()), needs=CLOSED, on_team_page=True),
     _beside("win_rate", "lost_deals", "Lost deals", "count", "Deals lost and closed in the period.",
-            lambda f: Measure(f.lost.sum()), needs=CLOSED),
+            lambda f: Measure(f.lost.sum()), needs=CLOSED, outcomes=LOST),
     _beside("win_rate", "closed_deals", "Closed deals", "count", "Deals won or lost and closed in the period.",
-            lambda f: Measure(f.closed.sum()), needs=CLOSED, on_team_page=True),
+            lambda f: Measure(f.closed.sum()), needs=CLOSED, outcomes=LOST, on_team_page=True),
     _beside("win_rate", "win_rate_value", "Win rate by value", "percent",
             "Expected amount of won deals divided by that of won and lost deals closed in the period.",
             lambda f: Measure(_money(f.won & f.expected_amount.notnull(), f.expected_amount),
                               _money(f.closed & f.expected_amount.notnull(), f.expected_amount),
                               n=(f.closed & f.expected_amount.notnull()).sum()),
-            needs=("closed_on", "expected_amount"), n_label="closed deals", empty="no closed deal carries an expected amount",
-            top="money", bottom="money"),
+            needs=("closed_on", "expected_amount"), outcomes=LOST, n_label="closed deals",
+            empty="no closed deal carries an expected amount", top="money", bottom="money"),
     Kpi(
         key="conversion_rate",
         label="Cohort conversion",
@@ -154,6 +161,7 @@ _FIGURES: Final = (
         "at the same age. H is the time in which nine of ten won deals of the workbook close, rounded up to full weeks.",
         n_label="opened deals",
         needs=CYCLE,
+        outcomes=NOT_WON,
         expression=lambda f: Measure(f.opened_won.sum(), (f.opened & f.cohort_days.notnull()).sum(), n=f.opened.sum(),
                                      matures_on=f.opened.ifelse(f.matures_on, None).max()),
         empty="no deal was opened in the period, or no won deal of the workbook has both dates",
@@ -161,11 +169,12 @@ _FIGURES: Final = (
         sentence="{opened_won} of {opened_deals} deals opened in the period were won within {cohort_days}: {conversion_rate}",
     ),
     _beside("conversion_rate", "opened_deals", "Opened deals", "count", "Deals opened in the period.",
-            lambda f: Measure(f.opened.sum()), needs=OPENED),
+            lambda f: Measure(f.opened.sum()), needs=OPENED, outcomes=NOT_WON),
     _beside("conversion_rate", "opened_won", "Opened and won", "count", "Deals opened in the period and won within H days.",
             lambda f: Measure(f.opened_won.sum()), needs=CYCLE),
     _beside("conversion_rate", "opened_closed", "Opened and closed", "count",
-            "Deals opened in the period and closed by the as-of date.", lambda f: Measure(f.opened_closed.sum()), needs=OPENED),
+            "Deals opened in the period and closed by the as-of date.", lambda f: Measure(f.opened_closed.sum()), needs=OPENED,
+            outcomes=LOST),
     _beside("conversion_rate", "cohort_days", "H, the age at which cohorts are judged", "days",
             "The time in which nine of ten won deals of the workbook close, rounded up to full weeks.",
             lambda f: Measure(f.cohort_days.max()), needs=CYCLE, empty="no deal with both dates was won"),
@@ -228,21 +237,22 @@ _FIGURES: Final = (
         definition="Sum of the expected amounts of deals open at the end of the period; the closing amount is never used.",
         n_label="open deals",
         needs=EXPECTED,
+        outcomes=OPEN,
         targets="stock",
         expression=lambda f: Measure(_value(f, "open_end"), n=(f.open_end & f.valued).sum()),
         evidence="open_end",
         sentence="{pipeline_value} was open at the end of the period in {pipeline_value.n} deals",
     ),
     _beside("pipeline_value", "open_deals", "Open deals", "count", "Deals open at the end of the period.",
-            lambda f: Measure(f.open_end.sum()), needs=CYCLE),
+            lambda f: Measure(f.open_end.sum()), needs=CYCLE, outcomes=OPEN),
     _beside("pipeline_value", "open_deals_start", "Open deals at the start", "count", "Deals open at the start of the period.",
-            lambda f: Measure(f.open_start.sum()), needs=CYCLE),
+            lambda f: Measure(f.open_start.sum()), needs=CYCLE, outcomes=OPEN),
     _beside("pipeline_value", "unvalued_deals", "Open deals outside the value", "count",
             "Open deals without opening date or expected amount; they stay outside value, growth and bridge.",
-            lambda f: Measure(f.unvalued.sum()), needs=CLOSED),
+            lambda f: Measure(f.unvalued.sum()), needs=CLOSED, outcomes=OPEN),
     _beside("pipeline_value", "stale_deals", "Old open deals", "count",
             "Open deals older than the time in which nine of ten won deals of the workbook closed.",
-            lambda f: Measure(f.stale.sum()), needs=CYCLE, on_team_page=True),
+            lambda f: Measure(f.stale.sum()), needs=CYCLE, outcomes=OPEN, on_team_page=True),
     _beside("pipeline_value", "stale_after", "Time in which nine of ten wins close", "days",
             "The 90th percentile of the sales cycle of all won deals of the workbook.",
             lambda f: Measure(f.stale_after.max()), needs=CYCLE, empty="no deal with both dates was won"),
@@ -255,6 +265,7 @@ _FIGURES: Final = (
         definition="Change of the open pipeline from the start to the end of the period, divided by its value at the start.",
         n_label="open deals at the start",
         needs=CYCLE,
+        outcomes=OPEN,
         counted=("top", "bottom"),
         bands="points",
         expression=lambda f: Measure(_value(f, "open_end") - _value(f, "open_start"), _value(f, "open_start"),
@@ -286,6 +297,7 @@ _FIGURES: Final = (
         "the next period's effective revenue target.",
         n_label="open deals",
         needs=EXPECTED,
+        outcomes=OPEN,
         per_target="next",
         expression=lambda f: Measure(_value(f, "due"), n=(f.due & f.valued).sum()),
         empty="no revenue target is set for the next period",
@@ -295,11 +307,11 @@ _FIGURES: Final = (
     ),
     _beside("pipeline_coverage", "due_value", "Due in the next period", "money",
             "Expected amounts of open deals expected to close in the next period.",
-            lambda f: Measure(_value(f, "due"), n=(f.due & f.valued).sum()), needs=EXPECTED, n_label="open deals",
-            today_only=True),
+            lambda f: Measure(_value(f, "due"), n=(f.due & f.valued).sum()), needs=EXPECTED, outcomes=OPEN,
+            n_label="open deals", today_only=True),
     _beside("pipeline_coverage", "undated_deals", "Open deals without an expected close", "count",
             "Open deals for which the CRM holds no expected close; they cover nothing.",
-            lambda f: Measure(f.undated.sum()), needs=(*CYCLE, "expected_close_on"),
+            lambda f: Measure(f.undated.sum()), needs=(*CYCLE, "expected_close_on"), outcomes=OPEN,
             today_only=True),
     # Customers
     Kpi(
@@ -326,7 +338,7 @@ _FIGURES: Final = (
             lambda a: Measure((a.base & a.bought).sum()), **OF_ACCOUNTS),
     _beside("retention_rate", "lapsed_open", "Not kept, with an open deal", "count",
             "Base accounts that did not buy in the period but have an open deal with this owner.",
-            lambda a: Measure((a.base & ~a.bought & a.open_deal).sum()), **OF_ACCOUNTS),
+            lambda a: Measure((a.base & ~a.bought & a.open_deal).sum()), outcomes=OPEN, **OF_ACCOUNTS),
     Kpi(
         key="revenue_retention",
         top="money", bottom="money",

@@ -13,8 +13,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from reviewlib.params.figures import SqlMeasure, Unit
-from reviewlib.params.kpis import CLOSED, CUSTOMERS, CYCLE, EXPECTED, OPENED, SALES
+from reviewlib.params.figures import Outcome, SqlMeasure, Unit
+from reviewlib.params.kpis import CLOSED, CUSTOMERS, CYCLE, EXPECTED, LOST, NOT_WON, OPEN, OPENED, SALES
 from reviewlib.params.rules import Advice, nearest
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class FactColumn:
         placed: Whether it says what counts in the period; the facts also hold deals that count before it.
         window: Whether the history must cover the retention window.
         today_only: Whether it rests on today's expected close dates.
+        outcomes: The outcomes of which the export must carry deals.
     """
 
     holds: Literal["flag", "text", "day", "money", "days"]
@@ -44,6 +45,7 @@ class FactColumn:
     placed: bool = False
     window: bool = False
     today_only: bool = False
+    outcomes: tuple[Outcome, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -51,8 +53,8 @@ class FactColumn:
         return "number" if self.holds in ("money", "days") else self.holds
 
 
-def _flag(meaning: str, *needs: str, window: bool = False, today_only: bool = False) -> FactColumn:
-    return FactColumn("flag", meaning, needs, placed=True, window=window, today_only=today_only)
+def _flag(meaning: str, *needs: str, **more: Any) -> FactColumn:
+    return FactColumn("flag", meaning, needs, placed=True, **more)
 
 
 #: The facts of a deal in a period.
@@ -60,20 +62,20 @@ DEALS: Final[Mapping[str, FactColumn]] = MappingProxyType({
     "won": _flag("Won and closed in the period; refunds are not.", *CLOSED),
     "earned": _flag("Won and closed in the period, refunds too: what revenue sums.", *CLOSED),
     "sale": _flag("Won with an amount, and closed in the period; refunds are not.", *SALES),
-    "lost": _flag("Lost and closed in the period.", *CLOSED),
-    "closed": _flag("Won or lost, and closed in the period; refunds are not.", *CLOSED),
+    "lost": _flag("Lost and closed in the period.", *CLOSED, outcomes=LOST),
+    "closed": _flag("Won or lost, and closed in the period; refunds are not.", *CLOSED, outcomes=LOST),
     "refund": _flag("A won deal of negative amount, closed in the period.", *SALES),
-    "opened": _flag("Opened in the period; refunds are not.", *OPENED),
-    "opened_won": _flag("Opened in the period, and won by the as-of date.", *OPENED),
-    "opened_closed": _flag("Opened in the period, and closed by the as-of date.", *OPENED),
-    "open_start": _flag("Open at the start of the period.", *CYCLE),
-    "open_end": _flag("Open at the end of the period.", *CYCLE),
+    "opened": _flag("Opened in the period; refunds are not.", *OPENED, outcomes=NOT_WON),
+    "opened_won": _flag("Opened in the period, and won within the days at which cohorts are judged.", *CYCLE),
+    "opened_closed": _flag("Opened in the period, and closed by the as-of date.", *OPENED, outcomes=LOST),
+    "open_start": _flag("Open at the start of the period.", *CYCLE, outcomes=OPEN),
+    "open_end": _flag("Open at the end of the period.", *CYCLE, outcomes=OPEN),
     "first_win": _flag("The first purchase of its account, closed in the period.", *CUSTOMERS, window=True),
     "won_back": _flag("A purchase after a whole retention window without one.", *CUSTOMERS, window=True),
-    "due": _flag("Open at the end, and expected to close in the next period.", *EXPECTED, today_only=True),
-    "undated": _flag("Open at the end, without an expected close.", *CYCLE, "expected_close_on", today_only=True),
-    "stale": _flag("Open at the end, for longer than nine of ten won deals took.", *CYCLE),
-    "unvalued": _flag("Open at the end, without opening date or expected amount.", *CLOSED),
+    "due": _flag("Open at the end, and expected to close in the next period.", *EXPECTED, today_only=True, outcomes=OPEN),
+    "undated": _flag("Open at the end, with no expected close.", *CYCLE, "expected_close_on", today_only=True, outcomes=OPEN),
+    "stale": _flag("Open at the end, for longer than nine of ten won deals took.", *CYCLE, outcomes=OPEN),
+    "unvalued": _flag("Open at the end, without opening date or expected amount.", *CLOSED, outcomes=OPEN),
     "amount": FactColumn("money", "The closing amount; negative for a refund.", ("amount",)),
     "expected_amount": FactColumn("money", "The expected amount.", ("expected_amount",)),
     "days": FactColumn("days", "Days from opening to closing of a won deal.", CYCLE),
@@ -89,7 +91,7 @@ DEALS: Final[Mapping[str, FactColumn]] = MappingProxyType({
 ACCOUNTS: Final[Mapping[str, FactColumn]] = MappingProxyType({
     "base": _flag("Bought from this owner in the retention window.", *CUSTOMERS, window=True),
     "bought": _flag("Bought in the period, from anyone.", *CUSTOMERS),
-    "open_deal": _flag("Has a deal with this owner that is open at the end.", *CUSTOMERS, *OPENED),
+    "open_deal": _flag("Has a deal with this owner that is open at the end.", *CUSTOMERS, *OPENED, outcomes=OPEN),
     "base_revenue": FactColumn("money", "Revenue with this owner in the retention window.", CUSTOMERS, True, window=True),
     "revenue": FactColumn("money", "Revenue with this owner in the period.", CUSTOMERS, placed=True),
     "account_id": FactColumn("text", "The customer.", CUSTOMERS),
@@ -218,6 +220,7 @@ def described(value: str, over: str | None, n: str | None, *, grain: Grain) -> d
         "expression": SqlMeasure(value, over, n=over if share else f"count({sample})" if sample else n, sample=sample),
         "judged_by": "wilson" if share else "order" if sample else "exact",
         "needs": tuple(dict.fromkeys(need for column in used for need in column.needs)),
+        "outcomes": tuple(dict.fromkeys(outcome for column in used for outcome in column.outcomes)),
         "history": "window" if any(column.window for column in used) else "period",
         "today_only": any(column.today_only for column in used),
         "top": _unit(value, grain),

@@ -6,6 +6,7 @@ import contextlib
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reviewlib.errors import ParamsError, SubjectError
 from reviewlib.evidence import snapshot, sources
@@ -15,6 +16,9 @@ from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.run import locks, places, proving, status
+
+if TYPE_CHECKING:
+    from reviewlib.evidence.quality import Report
 
 
 def freeze(
@@ -87,15 +91,16 @@ def check_texts(params: Params) -> None:
         )
 
 
-def check(params: Params) -> sources.Tables:
-    """Read the sources for the data-quality report, and try the figures of the period that a run would take.
+def check(params: Params) -> Report:
+    """Report on the sources, and on the figures of the period that a run would take.
 
     Raises:
         ReviewError: Params, sources or targets cannot be used.
     """
-    from reviewlib.evidence.period import compile_evidence  # brings Ibis and DuckDB, which most runs do without
+    from reviewlib.evidence import quality  # brings Ibis and DuckDB, which most runs do without
+    from reviewlib.evidence.period import compile_evidence
 
     check_texts(params)
     read = sources.read(params)
-    compile_evidence(params, read, snapshot.default_period(params, read))
-    return read
+    found = compile_evidence(params, read, snapshot.default_period(params, read))
+    return quality.report(params, read, of_figures=quality.of_figures(found))

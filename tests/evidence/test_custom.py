@@ -33,6 +33,7 @@ DEALS = [
     {"rep_id": "A", "account_id": "X", "amount": "10000", **DAYS, "closed_on": "2026-06-02"},
     {"rep_id": "B", "account_id": "X", "amount": "90", **DAYS},
     {"rep_id": "B", "account_id": "Z", "amount": None, "stage": "Lost", **DAYS},
+    {"rep_id": "B", "account_id": "Z", "amount": None, "stage": "Open", **DAYS, "closed_on": None},
     {"rep_id": "C", "account_id": "Z", "amount": "1", "opened_on": "2026-01-02", "closed_on": "2026-01-05"},
 ]
 REPS = [{"rep_id": rep, "team": "North"} for rep in "ABC"]

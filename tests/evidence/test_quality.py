@@ -11,8 +11,11 @@ import pytest
 from workbooks import changed, workbook
 
 from reviewlib.evidence import quality, sources
+from reviewlib.evidence.period import compile_evidence
 from reviewlib.params.model import Params
+from reviewlib.periods import Period
 
+Q2 = Period.parse("2026-Q2")
 ANY = {"quarantine": {"rows": 1, "amount": 1}}
 
 
@@ -129,6 +132,29 @@ def test_implausible_date(tmp_path: Path) -> None:
     assert (finding.level, finding.count, finding.examples) == ("act", 1, ("line 9: closed_on 2062-09-12",))
     assert "declare as_of" in finding.do
     assert report.as_of == dt.date(2026, 3, 31)
+
+
+def test_check_says_what_figures_take(tmp_path: Path) -> None:
+    """Of what the export does not carry each KPI is named with what it takes, and so is an outcome that a period lacks."""
+    deals = [
+        _deal(),
+        _deal(closed_on="2026-06-30", amount="5"),
+        _deal(stage="Lost", amount=None),
+        _deal(stage="Lost", closed_on="2026-07-05", amount=None),
+    ]
+    found = compile_evidence(params := workbook(tmp_path, deals=deals, reps=REPS), sources.read(params), Q2)
+    findings = {finding.what: finding for finding in quality.of_figures(found)}
+    labels = "Cohort conversion, Open pipeline, Pipeline growth and Pipeline coverage"
+    assert (
+        findings[f"{labels}: n/a in 2026-Q2, since the export has no open deal."].do
+        == "Export the open deals as well, and list their stages under crm.deals.stages.open."
+    )
+    assert findings["2026-Q2 has no lost deal, though there is 1 from before."].level == "act"
+    history = next(finding for what, finding in findings.items() if what.startswith("Customers acquired"))
+    assert "crm.history_from" in history.do
+    assert not any("Win rate" in what for what in findings)
+    report = quality.report(params, found.tables, of_figures=findings.values())
+    assert report.findings[0].key == "outcome_absent"
 
 
 def test_accounts_alike(tmp_path: Path) -> None:

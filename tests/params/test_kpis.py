@@ -126,6 +126,10 @@ def figure(found: PeriodEvidence, key: str, rep: str = "A", *, scope: str = "rep
     return row["value"], row["reason"]
 
 
+#: Nine of ten of these wins close within 13 days, so that cohorts are judged at 14.
+THIRTEEN_DAYS = [deal("B", "won", opened="2026-01-01", closed="2026-01-14", amount=1)] * 40
+
+
 # The edges, by hand ---------------------------------------------------------------------------------------------------------
 
 BASE = deal("A", "won", opened="2026-04-01", closed="2026-05-01", amount=50, account="X")
@@ -382,6 +386,58 @@ def test_each_column_may_be_missing(column: str, tmp_path: Path) -> None:
     compare(known, compiled(known, tmp_path), quarters=(3,))
 
 
+MIXED = [
+    BASE,
+    deal("A", "won", closed="2026-08-01", amount=5),
+    deal("B", "lost", closed="2026-08-01"),
+    deal("A", "open", due="2026-11-01"),
+    *THIRTEEN_DAYS,
+]
+#: What an export leaves out, and what it cannot carry then, in words.
+LEFT_OUT: dict[str, tuple[set[str], dict[str, Any], dict[str, str | None]]] = {
+    "lost deals": (
+        {"lost"}, {},
+        {"win_rate": "the export has no lost deal", "win_rate_value": "the export has no lost deal",
+         "conversion_rate": "the export has no lost deal", "pipeline_value": None, "pipeline_growth": None, "revenue": None},
+    ),
+    "open deals": (
+        {"open"}, {},
+        {"pipeline_value": "the export has no open deal", "pipeline_growth": "the export has no open deal",
+         "pipeline_coverage": "the export has no open deal", "conversion_rate": "the export has no open deal",
+         "win_rate": None},
+    ),
+    "all but won deals": (
+        {"lost", "open"}, {},
+        {"conversion_rate": "the export has no lost deal; the export has no open deal", "retention_rate": None,
+         "cycle_days": None, "new_customers": None},
+    ),
+    "what is in the opening dates": (
+        set(), {"opened_on": None},
+        {"cycle_days": "the column for opened_on is empty", "conversion_rate": "the column for opened_on is empty",
+         "pipeline_value": "the column for opened_on is empty", "win_rate": None},
+    ),
+    "what is in the amounts": (set(), {"amount": None}, {"revenue": "the column for amount is empty", "win_rate": None}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_absence_is_not_zero(name: str, tmp_path: Path) -> None:
+    """What an export leaves out is n/a with that reason, never 0 % and never 100 %; what does not rest on it is given."""
+    outcomes, blank, expected = LEFT_OUT[name]
+    known = book([row | blank for row in MIXED if row["outcome"] not in outcomes], targets={("A", "2026-Q4"): Fraction(9)})
+    found = compiled(known, tmp_path)
+    compare(known, found, quarters=(3,))
+    for key, reason in expected.items():
+        value, said = figure(found, key)
+        assert math.isnan(value) == (reason is not None), key
+        assert reason in (None, said), key
+
+
+def test_a_rep_without_a_lost_deal_may_win_everything(tmp_path: Path) -> None:
+    """Where the export has lost deals, one rep without any in the period has a true 100 %."""
+    assert figure(compiled(book(MIXED), tmp_path), "win_rate")[0] == 1
+
+
 def test_history_too_short(tmp_path: Path) -> None:
     """Figures that look back a window need history over the whole of it; the period itself needs history too."""
     known = book([BASE, deal("A", "won", closed="2026-08-01", amount=5)], history_from=dt.date(2026, 4, 2))
@@ -414,10 +470,6 @@ def test_window_of_its_own_length(tmp_path: Path) -> None:
     ]
     found = compiled(book(rows), tmp_path, kpis={"retention_rate": {"window_months": 4}})
     assert [figure(found, key)[0] for key in ("base_accounts", "kept_accounts", "won_back", "new_customers")] == [1, 1, 1, 0]
-
-
-#: Nine of ten of these wins close within 13 days, so that cohorts are judged at 14.
-THIRTEEN_DAYS = [deal("B", "won", opened="2026-01-01", closed="2026-01-14", amount=1)] * 40
 
 
 def test_cohorts_are_judged_at_equal_age(tmp_path: Path) -> None:
@@ -459,7 +511,12 @@ def test_cohort_matures_with_its_youngest_deal(late: bool, tmp_path: Path) -> No
 
 def test_without_a_cycle_there_is_no_cohort_conversion(tmp_path: Path) -> None:
     """Where no won deal has both dates nobody knows when to judge a cohort: n/a, not 0 %."""
-    found = compiled(book([deal("A", "won", opened=None, closed="2026-07-02", amount=1), deal("A", "open")]), tmp_path)
+    rows = [
+        deal("A", "won", opened=None, closed="2026-07-02", amount=1),
+        deal("A", "open"),
+        deal("A", "lost", closed="2026-07-01"),
+    ]
+    found = compiled(book(rows), tmp_path)
     assert math.isnan(figure(found, "conversion_rate")[0])
     assert "no won deal of the workbook has both dates" in cells(found)["2026-Q2", "rep", "A", "conversion_rate"]["reason"]
 

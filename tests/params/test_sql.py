@@ -203,11 +203,12 @@ def test_the_record_follows_from_the_sql() -> None:
     """Columns that must be mapped, history, units and list are told by the columns that are named."""
     kpi = make(kpis={"own": OWN | {"evidence": "sale", "group": "Conversion"}}).figures["own"]
     assert (kpi.top, kpi.bottom, kpi.evidence, kpi.group) == ("money", "money", "sale", "Conversion")
-    assert kpi.missing(frozenset({"closed_on"})) == "the export has no column for amount"
+    assert (set(kpi.needs), kpi.outcomes) == ({"closed_on", "amount"}, ())
     assert kpi.history == "period"
     first = OWN | {"value": "count(*) filter (where first_win)", "over": "count(*) filter (where due)"}
     assert make(kpis={"own": first}).figures["own"].history == "window"
     assert make(kpis={"own": first}).figures["own"].today_only
+    assert make(kpis={"own": first}).figures["own"].outcomes == ("open",)
 
 
 @pytest.mark.parametrize("name", ["label", "definition", "unit", "better", "n_label", "n"])
