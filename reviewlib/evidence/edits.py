@@ -20,35 +20,38 @@ from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from reviewlib.evidence.store import TableStore
 
 #: Deals that are listed at the most.
 MOST_TOLD: Final = 100
-#: What is compared of a deal, dates as their text.
+#: What is told of a deal, dates as their text.
 _SAID: Final = """
     {'outcome': outcome, 'amount': amount, 'expected_amount': expected_amount, 'opened_on': opened_on::varchar,
      'closed_on': closed_on::varchar, 'stage': stage, 'account_id': account_id}
 """
+#: All that is compared, in 64 bits: of ten million deals, one that differs goes unseen once in a million million.
+_SHORT: Final = "hash(deal_id, rep_id, outcome, amount, expected_amount, opened_on, closed_on, stage, account_id) as short"
 #: One row for each rep who has or had a deal that differs. A deal that changed owners is nowhere and somewhere: two rows.
 _DEALS: Final = f"""
     create temp table edits as
-    with before as (select deal_id, rep_id, {_SAID} as said from read_parquet($before)),
-    after as (select deal_id, rep_id, {_SAID} as said from read_parquet($after)),
+    with all_before as (select *, {_SHORT} from read_parquet($1)),
+    all_after as (select *, {_SHORT} from read_parquet($2)),
+    before as (select deal_id, rep_id, {_SAID} as said from all_before anti join all_after using (short)),
+    after as (select deal_id, rep_id, {_SAID} as said from all_after anti join all_before using (short)),
     owners as (
         select deal_id, rep_id, before.said as was, after.said as said,
             coalesce(lag(rep_id) over deal, lead(rep_id) over deal) as other,
             coalesce(lag(before.said) over deal, lead(before.said) over deal) as was_of_other
         from before full join after using (deal_id, rep_id)
-        where before.said is distinct from after.said
         window deal as (partition by deal_id order by rep_id)
     )
     select *,
         case when was is null then if(other is null, 'added', 'came')
              when said is null then if(other is null, 'removed', 'left')
              else 'changed' end as kind,
-        coalesce(was.outcome <> 'open' and was.closed_on < $end, false)
-            or coalesce(said.outcome <> 'open' and said.closed_on < $end, false)
-            or was.opened_on is distinct from said.opened_on and coalesce(was.opened_on < $end, false) as late,
+        coalesce(was.outcome <> 'open' and was.closed_on < $3, false)
+            or coalesce(said.outcome <> 'open' and said.closed_on < $3, false)
+            or was.opened_on is distinct from said.opened_on and coalesce(was.opened_on < $3, false) as late,
         greatest(abs(coalesce(was.amount, was.expected_amount)), abs(coalesce(said.amount, said.expected_amount))) as size
     from owners
 """
@@ -60,17 +63,17 @@ _WHOLE: Final = """
     from edits qualify kind <> 'left'
 """
 _FIGURES: Final = """
-    with before as (select scope, scope_id, period, kpi, value from read_parquet($before)),
-    after as (select scope, scope_id, period, kpi, value from read_parquet($after))
+    with before as (select scope, scope_id, period, kpi, value from read_parquet($1)),
+    after as (select scope, scope_id, period, kpi, value from read_parquet($2))
     select scope, scope_id, period, kpi, before.value, after.value
     from before full join after using (scope, scope_id, period, kpi)
     where period in (select period from before intersect select period from after)
         and kpi in (select kpi from before intersect select kpi from after)
         and before.value is distinct from after.value
-        and not coalesce(abs(before.value - after.value) <= $rounding * greatest(abs(before.value), abs(after.value)), false)
+        and not coalesce(abs(before.value - after.value) <= $3 * greatest(abs(before.value), abs(after.value)), false)
     order by all
 """
-_KPIS: Final = "select kpi from read_parquet(?) except select kpi from read_parquet(?) order by all"
+_KPIS: Final = "select kpi from read_parquet($1) except select kpi from read_parquet($2) order by all"
 _COUNTS: Final = "select kind, late, count(*) from whole group by all order by late desc, kind"
 #: Of each rep the late ones alone, as that rep has or had them: to whom or from whom a deal went is not in it.
 _LATE: Final = """
@@ -171,47 +174,59 @@ def compare(before: Snapshot, after: Snapshot, *, kpis: Collection[str]) -> Snap
             found=f"amounts in {' and '.join(currencies)}",
             do="Compare two snapshots of one currency.",
         )
-    with _joined(before, after) as connection:
-        card = {"before": _table(before, "scorecard"), "after": _table(after, "scorecard")}
-        figures = connection.execute(_FIGURES, card | {"rounding": ROUNDING}).fetchall()
-        ways = ([card["before"], card["after"]], [card["after"], card["before"]])
-        only = [tuple(kpi for (kpi,) in connection.execute(_KPIS, way).fetchall() if kpi in kpis) for way in ways]
-        compared = [
-            ComparedSnapshot(each.hash, each.period.name, dt.date.fromisoformat(each.info["as_of"])) for each in (before, after)
-        ]
+    card = [_table(each, "scorecard") for each in (before, after)]
+    compared = [
+        ComparedSnapshot(each.hash, each.period.name, dt.date.fromisoformat(each.info["as_of"])) for each in (before, after)
+    ]
+    with _joined(before, after) as store:
+        only = [tuple(kpi for (kpi,) in store.rows(_KPIS, way) if kpi in kpis) for way in (card, card[::-1])]
         return SnapshotDiff(
             before=compared[0],
             after=compared[1],
-            counts=tuple(connection.execute(_COUNTS).fetchall()),
-            deals=tuple(DealEdit(*row) for row in connection.execute(_LARGEST, [MOST_TOLD]).fetchall()),
-            figures=tuple(edit for row in figures if (edit := FigureEdit(*row)).kpi in kpis),
+            counts=tuple(store.rows(_COUNTS)),
+            deals=tuple(DealEdit(*row) for row in store.rows(_LARGEST, [MOST_TOLD])),
+            figures=figures(before, after, kpis=kpis),
             only_before=only[0],
             only_after=only[1],
         )
 
 
+def figures(before: Snapshot, after: Snapshot, *, kpis: Collection[str]) -> tuple[FigureEdit, ...]:
+    """Tell which of the figures in ``kpis`` differ, of the periods and KPIs that both have."""
+    with _asked(before, after) as store:
+        rows = store.rows(_FIGURES, [_table(before, "scorecard"), _table(after, "scorecard"), ROUNDING])
+        return tuple(edit for row in rows if (edit := FigureEdit(*row)).kpi in kpis)
+
+
 def late(before: Snapshot, after: Snapshot) -> dict[str, tuple[int, list[DealEdit]]]:
     """Find the late edits by rep: how many, and the largest; a deal that changed owners is one of each of them."""
     found: dict[str, tuple[int, list[DealEdit]]] = {}
-    with _joined(before, after) as connection:
-        for count, *row in connection.execute(_LATE, [MOST_TOLD]).fetchall():
+    with _joined(before, after) as store:
+        for count, *row in store.rows(_LATE, [MOST_TOLD]):
             edit = DealEdit(*row)
             found.setdefault(edit.rep_id, (count, []))[1].append(edit)
     return found
 
 
 @contextmanager
-def _joined(before: Snapshot, after: Snapshot) -> Iterator[DuckDBPyConnection]:
+def _joined(before: Snapshot, after: Snapshot) -> Iterator[TableStore]:
     """Join the deals of two snapshots, as the tables ``edits`` and ``whole``."""
+    with _asked(before, after) as store:
+        store.rows(_DEALS, [_table(before, "deals"), _table(after, "deals"), before.period.end.isoformat()])
+        store.rows(_WHOLE)
+        yield store
+
+
+@contextmanager
+def _asked(before: Snapshot, after: Snapshot) -> Iterator[TableStore]:
+    """Have a store in which two snapshots are asked; one that was frozen before hashes were kept may turn out damaged there."""
     import duckdb
 
-    tables = {"before": _table(before, "deals"), "after": _table(after, "deals")}
+    from reviewlib.evidence.store import TableStore
+
     try:
-        with duckdb.connect() as connection:
-            connection.execute(_DEALS, tables | {"end": before.period.end.isoformat()})
-            connection.execute(_WHOLE)
-            yield connection
-    except duckdb.InvalidInputException as error:  # of a snapshot that was frozen before hashes were kept
+        yield TableStore()
+    except duckdb.InvalidInputException as error:
         raise proof.damaged(before.folder.parent / f"{before.hash} or {after.hash}") from error
 
 

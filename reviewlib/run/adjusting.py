@@ -77,6 +77,6 @@ class Adjuster:
     def _compare(self, then: str, now: str) -> dict[tuple[str, str, str], dict[str, tuple[float | None, float | None]]]:
         kpis = [key for key, kpi in self.params.figures.items() if kpi.of is None]
         found: dict[tuple[str, str, str], dict[str, tuple[float | None, float | None]]] = {}
-        for edit in edits.compare(self._opened(then), self._opened(now), kpis=kpis).figures:
+        for edit in edits.figures(self._opened(then), self._opened(now), kpis=kpis):
             found.setdefault((edit.scope, edit.scope_id, edit.period), {})[edit.kpi] = edit.before, edit.after
         return found
