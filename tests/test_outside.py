@@ -289,6 +289,7 @@ def test_the_limits_are_those_of_the_docs() -> None:
         (answers, f"more than {files.ANSWER_CHARACTERS:,} characters"),
         (answers, f"goals of more than {files.GOALS_BYTES // million} MB"),
         (tables, f"More than {files.PARAMS_BYTES // million} MB, {files.YAML_DEPTH} levels or {files.YAML_VALUES:,} values"),
+        (tables, f"up to {files.CELL_CHARACTERS:,} characters"),
         (tables, f"at most {files.TABLE_COLUMNS:,} columns"),
         (tables, f"at most {files.SHEET_CELLS:,} cells"),
         (tables, f"the file {files.BOOK_BYTES // (1000 * million)} GB"),

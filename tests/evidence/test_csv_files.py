@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reviewlib import files
@@ -108,6 +108,11 @@ SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 @pytest.mark.usefixtures("_pieces")
 @settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(data=clean_files() | dirty_files())
+@example(data=b"a,b\n1,x\ry\n2,z\n")
+@example(data=b'a,b\n1,"x\ry"\n2,z\n')
+@example(data=b'a,b\n1,x"y,z"\n2,c\n')
+@example(data=b'a,b\n1,"x"y",z\n2,c\n')
+@example(data=b'a,b\n1,"x\n' + b"2,y\n" * 30)
 def test_both_ways_give_the_same_rows(data: bytes) -> None:
     """Rows, lines and refused records are those that one finds record by record."""
     _same(data)
