@@ -13,7 +13,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -195,10 +195,11 @@ def _plain(piece: bytes, delimiter: str, width: int) -> tuple[Lines, Lines]:
     if b"\r" in piece:
         returns = np.flatnonzero(chars == _RETURN)
         odd += returns[chars[returns + 1] != _FEED][:1].tolist()
-    try:
-        piece.decode()
-    except UnicodeDecodeError as error:
-        odd.append(error.start)
+    if not piece.isascii():
+        try:
+            piece.decode()
+        except UnicodeDecodeError as error:
+            odd.append(error.start)
     places = np.flatnonzero(marks)
     last = np.flatnonzero(chars[places] == _FEED)
     ends = places[last] + 1
@@ -342,24 +343,23 @@ def _records(text: _Text, delimiter: str, *, least: int = sys.maxsize) -> Genera
 
 def _blocks(path: Path, encoding: str) -> Iterator[bytes]:
     """Read a file as UTF-8, with an end behind its last line; what is declared UTF-8 is handed on as it is."""
-    decoder = None if codecs.lookup(encoding).name.startswith("utf-8") else codecs.getincrementaldecoder(encoding)()
-    first, end = True, b"\n"
+    end, utf8 = b"\n", codecs.lookup(encoding).name.startswith("utf-8")
     with path.open("rb") as file:
-        while block := file.read(_PIECE):
-            if first and block.startswith((b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0")):
-                raise _binary(path)
-            try:
-                text = decoder.decode(block).encode() if decoder else block.removeprefix(codecs.BOM_UTF8 if first else b"")
-            except UnicodeError:
-                raise _undecodable(path, encoding) from None
-            if b"\0" in text:
-                raise _binary(path)
-            first, end = False, text[-1:] or end
-            yield text
-    try:
-        yield (decoder.decode(b"", True).encode() if decoder else b"") + (b"" if end == b"\n" else b"\n")
-    except UnicodeError:
-        raise _undecodable(path, encoding) from None
+        head = file.read(8)
+        if head.startswith((b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0")):
+            raise _binary(path)
+        file.seek(len(codecs.BOM_UTF8) if utf8 and head.startswith(codecs.BOM_UTF8) else 0)
+        blocks = iter(partial(file.read, _PIECE), b"")
+        try:
+            for text in blocks if utf8 else map(str.encode, codecs.iterdecode(blocks, encoding)):
+                if b"\0" in text:
+                    raise _binary(path)
+                end = text[-1:]
+                yield text
+        except UnicodeError:
+            raise _undecodable(path, encoding) from None
+    if end != b"\n":
+        yield b"\n"
 
 
 def is_utf8(path: Path) -> bool:

@@ -88,7 +88,7 @@ def dirty_files(draw: st.DrawFn) -> bytes:
     return text.encode()
 
 
-@pytest.fixture(params=[(4 << 20, 16 << 10), (24, 6)], ids=["large pieces", "small pieces"])
+@pytest.fixture(params=[(4 << 20, 16 << 10), (7, 3)], ids=["large pieces", "small pieces"])
 def _pieces(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_files, "_PIECE", request.param[0])
@@ -162,6 +162,13 @@ def test_other_encodings_are_read_the_same_way(encoding: str) -> None:
     text = 'Id,Name\r\n1,Müller\r\n2,"Ä, ""B""\r\nC"\r\n'
     _, rows, _ = _read(text.encode(encoding), Format(encoding=encoding))
     assert rows == [(2, ("1", "Müller")), (3, ("2", 'Ä, "B"\r\nC'))]
+
+
+def test_a_character_may_be_cut_where_a_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a block begins and the next one ends is put together."""
+    monkeypatch.setattr(csv_files, "_PIECE", 1)
+    _, rows, _ = _read('Id,Name\n1,Müller\n2,"Ä"'.encode("utf-16"), Format(encoding="utf-16"))
+    assert rows == [(2, ("1", "Müller")), (3, ("2", "Ä"))]
 
 
 @pytest.mark.parametrize("delimiter", ["\t", "¦", " ", "|"])
