@@ -7,7 +7,6 @@ from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
-from reviewlib import files
 from reviewlib.conversation.answers import senders
 from reviewlib.conversation.journal import made_page
 from reviewlib.conversation.kinds import KINDS
@@ -64,10 +63,9 @@ def filled(
 
 def _proven(snapshot: str | None, side: Side, context: WritingContext, params: Params) -> dict[str, str]:
     """What is before who releases or signs: the proof of the evidence, and the hash of their copy, as far as there are any."""
-    path = params.reports / "snapshots" / (snapshot or "") / proof.INFO
-    found = {"proof": files.sha256_of(path)} if snapshot and path.is_file() else {}
+    evidence = proof.of(params.reports / "snapshots" / snapshot) if snapshot else None
     page = made_page(params.reports / context.about.period, context.about, side)
-    return found | ({"page": page} if page else {})
+    return {name: value for name, value in (("proof", evidence), ("page", page)) if value}
 
 
 def _released_on(given: str | None, context: WritingContext, params: Params) -> str:

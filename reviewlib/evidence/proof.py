@@ -45,13 +45,19 @@ def info(folder: Path) -> dict[str, Any]:
     return found
 
 
+def of(folder: Path) -> str | None:
+    """The proof of a snapshot; None where it is not there."""
+    path = folder / INFO
+    return files.sha256_of(path) if path.is_file() else None
+
+
 def check(folder: Path, known: str | None, *, by: str) -> None:
     """Refuse a snapshot whose ``snapshot.json`` is not the one whose hash is known, and say who knows it; without one, none.
 
     Raises:
         SnapshotError: It is another one.
     """
-    if known and files.sha256_of(folder / INFO) != known:
+    if known and of(folder) != known:
         raise damaged(folder / INFO, found=f"its hash is not the one that {by} holds")
 
 

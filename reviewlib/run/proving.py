@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from reviewlib import files
 from reviewlib.conversation.entries import Entry, current
 from reviewlib.conversation.kinds.talk import Proven, Release
 from reviewlib.errors import SnapshotError
@@ -95,7 +94,7 @@ def _problems(folder: Path, by: dict[str | None, str]) -> Iterator[str]:
     except SnapshotError as error:
         yield f"{place}: {error.what}"
         return
-    now = files.sha256_of(folder / proof.INFO)
+    now = proof.of(folder)
     for known, who in by.items():
         if known == _NONE and hashed:
             yield f"{who} does not hold the proof of snapshot {folder.name} any more"

@@ -23,6 +23,7 @@ from reviewlib.conversation.entries import About, Draft, Person
 from reviewlib.conversation.journal import open_or_make_journal
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import JournalError
+from reviewlib.evidence import proof
 from reviewlib.params.model import Params
 from reviewlib.workbook import starter
 
@@ -218,14 +219,15 @@ def _draft(params: Params, talked: Conversation, line: SpokenEntry, *, snapshot:
 
 
 def _filled(params: Params, spoken: Spoken, *, snapshot: str, head: str | None) -> dict[str, Any]:
-    """What the words need not say: what they refer to, the scale, the snapshot, the side, and what was read before signing."""
+    """What the words need not say: what they refer to, the scale, the evidence, the side, and what was read before signing."""
+    proven = {"proof": proof.of(params.reports / "snapshots" / snapshot)}
     about = {"of": _id(params, spoken.of)} if spoken.of else {}
     if spoken.kind == "rating":
         scale = params.rating.scale
         label = next((label for place, label in enumerate(scale, 1) if place == spoken.fields.get("value")), "?")
         return about | {"label": label, "out_of": len(scale)}
     if spoken.kind == "release":
-        return about | {"snapshot": snapshot}
+        return about | {"snapshot": snapshot} | proven
     if spoken.kind == "signoff":
-        return about | {"side": "manager" if spoken.by == "manager" else "rep", "head": head or "-"}
+        return about | {"side": "manager" if spoken.by == "manager" else "rep", "head": head or "-"} | proven
     return about
