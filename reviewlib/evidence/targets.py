@@ -125,13 +125,14 @@ class Targets:
 
     def _level(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
         """Take the most specific scope's narrowest row that contains the period, unscaled; else what params say."""
-        team = self.roster.posts[scope_id, period.name].team if scope == "rep" else scope_id
-        places = {"rep": [("rep", scope_id), ("team", team or "")], "team": [("team", scope_id)], ALL: []}[scope]
-        for place, name in (*places, (ALL, "")):
-            holding = [row for row in self.rows.get((place, name, kpi.key), ()) if row.period.contains(period)]
-            if holding:
-                narrowest = min(holding, key=lambda row: row.period.days)
-                return Target.sum_of(TargetTerm(replace(narrowest, ramp=Decimal(1))))
+        rows = self.rows.get((scope, "" if scope == ALL else scope_id, kpi.key), ())
+        holding = [row for row in rows if row.period.contains(period)]
+        if holding:
+            narrowest = min(holding, key=lambda row: row.period.days)
+            return Target.sum_of(TargetTerm(replace(narrowest, ramp=Decimal(1))))
+        team = self.roster.posts[scope_id, period.name].team if scope == "rep" else None
+        if scope != ALL:
+            return self.resolve(kpi, "team" if team else ALL, team or ALL, period)
         default = self.defaults.get(kpi.key)
         return NONE if default is None else Target.sum_of(TargetTerm(TargetRow(period, default, Decimal(1), None)))
 
