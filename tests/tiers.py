@@ -20,6 +20,7 @@ LONG = frozenset(
         "test_charts",
         "test_company",
         "test_company_talk",
+        "test_custom",
         "test_disclosure",
         "test_facts",
         "test_house",

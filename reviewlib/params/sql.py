@@ -157,6 +157,8 @@ CASTS: Final = ("INT", "BIGINT", "DOUBLE")
 _OPTIONAL: Final = {"decimals", "default", "false"}
 #: What sqlglot notes on a part that changes nothing of what was written.
 _NOTES: Final = {"big_int", "typed", "safe", "ignore_nulls", "date_part_boundary"}
+#: Parts in parts: deeper ones could be read in one process and not in another, whose own calls are deeper.
+DEEPEST: Final = 24
 _LISTED: Final = "docs/figures.md lists what may stand here."
 
 
@@ -172,6 +174,8 @@ def findings(text: str, grain: Grain) -> Iterator[Advice]:
     """Say what is wrong with an expression: the first thing that is."""
     try:
         tree = parsed(text)
+        if max(node.depth for node in tree.walk()) > DEEPEST:
+            raise RecursionError
         if _kind(tree, FACTS[grain], among_rows=False) != "number":
             raise _RefusedError("a KPI is a number, and this is none", text, "Sum or count what it is about.")
         for node in tree.walk():

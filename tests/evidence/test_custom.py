@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from commands import Run
+from evidence.test_workings import Alone
+from journals import Server
 from params.test_sql import FINE, OWN
 from workbooks import workbook
 
@@ -23,7 +30,10 @@ from reviewlib.params.figures import Kpi, SqlMeasure
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import from_slice
 
+ROOT = Path(__file__).parents[2]
 Q3 = Period.parse("2026-Q3")
+#: What PostgreSQL calls a type of DuckDB by another name.
+POSTGRES = {"VARCHAR": "TEXT", "DOUBLE": "DOUBLE PRECISION"}
 DAYS = {"opened_on": "2026-06-01", "closed_on": "2026-08-01"}
 DEALS = [
     {"rep_id": "A", "account_id": "X", "amount": "100.10", **DAYS},
@@ -49,7 +59,7 @@ SHARE = OWN | {
 COUNT = OWN | {"unit": "count", "over": None, "n": "count(*) filter (where won)"}
 KPIS = {
     "largest_share": SHARE,
-    "total": COUNT | {"value": "sum(amount) filter (where lost)"},
+    "total": COUNT | {"value": "sum(amount) filter (where lost)", "combine": "sum"},
     "number": COUNT | {"value": "count(*) filter (where won)"},
     "largest": COUNT | {"value": "max(amount) filter (where lost)"},
     "ratio": COUNT | {"value": "sum(amount) filter (where lost) / count(*) filter (where opened)"},
@@ -70,6 +80,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
         as_of="2026-10-15",
         crm={"history_from": "2026-01-01"},
         playbook=[{"kpi": "largest_share", "action": "Share {largest_share} out"}],
+        targets=[
+            {"scope": "rep", "scope_id": "A", "kpi": "total", "period": f"2026-{month:02}", "value": 7} for month in (7, 8, 9)
+        ],
     )
     return compile_evidence(params, sources.read(params), Q3)
 
@@ -116,6 +129,18 @@ def test_who_has_nothing_has_what_nothing_comes_to(found: PeriodEvidence) -> Non
     assert [math.isnan(rows[key]["value"]) for key in missing] == [True] * 3
     assert [rows[key]["reason"] for key in missing] == ["no deal of the period counts here"] * 2 + ["no deal was won"]
     assert {rows[key]["verdict"] for key in missing} == {"not_available"}
+
+
+def test_targets_of_shorter_periods_combine_as_params_say(found: PeriodEvidence) -> None:
+    """Those of a sum add up, as they do for revenue; the others are those of params."""
+    assert (cell(found, "total", "A")["target"], cell(found, "largest_share", "A")["target"]) == (21, 0.6)
+
+
+def test_a_snapshot_explains_them(found: PeriodEvidence, tmp_path: Path) -> None:
+    """``evidence.sql`` gives the same figures from the files alone."""
+    alone = Alone(found, tmp_path / "evidence")
+    alone.check_scorecard()
+    alone.check_kpis(KPIS)
 
 
 def test_a_missing_column_is_the_reason(found: PeriodEvidence) -> None:
@@ -167,6 +192,52 @@ def test_other_engines_are_refused_by_name() -> None:
     assert "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY" in custom.query(kpis, key=KEY, backend="postgres")
     with pytest.raises(ParamsError, match="mysql"):
         custom.query(kpis, key=KEY, backend="mysql")
+
+
+@pytest.mark.whole
+def test_a_run_puts_it_on_the_page(tmp_path: Path, run: Run) -> None:
+    """From params through freeze to a rep's page: figure, target, verdict and sentence."""
+    for name in ("params", "notebooks"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    book = tmp_path / "params" / "demo.yaml"
+    own = f"\nkpis:\n  largest_share: {json.dumps(SHARE | {'target': 0.05, 'weight': 9})}\n"
+    book.write_text(book.read_text(encoding="utf-8").replace("\nkpis:\n", own, 1), encoding="utf-8")
+    said = run("run", str(book), "--period", Q3.name, "--rep", "R-014")
+    assert said.returncode == 0, said.stderr
+    (page,) = tmp_path.glob("reports/demo/2026-Q3/*/manager/*.html")
+    text = re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
+    (frozen,) = tmp_path.glob("reports/demo/snapshots/*/scorecard.parquet")
+    rows = pd.read_parquet(frozen)
+    row = rows[(rows["kpi"] == "largest_share") & (rows["scope_id"] == "R-014") & (rows["period"] == Q3.name)].iloc[0]
+    figure = f"{row['value']:.1%}"
+    assert row["verdict"] == "gap"
+    for shown in (figure, "target 5.0%", f"The largest deal was {figure} of revenue"):
+        assert shown in text
+
+
+def test_postgres_gives_the_same(demo_evidence: PeriodEvidence, postgres_server: Server) -> None:
+    """Every expression that is meant well gives the figures of DuckDB, from the same facts."""
+    from_duckdb = demo_evidence.facts.con.con
+    kpis = [
+        Kpi(key=f"k{at}", label="", unit="count", definition="", expression=SqlMeasure(text)) for at, text in enumerate(FINE)
+    ]
+    with postgres_server.connect(postgres_server.new_database()) as server:
+        for table in ("groups", "deal_facts"):
+            columns = [
+                (f'"{name}"', POSTGRES.get(kind, kind)) for name, kind, *_ in from_duckdb.sql(f"DESCRIBE {table}").fetchall()
+            ]
+            server.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns)})")
+            with server.cursor().copy(f"COPY {table} FROM STDIN") as rows:
+                for row in from_duckdb.sql(f"FROM {table}").fetchall():
+                    rows.write_row(row)
+        there = server.execute(custom.query(kpis, key=KEY, backend="postgres")).fetchall()
+    here = from_duckdb.sql(custom.query(kpis, key=KEY)).fetchall()
+    assert sorted(row[:3] for row in there) == sorted(row[:3] for row in here)
+    pairs = [
+        pair for rows in zip(sorted(here), sorted(there), strict=True) for pair in zip(*(row[3:] for row in rows), strict=True)
+    ]
+    assert len(pairs) > 1000
+    assert [pair for pair in pairs if pair[0] != pair[1] and not math.isclose(*pair, rel_tol=1e-12)] == []
 
 
 @pytest.mark.parametrize("source", ["read_text('{file}')", "read_csv('{file}')", "glob('{file}')", "'{file}'"])

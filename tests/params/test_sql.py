@@ -128,6 +128,7 @@ HOSTILE = {
     "count(*)": "what counts in the period",
     "sum(amount) filter (where amount > 0)": "what counts in the period",
     f"{'(' * 400}1{')' * 400}": "nested too deeply",
+    f"{'- ' * 30}sum(amount) filter (where won)": "nested too deeply",
     "((((": "no single SQL expression",
 }
 

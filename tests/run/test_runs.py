@@ -12,6 +12,7 @@ from pathlib import Path
 import pages_fixture
 import pandas as pd
 import pytest
+from params.test_sql import OWN
 from workbooks import without_proof, workbook
 
 from reviewlib.conversation.entries import About, Head
@@ -289,6 +290,13 @@ def test_a_playbook_with_an_unknown_cell_is_refused(tmp_path: Path) -> None:
         freezing.check_texts(params)
     assert "playbook.0.action" in str(error.value)
     assert "revenu" in str(error.value)
+
+
+def test_a_sentence_of_an_own_kpi_with_an_unknown_cell_is_refused(tmp_path: Path) -> None:
+    """The same holds for what a workbook writes of its own KPIs."""
+    own = {**OWN, "sentence": "It was {own}, after {on.previous}"}
+    with pytest.raises(ParamsError, match=r"kpis\.own\.sentence: \{on\.previous\}"):
+        freezing.check_texts(workbook(tmp_path, deals=DEALS, kpis={"own": own}))
 
 
 @pytest.mark.default
