@@ -27,6 +27,7 @@ from reviewlib.evidence.store import TableStore
 from reviewlib.pages import blocks, sentences
 from reviewlib.params import sql
 from reviewlib.params.figures import Kpi, SqlMeasure
+from reviewlib.params.kpis import KPIS as BUILT_IN
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import from_slice
 
@@ -61,6 +62,7 @@ KPIS = {
     "largest_share": SHARE,
     "total": COUNT | {"value": "sum(amount) filter (where lost)", "combine": "sum"},
     "number": COUNT | {"value": "count(*) filter (where won)"},
+    "rest": COUNT | {"value": "sum(case when won then 0 else 1 end)"},
     "largest": COUNT | {"value": "max(amount) filter (where lost)"},
     "ratio": COUNT | {"value": "sum(amount) filter (where lost) / count(*) filter (where opened)"},
     "unmapped": COUNT | {"value": "sum(expected_amount) filter (where open_end)"},
@@ -105,7 +107,7 @@ def own(**texts: str) -> dict[str, Kpi]:
 def asked(evidence: PeriodEvidence, **texts: str) -> None:
     """Ask the facts of some evidence for such KPIs."""
     engine = evidence.facts.con.con
-    with custom.refusals(engine, own(**texts), key=KEY, params=evidence.params):
+    with custom.refusals(engine, {**BUILT_IN, **own(**texts)}, key=KEY, params=evidence.params):
         engine.sql(custom.query([*own(**texts).values()], key=KEY)).fetchall()
 
 
@@ -124,7 +126,8 @@ def test_it_is_what_one_counts_by_hand(found: PeriodEvidence) -> None:
 def test_who_has_nothing_has_what_nothing_comes_to(found: PeriodEvidence) -> None:
     """A sum and a count are 0, a largest is missing, and a ratio of nothing is n/a with the reason of params."""
     rows = {key: cell(found, key, "C") for key in KPIS}
-    assert (rows["total"]["value"], rows["number"]["value"], rows["number"]["n"]) == (0, 0, 0)
+    assert [rows[key]["value"] for key in ("total", "number", "rest")] == [0, 0, 0]
+    assert rows["number"]["n"] == 0
     missing = ("largest", "ratio", "largest_share")
     assert [math.isnan(rows[key]["value"]) for key in missing] == [True] * 3
     assert [rows[key]["reason"] for key in missing] == ["no deal of the period counts here"] * 2 + ["no deal was won"]

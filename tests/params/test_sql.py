@@ -99,6 +99,7 @@ HOSTILE = {
     "sum(amount) filter (where won) -- and more": "comment",
     "sum(amount) /* and more */ filter (where won)": "comment",
     "sum(amount) filter (where won); drop table deals": "no single SQL expression",
+    "sum(amount) filter (where won); 1": "no single SQL expression",
     "sum(amount) filter (where won) as x": "no single SQL expression",
     "sum(amount) filter (where won), 1": "no single SQL expression",
     "drop table deals": "no single SQL expression",
