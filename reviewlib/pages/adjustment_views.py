@@ -28,13 +28,21 @@ def told(review: Review) -> Mapping[str, Any]:
 def periods(review: Review) -> Iterator[tuple[str, str]]:
     """Tell of each earlier period whose figures differ, the latest first: the result in a sentence, then all others."""
     found: dict[str, list[Mapping[str, Any]]] = {}
+    style = sentences.style(review)
     for row in told(review)["figures"]:
         found.setdefault(row["period"], []).append(row)
     for period, rows in reversed(found.items()):
-        signed = f"{period} was {'signed' if rows[0]['signed'] else 'released'}"
-        result = "".join(f"{signed} at {_figure(review, row)}{_why(review, row)}." for row in rows if row["kpi"] == RESULT.key)
-        others = [f"{review.kpis[row['kpi']].label} at {_figure(review, row)}" for row in rows if row["kpi"] != RESULT.key]
-        yield result, f"{signed} with {'; '.join(others)}." if others else ""
+        signed = "signed" if rows[0]["signed"] else "released"
+        result = [f"{_figure(review, row)}{_why(review, row)}" for row in rows if row["kpi"] == RESULT.key]
+        others = [
+            f"{kpi.label} {' → '.join(style.value(row[name], kpi.unit) for name in ('before', 'now'))}"
+            for row in rows
+            if (kpi := review.kpis[row["kpi"]]).key != RESULT.key
+        ]
+        yield (
+            f"{period} was {signed} at {result[0]}." if result else "",
+            f"Other figures of {period}, as {signed} and as the CRM has them now: {'; '.join(others)}." if others else "",
+        )
 
 
 def _figure(review: Review, row: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.press.jobs import Failure, Job, Outcome
-from reviewlib.run import freezing, manifest, publishing, status
+from reviewlib.run import comparing, freezing, manifest, publishing, status
 from reviewlib.run.manifest import ManifestRow, Origin
 from reviewlib.run.origins import Origins
 
@@ -308,22 +308,22 @@ def test_several_periods_are_all_frozen_or_none_is_used(tmp_path: Path) -> None:
     assert not (book.reports / "2026-Q3" / "current").exists()
 
 
-def test_rounding_moves_no_figure(frozen: Snapshot, tmp_path: Path) -> None:
+def test_rounding_moves_no_figure(book: Params, frozen: Snapshot, tmp_path: Path) -> None:
     """Two snapshots whose figures differ in their last digits only say that no figure changed."""
     folder = tmp_path / "later"
     shutil.copytree(frozen.folder, folder)
     frame = pd.read_parquet(folder / "scorecard.parquet")
     without_proof(folder)
     frame.assign(value=frame["value"] * (1 + 1e-15)).to_parquet(folder / "scorecard.parquet")
-    later = replace(frozen, folder=folder, hash="later")
-    assert freezing.moved(frozen, later)[1:] == ["  no figure changed"]
+    later = snapshot.open_snapshot(folder, book)
+    assert comparing.moved(book, frozen, later)[1:] == ["  no figure changed"]
 
 
 def test_moved_names_the_figures_that_changed(book: Params, frozen: Snapshot) -> None:
     """Between two snapshots the KPIs that changed are counted by rep; the same snapshot says nothing."""
-    assert freezing.moved(frozen, frozen) == []
+    assert comparing.moved(book, frozen, frozen) == []
     path = book.file(book.crm.deals)
     path.write_text(path.read_text(encoding="utf-8").replace("100", "130"), encoding="utf-8")
     later = freezing.freeze(book, [PERIOD])[0]
-    assert "  Sales revenue: changed for 1 rep" in freezing.moved(frozen, later)
+    assert "  Sales revenue: changed for 1 rep" in comparing.moved(book, frozen, later)
     assert dt.datetime.fromisoformat(later.info["workbook"]["frozen_at"]) > dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
