@@ -40,6 +40,10 @@ TARGETS = [
     for month in range(1, 13)
 ]
 MEASURES = [{"rep_id": rep, "kpi": "calls", "period": "2027-H1", "value": 4, "n": 2} for rep in (ODD, "B")]
+OWN = {
+    "label": "Own", "definition": "Own", "unit": "money", "better": "higher", "n_label": "deals",
+    "value": "sum(amount) filter (where earned)", "n": "count(*) filter (where sale)",
+}  # fmt: skip
 CALLS = {"label": "Calls", "definition": "Calls", "unit": "count", "better": "higher", "combine": "last"}
 
 
@@ -47,7 +51,7 @@ CALLS = {"label": "Calls", "definition": "Calls", "unit": "count", "better": "hi
 def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
     folder = tmp_path_factory.mktemp("a, b [c] 'd'")
     tables = {"deals": DEALS, "reps": REPS, "targets": TARGETS, "measures": MEASURES}
-    rules = {"kpis": {"calls": CALLS}, "crm": {"history_from": "2024-01-01"}, "fiscal_year": {"starts": 4}}
+    rules = {"kpis": {"calls": CALLS, "own_revenue": OWN}, "crm": {"history_from": "2024-01-01"}, "fiscal_year": {"starts": 4}}
     return workbook(folder, **tables, **rules, as_of="2027-10-15")
 
 
@@ -75,6 +79,7 @@ def explained(book: Params, frozen: Snapshot) -> Any:
         ("attainment", "amount", "numerator"),
         ("calls", "value", "value"),
         ("won_deals", "won", "value"),
+        ("own_revenue", "amount", "value"),
     ],
 )
 def test_rows_add_up_to_the_figure(explained: Any, key: str, column: str, part: str) -> None:

@@ -63,7 +63,11 @@ DESCRIBED = {
     "mood": {"label": "Mood", "definition": "Mood", "unit": "score", "better": "higher", "combine": "mean"},
     "score": {"label": "Score", "definition": "Score", "unit": "score", "better": "higher", "combine": "last"},
     "deal_size": {"target": 100},
-}
+    "own_share": {
+        "label": "Own", "definition": "Own", "unit": "percent", "better": "higher", "n_label": "won deals",
+        "value": "max(amount) filter (where won)", "over": "sum(amount) filter (where won)", "n": "count(*) filter (where won)",
+    },
+}  # fmt: skip
 
 
 class Alone:
@@ -140,7 +144,17 @@ def test_every_figure_follows_whatever_ids_and_rules_are(odd: Alone) -> None:
     """Ids are no SQL; ramps, days, moves, refunds, sums, means and last figures come to the same."""
     odd.check_scorecard()
     odd.check_kpis(
-        ("cycle_days", "attainment", "attainment_raw", "reps_target", "change_unsplit", "retention_rate", "calls", "mood")
+        (
+            "cycle_days",
+            "attainment",
+            "attainment_raw",
+            "reps_target",
+            "change_unsplit",
+            "retention_rate",
+            "calls",
+            "mood",
+            "own_share",
+        )
     )
     assert odd.frame("FROM kpi_calls WHERE scope = 'rep' AND period = '2026-Q3' AND value > 20")["scope_id"].tolist() == [
         "B",
