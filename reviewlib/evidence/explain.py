@@ -76,8 +76,7 @@ def explain(params: Params, snapshot: str, key: str, *, scope: str, scope_id: st
         targeted = {"this": (RESULT.key, period.name), "next": (RESULT.key, period.next.name), None: (kpi.key, period.name)}
         of, name = targeted[kpi.per_target]
         targets = _found(con, "target_terms", whose | {"kpi": of, "period": name}).drop(columns=[*KEY, "kpi"])
-        queries = proof.info(folder)["sql"]
-        query = "" if kpi.part or kpi.earlier else queries.get(kpi.key) or queries.get(kpi.of, "")
+        query = "" if kpi.part or kpi.earlier else _query(key, views) or _query(kpi.of or "", views)
         if query:
             rows = _counted(con, query, whose)
         else:
@@ -98,6 +97,16 @@ def _views(folder: Path) -> dict[str, str]:
         )
     _, *parts = re.split(r"^CREATE VIEW IF NOT EXISTS (\w+) AS", proof.read(folder / NAME, folder).decode(), flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _query(key: str, views: Mapping[str, str]) -> str:
+    """What measures a figure, out of the query that measures all; empty where it does not come from deals."""
+    for name in (name for name in views if name.endswith("_measures") and f'"{key}.top"' in views[name]):
+        asked = sqlglot.parse_one(views[name].rpartition(";")[0], dialect="duckdb")
+        parts = (f"{key}.top", f"{key}.bottom", f"{key}.n")
+        asked.set("expressions", [each for each in asked.args["expressions"] if each.alias_or_name in (*KEY, *parts)])
+        return asked.sql("duckdb", pretty=True)
+    return ""
 
 
 def _needed(names: Iterable[str], views: dict[str, str]) -> list[str]:
