@@ -30,7 +30,7 @@ Lines = npt.NDArray[np.int64]
 
 #: How many bytes are looked at together: at the most, and behind a record that is not plain.
 _PIECE: Final = 4 << 20
-_LITTLE: Final = 16 << 10
+_LITTLE: Final = 64 << 10
 _CHUNK: Final = 50_000
 _FEED, _RETURN, _QUOTE = b'\n\r"'
 #: The first line that tells Excel what separates the fields.
