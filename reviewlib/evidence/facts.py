@@ -22,7 +22,7 @@ from ibis.backends.duckdb import Backend as DuckDB
 from reviewlib.evidence import custom
 from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.intervals import median_bounds
-from reviewlib.evidence.store import TableStore
+from reviewlib.evidence.store import TableStore, quoted
 from reviewlib.params import sql
 from reviewlib.params.figures import Kpi, SqlMeasure
 from reviewlib.periods import Period
@@ -127,11 +127,21 @@ def build(store: TableStore, *, members: pd.DataFrame, calendar: Calendar, mappe
         con.con.register(name, table)  # without a copy; ``create_table`` drops a view in words DuckDB 2.0 does not parse
     names = ("deals", "calendar", "members")
     views = _views(*(con.table(name).schema() for name in names), mapped & {"expected_amount", "expected_close_on"})
-    for name, view in views.items():  # every figure and list asks what the deals are: that is worked out once
-        kept = "TABLE" if name == "deal_kinds" else "VIEW"
-        con.raw_sql(f"CREATE TEMP {kept} {name} AS {view.text}")
+    _keep_kinds(store, views["deal_kinds"].text)
+    for name in [*views][1:]:
+        con.raw_sql(f"CREATE TEMP VIEW {name} AS {views[name].text}")
     _, periods, scoped, accounts = (ibis.table(view.schema, name=name) for name, view in views.items())
     return Facts(con, scoped, accounts, periods, views={name: view.text for name, view in views.items()})
+
+
+def _keep_kinds(store: TableStore, kinds: str) -> None:
+    """Work out what the deals are, which every figure of every period asks, once; from here on they stand by rep."""
+    if store.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'deal_kinds'"):
+        return
+    columns = ", ".join(quoted(name) for name in store.con.table("deals").columns)
+    store.con.execute(f"CREATE TABLE deal_kinds AS FROM ({kinds}) ORDER BY rep_id, deal_id")
+    store.con.execute(f"CREATE OR REPLACE VIEW deals AS SELECT {columns} FROM deal_kinds")
+    store.con.execute("DROP TABLE deals_taken")
 
 
 @cache

@@ -128,7 +128,7 @@ def _write_tables(evidence: PeriodEvidence, folder: Path, modes: Modes) -> None:
         "scorecard": evidence.scorecard.drop(columns=["rep_name"]),
     }
     deals = folder / "deals.parquet"
-    rows = read.store.con.sql("FROM deals ORDER BY rep_id, deal_id").to_arrow_reader(_ROWS)
+    rows = read.store.con.sql("FROM deals").to_arrow_reader(_ROWS)
     with pq.ParquetWriter(deals, rows.schema) as sink:
         for batch in rows:
             sink.write_batch(batch)
