@@ -228,7 +228,7 @@ def _data(evidence: PeriodEvidence, *, unassigned: int) -> dict[str, Any]:
     quarantine = tables.quarantine[["reason", "amount"]].assign(rows=1)
     grouped = quarantine.groupby("reason", sort=True).agg(rows=("rows", "sum"), amount=("amount", "sum")).reset_index()
     names = ("reason", "rows", "amount")
-    set_aside = zip(*(_column(grouped[name]) for name in names), strict=True)
+    set_aside = zip(*(map(plain, _column(grouped[name])) for name in names), strict=True)
     card = evidence.scorecard
     result = card[(card["scope"] == UNASSIGNED) & (card["period"] == evidence.period.name) & (card["kpi"] == RESULT.key)]
     return {
@@ -301,6 +301,6 @@ def records(columns: Sequence[str], data: Rows) -> list[Mapping[Any, Any]]:
 
 
 def _column(series: pd.Series) -> list[Any]:
-    """Turn a column into what JSON holds; missing is None. Numbers need no look at each value."""
+    """The values of a column; missing is None."""
     values: list[Any] = series.astype(object).where(series.notna(), None).tolist()
-    return values if series.dtype.kind in "biuf" else [plain(value) for value in values]
+    return values

@@ -27,6 +27,12 @@ _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 _REFERENCE: Final = re.compile(
     r"(?P<key>[a-z][a-z0-9_]*)(?:\.(?P<column>[a-z0-9_]+))?(?:@(?P<period>[A-Za-z0-9_-]+))?(?:\|(?P<modifier>[a-z]+))?"
 )
+#: What agrees with a number of one, in the clause that follows it.
+_SINGULAR: Final = {
+    "deals": "deal", "customers": "customer", "accounts": "account", "refunds": "refund", "were": "was", "are": "is",
+    "have": "has", "cover": "covers",
+}  # fmt: skip
+_PLURAL: Final = re.compile(rf"\b({'|'.join(_SINGULAR)})\b")
 _PERIODS: Final = re.compile(r"previous|year_ago|\d{4}-(?:Q[1-4]|H[12]|0[1-9]|1[0-2])|FY\d{4}")
 
 
@@ -86,9 +92,12 @@ def pieces(
 ) -> list[Piece]:
     """Write a template's text as runs, so that a page can set its figures apart."""
     known = {**_names(review, subject or review.subject), **(names or {})}
-    found = []
+    found: list[Piece] = []
     for place, text in enumerate(_BRACES.split(template)):  # words and references take turns
         if place % 2 == 0:
+            if found and found[-1].text == "1":
+                clause, *rest = re.split(r"(?=[.,:;])", text, maxsplit=1)
+                text = "".join([_PLURAL.sub(lambda match: _SINGULAR[match[0]], clause), *rest])
             found.append(Piece(text))
             continue
         reference = _reference(text)

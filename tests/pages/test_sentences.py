@@ -46,6 +46,24 @@ def test_fill(review: Review, template: str, text: str) -> None:
     assert sentences.fill(review, template) == text
 
 
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{won_deals} of {closed_deals} closed deals were won", "1 of 1 closed deal was won"),
+        ("{closed_deals} open deals have no date; {won_deals}: deals were", "1 open deal has no date; 1: deals were"),
+        ("{closed_deals} won deals took, and deals were", "1 won deal took, and deals were"),
+        ("The average of {lost_deals} won deals", "The average of 0 won deals"),
+    ],
+)
+def test_one_reads_as_one(template: str, text: str) -> None:
+    """What follows a number of one agrees with it, in its clause and no further."""
+    data = made.rep_slice()
+    value, kpi = (data["history"]["columns"].index(name) for name in ("value", "kpi"))
+    for row in data["history"]["data"]:
+        row[value] = {"won_deals": 1.0, "closed_deals": 1.0, "lost_deals": 0.0}.get(row[kpi], row[value])
+    assert sentences.fill(made.opened(data), template) == text
+
+
 def test_names_of_an_achievement(review: Review) -> None:
     """A placeholder that is no cell takes the text given for it, braces and markup included."""
     assert sentences.fill(review, "with {account}", {"account": "A{b} <i>"}) == "with A{b} <i>"
