@@ -167,6 +167,7 @@ _FIGURES: Final = (
         empty="no deal was opened in the period, or no won deal of the workbook has both dates",
         evidence="opened",
         sentence="{opened_won} of {opened_deals} deals opened in the period were won within {cohort_days}: {conversion_rate}",
+        arithmetic="{opened_won} won within {cohort_days} / {opened_deals} opened = {conversion_rate}",
     ),
     _beside("conversion_rate", "opened_deals", "Opened deals", "count", "Deals opened in the period.",
             lambda f: Measure(f.opened.sum()), needs=OPENED, outcomes=NOT_WON),
