@@ -187,8 +187,9 @@ def current(params: Params, period: Period) -> Snapshot | None:
 
 
 def code() -> str:
-    """Hash the code that makes figures, so that a corrected formula is never hidden by an older snapshot."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".py", ".j2")):
+    """Hash the code that says what figures are and makes them, so that no older snapshot hides a corrected formula."""
+    digest, here = hashlib.sha256(), Path(__file__).parent
+    rooms = (here, here.with_name("params"))
+    for path in sorted(path for room in rooms for path in room.iterdir() if path.suffix in (".py", ".j2")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -339,3 +339,10 @@ def test_a_released_review_stays_on_its_snapshot(kept: tuple[Params, Snapshot, S
     with pytest.raises(SnapshotError, match="released review") as caught:
         find_slice(params, **asked, pinned="0" * 12)
     assert "backup" in str(caught.value.do)
+
+
+def test_a_changed_formula_makes_new_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What says how a KPI is measured stands in params, and counts as what works it out does."""
+    before, read = snapshot.code(), Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + (b"#" if path.name == "kpis.py" else b""))
+    assert snapshot.code() != before
