@@ -34,7 +34,8 @@ _MIDNIGHT: Final = "[ T]00:00(:00([.][0-9]+)?)?"
 _TIME_OF_DAY: Final = "[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?"
 _GROUPS: Final = {".": r"[,\s'’]", ",": r"[.\s'’]"}
 _PLACES: Final = Decimal("0.0001")
-_LARGEST: Final = Decimal(10) ** 14
+#: From here on an amount has 15 digits once it is rounded.
+_TOO_LARGE: Final = Decimal("99999999999999.99995")
 _EXACT: Final = Context(prec=400)
 _SYMBOLS: Final[dict[str, frozenset[str]]] = {
     "€": frozenset({"EUR"}),
@@ -167,7 +168,7 @@ def money(text: str, *, mark: Mark, currency: str | None = None) -> Decimal:
             raise ValueError(f"not a number with the decimal mark {mark!r}")
         raise ValueError("a percentage: write a fraction" if bare.endswith("%") else "not a number")
     value = Decimal(re.sub(group, "", bare).replace(mark, "."))
-    if value >= _LARGEST:
+    if value >= _TOO_LARGE:
         raise ValueError("a number of more than 14 digits")
     rounded = value.quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)
     return -rounded if negative and rounded else rounded

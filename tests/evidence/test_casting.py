@@ -96,6 +96,7 @@ def test_amounts(text: str, mark: Literal[".", ","], expected: str) -> None:
         ("١٢", ".", "not a number"),
         ("40 %", ".", "write a fraction"),
         ("1" * 15, ".", "14 digits"),
+        ("99999999999999.99995", ".", "14 digits"),
         ("USD 5", ".", "USD"),
         ("$5", ".", "currency is EUR"),
         ("5 £", ".", "currency is EUR"),
