@@ -50,12 +50,12 @@ def read(params: Params, *, kind: str, subject: str, period: Period, audience: s
 
 
 def parsed(path: Path) -> dict[str, Any] | None:
-    """Read a file; None where it holds no JSON."""
+    """Read a file; None where it is not what was laid there."""
     try:
-        data: dict[str, Any] = json.loads(path.read_bytes())
+        data = json.loads(path.read_bytes())
     except ValueError:
         return None
-    return data
+    return data if isinstance(data, dict) and isinstance(data.get("told"), dict) else None
 
 
 def _name(kind: str, subject: str) -> str:

@@ -265,13 +265,20 @@ def current_folder(params: Params, period: Period) -> Path | None:
     """The folder of the snapshot that a period uses; None where nothing is frozen.
 
     Raises:
-        SnapshotError: The snapshot is not the one whose proof stands beside its name.
+        SnapshotError: The snapshot is not the one whose proof stands beside its name, or is one of another period.
     """
     name, known = current_name(params, period)
     if not name or not exists(params, name):
         return None
     folder = params.reports / "snapshots" / name
     proof.check(folder, known, by=f"{period}/current")
+    if (of := proof.info(folder).get("period")) != period.name:
+        raise SnapshotError(
+            f"What {period} uses is the evidence of another period.",
+            where=f"reports/{params.name}/{period}/current",
+            found=f"snapshot {name} of {of}",
+            do="Restore this file from a backup, or run reviewlib run for the period.",
+        )
     return folder
 
 

@@ -15,7 +15,7 @@ from reviewlib.pages import sentences
 from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
-from reviewlib.run import locks, places, proving, status
+from reviewlib.run import locks, manifest, places, proving, status
 
 if TYPE_CHECKING:
     from reviewlib.evidence.quality import Report
@@ -49,6 +49,8 @@ def freeze(
             stack.enter_context(locks.held(folder, modes=modes))
         for each, how in zip(frozen, stands, strict=True):
             snapshot.use(params, each)
+            if each.hash not in there:
+                manifest.renew(params.reports / each.period.name, each, modes=modes)
             status.lay_out(params, how)
     return frozen
 

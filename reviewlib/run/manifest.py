@@ -292,6 +292,13 @@ def scorecard(folder: Path, frozen: Snapshot) -> str | None:
     return known.scorecard if known.snapshot == frozen.hash else None
 
 
+def renew(folder: Path, frozen: Snapshot, *, modes: files.Modes) -> None:
+    """Give a manifest the proof of its snapshot where that was removed as a whole and is frozen anew."""
+    if whole(folder).snapshot == frozen.hash:
+        data = json.loads((folder / NAME).read_bytes()) | {"proof": frozen.proof}
+        files.write(folder / NAME, json.dumps(data, indent=1, ensure_ascii=False) + "\n", modes=modes)
+
+
 def log(folder: Path, entry: ManifestRow, *, modes: files.Modes) -> None:
     """Write an outcome to the log; on disk when this returns."""
     files.append_line(folder / LOG, json.dumps(asdict(entry), ensure_ascii=False), modes=modes)

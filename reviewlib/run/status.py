@@ -144,6 +144,9 @@ def lay_out(params: Params, stands: ReviewStatus) -> None:
             text = adjuster.text(path, subject, stands.snapshot(subject), pins)
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 files.write(path, text, modes=params.modes)
+    if stands.whole:  # else others' reviews, which this login does not see, have theirs
+        for name in there.keys() - {adjustments.place(params, subject, stands.period).name for subject in stands.subjects}:
+            there[name].unlink()
 
 
 def _check(params: Params, stands: ReviewStatus) -> None:

@@ -15,10 +15,11 @@ from reviewlib.conversation.entries import Entry, verify_chains
 from reviewlib.conversation.kinds.talk import Seal
 from reviewlib.conversation.visibility import State, state_of
 from reviewlib.errors import NotAllowedError, ReviewError
-from reviewlib.evidence import snapshot
+from reviewlib.evidence import adjustments, snapshot
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.run import manifest, places, proving, sealing, status
+from reviewlib.run.adjusting import Adjuster
 from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.places import PAGES
 
@@ -66,10 +67,13 @@ def verify(params: Params) -> Verified:
             )
         entries = opened.entries() if opened else []
     broken = verify_chains(entries, journal.all_remembered_heads(params))
-    folders = snapshot.period_folders(params)
+    of_seals = dict.fromkeys(entry.about.period for entry in entries if isinstance(entry.payload, Seal))
+    # With those that are gone as a whole: their pages are missed.
+    folders = snapshot.period_folders(params) | {params.reports / name: Period.parse(name, params.fiscal) for name in of_seals}
     problems = [*broken, *(problem for folder in folders for problem in _of_period(folder, entries))]
     remembered = [one for period in folders.values() for one in proving.used(params, period)]
     problems += proving.problems(params, [*remembered, *proving.pinned(entries)])
+    problems += [problem for period in folders.values() for problem in _of_evidence(params, period)]
     if not broken:  # else the amendments would be held against words that are not to be trusted
         problems += [problem for period in folders.values() for problem in _of_amendments(params, period, entries)]
     seals = {folder: sealing.seals_of(entry for entry in entries if entry.about.period == folder.name) for folder in folders}
@@ -187,6 +191,22 @@ def _pages(folder: Path) -> list[str]:
     """The pages of a period, amendments too, by their places below its folder."""
     places = {page.format(slug="*") for page in PAGES.values()}
     return sorted({path.relative_to(folder).as_posix() for place in places for path in folder.glob(f"*/{place}")})
+
+
+def _of_evidence(params: Params, period: Period) -> Iterator[str]:
+    """What is wrong with the evidence that a period uses, and with what its reviews tell of earlier ones by theirs."""
+    try:
+        frozen = snapshot.current(params, period)
+        if not frozen or not [*frozen.folder.parents[1].glob(f"{period}/*/adjustments/*.json")]:
+            return
+        stands, adjuster = status.of(params, frozen), Adjuster(params)
+        for subject in stands.subjects:
+            path = adjustments.place(params, subject, period)
+            if path.is_file() and not adjuster.holds(path, subject, stands.snapshot(subject), stands.pins(subject)):
+                place = path.relative_to(params.reports).as_posix()
+                yield f"{place}, of {subject.name}, does not tell what the snapshots do; remove it, then freeze or run again"
+    except ReviewError as error:
+        yield f"{period}: {error.what} {error.found or ''}".strip()
 
 
 def _of_amendments(params: Params, period: Period, entries: Collection[Entry]) -> list[str]:

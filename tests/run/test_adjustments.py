@@ -15,6 +15,7 @@ from workbooks import workbook
 from reviewlib.cli import terminal
 from reviewlib.conversation import identity, records
 from reviewlib.conversation.entries import About
+from reviewlib.errors import SnapshotError
 from reviewlib.evidence import adjustments, slicefile
 from reviewlib.pages import blocks, index
 from reviewlib.params import reading
@@ -22,7 +23,7 @@ from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.review import Review, open_review, open_team_review
-from reviewlib.run import comparing, freezing, publishing, releasing, status
+from reviewlib.run import comparing, freezing, publishing, releasing, status, verifying
 from reviewlib.run.origins import Origins
 
 Q2, Q3, Q4 = (Period.parse(name) for name in ("2026-Q2", "2026-Q3", "2026-Q4"))
@@ -183,6 +184,60 @@ def test_what_is_laid_and_cannot_be_read_is_said(october: Path, tmp_path: Path) 
     file.unlink()
     status.lay_out(book, stands)
     assert "What 2026-Q2 was released on is not there any more" in words(opened(tmp_path, "R2"))
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '"x"', "3", '{"told": []}', "{}"])
+def test_what_is_laid_and_holds_something_else_is_said(october: Path, tmp_path: Path, text: str) -> None:
+    """JSON of another form is a spoilt file like any other."""
+    shutil.copytree(october, tmp_path, dirs_exist_ok=True)
+    (file,) = tmp_path.glob(f"reports/book/2026-Q3/*/adjustments/{slicefile.slice_name('rep', 'R2', 'rep')}")
+    whole = file.read_bytes()
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SnapshotError, match="cannot be read"):
+        opened(tmp_path, "R2")
+    frozen(tmp_path, OCTOBER, "2026-10-12", Q3)
+    assert file.read_bytes() == whole
+
+
+def test_what_is_laid_and_tells_something_else_is_found(october: Path, tmp_path: Path) -> None:
+    """A file that says it was made from the same evidence is held against it; what the next freeze lays anew is not."""
+    shutil.copytree(october, tmp_path, dirs_exist_ok=True)
+    book = reading.load(tmp_path / "params/book.yaml")
+    assert verifying.verify(book).problems == ()
+    (file,) = tmp_path.glob(f"reports/book/2026-Q3/*/adjustments/{slicefile.slice_name('rep', 'R2', 'rep')}")
+    whole = file.read_text(encoding="utf-8")
+    file.write_text(whole.replace('"before": 5600.0', '"before": 999.0'), encoding="utf-8")
+    (problem,) = verifying.verify(book).problems
+    assert file.name in problem
+    file.write_text(whole.replace('"code": "', '"code": "0'), encoding="utf-8")
+    assert verifying.verify(book).problems == ()
+    file.unlink()
+    frozen(tmp_path, OCTOBER, "2026-10-12", Q3)
+    assert file.read_text(encoding="utf-8") == whole
+
+
+def test_what_an_erased_review_told_goes(october: Path, tmp_path: Path) -> None:
+    """Of a review that was erased nothing lies beside the others any more; theirs stays."""
+    shutil.copytree(october, tmp_path, dirs_exist_ok=True)
+    book = frozen(tmp_path, OCTOBER, "2026-10-12", Q3)
+    own = records.open_records(book, About("rep", "R1", Q3.name), person=identity.person_of(book, "max"))
+    own.write("erasure", text="Asked for.")
+    before = {path.name for path in tmp_path.glob("reports/book/2026-Q3/*/adjustments/*")}
+    frozen(tmp_path, OCTOBER, "2026-10-12", Q3)
+    after = {path.name for path in tmp_path.glob("reports/book/2026-Q3/*/adjustments/*")}
+    assert before - after == {slicefile.slice_name("rep", "R1", "rep")}
+
+
+def test_another_period_s_evidence_is_no_review_s(october: Path, tmp_path: Path) -> None:
+    """A period that points to the whole evidence of another one has none; a freeze lets it use its own."""
+    shutil.copytree(october, tmp_path, dirs_exist_ok=True)
+    book = reading.load(tmp_path / "params/book.yaml")
+    shutil.copy(book.reports / "2026-Q2/current", book.reports / "2026-Q3/current")
+    with pytest.raises(SnapshotError, match=r"evidence of another period(.|\n)*2026-Q3/current"):
+        opened(tmp_path, "R2")
+    assert [one for one in verifying.verify(book).problems if one.startswith("2026-Q3: ") and "2026-Q2" in one]
+    frozen(tmp_path, OCTOBER, "2026-10-12", Q3)
+    assert opened(tmp_path, "R2").period == Q3
 
 
 def test_deals_of_who_has_no_review_any_more_are_named(october: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -304,3 +305,22 @@ def test_it_is_found(signed: Path, tmp_path: Path, name: str) -> None:
     for command in sorted(commands, key=[*COMMANDS].index):
         found = said(command, book)
         assert [one for one in found if path.name in one or named in one], (command, found)
+
+
+def test_a_period_that_is_gone_as_a_whole_is_told(signed: Path, tmp_path: Path) -> None:
+    """The journal knows which pages were sealed, also where nothing of their period is left."""
+    book = Handmade(signed, tmp_path / "book")
+    shutil.rmtree(book.folder)
+    assert [one for one in said("verify", book) if "rep/ada-berg" in one and "gone" in one]
+
+
+def test_a_snapshot_that_was_removed_as_told_is_made_anew_for_good(tmp_path: Path) -> None:
+    """Where nothing is released, a freeze makes it anew, and neither the next one nor ``verify`` finds it changed."""
+    book = Handmade(freeze_book(tmp_path / "frozen"), tmp_path / "book")
+    book.run()
+    folder = Files(book).snapshot
+    told(proof="0" * 64)(Files(book), book.folder / manifest.NAME)  # as of the one that was there before
+    shutil.rmtree(folder)
+    freezing.freeze(book.params, [PERIOD])
+    assert folder.is_dir()
+    assert [one for command in ("verify", "handout", "run") for one in said(command, book)] == []
