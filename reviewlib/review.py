@@ -157,7 +157,10 @@ class Review:
             known = ", ".join(key for key, each in self.kpis.items() if each.evidence)
             what = "This copy cannot explain the figure: it holds a rep’s own rows of the period, and no more."
             raise ReviewError(what, where=f"{self.about}, {kpi} in {when}", do=f"Take one of {known}, or ask the manager.")
-        return self.accounts if flag == "accounts" else self.deals[self.deals[flag]].reset_index(drop=True)
+        if flag == "accounts":
+            return self.accounts
+        counted = ["open_start", "opened", "open_end"] if flag == "bridge" else [flag]
+        return self.deals[self.deals[counted].any(axis=1)].reset_index(drop=True)
 
     @property
     def about(self) -> About:

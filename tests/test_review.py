@@ -60,6 +60,15 @@ def test_open_review(book: Params) -> None:
     assert all(isinstance(frame, pd.DataFrame) for frame in (review.stages, review.members))
 
 
+def test_a_rep_s_copy_explains_what_its_page_lists(book: Params) -> None:
+    """Every figure below which deals or accounts are listed has its rows, those of the pipeline's bridge too."""
+    review = open_review(book.path, rep="B", period="2026-Q3", audience="rep")
+    found = {key: review.explain(key) for key, kpi in review.kpis.items() if kpi.evidence}
+    assert [len(found[key]) for key in ("revenue", "pipeline_growth", "retention_rate")] == [1, 1, 1]
+    with pytest.raises(ReviewError, match="cannot explain the figure"):
+        review.explain("revenue", "2026-Q2")
+
+
 def test_open_team_review(book: Params) -> None:
     """A team's review names its members for the manager, and nobody for the reps."""
     manager = open_team_review(book.path, team="T", period="2026-Q3")

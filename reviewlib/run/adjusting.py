@@ -35,22 +35,23 @@ class Adjuster:
             now: The snapshot of the review that tells them.
             pins: The subject's earlier reviews, oldest first.
         """
-        known = self._known(old, now, pins)
+        made_from, known = self._known(old, now, pins)
         told = self._told(subject, now, pins) if known is None else known
-        return json.dumps({"from": _made_from(now, pins), "told": told}, ensure_ascii=False, default=float)
+        return json.dumps({"from": made_from, "told": told}, ensure_ascii=False, default=float)
 
     def holds(self, old: Path, subject: Subject, now: str, pins: Sequence[Pin]) -> bool:
         """Whether a file tells what the snapshots do; one that the next run lays anew is taken as it is."""
-        known = self._known(old, now, pins)
+        _, known = self._known(old, now, pins)
         if known is None:
             return True
         told = json.loads(json.dumps(self._told(subject, now, pins), default=float))
         return bool(_ordered(known) == _ordered(told))
 
-    def _known(self, old: Path, now: str, pins: Sequence[Pin]) -> dict[str, Any] | None:
-        """What a file tells; None where it was made from something else, or is not there."""
+    def _known(self, old: Path, now: str, pins: Sequence[Pin]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """What they are made from, and what a file tells; None where it was made from something else, or is not there."""
+        made_from = {"snapshot": now, "pins": [asdict(pin) for pin in pins], "code": snapshot.code()}
         known = (adjustments.parsed(old) if old.is_file() else None) or {}
-        return dict(known["told"]) if known.get("from") == _made_from(now, pins) else None
+        return made_from, known["told"] if known.get("from") == made_from else None
 
     def _told(self, subject: Subject, now: str, pins: Sequence[Pin]) -> dict[str, Any]:
         """Tell what differs from what was released.
@@ -92,10 +93,6 @@ class Adjuster:
         for edit in edits.figures(self._opened(then), self._opened(now), kpis=kpis):
             found.setdefault((edit.scope, edit.scope_id, edit.period), {})[edit.kpi] = edit.before, edit.after
         return found
-
-
-def _made_from(now: str, pins: Sequence[Pin]) -> dict[str, Any]:
-    return {"snapshot": now, "pins": [asdict(pin) for pin in pins], "code": snapshot.code()}
 
 
 def _ordered(told: dict[str, Any]) -> dict[str, Any]:
