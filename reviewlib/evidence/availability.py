@@ -14,7 +14,7 @@ import pandas as pd
 from reviewlib.errors import ParamsError
 from reviewlib.evidence.facts import EPOCH, KEY, Calendar
 from reviewlib.evidence.roster import ALL, Roster
-from reviewlib.evidence.store import TableStore
+from reviewlib.evidence.store import DealRows
 from reviewlib.evidence.targets import NONE, Target, Targets
 from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import KPIS, RESULT
@@ -73,7 +73,7 @@ class ScorecardContext:
         return [self.lacks[name] for name in (*kpi.needs, *kpi.outcomes) if name in self.lacks]
 
 
-def what_lacks(params: Params, mapped: frozenset[str], store: TableStore) -> Mapping[str, Lack]:
+def what_lacks(params: Params, mapped: frozenset[str], deals: DealRows) -> Mapping[str, Lack]:
     """Ask the deals what the export does not carry: columns that are not mapped or hold nothing, outcomes without a deal."""
     needed = sorted({name for kpi in params.figures.values() for name in kpi.needs})
     found = {
@@ -83,11 +83,13 @@ def what_lacks(params: Params, mapped: frozenset[str], store: TableStore) -> Map
     }
     # Expected dates that nobody fills in are counted, and told beside the coverage.
     asked = [name for name in needed if name in mapped and name != "expected_close_on"]
-    filled = ", ".join(f"bool_or({name} IS NOT NULL) FILTER (WHERE {_CARRIED_BY.get(name, 'TRUE')})" for name in asked)
-    for name, known in zip(asked, store.row(f"SELECT {filled} FROM deals") if asked else (), strict=True):
+    filled = ", ".join(
+        f"bool_or({name} IS NOT NULL) FILTER (WHERE {_CARRIED_BY.get(name, 'TRUE')}) AS {name}" for name in asked
+    )
+    for name, known in zip(asked, deals.row(f"SELECT {filled} FROM deals") if asked else (), strict=True):
         if known is False:
             found[name] = Lack(f"the column for {name} is empty", f"Fill it in the CRM, or name another one for {name}.")
-    outcomes = {outcome for (outcome,) in store.rows("SELECT DISTINCT outcome FROM deals")}
+    outcomes = {outcome for (outcome,) in deals.rows("SELECT DISTINCT outcome FROM deals")}
     for outcome in ("lost", "open"):
         if outcome not in outcomes:
             do = f"Export the {outcome} deals as well, and list their stages under crm.deals.stages.{outcome}."

@@ -26,7 +26,8 @@ _WORDS: Final[dict[Order, str]] = {"ymd": "year-month-day", "dmy": "day-month-ye
 _TIME: Final = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?[ \xa0]*+(?P<half>[AaPp]\.?[Mm]\.?)?"
 _ZONE: Final = r"(?P<zone>[Zz]|[+-]\d\d:?\d\d|[+-]\d\d|UTC|GMT)?"
 _DATE: Final = re.compile(rf"(\d{{1,4}})([-/.])(\d{{1,2}})\2(\d{{1,4}})(?:(?:[Tt]|,?[ \xa0]+){_TIME} *{_ZONE})?", re.ASCII)
-_YEARS: Final = range(1900, 2200)
+#: The years that a date may have.
+YEARS: Final = range(1900, 2200)
 #: Amounts and days that DuckDB reads as it is done here, by their patterns.
 _PLAIN_AMOUNT: Final = r"-?[0-9]{{1,13}}({mark}[0-9]{{1,4}})?"
 _PLAIN_DAY: Final = "(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}"
@@ -35,7 +36,7 @@ _TIME_OF_DAY: Final = "[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?
 _GROUPS: Final = {".": r"[,\s'’]", ",": r"[.\s'’]"}
 _PLACES: Final = Decimal("0.0001")
 #: From here on an amount has 15 digits once it is rounded.
-_TOO_LARGE: Final = Decimal("99999999999999.99995")
+TOO_LARGE: Final = Decimal("99999999999999.99995")
 _EXACT: Final = Context(prec=400)
 _SYMBOLS: Final[dict[str, frozenset[str]]] = {
     "€": frozenset({"EUR"}),
@@ -115,8 +116,8 @@ def date(text: str, *, order: Order, zone: ZoneInfo | None = None) -> dt.date:
         day = dt.date(int(parts["y"]), int(parts["m"]), int(parts["d"]))
     except ValueError:
         raise ValueError(f"no such day in the order {_WORDS[order]}") from None
-    if day.year not in _YEARS:
-        raise ValueError(f"a year before {_YEARS.start} or after {_YEARS.stop - 1}")
+    if day.year not in YEARS:
+        raise ValueError(f"a year before {YEARS.start} or after {YEARS.stop - 1}")
     return day if match["hour"] is None else _local(day, match, zone)
 
 
@@ -168,7 +169,7 @@ def money(text: str, *, mark: Mark, currency: str | None = None) -> Decimal:
             raise ValueError(f"not a number with the decimal mark {mark!r}")
         raise ValueError("a percentage: write a fraction" if bare.endswith("%") else "not a number")
     value = Decimal(re.sub(group, "", bare).replace(mark, "."))
-    if value >= _TOO_LARGE:
+    if value >= TOO_LARGE:
         raise ValueError("a number of more than 14 digits")
     rounded = value.quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)
     return -rounded if negative and rounded else rounded

@@ -34,8 +34,12 @@ _SHORT: Final = "hash(deal_id, rep_id, outcome, amount, expected_amount, opened_
 #: One row for each rep who has or had a deal that differs. A deal that changed owners is nowhere and somewhere: two rows.
 _DEALS: Final = f"""
     create temp table edits as
-    with all_before as (select *, {_SHORT} from read_parquet($1)),
-    all_after as (select *, {_SHORT} from read_parquet($2)),
+    with all_before as (
+        select *, {_SHORT} from read_parquet($1) where not $4 or deal_id in (select deal_id from read_parquet($2))
+    ),
+    all_after as (
+        select *, {_SHORT} from read_parquet($2) where not $4 or deal_id in (select deal_id from read_parquet($1))
+    ),
     before as (select deal_id, rep_id, {_SAID} as said from all_before anti join all_after using (short)),
     after as (select deal_id, rep_id, {_SAID} as said from all_after anti join all_before using (short)),
     owners as (
@@ -210,9 +214,13 @@ def late(before: Snapshot, after: Snapshot) -> dict[str, tuple[int, list[DealEdi
 
 @contextmanager
 def _joined(before: Snapshot, after: Snapshot) -> Iterator[TableStore]:
-    """Join the deals of two snapshots, as the tables ``edits`` and ``whole``."""
+    """Join the deals of two snapshots, as the tables ``edits`` and ``whole``.
+
+    Where deals stay in a database a snapshot has those of its period: of two periods those are compared that both have.
+    """
+    some = before.period != after.period and any(each.info.get("only_period_deals") for each in (before, after))
     with _asked(before, after) as store:
-        store.rows(_DEALS, [_table(before, "deals"), _table(after, "deals"), before.period.end.isoformat()])
+        store.rows(_DEALS, [_table(before, "deals"), _table(after, "deals"), before.period.end.isoformat(), some])
         store.rows(_WHOLE)
         yield store
 

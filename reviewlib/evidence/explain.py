@@ -78,11 +78,24 @@ def explain(params: Params, snapshot: str, key: str, *, scope: str, scope_id: st
         targets = _found(con, "target_terms", whose | {"kpi": of, "period": name}).drop(columns=[*KEY, "kpi"])
         query = "" if kpi.part or kpi.earlier else _query(key, views) or _query(kpi.of or "", views)
         if query:
+            _refuse_far(folder, period)
             rows = _counted(con, query, whose)
         else:
             terms = _found(con, "change_terms", whose) if kpi.part else _found(con, "measure_terms", whose | {"kpi": kpi.key})
             rows = terms.drop(columns=KEY)
     return Explanation(measured[0] if measured else {}, query, rows, targets)
+
+
+def _refuse_far(folder: Path, period: Period) -> None:
+    """Refuse to list deals that stayed in a database: a snapshot has those of its own period."""
+    info = proof.info(folder)
+    if info.get("only_period_deals") and info["period"] != period.name:
+        raise SnapshotError(
+            "The deals behind this figure are not here: they stayed in the database.",
+            where=f"snapshot {folder.name}",
+            found=f"the deals of {info['period']}",
+            do=f"Ask the snapshot of {period}; where there is none, freeze it.",
+        )
 
 
 def _views(folder: Path) -> dict[str, str]:

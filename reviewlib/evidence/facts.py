@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -22,10 +23,14 @@ from ibis.backends.duckdb import Backend as DuckDB
 from reviewlib.evidence import custom
 from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.intervals import median_bounds
-from reviewlib.evidence.store import TableStore, quoted
+from reviewlib.evidence.store import TableStore, literal, quoted
+from reviewlib.evidence.tables import DEALS
 from reviewlib.params import sql
 from reviewlib.params.figures import Kpi, SqlMeasure
 from reviewlib.periods import Period
+
+if TYPE_CHECKING:
+    from reviewlib.evidence.crm_database import CrmDatabase
 
 #: What a deal counts as in a period; each is a boolean column of the deal facts.
 FLAGS = tuple(name for name, column in sql.DEALS.items() if column.holds == "flag")
@@ -33,6 +38,8 @@ FLAGS = tuple(name for name, column in sql.DEALS.items() if column.holds == "fla
 STALE_SHARE = 0.9
 #: Days are counted from here.
 EPOCH = dt.date(1970, 1, 1)
+#: The one of the views that is worked out once.
+KEPT = "deal_kinds"
 #: Whose figures of when: one row of facts' sums.
 KEY = ["scope", "scope_id", "period"]
 
@@ -80,9 +87,9 @@ class Query:
     schema: ibis.Schema
 
     @classmethod
-    def of(cls, table: ir.Table) -> Query:
-        """Write an expression over unbound tables."""
-        return cls(str(ibis.to_sql(table, dialect="duckdb")), table.schema())
+    def of(cls, table: ir.Table, backend: str = "duckdb") -> Query:
+        """Write an expression over unbound tables, in the SQL of one of Ibis' backends."""
+        return cls(str(ibis.to_sql(table, dialect=backend)), table.schema())
 
     def fetch(self, con: DuckDB) -> pa.Table:
         """Ask a connection whose tables have these names for columns as they are."""
@@ -105,6 +112,8 @@ class Facts:
         accounts: One row per (scope, scope_id, period, account): base, bought, base_revenue, revenue.
         periods: One row per (period, deal), before scopes: what the deal lists on pages are taken from.
         views: The query of each of them, as text.
+        database: Where deals are in one, they are views there, and ``con`` holds what came back.
+        tables: That, by name: of one period the rows of ``period_facts`` and ``account_facts``.
     """
 
     con: DuckDB
@@ -112,31 +121,69 @@ class Facts:
     accounts: ir.Table
     periods: ir.Table
     views: Mapping[str, str]
+    database: CrmDatabase | None = None
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
 
 
-def build(store: TableStore, *, members: pd.DataFrame, calendar: Calendar, mapped: frozenset[str]) -> Facts:
+def build(
+    store: TableStore,
+    *,
+    members: pd.DataFrame,
+    calendar: Calendar,
+    mapped: frozenset[str],
+    database: CrmDatabase | None = None,
+    period: str = "",
+) -> Facts:
     """Describe the facts as views over the table ``deals``.
 
     Tables ``calendar``, ``members``, ``deal_kinds`` and views ``period_facts``, ``deal_facts``, ``account_facts`` are made in
     a connection of their own, so that a KPI's own SQL stays short and several periods stand side by side. ``members`` says
     which owner counts for which scope in which period. Where ``expected_amount`` is not mapped the pipeline is counted, not
     valued; without ``expected_close_on`` every open deal is due.
+
+    Where deals are in a ``database``, the views are made there, and the facts of ``period`` are fetched for its lists.
     """
     con = ibis.duckdb.from_connection(store.con.cursor())
-    for name, table in {"calendar": calendar.table(), "members": pa.Table.from_pandas(members, preserve_index=False)}.items():
+    lent = {"calendar": calendar.table(), "members": pa.Table.from_pandas(members, preserve_index=False)}
+    for name, table in lent.items():
         con.con.register(name, table)  # without a copy; ``create_table`` drops a view in words DuckDB 2.0 does not parse
-    names = ("deals", "calendar", "members")
-    views = _views(*(con.table(name).schema() for name in names), mapped & {"expected_amount", "expected_close_on"})
-    _keep_kinds(store, views["deal_kinds"].text)
-    for name in [*views][1:]:
-        con.raw_sql(f"CREATE TEMP VIEW {name} AS {views[name].text}")
+    schemas = (ibis.Schema.from_pyarrow(table) for table in (DEALS.schema, *(table.schema for table in lent.values())))
+    views = _views(*schemas, mapped & {"expected_amount", "expected_close_on"}, database.backend if database else "duckdb")
     _, periods, scoped, accounts = (ibis.table(view.schema, name=name) for name, view in views.items())
-    return Facts(con, scoped, accounts, periods, views={name: view.text for name, view in views.items()})
+    texts = {name: view.text for name, view in views.items()}
+    if database is None:
+        _keep_kinds(store, texts[KEPT])
+        for name in [*texts][1:]:
+            con.raw_sql(f"CREATE TEMP VIEW {name} AS {texts[name]}")
+        return Facts(con, scoped, accounts, periods, texts)
+    return _connected(Facts(con, scoped, accounts, periods, texts, database), lent, period)
+
+
+def _connected(facts: Facts, lent: Mapping[str, pa.Table], period: str) -> Facts:
+    """Make the views in the database, and fetch what pages list of one period."""
+    database = facts.database
+    assert database is not None
+    for name, table in lent.items():
+        database.lend(name, table)
+    for name, text in facts.views.items():
+        (database.keep if name == KEPT else database.define)(name, text)
+    found = {
+        table.get_name(): database.ask(f"SELECT * FROM {table.get_name()} WHERE period = {literal(period)}").cast(
+            table.schema().to_pyarrow()
+        )
+        for table in (facts.periods, facts.accounts)
+    }
+    for name, rows in found.items():
+        facts.con.con.register(name, rows)
+    views = {"deal_facts": "SELECT * FROM period_facts JOIN members USING (rep_id, period)"}
+    facts.con.raw_sql(f"CREATE TEMP VIEW deal_facts AS {views['deal_facts']}")
+    facts.con.raw_sql(f"CREATE TEMP VIEW deals AS SELECT {', '.join(DEALS.columns)} FROM period_facts ORDER BY rep_id, deal_id")
+    return replace(facts, views=views, tables=found)
 
 
 def _keep_kinds(store: TableStore, kinds: str) -> None:
     """Work out what the deals are, which every figure of every period asks, once; from here on they stand by rep."""
-    if store.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'deal_kinds'"):
+    if store.rows(f"SELECT 1 FROM duckdb_tables() WHERE table_name = {literal(KEPT)}"):
         return
     columns = ", ".join(quoted(name) for name in store.con.table("deals").columns)
     store.con.execute(f"CREATE TABLE deal_kinds AS FROM ({kinds}) ORDER BY rep_id, deal_id")
@@ -145,16 +192,19 @@ def _keep_kinds(store: TableStore, kinds: str) -> None:
 
 
 @cache
-def _views(deals: ibis.Schema, calendar: ibis.Schema, members: ibis.Schema, mapped: frozenset[str]) -> Mapping[str, Query]:
+def _views(
+    deals: ibis.Schema, calendar: ibis.Schema, members: ibis.Schema, mapped: frozenset[str], backend: str
+) -> Mapping[str, Query]:
     """Write the views, each over the one before it; once per set of columns."""
     source, periods, scopes = (
         ibis.table(schema, name=name) for name, schema in (("deals", deals), ("calendar", calendar), ("members", members))
     )
-    kinds = Query.of(_kinds(source, mapped))
-    by_period = Query.of(_by_period(ibis.table(kinds.schema, name="deal_kinds"), periods, mapped))
+    kinds = Query.of(_kinds(source, mapped), backend)
+    by_period = Query.of(_by_period(ibis.table(kinds.schema, name=KEPT), periods, mapped), backend)
     rows = ibis.table(by_period.schema, name="period_facts")
-    scoped, accounts = Query.of(rows.join(scopes, ["rep_id", "period"])), Query.of(_accounts(rows, scopes))
-    return MappingProxyType({"deal_kinds": kinds, "period_facts": by_period, "deal_facts": scoped, "account_facts": accounts})
+    scoped = Query.of(rows.join(scopes, ["rep_id", "period"]), backend)
+    accounts = Query.of(_accounts(rows, scopes), backend)
+    return MappingProxyType({KEPT: kinds, "period_facts": by_period, "deal_facts": scoped, "account_facts": accounts})
 
 
 def _kinds(deals: ir.Table, mapped: frozenset[str]) -> ir.Table:
@@ -269,11 +319,13 @@ class Evaluation:
             matures_on (in days since 1970), and the bounds of medians: low, high, likely_low, likely_high.
         views: The views that were made for it, each over those before it, as text.
         columns: Numerator, denominator, n and the like of each KPI over the view ``measured``, as text.
+        tables: What came back of views that were made in a database, by name.
     """
 
     figures: pd.DataFrame
     views: Mapping[str, str]
     columns: Mapping[str, Mapping[str, str]]
+    tables: Mapping[str, pa.Table]
 
 
 #: Of the observations behind a median, only those that bound it.
@@ -288,31 +340,46 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
 
     ``groups`` (scope, scope_id, period) get a row even without any deal; sums and counts are then 0.
     """
-    views, columns = dict[str, str](), dict[str, Mapping[str, str]]()
-    for grain, table in (("deal", facts.deals), ("account", facts.accounts)):
-        own = tuple(kpi for kpi in kpis.values() if callable(kpi.expression) and kpi.grain == f"{grain}s")
-        name, schema = table.get_name(), table.schema()
-        measures = _aggregate(name, schema, own)
-        views[f"{grain}_measures"] = measures.text
-        columns |= {kpi.key: _columns(kpi, measures.schema) for kpi in own}
-        if in_sql := [kpi for kpi in kpis.values() if isinstance(kpi.expression, SqlMeasure) and kpi.grain == f"{grain}s"]:
-            views[f"own_{grain}_measures"] = custom.query(in_sql, key=KEY)
-            columns |= {kpi.key: custom.columns(kpi) for kpi in in_sql}
+    views, columns = _measures(facts, kpis)
+    measures, found, given = [*views], dict[str, pa.Table](), pa.Table.from_pandas(groups, preserve_index=False)
+    facts.con.con.register("groups", given)
+    if facts.database:
+        facts.database.lend("groups", given)
+        asked, _ = _measures(facts, kpis, backend=facts.database.backend, dialect=facts.database.dialect)
+        found = {name: facts.database.fetch(text) for name, text in asked.items()}
+        for name, table in found.items():
+            facts.con.con.register(name, table)
+        views = {f"period_{name}": text for name, text in views.items()}
     # What every group has, deals or not.
-    joins = (f"LEFT JOIN {name} USING ({', '.join(KEY)})" for name in views)
+    joins = (f"LEFT JOIN {name} USING ({', '.join(KEY)})" for name in measures)
     views |= {"measured": "\n".join(("FROM groups", *joins)), "measured_figures": _long(columns)}
-    facts.con.con.register("groups", pa.Table.from_pandas(groups, preserve_index=False))
     for name, text in views.items():
         facts.con.raw_sql(f"CREATE TEMP VIEW {name} AS {text}")
     facts.con.raw_sql("CREATE TEMP TABLE found AS FROM measured_figures")
     sizes = [size for (size,) in facts.con.con.sql("SELECT DISTINCT len(sample) FROM found WHERE sample <> []").fetchall()]
     places = pa.array([median_bounds(size) for size in sizes], pa.list_(pa.int64()))
     facts.con.con.register("bounds", pa.table({"size": pa.array(sizes, pa.int64()), "places": places}))
-    return Evaluation(facts.con.con.sql(_WITH_BOUNDS).df(), views, columns)
+    return Evaluation(facts.con.con.sql(_WITH_BOUNDS).df(), views, columns, found)
+
+
+def _measures(
+    facts: Facts, kpis: Mapping[str, Kpi], *, backend: str = "duckdb", dialect: str = "duckdb"
+) -> tuple[dict[str, str], dict[str, Mapping[str, str]]]:
+    """Write the queries that measure KPIs, by the name of what they yield, and what the parts of each figure are over that."""
+    queries, columns = dict[str, str](), dict[str, Mapping[str, str]]()
+    for grain, table in (("deal", facts.deals), ("account", facts.accounts)):
+        own = tuple(kpi for kpi in kpis.values() if callable(kpi.expression) and kpi.grain == f"{grain}s")
+        query = _aggregate(table.get_name(), table.schema(), own, backend)
+        queries[f"{grain}_measures"] = query.text
+        columns |= {kpi.key: _columns(kpi, query.schema) for kpi in own}
+        if in_sql := [kpi for kpi in kpis.values() if isinstance(kpi.expression, SqlMeasure) and kpi.grain == f"{grain}s"]:
+            queries[f"own_{grain}_measures"] = custom.query(in_sql, key=KEY, backend=dialect)
+            columns |= {kpi.key: custom.columns(kpi) for kpi in in_sql}
+    return queries, columns
 
 
 @cache
-def _aggregate(name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...]) -> Query:
+def _aggregate(name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...], backend: str) -> Query:
     """Write one aggregation that holds the measures of all these KPIs; once per set of columns."""
     table = ibis.table(schema, name=name)
     columns: dict[str, ir.Value] = {}
@@ -327,7 +394,7 @@ def _aggregate(name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...]) -> Query:
             columns[f"{kpi.key}.matures_on"] = measure.matures_on.delta(ibis.literal(EPOCH), unit="day").cast("float64")
         if measure.sample is not None:
             columns[f"{kpi.key}.sample"] = measure.sample.cast("float64").collect()
-    return Query.of(table.group_by(KEY).aggregate(**columns))
+    return Query.of(table.group_by(KEY).aggregate(**columns), backend)
 
 
 def _columns(kpi: Kpi, measures: ibis.Schema) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -18,10 +18,15 @@ import pyarrow.compute as pc
 from reviewlib.errors import SourceError
 from reviewlib.evidence import casting, readers, tables
 from reviewlib.evidence.comparison import at_most
-from reviewlib.evidence.store import TableStore, literal, quoted
-from reviewlib.params.crm import Source
+from reviewlib.evidence.store import DealRows, TableStore, literal, quoted
+from reviewlib.params.crm import Format, Limits, Source
 from reviewlib.params.model import Params
 
+if TYPE_CHECKING:
+    from reviewlib.evidence.crm_database import CrmDatabase
+
+#: The owner of deals that name none: they count in totals, under "unassigned".
+NO_OWNER: Final = "(no owner)"
 DUPLICATE: Final = "an exact duplicate of an earlier row"
 #: Of at most five rows, so that no limit counts them: one typing error in a small export stops no run.
 IMPLAUSIBLE: Final = "a date more than 366 days after those of all deals but five"
@@ -77,6 +82,21 @@ class Excluded:
     amount: Decimal | None
 
 
+class Taken(Protocol):
+    """The rows of a source, of which each is used, quarantined or excluded: a table with ``excluded``, ``failed``, ``line``."""
+
+    table: tables.Table
+    own: Mapping[str, str]
+    file: str
+    broken: int
+    format: Format
+    limits: Limits
+
+    @property
+    def store(self) -> DealRows:
+        """Where the table is."""
+
+
 class Check(NamedTuple):
     """What is wrong with a row: the column, SQL that holds for such rows, and SQL of the reason."""
 
@@ -96,17 +116,23 @@ class Intake:
         excluded: The reason of each row that is left out on purpose; missing for the others.
     """
 
-    def __init__(self, params: Params, table: tables.Table, store: TableStore):
-        """Read the source of a table.
+    def __init__(self, params: Params, table: tables.Table, store: TableStore, database: CrmDatabase | None = None):
+        """Read the source of a table, from the database where it is a table there.
 
         Raises:
-            SourceError: The file cannot be read, or a mapped column is not in it.
+            SourceError: It cannot be read, or a mapped column is not in it.
         """
         source = getattr(params.crm, table.name)
         self.table, self.store = table, store
         self.format, self.limits = source.format, params.crm.quarantine
-        self.sheet = readers.read(params.file(source), source.format, store.con, f"{table.name}_text")
-        self.own: dict[str, str] = source.columns.model_dump(by_alias=True, exclude_none=True)
+        text = f"{table.name}_text"
+        if database is not None and source.table is not None:
+            found = database.contents(source.table, source.named, key=f"crm.{table.name}")
+            self.sheet = readers.read_typed(found, source.table, store.con, text)
+        else:
+            self.sheet = readers.read(params.file(source), source.format, store.con, text)
+        self.file, self.broken = self.sheet.file, len(self.sheet.broken)
+        self.own: Mapping[str, str] = source.columns.model_dump(by_alias=True, exclude_none=True)
         self.excluded = _excluded(self.sheet, source, table)
         self.texts: dict[str, str] = {}
         self.values = {name: f"CAST(NULL AS {tables.SQL[kind]})" for name, kind in table.columns.items()}
@@ -204,19 +230,16 @@ def settle(
     )
     checks = [*checks, *(_duplicates(intake, place=len(checks)) if unique else ())]
     quarantine = _quarantine(intake, checks)
-    has_amount = "amount" in intake.own
-    reconciliation = _reconciliation(intake, has_amount=has_amount)
-    _hold(intake, quarantine, meant=reconciliation.read - reconciliation.excluded, has_amount=has_amount)
-    exclusions = store.rows(
-        f"SELECT excluded, count(*), {_total('TRUE') if has_amount else 'NULL'} FROM {name}_taken WHERE excluded IS NOT NULL "
-        "GROUP BY excluded ORDER BY min(line)"
-    )
+    reconciliation, exclusions = accounted(intake)
+    counted = quarantine.filter(pc.not_equal(quarantine["reason"], IMPLAUSIBLE))
+    refused, set_aside = Counter(counted["reason"].to_pylist()), pc.sum(pc.abs(counted["amount"])).as_py()
+    hold(intake, reconciliation, refused, set_aside, examples=counted)
     store.con.execute(f"DELETE FROM {name}_taken WHERE failed IS NOT NULL OR excluded IS NOT NULL")
     own = ", ".join(f"{origin.get(column, quoted(column))} AS {quoted(column)}" for column in intake.table.columns)
     store.con.execute(f"CREATE VIEW {name} AS SELECT {own} FROM {name}_taken")
     store.con.execute(f"DROP TABLE {name}_text")
     notes = tuple(f"{intake.sheet.file}: {note}" for note in intake.sheet.notes)
-    return Settled(quarantine, reconciliation, tuple(Excluded(name, *row) for row in exclusions), notes)
+    return Settled(quarantine, reconciliation, exclusions, notes)
 
 
 def _duplicates(intake: Intake, *, place: int) -> list[Check]:
@@ -280,55 +303,71 @@ def _quarantine(intake: Intake, checks: Sequence[Check]) -> pa.Table:
 
 
 def _total(rows: str) -> str:
-    return f"coalesce(sum(amount) FILTER (WHERE {rows}), CAST(0 AS DECIMAL(18, 4)))"
+    return f"CAST(coalesce(sum(amount) FILTER (WHERE {rows}), 0) AS DECIMAL(38, 4))"
 
 
-def _reconciliation(intake: Intake, *, has_amount: bool) -> Reconciliation:
-    parts = ("TRUE", "failed IS NULL AND excluded IS NULL", "failed IS NOT NULL", "excluded IS NOT NULL")
-    counts = ", ".join(f"count(*) FILTER (WHERE {rows})" for rows in parts)
-    amounts = ", ".join(_total(rows) if has_amount else "NULL" for rows in parts)
-    found = intake.store.row(f"SELECT {counts}, {amounts} FROM {intake.table.name}_taken")
-    (read, used, refused, excluded), broken = found[:4], len(intake.sheet.broken)
-    return Reconciliation(intake.table.name, intake.sheet.file, read + broken, used, refused + broken, excluded, *found[4:])
+def accounted(intake: Taken) -> tuple[Reconciliation, tuple[Excluded, ...]]:
+    """Add up what became of all rows, and of those that were left out on purpose by each reason."""
+    name, has_amount = intake.table.name, "amount" in intake.own
+    parts = {"all": "TRUE", "used": "failed IS NULL AND excluded IS NULL", "refused": "failed IS NOT NULL"}
+    parts["left"] = "excluded IS NOT NULL"
+    counts = ", ".join(f"count(*) FILTER (WHERE {rows}) AS {part}_rows" for part, rows in parts.items())
+    amounts = ", ".join(f"{_total(rows) if has_amount else 'NULL'} AS {part}_amount" for part, rows in parts.items())
+    read, used, refused, excluded, *sums = intake.store.row(f"SELECT {counts}, {amounts} FROM {name}_taken")
+    counted = (read + intake.broken, used, refused + intake.broken, excluded)
+    exclusions = intake.store.rows(
+        f"SELECT excluded, count(*) AS rows, {_total('TRUE') if has_amount else 'NULL'} AS amount FROM {name}_taken "
+        "WHERE excluded IS NOT NULL GROUP BY excluded ORDER BY min(line), excluded"
+    )
+    return Reconciliation(name, intake.file, *counted, *sums), tuple(Excluded(name, *row) for row in exclusions)
 
 
-def _hold(intake: Intake, quarantine: pa.Table, *, meant: int, has_amount: bool) -> None:
+def hold(
+    intake: Taken, account: Reconciliation, refused: Counter[str], set_aside: Decimal | None, *, examples: pa.Table
+) -> None:
     """Stop where too much is quarantined: a review of what is left would mislead.
 
     Excluded rows do not count: a total row would hide half of what is lost.
+
+    Args:
+        intake: The rows.
+        account: What became of them.
+        refused: How many are quarantined, by reason; what is implausible is not counted.
+        set_aside: The amount of these, all of it counted as positive.
+        examples: Some of these.
+
+    Raises:
+        SourceError: More is quarantined than the limits allow.
     """
-    quarantine = quarantine.filter(pc.not_equal(quarantine["reason"], IMPLAUSIBLE))
-    limits, share = intake.limits, quarantine.num_rows / meant if meant else 0.0
-    total = Decimal(0)
-    if has_amount:
-        found = intake.store.row(f"SELECT sum(abs(amount)) FILTER (WHERE excluded IS NULL) FROM {intake.table.name}_taken")
-        total = found[0] or total
-    set_aside = pc.sum(pc.abs(quarantine["amount"])).as_py() or Decimal(0)
-    share_of_amount = float(set_aside / total) if total else 0.0
-    if at_most(share, limits.rows) and at_most(set_aside, total * Decimal(str(limits.amount))):
+    meant, limits = account.read - account.excluded, intake.limits
+    share, total, aside = refused.total() / meant if meant else 0.0, Decimal(0), set_aside or Decimal(0)
+    if "amount" in intake.own:
+        meant_amount = f"SELECT sum(abs(amount)) FILTER (WHERE excluded IS NULL) AS amount FROM {intake.table.name}_taken"
+        total = intake.store.row(meant_amount)[0] or total
+    share_of_amount = float(aside / total) if total else 0.0
+    if at_most(share, limits.rows) and at_most(aside, total * Decimal(str(limits.amount))):
         return
-    rows = f"{quarantine.num_rows:,} of {meant:,} rows ({share:.1%}; the limit is {limits.rows:.1%})"
+    rows = f"{refused.total():,} of {meant:,} rows ({share:.1%}; the limit is {limits.rows:.1%})"
     money = f"{share_of_amount:.1%} of the amount (the limit is {limits.amount:.1%})"
     raise SourceError(
         f"Too much of the table {intake.table.name} cannot be used: {rows}{', ' + money if total else ''}.",
-        where=intake.sheet.file,
-        found=_examples(quarantine),
-        do=_advice(intake, quarantine),
+        where=intake.file,
+        found=_examples(refused, examples),
+        do=_advice(intake, refused),
     )
 
 
-def _examples(quarantine: pa.Table) -> str:
-    counts = Counter(quarantine["reason"].to_pylist())
-    parts = [f"{rows:,} x {reason}" for reason, rows in counts.most_common(5)]
-    for row in quarantine.slice(0, 3).to_pylist():
-        column = f", {row['column']}" if row["column"] else ""
-        parts.append(f"line {row['line']}{column}: {row['value'] or 'nothing'!r} ({row['reason']})")
+def _examples(refused: Counter[str], examples: pa.Table) -> str:
+    parts = [f"{rows:,} x {reason}" for reason, rows in refused.most_common(5)]
+    for row in examples.slice(0, 3).to_pylist():
+        place = ", ".join(filter(None, (f"line {row['line']}" if row["line"] else None, row["column"])))
+        parts.append(f"{place}: {row['value'] or 'nothing'!r} ({row['reason']})")
     return "; ".join(parts)
 
 
-def _advice(intake: Intake, quarantine: pa.Table) -> str:
+def _advice(intake: Taken, refused: Counter[str]) -> str:
     form = intake.format
-    reasons = [reason for reason, _ in Counter(quarantine["reason"].to_pylist()).most_common(3)]
+    reasons = [reason for reason, _ in refused.most_common(3)]
     hints = [next((hint for word, hint in _HINTS if word in reason), None) for reason in reasons]
     known = list(dict.fromkeys(hint.format(dates=form.dates, decimal=form.decimal) for hint in hints if hint))
     check = f"Check {'; '.join(known)}. " if known else ""

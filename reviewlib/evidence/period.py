@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
+import pyarrow as pa
 
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import availability, custom, facts, measures, sources
@@ -16,7 +17,7 @@ from reviewlib.evidence.facts import Evaluation
 from reviewlib.evidence.roster import Roster, roster
 from reviewlib.evidence.scorecard import scorecard
 from reviewlib.evidence.sources import Tables
-from reviewlib.evidence.store import TableStore
+from reviewlib.evidence.store import DealRows
 from reviewlib.evidence.targets import targets
 from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
@@ -53,6 +54,11 @@ class PeriodEvidence:
     from_elsewhere: pd.DataFrame
 
     @property
+    def fetched(self) -> Mapping[str, pa.Table]:
+        """What came back from the database that the deals are in, by name: what they come to, and the facts of the period."""
+        return {**self.facts.tables, **self.measured.tables}
+
+    @property
     def roster(self) -> Roster:
         """Who was there."""
         return self.context.roster
@@ -84,7 +90,14 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
         TargetError: Targets overlap or leave a gap in the period.
     """
     context = _setting(params, tables, period)
-    base = facts.build(tables.store, members=context.roster.members(), calendar=context.calendar, mapped=context.mapped)
+    base = facts.build(
+        tables.store,
+        members=context.roster.members(),
+        calendar=context.calendar,
+        mapped=context.mapped,
+        database=tables.database,
+        period=period.name,
+    )
     with custom.refusals(base.con.con, context.kpis, key=facts.KEY, params=params):
         measured = facts.evaluate(base, context.kpis, _in(context, context.roster.groups()))
     others = _in(context, measures.evaluate(params, tables.measures, kpis=context.kpis, roster=context.roster))
@@ -103,12 +116,12 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
 
 def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext:
     """Check what was asked for and lay out what the scorecard is made with."""
-    as_of = sources.as_of(params, tables.store)
+    as_of = sources.as_of(params, tables.deals)
     _refuse_future(period, as_of, params)
     # What carries something: the mapped columns that are not empty, and the expected amount where list prices give it.
     priced = params.crm.products is not None and "product" in tables.mapped
     mapped = tables.mapped | {"expected_amount"} if priced else tables.mapped
-    lacks = availability.what_lacks(params, mapped, tables.store)
+    lacks = availability.what_lacks(params, mapped, tables.deals)
     mapped = mapped.difference(lacks)
     figures = availability.of_workbook(params, mapped)
     _check_keys(params, tables, figures)
@@ -118,10 +131,10 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
     covered = sorted({*calendar.periods, *(each.next for each in calendar.periods)})
     people = roster(
         tables.reps,
-        owners=[owner for (owner,) in tables.store.rows("SELECT DISTINCT rep_id FROM deals ORDER BY rep_id")],
+        owners=[owner for (owner,) in tables.deals.rows("SELECT DISTINCT rep_id FROM deals ORDER BY rep_id")],
         periods=covered,
     )
-    closed_in = "SELECT DISTINCT rep_id FROM deals WHERE closed_on >= ? AND closed_on < ?"
+    closed_in = "SELECT DISTINCT rep_id FROM deals WHERE closed_on >= DATE '{0.start}' AND closed_on < DATE '{0.end}'"
     return ScorecardContext(
         params=params,
         kpis=figures,
@@ -131,9 +144,9 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
         mapped=mapped,
         lacks=lacks,
         as_of=as_of,
-        history_from=history_from(params, tables.store, as_of),
+        history_from=history_from(params, tables.deals, as_of),
         closing=frozenset(
-            (owner, each.name) for each in calendar.periods for (owner,) in tables.store.rows(closed_in, [each.start, each.end])
+            (owner, each.name) for each in calendar.periods for (owner,) in tables.deals.rows(closed_in.format(each))
         ),
     )
 
@@ -143,11 +156,11 @@ def _in(context: ScorecardContext, frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["period"].isin(list(context.periods))].reset_index(drop=True)
 
 
-def history_from(params: Params, store: TableStore, as_of: dt.date) -> dt.date:
+def history_from(params: Params, deals: DealRows, as_of: dt.date) -> dt.date:
     """From when the export is complete: declared, else the first day of the month of the earliest close."""
     if params.crm.history_from is not None:
         return params.crm.history_from
-    earliest: dt.date = store.row("SELECT min(closed_on) FROM deals")[0] or as_of
+    earliest: dt.date = deals.row("SELECT min(closed_on) AS earliest FROM deals")[0] or as_of
     return earliest.replace(day=1)
 
 

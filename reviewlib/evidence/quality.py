@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
+import pandas as pd
+
 from reviewlib.evidence import sources, tables
 from reviewlib.evidence.availability import Lack, lacking
-from reviewlib.evidence.intake import CONFLICT, DUPLICATE, IMPLAUSIBLE, Excluded, Reconciliation
+from reviewlib.evidence.intake import CONFLICT, DUPLICATE, IMPLAUSIBLE, NO_OWNER, Excluded, Reconciliation
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.sources import Tables
-from reviewlib.evidence.store import TableStore, literal
+from reviewlib.evidence.store import DealRows, literal
 from reviewlib.files import normalized
 from reviewlib.params.model import Params
 from reviewlib.params.rules import enumerated
@@ -116,14 +118,14 @@ def report(params: Params, read: Tables, *, of_figures: Iterable[DataFinding] = 
     Raises:
         SourceError: The deals carry no date and params declare no ``as_of``.
     """
-    (first_day,) = read.store.row("SELECT least(min(opened_on), min(closed_on)) FROM deals")
+    (first_day,) = read.deals.row("SELECT least(min(opened_on), min(closed_on)) AS first_day FROM deals")
     quarantine, unassigned = _quarantine(read), _unassigned(read)
     findings = [
         *_quarantine_findings(quarantine),
         *_unassigned_finding(unassigned),
-        *_lone_as_of(params, read.store),
+        *_lone_as_of(params, read.deals),
         *_deal_findings(read),
-        *_account_findings(read.store),
+        *_account_findings(read.deals),
         *_rep_findings(read),
         *of_figures,
     ]
@@ -135,7 +137,7 @@ def report(params: Params, read: Tables, *, of_figures: Iterable[DataFinding] = 
         unassigned=unassigned,
         coverage=_coverage(params, read),
         first_day=first_day,
-        as_of=sources.as_of(params, read.store),
+        as_of=sources.as_of(params, read.deals),
         as_of_declared=params.as_of is not None,
         findings=tuple(sorted(findings, key=lambda finding: order.index(finding.level))),
         notes=read.notes,
@@ -146,6 +148,11 @@ def _plural(count: int, one: str, many: str) -> str:
     return f"1 {one}" if count == 1 else f"{count:,} {many}"
 
 
+def _at(line: int | None, text: str) -> str:
+    """Say where something stands, if the source has lines."""
+    return text if pd.isna(line) else f"line {line}: {text}"
+
+
 # What was set aside ---------------------------------------------------------------------------------------------------------
 
 
@@ -154,7 +161,7 @@ def _quarantine(read: Tables) -> tuple[Reason, ...]:
     for (table, file, reason), rows in read.quarantine.groupby(["table", "file", "reason"], sort=True):
         head = rows.head(_EXAMPLES).fillna({"column": "", "value": "nothing"})
         examples = tuple(
-            f"line {line}: {column} {value}".replace("  ", " ")
+            _at(line, f"{column} {value}".strip())
             for line, column, value in zip(head["line"], head["column"], head["value"], strict=True)
         )
         amount = Decimal(rows["amount"].sum()) if rows["amount"].notna().any() else None
@@ -170,11 +177,12 @@ def _quarantine_findings(reasons: Iterable[Reason]) -> Iterable[DataFinding]:
 
 
 def _unassigned(read: Tables) -> tuple[Unassigned, ...]:
-    owners = read.store.rows(
+    owners = read.deals.rows(
         "SELECT rep_id, count(*) AS deals, coalesce(sum(amount) FILTER (WHERE outcome = 'won'), 0) AS revenue "
-        "FROM deals ANTI JOIN reps USING (rep_id) GROUP BY rep_id ORDER BY revenue DESC, deals DESC, rep_id"
+        "FROM deals GROUP BY rep_id ORDER BY revenue DESC, deals DESC, rep_id"
     )
-    return tuple(Unassigned(*owner) for owner in owners)
+    reps = set(read.reps["rep_id"])
+    return tuple(Unassigned(*owner) for owner in owners if owner[0] not in reps)
 
 
 def _unassigned_finding(unassigned: tuple[Unassigned, ...]) -> Iterable[DataFinding]:
@@ -191,11 +199,11 @@ def _unassigned_finding(unassigned: tuple[Unassigned, ...]) -> Iterable[DataFind
 # Deals ----------------------------------------------------------------------------------------------------------------------
 
 
-def _lone_as_of(params: Params, store: TableStore) -> Iterable[DataFinding]:
+def _lone_as_of(params: Params, deals: DealRows) -> Iterable[DataFinding]:
     """Warn where one stray row would decide which periods count as complete."""
-    latest = "if(closed_on < opened_on, opened_on, coalesce(closed_on, opened_on)) AS latest"
-    top = store.rows(
-        f"SELECT {latest}, source_line, deal_id FROM deals WHERE latest IS NOT NULL ORDER BY latest DESC, source_line LIMIT 2"
+    top = deals.rows(
+        "SELECT greatest(closed_on, opened_on) AS latest, source_line, deal_id FROM deals "
+        "WHERE coalesce(closed_on, opened_on) IS NOT NULL ORDER BY latest DESC, source_line, deal_id LIMIT 2"
     )
     if params.as_of is not None or len(top) < 2:
         return
@@ -204,15 +212,16 @@ def _lone_as_of(params: Params, store: TableStore) -> Iterable[DataFinding]:
     if days > _LONE_DAYS:
         what = f"The as-of date {last} comes from a single row, {days} days after the next latest."
         do = "Correct the row, or declare as_of in params."
-        yield DataFinding("as_of", "act", what, 1, None, (f"line {line}: {deal}",), do)
+        yield DataFinding("as_of", "act", what, 1, None, (_at(line, deal),), do)
 
 
 #: A deal that repeats an earlier one; what nothing was paid for says too little.
-_REPEATS: Final = """source_line IN (
-    SELECT deals.source_line FROM deals JOIN (
-        SELECT rep_id, account_id, amount, closed_on, min(source_line) AS first_line FROM deals
-        WHERE account_id IS NOT NULL AND amount <> 0 AND closed_on IS NOT NULL GROUP BY ALL HAVING count(*) > 1
-    ) AS alike USING (rep_id, account_id, amount, closed_on) WHERE deals.source_line > alike.first_line)"""
+_REPEATS: Final = """deal_id IN (
+    SELECT deals.deal_id FROM deals JOIN (
+        SELECT rep_id, account_id, amount, closed_on, min(deal_id) AS first_id FROM deals
+        WHERE account_id IS NOT NULL AND amount <> 0 AND closed_on IS NOT NULL
+        GROUP BY rep_id, account_id, amount, closed_on HAVING count(*) > 1
+    ) AS alike USING (rep_id, account_id, amount, closed_on) WHERE deals.deal_id > alike.first_id)"""
 #: Odd deals: key, level, the columns that must be mapped (what is not mapped cannot be odd), which they are, how one and how
 #: many are said, and what to do.
 _ODDITIES: Final[tuple[tuple[str, Level, tuple[str, ...], str, str, str, str], ...]] = (
@@ -243,10 +252,11 @@ _ODDITIES: Final[tuple[tuple[str, Level, tuple[str, ...], str, str, str, str], .
 
 #: Outcomes without a deal in a period that have some before: closed in it, or open and opened in it or later.
 _VANISHED: Final = """
-    SELECT outcome, count(*) FILTER (WHERE day < $1) AS before FROM (
-        SELECT outcome, if(outcome = 'open', opened_on, closed_on) AS day,
-            day >= $1 AND (day < $2 OR outcome = 'open') AS now FROM deals WHERE day IS NOT NULL
-    ) GROUP BY outcome HAVING before > 0 AND NOT bool_or(now) ORDER BY outcome"""
+    SELECT outcome, count(*) FILTER (WHERE day < DATE '{0.start}') AS before FROM (
+        SELECT outcome, if(outcome = 'open', opened_on, closed_on) AS day FROM deals
+    ) AS dated WHERE day IS NOT NULL GROUP BY outcome
+    HAVING min(day) < DATE '{0.start}' AND NOT bool_or(day >= DATE '{0.start}' AND (day < DATE '{0.end}' OR outcome = 'open'))
+    ORDER BY outcome"""
 
 
 def _deal_findings(read: Tables) -> Iterable[DataFinding]:
@@ -254,17 +264,17 @@ def _deal_findings(read: Tables) -> Iterable[DataFinding]:
     for key, level, columns, odd, one, many, do in _ODDITIES:
         if not read.mapped.issuperset(columns) or (key == "products_without_price" and not priced):
             continue
-        count, amount = read.store.row(f"SELECT count(*), coalesce(sum(amount), 0) FROM deals WHERE {odd}")
+        count, amount = read.deals.row(f"SELECT count(*) AS deals, coalesce(sum(amount), 0) AS amount FROM deals WHERE {odd}")
         if count:
             named = "product" if key == "products_without_price" else "deal_id"
-            head = f"SELECT source_line, {named} FROM deals WHERE {odd} ORDER BY source_line LIMIT {_EXAMPLES}"
-            examples = tuple(f"line {line}: {name}" for line, name in read.store.rows(head))
+            head = f"SELECT source_line, {named} FROM deals WHERE {odd} ORDER BY source_line, deal_id LIMIT {_EXAMPLES}"
+            examples = tuple(_at(line, name) for line, name in read.deals.rows(head))
             yield DataFinding(key, level, f"{_plural(count, one, many)}.", count, amount, examples, do)
 
 
-def _account_findings(store: TableStore) -> Iterable[DataFinding]:
-    named = "SELECT account_id, count(*) FROM deals WHERE account_id IS NOT NULL GROUP BY ALL ORDER BY 2 DESC, min(source_line)"
-    counts = dict(store.rows(named))
+def _account_findings(deals: DealRows) -> Iterable[DataFinding]:
+    named = "SELECT account_id, count(*) AS deals FROM deals WHERE account_id IS NOT NULL GROUP BY account_id"
+    counts = dict(deals.rows(f"{named} ORDER BY deals DESC, min(source_line), account_id"))
     groups: dict[str, list[str]] = {}
     for name in counts:  # letters and digits tell two companies apart, whatever the case, accents and spacing
         plain = normalized(name, "NFKC").casefold()
@@ -282,9 +292,7 @@ def _account_findings(store: TableStore) -> Iterable[DataFinding]:
 
 def _rep_findings(read: Tables) -> Iterable[DataFinding]:
     reps = read.reps.drop_duplicates("rep_id", keep="last")
-    idle = reps[
-        reps["rep_id"].isin([rep for (rep,) in read.store.rows("SELECT rep_id FROM reps ANTI JOIN deals USING (rep_id)")])
-    ]
+    idle = reps[~reps["rep_id"].isin([owner for (owner,) in read.deals.rows("SELECT DISTINCT rep_id FROM deals")])]
     teamless = reps[reps["team"].isna()] if reps["team"].notna().any() else reps.head(0)
     new = "Nothing, if they are new or sell nothing; else compare the ids of reps and deals."
     no_team = "Add the team: their pages go under no-team, and no team counts them."
@@ -306,8 +314,7 @@ def of_figures(found: PeriodEvidence) -> Iterator[DataFinding]:
     for lack, labels in kpis.items():
         what = f"{enumerated(labels)}: n/a in {found.period}, since {lack.reason}."
         yield DataFinding("not_available", "look", what, len(labels), None, (), lack.do)
-    start, end = found.period.start, found.period.end
-    for outcome, before in found.tables.store.rows(_VANISHED, [start, end]):
+    for outcome, before in found.tables.deals.rows(_VANISHED.format(found.period)):
         what = f"{found.period} has no {outcome} deal, though there {'is 1' if before == 1 else f'are {before:,}'} from before."
         do = "Make sure that the export is not filtered: without them the figures of the period mislead."
         yield DataFinding("outcome_absent", "act", what, before, None, (), do)
@@ -323,7 +330,7 @@ def _coverage(params: Params, read: Tables) -> tuple[Coverage, ...]:
     found = []
     for column in (name for name in tables.DEALS.columns if name in own):
         scope, rows = scopes.get(column, ("deals", "TRUE"))
-        filled = f"rep_id <> {literal(sources.NO_OWNER)}" if column == "rep_id" else f"{column} IS NOT NULL"
-        counts = read.store.row(f"SELECT count(*) FILTER (WHERE {filled}), count(*) FROM deals WHERE {rows}")
+        filled = f"rep_id <> {literal(NO_OWNER)}" if column == "rep_id" else f"{column} IS NOT NULL"
+        counts = read.deals.row(f"SELECT count(*) FILTER (WHERE {filled}) AS filled, count(*) AS deals FROM deals WHERE {rows}")
         found.append(Coverage(column, own[column], scope, *counts))
     return tuple(found)

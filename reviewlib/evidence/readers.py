@@ -126,6 +126,15 @@ def read(path: Path, form: Format, con: duckdb.DuckDBPyConnection | None = None,
     return _stored(reader(path, form), path, con or duckdb.connect(), name)
 
 
+def read_typed(rows: pa.Table, shown: str, con: duckdb.DuckDBPyConnection, name: str) -> TextTable:
+    """Take rows whose columns are typed already, from somewhere that is ``shown`` as their file.
+
+    Raises:
+        SourceError: There is none.
+    """
+    return _stored(_typed(rows.schema, rows.to_batches(_CHUNK), contextlib.nullcontext()), Path(shown), con, name)
+
+
 def _stored(contents: Contents, path: Path, con: duckdb.DuckDBPyConnection, name: str) -> TextTable:
     """Make a table of what a file holds.
 

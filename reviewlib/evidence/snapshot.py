@@ -116,7 +116,7 @@ def default_period(params: Params, read: Tables) -> Period:
     """The last complete period of the reps' cadence, by the export's date."""
     from reviewlib.evidence import sources
 
-    return last_complete(params.cadence.rep, as_of=sources.as_of(params, read.store), fiscal=params.fiscal)
+    return last_complete(params.cadence.rep, as_of=sources.as_of(params, read.deals), fiscal=params.fiscal)
 
 
 def _known_default(params: Params) -> Period | None:

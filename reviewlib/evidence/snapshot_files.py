@@ -128,7 +128,7 @@ def _write_tables(evidence: PeriodEvidence, folder: Path, modes: Modes) -> None:
         "scorecard": evidence.scorecard.drop(columns=["rep_name"]),
     }
     deals = folder / "deals.parquet"
-    rows = read.store.con.sql("FROM deals").to_arrow_reader(_ROWS)
+    rows = evidence.facts.con.con.sql("FROM deals").to_arrow_reader(_ROWS)
     with pq.ParquetWriter(deals, rows.schema) as sink:
         for batch in rows:
             sink.write_batch(batch)
@@ -157,6 +157,7 @@ def _info(evidence: PeriodEvidence) -> dict[str, Any]:
         "as_of_declared": evidence.params.as_of is not None,
         "history_from": context.history_from.isoformat(),
         "inputs": dict(evidence.tables.inputs),
+        "only_period_deals": read.database is not None,
         "reconciliation": [asdict(item) for item in read.reconciliation],
         "exclusions": [asdict(item) for item in read.exclusions],
         "quarantine": read.quarantine["reason"].value_counts().to_dict(),

@@ -11,22 +11,32 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import tables
-from reviewlib.evidence.intake import CONFLICT, IMPLAUSIBLE, Check, Excluded, Intake, Reconciliation, Settled, settle
-from reviewlib.evidence.store import TableStore, literal
-from reviewlib.params.crm import Source
+from reviewlib.evidence.intake import (
+    CONFLICT,
+    IMPLAUSIBLE,
+    NO_OWNER,
+    Check,
+    Excluded,
+    Intake,
+    Reconciliation,
+    Settled,
+    Taken,
+    settle,
+)
+from reviewlib.evidence.store import DealRows, TableStore, literal
 from reviewlib.params.model import Params
 from reviewlib.params.rules import nearest
 from reviewlib.periods import Period
 
-#: The owner of deals that name none: they count in totals, under "unassigned".
-NO_OWNER: Final = "(no owner)"
+if TYPE_CHECKING:
+    from reviewlib.evidence.crm_database import CrmDatabase
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ class Tables:
     """The canonical tables of a workbook, and what became of every row.
 
     Attributes:
-        store: Where they are, by their names; deals are nowhere else.
+        store: Where they are, by their names.
+        database: Where deals stay, if not in the store; they are nowhere else.
         quarantine: Rows set aside, columns of ``tables.QUARANTINE``.
         reconciliation: One per table that was read.
         exclusions: Rows left out on purpose.
@@ -44,6 +55,7 @@ class Tables:
     """
 
     store: TableStore
+    database: CrmDatabase | None
     reps: pd.DataFrame
     targets: pd.DataFrame
     measures: pd.DataFrame
@@ -55,6 +67,11 @@ class Tables:
     notes: tuple[str, ...]
     mapped: frozenset[str]
 
+    @property
+    def deals(self) -> DealRows:
+        """Whom to ask about the deals."""
+        return self.database or self.store
+
 
 def read(params: Params) -> Tables:
     """Read every source that params name.
@@ -62,31 +79,34 @@ def read(params: Params) -> Tables:
     Raises:
         SourceError: A file or its description cannot be used; the message says where, what was found and what to do.
     """
-    inputs, crm, store = input_hashes(params), params.crm, TableStore()
-    products = None if crm.products is None else _products(params, store)
-    deals, notes = _deals(params, store)
+    inputs, crm, store, database = input_hashes(params), params.crm, TableStore(), _database(params)
+    products = None if crm.products is None else _products(params, store, database)
+    connected = database if crm.deals.table is not None else None
+    deals, notes = _deals(params, store) if connected is None else _connected_deals(params, store, connected)
     settled = [deals]
-    settled += [] if crm.reps is None else [_reps(params, store)]
-    settled += [] if crm.targets is None else [_targets(params, store)]
-    settled += [] if crm.measures is None else [_measures(params, store)]
+    settled += [] if crm.reps is None else [_reps(params, store, database)]
+    settled += [] if crm.targets is None else [_targets(params, store, database)]
+    settled += [] if crm.measures is None else [_measures(params, store, database)]
     settled += [products] if products else []
     for table in tables.TABLES:
-        if getattr(crm, table.name) is None:
+        if table.name not in crm.sources:
             store.lend(table.name, table.schema.empty_table())
     if crm.reps is None:  # every owner of a deal is a rep
-        owners = f"SELECT DISTINCT rep_id, rep_id AS rep_name FROM deals WHERE rep_id <> {literal(NO_OWNER)} ORDER BY rep_id"
-        store.con.execute(f"INSERT INTO reps BY NAME {owners}")
+        owners = (connected or store).rows(
+            f"SELECT DISTINCT rep_id FROM deals WHERE rep_id <> {literal(NO_OWNER)} ORDER BY rep_id"
+        )
+        asked = "INSERT INTO reps (rep_id, rep_name) SELECT owner, owner FROM (SELECT unnest(?) AS owner)"
+        store.con.execute(asked, [[owner for (owner,) in owners]])
     if input_hashes(params) != inputs:
         raise SourceError(
-            "A source file changed while it was read.",
-            where=params.path.name,
-            do="Wait until the export is written; run again.",
+            "A source changed while it was read.", where=params.path.name, do="Wait until the export is written; run again."
         )
     store.close_files()
     small = {table.name: store.frame(f"FROM {table.name}") for table in tables.TABLES if table is not tables.DEALS}
     quarantine = pa.concat_tables([table.quarantine for table in settled])
     return Tables(
         store=store,
+        database=connected,
         **small,
         quarantine=quarantine.to_pandas(types_mapper=pd.ArrowDtype),
         reconciliation=tuple(table.reconciliation for table in settled),
@@ -97,7 +117,7 @@ def read(params: Params) -> Tables:
     )
 
 
-def as_of(params: Params, store: TableStore) -> dt.date:
+def as_of(params: Params, deals: DealRows) -> dt.date:
     """Find the export's date: declared, else the latest opened or closed date of the deals; never an expected date.
 
     Dates that are not plausible are not among the deals any more: ``read`` sets them aside.
@@ -107,7 +127,7 @@ def as_of(params: Params, store: TableStore) -> dt.date:
     """
     if params.as_of is not None:
         return params.as_of
-    (latest,) = store.row("SELECT greatest(max(opened_on), max(closed_on)) FROM deals")
+    (latest,) = deals.row("SELECT greatest(max(opened_on), max(closed_on)) AS latest FROM deals")
     if latest is None:
         raise SourceError(
             "The deals carry no dates.", where="crm.deals.columns", do="Map opened_on or closed_on, or declare as_of."
@@ -117,6 +137,18 @@ def as_of(params: Params, store: TableStore) -> dt.date:
 
 
 # Deals ----------------------------------------------------------------------------------------------------------------------
+
+
+def _connected_deals(params: Params, store: TableStore, database: CrmDatabase) -> tuple[Settled, tuple[str, ...]]:
+    from reviewlib.evidence.connected_deals import ConnectedDeals  # brings Ibis
+
+    priced, own = params.crm.products is not None, params.crm.deals.columns
+    prices = store.con.sql("SELECT product, list_price FROM products").to_arrow_table() if priced else None
+    rows = ConnectedDeals(params, database, prices=prices if own.product and not own.expected_amount else None)
+    _refuse_stages(rows, rows.unknown_stages(), params.crm.deals.stages.outcomes)
+    settled = rows.settle()
+    (dated_open,) = database.row("SELECT count(*) AS deals FROM deals_taken WHERE dated_open")
+    return settled, _notes(rows, settled, dated_open=dated_open)
 
 
 def _deals(params: Params, store: TableStore) -> tuple[Settled, tuple[str, ...]]:
@@ -161,7 +193,10 @@ def _check_stages(rows: Intake, outcome: str, outcomes: Mapping[str, str], *, be
     stage = rows.texts["stage"]
     alive = " AND ".join([f"{rows.excluded} IS NULL", *(f"({check.holds}) IS NOT TRUE" for check in before)])
     asked = f"SELECT {stage}, count(*) FROM {rows.rows} WHERE {alive} AND {outcome} IS NULL"
-    unknown = rows.store.rows(f"{asked} GROUP BY ALL ORDER BY 2 DESC, min(t.line)")
+    _refuse_stages(rows, rows.store.rows(f"{asked} GROUP BY ALL ORDER BY 2 DESC, min(t.line)"), outcomes)
+
+
+def _refuse_stages(rows: Taken, unknown: Sequence[tuple[str, int]], outcomes: Mapping[str, str]) -> None:
     if not unknown:
         return
     found = []
@@ -170,16 +205,17 @@ def _check_stages(rows: Intake, outcome: str, outcomes: Mapping[str, str], *, be
         found.append(f"{name!r} ({count:,} deal{'s' if count > 1 else ''}{f'; nearest: {close!r}' if close else ''})")
     raise SourceError(
         "Some stages of the export are not mapped." if len(unknown) > 1 else "A stage of the export is not mapped.",
-        where=f"{rows.sheet.file}, column {rows.own['stage']!r}",
+        where=f"{rows.file}, column {rows.own['stage']!r}",
         found=", ".join(found),
         do="Add each of them to won, lost or open under crm.deals.stages.",
     )
 
 
-def _notes(rows: Intake, settled: Settled, *, dated_open: int) -> tuple[str, ...]:
+def _notes(rows: Taken, settled: Settled, *, dated_open: int) -> tuple[str, ...]:
     store, notes = rows.store, list[str]()
     unowned, early = store.row(
-        f"SELECT count(*) FILTER (WHERE rep_id = {literal(NO_OWNER)}), count(*) FILTER (WHERE closed_on < opened_on) FROM deals"
+        f"SELECT count(*) FILTER (WHERE rep_id = {literal(NO_OWNER)}) AS unowned, "
+        "count(*) FILTER (WHERE closed_on < opened_on) AS early FROM deals"
     )
     if unowned:
         notes.append(f"Deals without an owner: {unowned:,}; they count in totals as unassigned.")
@@ -193,10 +229,10 @@ def _notes(rows: Intake, settled: Settled, *, dated_open: int) -> tuple[str, ...
         notes.append(
             f"Open deals with a date in {column}: {dated_open:,}; it is an expectation: map it to expected_close_on as well."
         )
-    if "expected_amount" not in rows.own and store.row("SELECT count(expected_amount) FROM deals")[0]:
+    if "expected_amount" not in rows.own and store.row("SELECT count(expected_amount) AS priced FROM deals")[0]:
         bare = store.rows(
-            "SELECT product, count(*) FROM deals WHERE expected_amount IS NULL AND product IS NOT NULL GROUP BY ALL "
-            "ORDER BY 2 DESC, min(source_line)"
+            "SELECT product, count(*) AS bare FROM deals WHERE expected_amount IS NULL AND product IS NOT NULL "
+            "GROUP BY product ORDER BY bare DESC, min(source_line)"
         )
         names = ", ".join(f"{name} ({count:,})" for name, count in bare[:5])
         if bare:
@@ -208,8 +244,8 @@ def _notes(rows: Intake, settled: Settled, *, dated_open: int) -> tuple[str, ...
 # Reps, targets, measures, products ------------------------------------------------------------------------------------------
 
 
-def _reps(params: Params, store: TableStore) -> Settled:
-    rows = Intake(params, tables.REPS, store)
+def _reps(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
+    rows = Intake(params, tables.REPS, store, database)
     names = f"coalesce({rows.values['rep_name']}, {rows.texts['rep_id']})"
     settled = settle(rows, [*rows.missing("rep_id"), *rows.uncast], changed={"rep_name": names})
     _check_reps(rows)
@@ -244,8 +280,8 @@ def _check_reps(rows: Intake) -> None:
         seen[rep].append((first, last, line))
 
 
-def _targets(params: Params, store: TableStore) -> Settled:
-    rows = Intake(params, tables.TARGETS, store)
+def _targets(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
+    rows = Intake(params, tables.TARGETS, store, database)
     scope, scope_id = rows.texts["scope"], f"CASE WHEN {rows.texts['scope']} <> 'all' THEN {rows.texts['scope_id']} END"
     for name, kind in (("rep", "rep_id"), ("team", "team")):
         if aliases := params.crm.aliases.get(kind):
@@ -262,8 +298,8 @@ def _targets(params: Params, store: TableStore) -> Settled:
     return settle(rows, checks, changed={"scope_id": scope_id})
 
 
-def _measures(params: Params, store: TableStore) -> Settled:
-    rows = Intake(params, tables.MEASURES, store)
+def _measures(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
+    rows = Intake(params, tables.MEASURES, store, database)
     checks = [
         *rows.missing("rep_id", "kpi", "period", "value"),
         *rows.uncast,
@@ -273,8 +309,8 @@ def _measures(params: Params, store: TableStore) -> Settled:
     return settle(rows, checks, unique=True)
 
 
-def _products(params: Params, store: TableStore) -> Settled:
-    rows = Intake(params, tables.PRODUCTS, store)
+def _products(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
+    rows = Intake(params, tables.PRODUCTS, store, database)
     return settle(rows, [*rows.missing("product", "list_price"), *rows.uncast], unique=True)
 
 
@@ -296,10 +332,12 @@ def _unreadable_periods(params: Params, rows: Intake) -> Check:
 
 
 def input_hashes(params: Params) -> dict[str, str]:
-    """Hash the bytes of every source file that is there, by its name (or its path, where two names are the same)."""
-    crm = params.crm
-    given: list[Source | None] = [crm.deals, crm.reps, crm.targets, crm.measures, crm.products]
-    paths = {params.file(source): source.file for source in given if source is not None}
+    """Hash every source: the bytes of a file that is there, by its name (or its path, where two names are the same).
+
+    Of a table it is its number of rows and the sum of the hashes of its rows, which the database works out.
+    """
+    given = params.crm.sources
+    paths = {params.file(source): source.file for source in given.values() if source.file is not None}
     names = Counter(path.name for path in paths)
     hashes = {}
     for path, written in paths.items():
@@ -307,4 +345,17 @@ def input_hashes(params: Params) -> dict[str, str]:
             continue
         with path.open("rb") as file:
             hashes[path.name if names[path.name] == 1 else written] = hashlib.file_digest(file, "sha256").hexdigest()
+    if database := _database(params):
+        for name, source in given.items():
+            if source.table is not None:
+                state = database.state(source.table, source.named, key=f"crm.{name}")
+                hashes[source.table] = hashlib.sha256(state.encode()).hexdigest()
     return hashes
+
+
+def _database(params: Params) -> CrmDatabase | None:
+    if params.crm.connect is None:
+        return None
+    from reviewlib.evidence import crm_database  # brings Ibis, which most runs do without
+
+    return crm_database.connect(params)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import duckdb
 import pandas as pd
@@ -13,6 +13,16 @@ import pyarrow as pa
 
 #: What it holds in memory at the most; above it, it writes to a folder of its own, which goes with it.
 MEMORY: Final = "1500MB"
+
+
+class DealRows(Protocol):
+    """Where the table ``deals`` is, here or in a database; asked in plain SQL that names each column."""
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask for a few rows."""
+
+    def row(self, query: str) -> tuple[Any, ...]:
+        """Ask for the one row of an aggregate."""
 
 
 @dataclass(frozen=True)

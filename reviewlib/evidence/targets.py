@@ -182,5 +182,5 @@ def targets(params: Params, table: pd.DataFrame, *, roster: Roster, strict: Peri
         period = Period.parse(str(record["period"]), params.fiscal)
         rows.setdefault(key, []).append(TargetRow(period, record["value"], ramp, int(record["source_line"])))
     defaults = {key: entry.target for key, entry in params.kpis.items() if entry.target is not None}
-    file = params.crm.targets.file if params.crm.targets else "params"
+    file = params.crm.targets.shown if params.crm.targets else "params"
     return Targets({key: tuple(own) for key, own in rows.items()}, defaults, roster, file, strict.name)

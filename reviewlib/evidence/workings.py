@@ -43,9 +43,10 @@ def sql(evidence: PeriodEvidence) -> str:
     kpis = evidence.context.kpis
     text: str = jinja2.Template(template, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True).render(
         result=RESULT.key,
+        database=evidence.params.crm.connect if evidence.tables.database else None,
         period=evidence.period,
         as_of=(evidence.context.as_of - EPOCH).days,
-        tables=("deals", "calendar", *_TERMS),
+        tables=("deals", "calendar", *_TERMS, *evidence.fetched),
         views={**evidence.facts.views, **evidence.measured.views},
         kpis=[*kpis.values()],
         columns=evidence.measured.columns,
@@ -73,7 +74,7 @@ def term_tables(evidence: PeriodEvidence) -> dict[str, pa.Table]:
         "change_terms": _rows(_change_terms(evidence)),
         "reasons": _rows(card.loc[card["value"].isna(), [*_OF_FIGURE, "reason"]]),
     }
-    tables = {"calendar": context.calendar.table()}
+    tables = {"calendar": context.calendar.table(), **evidence.fetched}
     for name, columns in _TERMS.items():
         schema = pa.schema([(column, ARROW[_TYPES.get(column, "text")]) for column in columns])
         tables[name] = pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows[name]], schema)

@@ -138,11 +138,30 @@ class ProductColumns(ParamsSection):
 
 
 class Source(ParamsSection):
-    """One file of the CRM."""
+    """One file of the CRM, or one table of the database that ``crm.connect`` names."""
 
-    file: Text = Field(description="CSV, Parquet, Excel or DuckDB file, relative to the params file.")
+    file: Text | None = Field(None, description="CSV, Parquet, Excel or DuckDB file, relative to the params file.")
+    table: str | None = Field(
+        None, pattern=r"^[\w$-]+(\.[\w$-]+){0,2}$", description="In place of `file`: a table or view of `crm.connect`."
+    )
     format: Format = Field(Format(), description="How the file writes its values.")
     exclude: tuple[Exclusion, ...] = Field((), description="Rows to leave out on purpose.")
+
+    @property
+    def shown(self) -> str:
+        """How messages name the source."""
+        return self.table or self.file or ""
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The source's own names of the columns that are read."""
+        columns = self.model_dump(include={"columns"}, exclude_none=True)["columns"]
+        return (*columns.values(), *(rule.column for rule in self.exclude))
+
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find sources that are nowhere, or in two places."""
+        if (self.file is None) == (self.table is None):
+            yield rules.clash("a source is a file or a table: write one of the two keys")
 
 
 class DealSource(Source):
@@ -194,6 +213,9 @@ class Limits(ParamsSection):
 class Crm(ParamsSection):
     """Where the figures come from."""
 
+    connect: Annotated[str, rules.checked(rules.connection)] | None = Field(
+        None, description="The database that tables are in: postgres://HOST[:PORT]/DATABASE, spark, or spark://HOST:PORT."
+    )
     deals: DealSource = Field(description="The deals (opportunities) of the export.")
     reps: RepSource | None = Field(None, description="The reps and their teams; without it every deal owner is a rep.")
     targets: TargetSource | None = Field(None, description="The targets (quotas).")
@@ -206,3 +228,17 @@ class Crm(ParamsSection):
         None, description="From when the export is complete; else the first day of the month of the earliest close."
     )
     quarantine: Limits = Field(Limits(), description="How much may be set aside before the run stops.")
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """Every source that is given, by the table that it becomes."""
+        given = {name: getattr(self, name) for name in ("deals", "reps", "targets", "measures", "products")}
+        return {name: source for name, source in given.items() if source is not None}
+
+    def contradictions(self) -> Iterator[rules.Finding]:
+        """Find tables without a database, and a database without tables."""
+        tables = [name for name, source in self.sources.items() if source.table is not None]
+        if tables and self.connect is None:
+            yield rules.clash(f"{rules.enumerated(tables)} name a table, and connect does not say of which database")
+        if self.connect is not None and not tables:
+            yield rules.clash("connect names a database, and no source a table of it")

@@ -183,7 +183,7 @@ def _inside(kind: Any) -> Any:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = re.sub("://.*@", "://...@", repr(value))  # a login may stand before the @, wherever somebody put the URL
     if isinstance(value, (dict, list)):
         text = f"{len(value)} keys" if isinstance(value, dict) else f"a list of {len(value)}"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -426,4 +426,4 @@ class Params(ParamsSection):
 
     def file(self, source: Source) -> Path:
         """Resolve a source's file against the params file."""
-        return (self._path.parent / source.file).resolve()
+        return (self._path.parent / (source.shown)).resolve()

@@ -162,3 +162,11 @@ def database(url: str) -> Iterator[Finding]:
     if not re.match(r"(postgresql(\+psycopg)?|sqlite)://", url):
         scheme = url.split("://")[0] if "://" in url else url[:20]
         yield (), Advice("The journal cannot be kept there", scheme, "Write postgresql://HOST/DATABASE, or leave it out")
+
+
+def connection(url: str) -> Iterator[Finding]:
+    """Tables are read from PostgreSQL or Spark; what is written here is never repeated, as it may hold a password."""
+    if not re.fullmatch(r"postgres(ql)?://[\w.-]*(:\d+)?/[\w.-]+|spark(://[\w.-]+(:\d+)?)?", url):
+        do = "Write postgres://HOST/DATABASE, spark or spark://HOST:PORT. User and password never stand here: "
+        do += "the driver takes them from PGUSER, PGPASSWORD, a service file or .pgpass, Spark from its own configuration."
+        yield (), Advice("no connection to a database has this form", "", do)

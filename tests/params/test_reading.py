@@ -406,3 +406,34 @@ def test_what_would_have_no_effect_is_refused(kpis: str, words: tuple[str, ...],
     with pytest.raises(ParamsError) as error:
         reading.load(path)
     assert all(word in str(error.value) for word in words), str(error.value)
+
+
+@pytest.mark.parametrize(
+    "crm",
+    [
+        "connect: postgres://me:unmistakable@crm.example/sales",
+        "connect: postgres:/me:unmistakable@crm.example",
+        "connect: postgres://crm.example/sales?password=unmistakable",
+        "connect: mysql://me:unmistak@ble@crm.example/unmistakable",
+        "connect: [postgres://me:unmistakable@crm.example/sales]",
+        "connect: {url: 'postgres://me:unmistakable@crm.example/sales'}",
+        "connect: spark://unmistakable@crm.example:7077",
+        "quarantine: postgres://me:unmistakable@crm.example/sales",
+        "history_from: postgres://me:unmistakable@crm.example/sales",
+    ],
+)
+def test_a_login_in_a_url_is_refused_and_never_repeated(write: Callable[..., Path], crm: str) -> None:
+    """A URL with a user or a password is no connection, wherever it stands and however it is written."""
+    said = str(refusal(write(f"{BOOK}  {crm}\n")))
+    assert "unmistak" not in said
+    assert "line 13" in said
+
+
+def test_a_source_is_a_file_or_a_table(write: Callable[..., Path]) -> None:
+    """Neither and both are refused, and so are tables of no database and a database without tables."""
+    connected = BOOK.replace("crm:", "crm:\n  connect: postgres://crm.example/sales")
+    assert "write one of the two keys" in str(refusal(write(BOOK.replace("    file: acme/deals.csv\n", ""))))
+    assert "write one of the two keys" in str(refusal(write(connected.replace("    file:", "    table: deals\n    file:"))))
+    assert "does not say of which database" in str(refusal(write(BOOK.replace("file: acme/deals.csv", "table: deals"))))
+    assert "no source a table of it" in str(refusal(write(connected)))
+    assert reading.load(write(connected.replace("file: acme/deals.csv", "table: deals"))).crm.deals.table == "deals"
