@@ -52,6 +52,12 @@ def whole(session: nox.Session) -> None:
 
 
 @nox.session
+def spark(session: nox.Session) -> None:
+    """What needs Spark: the extra ``[spark]`` and a Java runtime."""
+    session.run("pytest", "-m", "spark", "-n0", *session.posargs)
+
+
+@nox.session
 def walks(session: nox.Session) -> None:
     """The default tests in a copy of the project that has one KPI more."""
     session.run("python", "tests/walks.py", *session.posargs)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 #: From the lightest to the heaviest; each test has exactly one. A plain ``pytest`` runs the first two.
-TIERS = ("unit", "default", "whole", "faults", "soak")
+TIERS = ("unit", "default", "whole", "spark", "faults", "soak")
 #: Fixtures that bring in more than Python and this package: a browser, JupyterLab, PostgreSQL, a wheel, runs of notebooks.
 TOOLS = frozenset({"chromium", "kept_runs", "lab", "light_runs", "postgres_server", "wheel"})
 #: Fixtures that freeze a workbook, compile the demo, or run the command line.

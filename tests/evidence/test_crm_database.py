@@ -110,6 +110,32 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(["scope", "scope_id", "period", "kpi"], ignore_index=True)
 
 
+@pytest.fixture
+def on_spark(rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Params]:
+    """The demo with its deals and reps as tables of a Spark on this machine."""
+    from pyspark.sql import SparkSession
+
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    of_spark = {"driver.host": "127.0.0.1", "sql.warehouse.dir": str(tmp_path / "warehouse"), "sql.shuffle.partitions": "2"}
+    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    session = builder.config(map={f"spark.{key}": value for key, value in of_spark.items()}).getOrCreate()
+    session.sql("CREATE DATABASE crm")
+    files = {"deals": f"'{rows}'", "reps": f"read_csv('{DEMO}/demo/reps.csv', all_varchar=true)"}
+    for table, file in files.items():
+        session.createDataFrame(duckdb.sql(f"FROM {file}").to_arrow_table()).write.saveAsTable(f"crm.{table}")
+    yield reading.load(write_params(tmp_path, connect="spark", deals__table="crm.deals", reps__table="crm.reps"))
+    session.stop()
+
+
+@pytest.mark.spark
+def test_spark_gives_the_figures_of_the_file(on_spark: Params, from_file: Params) -> None:
+    """Scorecard and account of the rows are equal."""
+    there, here = compiled(on_spark), compiled(from_file)
+    pd.testing.assert_frame_equal(in_order(there.scorecard), in_order(here.scorecard), check_dtype=False, rtol=1e-12)
+    accounts = [asdict(each.tables.reconciliation[0]) | {"file": ""} for each in (there, here)]
+    assert accounts[0] == accounts[1]
+
+
 def test_every_figure_is_that_of_the_file(connected: Params, from_file: Params) -> None:
     """Scorecard, account of the rows and slices are equal, and of the deals only those of the period have travelled."""
     there, here = compiled(connected), compiled(from_file)
