@@ -73,7 +73,8 @@ def _elsewhere(loc: Loc, root: type[BaseModel]) -> str:
     known = known_keys(loc[:-1], root)
     if near := nearest(str(loc[-1]), known):
         return f"Did you mean {near}?"
-    home = next((path for path, _ in reference(root) if path.endswith(f".{loc[-1]}")), None)
+    homes = [path for path, _ in reference(root) if path.endswith(f".{loc[-1]}")]
+    home = min(homes, key=lambda path: path.count("."), default=None)
     return f"It belongs elsewhere: {home}." if home else f"The keys here are {', '.join(known)}."
 
 

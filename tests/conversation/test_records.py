@@ -938,7 +938,8 @@ def test_a_saved_sentence_opens_the_journal_once_and_passes_few_modules(params: 
     passed.modules.clear(), passed.openings.clear()
     with dan.held_open() as held:
         entry = held.write("feedback", **GOOD)
-        assert len(passed.modules) <= 15, sorted(passed.modules)
+        # Two of them hold the slice, which knows the figures, against its hash.
+        assert len(passed.modules) <= 16, sorted(passed.modules)
         assert held.minutes().of_kind("feedback") == [entry]
         assert held.may("feedback", context=held.context()) is None
     assert (passed.openings, passed.loaded) == (["Journal"], [])
