@@ -297,8 +297,8 @@ def _accounts(facts: ir.Table, scopes: ir.Table) -> ir.Table:
         revenue=scoped.revenue.sum(),
     )
     bought = named.filter(named.sale).select("account_id", "period").distinct().mutate(bought=True)
-    joined = sums.left_join(bought, ["account_id", "period"]).drop("account_id_right", "period_right")
-    return joined.mutate(bought=_false(joined.bought))
+    joined = sums.left_join(bought, ["account_id", "period"])
+    return joined.select(*sums.columns, bought=_false(joined.bought))
 
 
 def _open_at(pairs: ir.Table, moment: ir.Value) -> ir.BooleanValue:

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from reviewlib import files
+from reviewlib.conversation import identity
+from reviewlib.errors import NotAllowedError
 from reviewlib.evidence import edits, slicefile
 from reviewlib.evidence.edits import SnapshotDiff
 from reviewlib.evidence.snapshot import Snapshot
@@ -19,8 +21,17 @@ def compare(params: Params, before: str, after: str) -> SnapshotDiff:
     """Compare two snapshots, each given by its period or the beginning of its hash.
 
     Raises:
+        NotAllowedError: Params give who is at the keyboard a role in which not everybody's deals are theirs to read.
         SnapshotError: One is not there, or they cannot be compared.
     """
+    person = identity.at_keyboard(params)
+    if person.role not in (None, "analyst"):
+        raise NotAllowedError(
+            f"{person.name} may not read everybody's deals.",
+            where=f"{params.path.name}, people",
+            found=f"{person.login} is {person.role}",
+            do="Let an analyst compare; a review's own page tells what differs since it was signed.",
+        )
     return edits.compare(edits.find(params, before), edits.find(params, after), kpis=_main(params))
 
 

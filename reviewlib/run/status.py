@@ -63,10 +63,9 @@ class ReviewStatus:
         return pinned if pinned != self.current else None
 
     def pins(self, subject: Subject) -> list[Pin]:
-        """The subject's earlier reviews of the trend that were released, oldest first."""
-        earlier = {
-            period.name: state_of(self.entries.get(About.of(subject, period), ())) for period in self.period.trend()[:-1]
-        }
+        """The subject's earlier reviews of the trend that were released and not erased since, oldest first."""
+        said = {period.name: self.entries.get(About.of(subject, period), ()) for period in self.period.trend()[:-1]}
+        earlier = {name: state_of(own) for name, own in said.items() if all(entry.kind != "erasure" for entry in own)}
         return [Pin(name, state.snapshot, state.closed) for name, state in earlier.items() if state.snapshot]
 
     @property

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workbooks import workbook
+from workbooks import changed, workbook
 
 from reviewlib.cli import terminal
 from reviewlib.conversation import identity, records
 from reviewlib.conversation.entries import About
-from reviewlib.errors import SnapshotError
+from reviewlib.errors import NotAllowedError, SnapshotError
 from reviewlib.evidence import adjustments, slicefile
 from reviewlib.pages import blocks, index
 from reviewlib.params import reading
@@ -226,6 +226,25 @@ def test_what_an_erased_review_told_goes(october: Path, tmp_path: Path) -> None:
     frozen(tmp_path, OCTOBER, "2026-10-12", Q3)
     after = {path.name for path in tmp_path.glob("reports/book/2026-Q3/*/adjustments/*")}
     assert before - after == {slicefile.slice_name("rep", "R1", "rep")}
+
+
+def test_an_erased_review_is_told_nowhere(october: Path, tmp_path: Path) -> None:
+    """Nor do later reviews of the rep tell any more what it said."""
+    shutil.copytree(october, tmp_path, dirs_exist_ok=True)
+    assert "2026-Q2 was signed" in words(opened(tmp_path, "R2"))
+    book = reading.load(tmp_path / "params/book.yaml")
+    own = records.open_records(book, About("rep", "R2", Q2.name), person=identity.person_of(book, "max"))
+    own.write("erasure", text="Asked for.")
+    frozen(tmp_path, OCTOBER, "2026-10-12", Q3)
+    assert "2026-Q2 was signed" not in words(opened(tmp_path, "R2"))
+
+
+def test_who_may_not_read_everybody_compares_nothing(october: Path) -> None:
+    """The deals of a whole snapshot are an analyst's to compare, or of who has no role."""
+    book = reading.load(october / "params/book.yaml")
+    with pytest.raises(NotAllowedError, match="Max Holm may not read everybody's deals"):
+        comparing.compare(book, "2026-Q2", "2026-Q3")
+    assert comparing.compare(changed(book, people={"acting_as": None}), "2026-Q2", "2026-Q3").figures
 
 
 def test_another_period_s_evidence_is_no_review_s(october: Path, tmp_path: Path) -> None:
