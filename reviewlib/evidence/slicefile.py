@@ -272,7 +272,7 @@ def current_folder(params: Params, period: Period) -> Path | None:
         return None
     folder = params.reports / "snapshots" / name
     proof.check(folder, known, by=f"{period}/current")
-    if (of := proof.info(folder).get("period")) != period.name:
+    if (of := proof.info(folder).get("period", period.name)) != period.name:
         raise SnapshotError(
             f"What {period} uses is the evidence of another period.",
             where=f"reports/{params.name}/{period}/current",

@@ -184,7 +184,10 @@ def _inside(kind: Any) -> Any:
 
 
 def _shown(value: object) -> str:
-    text = re.sub("://.*@", "://...@", repr(value))  # a login may stand before the @, wherever somebody put the URL
+    text = repr(value)
+    before, mark, url = text.partition("://")
+    if mark and "@" in url:  # a login may stand before the @, wherever somebody put the URL
+        text = f"{before}://...@{url.rpartition('@')[2]}"
     if isinstance(value, (dict, list)):
         text = f"{len(value)} keys" if isinstance(value, dict) else f"a list of {len(value)}"
     return text if len(text) <= 60 else f"{text[:57]}..."
