@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: What it holds in memory at the most; above it, it writes to a folder of its own, which goes with it.
 MEMORY: Final = "1500MB"
@@ -38,6 +40,8 @@ class TableStore:
 
     def __post_init__(self) -> None:
         """Open it."""
+        import duckdb  # which a run that finds its evidence frozen does without
+
         config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY, "temp_directory": self._spill.name}
         object.__setattr__(self, "con", duckdb.connect(config=config))
 
