@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from reviewlib import files
 from reviewlib.errors import PeriodError, SnapshotError
 from reviewlib.evidence import proof, snapshot
 from reviewlib.evidence.comparison import ROUNDING
@@ -245,9 +244,9 @@ def _table(frozen: Snapshot, name: str) -> str:
         SnapshotError: It is gone or was changed.
     """
     path = frozen.folder / f"{name}.parquet"
-    known = frozen.info.get("files", {}).get(path.name)
-    if not path.is_file() or (known and files.sha256_of(path) != known):
+    if not path.is_file():
         raise proof.damaged(path)
+    proof.hold(path, frozen.folder)
     return str(path)
 
 

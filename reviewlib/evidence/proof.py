@@ -18,9 +18,13 @@ FORMAT: Final = 1
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Hash every file of a snapshot but ``snapshot.json``, by its place in the folder."""
-    places = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return {place: files.sha256_of(folder / place) for place in places if place != INFO}
+    """Hash every file of a snapshot but ``snapshot.json``, by its place in the folder; a link is none of its files."""
+    found = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): "a link" if path.is_symlink() else files.sha256_of(path)
+        for path in found
+        if path != folder / INFO or path.is_symlink()
+    }
 
 
 def info(folder: Path) -> dict[str, Any]:

@@ -215,7 +215,7 @@ def _lone_as_of(params: Params, deals: DealRows) -> Iterable[DataFinding]:
         yield DataFinding("as_of", "act", what, 1, None, (_at(line, deal),), do)
 
 
-#: A deal that repeats an earlier one; what nothing was paid for says too little.
+#: A deal that repeats one of a smaller id; what nothing was paid for says too little.
 _REPEATS: Final = """deal_id IN (
     SELECT deals.deal_id FROM deals JOIN (
         SELECT rep_id, account_id, amount, closed_on, min(deal_id) AS first_id FROM deals

@@ -175,6 +175,14 @@ def second(files: Files, path: Path) -> None:
     put(path.with_name(path.name.replace("-1.", "-2.")), path.read_bytes())
 
 
+def linked(files: Files, path: Path) -> None:
+    """A link to the same bytes elsewhere, where somebody may change them."""
+    elsewhere = path.parents[3] / f"elsewhere {path.name}"
+    path.parent.chmod(0o700)
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
 def added(files: Files, path: Path) -> None:
     """A file of somebody's own."""
     (path.parent / "copy of it.json").write_bytes(b"{}")
@@ -215,6 +223,9 @@ TAMPERINGS: dict[str, tuple[str, Tamper, tuple[str, ...], str]] = {
     "snapshot.json, as-of": (proof.INFO, told(as_of="2026-10-06"), (*WHOLE, "open"), proof.INFO),
     "snapshot.json, without hashes": (proof.INFO, told(files=None), (*WHOLE, "open"), proof.INFO),
     "snapshot.json, of a newer version": (proof.INFO, told(format=2), (*WHOLE, "open"), proof.INFO),
+    "deals, a link": ("deals.parquet", linked, WHOLE, "deals.parquet"),
+    "slice, a link": (EVIDENCE["rep's slice"], linked, WHOLE, EVIDENCE["rep's slice"]),
+    "snapshot.json, a link": (proof.INFO, linked, WHOLE, proof.INFO),
     "snapshot, a file more": (proof.INFO, added, WHOLE, "copy of it.json"),
     "slices, a file more": (EVIDENCE["rep's slice"], added, WHOLE, "copy of it.json"),
     "current, another proof": ("current", words(b" ", b" 0"), WHOLE, "current"),
