@@ -91,16 +91,6 @@ class Query:
         """Write an expression over unbound tables, in the SQL of one of Ibis' backends."""
         return cls(str(ibis.to_sql(table, dialect=backend)), table.schema())
 
-    def fetch(self, con: DuckDB) -> pa.Table:
-        """Ask a connection whose tables have these names for columns as they are."""
-        return con.con.sql(self.text).to_arrow_table()
-
-    def ask(self, con: DuckDB) -> pd.DataFrame:
-        """Ask a connection whose tables have these names."""
-        con.raw_sql(f"CREATE OR REPLACE TEMP VIEW asked AS {self.text}")
-        frame: pd.DataFrame = con.to_pandas(ibis.table(self.schema, name="asked"))
-        return frame
-
 
 @dataclass(frozen=True)
 class Facts:
