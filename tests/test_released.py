@@ -90,7 +90,7 @@ class Book:
         """The snapshot that a rep's review stands on: the one of its release, else the one that the period uses."""
         if period == Q3 and rep in PINNED:
             return FIRST
-        return (self.reports / period / "current").read_text(encoding="utf-8").strip()
+        return (self.reports / period / "current").read_text(encoding="utf-8").split()[0]
 
     @property
     def reports(self) -> Path:

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 from commands import Run
@@ -268,7 +269,7 @@ def test_a_closed_store_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> 
         "ATTACH '/tmp/reviewlib-other.db'",
         "INSTALL httpfs",
     ):
-        with pytest.raises(store.duckdb.Error):
+        with pytest.raises(duckdb.Error):
             tables.con.execute(statement)
     rows = "SELECT i, hash(i) AS h, repeat('x', 60) || i AS s FROM range(700000) t(i)"
     assert tables.con.execute(f"SELECT count(*) FROM (SELECT * FROM ({rows}) ORDER BY s LIMIT 600000)").fetchone() == (600000,)

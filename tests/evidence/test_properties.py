@@ -46,6 +46,9 @@ BEYOND = {
     "lapsed_open",
     "stale_deals",
     "stale_after",
+    "cohort_days",
+    "opened_won",
+    "conversion_rate",
 }
 #: A rep's own columns; peer figures, standing and what is judged by them look at the others.
 OWN = ["value", "n", "low", "high", "numerator", "denominator", "target", "target_raw", "attainment", "previous", "change"]

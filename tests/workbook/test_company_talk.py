@@ -283,7 +283,7 @@ def entries_about(entries: Sequence[Entry], about: About) -> list[Entry]:
 def test_everything_that_happens_in_reviews_happens_here(entries: list[Entry]) -> None:
     """Decisions of each sort, both answers to the board, a signature without agreement, disputes that end both ways."""
     said = {kind: [entry.payload for entry in entries if entry.kind == kind] for kind in KINDS}
-    assert set(KINDS) - {kind for kind, found in said.items() if found} == {"amendment"}
+    assert set(KINDS) - {kind for kind, found in said.items() if found} == {"amendment", "seal", "erasure"}
     assert {one.decision for one in said["action"]} == {"accepted", "edited", "dismissed", "added"}  # type: ignore[attr-defined]
     assert {one.outcome for one in said["resolution"]} == {"accepted", "rejected"}  # type: ignore[attr-defined]
     assert "disagree" in {one.how for one in said["signoff"]}  # type: ignore[attr-defined]
