@@ -1,16 +1,18 @@
 """Adjustments: what the CRM says by now of periods whose reviews were released, as the next review of the subject tells it.
 
 They lie in one file for each subject, beside what its review reads of the journal. A rep's holds nothing of anybody else and is
-read by both copies; a team's is for its manager alone.
+read by both copies; a team's is for its manager alone. Each holds the sha256 of what it tells.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reviewlib import files
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject
@@ -44,18 +46,27 @@ def read(params: Params, *, kind: str, subject: str, period: Period, audience: s
         raise SnapshotError(
             f"What the CRM says by now of earlier periods of {kind} {subject} cannot be read.",
             where="/".join(found[0].parts[-4:]),
+            found="it was changed since it was laid, or is damaged",
             do=f"Run: {slicefile.freeze_command(params, period)}",
         )
     return dict(told.get("told", {}))
 
 
+def text(made_from: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+    """Write a file: what is told, what that was made from, and its hash."""
+    said = json.dumps(told, ensure_ascii=False, default=float)
+    return json.dumps({"from": made_from, "told": json.loads(said), "sha256": files.sha256(said)}, ensure_ascii=False)
+
+
 def parsed(path: Path) -> dict[str, Any] | None:
-    """Read a file; None where it is not what was laid there."""
+    """Read a file, empty where there is none; None where it is not what was laid there."""
+    if not path.is_file():
+        return {}
     try:
-        data = json.loads(path.read_bytes())
-    except ValueError:
+        data: dict[str, Any] = json.loads(path.read_bytes())
+        return data if json.loads(text(data["from"], data["told"])) == data else None
+    except (ValueError, KeyError, TypeError):
         return None
-    return data if isinstance(data, dict) and isinstance(data.get("told"), dict) else None
 
 
 def _name(kind: str, subject: str) -> str:

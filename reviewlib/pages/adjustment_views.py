@@ -22,7 +22,7 @@ _HAPPENED: Final = {
 
 def told(review: Review) -> Mapping[str, Any]:
     """What was found, as ``Adjuster.of`` tells it; empty where no earlier review was released."""
-    return {"figures": (), "deals": (), "gone": (), **review.data.get("adjustments", {})}
+    return {"figures": (), "deals": (), "elsewhere": 0, "gone": (), **review.data.get("adjustments", {})}
 
 
 def periods(review: Review) -> Iterator[tuple[str, str]]:

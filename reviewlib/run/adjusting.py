@@ -11,7 +11,7 @@ from typing import Any
 
 from reviewlib.evidence import adjustments, edits, slicefile, snapshot
 from reviewlib.evidence.adjustments import Pin
-from reviewlib.evidence.subjects import Subject, subjects_of
+from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 
 
@@ -35,31 +35,29 @@ class Adjuster:
             now: The snapshot of the review that tells them.
             pins: The subject's earlier reviews, oldest first.
         """
-        made_from, known = self._known(old, now, pins)
-        told = self._told(subject, now, pins) if known is None else known
-        return json.dumps({"from": made_from, "told": told}, ensure_ascii=False, default=float)
+        made_from, known = self._made_from(now, pins), adjustments.parsed(old) or {}
+        told = known["told"] if known.get("from") == made_from else self._told(subject, now, pins)
+        return adjustments.text(made_from, told)
 
     def holds(self, old: Path, subject: Subject, now: str, pins: Sequence[Pin]) -> bool:
         """Whether a file tells what the snapshots do; one that the next run lays anew is taken as it is."""
-        _, known = self._known(old, now, pins)
-        if known is None:
-            return True
+        known = adjustments.parsed(old)
+        if not known or known["from"] != self._made_from(now, pins):
+            return known is not None
         told = json.loads(json.dumps(self._told(subject, now, pins), default=float))
-        return bool(_ordered(known) == _ordered(told))
+        return bool(_ordered(known["told"]) == _ordered(told))
 
-    def _known(self, old: Path, now: str, pins: Sequence[Pin]) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """What they are made from, and what a file tells; None where it was made from something else, or is not there."""
-        made_from = {"snapshot": now, "pins": [asdict(pin) for pin in pins], "code": snapshot.code()}
-        known = (adjustments.parsed(old) if old.is_file() else None) or {}
-        return made_from, known["told"] if known.get("from") == made_from else None
+    def _made_from(self, now: str, pins: Sequence[Pin]) -> dict[str, Any]:
+        return {"snapshot": now, "pins": [asdict(pin) for pin in pins], "code": snapshot.code()}
 
     def _told(self, subject: Subject, now: str, pins: Sequence[Pin]) -> dict[str, Any]:
         """Tell what differs from what was released.
 
         ``figures`` are those of the pins' periods that differ: as released (``before``), in the latest of these reviews
         (``told``), and now. ``deals`` are the largest late edits since that one (``since``), of a team those of each rep in it
-        then; ``count`` is how many there are. ``gone`` are the periods whose evidence is not there any more, or is in
-        another currency.
+        then; ``count`` is how many there are. Nobody is read about in a team that they left: of reps who are in another one
+        now a team's holds only how many (``elsewhere``). ``gone`` are the periods whose evidence is not there any more, or is
+        in another currency.
         """
         there = {pin: self._books(pin.snapshot) for pin in pins if slicefile.exists(self.params, pin.snapshot)}
         book = self._books(now)
@@ -68,7 +66,7 @@ class Adjuster:
         # What was released on newer evidence than this review has is no older figure.
         known = [pin for pin, then in alike.items() if then["frozen_at"] <= book["frozen_at"]]
         if not known:
-            return {"figures": [], "deals": [], "count": 0, "gone": gone}
+            return {"figures": [], "deals": [], "count": 0, "elsewhere": 0, "gone": gone}
         last, figures = known[-1], []
         for pin in known:
             scope = subject.kind, subject.id, pin.period
@@ -77,12 +75,14 @@ class Adjuster:
                 told = since[kpi][0] if kpi in since else after
                 figures.append({**asdict(pin), "kpi": kpi, "before": before, "told": told, "now": after})
         late = self._late(last.snapshot, now)
-        then = subjects_of(slicefile.pinned_folder(self.params, last.snapshot))
-        reps = [one for one in then if one.kind == "rep" and subject.id == (one.team if subject.kind == "team" else one.id)]
+        then, today = ([one for one in self._opened(name).subjects if one.kind == "rep"] for name in (last.snapshot, now))
+        reps = [one for one in then if one.id in late and subject.id == (one.team if subject.kind == "team" else one.id)]
+        moved = {one.id for one in today if subject.kind == "team" and one.team != subject.id}
         return {
             "figures": figures,
-            "deals": [asdict(edit) | {"rep": one.name} for one in reps if one.id in late for edit in late[one.id][1]],
-            "count": sum(late[one.id][0] for one in reps if one.id in late),
+            "deals": [asdict(edit) | {"rep": one.name} for one in reps if one.id not in moved for edit in late[one.id][1]],
+            "count": sum(late[one.id][0] for one in reps if one.id not in moved),
+            "elsewhere": sum(late[one.id][0] for one in reps if one.id in moved),
             "since": {**asdict(last), "as_of": self._opened(last.snapshot).info["as_of"]},
             "gone": gone,
         }

@@ -48,19 +48,23 @@ def moved(params: Params, before: Snapshot | None, now: Snapshot) -> list[str]:
 
 
 def untold(params: Params, now: Snapshot) -> list[str]:
-    """Name the reps whose deals differ from what was released last and who have no review in this period that tells them."""
-    stands = status.of(params, now)
-    here = {one.id for one in stands.subjects if one.kind == "rep"}
+    """Name the reps whose deals differ from what was released last and who have no review in this period that tells them.
+
+    A manager is told of those who were theirs then.
+    """
+    stands, person = status.of(params, now), identity.at_keyboard(params)
+    here = {one.id for one in (*stands.subjects, *now.subjects)}
     latest = {pin.snapshot: pin.period for one in stands.subjects for pin in stands.pins(one)[-1:]}
     lines = []
     for name, period in latest.items():
         if slicefile.exists(params, name):
-            found = edits.late(edits.find(params, name), now)
+            then = edits.find(params, name)
+            theirs = {one.id for one in then.subjects if person.role in (None, "analyst") or identity.leads(person, one)}
             lines += [
                 f"Deals of {rep} dated in {period} or before differ since its release, {count} of them, and no review of "
                 f"{now.period} tells it: reviewlib diff {params.path.name} {name} {now.hash}"
-                for rep, (count, _) in sorted(found.items())
-                if rep not in here
+                for rep, (count, _) in sorted(edits.late(then, now).items())
+                if rep in theirs - here
             ]
     return lines
 

@@ -139,7 +139,7 @@ def lay_out(params: Params, stands: ReviewStatus) -> None:
         old = there.get(path.name)
         if old and (old != path or not pins):  # who changed team has it elsewhere
             old.unlink()
-        if pins and not stands.state(subject).closed:
+        if pins and (not stands.state(subject).closed or adjustments.parsed(path) is None):
             text = adjuster.text(path, subject, stands.snapshot(subject), pins)
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 files.write(path, text, modes=params.modes)

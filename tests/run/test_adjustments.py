@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -206,7 +207,8 @@ def test_what_is_laid_and_tells_something_else_is_found(october: Path, tmp_path:
     assert verifying.verify(book).problems == ()
     (file,) = tmp_path.glob(f"reports/book/2026-Q3/*/adjustments/{slicefile.slice_name('rep', 'R2', 'rep')}")
     whole = file.read_text(encoding="utf-8")
-    file.write_text(whole.replace('"before": 5600.0', '"before": 999.0'), encoding="utf-8")
+    other = json.loads(whole.replace('"before": 5600.0', '"before": 999.0'))
+    file.write_text(adjustments.text(other["from"], other["told"]), encoding="utf-8")
     (problem,) = verifying.verify(book).problems
     assert file.name in problem
     file.write_text(whole.replace('"code": "', '"code": "0'), encoding="utf-8")
@@ -214,6 +216,37 @@ def test_what_is_laid_and_tells_something_else_is_found(october: Path, tmp_path:
     file.unlink()
     frozen(tmp_path, OCTOBER, "2026-10-12", Q3)
     assert file.read_text(encoding="utf-8") == whole
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "signed"])
+def test_what_is_laid_and_was_changed_is_shown_nowhere(october: Path, tmp_path: Path, closed: bool) -> None:
+    """A file that does not fit its own hash is opened by nobody, named by ``verify``, and laid anew by the next freeze."""
+    shutil.copytree(october, tmp_path, dirs_exist_ok=True)
+    book = reading.load(tmp_path / "params/book.yaml")
+    if closed:
+        release(book, Q3, "R2", signed=True)
+    (file,) = tmp_path.glob(f"reports/book/2026-Q3/*/adjustments/{slicefile.slice_name('rep', 'R2', 'rep')}")
+    whole = file.read_text(encoding="utf-8")
+    file.write_text(whole.replace('"before": 5600.0', '"before": 999.0'), encoding="utf-8")
+    with pytest.raises(SnapshotError, match=r"cannot be read(.|\n)*was changed since it was laid"):
+        opened(tmp_path, "R2")
+    assert [one for one in verifying.verify(book).problems if file.name in one]
+    frozen(tmp_path, OCTOBER, "2026-10-12", Q3)
+    assert file.read_text(encoding="utf-8") == whole
+
+
+def test_nobody_is_read_about_in_a_team_that_they_left(october: Path, tmp_path: Path) -> None:
+    """Of a rep who changed team the old team's page tells how many deals there are; the rep's own review tells which."""
+    shutil.copytree(october, tmp_path, dirs_exist_ok=True)
+    *others, cem = ({"from": None, "to": None} | row for row in REPS)
+    moved = [cem | {"to": "2026-06-30"}, cem | {"from": "2026-07-01", "team": "South", "manager": "Mia Stern"}]
+    book = frozen(tmp_path, OCTOBER, "2026-10-12", Q3, reps=[*others, *moved])
+    shown = words(open_team_review(book.path, team="North", period="2026-Q3"))
+    assert "A2 Ada went to another rep" in shown
+    assert "1 more of reps who are in another team now: their own reviews tell them." in shown
+    (file,) = book.reports.glob(f"2026-Q3/*/adjustments/{slicefile.slice_name('team', 'North', 'manager')}")
+    assert not re.search("C2|Cem|R2", file.read_text(encoding="utf-8"))
+    assert "C2 arrived" in words(opened(tmp_path, "R2"))
 
 
 def test_what_an_erased_review_told_goes(october: Path, tmp_path: Path) -> None:
@@ -271,6 +304,8 @@ def test_deals_of_who_has_no_review_any_more_are_named(october: Path, tmp_path: 
         "Deals of R2 dated in 2026-Q2 or before differ since its release, 1 of them, and no review of 2026-Q3 tells"
     )
     assert "C2 Cem arrived" in words(open_team_review(book.path, team="North", period="2026-Q3"))
+    roles = {"logins": {"max": "Mia Stern"}}
+    assert comparing.untold(changed(book, people=roles), now) == []  # no manager is told of others' reps
 
 
 def test_reviews_on_older_evidence_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
