@@ -86,7 +86,7 @@ def demo(
     path = starter.make_demo(into)
     book = load(path)
     talked = company_talk.read(book)
-    frozen = freezing.freeze(book, [period_of(book, name) for name in talked.periods])
+    frozen = freezing.freeze(book, [period_of(book, [name]) for name in talked.periods])
     company_talk.seed(book, {each.period.name: each.hash for each in frozen})
     *earlier, _ = talked.periods
     for name in earlier:
@@ -315,7 +315,7 @@ def _run(
     from reviewlib.run import freezing, runs
 
     book = load(path)
-    wanted = [period_of(book, name) for name in periods] or [None]
+    wanted = [period_of(book, [name]) for name in periods] or [None]
     runs.check(book)
     results = []
     for each in freezing.freeze(book, wanted, reps=reps, teams=teams):

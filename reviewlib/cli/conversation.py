@@ -167,7 +167,7 @@ def status(
         terminal.print_status(found)
 
 
-def _standing(params: Path, period: str | None) -> tuple[Params, ReviewStatus]:
+def _standing(params: Path, period: list[str] | None) -> tuple[Params, ReviewStatus]:
     """Load a workbook and read how the reviews of a period stand."""
     from reviewlib.run import status as standing
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reviewlib.periods import Period
 
 ParamsPath = Annotated[Path, typer.Argument(metavar="PARAMS", help="The workbook's params file, such as params/demo.yaml.")]
-PeriodName = Annotated[str | None, typer.Option("--period", metavar="P", help="2026-Q3, 2026-H1, 2026-09 or FY2026.")]
+PeriodName = Annotated[list[str] | None, typer.Option("--period", metavar="P", help="2026-Q3, 2026-H1, 2026-09 or FY2026.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -29,8 +29,12 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def period_of(book: Params, name: str | None) -> Period | None:
-    """Read a period's name in a workbook's fiscal year; None stands for the one that is usual."""
+def period_of(book: Params, names: list[str] | None) -> Period | None:
+    """Read the one period that was given, in a workbook's fiscal year; None stands for the one that is usual."""
+    from reviewlib.errors import PeriodError
     from reviewlib.periods import Period
 
-    return None if name is None else Period.parse(name, book.fiscal)
+    if names and len(names) > 1:
+        do = "Run the command once for each; only reviewlib run takes several."
+        raise PeriodError("This command takes one period.", where="--period", found=", ".join(names), do=do)
+    return Period.parse(names[0], book.fiscal) if names else None

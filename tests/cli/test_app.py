@@ -288,6 +288,16 @@ def test_check_finds_targets_that_overlap(tmp_path: Path, run: Run) -> None:
     assert "overlap" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["freeze", "explain", "open", "release", "handout", "import-goals", "status"])
+def test_a_command_of_one_period_takes_no_second_one(tmp_path: Path, run: Run, command: str) -> None:
+    """Two are refused by name, where the last one was taken without a word."""
+    more = {"explain": ["--rep", "R1", "--kpi", "revenue"], "open": ["--rep", "R1"], "import-goals": ["goals.csv"]}
+    two = ["--period", "2026-Q2", "--period", "2026-Q3"]
+    result = run(command, str(made(tmp_path)), *more.get(command, []), *two)
+    assert result.returncode == 2
+    assert all(words in result.stderr for words in ("takes one period", "--period", "2026-Q2, 2026-Q3"))
+
+
 def test_freeze_says_what_moved(tmp_path: Path, run: Run) -> None:
     """A second freeze of a changed export makes a second snapshot and names the figures that changed."""
     path = made(tmp_path)
