@@ -341,6 +341,33 @@ def test_a_run_goes_on_from_what_is_there(book: Book) -> None:
     assert [line.partition(": ")[2] for line in said] == ["Jonas Weiß, 3 reps, 1 released", "Mira Özdemir, 4 reps, 3 released"]
 
 
+@pytest.mark.whole
+@pytest.mark.usefixtures("kept_runs")
+@pytest.mark.parametrize("logged", [0, 12, 13, 15])
+def test_half_a_run_of_it_is_taken_up(book: Book, logged: int) -> None:
+    """A run that the upgrade cut off in a line of its log goes on: what it had signed stays, what people wrote too."""
+    folder, signed = book.reports / Q3, book.signed_pages()
+    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    before, last = lines[:52], lines[52:]  # its last run logged the rest; the manifest is the one of the run before
+    known = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    rows = {row["key"]: row for row in map(json.loads, before) if row["state"] == "made"}
+    known |= {"reviews": [*rows.values()], "log": len("".join(before).encode())}
+    (folder / "manifest.json").write_text(json.dumps(known), encoding="utf-8")
+    (folder / "log.jsonl").write_text("".join(before + last[:logged]) + last[logged][:99], encoding="utf-8")
+    (folder / ".0123456789ab.part").write_text("half", encoding="utf-8")
+    for row in map(json.loads, last[logged + 1 :]):
+        (folder / row["page"]).unlink(missing_ok=True)
+    written = {path: content for path, content in book.of(BJORN, Q3).items() if "-1." in path.name}
+    there = book.signed_pages()
+    assert {row["state"] for row in book.rows("--period", Q3)} == {"made"}
+    assert {path: content for path, content in book.signed_pages().items() if path in there} == there
+    assert book.signed_pages().keys() == signed.keys()
+    assert written.items() <= book.of(BJORN, Q3).items()
+    assert len(written) == 2
+    assert not [*folder.rglob(".*.part")]
+    book.done("ute", "verify")
+
+
 @pytest.mark.usefixtures("kept_runs")
 def test_the_shipped_templates_run(book: Book) -> None:
     """Templates as they were shipped give whole pages of a rep and of a team."""
