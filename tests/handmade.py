@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from workbooks import changed, workbook
 
 from reviewlib.conversation import identity, records
@@ -34,8 +35,10 @@ REPS = [
 PEOPLE = {"roles": {"max": "manager", "eve": "analyst"}, "logins": {"max": "Max Holm"}, "acting_as": "max"}
 
 
-def freeze_book(folder: Path) -> Path:
-    """Make a workbook with two teams and frozen evidence, for ``open_book``."""
+@pytest.fixture(scope="session")
+def frozen_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workbook with two teams and frozen evidence; tests change copies."""
+    folder = tmp_path_factory.mktemp("frozen")
     made = workbook(folder, deals=DEALS, reps=REPS, as_of="2026-10-05", people=PEOPLE, crm={"history_from": "2026-01-01"})
     snapshot.use(made, snapshot.freeze(made, PERIOD))
     return folder
@@ -106,3 +109,9 @@ class Handmade:
     def page(self, audience: str, rep: str = "R1") -> Path:
         """Where a copy of a rep's review is."""
         return self.folder / manifest.read(self.folder)[f"rep:{rep}:{audience}"].page
+
+
+@pytest.fixture
+def handmade(frozen_book: Path, tmp_path: Path) -> Handmade:
+    """A copy of the frozen workbook; no page is made yet."""
+    return Handmade(frozen_book, tmp_path / "book")

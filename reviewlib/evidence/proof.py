@@ -15,16 +15,25 @@ from reviewlib.errors import SnapshotError
 INFO: Final = "snapshot.json"
 #: The form of ``snapshot.json`` that is written; this one and earlier ones are read.
 FORMAT: Final = 1
+#: What to do about evidence that is not what was frozen.
+RESTORE: Final = (
+    "Restore it from a backup; evidence is never changed once it is frozen. A snapshot on which nothing is released or signed "
+    "may be removed as a whole instead: the next freeze makes it anew."
+)
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Hash every file of a snapshot but ``snapshot.json``, by its place in the folder; a link is none of its files."""
-    found = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): "a link" if path.is_symlink() else files.sha256_of(path)
-        for path in found
-        if path != folder / INFO or path.is_symlink()
-    }
+    """Hash every file of a snapshot but ``snapshot.json``, by its place in the folder.
+
+    A link, an empty folder and whatever else is there is none of its files, and has no hash.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or (path.is_dir() and any(path.iterdir()))):
+            found[path.relative_to(folder).as_posix()] = "no file"
+        elif path.is_file() and path != folder / INFO:
+            found[path.relative_to(folder).as_posix()] = files.sha256_of(path)
+    return found
 
 
 def info(folder: Path) -> dict[str, Any]:
@@ -107,13 +116,7 @@ def problems(folder: Path) -> list[str]:
 
 def damaged(path: Path, *, found: str = "a part of it is gone or was changed") -> SnapshotError:
     """Say that a file of a snapshot is not what was frozen."""
-    return SnapshotError(
-        "The evidence of a review is damaged.",
-        where=_shown(path),
-        found=found,
-        do="Restore this file from a backup; evidence is never changed once it is frozen. A snapshot on which nothing is "
-        "released or signed may be removed as a whole instead: the next freeze makes it anew.",
-    )
+    return SnapshotError("The evidence of a review is damaged.", where=_shown(path), found=found, do=RESTORE)
 
 
 def _shown(path: Path) -> str:

@@ -285,7 +285,8 @@ def current_folder(params: Params, period: Period) -> Path | None:
 def current_name(params: Params, period: Period) -> tuple[str, str]:
     """Which snapshot a period uses, and its proof, as its file ``current`` says; earlier versions wrote no proof there."""
     path = params.reports / period.name / "current"
-    name, _, known = path.read_text(encoding="utf-8").strip().partition(" ") if path.is_file() else ("", "", "")
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    name, _, known = text.strip().partition(" ")
     return name, known
 
 

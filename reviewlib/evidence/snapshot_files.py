@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reviewlib.evidence import proof, safe_csv, workings
+from reviewlib.evidence import proof, safe_csv, slicefile, workings
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, NO_ROWS, slice_name, slice_text
@@ -43,6 +43,9 @@ def write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], folder
             shutil.rmtree(left, ignore_errors=True)
         if (folder / proof.INFO).is_file():
             return
+        if slicefile.current_name(evidence.params, evidence.period)[0] == folder.name:
+            # It points to one that was removed, whose proof was another.
+            (folder.parents[1] / evidence.period.name / "current").unlink()
         part = folder.parent / f".part-{secrets.token_hex(6)}"
         make_folder(part, modes=modes)
         try:

@@ -9,10 +9,9 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from reviewlib.conversation import journal
 from reviewlib.conversation.entries import current
-from reviewlib.conversation.journal import open_journal_to_read
-from reviewlib.errors import NotAllowedError
-from reviewlib.evidence import snapshot
+from reviewlib.evidence import proof, slicefile, snapshot
 from reviewlib.params.model import Params
 from reviewlib.run import locks, proving
 
@@ -24,25 +23,24 @@ _NAMED_IN: Final = ("snapshot", "snapshot_before")
 def unused(params: Params) -> dict[Path, int]:
     """Find the snapshots that no period, release, signature or disputed figure uses, and how many bytes each takes.
 
+    Of a period that does not say which one it uses, all stay.
+
     Raises:
         NotAllowedError: This login sees a part of the journal only.
-        ReviewError: The journal or a manifest is damaged or missing.
+        ReviewError: The journal, a manifest or a snapshot is damaged or missing.
     """
-    with open_journal_to_read(params) as opened:
-        if opened and not opened.sees_all():
-            raise NotAllowedError(
-                "This login sees a part of the journal only, so it cannot tell what is still used.",
-                where=params.path.name,
-                do="Let an analyst, or who set the journal up, run reviewlib clean.",
-            )
-        entries = current(opened.entries()) if opened else []
+    with journal.open_journal_to_read(params) as opened:
+        entries = current(proving.everything(params, opened, command="clean"))
     kept = {getattr(entry.payload, name, None) for entry in entries for name in _NAMED_IN}
-    kept |= {one.snapshot for period in snapshot.period_folders(params).values() for one in proving.used(params, period)}
-    folders = sorted(path for path in (params.reports / "snapshots").glob("*") if _NAME.fullmatch(path.name))
+    periods = snapshot.period_folders(params).values()
+    kept |= {one.snapshot for period in periods for one in proving.used(params, period)}
+    found = sorted(path for path in (params.reports / "snapshots").glob("*") if _NAME.fullmatch(path.name))
+    of = {folder.name: proof.info(folder)["period"] for folder in found}
+    settled = {period.name for period in periods if of.get(slicefile.current_name(params, period)[0]) == period.name}
     return {
         folder: sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        for folder in folders
-        if folder.name not in kept
+        for folder in found
+        if folder.name not in kept and of[folder.name] in settled
     }
 
 
@@ -59,6 +57,5 @@ def remove(params: Params) -> dict[Path, int]:
         found = unused(params)
         for folder in found:
             # Whole or not there: what a process that is killed leaves goes with the next freeze.
-            part = folder.rename(folder.with_name(f".part-{secrets.token_hex(6)}"))
-            shutil.rmtree(part)
+            shutil.rmtree(folder.rename(folder.with_name(f".part-{secrets.token_hex(6)}")))
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewlib.errors import ParamsError, SubjectError
-from reviewlib.evidence import snapshot, sources
+from reviewlib.evidence import slicefile, snapshot, sources
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import sentences
 from reviewlib.params.kpis import RESULT
@@ -39,18 +39,17 @@ def freeze(
     modes = params.modes
     check_texts(params)
     read = functools.cache(lambda: sources.read(params))
-    there = {path.name for path in (params.reports / "snapshots").glob("*")}
     frozen = [snapshot.freeze(params, period, reps=reps, teams=teams, read=read) for period in periods]
     stands = [status.of(params, each) for each in frozen]
-    for each, how in zip(frozen, stands, strict=True):
-        proving.refuse_damaged(params, how, None if each.hash in there else each)
+    for how in stands:
+        proving.refuse_damaged(params, how)
     with contextlib.ExitStack() as stack:
         for folder in dict.fromkeys(params.reports / each.period.name for each in frozen):
             stack.enter_context(locks.held(folder, modes=modes))
         for each, how in zip(frozen, stands, strict=True):
-            snapshot.use(params, each)
-            if each.hash not in there:
+            if not slicefile.current_name(params, each.period)[0]:
                 manifest.renew(params.reports / each.period.name, each, modes=modes)
+            snapshot.use(params, each)
             status.lay_out(params, how)
     return frozen
 

@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -28,9 +28,14 @@ from reviewlib.evidence.subjects import Subject
 from reviewlib.press.jobs import Failure, Job, Outcome
 
 NAME: Final = "manifest.json"
+#: What a run writes beside it over all reviews.
+SCORECARD: Final = "scorecard.csv"
+INDEX: Final = "index.html"
 LOG: Final = "log.jsonl"
 #: The state of a review that is about to be moved in; in the log alone.
 MOVING: Final = "moving"
+#: Where a manifest holds the sha256 of everything else in it.
+_ITSELF: Final = "sha256"
 #: The form of the manifest that is written; this one and earlier ones are read.
 FORMAT: Final = 1
 
@@ -103,6 +108,7 @@ class Manifest:
         snapshot: The evidence that the period used.
         proof: The sha256 of its ``snapshot.json``; earlier versions kept none.
         scorecard: The sha256 of the scorecard that was written from that.
+        index: The sha256 of the index.
         format: In which form it is written.
     """
 
@@ -112,6 +118,7 @@ class Manifest:
     snapshot: str | None = None
     proof: str | None = None
     scorecard: str | None = None
+    index: str | None = None
     format: Annotated[int, Field(le=FORMAT)] = 0
 
 
@@ -169,10 +176,11 @@ def hashes(*found: Mapping[str, ManifestRow]) -> dict[str, str]:
 
 def intact(entry: ManifestRow, folder: Path) -> bool:
     """Tell whether every file of a review is there as it was made."""
-    return bool(entry.files) and all(_is(folder / place, known) for place, known in entry.files.items())
+    return bool(entry.files) and all(holds(folder / place, known) for place, known in entry.files.items())
 
 
-def _is(path: Path, sha256: str) -> bool:
+def holds(path: Path, sha256: str) -> bool:
+    """Tell whether a file is there with this hash."""
     try:
         return files.sha256(path.read_bytes()) == sha256
     except OSError:
@@ -235,7 +243,7 @@ def _first(error: ValidationError) -> str:
 
 def arrived(announced: ManifestRow, folder: Path) -> bool:
     """Tell whether the page that a run announced is there; of all its files it is moved in last."""
-    return _is(folder / announced.page, announced.files.get(announced.page, ""))
+    return holds(folder / announced.page, announced.files.get(announced.page, ""))
 
 
 def _announced(entry: ManifestRow, before: ManifestRow | None, folder: Path) -> ManifestRow:
@@ -286,17 +294,26 @@ def log_hash(folder: Path, size: int) -> str | None:
     return files.sha256(content) if len(content) == size else None
 
 
-def scorecard(folder: Path, frozen: Snapshot) -> str | None:
-    """The sha256 of the scorecard that an earlier run wrote from this snapshot; None where there is none."""
-    known = whole(folder)
-    return known.scorecard if known.snapshot == frozen.hash else None
-
-
 def renew(folder: Path, frozen: Snapshot, *, modes: files.Modes) -> None:
-    """Give a manifest the proof of its snapshot where that was removed as a whole and is frozen anew."""
+    """Give a manifest the proof of its snapshot, which was removed as a whole and frozen anew."""
     if whole(folder).snapshot == frozen.hash:
-        data = json.loads((folder / NAME).read_bytes()) | {"proof": frozen.proof}
-        files.write(folder / NAME, json.dumps(data, indent=1, ensure_ascii=False) + "\n", modes=modes)
+        data = json.loads((folder / NAME).read_bytes())
+        files.write(folder / NAME, _with_its_hash(data | {"proof": frozen.proof}), modes=modes)
+
+
+def problem_of(folder: Path) -> str | None:
+    """Say what is wrong with a manifest as a whole, by its sha256 of itself; None where nothing is, or it holds none."""
+    data = json.loads((folder / NAME).read_bytes()) if (folder / NAME).is_file() else {}
+    if data.get("period", folder.name) != folder.name:
+        return f"is the one of {data['period']}"
+    ours = "proof" in data or _ITSELF in data  # 0.1.0 wrote neither
+    return "was changed since a run wrote it" if ours and json.loads(_with_its_hash(data)) != data else None
+
+
+def _with_its_hash(data: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in data.items() if name != _ITSELF}
+    itself = files.sha256(json.dumps(rest, sort_keys=True))
+    return json.dumps(rest | {_ITSELF: itself}, indent=1, ensure_ascii=False) + "\n"
 
 
 def log(folder: Path, entry: ManifestRow, *, modes: files.Modes) -> None:
@@ -314,44 +331,45 @@ def merged(
 
 
 def text(
-    name: str,
+    folder: Path,
     frozen: Snapshot,
     entries: list[ManifestRow],
     chains: Mapping[About, Head],
     *,
     log: int = 0,
-    logged: str | None = None,
     scorecard: str | None = None,
+    index: str | None = None,
 ) -> str:
     """Write the manifest of a workbook's period.
 
     Args:
-        name: The workbook.
+        folder: The period's folder.
         frozen: The evidence that the period uses.
         entries: The reviews.
         chains: Where each review's part of the journal ends.
         log: How many bytes of the log are in it.
-        logged: The sha256 of these bytes.
         scorecard: The sha256 of the scorecard that was written from this snapshot.
+        index: The sha256 of the index.
     """
     data = {
         "format": FORMAT,
-        "workbook": name,
+        "workbook": folder.parent.name,
         "period": frozen.period.name,
         "snapshot": frozen.hash,
         "proof": frozen.proof,
         "made_at": _now(),
         "versions": frozen.info["versions"],
         "log": log,
-        "logged": logged,
+        "logged": log_hash(folder, log),
         "scorecard": scorecard,
+        "index": index,
         "journal": [
             {"review": [review.kind, review.subject, review.period], "sequence": head.sequence, "hash": head.hash}
             for review, head in sorted(chains.items())
         ],
         "reviews": [asdict(entry) for entry in entries],
     }
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    return _with_its_hash(data)
 
 
 def _now() -> str:

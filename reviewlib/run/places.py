@@ -18,7 +18,7 @@ from reviewlib.conversation.kinds.talk import Amendment
 from reviewlib.evidence.subjects import Subject
 from reviewlib.pages import signing
 from reviewlib.params.model import Params
-from reviewlib.run import leftovers
+from reviewlib.run import leftovers, manifest
 from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.status import ReviewStatus
 
@@ -150,8 +150,7 @@ def signed(entries: Iterable[ManifestRow], folder: Path) -> dict[str, ManifestRo
 def problem_of_signed(entry: ManifestRow, folder: Path) -> str | None:
     """Say what is wrong with a signed page; None where it is as it was signed."""
     path = folder / entry.page
-    if not path.is_file():
-        return "Signed: the signed page is gone; restore it from a backup, it is never made again"
-    if files.sha256(path.read_bytes()) != entry.files.get(entry.page):
-        return "Signed: the signed page was changed since; restore it from a backup, it is never made again"
-    return None
+    if manifest.holds(path, entry.files.get(entry.page, "")):
+        return None
+    what = "was changed since" if path.is_file() else "is gone"
+    return f"Signed: the signed page {what}; restore it from a backup, it is never made again"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from reviewlib.conversation.entries import Entry, current
+from reviewlib.conversation.journal import Journal
 from reviewlib.conversation.kinds.talk import Proven, Release
-from reviewlib.errors import SnapshotError
+from reviewlib.errors import NotAllowedError, SnapshotError
 from reviewlib.evidence import proof, slicefile
-from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.run import manifest
@@ -28,36 +28,49 @@ class Remembered(NamedTuple):
     by: str
 
 
-def refuse_damaged(params: Params, stands: ReviewStatus, frozen: Snapshot | None = None) -> None:
-    """Refuse to go on with evidence that is not what was frozen: the period's, and that of its released reviews.
+def everything(params: Params, journal: Journal | None, *, command: str) -> list[Entry]:
+    """List every entry, for a command that must know them all; none where there is no journal yet.
 
-    Args:
-        params: The workbook.
-        stands: How the reviews of the period stand.
-        frozen: What the period uses from now on, where it was made just now: what is remembered of it is of an earlier one.
+    Raises:
+        NotAllowedError: This login sees a part of the journal only.
+    """
+    if journal and not journal.sees_all():
+        raise NotAllowedError(
+            f"This login sees a part of the journal only, which is not enough to {command}.",
+            where=params.path.name,
+            do=f"Let an analyst, or who set the journal up, run reviewlib {command}.",
+        )
+    return journal.entries() if journal else []
+
+
+def refuse_damaged(params: Params, stands: ReviewStatus) -> None:
+    """Refuse to go on with evidence that is not what was frozen: the period's, and that of its released reviews.
 
     Raises:
         SnapshotError: A file is changed, gone or added; it is named.
     """
-    known = list(pinned(entry for each in stands.own.values() for entry in each))
-    if frozen is None:
-        known += [one for one in used(params, stands.period) if one.snapshot == stands.current]
+    known = [one for one in used(params, stands.period) if one.snapshot == stands.current]
+    known += [Remembered(stands.current, None, str(stands.period))]  # which may point to none yet
+    known += pinned(entry for each in stands.own.values() for entry in each)
     if found := problems(params, known):
         more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
         raise SnapshotError(
             "The evidence is not what was frozen.",
             where=f"reports/{params.name}",
             found="; ".join(found[:5]) + more,
-            do="Restore these files from a backup. A snapshot on which nothing is released or signed may be removed as a whole "
-            "instead: the next freeze makes it anew.",
+            do=proof.RESTORE,
         )
 
 
 def used(params: Params, period: Period) -> Iterator[Remembered]:
-    """What a period says of the snapshot that it uses, and its manifest of the one that the last run used."""
+    """What a period says of the snapshot that it uses, and its manifest of the one that the last run used.
+
+    A period that points to none is to be frozen: what its manifest holds may be of a snapshot that was removed.
+    """
     name, known = slicefile.current_name(params, period)
-    if name:
-        yield Remembered(name, known or _NONE, f"{period}/current")
+    if not name:
+        return
+    yield Remembered(name, known or _NONE, f"{period}/current")
     last = manifest.whole(params.reports / period.name)
     if last.snapshot and (last.snapshot == name or slicefile.exists(params, last.snapshot)):
         yield Remembered(last.snapshot, last.proof or _NONE, f"{period}/{manifest.NAME}")

@@ -23,8 +23,6 @@ from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.origins import Origins
 from reviewlib.run.status import ReviewStatus
 
-_SCORECARD = "scorecard.csv"
-
 
 def publish(params: Params, frozen: Snapshot, stands: ReviewStatus, origins: Origins, made: Mapping[str, ManifestRow]) -> None:
     """Write what stands over all reviews.
@@ -39,23 +37,19 @@ def publish(params: Params, frozen: Snapshot, stands: ReviewStatus, origins: Ori
         made: This run's entries; those of earlier runs are read from the manifest.
     """
     folder = params.reports / frozen.period.name
-    modes = params.modes
-    log = manifest.logged(folder)
+    log, known = manifest.logged(folder), manifest.whole(folder)
     entries = manifest.merged(manifest.read(folder), made, stands.subjects if stands.whole else None)
-    scorecard, heads = manifest.scorecard(folder, frozen), stands.heads
+    scorecard, indexed = known.scorecard if known.snapshot == frozen.hash else None, known.index
     contents: dict[Path, str | bytes] = {}
     if stands.whole:
-        path = folder / _SCORECARD
-        if not (scorecard and path.is_file() and files.sha256(path.read_bytes()) == scorecard):
-            contents[path] = content = safe_csv.csv_text(frozen.scorecard()).encode()
+        if not (scorecard and manifest.holds(folder / manifest.SCORECARD, scorecard)):
+            contents[folder / manifest.SCORECARD] = content = safe_csv.csv_text(frozen.scorecard())
             scorecard = files.sha256(content)
-        contents[folder / "index.html"] = index.index_page(index_of(params, frozen, stands, entries, origins))
-    else:
-        heads = journal.remembered_heads(folder) | heads
-    logged = manifest.log_hash(folder, log)
-    text = manifest.text(params.name, frozen, entries, heads, log=log, logged=logged, scorecard=scorecard)
-    contents[folder / manifest.NAME] = text
-    files.write_all(contents, modes=modes)
+        contents[folder / manifest.INDEX] = page = index.index_page(index_of(params, frozen, stands, entries, origins))
+        indexed = files.sha256(page)
+    heads = {} if stands.whole else journal.remembered_heads(folder)
+    text = manifest.text(folder, frozen, entries, heads | stands.heads, log=log, scorecard=scorecard, index=indexed)
+    files.write_all(contents | {folder / manifest.NAME: text}, modes=params.modes)
 
 
 def index_of(
@@ -85,8 +79,8 @@ def index_of(
         ),
         data=frozen.info["data"],
         files={
-            "scorecard.csv": "scorecard.csv",
-            "manifest.json": "manifest.json",
+            manifest.SCORECARD: manifest.SCORECARD,
+            manifest.NAME: manifest.NAME,
             "quarantine.csv": f"../snapshots/{frozen.hash}/quarantine.csv",
         },
         earlier={name: f"../{name}/index.html" for name in periods if name != frozen.period.name},

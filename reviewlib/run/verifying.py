@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,8 +14,8 @@ from reviewlib.conversation import journal
 from reviewlib.conversation.entries import Entry, verify_chains
 from reviewlib.conversation.kinds.talk import Seal
 from reviewlib.conversation.visibility import State, state_of
-from reviewlib.errors import NotAllowedError, ReviewError
-from reviewlib.evidence import adjustments, snapshot
+from reviewlib.errors import ReviewError
+from reviewlib.evidence import adjustments, slicefile, snapshot
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.run import manifest, places, proving, sealing, status
@@ -59,31 +59,24 @@ def verify(params: Params) -> Verified:
         ReviewError: A manifest is damaged.
     """
     with journal.open_journal(params) or nullcontext() as opened:
-        if opened and not opened.sees_all():
-            raise NotAllowedError(
-                "This login sees a part of the journal only, so it cannot verify it.",
-                where=params.path.name,
-                do="Let an analyst, or who set the journal up, run reviewlib verify.",
-            )
-        entries = opened.entries() if opened else []
-    broken = verify_chains(entries, journal.all_remembered_heads(params))
-    of_seals = dict.fromkeys(entry.about.period for entry in entries if isinstance(entry.payload, Seal))
+        entries = proving.everything(params, opened, command="verify")
+    of_seals = {entry.about.period for entry in entries if isinstance(entry.payload, Seal)}
     # With those that are gone as a whole: their pages are missed.
-    folders = snapshot.period_folders(params) | {params.reports / name: Period.parse(name, params.fiscal) for name in of_seals}
-    problems = [*broken, *(problem for folder in folders for problem in _of_period(folder, entries))]
-    remembered = [one for period in folders.values() for one in proving.used(params, period)]
-    problems += proving.problems(params, [*remembered, *proving.pinned(entries)])
-    problems += [problem for period in folders.values() for problem in _of_evidence(params, period)]
-    if not broken:  # else the amendments would be held against words that are not to be trusted
-        problems += [problem for period in folders.values() for problem in _of_amendments(params, period, entries)]
-    seals = {folder: sealing.seals_of(entry for entry in entries if entry.about.period == folder.name) for folder in folders}
-    signed = {folder: [row.key for row in manifest.read(folder).values() if row.sealed] for folder in folders}
-    unproven = sum(key not in seals[folder] for folder, keys in signed.items() for key in keys)
+    named = {params.reports / name: Period.parse(name, params.fiscal) for name in sorted(of_seals)}
+    periods = [_PeriodCheck.of(folder, period, entries) for folder, period in (snapshot.period_folders(params) | named).items()]
+    remembered = [one for each in periods for one in proving.used(params, each.period)]
+    problems = [
+        *verify_chains(entries, journal.all_remembered_heads(params)),
+        *(problem for each in periods for problem in (*each.of_files(params), *each.of_signed(), *each.of_ends())),
+        *proving.problems(params, [*remembered, *proving.pinned(entries)]),
+        *(problem for each in periods for problem in each.of_reviews(params)),
+    ]
+    signed = [(key, each) for each in periods for key, row in each.rows.items() if row.sealed]
     return Verified(
         entries=len(entries),
         reviews=len({entry.about for entry in entries}),
-        pages=sum(len({*signed[folder], *seals[folder]}) for folder in folders),
-        unproven=unproven,
+        pages=len(signed),
+        unproven=sum(key not in each.seals for key, each in signed),
         erased=tuple(f"{entry.about}: {_erased(entry)}" for entry in entries if entry.kind == "erasure"),
         problems=tuple(problems),
     )
@@ -93,137 +86,134 @@ def _erased(entry: Entry) -> str:
     return f"erased on {entry.at:%Y-%m-%d} by {entry.author_name}"
 
 
-@dataclass(frozen=True)
-class _Chains:
-    """What the journal says of the reviews of a period, each by its kind and subject."""
+def _review(entry: Entry) -> tuple[str, str]:
+    return entry.about.kind, entry.about.subject
 
+
+@dataclass(frozen=True)
+class _PeriodCheck:
+    """The files of a period, its manifest, and what the journal says of its reviews, each by kind and subject.
+
+    ``rows`` are those of the manifest (``known``), with what the journal has sealed put over them.
+    """
+
+    folder: Path
+    period: Period
+    pages: Sequence[str]
+    known: Mapping[str, ManifestRow]
+    rows: Mapping[str, ManifestRow]
     entries: Sequence[Entry]
     states: Mapping[tuple[str, str], State]
     erased: Mapping[tuple[str, str], str]
     seals: Mapping[str, tuple[Entry, Seal]]
 
     @classmethod
-    def of(cls, folder: Path, entries: Iterable[Entry]) -> _Chains:
-        """Take them from everything in the journal."""
-        own = [entry for entry in entries if entry.about.period == folder.name]
+    def of(cls, folder: Path, period: Period, entries: Iterable[Entry]) -> _PeriodCheck:
+        """Take what is of the period from everything in the journal."""
+        own = [entry for entry in entries if entry.about.period == period.name]
+        seals, known = sealing.seals_of(own), manifest.read(folder)
+        pages = {path.relative_to(folder) for page in PAGES.values() for path in folder.glob(f"*/{page.format(slug='*')}")}
         return cls(
+            folder=folder,
+            period=period,
+            pages=sorted(page.as_posix() for page in pages),
+            known=known,
+            rows=sealing.sealed(known, seals),
             entries=own,
             states={review: state_of(list(each)) for review, each in groupby(own, key=_review)},
             erased={_review(entry): _erased(entry) for entry in own if entry.kind == "erasure"},
-            seals=sealing.seals_of(own),
+            seals=seals,
         )
 
-
-def _review(entry: Entry) -> tuple[str, str]:
-    return entry.about.kind, entry.about.subject
-
-
-def _of_period(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
-    """What is wrong with a period's manifest and pages."""
-    chains, known = _Chains.of(folder, entries), manifest.read(folder)
-    made = {key: row for key, row in known.items() if (row.kind, row.subject) not in chains.erased}
-    pages = _pages(folder)
-    if pages and not (folder / manifest.NAME).is_file():
+    def of_files(self, params: Params) -> Iterator[str]:
+        """What is wrong with the manifest as a whole, and with what lies beside it."""
+        place, last = f"{self.period}/{manifest.NAME}", manifest.whole(self.folder)
         do = "restore it from a backup, or run reviewlib run for the period"
-        yield f"{folder.name}: there are {len(pages)} pages and no manifest.json; {do}"
-    if pages and not (folder / "current").is_file():
-        yield f"{folder.name}/current is gone; reviewlib freeze writes it anew"
-    last = manifest.whole(folder)
-    if last.logged and manifest.log_hash(folder, last.log) != last.logged:
-        yield f"{folder.name}/{manifest.LOG}: what the last run knew of it was changed, or is gone"
-    yield from _of_signed(folder, known, chains)
-    yield from _of_ends(folder, pages, made, chains)
+        if self.pages and not (self.folder / manifest.NAME).is_file():
+            yield f"{self.period}: there are {len(self.pages)} pages and no manifest.json; {do}"
+        if problem := manifest.problem_of(self.folder):
+            yield f"{place} {problem}; {do}"
+        if self.pages and not slicefile.current_name(params, self.period)[0]:
+            yield f"{self.period}/current is gone; reviewlib freeze writes it anew"
+        if last.logged and manifest.log_hash(self.folder, last.log) != last.logged:
+            yield f"{self.period}/{manifest.LOG}: what the last run knew of it was changed, or is gone"
+        yield from self._changed({manifest.SCORECARD: last.scorecard, manifest.INDEX: last.index})
 
+    def _changed(self, known: Mapping[str, str | None]) -> Iterator[str]:
+        """Which files are not as a run left them that it makes anew; one that was killed or is at work may not have told."""
+        for place, made in known.items():
+            if made and not manifest.holds(self.folder / place, made):
+                yield f"{self.period}/{place} is not as a run left it: it was changed or is gone; the next run makes it anew"
 
-def _of_signed(folder: Path, known: Mapping[str, ManifestRow], chains: _Chains) -> Iterator[str]:
-    """What is wrong with signed pages, by what the journal has sealed, whatever became of the manifest, and by the manifest."""
-    manifest_of = f"{folder.name}/{manifest.NAME}"
-    firsts = {entry.id for entry, _ in chains.seals.values()}
-    for entry in chains.entries:
-        if entry.kind == "seal" and entry.id not in firsts:
-            yield f"{entry.about}: entry {entry.sequence} seals a page for the second time; the first seal counts"
-    rows = sealing.sealed(known, chains.seals)
-    for key, row in rows.items():
-        review = (row.kind, row.subject)
-        if review in chains.erased:
-            if (folder / row.page).is_file():
-                yield f"{folder.name}/{row.page}: {chains.erased[review]}, and still there"
-            continue
-        if row != known.get(key):
-            entry, _ = chains.seals[key]
-            yield f"{manifest_of} does not say of {row.page} what entry {entry.sequence} of the journal says"
-        if row.sealed and (problem := places.problem_of_signed(row, folder)):
-            yield f"{folder.name}/{row.page}: {problem}"
-        if not manifest.knows(rows, key):
-            yield f"{folder.name}/{row.page}: {row.error}"
-        state = chains.states.get(review)
-        last = max(one.sequence for one in state.signatures.values()) if state and state.closed else None
-        if last and row.state == "made" and not row.sealed and row.sequence >= last:
-            yield f"{manifest_of} says of {row.page} that it is not signed, and both sides have signed it"
+    def of_signed(self) -> Iterator[str]:
+        """What is wrong with pages, by what the journal has sealed, whatever became of the manifest, and by the manifest."""
+        manifest_of = f"{self.period}/{manifest.NAME}"
+        firsts = {entry.id for entry, _ in self.seals.values()}
+        for entry in self.entries:
+            if entry.kind == "seal" and entry.id not in firsts:
+                yield f"{entry.about}: entry {entry.sequence} seals a page for the second time; the first seal counts"
+        for key, row in self.rows.items():
+            review = (row.kind, row.subject)
+            if review in self.erased:
+                if (self.folder / row.page).is_file():
+                    yield f"{self.period}/{row.page}: {self.erased[review]}, and still there"
+                continue
+            if row != self.known.get(key):
+                entry, _ = self.seals[key]
+                yield f"{manifest_of} does not say of {row.page} what entry {entry.sequence} of the journal says"
+            if row.sealed and (problem := places.problem_of_signed(row, self.folder)):
+                yield f"{self.period}/{row.page}: {problem}"
+            if not row.sealed:  # people write into the other files
+                yield from self._changed({place: made for place, made in row.files.items() if place.endswith(".html")})
+            if not manifest.knows(self.rows, key):
+                yield f"{self.period}/{row.page}: {row.error}"
+            state = self.states.get(review)
+            last = max(one.sequence for one in state.signatures.values()) if state and state.closed else None
+            if last and row.state == "made" and not row.sealed and row.sequence >= last:
+                yield f"{manifest_of} says of {row.page} that it is not signed, and both sides have signed it"
 
+    def of_ends(self) -> Iterator[str]:
+        """What is wrong with the ends of the journal that the manifest and the pages name."""
+        made = [row for row in self.known.values() if (row.kind, row.subject) not in self.erased]
+        hashes = {entry.hash for entry in self.entries}
+        printed: dict[str, End] = {}
+        for page in self.pages:
+            found = _PRINTED.findall((self.folder / page).read_text(encoding="utf-8", errors="replace"))
+            if found:
+                printed[page] = (int(found[-1][0]), found[-1][1])
+        for row in made:
+            if row.head and row.head not in hashes:
+                yield f"{self.period}/{row.page}: the journal does not hold its last entry {row.sequence}, {row.head[:8]}"
+            if row.sealed and row.head and printed.get(row.page, (0, "")) != (row.sequence, row.head[:8]):
+                yield f"{self.period}/{row.page}: does not print “Journal entry {row.sequence}, {row.head[:8]}”"
+        ends = {(entry.sequence, entry.hash[:8]): _review(entry) for entry in self.entries}
+        named = {(row.sequence, row.head[:8]) for row in made if row.head}
+        rows = {row.page for row in made}
+        for page, end in printed.items():
+            review = ends.get(end)
+            if review is None and end not in named:  # a row of the manifest was named above
+                yield f"{self.period}/{page}: the journal does not hold the entry {end[0]}, {end[1]} that it prints"
+            lost = page not in rows and _AMENDMENT not in page and review not in self.erased
+            if review and lost and self.states[review].closed:
+                yield f"{self.period}/{page}: both sides have signed this review, and {manifest.NAME} does not know the page"
 
-def _of_ends(folder: Path, pages: Sequence[str], made: Mapping[str, ManifestRow], chains: _Chains) -> Iterator[str]:
-    """What is wrong with the ends of the journal that a manifest and the pages name."""
-    hashes = {entry.hash for entry in chains.entries}
-    printed: dict[str, End] = {}
-    for page in pages:
-        found = _PRINTED.findall((folder / page).read_text(encoding="utf-8", errors="replace"))
-        if found:
-            printed[page] = (int(found[-1][0]), found[-1][1])
-    for row in made.values():
-        if row.head and row.head not in hashes:
-            yield f"{folder.name}/{row.page}: the journal does not hold its last entry {row.sequence}, {row.head[:8]}"
-        if row.sealed and row.head and printed.get(row.page, (0, "")) != (row.sequence, row.head[:8]):
-            yield f"{folder.name}/{row.page}: does not print “Journal entry {row.sequence}, {row.head[:8]}”"
-    ends = {(entry.sequence, entry.hash[:8]): _review(entry) for entry in chains.entries}
-    named = {(row.sequence, row.head[:8]) for row in made.values() if row.head}
-    rows = {row.page for row in made.values()}
-    for page, end in printed.items():
-        review = ends.get(end)
-        if review is None and end not in named:  # a row of the manifest was named above
-            yield f"{folder.name}/{page}: the journal does not hold the entry {end[0]}, {end[1]} that it prints"
-        lost = page not in rows and _AMENDMENT not in page and review not in chains.erased
-        if review and lost and chains.states[review].closed:
-            yield f"{folder.name}/{page}: both sides have signed this review, and {manifest.NAME} does not know the page"
-
-
-def _pages(folder: Path) -> list[str]:
-    """The pages of a period, amendments too, by their places below its folder."""
-    places = {page.format(slug="*") for page in PAGES.values()}
-    return sorted({path.relative_to(folder).as_posix() for place in places for path in folder.glob(f"*/{place}")})
-
-
-def _of_evidence(params: Params, period: Period) -> Iterator[str]:
-    """What is wrong with the evidence that a period uses, and with what its reviews tell of earlier ones by theirs."""
-    try:
-        frozen = snapshot.current(params, period)
-        if not frozen or not [*frozen.folder.parents[1].glob(f"{period}/*/adjustments/*.json")]:
-            return
-        stands, adjuster = status.of(params, frozen), Adjuster(params)
-        for subject in stands.subjects:
-            path = adjustments.place(params, subject, period)
-            if path.is_file() and not adjuster.holds(path, subject, stands.snapshot(subject), stands.pins(subject)):
-                place = path.relative_to(params.reports).as_posix()
-                yield f"{place}, of {subject.name}, does not tell what the snapshots do; remove it, then freeze or run again"
-    except ReviewError as error:
-        yield f"{period}: {error.what} {error.found or ''}".strip()
-
-
-def _of_amendments(params: Params, period: Period, entries: Collection[Entry]) -> list[str]:
-    """What is wrong with the amendments of a period."""
-    folder = params.reports / period.name
-    added = any(entry.kind == "amendment" and entry.about.period == period.name for entry in entries)
-    if not (added and _pages(folder)) and not any(_AMENDMENT in page for page in _pages(folder)):
-        return []
-    try:
-        frozen = snapshot.current(params, period)
-        if frozen is None:
-            return [f"{period}: its evidence is not there, so its amendments cannot be held against the journal"]
-        stands = status.of(params, frozen)
-    except ReviewError as error:
-        return [f"{period}: {error.what} {error.found or ''}".strip()]
-    return [
-        f"{period}/{problem}"
-        for subject in stands.subjects
-        for problem in places.problems_of_amendments(params, stands, subject, folder)
-    ]
+    def of_reviews(self, params: Params) -> Iterator[str]:
+        """What is wrong with the evidence that the period uses, with adjustments and with amendments."""
+        written = any(entry.kind == "amendment" for entry in self.entries)
+        amended = any(written or _AMENDMENT in page for page in self.pages)
+        try:
+            frozen = snapshot.current(params, self.period)
+            if frozen is None and amended:
+                yield f"{self.period}: its evidence is not there, so its amendments cannot be held against the journal"
+            if frozen is None or not (amended or any(self.folder.glob("*/adjustments/*.json"))):
+                return
+            stands, adjuster = status.of(params, frozen), Adjuster(params)
+            for subject in stands.subjects:
+                path = adjustments.place(params, subject, self.period)
+                if not adjuster.holds(path, subject, stands.snapshot(subject), stands.pins(subject)):
+                    place, do = path.relative_to(params.reports).as_posix(), "remove it, then freeze or run again"
+                    yield f"{place}, of {subject.name}, does not tell what the snapshots do; {do}"
+                for problem in places.problems_of_amendments(params, stands, subject, self.folder):
+                    yield f"{self.period}/{problem}"
+        except ReviewError as error:
+            yield f"{self.period}: {error.what} {error.found or ''}".strip()

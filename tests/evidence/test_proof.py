@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from handmade import freeze_book
 from workbooks import params_of, without_proof
 
 import reviewlib as rl
@@ -20,15 +19,10 @@ from reviewlib.periods import Period
 PERIOD = Period.parse("2026-Q3")
 
 
-@pytest.fixture(scope="module")
-def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return freeze_book(tmp_path_factory.mktemp("frozen"))
-
-
 @pytest.fixture
-def book(frozen: Path, tmp_path: Path) -> Params:
+def book(frozen_book: Path, tmp_path: Path) -> Params:
     """A workbook with frozen evidence, to be tampered with."""
-    path = shutil.copytree(frozen, tmp_path / "book") / "params" / "book.yaml"
+    path = shutil.copytree(frozen_book, tmp_path / "book") / "params" / "book.yaml"
     return params_of(json.loads(path.read_text(encoding="utf-8")), path)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from handmade import PERIOD, Handmade, freeze_book
+from handmade import PERIOD, Handmade
 from workbooks import changed
 
 from reviewlib.errors import BusyError
@@ -13,21 +11,15 @@ from reviewlib.evidence import snapshot
 from reviewlib.run import cleaning, locks, verifying
 
 
-@pytest.fixture(scope="module")
-def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return freeze_book(tmp_path_factory.mktemp("frozen"))
-
-
 @pytest.fixture
-def book(frozen: Path, tmp_path: Path) -> Handmade:
+def book(handmade: Handmade) -> Handmade:
     """A workbook that was frozen three times: R1 is signed on the first snapshot, the period uses the last."""
-    made = Handmade(frozen, tmp_path / "book")
-    made.sign()
-    made.run()
+    handmade.sign()
+    handmade.run()
     for title in ("Second", "Third"):
-        snapshot.use(made.params, snapshot.freeze(changed(made.params, title=title), PERIOD))
-    made.run()
-    return made
+        snapshot.use(handmade.params, snapshot.freeze(changed(handmade.params, title=title), PERIOD))
+    handmade.run()
+    return handmade
 
 
 def names(book: Handmade) -> set[str]:
@@ -62,6 +54,17 @@ def test_a_snapshot_in_which_a_figure_was_disputed_stays(book: Handmade) -> None
     (folder,) = cleaning.unused(book.params)
     book.write("dispute", "R2", kpi="revenue", reason="Two accounts.", snapshot=folder.name, on_behalf=True)
     assert cleaning.unused(book.params) == {}
+
+
+@pytest.mark.parametrize("said", [None, b"", b"\xff\x00", b"0123456789ab 00"])
+def test_a_period_that_does_not_say_which_one_it_uses_keeps_them_all(handmade: Handmade, said: bytes | None) -> None:
+    """Where ``current`` is gone or damaged before any page was made, nobody can tell which one is about to be used."""
+    snapshot.use(handmade.params, snapshot.freeze(changed(handmade.params, title="Second"), PERIOD))
+    assert len(cleaning.unused(handmade.params)) == 1
+    current = handmade.folder / "current"
+    current.unlink() if said is None else current.write_bytes(said)
+    assert cleaning.remove(handmade.params) == {}
+    assert len(names(handmade)) == 2
 
 
 def test_nothing_goes_while_a_run_is_at_work(book: Handmade) -> None:

@@ -498,7 +498,7 @@ def test_a_manager_s_login_touches_its_own_reviews_only(tmp_path: Path, postgres
     status.lay_out(mia.params, mia.stands)
     path = next(one for one in owner.reports.glob("*/*/minutes/*") if "Words for Ben." in one.read_text(encoding="utf-8"))
     whole = book_of("eve").stands
-    (mia.folder / "manifest.json").write_text(manifest.text("book", frozen, [], whole.heads), encoding="utf-8")
+    (mia.folder / "manifest.json").write_text(manifest.text(mia.folder, frozen, [], whole.heads), encoding="utf-8")
     assert {one.id for one in book_of("max").stands.subjects} == {"North", "R1"}
     status.lay_out(book_of("max").params, book_of("max").stands)
     assert "Words for Ben." in path.read_text(encoding="utf-8")

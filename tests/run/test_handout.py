@@ -5,23 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from handmade import PERIOD, Handmade, freeze_book
+from handmade import PERIOD, Handmade
 
 from reviewlib.errors import BusyError, ReviewError
 from reviewlib.run import handout, locks
 
 
-@pytest.fixture(scope="module")
-def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return freeze_book(tmp_path_factory.mktemp("frozen"))
-
-
 @pytest.fixture
-def book(frozen: Path, tmp_path: Path) -> Handmade:
+def book(handmade: Handmade) -> Handmade:
     """A workbook whose pages are made."""
-    made = Handmade(frozen, tmp_path / "book")
-    made.run()
-    return made
+    handmade.run()
+    return handmade
 
 
 def given(book: Handmade, tmp_path: Path) -> list[str]:

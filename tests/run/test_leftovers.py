@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from handmade import Handmade, freeze_book
+from handmade import Handmade
 
 from reviewlib.files import PRIVATE
 from reviewlib.press.jobs import Job
@@ -16,23 +16,24 @@ from reviewlib.run.leftovers import Leftovers
 
 
 @pytest.mark.parametrize(("team", "kept"), [("north", "{own}/rep"), ("elsewhere", "moved")])
-def test_a_form_that_was_filled_in_is_kept_where_the_team_may_read_it(tmp_path: Path, team: str, kept: str) -> None:
+def test_a_form_that_was_filled_in_is_kept_where_the_team_may_read_it(
+    handmade: Handmade, tmp_path: Path, team: str, kept: str
+) -> None:
     """Within the team it lies beside the new one; of a team that the rep has left it is handed to nobody."""
-    book = Handmade(freeze_book(tmp_path / "frozen"), tmp_path / "book")
-    book.run()
-    entry = manifest.read(book.folder)["rep:R1:rep"]
-    (form,) = book.folder.glob("*/rep/ada*-answer.md")
+    handmade.run()
+    entry = manifest.read(handmade.folder)["rep:R1:rep"]
+    (form,) = handmade.folder.glob("*/rep/ada*-answer.md")
     form.write_text(form.read_text(encoding="utf-8") + "What I think.", encoding="utf-8")
     own, notes = form.parents[1].name, list[str]()
-    page = book.folder / (own if team == "north" else team) / "rep" / "renamed.html"
+    page = handmade.folder / (own if team == "north" else team) / "rep" / "renamed.html"
     job = Job("rep:R1:rep", tmp_path / "none.ipynb", {}, None, page, tmp_path / "problem.html")
-    left = Leftovers(book.folder, PRIVATE, notes.append).cleared(entry, replace(entry, files={}), job).left
+    left = Leftovers(handmade.folder, PRIVATE, notes.append).cleared(entry, replace(entry, files={}), job).left
     assert not left
     assert not form.exists()
-    (found,) = book.folder.rglob("*-written-1.md")
-    assert found.parent == book.folder / kept.format(own=own)
+    (found,) = handmade.folder.rglob("*-written-1.md")
+    assert found.parent == handmade.folder / kept.format(own=own)
     assert "What I think." in found.read_text(encoding="utf-8")
-    assert found.relative_to(book.folder).as_posix() in notes[0]
+    assert found.relative_to(handmade.folder).as_posix() in notes[0]
 
 
 @pytest.mark.parametrize(

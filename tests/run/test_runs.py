@@ -147,7 +147,7 @@ def test_the_manifest_reads_back(frozen: Snapshot, tmp_path: Path) -> None:
     """What is written is read again, entry by entry."""
     entries = [entry(frozen, "R1"), entry(frozen, "R2", state="failed")]
     (tmp_path / "manifest.json").write_text(
-        manifest.text("book", frozen, entries, {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}), encoding="utf-8"
+        manifest.text(tmp_path, frozen, entries, {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}), encoding="utf-8"
     )
     assert list(manifest.read(tmp_path).values()) == entries
     assert remembered_heads(tmp_path) == {About("rep", "R1", "2026-Q3"): Head(3, "f" * 64)}
@@ -155,7 +155,7 @@ def test_the_manifest_reads_back(frozen: Snapshot, tmp_path: Path) -> None:
 
 def laid(frozen: Snapshot, folder: Path) -> Path:
     """A period's folder whose manifest holds two reviews."""
-    text = manifest.text("book", frozen, [entry(frozen, "R1"), entry(frozen, "R2")], {})
+    text = manifest.text(folder, frozen, [entry(frozen, "R1"), entry(frozen, "R2")], {})
     (folder / "manifest.json").write_text(text, encoding="utf-8")
     return folder
 
@@ -225,7 +225,7 @@ def test_half_a_line_of_the_log_hides_no_later_one(frozen: Snapshot, tmp_path: P
         with (tmp_path / "log.jsonl").open("ab") as file:
             file.write(half)
         assert set(manifest.read(tmp_path)) == {"rep:R1:manager"}
-        text = manifest.text("book", frozen, [entry(frozen, "R1")], {}, log=manifest.logged(tmp_path))
+        text = manifest.text(tmp_path, frozen, [entry(frozen, "R1")], {}, log=manifest.logged(tmp_path))
         (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
     manifest.log(tmp_path, entry(frozen, "R2"), modes=PRIVATE)
     assert set(manifest.read(tmp_path)) == {"rep:R1:manager", "rep:R2:manager"}

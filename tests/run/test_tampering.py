@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from handmade import PERIOD, Handmade, freeze_book
+from handmade import PERIOD, Handmade
 
 import reviewlib as rl
 from reviewlib.conversation import identity, records
@@ -22,9 +22,9 @@ from reviewlib.run import freezing, handout, manifest, runs, verifying
 
 
 @pytest.fixture(scope="module")
-def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def signed(frozen_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workbook in which a rep's review and a team's are signed and the rep's is amended; another rep's is begun."""
-    made = Handmade(freeze_book(tmp_path_factory.mktemp("frozen") / "book"), tmp_path_factory.mktemp("signed") / "book")
+    made = Handmade(frozen_book, tmp_path_factory.mktemp("signed") / "book")
     made.run()
     made.sign()
     team = records.open_records(made.params, About("team", "North", PERIOD.name), person=identity.person_of(made.params, "max"))
@@ -183,6 +183,21 @@ def linked(files: Files, path: Path) -> None:
     path.symlink_to(elsewhere)
 
 
+def emptied_folder(files: Files, path: Path) -> None:
+    (path.parent / "empty").mkdir()
+
+
+def dangling(files: Files, path: Path) -> None:
+    """A link to nothing."""
+    (path.parent / "dangling").symlink_to(path.parent / "nowhere")
+
+
+def downgraded(files: Files, path: Path) -> None:
+    """A manifest that says nothing of its form and of itself, as those of 0.1.0."""
+    whole = json.loads(path.read_bytes())
+    put(path, json.dumps({name: value for name, value in whole.items() if name not in ("format", "sha256")}).encode())
+
+
 def added(files: Files, path: Path) -> None:
     """A file of somebody's own."""
     (path.parent / "copy of it.json").write_bytes(b"{}")
@@ -204,6 +219,7 @@ EVIDENCE = {
 }
 WHOLE = ("verify", "handout", "run")
 ROW, KEY, CHAIN = manifest.NAME, "rep:R1:rep", ["rep", "R1", "2026-Q3"]
+BEGUN = "south-*/manager/ben-*.html"
 AMENDMENT = "north-*/rep/ada-*-amendment-1.html"
 #: What is done to which file, who must find it, and the file that must be named where it is not the one that is changed.
 TAMPERINGS: dict[str, tuple[str, Tamper, tuple[str, ...], str]] = {
@@ -228,10 +244,15 @@ TAMPERINGS: dict[str, tuple[str, Tamper, tuple[str, ...], str]] = {
     "snapshot.json, a link": (proof.INFO, linked, WHOLE, proof.INFO),
     "snapshot, a file more": (proof.INFO, added, WHOLE, "copy of it.json"),
     "slices, a file more": (EVIDENCE["rep's slice"], added, WHOLE, "copy of it.json"),
+    "snapshot, an empty folder": (proof.INFO, emptied_folder, WHOLE, "empty"),
+    "slices, an empty folder": (EVIDENCE["rep's slice"], emptied_folder, WHOLE, "empty"),
+    "snapshot, a dangling link": (proof.INFO, dangling, WHOLE, "dangling"),
     "current, another proof": ("current", words(b" ", b" 0"), WHOLE, "current"),
     "current, without proof": ("current", bare, WHOLE, "current"),
     "current, another name": ("current", words(b" ", b"0 "), ("verify",), "current"),
     "current, gone": ("current", gone, ("verify",), "current"),
+    "current, emptied": ("current", emptied, ("verify",), "current"),
+    "current, no text": ("current", lambda _, path: put(path, b"\xff\x00"), ("verify",), "current"),
     **{f"{name}, changed": (place, appended, WHOLE, who) for name, (place, who) in SIGNED.items()},
     **{f"{name}, gone": (place, gone, WHOLE, who) for name, (place, who) in SIGNED.items()},
     **{f"{name}, emptied": (place, emptied, WHOLE, who) for name, (place, who) in SIGNED.items()},
@@ -242,6 +263,14 @@ TAMPERINGS: dict[str, tuple[str, Tamper, tuple[str, ...], str]] = {
     "manifest, another proof": (ROW, told(proof="0" * 64), WHOLE, proof.INFO),
     "manifest, without proof": (ROW, told(proof=None), WHOLE, ROW),
     "manifest, of a newer version": (ROW, told(format=2), WHOLE, ROW),
+    "manifest, log unknown": (ROW, told(logged=None), ("verify",), ROW),
+    "manifest, no log": (ROW, told(log=0, logged=None), ("verify",), ROW),
+    "manifest, no chains": (ROW, told(journal=[]), ("verify",), ROW),
+    "manifest, another snapshot": (ROW, told(snapshot="0" * 12), ("verify",), ROW),
+    "manifest, no snapshot": (ROW, told(snapshot=None, proof=None), ("verify",), ROW),
+    "manifest, another period": (ROW, told(period="2026-Q2"), ("verify",), ROW),
+    "manifest, another time": (ROW, told(made_at="2026-01-01T00:00:00+00:00"), ("verify",), ROW),
+    "manifest, as of 0.1.0": (ROW, downgraded, ("verify",), ROW),
     "manifest, without rows": (ROW, told(reviews=[]), ("verify",), ROW),
     "row, gone": (ROW, row(KEY), ("verify",), ROW),
     "row, another hash": (ROW, row(KEY, files=other_hash), ("verify",), ROW),
@@ -250,9 +279,16 @@ TAMPERINGS: dict[str, tuple[str, Tamper, tuple[str, ...], str]] = {
     "row, failed": (ROW, row(KEY, state="failed", error="lost"), ("verify",), ROW),
     "row, another end": (ROW, row(KEY, head="0" * 64), ("verify",), "ada-berg"),
     "row, an earlier end": (ROW, row(KEY, sequence=1), ("verify",), "ada-berg"),
+    "row that is begun, gone": (ROW, row("rep:R2:rep"), ("verify",), ROW),
     "row of a team, gone": (ROW, row("team:North:rep"), ("verify",), ROW),
     "row that is begun, another end": (ROW, row("rep:R2:rep", head="0" * 64), ("verify",), "ben-dorn"),
     "chains, longer": (ROW, told(journal=[{"review": CHAIN, "sequence": 99, "hash": "0"}]), WHOLE, "rep R1, 2026-Q3"),
+    "page that is begun, changed": (BEGUN, appended, ("verify", "handout"), "Ben Dorn"),
+    "page that is begun, gone": (BEGUN, gone, ("verify", "handout"), "Ben Dorn"),
+    "scorecard, changed": (manifest.SCORECARD, appended, ("verify",), manifest.SCORECARD),
+    "scorecard, gone": (manifest.SCORECARD, gone, ("verify",), manifest.SCORECARD),
+    "index, changed": (manifest.INDEX, appended, ("verify",), manifest.INDEX),
+    "index, gone": (manifest.INDEX, gone, ("verify",), manifest.INDEX),
     "log, a forged line": (manifest.LOG, forged_line, ("verify",), ROW),
     "log, changed": (manifest.LOG, words(b'"R2"', b'"R3"'), ("verify",), manifest.LOG),
     "log, gone": (manifest.LOG, gone, ("verify",), manifest.LOG),
@@ -325,13 +361,29 @@ def test_a_period_that_is_gone_as_a_whole_is_told(signed: Path, tmp_path: Path) 
     assert [one for one in said("verify", book) if "rep/ada-berg" in one and "gone" in one]
 
 
-def test_a_snapshot_that_was_removed_as_told_is_made_anew_for_good(tmp_path: Path) -> None:
+def test_a_snapshot_that_was_removed_as_told_is_made_anew_for_good(handmade: Handmade) -> None:
     """Where nothing is released, a freeze makes it anew, and neither the next one nor ``verify`` finds it changed."""
-    book = Handmade(freeze_book(tmp_path / "frozen"), tmp_path / "book")
-    book.run()
-    folder = Files(book).snapshot
-    told(proof="0" * 64)(Files(book), book.folder / manifest.NAME)  # as of the one that was there before
+    handmade.run()
+    folder = Files(handmade).snapshot
+    proof_before = proof.of(folder)
     shutil.rmtree(folder)
-    freezing.freeze(book.params, [PERIOD])
-    assert folder.is_dir()
-    assert [one for command in ("verify", "handout", "run") for one in said(command, book)] == []
+    freezing.freeze(handmade.params, [PERIOD])
+    assert proof.of(folder) not in (None, proof_before)
+    assert [one for command in ("verify", "handout", "run") for one in said(command, handmade)] == []
+
+
+def stop(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", ["evidence.snapshot.use", "run.manifest.renew", "run.proving.refuse_damaged", "run.status.of"])
+def test_a_freeze_that_was_killed_is_taken_up(handmade: Handmade, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it ended between a snapshot that is made anew and those who remember its proof, the next one goes on."""
+    handmade.run()
+    shutil.rmtree(Files(handmade).snapshot)
+    monkeypatch.setattr(f"reviewlib.{step}", stop)
+    with pytest.raises(KeyboardInterrupt):
+        freezing.freeze(handmade.params, [PERIOD])
+    monkeypatch.undo()
+    assert [one for one in said("verify", handmade) if "reviewlib freeze writes it anew" not in one] == []
+    assert [one for command in ("run", "handout", "verify") for one in said(command, handmade)] == []

@@ -6,11 +6,10 @@ import json
 import shutil
 import sqlite3
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from handmade import PERIOD, Handmade, freeze_book
+from handmade import PERIOD, Handmade
 
 from reviewlib.conversation.entries import About, Draft
 from reviewlib.conversation.identity import at_keyboard
@@ -25,22 +24,16 @@ from reviewlib.run.handout import hand_out
 from reviewlib.run.origins import Origins
 
 
-@pytest.fixture(scope="module")
-def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return freeze_book(tmp_path_factory.mktemp("frozen"))
-
-
 @pytest.fixture
-def book(frozen: Path, tmp_path: Path) -> Handmade:
+def book(handmade: Handmade) -> Handmade:
     """A workbook in which R1's review is signed and amended, and R2's is begun; its pages are made."""
-    made = Handmade(frozen, tmp_path / "book")
-    made.write("feedback", stance="strength", behaviour="b", text="You ask first. Journal entry 9, deadbeef")
-    made.sign()
-    made.write("note", "R2", text="Later.")
-    made.run()
-    made.write("amendment", text="The meeting was on the 22nd.")
-    made.run()
-    return made
+    handmade.write("feedback", stance="strength", behaviour="b", text="You ask first. Journal entry 9, deadbeef")
+    handmade.sign()
+    handmade.write("note", "R2", text="Later.")
+    handmade.run()
+    handmade.write("amendment", text="The meeting was on the 22nd.")
+    handmade.run()
+    return handmade
 
 
 def problems(book: Handmade) -> list[str]:
