@@ -25,9 +25,20 @@ from reviewlib.params import reading
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
-#: The command line, PostgreSQL servers, journals on either engine, runs that get warm quickly or are hindered, forms
-#: without a browser, for who asks.
-pytest_plugins = ("tiers", "budget", "browser", "commands", "journals", "lightbook", "handmade", "faultbench", "forms_fixture")
+#: The command line, PostgreSQL servers, journals on either engine, deals in a database, runs that get warm quickly or are
+#: hindered, forms without a browser, for who asks.
+pytest_plugins = (
+    "tiers",
+    "budget",
+    "browser",
+    "commands",
+    "journals",
+    "crms",
+    "lightbook",
+    "handmade",
+    "faultbench",
+    "forms_fixture",
+)
 
 # The same examples on every run, and no deadline: how long one takes says more of the machine than of the code.
 settings.register_profile("review", deadline=None, derandomize=True)

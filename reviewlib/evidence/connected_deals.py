@@ -27,6 +27,8 @@ from reviewlib.params.model import Params
 _BETWEEN: Final = "\x1f"
 _NOTHING: Final = "\x1e"
 _TEXT: Final = ibis.literal(None, "string")
+#: What is trimmed from texts of files, as a pattern; a database may have no such characters.
+_BLANK: Final = "[" + "".join(rf"\u{code:04x}" for code in range(0x3001) if chr(code).isspace()) + "]"
 
 
 class ConnectedDeals:
@@ -56,15 +58,17 @@ class ConnectedDeals:
             if name in self.own:
                 raw = given[self.own[name]]
                 columns[name], columns[f"odd_{name}"] = self._cast(raw, name, kind)
-                columns[f"raw_{name}"] = raw.cast("string")
+                columns[f"raw_{name}"] = _text(raw)
         left_out = [
-            (given[rule.column].cast("string").strip().fill_null("").isin(rule.equals), rule.reason) for rule in source.exclude
+            (_text(given[rule.column]).fill_null("").isin([*map(str.strip, rule.equals)]), rule.reason)
+            for rule in source.exclude
         ]
         columns["excluded"] = _case(left_out)
         rows = given.select(**columns)
         if prices is not None:
             database.lend("prices", prices)
-            priced = rows.drop("expected_amount").left_join(database.con.table("prices"), "product")
+            lent = ibis.table(ibis.Schema.from_pyarrow(prices.schema), name="prices")
+            priced = rows.drop("expected_amount").left_join(lent, "product")
             rows = priced.rename(expected_amount="list_price").drop("product_right")
         self.rows: ir.Table = rows.mutate(outcome=rows.stage.substitute(source.stages.outcomes, else_=_TEXT))
 
@@ -72,13 +76,12 @@ class ConnectedDeals:
         """The value of a column, and why it has none."""
         dtype = raw.type()
         if kind == "text":
-            text = raw.cast("string").strip().nullif("")
+            text = _text(raw)
             aliases = self.params.crm.aliases.get(name)
             return text.substitute(aliases) if aliases else text, _TEXT
         if kind == "money" and dtype.is_numeric():
             fits = (raw.abs() < ibis.literal(TOO_LARGE)).fill_null(True)
-            value = ibis.ifelse(fits, raw, None).cast("decimal(18, 4)")
-            return value, ibis.ifelse(fits, _TEXT, "a number of more than 14 digits")
+            return _rounded(ibis.ifelse(fits, raw, None)), ibis.ifelse(fits, _TEXT, "a number of more than 14 digits")
         if kind == "date" and (dtype.is_date() or dtype.is_timestamp()):
             day = raw.cast("date")
             fits = day.between(dt.date(YEARS.start, 1, 1), dt.date(YEARS.stop - 1, 12, 31)).fill_null(True)
@@ -119,7 +122,9 @@ class ConnectedDeals:
         set_aside = sum((amount for *_, amount in reasons if amount is not None), Decimal(0))
         refused = Counter({reason: rows for reason, rows, _ in reasons})
         hold(self, reconciliation, refused, set_aside, examples=self._quarantine(f"{counted} ORDER BY deal_id LIMIT 3"))
-        columns = ", ".join(tables.DEALS.columns)
+        columns = ", ".join(
+            f"{name}{self.store.by_bytes if kind == 'text' else ''} AS {name}" for name, kind in tables.DEALS.columns.items()
+        )
         used = f"SELECT {columns} FROM deals_taken WHERE failed IS NULL AND excluded IS NULL"
         self.store.define("deals", used)
         quarantine = self._quarantine("failed IS NOT NULL ORDER BY deal_id, value")
@@ -186,6 +191,24 @@ class ConnectedDeals:
             "coalesce(deal_id || ': ' || value, deal_id, value) AS value, failed AS reason, "
             f"nullif(rep_id, {literal(NO_OWNER)}) AS rep_id, amount FROM deals_taken WHERE {chosen}"
         ).cast(tables.QUARANTINE)
+
+
+def _text(raw: ir.Value) -> ir.Value:
+    """A value as it would stand in a file: trimmed, without zeros behind a decimal mark; missing where it is empty."""
+    text = raw.cast("string")
+    if raw.type().is_decimal() or raw.type().is_floating():
+        text = ibis.ifelse(text.contains("."), text.re_replace("[.]?0+$", ""), text)
+    return text.re_replace(f"^{_BLANK}+|{_BLANK}+$", "").nullif("")
+
+
+def _rounded(amount: ir.Value) -> ir.Value:
+    """Round an amount as those of files are, half to even; a cast alone rounds half away from zero."""
+    exact = amount.cast("string") if amount.type().is_floating() else amount  # a cast of a float may know 15 digits of it
+    exact = exact.cast("decimal(38, 18)")
+    near = exact.cast("decimal(18, 4)")
+    between = (near - exact).abs() == ibis.literal(Decimal("0.00005"))
+    odd = near * 10_000 % 2 != 0
+    return ibis.ifelse(between & odd, exact + exact - near, near).cast("decimal(18, 4)")
 
 
 def _case(cases: Iterable[tuple[ir.BooleanValue, ir.Value | str]]) -> ir.Value:

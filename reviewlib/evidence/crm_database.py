@@ -36,12 +36,14 @@ class CrmDatabase(ABC):
         extra: What of this package brings its driver.
         refusals: What the driver raises, by its dotted name.
         hashed: SQL of a number that stands for all columns of a row.
+        by_bytes: What makes a text compare by its bytes, as it does in a file, and not by a language.
     """
 
     dialect: ClassVar[str]
     extra: ClassVar[str]
     refusals: ClassVar[str]
     hashed: ClassVar[str]
+    by_bytes: ClassVar[str] = ""
 
     def __init__(self, params: Params):
         """Connect; days begin at midnight of the workbook's time zone."""
@@ -159,6 +161,7 @@ class PostgresDatabase(CrmDatabase):
 
     dialect, extra, refusals = "postgres", "postgres", "psycopg.Error"
     hashed = "hashtextextended(CAST(jsonb_build_array({}) AS TEXT), 0)"
+    by_bytes = ' COLLATE "C"'
 
     def _connect(self, url: str, zone: str) -> Any:
         host, port, database = re.fullmatch(r"\w+://([^:/]*)(?::(\d+))?/(.+)", url).groups()  # type: ignore[union-attr]
@@ -182,9 +185,9 @@ class PostgresDatabase(CrmDatabase):
     def batches(self, query: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """Ask through a cursor of the server."""
         # ``con.sql`` asks for the types of a query in words that PostgreSQL does not parse.
-        self.con.raw_sql("DROP VIEW IF EXISTS asked")
-        self.con.raw_sql(f"CREATE TEMPORARY VIEW asked AS {query}")
-        reader = self.con.to_pyarrow_batches(self.con.table("asked"), chunk_size=_CHUNK)
+        self.con.raw_sql("DROP VIEW IF EXISTS pg_temp.reviewlib_asked")
+        self.con.raw_sql(f"CREATE TEMPORARY VIEW reviewlib_asked AS {query}")
+        reader = self.con.to_pyarrow_batches(self.con.table("reviewlib_asked"), chunk_size=_CHUNK)
         return reader.schema, reader
 
 
@@ -212,8 +215,7 @@ class SparkDatabase(CrmDatabase):
     def keep(self, name: str, query: str) -> None:
         """Cache it in a temporary view."""
         with self._told():
-            self.con.raw_sql(f"UNCACHE TABLE IF EXISTS {name}")
-            self.con.raw_sql(f"DROP VIEW IF EXISTS {name}")
+            self._session.catalog.dropTempView(name)
             self.con.raw_sql(f"CACHE TABLE {name} AS {query}")
 
     def batches(self, query: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -7,14 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
 from journals import Server
+from lightbook import lay_templates
 from ruamel.yaml import YAML
 
 from reviewlib.errors import SnapshotError, SourceError
@@ -64,10 +65,10 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def loaded(postgres_server: Server, rows: Path) -> Iterator[str]:
-    """A database with the demo's tables, where the driver's variables lead."""
-    name = postgres_server.new_database()
-    with postgres_server.connect(name) as connection, pytest.MonkeyPatch.context() as patch:
+def loaded(crm_server: Server, rows: Path) -> str:
+    """A database with the demo's tables."""
+    name = crm_server.new_database()
+    with crm_server.connect(name) as connection:
         connection.execute("CREATE SCHEMA crm")
         files = {"deals": rows, **{each: DEMO / "demo" / f"{each}.csv" for each in ("reps", "targets", "activities")}}
         for table, path in files.items():
@@ -77,9 +78,7 @@ def loaded(postgres_server: Server, rows: Path) -> Iterator[str]:
             with connection.cursor().copy(f"COPY crm.{table} FROM STDIN") as copy:
                 for row in read.fetchall():
                     copy.write_row(row)
-        patch.setenv("PGHOST", str(postgres_server.folder))
-        patch.setenv("PGUSER", "test")
-        yield f"postgres:///{name}"
+    return f"postgres:///{name}"
 
 
 @pytest.fixture
@@ -111,20 +110,13 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture
-def on_spark(rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Params]:
-    """The demo with its deals and reps as tables of a Spark on this machine."""
-    from pyspark.sql import SparkSession
-
-    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-    of_spark = {"driver.host": "127.0.0.1", "sql.warehouse.dir": str(tmp_path / "warehouse"), "sql.shuffle.partitions": "2"}
-    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
-    session = builder.config(map={f"spark.{key}": value for key, value in of_spark.items()}).getOrCreate()
-    session.sql("CREATE DATABASE crm")
+def on_spark(spark_session: Any, rows: Path, tmp_path: Path) -> Params:
+    """The demo with its deals and reps as tables of Spark."""
+    spark_session.sql("CREATE DATABASE crm")
     files = {"deals": f"'{rows}'", "reps": f"read_csv('{DEMO}/demo/reps.csv', all_varchar=true)"}
     for table, file in files.items():
-        session.createDataFrame(duckdb.sql(f"FROM {file}").to_arrow_table()).write.saveAsTable(f"crm.{table}")
-    yield reading.load(write_params(tmp_path, connect="spark", deals__table="crm.deals", reps__table="crm.reps"))
-    session.stop()
+        spark_session.createDataFrame(duckdb.sql(f"FROM {file}").to_arrow_table()).write.saveAsTable(f"crm.{table}")
+    return reading.load(write_params(tmp_path, connect="spark", deals__table="crm.deals", reps__table="crm.reps"))
 
 
 @pytest.mark.spark
@@ -204,6 +196,8 @@ def test_an_edit_makes_another_snapshot(connected: Params, loaded: str, postgres
         ({"deals__table": "crm.opportunities"}, "There is no table 'crm.opportunities'"),
         ({"deals__columns__amount": "Amuont"}, "Did you mean 'Amount'?"),
         ({"deals__columns__amount": "Stage"}, "The column 'Stage' holds no amounts"),
+        ({"deals__columns__closed_on": "Amount"}, "The column 'Amount' holds no dates"),
+        ({"reps__table": "crm.targets"}, "There is no column 'Employee'"),
         ({"deals__stages__open": ["Discovery"]}, "Some stages of the export are not mapped"),
     ],
 )
@@ -216,9 +210,19 @@ def test_what_cannot_be_used_is_one_message(loaded: str, tmp_path: Path, crm: di
     assert not (tmp_path / "reports").exists()
 
 
+def test_a_login_without_rights_is_one_message(
+    crm_server: Server, loaded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may not read the deals is told so."""
+    monkeypatch.setenv("PGUSER", crm_server.new_role("outsider"))
+    with pytest.raises(SourceError, match=r"(?s)The database refused this.*permission denied for schema crm") as refused:
+        snapshot.freeze(reading.load(write_params(tmp_path, connect=loaded, deals__table="crm.deals")), PERIOD)
+    assert "the login that the driver finds for it" in str(refused.value)
+
+
 @pytest.mark.parametrize(("password", "code"), [("unmistakable", 0), ("unmistakably-wrong", 2)])
 def test_a_password_is_nowhere(postgres_server: Server, loaded: str, tmp_path: Path, password: str, code: int) -> None:
-    """Right or wrong, it is in no output and in no file; a wrong one is one message."""
+    """Right or wrong, it is in no output and in no file, from snapshot to page; a wrong one is one message."""
     postgres_server.new_role("keeper")
     rules = postgres_server.folder / "data" / "pg_hba.conf"
     before = rules.read_text(encoding="utf-8")
@@ -228,11 +232,13 @@ def test_a_password_is_nowhere(postgres_server: Server, loaded: str, tmp_path: P
         rules.write_text(f"local all keeper scram-sha-256\n{before}", encoding="utf-8")
         connection.execute("SELECT pg_reload_conf()")
     path = write_params(tmp_path, connect=loaded, deals__table="crm.deals")
-    command = [sys.executable, "-m", "reviewlib", "freeze", str(path), "--period", "2026-Q3"]
+    lay_templates(tmp_path)
+    command = [sys.executable, "-m", "reviewlib", "run", str(path), "--period", "2026-Q3", "--rep", "R-014"]
     login = {"PGUSER": "keeper", "PGPASSWORD": password}
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **login})
     assert ended.returncode == code, ended.stderr
     assert "unmistakabl" not in ended.stdout + ended.stderr
     assert ("password authentication failed" in ended.stderr) == (code == 2)
-    assert bool([*tmp_path.glob("reports/demo/snapshots/*/snapshot.json")]) == (code == 0)
+    made = ("snapshots/*/snapshot.json", "*/*/manager/*.html", "*/*/notebooks/*.ipynb")
+    assert [bool([*tmp_path.glob(f"reports/demo/{each}")]) for each in made] == [code == 0] * 3
     assert [file for file in tmp_path.rglob("*") if file.is_file() and b"unmistakabl" in file.read_bytes()] == []

@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import crms
+import duckdb
 import numpy as np
 import oracle
 import pandas as pd
@@ -21,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from journals import Server
 from workbooks import deals_of, workbook, write_csv
 
 from reviewlib.evidence import sources
@@ -314,6 +317,14 @@ def _parquet(params: Params) -> Params:
     return _described(params, {"file": params.crm.deals.file.replace(".csv", ".parquet")})
 
 
+def _duckdb(params: Params) -> Params:
+    name = _parquet(params).crm.deals.file or ""
+    file = params.path.parent / name.replace(".parquet", ".duckdb")
+    with duckdb.connect(file) as connection:
+        connection.execute(f"CREATE TABLE deals AS FROM '{params.path.parent / name}'")
+    return _described(params, {"file": name.replace(".parquet", ".duckdb")})
+
+
 def _rows(params: Params) -> list[dict[str, str]]:
     with params.file(params.crm.deals).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -335,11 +346,13 @@ def _described(params: Params, deals: Mapping[str, Any]) -> Params:
     return changed
 
 
-def same_figures(deals: list[Row]) -> None:
+def same_figures(deals: list[Row], server: Server) -> None:
     plain = figures(compiled(deals))
     for name, rows, rewrite in (
         ("shuffled, under other names, in another dialect", _shuffled(deals), _foreign),
         ("parquet", deals, _parquet),
+        ("DuckDB", deals, _duckdb),
+        ("PostgreSQL", deals, lambda params: crms.to_postgres(server, params, crms.TYPES)),
     ):
         pd.testing.assert_frame_equal(plain, figures(compiled_anew(rows, rewrite=rewrite)), obj=name)
 
@@ -347,9 +360,9 @@ def same_figures(deals: list[Row]) -> None:
 @pytest.mark.whole
 @given(deals=TABLES)
 @settings(SETTINGS, max_examples=4)
-def test_form_of_the_input_changes_no_figure(deals: list[Row]) -> None:
-    """Shuffled rows, other columns, another dialect, Parquet for CSV: every cell of the scorecard stays as it is."""
-    same_figures(deals)
+def test_form_of_the_input_changes_no_figure(deals: list[Row], crm_server: Server) -> None:
+    """Shuffled rows, other columns, another dialect, Parquet, DuckDB, PostgreSQL: no cell of the scorecard changes."""
+    same_figures(deals, crm_server)
 
 
 @pytest.mark.whole
