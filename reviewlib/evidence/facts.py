@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
@@ -278,17 +279,20 @@ def _accounts(facts: ir.Table, scopes: ir.Table) -> ir.Table:
         open_deal=rows.open_end.any(),
         base_revenue=ibis.ifelse(rows.in_window, rows.amount, zero).sum(),
         revenue=ibis.ifelse(rows.earned, rows.amount, zero).sum(),
+        sold=rows.sale.any(),
     )
-    scoped = of_reps.join(scopes, ["rep_id", "period"])
-    sums = scoped.group_by([*KEY, "account_id"]).aggregate(
-        base=scoped.base.any(),
-        open_deal=scoped.open_deal.any(),
-        base_revenue=scoped.base_revenue.sum(),
-        revenue=scoped.revenue.sum(),
+    whole = of_reps.group_by(["period", "account_id"]).aggregate(bought=of_reps.sold.any(), is_shared=of_reps.count() > 1)
+    scoped = of_reps.join(whole, ["period", "account_id"]).join(scopes, ["rep_id", "period"])
+    # Most accounts have one rep, and are in every scope what they are there.
+    own, shared = scoped.filter(~scoped.is_shared), scoped.filter(scoped.is_shared)
+    sums = shared.group_by([*KEY, "account_id"]).aggregate(
+        base=shared.base.any(),
+        open_deal=shared.open_deal.any(),
+        base_revenue=shared.base_revenue.sum(),
+        revenue=shared.revenue.sum(),
+        bought=shared.bought.any(),
     )
-    bought = named.filter(named.sale).select("account_id", "period").distinct().mutate(bought=True)
-    joined = sums.left_join(bought, ["account_id", "period"])
-    return joined.select(*sums.columns, bought=_false(joined.bought))
+    return own.select(*sums.columns).union(sums)
 
 
 def _open_at(pairs: ir.Table, moment: ir.Value) -> ir.BooleanValue:
@@ -359,9 +363,9 @@ def _measures(
     queries, columns = dict[str, str](), dict[str, Mapping[str, str]]()
     for grain, table in (("deal", facts.deals), ("account", facts.accounts)):
         own = tuple(kpi for kpi in kpis.values() if callable(kpi.expression) and kpi.grain == f"{grain}s")
-        query = _aggregate(table.get_name(), table.schema(), own, backend)
+        query, parts = _aggregate(table.get_name(), table.schema(), own, backend)
         queries[f"{grain}_measures"] = query.text
-        columns |= {kpi.key: _columns(kpi, query.schema) for kpi in own}
+        columns |= parts
         if in_sql := [kpi for kpi in kpis.values() if isinstance(kpi.expression, SqlMeasure) and kpi.grain == f"{grain}s"]:
             queries[f"own_{grain}_measures"] = custom.query(in_sql, key=KEY, backend=dialect)
             columns |= {kpi.key: custom.columns(kpi) for kpi in in_sql}
@@ -369,34 +373,53 @@ def _measures(
 
 
 @cache
-def _aggregate(name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...], backend: str) -> Query:
-    """Write one aggregation that holds the measures of all these KPIs; once per set of columns."""
+def _aggregate(
+    name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...], backend: str
+) -> tuple[Query, Mapping[str, Mapping[str, str]]]:
+    """Write one aggregation that holds the measures of all these KPIs, and the parts of each figure over what it yields.
+
+    Once per set of columns. Observations are collected once, whatever is asked of them.
+    """
     table = ibis.table(schema, name=name)
-    columns: dict[str, ir.Value] = {}
+    columns, lists = dict[str, ir.Value](), dict[ops.Node, str]()
+
+    def collected(observations: ir.Value, of: str) -> str:
+        """Name the column that collects them."""
+        column = lists.setdefault(observations.op(), f"{of}.sample")
+        columns.setdefault(column, observations.collect())
+        return quoted(column)
+
+    parts = dict[str, Mapping[str, str]]()
     for kpi in kpis:
         assert callable(kpi.expression)
-        measure = kpi.expression(table)
-        columns[f"{kpi.key}.top"] = measure.top.cast("float64")
-        columns[f"{kpi.key}.n"] = (measure.top if measure.n is None else measure.n).cast("float64")
-        if measure.bottom is not None:
-            columns[f"{kpi.key}.bottom"] = measure.bottom.cast("float64")
-        if measure.matures_on is not None:
-            columns[f"{kpi.key}.matures_on"] = measure.matures_on.delta(ibis.literal(EPOCH), unit="day").cast("float64")
+        measure, own = kpi.expression(table), dict[str, str]()
+        top, matures_on = measure.top.op(), measure.matures_on
+        asked = {"top": measure.top, "n": measure.top if measure.n is None else measure.n, "bottom": measure.bottom}
+        if matures_on is not None:
+            asked["matures_on"] = matures_on.delta(ibis.literal(EPOCH), unit="day")
+        if isinstance(top, ops.Quantile):
+            del asked["top"]
+            values = collected(top.arg.to_expr(), kpi.key)
+            own["top"] = f"LIST_AGGREGATE({values}, 'quantile_cont', {top.quantile.value})::DOUBLE"
         if measure.sample is not None:
-            columns[f"{kpi.key}.sample"] = measure.sample.cast("float64").collect()
-    return Query.of(table.group_by(KEY).aggregate(**columns), backend)
+            own["sample"] = collected(measure.sample, kpi.key)
+        for part, value in asked.items():
+            if value is not None:
+                columns[f"{kpi.key}.{part}"] = value.cast("float64")
+                own[part] = quoted(f"{kpi.key}.{part}")
+        parts[kpi.key] = _parts(kpi, own)
+    return Query.of(table.group_by(KEY).aggregate(**columns), backend), parts
 
 
-def _columns(kpi: Kpi, measures: ibis.Schema) -> Mapping[str, str]:
+def _parts(kpi: Kpi, own: Mapping[str, str]) -> Mapping[str, str]:
     """Say what the parts of a figure are; what nobody has is zero, unless it is a middle or a largest."""
-    own = {name.rpartition(".")[2]: f'"{name}"' for name in measures.names if name.rpartition(".")[0] == kpi.key}
     stays = kpi.empty and "bottom" not in own and not kpi.per_target
     return {
         "numerator": own["top"] if stays else f"COALESCE({own['top']}, 0)",
         "denominator": f"COALESCE({own['bottom']}, 0)" if "bottom" in own else "NULL",
         "n": f"COALESCE({own['n']}, 0)",
         "matures_on": own.get("matures_on", "NULL"),
-        "sample": f"COALESCE(LIST_SORT({own['sample']}), [])" if "sample" in own else "NULL",
+        "sample": f"COALESCE(LIST_SORT({own['sample']})::DOUBLE[], [])" if "sample" in own else "NULL",
     }
 
 

@@ -201,7 +201,7 @@ _FIGURES: Final = (
         note="The median deal was {deal_size_median}.",
     ),
     _beside("deal_size", "deal_size_median", "Median deal size", "money", "The middle amount of won deals, refunds left out.",
-            lambda f: Measure(f.sale.ifelse(f.amount, None).median(), n=f.sale.sum()), needs=SALES, n_label="won deals",
+            lambda f: Measure(f.sale.ifelse(f.amount, None).quantile(0.5), n=f.sale.sum()), needs=SALES, n_label="won deals",
             empty="no deal with an amount was won in the period", on_team_page=True),
     Kpi(
         key="cycle_days",
@@ -213,7 +213,7 @@ _FIGURES: Final = (
         definition="Median days from opening to closing of deals won in the period; open deals are not counted.",
         n_label="won deals",
         needs=CYCLE,
-        expression=lambda f: Measure(f.won.ifelse(f.days, None).median(), n=f.won.ifelse(f.days, None).count(),
+        expression=lambda f: Measure(f.won.ifelse(f.days, None).quantile(0.5), n=f.won.ifelse(f.days, None).count(),
                                      sample=f.won.ifelse(f.days, None)),
         empty="no deal with both dates was won in the period",
         evidence="won",
