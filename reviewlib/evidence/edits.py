@@ -9,7 +9,10 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+import jinja2
 
 from reviewlib.errors import PeriodError, SnapshotError
 from reviewlib.evidence import proof, snapshot
@@ -23,67 +26,12 @@ if TYPE_CHECKING:
 
 #: Deals that are listed at the most.
 MOST_TOLD: Final = 100
-#: What is told of a deal, dates as their text.
-_SAID: Final = """
-    {'outcome': outcome, 'amount': amount, 'expected_amount': expected_amount, 'opened_on': opened_on::varchar,
-     'closed_on': closed_on::varchar, 'stage': stage, 'account_id': account_id}
-"""
-#: All that is compared, in 64 bits: of ten million deals, one that differs goes unseen once in a million million.
-_SHORT: Final = "hash(deal_id, rep_id, outcome, amount, expected_amount, opened_on, closed_on, stage, account_id) as short"
-#: One row for each rep who has or had a deal that differs. A deal that changed owners is nowhere and somewhere: two rows.
-_DEALS: Final = f"""
-    create temp table edits as
-    with all_before as (
-        select *, {_SHORT} from read_parquet($1) where not $4 or deal_id in (select deal_id from read_parquet($2))
-    ),
-    all_after as (
-        select *, {_SHORT} from read_parquet($2) where not $4 or deal_id in (select deal_id from read_parquet($1))
-    ),
-    before as (select deal_id, rep_id, {_SAID} as said from all_before anti join all_after using (short)),
-    after as (select deal_id, rep_id, {_SAID} as said from all_after anti join all_before using (short)),
-    owners as (
-        select deal_id, rep_id, before.said as was, after.said as said,
-            coalesce(lag(rep_id) over deal, lead(rep_id) over deal) as other,
-            coalesce(lag(before.said) over deal, lead(before.said) over deal) as was_of_other
-        from before full join after using (deal_id, rep_id)
-        window deal as (partition by deal_id order by rep_id)
-    )
-    select *,
-        case when was is null then if(other is null, 'added', 'came')
-             when said is null then if(other is null, 'removed', 'left')
-             else 'changed' end as kind,
-        coalesce(was.outcome <> 'open' and was.closed_on < $3, false)
-            or coalesce(said.outcome <> 'open' and said.closed_on < $3, false)
-            or was.opened_on is distinct from said.opened_on and coalesce(was.opened_on < $3, false) as late,
-        greatest(abs(coalesce(was.amount, was.expected_amount)), abs(coalesce(said.amount, said.expected_amount))) as size
-    from owners
-"""
-#: The same, one row for each deal.
-_WHOLE: Final = """
-    create temp view whole as
-    select rep_id, deal_id, kind, bool_or(late) over (partition by deal_id) as late, other, coalesce(was, was_of_other) as was,
-        said, size
-    from edits qualify kind <> 'left'
-"""
-_FIGURES: Final = """
-    with before as (select scope, scope_id, period, kpi, value from read_parquet($1)),
-    after as (select scope, scope_id, period, kpi, value from read_parquet($2))
-    select scope, scope_id, period, kpi, before.value, after.value
-    from before full join after using (scope, scope_id, period, kpi)
-    where period in (select period from before intersect select period from after)
-        and kpi in (select kpi from before intersect select kpi from after)
-        and before.value is distinct from after.value
-        and not coalesce(abs(before.value - after.value) <= $3 * greatest(abs(before.value), abs(after.value)), false)
-    order by all
-"""
-_KPIS: Final = "select kpi from read_parquet($1) except select kpi from read_parquet($2) order by all"
-_COUNTS: Final = "select kind, late, count(*) from whole group by all order by late desc, kind"
-#: Of each rep the late ones alone, as that rep has or had them: to whom or from whom a deal went is not in it.
-_LATE: Final = """
-    select count(*) over (partition by rep_id), rep_id, deal_id, kind, late, null, was, said from edits where late
-    qualify row_number() over (partition by rep_id order by size desc nulls last, deal_id) <= ?
-"""
-_LARGEST: Final = "select * exclude size from whole order by late desc, size desc nulls last, deal_id limit ?"
+_TEXT: Final = Path(__file__).with_name("edits.sql.j2").read_text(encoding="utf-8")
+#: What is asked there, by its names.
+_SQL: Final = dict(
+    question.removeprefix("-- ").split("\n", maxsplit=1)
+    for question in jinja2.Template(_TEXT, trim_blocks=True).render().split("\n\n")
+)
 
 
 @dataclass(frozen=True)
@@ -177,17 +125,16 @@ def compare(before: Snapshot, after: Snapshot, *, kpis: Collection[str]) -> Snap
             found=f"amounts in {' and '.join(currencies)}",
             do="Compare two snapshots of one currency.",
         )
-    card = [_table(each, "scorecard") for each in (before, after)]
-    compared = [
-        ComparedSnapshot(each.hash, each.period.name, dt.date.fromisoformat(each.info["as_of"])) for each in (before, after)
-    ]
+    sides = (before, after)
+    card = [_table(each, "scorecard") for each in sides]
+    compared = [ComparedSnapshot(each.hash, each.period.name, dt.date.fromisoformat(each.info["as_of"])) for each in sides]
     with _joined(before, after) as store:
-        only = [tuple(kpi for (kpi,) in store.rows(_KPIS, way) if kpi in kpis) for way in (card, card[::-1])]
+        only = [tuple(kpi for (kpi,) in store.rows(_SQL["kpis"], way) if kpi in kpis) for way in (card, card[::-1])]
         return SnapshotDiff(
             before=compared[0],
             after=compared[1],
-            counts=tuple(store.rows(_COUNTS)),
-            deals=tuple(DealEdit(*row) for row in store.rows(_LARGEST, [MOST_TOLD])),
+            counts=tuple(store.rows(_SQL["counts"])),
+            deals=tuple(DealEdit(*row) for row in store.rows(_SQL["largest"], [MOST_TOLD])),
             figures=figures(before, after, kpis=kpis),
             only_before=only[0],
             only_after=only[1],
@@ -197,7 +144,7 @@ def compare(before: Snapshot, after: Snapshot, *, kpis: Collection[str]) -> Snap
 def figures(before: Snapshot, after: Snapshot, *, kpis: Collection[str]) -> tuple[FigureEdit, ...]:
     """Tell which of the figures in ``kpis`` differ, of the periods and KPIs that both have."""
     with _asked(before, after) as store:
-        rows = store.rows(_FIGURES, [_table(before, "scorecard"), _table(after, "scorecard"), ROUNDING])
+        rows = store.rows(_SQL["figures"], [_table(before, "scorecard"), _table(after, "scorecard"), ROUNDING])
         return tuple(edit for row in rows if (edit := FigureEdit(*row)).kpi in kpis)
 
 
@@ -205,7 +152,7 @@ def late(before: Snapshot, after: Snapshot) -> dict[str, tuple[int, list[DealEdi
     """Find the late edits by rep: how many, and the largest; a deal that changed owners is one of each of them."""
     found: dict[str, tuple[int, list[DealEdit]]] = {}
     with _joined(before, after) as store:
-        for count, *row in store.rows(_LATE, [MOST_TOLD]):
+        for count, *row in store.rows(_SQL["late"], [MOST_TOLD]):
             edit = DealEdit(*row)
             found.setdefault(edit.rep_id, (count, []))[1].append(edit)
     return found
@@ -219,8 +166,8 @@ def _joined(before: Snapshot, after: Snapshot) -> Iterator[TableStore]:
     """
     some = before.period != after.period and any(each.info.get("only_period_deals") for each in (before, after))
     with _asked(before, after) as store:
-        store.rows(_DEALS, [_table(before, "deals"), _table(after, "deals"), before.period.end.isoformat(), some])
-        store.rows(_WHOLE)
+        store.rows(_SQL["deals"], [_table(before, "deals"), _table(after, "deals"), before.period.end.isoformat(), some])
+        store.rows(_SQL["whole"])
         yield store
 
 

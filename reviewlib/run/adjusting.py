@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ class Adjuster:
         """Prepare for the subjects of a workbook."""
         self.params = params
         self._opened = cache(lambda name: snapshot.open_snapshot(slicefile.pinned_folder(params, name), params))
-        self._books = cache(lambda name: self._opened(name).info["workbook"])
         self._figures = cache(self._compare)
         self._late = cache(lambda then, now: edits.late(self._opened(then), self._opened(now)))
 
@@ -44,8 +44,7 @@ class Adjuster:
         known = adjustments.parsed(old)
         if not known or known["from"] != self._made_from(now, pins):
             return known is not None
-        told = json.loads(json.dumps(self._told(subject, now, pins), default=float))
-        return bool(_ordered(known["told"]) == _ordered(told))
+        return bool(known["told"] == json.loads(json.dumps(self._told(subject, now, pins), default=float)))
 
     def _made_from(self, now: str, pins: Sequence[Pin]) -> dict[str, Any]:
         return {"snapshot": now, "pins": [asdict(pin) for pin in pins], "code": snapshot.code()}
@@ -59,8 +58,9 @@ class Adjuster:
         now a team's holds only how many (``elsewhere``). ``gone`` are the periods whose evidence is not there any more, or is
         in another currency.
         """
-        there = {pin: self._books(pin.snapshot) for pin in pins if slicefile.exists(self.params, pin.snapshot)}
-        book = self._books(now)
+        exist = [pin for pin in pins if slicefile.exists(self.params, pin.snapshot)]
+        there = {pin: self._opened(pin.snapshot).info["workbook"] for pin in exist}
+        book = self._opened(now).info["workbook"]
         alike = {pin: then for pin, then in there.items() if then["currency"] == book["currency"]}
         gone = [pin.period for pin in pins if pin not in alike]
         # What was released on newer evidence than this review has is no older figure.
@@ -89,15 +89,6 @@ class Adjuster:
 
     def _compare(self, then: str, now: str) -> dict[tuple[str, str, str], dict[str, tuple[float | None, float | None]]]:
         kpis = [key for key, kpi in self.params.figures.items() if kpi.of is None]
-        found: dict[tuple[str, str, str], dict[str, tuple[float | None, float | None]]] = {}
-        for edit in edits.figures(self._opened(then), self._opened(now), kpis=kpis):
-            found.setdefault((edit.scope, edit.scope_id, edit.period), {})[edit.kpi] = edit.before, edit.after
-        return found
-
-
-def _ordered(told: dict[str, Any]) -> dict[str, Any]:
-    """The same with its rows in an order of their own: an engine may give them in any."""
-    return {
-        name: sorted(rows, key=lambda row: json.dumps(row, sort_keys=True)) if isinstance(rows, list) else rows
-        for name, rows in told.items()
-    }
+        rows = edits.figures(self._opened(then), self._opened(now), kpis=kpis)  # ordered by scope and period
+        grouped = groupby(rows, key=lambda edit: (edit.scope, edit.scope_id, edit.period))
+        return {scope: {edit.kpi: (edit.before, edit.after) for edit in own} for scope, own in grouped}
