@@ -101,14 +101,9 @@ def _bars(axes: Axes, series: Series, style: NumberStyle) -> None:
     if places[-1] == last:
         axes.patches[-1].set_facecolor(NOW)  # a colour for each bar would make seaborn take five times as long
     goals = [(place, goal) for place, goal in enumerate(series.targets) if goal is not None]
-    axes.hlines(
-        [goal for _, goal in goals],
-        [place - 0.4 for place, _ in goals],
-        [place + 0.4 for place, _ in goals],
-        colors=INK,
-        lw=1.6,
-    )
-    tops = [*numbers, *(goal for _, goal in goals), 0.0]
+    at, marks = [place for place, _ in goals], [goal for _, goal in goals]
+    axes.hlines(marks, [place - 0.4 for place in at], [place + 0.4 for place in at], colors=INK, lw=1.6)
+    tops = [*numbers, *marks, 0.0]
     extent = (max(tops) - min(tops)) or 1.0
     axes.set(xlim=(-0.6, last + 0.6), ylim=(min(tops) - 0.02 * extent, max(tops) + 0.14 * extent), xlabel="", ylabel="")
     if values[last] is not None:
@@ -135,11 +130,8 @@ def _line(axes: Axes, series: Series, style: NumberStyle) -> None:
     goal = series.targets[last]
     if goal is not None:
         axes.hlines(goal, -0.4, last + 0.25, colors=INK3, lw=1.1, linestyles=(0, (1.5, 2.5)))
-    ends = [
-        number
-        for number in (*(values[place] for place in places), *(b for bound in bounds for b in bound[1:]), goal)
-        if number is not None
-    ]
+    seen = (*(values[place] for place in places), *(end for bound in bounds for end in bound[1:]), goal)
+    ends = [number for number in seen if number is not None]
     extent = (max(ends) - min(ends)) or abs(max(ends)) or 1.0
     bottom = min(ends) - 0.18 * extent
     axes.set(xlim=(-0.5, last + 0.5), ylim=(bottom, max(ends) + 0.12 * extent), xlabel="", ylabel="")
@@ -206,11 +198,8 @@ def _written(canvas: Canvas, review: Review) -> str:
     text = re.sub(r'style="([^"]*)"', _classed, text)
     book = review.workbook
     style = render("css/chart.css.j2", accent=colour(book.accent), accent_dark=colour(book.accent_dark, dark=True))
-    return (
-        re.sub(r"<style type=\"text/css\">.*?</style>|<style[^>]*>\*\{.*?</style>", "", text, flags=re.S)
-        .replace("<defs>", f"<defs>{style}", 1)
-        .strip()
-    )
+    text = re.sub(r"<style type=\"text/css\">.*?</style>|<style[^>]*>\*\{.*?</style>", "", text, flags=re.S)
+    return text.replace("<defs>", f"<defs>{style}", 1).strip()
 
 
 def _classed(match: re.Match[str]) -> str:
@@ -227,15 +216,12 @@ def _classed(match: re.Match[str]) -> str:
 
 def _words(review: Review, title: str, series: Series | None) -> Display:
     """Say in words what cannot be drawn."""
-    reason = "this copy shows no totals" if review.data.get("withheld") else None
+    said = "this copy shows no totals" if review.data.get("withheld") else None
     if series is not None and series.figures and (last := series.figures[-1]) is not None:
-        reason = last.reason
-    key = series.kpi.key if series else None
-    said = (
-        "no revenue in the periods shown"
-        if series is not None and series.known
-        else reason or (review.off.get(key) if key else None) or "this workbook does not hold the figure"
-    )
+        said = last.reason
+    if series is not None and series.known:
+        said = "no revenue in the periods shown"
+    said = said or (review.off.get(series.kpi.key) if series else None) or "this workbook does not hold the figure"
     return Display(render("chart_words.html.j2", title=title, reason=said), f"{title}: n/a, {said}")
 
 

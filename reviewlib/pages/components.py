@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.params.figures import Kpi
+from reviewlib.params.model import Verdict
 from reviewlib.periods import Period
 from reviewlib.review import Figure
 
 #: Where the target stands in every bullet, in percent of the track.
 TARGET_AT: Final = 75.0
-VERDICTS: Final = {
-    "strength": "Strength",
-    "on_track": "On track",
-    "watch": "Watch",
-    "gap": "Gap",
-    "not_enough_data": "Not enough data",
-    "not_available": "Not available",
-    "not_judged": "Not judged",
-}
+#: The verdicts in words.
+VERDICTS: Final = {verdict: verdict.replace("_", " ").capitalize() for verdict in get_args(Verdict)}
 _TONES: Final = {"strength": "", "on_track": "", "watch": "low", "gap": "low"}
 
 

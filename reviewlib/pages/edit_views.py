@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from reviewlib.evidence.edits import SnapshotDiff
 from reviewlib.pages import labels
 from reviewlib.pages.labels import NumberStyle
-from reviewlib.pages.rendering import page_style, render
+from reviewlib.pages.rendering import workbook_page
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
@@ -55,20 +55,6 @@ def counted(diff: SnapshotDiff) -> list[str]:
     return lines + [f"Only snapshot {side.hash} has {', '.join(keys)}." for side, keys in only if keys]
 
 
-def _deal_rows(params: Params, diff: SnapshotDiff) -> list[tuple[str, ...]]:
-    """List the deals that differ, as texts below ``_DEALS``."""
-    style, period = NumberStyle(params.locale, params.currency), Period.parse(diff.after.period, params.fiscal)
-    return [
-        (
-            edit.deal_id,
-            edit.rep_id,
-            f"moved from {edit.other}" if edit.other else edit.kind,
-            said(edit.before, edit.after, style, period),
-        )
-        for edit in diff.deals
-    ]
-
-
 def said(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, style: NumberStyle, period: Period) -> str:
     """Say of a deal what changed, "amount €100 → €120", with the periods where a day moved to another one of this kind.
 
@@ -101,10 +87,20 @@ def _text(value: Any, unit: str, style: NumberStyle) -> str:
     return style.control(value) if unit == "money" else labels.short_day(value) if unit == "day" else str(value)
 
 
-def _figure_rows(params: Params, diff: SnapshotDiff) -> list[tuple[str, ...]]:
-    """List the figures that differ, those of the whole first, as texts below ``_FIGURES``."""
+def tables(params: Params, diff: SnapshotDiff) -> list[EditTable]:
+    """Lay out the deals and the figures that differ, those of the whole first, each where there are any."""
     style, kpis = NumberStyle(params.locale, params.currency), params.figures
-    return [
+    period = Period.parse(diff.after.period, params.fiscal)
+    deals = [
+        (
+            one.deal_id,
+            one.rep_id,
+            f"moved from {one.other}" if one.other else one.kind,
+            said(one.before, one.after, style, period),
+        )
+        for one in diff.deals
+    ]
+    figures = [
         (
             edit.period,
             edit.scope_id if edit.scope in ("rep", "team") else edit.scope,
@@ -113,24 +109,11 @@ def _figure_rows(params: Params, diff: SnapshotDiff) -> list[tuple[str, ...]]:
         )
         for edit in sorted(diff.figures, key=lambda edit: _SCOPES.index(edit.scope))
     ]
-
-
-def tables(params: Params, diff: SnapshotDiff) -> list[EditTable]:
-    """Lay out the deals and the figures that differ, each where there are any."""
-    deals, figures = _deal_rows(params, diff), _figure_rows(params, diff)
     found = (("Deals", _DEALS, deals, diff.all_deals), ("Figures", _FIGURES, figures[:_MOST_FIGURES], len(figures)))
     return [EditTable(title, heads, rows, whole - len(rows)) for title, heads, rows, whole in found if rows]
 
 
 def diff_page(params: Params, diff: SnapshotDiff) -> str:
     """Render what two snapshots say differently, for the analyst: it names every rep by id."""
-    running = f"{diff.before.hash} and {diff.after.hash} compared"
-    theme = params.theme
-    return render(
-        "diff.html.j2",
-        css=page_style(accent=theme.accent, accent_dark=theme.accent_dark, running=running),
-        company=params.title or params.name,
-        diff=diff,
-        counted=list(counted(diff)),
-        tables=tables(params, diff),
-    )
+    title = f"{diff.before.hash} and {diff.after.hash} compared"
+    return workbook_page("diff.html.j2", params, title=title, diff=diff, counted=counted(diff), tables=tables(params, diff))

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from reviewlib.pages import components, labels, provenance
 from reviewlib.pages.labels import NumberStyle
-from reviewlib.pages.rendering import page_style, render
+from reviewlib.pages.rendering import page_style, render, workbook_page
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
@@ -107,19 +107,8 @@ def problem_page(
 
     It holds no figures and no deals.
     """
-    running = f"Not made: {subject}, {period}"
-    return render(
-        "problem.html.j2",
-        css=page_style(accent=params.theme.accent, accent_dark=params.theme.accent_dark, running=running),
-        title=running,
-        company=params.title or params.name,
-        subject=subject,
-        period=period,
-        where=where,
-        message=message,
-        command=command,
-        details=details,
-    )
+    title, told = f"Not made: {subject}, {period}", {"where": where, "message": message, "command": command, "details": details}
+    return workbook_page("problem.html.j2", params, title=title, subject=subject, period=period, **told)
 
 
 def _how_many_are_made(index: Index) -> str:

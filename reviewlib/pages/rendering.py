@@ -14,6 +14,7 @@ import jinja2
 
 from reviewlib.conversation.goals.kpi import plural
 from reviewlib.pages import labels, paragraphs
+from reviewlib.params.model import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -48,6 +49,12 @@ def environment() -> jinja2.Environment:
 def render(template: str, **values: Any) -> str:
     """Fill one of the package's templates."""
     return environment().get_template(template).render(**values)
+
+
+def workbook_page(template: str, params: Params, *, title: str, **values: Any) -> str:
+    """Fill the template of a page that stands beside reviews: with the workbook's style and name."""
+    style = page_style(accent=params.theme.accent, accent_dark=params.theme.accent_dark, running=title)
+    return render(template, css=style, title=title, company=params.title or params.name, **values)
 
 
 def page_style(*, accent: str, accent_dark: str, running: str) -> str:

@@ -11,7 +11,7 @@ from reviewlib.conversation.kinds.record import Side
 from reviewlib.conversation.kinds.talk import Signoff
 from reviewlib.conversation.visibility import State, VisibleEntries, empty
 from reviewlib.pages import entry_views, labels, sentences, team_views
-from reviewlib.pages.rendering import page_style, render
+from reviewlib.pages.rendering import workbook_page
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
 from reviewlib.review import Review
@@ -129,12 +129,11 @@ def amendment_page(params: Params, entry: Entry, *, name: str, period: Period, n
         about: What it is about, in words; empty where it is about the whole review.
         signed: The name of the signed page's file, which lies beside this one.
     """
-    running, at = f"Amendment {number}: {name}, {period}", params.local(entry.at)
-    return render(
+    at = params.local(entry.at)
+    return workbook_page(
         "amendment.html.j2",
-        css=page_style(accent=params.theme.accent, accent_dark=params.theme.accent_dark, running=running),
-        title=running,
-        company=params.title or params.name,
+        params,
+        title=f"Amendment {number}: {name}, {period}",
         amendment=entry,
         name=name,
         period=period,
