@@ -35,14 +35,6 @@ app = typer.Typer(
 )
 
 Workers = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="Notebooks at a time; two per core.")]
-Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="S", help="Seconds that one review may take.")]
-Force = Annotated[bool, typer.Option("--force", help="Make reviews again although nothing changed.")]
-Cold = Annotated[bool, typer.Option("--cold", help="Start every kernel from scratch instead of from a warm process.")]
-
-Scheduler = Annotated[
-    str | None,
-    typer.Option("--scheduler", metavar="URL", help="Make them on the Dask cluster whose scheduler is at tcp://HOST:PORT."),
-]
 
 
 @contextlib.contextmanager
@@ -220,10 +212,15 @@ def run(
         list[str] | None, typer.Option("--team", metavar="T", help="Only this team and its reps; may be repeated.")
     ] = None,
     jobs: Workers = None,
-    timeout: Timeout = 120,
-    force: Force = False,
-    cold: Cold = False,
-    scheduler: Scheduler = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, metavar="S", help="Seconds that one review may take.")] = 120,
+    force: Annotated[bool, typer.Option("--force", help="Make reviews again although nothing changed.")] = False,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Start every kernel from scratch instead of from a warm process.")
+    ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="URL", help="Make them on the Dask cluster whose scheduler is at tcp://HOST:PORT."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the reviews: a page per rep for manager and rep, a page per team, and the index.

@@ -88,9 +88,7 @@ def print_diff(counted: Sequence[str], tables: Sequence[tuple[str, Sequence[str]
 
 def print_explanation(found: ExplainedFigure) -> None:
     """Print how a figure came about: what it is, its arithmetic, target and peers, its query, and every row that it counts."""
-    console = Console(**_AS_WRITTEN)
-    if not console.is_terminal:
-        console.width = 200  # nothing is cut where the output goes elsewhere
+    console = _console()
     for line in (found.title, "", *found.told, "", found.explanation.query or "It does not come from deals.", ""):
         console.print(line, soft_wrap=True)
     rows = found.explanation.rows

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from reviewlib.conversation.entries import Person
+from reviewlib.errors import NotAllowedError
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 
@@ -43,6 +44,12 @@ def known_as(person: Person, subject: Subject) -> Person:
 def leads(person: Person, subject: Subject) -> bool:
     """Whether the person is the subject's manager; a team whose reps have several managers has all of them."""
     return person.role == "manager" and person.name in subject.led_by
+
+
+def may_not(person: Person, what: str, *, params: Params, do: str) -> NotAllowedError:
+    """Make the error that says what the role that params give somebody does not let them do."""
+    found = f"{person.login} is {person.role}"
+    return NotAllowedError(f"{person.name} may not {what}.", where=f"{params.path.name}, people", found=found, do=do)
 
 
 def lines_for(login: str) -> str:

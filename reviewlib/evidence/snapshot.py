@@ -99,14 +99,14 @@ def freeze(
     read = read or functools.cache(lambda: sources.read(params))
     period = period or _known_default(params) or default_period(params, read())
     if found := _frozen(params, period):
-        _check_subjects(found.subjects, period, reps=reps, teams=teams)
+        check_subjects(found.subjects, period, reps=reps, teams=teams)
         return found
     from reviewlib.evidence import snapshot_files  # brings Ibis and DuckDB, which most runs do without
     from reviewlib.evidence.period import compile_evidence
 
     evidence = compile_evidence(params, read(), period)
     subjects = snapshot_files.subjects_in(evidence)
-    _check_subjects(subjects, period, reps=reps, teams=teams)
+    check_subjects(subjects, period, reps=reps, teams=teams)
     folder = params.reports / "snapshots" / fingerprint(params, period)[:12]
     snapshot_files.write_snapshot(evidence, subjects, folder, modes=params.modes)
     return open_snapshot(folder, params)
@@ -144,7 +144,7 @@ def _frozen(params: Params, period: Period) -> Snapshot | None:
     return open_snapshot(folder, params) if folder.is_dir() else None
 
 
-def _check_subjects(subjects: Sequence[Subject], period: Period, *, reps: Sequence[str], teams: Sequence[str]) -> None:
+def check_subjects(subjects: Sequence[Subject], period: Period, *, reps: Sequence[str], teams: Sequence[str]) -> None:
     """Refuse a rep or a team that has no review in the period.
 
     Raises:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from reviewlib import files
 from reviewlib.conversation import identity
-from reviewlib.errors import NotAllowedError
 from reviewlib.evidence import edits, slicefile
 from reviewlib.evidence.edits import SnapshotDiff
 from reviewlib.evidence.snapshot import Snapshot
@@ -26,12 +25,8 @@ def compare(params: Params, before: str, after: str) -> SnapshotDiff:
     """
     person = identity.at_keyboard(params)
     if person.role not in (None, "analyst"):
-        raise NotAllowedError(
-            f"{person.name} may not read everybody's deals.",
-            where=f"{params.path.name}, people",
-            found=f"{person.login} is {person.role}",
-            do="Let an analyst compare; a review's own page tells what differs since it was signed.",
-        )
+        do = "Let an analyst compare; a review's own page tells what differs since it was signed."
+        raise identity.may_not(person, "read everybody's deals", params=params, do=do)
     return edits.compare(edits.find(params, before), edits.find(params, after), kpis=_main(params))
 
 

@@ -11,14 +11,13 @@ from typing import Any
 import pandas as pd
 
 from reviewlib.conversation import identity
-from reviewlib.errors import NotAllowedError, SubjectError
+from reviewlib.evidence import snapshot
 from reviewlib.evidence.comparison import same
 from reviewlib.evidence.explain import Explanation, explain
 from reviewlib.pages import labels, sentences
 from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import Params
-from reviewlib.params.rules import near_names
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review, open_review
 from reviewlib.run import status
@@ -65,22 +64,12 @@ def explained(params: Params, *, rep: str, kpi: str, period: Period | None) -> E
         SnapshotError: Nothing is frozen, or the evidence does not explain the figure.
     """
     frozen = status.frozen_period(params, period)
-    reps = {one.id: one for one in frozen.subjects if one.kind == "rep"}
-    if rep not in reps:
-        near = ", ".join(near_names(rep, reps) or [*reps][:3])
-        raise SubjectError(
-            f"There is no review of rep {rep!r} in {frozen.period}.",
-            where=f"snapshot {frozen.hash}",
-            do=f"Write the id as it stands in the reps table, such as {near}.",
-        )
+    snapshot.check_subjects(frozen.subjects, frozen.period, reps=[rep], teams=())
+    subject = next(one for one in frozen.subjects if (one.kind, one.id) == ("rep", rep))
     person = identity.at_keyboard(params)
-    if person.role not in (None, "analyst") and not identity.leads(person, reps[rep]):
-        raise NotAllowedError(
-            f"{person.name} may not read the figures of {rep}.",
-            where=f"{params.path.name}, people",
-            found=f"{person.login} is {person.role}",
-            do="Let the rep's manager or an analyst explain it; a rep's own page lists what its figures count.",
-        )
+    if person.role not in (None, "analyst") and not identity.leads(person, subject):
+        do = "Let the rep's manager or an analyst explain it; a rep's own page lists what its figures count."
+        raise identity.may_not(person, f"read the figures of {rep}", params=params, do=do)
     review = open_review(params.path, rep=rep, period=frozen.period.name)
     found = explain(params, review.workbook.snapshot, kpi, scope="rep", scope_id=rep, period=review.period)
     figure, record = review.figure(kpi), params.figures[kpi]

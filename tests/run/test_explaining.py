@@ -84,7 +84,7 @@ def test_unknown_rep_is_told_with_the_nearest(book: Params) -> None:
     """A mistyped id is no traceback."""
     with pytest.raises(SubjectError) as caught:
         explaining.explained(book, rep="R-1", kpi="revenue", period=PERIOD)
-    assert "R1" in str(caught.value.do)
+    assert "such as R1" in str(caught.value.found)
 
 
 @pytest.mark.default
