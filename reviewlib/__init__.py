@@ -36,18 +36,13 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
+    **dict.fromkeys(("Review", "open_review", "open_team_review"), "reviewlib.review"),
+    **dict.fromkeys(("blocks", "charts", "forms"), "reviewlib.pages"),
+    **dict.fromkeys(("Kpi", "Measure"), "reviewlib.params.figures"),
     "KPIS": "reviewlib.params.kpis",
-    "Kind": "reviewlib.conversation.kinds.record",
-    "Kpi": "reviewlib.params.figures",
-    "Measure": "reviewlib.params.figures",
     "Params": "reviewlib.params.model",
     "Period": "reviewlib.periods",
-    "Review": "reviewlib.review",
-    "blocks": "reviewlib.pages",
-    "charts": "reviewlib.pages",
-    "forms": "reviewlib.pages",
-    "open_review": "reviewlib.review",
-    "open_team_review": "reviewlib.review",
+    "Kind": "reviewlib.conversation.kinds.record",
     "records": "reviewlib.conversation",
 }
 

@@ -236,32 +236,20 @@ def told(place: Place) -> Iterator[None]:
 
 #: What errors mean: the names and codes that the drivers give them, what is wrong, and what to do.
 _KNOWN: Final = (
-    (
-        "SQLITE_BUSY SQLITE_LOCKED 55P03",
-        "Somebody else is writing to the journal.",
-        "Nothing was saved; try again in a moment.",
-    ),
+    ("SQLITE_BUSY SQLITE_LOCKED 55P03", "Somebody else is writing to the journal.",
+     "Nothing was saved; try again in a moment."),
     ("SQLITE_FULL 53100", "There is no room left for the journal.", "Nothing was saved; make room on its disk and save again."),
     ("SQLITE_IOERR", "The journal's disk reports an error.", "Nothing was saved; check the disk and save again."),
-    (
-        "SQLITE_READONLY SQLITE_PERM 25006",
-        "The journal cannot be written.",
-        "Nothing was saved; ask for the right to write to it.",
-    ),
+    ("SQLITE_READONLY SQLITE_PERM 25006", "The journal cannot be written.",
+     "Nothing was saved; ask for the right to write to it."),
     ("SQLITE_CANTOPEN", "The journal cannot be opened.", "Check that it is there, and that you may read and write it."),
-    (
-        "SQLITE_CORRUPT SQLITE_NOTADB XX001 XX002",
-        "The journal is damaged.",
-        "Leave it as it is and restore the last backup beside it.",
-    ),
+    ("SQLITE_CORRUPT SQLITE_NOTADB XX001 XX002", "The journal is damaged.",
+     "Leave it as it is and restore the last backup beside it."),
     ("42P01", "The journal is not set up.", "Run: reviewlib journal-init"),
-    (
-        "42501",
-        "This login has no right to that.",
-        "Ask for the login to be put under people.roles and people.logins in params; then run: reviewlib journal-init",
-    ),
+    ("42501", "This login has no right to that.",
+     "Ask for the login to be put under people.roles and people.logins in params; then run: reviewlib journal-init"),
     ("28000 28P01", "The database does not let this login in.", "Check user and password of records.database."),
-)
+)  # fmt: skip
 _MEANINGS: Final = {code: (what, do) for codes, what, do in _KNOWN for code in codes.split()}
 _NOT_MADE: Final = _MEANINGS["42P01"]
 _AWAY: Final = ("The journal's database does not answer.", "Check that it runs and that records.database in params is right.")

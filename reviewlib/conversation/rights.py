@@ -16,7 +16,6 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Final, get_args
 
 from reviewlib.conversation import identity
@@ -41,9 +40,9 @@ _STATES: Final[Mapping[str, tuple[StateName, ...]]] = {
     "by_a_run": (),
 }
 #: The kinds that a review takes in each state.
-OPEN_TO: Final[Mapping[StateName, frozenset[str]]] = MappingProxyType(
-    {state: frozenset(name for name, kind in KINDS.items() if state in _STATES[kind.when]) for state in get_args(StateName)}
-)
+OPEN_TO: Final[Mapping[StateName, frozenset[str]]] = {
+    state: frozenset(name for name, kind in KINDS.items() if state in _STATES[kind.when]) for state in get_args(StateName)
+}
 
 
 @dataclass(frozen=True)

@@ -133,24 +133,9 @@ class Kpi:
     on_team_page: bool = False
 
     @property
-    def is_share(self) -> bool:
-        """Whether it is a share of a number, which cannot pass 1; attainment, growth, coverage and net retention can."""
-        return self.judged_by == "wilson"
-
-    @property
-    def has_bands(self) -> bool:
-        """Whether its verdict begins at bands; sampled figures are judged by their interval, others through another one."""
-        return self.judged_by == "exact"
-
-    @property
     def has_row(self) -> bool:
         """Whether the scorecard has a row of it; a KPI that is judged through another one is told in that one's row."""
         return self.of is None and self.judged_by != "none"
-
-    @property
-    def target_of_a_period(self) -> bool:
-        """Whether a target of it belongs to a period, as those of sums and stocks do; others may have one for all time."""
-        return self.targets != "level" or self.per_target == "this"
 
     def card(self) -> dict[str, Any]:
         """What a page needs to know of the figure, as plain data."""

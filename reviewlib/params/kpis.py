@@ -28,9 +28,7 @@ LOST: Final[tuple[Outcome, ...]] = ("lost",)
 OPEN: Final[tuple[Outcome, ...]] = ("open",)
 NOT_WON: Final = (*LOST, *OPEN)
 #: What the steps from the open pipeline at the start to that at the end have in common.
-BRIDGE: Final[Mapping[str, Any]] = MappingProxyType(
-    {"needs": CYCLE, "outcomes": OPEN, "n_label": "deals", "counted": ("unit",)}
-)
+BRIDGE: Final[Mapping[str, Any]] = {"needs": CYCLE, "outcomes": OPEN, "n_label": "deals", "counted": ("unit",)}
 
 
 def _money(mask: ir.Value, amount: ir.Value) -> ir.Value:

@@ -138,16 +138,18 @@ class KpiParams(ParamsSection):
         if key not in MAIN:
             yield from self._of_own(kpi)
             yield from self._of_sql(kpi)
-        # What would be read by nobody: a target without a period, bands of a figure that is judged by its interval.
-        if self.target is not None and kpi.target_of_a_period:
+        # What would be read by nobody: a target of a sum or a stock without a period, bands of a figure that is judged by its
+        # interval or through another one.
+        if self.target is not None and (kpi.targets != "level" or kpi.per_target == "this"):
             do = "Put it in the targets table, with its period; here stand targets of rates, sizes and times."
             yield (key, "target"), Advice(f"a target of {key} belongs to a period", f"{self.target:f}", do)
-        if self.bands is not None and not kpi.has_bands:
+        if self.bands is not None and kpi.judged_by != "exact":
             yield (key, "bands"), Advice(f"{key} is not judged by bands", "bands", "Remove bands here.")
         if self.window_months is not None and not kpi.sets_window:
             yield (key, "window_months"), Advice(f"only {_WINDOW} has a window", "", "Remove window_months here.")
         for name, number in (("target", self.target), ("benchmark", self.benchmark)):
-            if kpi.is_share and number is not None and not 0 <= number <= 1:
+            # Attainment, growth, coverage and net retention can pass 1.
+            if kpi.judged_by == "wilson" and number is not None and not 0 <= number <= 1:
                 percent = f"Write it as a fraction: {number / 100:f} for {number:f} %."
                 do = percent if 1 < number <= 100 else "Write 0.4 for 40 %."
                 yield (key, name), Advice(f"{key} is a share between 0 and 1", f"{number:f}", do)
@@ -179,10 +181,8 @@ class KpiParams(ParamsSection):
         for name in () if self.value else self._given(_BESIDE_VALUE):
             yield (kpi.key, name), Advice(f"{name} stands beside a value in SQL", "", f"Add value, or remove {name}.")
         if self.value and kpi.judged_by == "exact" and self.n is None:
-            yield (
-                (kpi.key,),
-                Advice("a KPI in SQL needs its sample size", "no n", "Add n, as in n: count(*) filter (where won)."),
-            )
+            do = "Add n, as in n: count(*) filter (where won)."
+            yield (kpi.key,), Advice("a KPI in SQL needs its sample size", "no n", do)
         if self.value and kpi.judged_by != "exact" and self.n is not None:
             yield (kpi.key, "n"), Advice("a share of counted rows and a median bring their own n", self.n, "Remove n.")
         if self.evidence is not None:

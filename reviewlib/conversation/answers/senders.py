@@ -12,22 +12,19 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from reviewlib.errors import ResponseError
 from reviewlib.files import normalized
 
 #: Why an answer is not known to be the rep's, as entries hold it, and in words.
-DOUBTS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "other_sender": "came from an address that is not the rep’s in the reps table",
-        "no_sender": "came as a file, which names no sender",
-        "no_address": "no address of the rep is known",
-        "other_form": "the form is another one’s",
-        "other_name": "signed with another name than the rep’s",
-    }
-)
+DOUBTS: Final[Mapping[str, str]] = {
+    "other_sender": "came from an address that is not the rep’s in the reps table",
+    "no_sender": "came as a file, which names no sender",
+    "no_address": "no address of the rep is known",
+    "other_form": "the form is another one’s",
+    "other_name": "signed with another name than the rep’s",
+}
 _FITS: Final = "address"
 #: The source of an entry: the sha256 of the file, and what was found about its sender; older entries have the sha256 alone.
 SOURCE: Final = re.compile(rf"[0-9a-f]{{64}}(?: (?:{_FITS}|(?:{'|'.join(DOUBTS)})(?:\+(?:{'|'.join(DOUBTS)}))*))?")

@@ -9,7 +9,6 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from reviewlib.conversation.entries import Entry
@@ -25,20 +24,16 @@ Outcome = Literal[
     "met", "missed", "kept", "kept_late", "not_kept", "carried_over", "dropped", "lapsed", "resolved", "open"
 ]  # fmt: skip
 #: The outcomes in words.
-OUTCOMES: Final[Mapping[Outcome, str]] = MappingProxyType(
-    {outcome: outcome.replace("_", " ").capitalize() for outcome in get_args(Outcome)}
-)
+OUTCOMES: Final[Mapping[Outcome, str]] = {outcome: outcome.replace("_", " ").capitalize() for outcome in get_args(Outcome)}
 #: How the lead sentence counts the outcomes: the words for one and for several.
-_COUNTED: Final[Mapping[tuple[Outcome, ...], tuple[str, str]]] = MappingProxyType(
-    {
-        ("met", "kept", "resolved"): ("was kept", "were kept"),
-        ("kept_late",): ("was kept late", "were kept late"),
-        ("missed", "not_kept"): ("was missed", "were missed"),
-        ("lapsed",): ("lapsed", "lapsed"),
-        ("dropped",): ("was dropped", "were dropped"),
-        ("carried_over", "open"): ("runs on", "run on"),
-    }
-)
+_COUNTED: Final[Mapping[tuple[Outcome, ...], tuple[str, str]]] = {
+    ("met", "kept", "resolved"): ("was kept", "were kept"),
+    ("kept_late",): ("was kept late", "were kept late"),
+    ("missed", "not_kept"): ("was missed", "were missed"),
+    ("lapsed",): ("lapsed", "lapsed"),
+    ("dropped",): ("was dropped", "were dropped"),
+    ("carried_over", "open"): ("runs on", "run on"),
+}
 #: What became of what ended by such a status; of a deed the other ends are late or not.
 _ENDS: Final[Mapping[str, Outcome]] = {"met": "met", "missed": "missed", "lapsed": "lapsed", "dropped": "dropped"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from reviewlib.conversation.entries import Entry
@@ -17,13 +16,11 @@ from reviewlib.evidence.comparison import above, at_most
 from reviewlib.periods import Period
 
 #: Words of an offer that tell the way; the first that is found counts, anything else is training.
-_WAYS: Final[Mapping[Way, tuple[str, ...]]] = MappingProxyType(
-    {
-        "role-play": ("role-play", "role play", "roleplay", "rehears"),
-        "mentoring": ("mentor", "buddy"),
-        "coaching": ("coach", "joint call", "joint visit", "shadow", "sit in", "ride along"),
-    }
-)
+_WAYS: Final[Mapping[Way, tuple[str, ...]]] = {
+    "role-play": ("role-play", "role play", "roleplay", "rehears"),
+    "mentoring": ("mentor", "buddy"),
+    "coaching": ("coach", "joint call", "joint visit", "shadow", "sit in", "ride along"),
+}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from reviewlib.conversation.entries import Entry
@@ -19,9 +18,10 @@ from reviewlib.periods import MONTHS, Period
 
 Status = Literal["starts", "on_track", "behind", "met", "missed", "lapsed", "dropped", "open"]
 #: The statuses in words.
-STATUSES: Final[Mapping[Status, str]] = MappingProxyType(
-    {status: status.replace("_", " ").capitalize() for status in get_args(Status)} | {"starts": "Starts now"}
-)
+STATUSES: Final[Mapping[Status, str]] = {
+    **{status: status.replace("_", " ").capitalize() for status in get_args(Status)},
+    "starts": "Starts now",
+}
 #: Reads a moment on the clock by whose days people live.
 Clock = Callable[[dt.datetime], dt.datetime]
 StepStatus = Literal["open", "done", "done_late", "missed", "dropped", "overdue"]
