@@ -16,8 +16,6 @@
 Every message says what is wrong, where, what was found, and what to do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar

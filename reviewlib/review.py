@@ -4,8 +4,6 @@
 tabular is a pandas DataFrame.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import shlex

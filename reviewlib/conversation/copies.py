@@ -1,7 +1,5 @@
 """The minutes of each copy: the rep's as one file that holds nothing else, the manager's from the journal."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path

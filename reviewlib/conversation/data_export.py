@@ -1,7 +1,5 @@
 """What the journal holds about one rep, for the rep's right to see it: every entry in every version, also what is kept back."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Sequence

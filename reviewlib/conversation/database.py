@@ -3,8 +3,6 @@
 The table has one row per entry, which neither SQLite nor PostgreSQL lets anybody change or delete.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import sqlite3

@@ -1,7 +1,5 @@
 """Who is at the keyboard: the login, and what params say of it."""
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

@@ -1,7 +1,5 @@
 """From fields to what an entry says: what nobody types is filled in, the rest is checked, and mistakes are told by field."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 

@@ -4,8 +4,6 @@ A table ``access`` says what each login may see; policies hold every row of the 
 params and the frozen names; only ``reviewlib journal-init`` changes it. The login that runs that owns the tables and sees all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -5,8 +5,6 @@ server (``pg_dump`` may not be installed, and only PostgreSQL reads what it writ
 hold the rows as they stand in the table, hashes included, and the chains are walked before a restore is done.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import errno
 import json

@@ -1,7 +1,5 @@
 """What a review tells of earlier ones whose figures the CRM says differently by now: sentences, and the deals."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

@@ -3,8 +3,6 @@
 The same names serve reps and teams; the templates decide by ``review.kind``.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from reviewlib.conversation.goals import followup, plans, progress

@@ -1,7 +1,5 @@
 """Figures as small shapes beside their words: bullets, sparks, peers, bridges. Geometry only, in percent; templates draw it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, get_args

@@ -1,7 +1,5 @@
 """What two snapshots say differently, as texts: for the terminal, and for a page of its own."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple

@@ -7,8 +7,6 @@ those of the notebook.
 Imports are light: an exporter that cannot be loaded breaks every ``jupyter nbconvert`` on the machine.
 """
 
-from __future__ import annotations
-
 import ast
 import contextlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Goals as the templates show them: how far each has come, its letters and the rep's word on it, the count across a team."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

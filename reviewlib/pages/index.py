@@ -1,7 +1,5 @@
 """The index of a period and the page of a failed review: plain data in, HTML out."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Numbers are written as the workbook's locale has it; words and dates are English
 the true one (U+2212), and nothing is ever "−0".
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import functools
 import math

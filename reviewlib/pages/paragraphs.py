@@ -1,7 +1,5 @@
 """People's plain text as paragraphs and lists. Everything else in it stays the text it is; the templates escape it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

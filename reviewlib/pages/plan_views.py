@@ -1,7 +1,5 @@
 """What was agreed, as plain values for the templates: decisions, development, recognition, the concerns of a team."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from reviewlib.conversation.entries import Entry

@@ -1,7 +1,5 @@
 """How the figures were made, as plain values for the templates: what was read, and the evidence of each KPI."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Templates to HTML, and HTML to something a notebook displays."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import re

@@ -5,8 +5,6 @@ A template is plain text with references in braces: ``{key[.column][@PERIOD][|mo
 reads it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Where a review stands, in words: its state, whom it waits for, the signatures, the head of its journal, and amendments."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator
 from typing import Final

@@ -1,7 +1,5 @@
 """What only a team's page shows, as plain values for the templates: reps side by side, distribution, achievements, skills."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What the sections of a page show, as plain values for the templates: scorecard, change, pipeline, customers, next period."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

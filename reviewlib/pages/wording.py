@@ -1,7 +1,5 @@
 """An entry in words: how a list names it, and everything that it says."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """What a workbook asks of the CRM's export: which files, how they write their values, which column holds what."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping

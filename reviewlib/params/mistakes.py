@@ -1,7 +1,5 @@
 """What pydantic finds wrong, in words that people understand: of params, of goals, of what is typed into a form."""
 
-from __future__ import annotations
-
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping

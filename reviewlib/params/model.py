@@ -4,8 +4,6 @@ One YAML file describes one workbook. ``reviewlib.params.reading.load`` reads it
 they mean (each ``description`` is also the reference and the editor's hint) and which values they take.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping

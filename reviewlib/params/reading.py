@@ -3,8 +3,6 @@
 ``load`` collects all mistakes of a file before it complains, so that one round of editing mends them all.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import os

@@ -4,8 +4,6 @@ Each rule yields the key (relative to where it is asked) and what to say; ``mode
 ``reading`` adds the lines.
 """
 
-from __future__ import annotations
-
 import codecs
 import difflib
 import re

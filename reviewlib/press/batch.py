@@ -4,8 +4,6 @@ Who does jobs is a pool: threads of this process here, the workers of a cluster 
 stage files beside their places; moving them in is left to the one process that began the run.
 """
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading

@@ -1,7 +1,5 @@
 """The driver's end of a kernel's sockets: the two that a run without people needs, and no waiting for silence."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Parsing takes a fifth of the time in which a kernel starts, and touches, so copi
 are read by each kernel: a file of settings is Python, and what it opens, starts and changes has to be the kernel's own.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from typing import Any

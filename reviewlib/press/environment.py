@@ -1,7 +1,5 @@
 """What code makes pages in this process: versions and one hash, to be compared with another machine's."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import platform

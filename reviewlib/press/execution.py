@@ -1,7 +1,5 @@
 """papermill's execution of one notebook: its cells one after another, in a kernel of its own, within a time limit for all."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterable

@@ -4,8 +4,6 @@ Displays that carry ``{"reviewlib": {...}}`` as metadata come from our own templ
 notebook may hold is plain text, an image, or HTML that is reduced to harmless tags.
 """
 
-from __future__ import annotations
-
 import base64
 import functools
 import re

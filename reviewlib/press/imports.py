@@ -1,7 +1,5 @@
 """Imports that build nothing which nobody needs."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What a page that is handed out may not hold: anything that runs, loads, leads elsewhere or names this machine."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import functools

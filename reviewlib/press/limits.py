@@ -1,7 +1,5 @@
 """What the system lets processes have: memory of a kernel, open files of whoever runs kernels."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from typing import Final

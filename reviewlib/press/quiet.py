@@ -4,8 +4,6 @@ Each message costs both sides; a cell that shows one thing has six, and two of t
 Where output comes faster than it is read, a socket that broadcasts drops what is too much, without a word; this one waits.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import zmq

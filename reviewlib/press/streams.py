@@ -4,8 +4,6 @@ A flush waits until another thread has sent what was written. After each display
 again, mostly for nothing, and the changes of threads are a sixth of what a cell costs a kernel.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from ipykernel.iostream import OutStream

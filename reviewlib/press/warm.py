@@ -3,8 +3,6 @@
 ``Warmth`` says what the process imports, ``Forge`` keeps it, ``WarmProvisioner`` starts jupyter_client's kernels with it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """What the warm process does before it forks: import, draw for nothing, and put everything back."""
 
-from __future__ import annotations
-
 import builtins
 import contextlib
 import decimal

@@ -1,7 +1,5 @@
 """One job, from template to files that are whole and wait to be moved in: what a worker does, here or on another machine."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import functools

@@ -4,8 +4,6 @@ A worker outlives runs and serves several at a time, so whoever comes with a new
 without a word.
 """
 
-from __future__ import annotations
-
 import contextlib
 import threading
 import time

@@ -6,8 +6,6 @@ it. Whoever asked hands over the descriptors of the kernel's standard streams an
 is written. When the other end of the socket is closed or its process is gone, this process ends, and every kernel with it.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import ctypes

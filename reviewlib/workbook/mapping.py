@@ -1,7 +1,5 @@
 """Which column of an unknown export holds what, which stages are won, lost or open, and which files beside it belong to it."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence

@@ -5,8 +5,6 @@ in the file and said again in ``checks``, because the analyst, not the program, 
 like stands in ``proposal.yaml.j2``, what is said in ``known_exports.yaml``.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter

@@ -3,8 +3,6 @@
 Only ``proposal`` guesses; when reviews are made, everything here is declared in params.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import re

@@ -1,7 +1,5 @@
 """What a workbook starts from: the notebooks and the demo that travel in the package."""
 
-from __future__ import annotations
-
 import shutil
 from importlib.resources import files
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The response form: how a rep answers without Jupyter, as a Markdown file and as a link that starts a mail."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType

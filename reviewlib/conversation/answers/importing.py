@@ -4,8 +4,6 @@ An answer is recorded once, however often and in whatever quotation it arrives: 
 was typed (blanks aside) and of the entry it replaces. A changed answer replaces what an earlier answer said in the same field.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -1,7 +1,5 @@
 """What an answer asks to have recorded: its fields, held against what the journal has."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping, Sequence

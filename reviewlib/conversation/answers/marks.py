@@ -8,8 +8,6 @@ adorned it, and what was typed right below it stays an answer. The eight digits 
 Text of people that holds ``[[`` begins with ``^`` in a form; reading takes that one ``^`` away again.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import re

@@ -4,8 +4,6 @@ No text is dropped unseen: what stands outside every field is a problem, or, whe
 quotation of another mail or what programs add, listed as left out.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Mapping, Sequence

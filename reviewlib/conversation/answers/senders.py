@@ -3,8 +3,6 @@
 Anybody can write any sender into a mail. So what fits is said to be sent from the address in the reps table, and no more.
 """
 
-from __future__ import annotations
-
 import email.errors
 import email.parser
 import email.policy

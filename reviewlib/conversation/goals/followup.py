@@ -3,8 +3,6 @@
 A review opens with every agreement of the one before it, and with older ones that were still open then.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence

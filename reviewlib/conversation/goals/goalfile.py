@@ -4,8 +4,6 @@ Both forms are rows of texts by column, checked by one model. Nothing comes out 
 mistake is named where it stands.
 """
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import io

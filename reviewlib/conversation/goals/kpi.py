@@ -3,8 +3,6 @@
 Whoever reads the evidence makes a ``Track``; nothing here opens a scorecard.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

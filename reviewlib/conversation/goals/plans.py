@@ -1,7 +1,5 @@
 """Development and recognition: what is proposed, what moved since, what a team lacks, what its board may show."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final

@@ -1,7 +1,5 @@
 """How far a goal has come: computed from the frozen figures of each review, never typed in."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 ``smart`` works on a form while it is being filled: every field may be missing.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence

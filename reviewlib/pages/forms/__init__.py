@@ -3,8 +3,6 @@
 Everywhere else (papermill, the rep's copy, an executed notebook that was not run again) they are the sections alone.
 """
 
-from __future__ import annotations
-
 from reviewlib.pages.forms.sections import agreed, development, feedback, goals, improve, own_view, recognition, signoff
 
 __all__ = ["agreed", "development", "feedback", "goals", "improve", "own_view", "recognition", "signoff"]

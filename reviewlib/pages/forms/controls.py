@@ -4,8 +4,6 @@ No property of a text field is changed while somebody may be typing in it: its v
 fields are filled when a form opens, and everything that is said later stands below them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

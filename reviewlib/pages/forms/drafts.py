@@ -3,8 +3,6 @@
 On disk it lies in Jupyter's data folder, for nobody else to read.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import hashlib

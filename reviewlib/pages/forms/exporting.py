@@ -1,7 +1,5 @@
 """The pages made again, from the notebook: the command line runs beside the kernel, which stays free."""
 
-from __future__ import annotations
-
 import asyncio
 import html
 import json

@@ -1,7 +1,5 @@
 """What forms of the talk itself do beyond their records: the rating's scale, disputed figures, release and signatures."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from reviewlib.evidence import slicefile

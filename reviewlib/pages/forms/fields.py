@@ -4,8 +4,6 @@ What is typed in them is read, numbers as the workbook writes them and days as I
 in words.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import math

@@ -1,7 +1,5 @@
 """A form: fields, a button that saves once, and what became of it."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The rep's answer imported: pasted, or as a file; shown first, recorded then, all of it or nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Forms of what is planned: actions, goals, development and recognition, the rep's word on them, and what became of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Final
 

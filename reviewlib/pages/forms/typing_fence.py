@@ -5,8 +5,6 @@ for an echo: a linked pair of hidden numbers. The echo comes after all that was 
 only then is the text read.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable
