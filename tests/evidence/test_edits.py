@@ -137,6 +137,16 @@ def test_figures_that_differ_are_told(book: Params) -> None:
     ]
 
 
+def test_late_edits_come_in_one_order(book: Params) -> None:
+    """Of each rep the largest come first, so that two tellings of them are the same."""
+    deals = {f"D-{number:03}": WON | {"amount": number * 37 % 101, "rep_id": f"R-{number % 3}"} for number in range(300)}
+    found = edits.late(laid(book, "aaaa11", deals), laid(book, "aaaa22", {}))
+    assert list(found) == ["R-0", "R-1", "R-2"]
+    for _, told in found.values():
+        sizes = [(-(edit.before or {})["amount"], edit.deal_id) for edit in told]
+        assert sizes == sorted(sizes)
+
+
 def test_kpis_of_one_snapshot_are_told(book: Params) -> None:
     """A KPI that only one of the snapshots has is named, not compared."""
     rows = {kpi: ("rep", "R-1", "2026-Q2", kpi, 1.0) for kpi in KPIS}
