@@ -380,13 +380,6 @@ def _changes(entry: Entry, side: Side, context: WritingContext) -> bool:
 
 #: Asked in this order; the first refusal is the answer.
 RULES: Final[tuple[Callable[[WritingContext, Draft], ReviewError | None], ...]] = (
-    _has_a_role,
-    _is_theirs,
-    _is_their_word,
-    _is_time_for_it,
-    _refers_to_what_is_there,
-    _may_be_private,
-    _edits_their_own,
-    _follows,
-    _signs_what_was_read,
-)
+    _has_a_role, _is_theirs, _is_their_word, _is_time_for_it, _refers_to_what_is_there, _may_be_private, _edits_their_own,
+    _follows, _signs_what_was_read,
+)  # fmt: skip

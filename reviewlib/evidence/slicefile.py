@@ -61,31 +61,24 @@ class DealList:
 #: Every deal that is in a figure is in one group of each list that the figure rests on.
 DEAL_LISTS: Final[Mapping[str, DealList]] = {
     "sales": DealList(False, {"sold": "sale", "refund": "refund", "no_amount": "won"}, "first_win"),
-    "closed": DealList(
-        True,
-        {
-            "won_start": "won open_start valued",
-            "won_created": "won opened valued",
-            "won_opened": "won opened",
-            "won_outside": "won",
-            "lost_start": "lost open_start valued",
-            "lost_created": "lost opened valued",
-            "lost_opened": "lost opened",
-            "lost_outside": "lost",
-            "before": "opened -open_end",
-        },
-    ),
-    "open": DealList(
-        True,
-        {
-            "kept": "open_end open_start valued",
-            "created": "open_end opened valued",
-            "created_outside": "opened open_end",
-            "outside": "unvalued",
-        },
-        "due",
-    ),
-}
+    "closed": DealList(True, {
+        "won_start": "won open_start valued",
+        "won_created": "won opened valued",
+        "won_opened": "won opened",
+        "won_outside": "won",
+        "lost_start": "lost open_start valued",
+        "lost_created": "lost opened valued",
+        "lost_opened": "lost opened",
+        "lost_outside": "lost",
+        "before": "opened -open_end",
+    }),
+    "open": DealList(True, {
+        "kept": "open_end open_start valued",
+        "created": "open_end opened valued",
+        "created_outside": "opened open_end",
+        "outside": "unvalued",
+    }, "due"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

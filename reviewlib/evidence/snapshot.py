@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewlib.errors import PeriodError, SubjectError
 from reviewlib.evidence import proof
 from reviewlib.evidence.slicefile import current_folder
-from reviewlib.evidence.subjects import Subject, names_of, subjects_of
+from reviewlib.evidence.subjects import Subject, people, subjects_of
 from reviewlib.files import sha256_of, write
 from reviewlib.params.model import Params
 from reviewlib.params.rules import near_names
@@ -61,7 +61,7 @@ class Snapshot:
         from reviewlib.evidence.tables import SCORECARD
 
         frame = pd.read_parquet(io.BytesIO(proof.read(self.folder / "scorecard.parquet", self.folder)))
-        frame["rep_name"] = frame["rep_id"].map(names_of(self.folder))
+        frame["rep_name"] = frame["rep_id"].map(people(self.folder)["reps"])
         return frame[[*SCORECARD]]
 
 

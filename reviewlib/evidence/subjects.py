@@ -46,23 +46,18 @@ class Subject:
 
 def subjects_of(folder: Path) -> tuple[Subject, ...]:
     """List everyone who has a review by a snapshot's folder, teams first, with names."""
-    rows = _people(folder)["subjects"]
+    rows = people(folder)["subjects"]
     return tuple(Subject(**{**row, "managers": tuple(row.get("managers", ()))}) for row in rows)
 
 
 def addresses_of(folder: Path) -> dict[str, str]:
     """Tell the address of each rep who has one, by rep id; snapshots that were frozen before addresses were kept have none."""
-    found: dict[str, str] = _people(folder).get("addresses", {})
+    found: dict[str, str] = people(folder).get("addresses", {})
     return found
 
 
-def names_of(folder: Path) -> dict[str, str]:
-    """Tell the name of every rep of a snapshot, by rep id."""
-    found: dict[str, str] = _people(folder)["reps"]
-    return found
-
-
-def _people(folder: Path) -> dict[str, Any]:
+def people(folder: Path) -> dict[str, Any]:
+    """Read the names of a snapshot: of every rep by id, of everyone who has a review, and the addresses."""
     path = folder / "people.json"
     try:
         found: dict[str, Any] = json.loads(proof.read(path, folder))

@@ -128,15 +128,11 @@ def bridge(parts: Sequence[BridgePart]) -> list[BridgeStep]:
         start = 0.0 if part.total else running
         running = part.number if part.total else running + part.number
         ends.append((start, running))
-    return _steps(parts, ends)
+    return steps(parts, ends)
 
 
-def diverging(parts: Sequence[BridgePart]) -> list[BridgeStep]:
-    """Lay out bars left and right of a common zero."""
-    return _steps(parts, [(0.0, part.number) for part in parts])
-
-
-def _steps(parts: Sequence[BridgePart], ends: Sequence[tuple[float, float]]) -> list[BridgeStep]:
+def steps(parts: Sequence[BridgePart], ends: Sequence[tuple[float, float]]) -> list[BridgeStep]:
+    """Lay out bars from where to where each goes."""
     low, high = min(0.0, *map(min, ends)), max(0.0, *map(max, ends))
     extent = (high - low) or 1.0
     return [

@@ -25,42 +25,34 @@ class _Shown:
 
 
 _SHOWN: Final = {
-    "sales": _Shown(
-        "Deals won in the period, refunds included",
-        "earned",
-        {"sold": "Won", "refund": "Refunds", "no_amount": "Won, without an amount"},
-    ),
-    "closed": _Shown(
-        "Deals won or lost in the period, by expected amount",
-        "closed",
-        {
-            "won_start": "Won, open at the start of the period",
-            "won_created": "Won, created in the period",
-            "won_opened": "Won, created in the period, outside the pipeline’s value",
-            "won_outside": "Won, outside the pipeline’s value",
-            "lost_start": "Lost, open at the start of the period",
-            "lost_created": "Lost, created in the period",
-            "lost_opened": "Lost, created in the period, outside the pipeline’s value",
-            "lost_outside": "Lost, outside the pipeline’s value",
-            "before": "Created in the period, closed before that",
-        },
-    ),
-    "open": _Shown(
-        "Deals open at the end of the period, by expected amount",
-        "open_end",
-        {
-            "kept": "Open at the start of the period too",
-            "created": "Created in the period",
-            "created_outside": "Created in the period, outside the pipeline’s value",
-            "outside": "Without opening date or expected amount, outside the pipeline’s value",
-        },
-    ),
-}
+    "sales": _Shown("Deals won in the period, refunds included", "earned", {
+        "sold": "Won",
+        "refund": "Refunds",
+        "no_amount": "Won, without an amount",
+    }),
+    "closed": _Shown("Deals won or lost in the period, by expected amount", "closed", {
+        "won_start": "Won, open at the start of the period",
+        "won_created": "Won, created in the period",
+        "won_opened": "Won, created in the period, outside the pipeline’s value",
+        "won_outside": "Won, outside the pipeline’s value",
+        "lost_start": "Lost, open at the start of the period",
+        "lost_created": "Lost, created in the period",
+        "lost_opened": "Lost, created in the period, outside the pipeline’s value",
+        "lost_outside": "Lost, outside the pipeline’s value",
+        "before": "Created in the period, closed before that",
+    }),
+    "open": _Shown("Deals open at the end of the period, by expected amount", "open_end", {
+        "kept": "Open at the start of the period too",
+        "created": "Created in the period",
+        "created_outside": "Created in the period, outside the pipeline’s value",
+        "outside": "Without opening date or expected amount, outside the pipeline’s value",
+    }),
+}  # fmt: skip
 _WON: Final = ("won_start", "won_created", "won_opened", "won_outside")
 _LOST: Final = ("lost_start", "lost_created", "lost_opened", "lost_outside")
 _SALES: Final = ("sold", "refund", "no_amount")
 _OPEN: Final = ("kept", "created")
-#: The groups, by list, that the deals of a figure are in, by the KPI's evidence.
+#: The lists that the deals or accounts of a figure are in, with their groups there, by the KPI's evidence.
 _MADE_OF: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "earned": {"sales": _SALES},
     "sale": {"sales": ("sold",)},
@@ -74,6 +66,7 @@ _MADE_OF: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     },
     "open_end": {"open": _OPEN},
     "due": {"open": _OPEN},
+    "accounts": {"accounts": ()},
 }
 #: What marks a deal among those that are listed with it.
 _MARKS: Final = {"first_win": "first purchase", "due": "due next"}
@@ -139,22 +132,16 @@ def evidence(review: Review) -> list[Evidence]:
     figures = list(sheet.main())
     below: dict[str, Figure] = {}
     for name, listed in review.lists.items():
-        users = [figure for figure in figures if name in _rests_on(figure)]
+        users = [figure for figure in figures if name in _MADE_OF.get(figure.kpi.evidence or "", ())]
         if users and listed.totals:
             home = _SHOWN[name].evidence if name in _SHOWN else ""
             below[name] = next((figure for figure in users if figure.kpi.evidence == home), users[0])
     return [_evidence(sheet, figure, below) for figure in figures]
 
 
-def _rests_on(figure: Figure) -> Mapping[str, Sequence[str]]:
-    """The lists that a figure's deals or accounts are in, with their groups there."""
-    key = figure.kpi.evidence or ""
-    return {key: ()} if key == "accounts" else _MADE_OF.get(key, {})
-
-
 def _evidence(sheet: FigureTable, figure: Figure, below: Mapping[str, Figure]) -> Evidence:
     told, tables = [], []
-    for name, groups in _rests_on(figure).items():
+    for name, groups in _MADE_OF.get(figure.kpi.evidence or "", {}).items():
         owner = below.get(name)
         if owner == figure:
             tables.append(_accounts(sheet) if name == "accounts" else _deals(sheet, name))

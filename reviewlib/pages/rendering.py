@@ -75,13 +75,9 @@ def _css_string(text: str) -> str:
     return '"' + re.sub(r"[^\w ,.’–-]", lambda found: f"\\{ord(found[0]):x} ", text) + '"'
 
 
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
 FILTERS = {
     "at": "{:.2f}%".format,
-    "base64": _base64,
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "blocks": paragraphs.blocks,
     "css_string": _css_string,
     "day": labels.day,

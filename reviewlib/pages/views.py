@@ -203,7 +203,8 @@ def change_by_rep(review: Review) -> list[BridgeStep]:
         figure = FigureTable(review, person).figure("revenue")
         if figure is not None and figure.change is not None:
             found.append(BridgePart(person.name, "", figure.change, style.signed(figure.change, "money")))
-    return components.diverging(sorted(found, key=lambda part: -part.number)) if found else []
+    found.sort(key=lambda part: -part.number)
+    return components.steps(found, [(0.0, part.number) for part in found]) if found else []
 
 
 def pipeline_bridge(review: Review) -> list[BridgeStep]:

@@ -18,11 +18,6 @@ def _rated(context: FormContext, values: Values) -> Values:
     return values | {"value": int(values["value"]) if values["value"] else None}
 
 
-def _resolved(context: FormContext, values: Values) -> Values:
-    """Which figures were disputed: those that the review was made with."""
-    return values | {"snapshot_before": context.review.workbook.snapshot}
-
-
 def _snapshots(context: FormContext, _: Values) -> Options:
     """The figures that the period uses now: those shown here, or newer ones where it has been frozen again."""
     shown = context.review.workbook.snapshot
@@ -73,7 +68,8 @@ def _signed(context: FormContext, values: Values) -> Values:
 
 
 FEEDBACK_FORMS: Final = (
-    spec("resolution", payload=_resolved),
+    # The figures that were disputed are those that the review was made with.
+    spec("resolution", payload=lambda context, values: values | {"snapshot_before": context.review.workbook.snapshot}),
     spec("rating", options={"value": _scale}, payload=_rated),
     spec("release", options={"snapshot": _snapshots}, payload=_released, advice=_release_advice),
     spec("sign_manager", payload=_signed, signature="manager"),
