@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reviewlib.errors import ParamsError, SubjectError
-from reviewlib.evidence import slicefile, snapshot, sources
+from reviewlib.errors import BusyError, ParamsError, SubjectError
+from reviewlib.evidence import proof, slicefile, snapshot, sources
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import sentences
 from reviewlib.params.kpis import RESULT
@@ -34,7 +34,7 @@ def freeze(
 
     Raises:
         ReviewError: Params, sources, targets, period or ids cannot be used; no period points to anything new.
-        BusyError: A run holds one of the periods.
+        BusyError: A run holds one of the periods, or what was frozen was removed meanwhile.
     """
     modes = params.modes
     check_texts(params)
@@ -47,6 +47,9 @@ def freeze(
         for folder in dict.fromkeys(params.reports / each.period.name for each in frozen):
             stack.enter_context(locks.held(folder, modes=modes))
         for each, how in zip(frozen, stands, strict=True):
+            if proof.of(each.folder) != each.proof:
+                what = f"Evidence of {each.period} was removed while it was being frozen."
+                raise BusyError(what, where=f"reports/{params.name}/snapshots/{each.hash}", do="Run the same again.")
             if not slicefile.current_name(params, each.period)[0]:
                 manifest.renew(params.reports / each.period.name, each, modes=modes)
             snapshot.use(params, each)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from reviewlib.conversation.entries import Entry, current
@@ -52,7 +51,7 @@ def refuse_damaged(params: Params, stands: ReviewStatus) -> None:
     known = [one for one in used(params, stands.period) if one.snapshot == stands.current]
     known += [Remembered(stands.current, None, str(stands.period))]  # which may point to none yet
     known += pinned(entry for each in stands.own.values() for entry in each)
-    if found := problems(params, known):
+    if found := list(problems(params, known)):
         more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
         raise SnapshotError(
             "The evidence is not what was frozen.",
@@ -86,31 +85,25 @@ def pinned(entries: Iterable[Entry]) -> Iterator[Remembered]:
             yield Remembered(snapshots[entry.about], entry.payload.proof, f"{entry.about}: entry {entry.sequence}")
 
 
-def problems(params: Params, known: Collection[Remembered]) -> list[str]:
+def problems(params: Params, known: Iterable[Remembered]) -> Iterator[str]:
     """Say what is wrong with snapshots: one that is not there or is another one, and files that are not as they were frozen."""
-    folder = params.reports / "snapshots"
-    found: list[str] = []
-    for name in dict.fromkeys(one.snapshot for one in known):
-        by = {one.proof: one.by for one in known if one.snapshot == name}
-        found += _problems(folder / name, by)
-    return found
-
-
-def _problems(folder: Path, by: dict[str | None, str]) -> Iterator[str]:
-    place, (somebody, *_) = f"snapshots/{folder.name}/{proof.INFO}", by.values()
-    if not (folder / proof.INFO).is_file():
-        yield f"{place} is gone, and {somebody} names it"
-        return
-    try:
-        hashed = "files" in proof.info(folder)
-        changed = proof.problems(folder)
-    except SnapshotError as error:
-        yield f"{place}: {error.what}"
-        return
-    now = proof.of(folder)
-    for known, who in by.items():
-        if known == _NONE and hashed:
-            yield f"{who} does not hold the proof of snapshot {folder.name} any more"
-        elif known not in (None, _NONE, now):
-            yield f"{place} is not the one that {who} names"
-    yield from changed
+    remembered: dict[str, dict[str | None, str]] = {}
+    for one in known:
+        remembered.setdefault(one.snapshot, {})[one.proof] = one.by
+    for name, by in remembered.items():
+        folder, place = params.reports / "snapshots" / name, f"snapshots/{name}/{proof.INFO}"
+        if not slicefile.exists(params, name):
+            yield f"{place} is gone, and {next(iter(by.values()))} names it"
+            continue
+        try:
+            hashed, changed = "files" in proof.info(folder), proof.problems(folder)
+        except SnapshotError as error:
+            yield f"{place}: {error.what}"
+            continue
+        now = proof.of(folder)
+        for known_as, who in by.items():
+            if known_as == _NONE and hashed:
+                yield f"{who} does not hold the proof of snapshot {name} any more"
+            elif known_as not in (None, _NONE, now):
+                yield f"{place} is not the one that {who} names"
+        yield from changed

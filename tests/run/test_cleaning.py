@@ -8,7 +8,7 @@ from workbooks import changed
 
 from reviewlib.errors import BusyError
 from reviewlib.evidence import snapshot
-from reviewlib.run import cleaning, locks, verifying
+from reviewlib.run import cleaning, freezing, locks, proving, verifying
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_snapshot_in_which_a_figure_was_disputed_stays(book: Handmade) -> None
     assert cleaning.unused(book.params) == {}
 
 
-@pytest.mark.parametrize("said", [None, b"", b"\xff\x00", b"0123456789ab 00"])
+@pytest.mark.parametrize("said", [None, b"\xff\x00", b"0123456789ab 00"])
 def test_a_period_that_does_not_say_which_one_it_uses_keeps_them_all(handmade: Handmade, said: bytes | None) -> None:
     """Where ``current`` is gone or damaged before any page was made, nobody can tell which one is about to be used."""
     snapshot.use(handmade.params, snapshot.freeze(changed(handmade.params, title="Second"), PERIOD))
@@ -65,6 +65,15 @@ def test_a_period_that_does_not_say_which_one_it_uses_keeps_them_all(handmade: H
     current.unlink() if said is None else current.write_bytes(said)
     assert cleaning.remove(handmade.params) == {}
     assert len(names(handmade)) == 2
+
+
+def test_what_is_being_frozen_and_goes_is_said(handmade: Handmade, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A period never points to what ``clean`` took away between the freeze and its use; the old evidence stays in use."""
+    before = (handmade.folder / "current").read_bytes()
+    monkeypatch.setattr(proving, "refuse_damaged", lambda params, _: cleaning.remove(params))
+    with pytest.raises(BusyError, match="removed while it was being frozen"):
+        freezing.freeze(changed(handmade.params, title="Second"), [PERIOD])
+    assert (handmade.folder / "current").read_bytes() == before
 
 
 def test_nothing_goes_while_a_run_is_at_work(book: Handmade) -> None:

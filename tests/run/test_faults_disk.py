@@ -13,6 +13,9 @@ import pytest
 from faultbench import Bench, Book, Said, require_unfinished
 from lightbook import ALL
 
+from reviewlib.params import reading
+from reviewlib.run import verifying
+
 pytestmark = pytest.mark.timeout(600)
 soak = pytest.mark.soak
 LOGGED = "write log.jsonl"
@@ -71,6 +74,20 @@ def test_a_first_run_that_is_killed_while_it_writes_is_taken_up(bench: Bench, tm
     """The same where nothing was there, not even evidence: that is whole too, or not there, and no part of it stays."""
     points = chosen(bench, tmp_path / "count", few=few, seed=7, of="bare")
     at_each(points, lambda at: check_killed_writing(bench, tmp_path, at, of="bare"))
+
+
+@pytest.mark.parametrize("step", ["rename {snapshot}", "rename manifest.json", "rename current"])
+def test_evidence_that_is_made_anew_is_taken_up_where_it_was_killed(bench: Bench, tmp_path: Path, step: str) -> None:
+    """Killed between a snapshot that was removed as a whole and those who remember its proof, the next run goes on."""
+    book = bench.book(tmp_path / "book", of="done")
+    (snapshot,) = (book.folder / "reports" / "book" / "snapshots").iterdir()
+    shutil.rmtree(snapshot)
+    only = step.format(snapshot=snapshot.name)
+    disk = {"below": str(book.folder / "reports"), "at": 1, "only": only, "signal": "SIGKILL"}
+    assert book.start("--jobs", "1", replay=True, faults={"disk": disk}).wait().code == -signal.SIGKILL
+    said = book.run(replay=True)
+    assert (said.code, said.keys(kept=False) | said.keys(kept=True)) == (0, ALL), said
+    assert verifying.verify(reading.load(book.folder / "params" / "book.yaml")).problems == ()
 
 
 # In the middle of a line of the log, which is written in its place.

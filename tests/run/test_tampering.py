@@ -376,7 +376,7 @@ def stop(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("step", ["evidence.snapshot.use", "run.manifest.renew", "run.proving.refuse_damaged", "run.status.of"])
+@pytest.mark.parametrize("step", ["evidence.snapshot.use", "run.manifest.renew"])
 def test_a_freeze_that_was_killed_is_taken_up(handmade: Handmade, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it ended between a snapshot that is made anew and those who remember its proof, the next one goes on."""
     handmade.run()

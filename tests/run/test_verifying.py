@@ -118,6 +118,14 @@ def test_a_run_does_not_lay_a_changed_amendment_again(book: Handmade) -> None:
     assert problems(book) == []
 
 
+def test_a_manifest_of_another_period_is_named(book: Handmade) -> None:
+    """It is whole, and tells of other reviews."""
+    other = book.folder.with_name("2026-Q2")
+    other.mkdir()
+    shutil.copy(book.folder / manifest.NAME, other)
+    assert [one for one in problems(book) if one.startswith("2026-Q2/manifest.json is the one of 2026-Q3")]
+
+
 def test_folders_that_are_no_periods_are_left_alone(book: Handmade) -> None:
     """A copy beside a period stops no command that looks for periods."""
     shutil.copytree(book.folder, book.folder.with_name("2026-Q3 (copy)"))
