@@ -84,22 +84,18 @@ def read(path: Path, folder: Path) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError:
         raise damaged(path) from None
-    _hold(path, folder, files.sha256(content))
+    hold(path, folder, files.sha256(content))
     return content
 
 
-def hold(path: Path, folder: Path) -> None:
-    """Hold one file of a snapshot against its hash, however large it is.
+def hold(path: Path, folder: Path, now: str | None = None) -> None:
+    """Hold one file of a snapshot against its hash, however large it is; ``now`` is the one that it has, where that is known.
 
     Raises:
         SnapshotError: It is changed, or none of the snapshot's.
     """
-    _hold(path, folder, files.sha256_of(path))
-
-
-def _hold(path: Path, folder: Path, now: str) -> None:
     known = info(folder).get("files") if (folder / INFO).is_file() else None
-    if known is not None and now != known.get(path.relative_to(folder).as_posix()):
+    if known is not None and (now or files.sha256_of(path)) != known.get(path.relative_to(folder).as_posix()):
         raise damaged(path)
 
 

@@ -106,8 +106,7 @@ def _known(wanted: Sequence[str], groups: Mapping[str, object]) -> list[str]:
 def _check_pages(params: Params, stands: ReviewStatus, subjects: Sequence[Subject]) -> None:
     """Refuse pages that do not tell what the figures and the journal say now, and forms and amendments that do not."""
     folder = params.reports / stands.period.name
-    origins, seals = Origins(params, stands), sealing.seals_of(entry for each in stands.own.values() for entry in each)
-    entries = sealing.sealed(manifest.read(folder), seals)
+    origins, entries = Origins(params, stands), sealing.sealed(manifest.read(folder), sealing.seals_of(stands.own))
     stale = [
         subject.name
         for subject in subjects

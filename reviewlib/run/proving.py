@@ -50,7 +50,7 @@ def refuse_damaged(params: Params, stands: ReviewStatus) -> None:
     """
     known = [one for one in used(params, stands.period) if one.snapshot == stands.current]
     known += [Remembered(stands.current, None, str(stands.period))]  # which may point to none yet
-    known += pinned(entry for each in stands.own.values() for entry in each)
+    known += pinned(stands.own)
     if found := list(problems(params, known)):
         more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
         raise SnapshotError(

@@ -223,7 +223,7 @@ class _Run:
 
     def _settled(self, tasks: Mapping[str, _Task], before: Mapping[str, ManifestRow]) -> dict[str, ManifestRow]:
         """Find the reviews that are never made again, because both sides have signed them."""
-        seals = sealing.seals_of(entry for each in self.stands.own.values() for entry in each)
+        seals = sealing.seals_of(self.stands.own)
         known = sealing.sealed(before, seals)
         found = places.signed([known[key] for key in tasks if key in known], self.folder)
         for key, task in tasks.items():

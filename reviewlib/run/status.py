@@ -69,14 +69,14 @@ class ReviewStatus:
         return [Pin(name, state.snapshot, state.closed) for name, state in earlier.items() if state.snapshot]
 
     @property
-    def own(self) -> dict[About, Sequence[Entry]]:
-        """What was said in each review of the period."""
-        return {review: each for review, each in self.entries.items() if review.period == self.period.name}
+    def own(self) -> list[Entry]:
+        """What was said in the reviews of the period, each in the order of its chain."""
+        return [entry for each in self.entries.values() for entry in each if entry.about.period == self.period.name]
 
     @property
     def heads(self) -> dict[About, Head]:
         """The end of each review's chain."""
-        return {review: Head(each[-1].sequence, each[-1].hash) for review, each in self.own.items()}
+        return {entry.about: Head(entry.sequence, entry.hash) for entry in self.own}
 
 
 def frozen_period(params: Params, period: Period | None) -> Snapshot:
@@ -157,9 +157,8 @@ def _check(params: Params, stands: ReviewStatus) -> None:
     seen = {stands.about(subject) for subject in stands.subjects}
     heads = remembered_heads(params.reports / stands.period.name)
     known = {review: head for review, head in heads.items() if stands.whole or review in seen}
-    own = [entry for each in stands.own.values() for entry in each]
     do = "Restore the journal from its latest backup; reviewlib verify lists everything. Nothing was made."
-    refuse_broken(own, known, where=f"the journal of {params.name}, {stands.period}", do=do)
+    refuse_broken(stands.own, known, where=f"the journal of {params.name}, {stands.period}", do=do)
 
 
 @dataclass(frozen=True)
