@@ -100,7 +100,7 @@ def demo_evidence(demo_params: Params) -> PeriodEvidence:
 def demo_slices(demo_evidence: PeriodEvidence) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Every slice of the demo by kind, subject and audience: reps for themselves, teams for both."""
     slicer = Slicer(demo_evidence, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
-    rows = {rep_id: json.loads(slicer.listing.rows(rep_id)) for rep_id in demo_evidence.reviewed}
-    reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") | rows[rep_id] for rep_id in demo_evidence.reviewed}
+    rows = slicer.listing.rows(demo_evidence.reviewed)
+    reps = {("rep", rep_id, "rep"): slicer.rep(rep_id, "rep") | json.loads(rows[rep_id]) for rep_id in demo_evidence.reviewed}
     teams = [(name, who) for name in demo_evidence.teams() for who in ("manager", "rep")]
     return reps | {("team", name, who): slicer.team(name, who) | json.loads(NO_ROWS) for name, who in teams}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Final
 
 from reviewlib.evidence.facts import FLAGS, Facts
 from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, DEAL_LISTS, LISTED, MOST_LISTED, Row, Stages, table
+from reviewlib.evidence.store import literal
 
 _DEALS: Final = (
     "deal_id", "account_id", "product", "stage", "outcome", "amount", "expected_amount", "opened_on", "closed_on",
@@ -56,14 +58,16 @@ class Listing:
         sql = "SELECT count(*) FROM slice_deals WHERE closed AND list_contains(?, rep_id)"
         return int(self._all(sql, [sorted(owners)])[0][0])
 
-    def rows(self, rep_id: str) -> str:
-        """Write all deals and accounts of a rep: the second line of a slice."""
-        parts = []
+    def rows(self, reps: Sequence[str]) -> dict[str, str]:
+        """Write all deals and accounts of each of some reps: the second line of a slice."""
+        parts = dict[str, list[str]]((rep_id, []) for rep_id in reps)
         for name, columns in (("deals", _DEALS), ("accounts", ACCOUNT_COLUMNS)):
-            sql = f"SELECT string_agg({_json(columns)}, ', ' ORDER BY rowid) FROM slice_{name} WHERE rep_id = ?"
-            data = self._all(sql, [rep_id])[0][0] or ""
-            parts.append(f'"{name}": {{"columns": {json.dumps(columns)}, "data": [{data}]}}')
-        return f"{{{', '.join(parts)}}}"
+            chosen = f"FROM slice_{name} WHERE rep_id IN ({', '.join(map(literal, reps))})"
+            sql = f"SELECT rep_id, string_agg({_json(columns)}, ', ' ORDER BY rowid) {chosen} GROUP BY rep_id"
+            found = dict(self._all(sql))
+            for rep_id, own in parts.items():
+                own.append(f'"{name}": {{"columns": {json.dumps(columns)}, "data": [{found.get(rep_id, "")}]}}')
+        return {rep_id: f"{{{', '.join(own)}}}" for rep_id, own in parts.items()}
 
     def _all(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = self.con.execute(sql, values).fetchall()

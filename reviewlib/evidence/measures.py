@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -65,15 +66,21 @@ def evaluate(params: Params, table: pd.DataFrame, *, kpis: Mapping[str, Kpi], ro
     own = [key for key, kpi in kpis.items() if kpi.expression is None and kpi.of is None]
     periods = {period.name: period for period in roster.periods}
     records = []
+
+    @functools.cache
+    def of_rep(rep: str, key: str, combine: Combine, period: Period) -> tuple[Post | None, Combined]:
+        """Combine a rep's rows, once for all scopes."""
+        post = roster.posts.get((rep, period.name))
+        return post, _of_rep(rows.get((rep, key), []), combine, period, post)
+
     for (scope, scope_id, name), reps in roster.members().groupby(["scope", "scope_id", "period"])["rep_id"]:
         period = periods[str(name)]
-        posts = {rep: roster.posts.get((rep, period.name)) for rep in reps}
         for key in own:
             combine = params.kpis[key].combine or "sum"
             if scope != "rep" and combine == "last":
                 result = Combined(None, 0, "the last figures of several reps do not combine")
             else:
-                each = [(post, _of_rep(rows.get((rep, key), []), combine, period, post)) for rep, post in posts.items()]
+                each = [of_rep(rep, key, combine, period) for rep in reps]
                 result = each[0][1] if scope == "rep" else _of_several(each, combine, period)
             records.append((scope, scope_id, name, key, result.value, np.nan, result.n, result.reason, result.rows))
     columns = ["scope", "scope_id", "period", "kpi", "numerator", "denominator", "n", "reason", "rows"]

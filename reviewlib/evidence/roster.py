@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
+import itertools
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -69,11 +70,21 @@ class Roster:
 
     def team(self, name: str, period: Period) -> tuple[str, ...]:
         """The active reps of a team in a period, in the order of ids."""
-        return tuple(rep_id for rep_id in self.active(period) if self.posts[rep_id, period.name].team == name)
+        return tuple(self._active[period.name].get(name, ()))
 
     def active(self, period: Period) -> tuple[str, ...]:
         """The reps with at least one active day, in the order of ids."""
-        return tuple(rep_id for rep_id in self.rep_ids if self.posts[rep_id, period.name].active_days(period))
+        return tuple(sorted(itertools.chain.from_iterable(self._active[period.name].values())))
+
+    @cached_property
+    def _active(self) -> Mapping[str, Mapping[str | None, Sequence[str]]]:
+        """By period and team, the reps with at least one active day, in the order of ids."""
+        found = {period.name: defaultdict[str | None, list[str]](list) for period in self.periods}
+        for rep_id, period in itertools.product(self.rep_ids, self.periods):
+            post = self.posts[rep_id, period.name]
+            if post.active_days(period):
+                found[period.name][post.team].append(rep_id)
+        return found
 
     def members(self) -> pd.DataFrame:
         """Which owner counts for which scope: rep_id, period, scope, scope_id."""

@@ -249,7 +249,9 @@ def _with_history(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFram
 def _with_verdicts(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Judge the KPIs proper; a supporting figure has no verdict, only a reason where it is missing."""
     beside = frame["kpi"].isin([key for key, kpi in context.kpis.items() if kpi.of is not None])
-    judged = [_judged(row, context) for row in frame.loc[~beside, ["kpi", "scope", "spread", *_READ]].to_dict("records")]
+    names = ["kpi", "scope", "spread", *_READ]
+    cells = zip(*(frame.loc[~beside, name].tolist() for name in names), strict=True)
+    judged = [_judged(dict(zip(names, row, strict=True)), context) for row in cells]
     known = frame["value"].notna()
     frame["verdict"] = pd.Series("not_available", index=frame.index).where(~known, "not_judged")
     unsaid = pd.Series("not available", index=frame.index).where(~known, "supporting figure")

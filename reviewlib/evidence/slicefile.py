@@ -32,6 +32,8 @@ IDENTITIES: Final = "slices.json"
 _ROWS: Final = ("deals", "accounts")
 #: The second line of a slice that holds neither deals nor accounts, as a team's.
 NO_ROWS: Final = '{"deals": {"columns": [], "data": []}, "accounts": {"columns": [], "data": []}}'
+#: What every slice of a snapshot says of the snapshot as a whole.
+_OF_WHOLE: Final = frozenset({"snapshot", "frozen_at", "tables", "quarantine", "exclusions", "unassigned"})
 #: Deals or accounts listed below one KPI at the most: with more, the page of a busy rep would have over 200 KB.
 MOST_LISTED: Final = 100
 #: A deal as it is listed: its group, what it adds to the list's sum, and what marks it among the others.
@@ -124,9 +126,21 @@ class Listed:
     totals: Mapping[str, Sequence[float | None]]
 
 
-def slice_text(data: Mapping[str, Any], rows: str) -> str:
-    """Write a slice as its file holds it; ``rows`` are all its deals and accounts, as ``NO_ROWS`` is for none."""
-    return f"{to_json(data, inf_nan_mode='null').decode()}\n{rows}\n"
+def written(data: Mapping[str, Any], rows: str) -> tuple[bytes, str]:
+    """Write a slice as its file holds it, and hash what it says of its subject.
+
+    When it was frozen, and how many rows the others have, do not count. ``rows`` are all its deals and accounts, as ``NO_ROWS``
+    is for none.
+    """
+    apart = {"workbook": data["workbook"], "data": data["data"]}
+    own = {name: {key: value for key, value in part.items() if key not in _OF_WHOLE} for name, part in apart.items()}
+    rest, whole, said = (
+        to_json(part, inf_nan_mode="null")
+        for part in ({name: value for name, value in data.items() if name not in apart}, apart, own)
+    )
+    second = rows.encode()
+    content = b"".join((rest[:-1], b", ", whole[1:], b"\n", second, b"\n"))
+    return content, hashlib.sha256(b"".join((rest, said, second))).hexdigest()
 
 
 def read_slice(path: Path) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final
 
 import pandas as pd
-from pydantic_core import to_json
 
 from reviewlib.evidence import availability, disclosure
 from reviewlib.evidence.comparison import at_least
@@ -29,9 +29,6 @@ _KPI: Final = SCORECARD.index("kpi")
 _PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
 #: The stage of deals that were open at the end of the period and have closed by the export's date.
 CLOSED_SINCE: Final = "Closed since"
-#: What every slice of a snapshot holds of the snapshot as a whole.
-_OF_SNAPSHOT: Final = {"snapshot", "frozen_at"}
-_OF_WHOLE: Final = {"tables", "quarantine", "exclusions", "unassigned"}
 
 
 class Slicer:
@@ -56,6 +53,7 @@ class Slicer:
             "off": _off(evidence),
         }
         self.data = _data(evidence, unassigned=self.listing.closed(evidence.roster.owners))
+        self.quarantined = Counter(evidence.tables.quarantine["rep_id"])
         self.crowds = disclosure.crowds(evidence.scorecard, evidence.roster)
         # Owners who are no reps of the table are people too.
         self.owners = evidence.roster.sellers | evidence.roster.owners
@@ -71,7 +69,6 @@ class Slicer:
         evidence = self.evidence
         said = self._insights_of(rep_id)
         subject = evidence.roster.posts[rep_id, evidence.period.name].as_data()
-        own = evidence.tables.quarantine
         return self.common | {
             "kind": "rep",
             "subject": subject,
@@ -85,7 +82,7 @@ class Slicer:
             "leads": said.leads,
             "findings": [asdict(finding) for finding in said.findings],
             "achievements": [{**asdict(item), "subject": subject} for item in said.achievements],
-            "data": self.data | {"mine": {"quarantined": int((own["rep_id"] == rep_id).fillna(False).sum())}},
+            "data": self.data | {"mine": {"quarantined": self.quarantined[rep_id]}},
         }
 
     def _terms(self, rep_id: str) -> dict[str, dict[str, Any]]:
@@ -119,7 +116,7 @@ class Slicer:
         history = self.rows["team", name]
         stages = [self.listing.stages(rep_id) for rep_id in reps]
         team = Post(name, name, name, ", ".join(managers) or None)
-        said = insights(self._card(team, history), evidence.params, team_met=self._met(name))
+        said = insights(self._card(team, history), evidence.params, team_met=name in self._met)
         shown = reps if audience == "manager" else ()
         named = {kpi.key for kpi in evidence.context.kpis.values() if kpi.of is None or kpi.on_team_page}
         members = [row for rep_id in shown for row in self.rows["rep", rep_id] if row[_KPI] in named]
@@ -169,7 +166,7 @@ class Slicer:
                 self._card(post, self.rows["rep", rep_id]),
                 evidence.params,
                 largest=self.listing.largest(rep_id),
-                team_met=self._met(post.team),
+                team_met=post.team in self._met,
             )
         return self._insights[rep_id]
 
@@ -178,19 +175,13 @@ class Slicer:
         rows = {(str(row["kpi"]), str(row["period"])): row for row in records(SCORECARD, history)}
         return SubjectScorecard(subject, rows, kpis=evidence.context.kpis, period=evidence.period, trend=evidence.trend)
 
-    def _met(self, team: str | None) -> bool:
-        """Tell whether a team reached its target of the result."""
-        wanted = (RESULT.key, self.evidence.period.name)
-        rows = records(SCORECARD, self.rows.get(("team", team), []))
-        return any((row["kpi"], row["period"]) == wanted and at_least(row["attainment"] or 0, 1) for row in rows)
-
-
-def identity(data: Mapping[str, Any], rows: str) -> str:
-    """Hash what a slice says of its subject; when it was frozen, and how many rows the others have, do not count."""
-    book = {name: value for name, value in data["workbook"].items() if name not in _OF_SNAPSHOT}
-    account = {name: value for name, value in data["data"].items() if name not in _OF_WHOLE}
-    own = {**data, "workbook": book, "data": account}
-    return hashlib.sha256(to_json(own, inf_nan_mode="null") + rows.encode()).hexdigest()
+    @cached_property
+    def _met(self) -> frozenset[str]:
+        """The teams that reached their target of the result."""
+        card = self.evidence.scorecard
+        own = card[(card["scope"] == "team") & (card["kpi"] == RESULT.key) & (card["period"] == self.evidence.period.name)]
+        cells = zip(own["scope_id"], own["attainment"].fillna(0), strict=True)
+        return frozenset(team for team, attainment in cells if at_least(attainment, 1))
 
 
 def _workbook(evidence: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from reviewlib.evidence import proof, safe_csv, slicefile, workings
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
-from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, NO_ROWS, slice_name, slice_text
-from reviewlib.evidence.slices import Slicer, identity
+from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, NO_ROWS, slice_name, written
+from reviewlib.evidence.slices import Slicer
 from reviewlib.evidence.subjects import Subject, team_folder
 from reviewlib.files import Modes, alone, make_folder, secure, slug, sync_folder, write, write_all
 from reviewlib.params.kpis import RESULT
@@ -61,13 +61,14 @@ def _write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], hash:
     slicer = Slicer(evidence, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC))
     cuts, identities = {"rep": slicer.rep, "team": slicer.team}, dict[str, str]()
     for name in dict.fromkeys(subject.folder for subject in subjects):
-        texts: dict[Path, str] = {}
-        for subject in (one for one in subjects if one.folder == name):
-            rows = slicer.listing.rows(subject.id) if subject.kind == "rep" else NO_ROWS
+        texts: dict[Path, str | bytes] = {}
+        here = [subject for subject in subjects if subject.folder == name]
+        rows = slicer.listing.rows([subject.id for subject in here if subject.kind == "rep"])
+        for subject in here:
+            own = rows[subject.id] if subject.kind == "rep" else NO_ROWS
             for audience in AUDIENCES:
                 file, data = slice_name(subject.kind, subject.id, audience), cuts[subject.kind](subject.id, audience)
-                identities[file] = identity(data, rows)
-                texts[part / name / file] = slice_text(data, rows)
+                texts[part / name / file], identities[file] = written(data, own)
         write_all(texts, modes=modes)
     _json(part / IDENTITIES, identities, modes)
     names = {rep_id: evidence.roster.posts[rep_id, evidence.period.name].name for rep_id in evidence.roster.rep_ids}

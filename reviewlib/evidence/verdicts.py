@@ -6,6 +6,7 @@ are the linear kind (type 7).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,7 +52,7 @@ def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataF
 
 def two_digits(value: float | None) -> float | None:
     """Round to two significant digits, as benchmarks are shown."""
-    if value is None or not np.isfinite(value) or value == 0:
+    if not value or not math.isfinite(value):
         return value
     return float(f"{value:.1e}")
 
@@ -63,7 +64,7 @@ def peer_group(post: Post, rules: Peers) -> str | None:
 
 def _quarter(value: float, q1: float, middle: float, q3: float, spread: float, better: str) -> str | None:
     """Tell the quarter, the top one on the good side; strict at both ends, so that ties stand in the middle."""
-    if better == "none" or np.isnan([value, q1, middle, q3]).any() or spread == 0:
+    if better == "none" or spread == 0 or any(map(math.isnan, (value, q1, middle, q3))):
         return None
     if better == "lower":
         value, q1, middle, q3 = -value, -q3, -middle, -q1

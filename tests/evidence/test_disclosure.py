@@ -18,7 +18,7 @@ from workbooks import workbook
 from reviewlib.evidence import sources
 from reviewlib.evidence.disclosure import FEW, UNKNOWN, of_older, tells
 from reviewlib.evidence.period import compile_evidence
-from reviewlib.evidence.slicefile import NO_ROWS, read_slice, slice_text
+from reviewlib.evidence.slicefile import NO_ROWS, read_slice, written
 from reviewlib.evidence.slices import Slicer
 from reviewlib.pages import blocks, charts
 from reviewlib.periods import FiscalYear, Period
@@ -244,13 +244,13 @@ def test_older_evidence_gives_nothing_away(slicer: Slicer, tmp_path: Path) -> No
     for size in SIZES:
         frozen = slicer._team(f"T{size}", "rep")
         path = tmp_path / "team.rep.json"
-        path.write_text(slice_text(frozen, NO_ROWS), encoding="utf-8")
+        path.write_bytes(written(frozen, NO_ROWS)[0])
         data = read_slice(path)
         assert (data["data"]["withheld"], data["history"]["data"], data["data"]["tables"]) == (UNKNOWN, [], [])
         assert UNKNOWN in _page(_opened(data))
     assert of_older(slicer.team("T7", "rep")) == slicer.team("T7", "rep")
     frozen = slicer.team("T2", "manager")
-    path.write_text(slice_text(frozen, NO_ROWS), encoding="utf-8")
+    path.write_bytes(written(frozen, NO_ROWS)[0])
     assert {name: read_slice(path)[name] for name in ("data", "history")} == {
         name: frozen[name] for name in ("data", "history")
     }

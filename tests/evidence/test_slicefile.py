@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence import slicefile
-from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, DEAL_LISTS, lists, read_rows, read_slice, slice_text
+from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, DEAL_LISTS, lists, read_rows, read_slice, written
 from reviewlib.pages import preload
 from reviewlib.params.model import Params
 from reviewlib.periods import FiscalYear
@@ -122,7 +122,7 @@ def _text(data: Mapping[str, Any]) -> str:
     first, rows = (
         {name: value for name, value in data.items() if (name in ("deals", "accounts")) == whole} for whole in (False, True)
     )
-    return slice_text(first, json.dumps(rows, ensure_ascii=False))
+    return written(first, json.dumps(rows, ensure_ascii=False))[0].decode()
 
 
 def test_a_file_holds_the_whole_slice(tmp_path: Path, demo_slices: Mapping[Any, dict[str, Any]]) -> None:
