@@ -4,8 +4,6 @@ They lie in one file for each subject, beside what its review reads of the journ
 read by both copies; a team's is for its manager alone. Each holds the sha256 of what it tells.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Where one side is missing (NaN), nothing holds.
 """
 
-from __future__ import annotations
-
 import math
 from decimal import Decimal
 from typing import Final

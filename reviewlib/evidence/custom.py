@@ -1,7 +1,5 @@
 """The KPIs that a workbook writes in SQL: queries made anew from the parts that ``params.sql`` let pass."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields

@@ -1,7 +1,5 @@
 """How a figure came about: its parts, the rows that its query counts and those of its target, from a snapshot's files alone."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

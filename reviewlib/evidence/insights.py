@@ -4,8 +4,6 @@ Every sentence is a template whose numbers are cells of the scorecard, ``{win_ra
 cannot say a figure that the scorecard does not hold, and advice goes when its gap goes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final

@@ -4,8 +4,6 @@ Wilson for shares (E. B. Wilson, "Probable inference", JASA 22, 1927), order sta
 (H. A. David, "Order Statistics", section 7.1).
 """
 
-from __future__ import annotations
-
 import math
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The evidence of a period: everything the CRM says about it, computed once, in memory."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Who was there: each rep's team and activity by period, and which scopes a deal's owner counts for."""
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 from collections import Counter, defaultdict

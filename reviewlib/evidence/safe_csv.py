@@ -4,8 +4,6 @@ A spreadsheet calculates a cell that begins with ``=``, ``+``, ``-`` or ``@``, w
 front makes it text again. Only what reviewlib writes for people is written so; exports and goals files are read as they stand.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from pathlib import Path

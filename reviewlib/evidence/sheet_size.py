@@ -3,8 +3,6 @@
 The reader makes room for the whole rectangle that the cells of a sheet span, and ends the process where there is none.
 """
 
-from __future__ import annotations
-
 import functools
 import sys
 import zipfile

@@ -1,7 +1,5 @@
 """From the evidence of a period to the files of a snapshot: who has a review, their slices, tables, what it is made of."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import secrets

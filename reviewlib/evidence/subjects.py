@@ -1,7 +1,5 @@
 """Who has a review in a period: read from the frozen names, without anything heavy."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ The group of peers includes the rep, so that its figures are the same on every m
 are the linear kind (type 7).
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Final

@@ -3,8 +3,6 @@
 Its views run from the tables to the facts, to what freeze measured by these same texts, to each KPI, to the scorecard.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final

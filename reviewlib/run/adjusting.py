@@ -1,7 +1,5 @@
 """Adjustments found: what each subject's review tells of the earlier ones, by comparing snapshots."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict

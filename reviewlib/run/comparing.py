@@ -1,7 +1,5 @@
 """Snapshots of a workbook compared: what a new one says differently, for a terminal, a page and machines."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Explain: one figure of a rep as it is told, from its definition to the rows that it counts."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The handout: one folder per manager with what is theirs to read and what is theirs to give to each rep."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

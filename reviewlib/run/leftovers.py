@@ -1,7 +1,5 @@
 """What earlier runs made where a run lays its own, or lays nothing any more: it goes, and what people wrote into it is kept."""
 
-from __future__ import annotations
-
 import glob
 import itertools
 import re

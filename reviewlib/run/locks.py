@@ -1,7 +1,5 @@
 """One run at a time per period: whoever comes second is told who holds it and since when."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import json

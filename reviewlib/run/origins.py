@@ -1,7 +1,5 @@
 """What each review of a period is made from, in one hash: a review is made again where it changed, and only there."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 Beside a page lie the form for the rep's answer, and amendments to what both sides have signed. A signed page stays as it is.
 """
 
-from __future__ import annotations
-
 import glob
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What stands over all reviews of a period, written when a run ends: scorecard, index, manifest; and the pages of failures."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 import shlex

@@ -1,7 +1,5 @@
 """What the command line does with the conversation: release, import, give goals, prepare the journal."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from pathlib import Path

@@ -16,12 +16,8 @@ from reviewlib.periods import Period
 
 LetterName = Literal["S", "M", "A", "R", "T"]
 NAMES: Final[Mapping[LetterName, str]] = {
-    "S": "Specific",
-    "M": "Measurable",
-    "A": "Achievable",
-    "R": "Relevant",
-    "T": "Time-bound",
-}
+    "S": "Specific", "M": "Measurable", "A": "Achievable", "R": "Relevant", "T": "Time-bound",
+}  # fmt: skip
 #: Fewer figures than this make no range worth the name; that is said.
 FEW: Final = 4
 
