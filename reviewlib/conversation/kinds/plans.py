@@ -65,16 +65,10 @@ class Goal(Payload):
         None, title="Over", description="The period that the target covers, as FY2026; else each review’s own."
     )
     due: dt.date | None = Field(None, title="Due")
-    relevance: Relevance | None = choice(
-        "Why it matters",
-        {
-            "gap": "Closes a gap",
-            "strength": "Builds on a strength",
-            "aspiration": "Serves an aspiration",
-            "objective": "Serves a business objective",
-        },
-        default=None,
-    )
+    relevance: Relevance | None = choice("Why it matters", {
+        "gap": "Closes a gap", "strength": "Builds on a strength", "aspiration": "Serves an aspiration",
+        "objective": "Serves a business objective",
+    }, default=None)  # fmt: skip
     because: Words = Field("", title="Because", description="The gap, strength, aspiration or objective it serves.")
     owner: Side = Field("rep", title="Who")
 

@@ -116,15 +116,10 @@ class Signoff(Proven):
     """One side's signature, or why there is none."""
 
     side: Side = Field(title="Side")
-    how: Literal["agree", "disagree", "refused", "absent"] = choice(
-        "How",
-        {
-            "agree": "Read, agrees",
-            "disagree": "Read, does not agree",
-            "refused": "Did not sign",
-            "absent": "Was not there to sign",
-        },
-    )
+    how: Literal["agree", "disagree", "refused", "absent"] = choice("How", {
+        "agree": "Read, agrees", "disagree": "Read, does not agree", "refused": "Did not sign",
+        "absent": "Was not there to sign",
+    })  # fmt: skip
     name: Said = Field(title="Name", description="As typed by who signs.")
     comment: Words = Field("", title="Comment")
     head: Key = Field(title="Head of the journal", description="The hash of the last entry that was read before signing.")
