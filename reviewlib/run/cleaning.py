@@ -35,7 +35,7 @@ def unused(params: Params) -> dict[Path, int]:
     periods = snapshot.period_folders(params).values()
     kept |= {one.snapshot for period in periods for one in proving.used(params, period)}
     found = sorted(path for path in (params.reports / "snapshots").glob("*") if _NAME.fullmatch(path.name))
-    of = {folder.name: proof.info(folder)["period"] for folder in found}
+    of = {folder.name: proof.info(folder).get("period") for folder in found}
     settled = {period.name for period in periods if of.get(slicefile.current_name(params, period)[0]) == period.name}
     return {
         folder: sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -12,8 +12,7 @@ from pathlib import PurePosixPath
 from reviewlib.conversation import identity
 from reviewlib.conversation.entries import About, Draft, Entry
 from reviewlib.conversation.journal import open_or_make_journal
-from reviewlib.conversation.kinds.talk import Proven, Seal
-from reviewlib.conversation.visibility import State
+from reviewlib.conversation.kinds.talk import Seal
 from reviewlib.params.model import Params
 from reviewlib.run.manifest import ManifestRow
 from reviewlib.run.status import ReviewStatus
@@ -60,11 +59,6 @@ def _row(key: str, about: About, seal: Seal, row: ManifestRow | None) -> Manifes
     )
 
 
-def proven(state: State) -> bool:
-    """Tell whether one of a review's signatures says what was before who signed; those of earlier versions do not."""
-    return any(isinstance(entry.payload, Proven) and entry.payload.proof for entry in state.signatures.values())
-
-
 def seal(params: Params, stands: ReviewStatus, rows: Iterable[ManifestRow]) -> tuple[ReviewStatus, int]:
     """Write the seals that are missing into the journal, in one transaction.
 
@@ -73,15 +67,14 @@ def seal(params: Params, stands: ReviewStatus, rows: Iterable[ManifestRow]) -> t
     """
     subjects = {(subject.kind, subject.id): subject for subject in stands.subjects}
     author = identity.at_keyboard(params)
-    drafts = []
+    seals, drafts = seals_of(stands.own), list[Draft]()
     for row in rows:
         subject = subjects[row.kind, row.subject]
-        about = stands.about(subject)
-        if not (row.sealed and row.state == "made" and proven(stands.state(subject))):
-            continue
-        if row.key not in seals_of(stands.entries.get(about, ())):
+        # Signatures of earlier versions do not say what was before who signed, and their pages stay as they are.
+        proven = any(getattr(entry.payload, "proof", None) for entry in stands.state(subject).signatures.values())
+        if row.sealed and row.state == "made" and proven and row.key not in seals:
             said = Seal(audience=row.audience, place=row.page, page=row.files[row.page])
-            drafts.append(Draft(about, subject.team, "seal", said, author))
+            drafts.append(Draft(stands.about(subject), subject.team, "seal", said, author))
     if not drafts:
         return stands, 0
     if author.role not in ("manager", "analyst"):
