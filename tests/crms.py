@@ -22,7 +22,6 @@ _OF_SPARK = {
     "double precision": "double",
     "timestamptz": "timestamp",
     "timestamp": "timestamp_ntz",
-    'text COLLATE "en-x-icu"': "string",
 }
 #: Types of columns that hold what they are called for.
 TYPES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -183,11 +184,16 @@ NEAR = (
 )
 
 
+@functools.cache
+def store() -> TableStore:
+    """One for all of them."""
+    return TableStore()
+
+
 def in_store(texts: list[str], kind: Literal["money", "date"], style: ValueFormat) -> list[Any]:
     """Cast texts by the strict pattern alone."""
-    store = TableStore()
-    store.lend("texts", pa.table({"place": range(len(texts)), "text": pa.array(texts, pa.string())}))
-    return [value for (value,) in store.rows(f"SELECT {casting.plain('text', kind, style)} FROM texts ORDER BY place")]
+    store().con.register("texts", pa.table({"place": range(len(texts)), "text": pa.array(texts, pa.string())}))
+    return [value for (value,) in store().rows(f"SELECT {casting.plain('text', kind, style)} FROM texts ORDER BY place")]
 
 
 def agree(texts: list[str], kind: Literal["money", "date"], style: ValueFormat) -> int:

@@ -140,6 +140,7 @@ def test_targets_of_shorter_periods_combine_as_params_say(found: PeriodEvidence)
     assert (cell(found, "total", "A")["target"], cell(found, "largest_share", "A")["target"]) == (21, 0.6)
 
 
+@pytest.mark.whole
 def test_a_snapshot_explains_them(found: PeriodEvidence, tmp_path: Path) -> None:
     """``evidence.sql`` gives the same figures from the files alone."""
     alone = Alone(found, tmp_path / "evidence")

@@ -122,6 +122,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Alone:
     return Alone(compile_evidence(params, sources.read(params), Q3), folder / "evidence")
 
 
+@pytest.mark.whole
 def test_every_figure_of_the_demo_follows_from_the_files(demo_evidence: PeriodEvidence, tmp_path: Path) -> None:
     """The demo's scorecard and its peers are computed from the snapshot's folder alone."""
     alone = Alone(demo_evidence, tmp_path / "evidence")

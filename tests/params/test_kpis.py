@@ -769,6 +769,7 @@ def test_generated_tables_for_long(known: oracle.Book) -> None:
     held_against_the_loops(known)
 
 
+@pytest.mark.whole
 def test_adding_a_kpi_is_one_record(tmp_path: Path) -> None:
     """One file changes in a copy: params, schema, scorecard, pages and documentation have the KPI, and no test falls."""
     tests = ("tests/largest_share.py", "tests/params/test_kpis.py", "tests/params/test_reading.py", "tests/test_docs.py")
