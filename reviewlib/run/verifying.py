@@ -133,8 +133,8 @@ class _PeriodCheck:
             yield f"{self.period}: there are {len(self.pages)} pages and no manifest.json; {do}"
         if problem := manifest.problem_of(self.folder):
             yield f"{place} {problem}; {do}"
-        if self.pages and not slicefile.current_name(params, self.period)[0]:
-            yield f"{self.period}/current is gone; reviewlib freeze writes it anew"
+        if not slicefile.current_name(params, self.period)[0] and (self.pages or (self.folder / "current").exists()):
+            yield f"{self.period}/current is gone or empty; reviewlib freeze writes it anew"
         if last.logged and manifest.log_hash(self.folder, last.log) != last.logged:
             yield f"{self.period}/{manifest.LOG}: what the last run knew of it was changed, or is gone"
         yield from self._changed({manifest.SCORECARD: last.scorecard, manifest.INDEX: last.index})

@@ -56,7 +56,7 @@ def test_a_snapshot_in_which_a_figure_was_disputed_stays(book: Handmade) -> None
     assert cleaning.unused(book.params) == {}
 
 
-@pytest.mark.parametrize("said", [None, b"\xff\x00", b"0123456789ab 00"])
+@pytest.mark.parametrize("said", [None, b"", b"\xff\x00", b"0123456789ab 00"])
 def test_a_period_that_does_not_say_which_one_it_uses_keeps_them_all(handmade: Handmade, said: bytes | None) -> None:
     """Where ``current`` is gone or damaged before any page was made, nobody can tell which one is about to be used."""
     snapshot.use(handmade.params, snapshot.freeze(changed(handmade.params, title="Second"), PERIOD))
@@ -65,6 +65,7 @@ def test_a_period_that_does_not_say_which_one_it_uses_keeps_them_all(handmade: H
     current.unlink() if said is None else current.write_bytes(said)
     assert cleaning.remove(handmade.params) == {}
     assert len(names(handmade)) == 2
+    assert ["2026-Q3/current" in one for one in verifying.verify(handmade.params).problems] == [True] * (said is not None)
 
 
 def test_what_is_being_frozen_and_goes_is_said(handmade: Handmade, monkeypatch: pytest.MonkeyPatch) -> None:
