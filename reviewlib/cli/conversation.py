@@ -31,7 +31,7 @@ def release(params: ParamsPath, period: PeriodName = None, rep: Reps = None, tea
     releasing.release(book, stands, subjects)
     for subject in subjects:
         typer.echo(f"{subject.name}, {stands.period}: released on snapshot {stands.current}")
-    typer.echo(f"Next: {releasing.next_run(book, stands, subjects, path=shown(book.path))}")
+    typer.echo(f"Next: {releasing.next_run(stands, subjects, path=shown(book.path))}")
 
 
 @app.command(epilog="Example: reviewlib handout params/demo.yaml --period 2026-Q3 --out handout")

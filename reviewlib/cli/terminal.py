@@ -110,7 +110,9 @@ def _cell(value: Any) -> str:
 def print_status(status: Status) -> None:
     """Print how the reviews of a period stand: what is overdue first, then what is due, then what is done."""
     console = _console()
-    rows = sorted(status.rows, key=_urgency)
+    rows = sorted(
+        status.rows, key=lambda row: (-row.days_overdue, row.due is None, row.due, row.subject.team or "", row.subject.name)
+    )
     table = Table(title=f"{status.period}, on {status.today}", title_justify="left")
     for name in ("review", "team", "state", "next", "waiting for", "due", ""):
         table.add_column(name, no_wrap=name == "due", min_width=10 if name == "due" else None, overflow="fold")
@@ -122,10 +124,6 @@ def print_status(status: Status) -> None:
     console.print(f"{len(rows)} reviews, {overdue} overdue." if rows else "No review is due in this period by the cadence.")
     if status.reminder:
         console.print(status.reminder, soft_wrap=True)
-
-
-def _urgency(row: DueReview) -> tuple[object, ...]:
-    return (-row.days_overdue, row.due is None, row.due, row.subject.team or "", row.subject.name)
 
 
 def _standing(row: DueReview, older: str) -> tuple[str, ...]:

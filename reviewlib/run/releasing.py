@@ -114,7 +114,7 @@ def journal_init(params: Params) -> list[str]:
     return lines
 
 
-def next_run(params: Params, stands: ReviewStatus, subjects: Sequence[Subject], *, path: str) -> str:
+def next_run(stands: ReviewStatus, subjects: Sequence[Subject], *, path: str) -> str:
     """The command that makes the pages of reviews anew."""
     some = [f"--{one.kind} {shlex.quote(one.id)}" for one in subjects] if len(subjects) < 4 else []
     return " ".join(["reviewlib run", path, f"--period {stands.period}", *some])

@@ -175,11 +175,9 @@ def _planned(context: FormContext, values: Values) -> Values:
 
 
 DEVELOPMENT: Final = spec(
-    "development",
+    "development", options={"way": _ways}, payload=_planned,
     before=(Field(_PROPOSAL, "Proposed for the gaps", form="choice", options=_proposed),),
-    options={"way": _ways},
-    payload=_planned,
-)
+)  # fmt: skip
 
 
 # --- recognition: achievements confirmed or added, with the reward -----------------------------------------------------------
@@ -218,11 +216,9 @@ def _recognition(context: FormContext, values: Values) -> Values:
 
 
 RECOGNITION: Final = spec(
-    "recognition",
+    "recognition", payload=_recognition, more=lambda _, entry: {_FOUND: _achievement_key(entry.payload)},
     before=(Field(_FOUND, "Achievement found in the figures", form="choice", options=_achievements),),
-    payload=_recognition,
-    more=lambda _, entry: {_FOUND: _achievement_key(entry.payload)},
-)
+)  # fmt: skip
 
 
 # --- the rep's word on a goal or on the board, written down in the meeting ---------------------------------------------------
