@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import pandas as pd
@@ -27,6 +27,8 @@ from reviewlib.params.kpis import RESULT
 
 _KPI: Final = SCORECARD.index("kpi")
 _PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
+#: How many subjects' rows are held: those of a team, which are written together.
+_AT_HAND: Final = 64
 #: The stage of deals that were open at the end of the period and have closed by the export's date.
 CLOSED_SINCE: Final = "Closed since"
 
@@ -40,10 +42,13 @@ class Slicer:
         self.trend = [period.name for period in evidence.trend]
         frame = evidence.scorecard[evidence.scorecard["period"].isin(self.trend)].copy()
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
-        self.rows = rows_by(frame, SCORECARD, by=("scope", "scope_id"))
+        self.card, self.places = frame[[*SCORECARD]], frame.groupby(["scope", "scope_id"], sort=False).indices
+        self.rows = lru_cache(maxsize=_AT_HAND)(self._rows)
         others = evidence.from_elsewhere
         others = others[(others["scope"] == "rep") & (others["period"] == evidence.period.name)]
-        self.measured = rows_by(others, ("kpi", "rows"), by=("scope_id",))
+        self.measured = defaultdict[str, Rows](list)
+        for rep_id, *row in rows_of(others[["scope_id", "kpi", "rows"]]):
+            self.measured[rep_id].append(row)
         self.listing = Listing(evidence.facts, evidence.period.name)
         self.common = {
             "period": evidence.period.name,
@@ -73,7 +78,7 @@ class Slicer:
             "kind": "rep",
             "subject": subject,
             "people": [],
-            "history": table(SCORECARD, self.rows["rep", rep_id]),
+            "history": table(SCORECARD, self.rows("rep", rep_id)),
             "members": disclosure.NOTHING,
             "lists": self.listing.lists(rep_id),
             "terms": self._terms(rep_id),
@@ -95,7 +100,7 @@ class Slicer:
             if kpi.of is None and kpi.per_target:
                 due = period.next if kpi.per_target == "next" else period
                 found["divided_by"][key] = _target_terms(context.targets.resolve(RESULT, "rep", rep_id, due).terms)
-        for key, rows in self.measured.get(rep_id, ()):
+        for key, rows in self.measured[rep_id]:
             found["measure"][key] = [[row.period.name, row.value, row.n] for row in rows]
         return {name: {key: rows for key, rows in terms.items() if rows} for name, terms in found.items()}
 
@@ -113,13 +118,13 @@ class Slicer:
         reps = self.members(name)
         posts = self._posts(reps)
         managers = sorted({post.manager for post in posts if post.manager})
-        history = self.rows["team", name]
+        history = self.rows("team", name)
         stages = [self.listing.stages(rep_id) for rep_id in reps]
         team = Post(name, name, name, ", ".join(managers) or None)
         said = insights(self._card(team, history), evidence.params, team_met=name in self._met)
         shown = reps if audience == "manager" else ()
         named = {kpi.key for kpi in evidence.context.kpis.values() if kpi.of is None or kpi.on_team_page}
-        members = [row for rep_id in shown for row in self.rows["rep", rep_id] if row[_KPI] in named]
+        members = [row for rep_id in shown for row in self.rows("rep", rep_id) if row[_KPI] in named]
         board = self._board(name, said.achievements, shown)
         return self.common | {
             "kind": "team",
@@ -163,12 +168,16 @@ class Slicer:
             evidence = self.evidence
             post = evidence.roster.posts[rep_id, evidence.period.name]
             self._insights[rep_id] = insights(
-                self._card(post, self.rows["rep", rep_id]),
+                self._card(post, self.rows("rep", rep_id)),
                 evidence.params,
                 largest=self.listing.largest(rep_id),
                 team_met=post.team in self._met,
             )
         return self._insights[rep_id]
+
+    def _rows(self, scope: str, scope_id: str) -> Rows:
+        """A subject's part of the scorecard, which is written several times."""
+        return rows_of(self.card.iloc[self.places[scope, scope_id]])
 
     def _card(self, subject: Post, history: Rows) -> SubjectScorecard:
         evidence = self.evidence
@@ -277,13 +286,9 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def rows_by(frame: pd.DataFrame, columns: Sequence[str], *, by: Sequence[str]) -> dict[Any, Rows]:
-    """Turn a frame into rows of plain values for each value of a column, or of several; the order stays."""
-    keys = _column(frame[by[0]]) if len(by) == 1 else [*zip(*(_column(frame[name]) for name in by), strict=True)]
-    found: dict[Any, Rows] = {}
-    for key, *row in zip(keys, *(_column(frame[name]) for name in columns), strict=True):
-        found.setdefault(key, []).append(row)
-    return found
+def rows_of(frame: pd.DataFrame) -> Rows:
+    """Turn a frame into rows of plain values; the order stays."""
+    return [list(row) for row in zip(*(_column(frame[name]) for name in frame), strict=True)]
 
 
 def records(columns: Sequence[str], data: Rows) -> list[Mapping[Any, Any]]:
