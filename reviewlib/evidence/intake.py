@@ -153,7 +153,11 @@ class Intake:
     @property
     def rows(self) -> str:
         """Where a query on the rows takes them from."""
-        return " ".join([f"{self.table.name}_text AS t", *self._joins])
+        return " ".join([self._texts, *self._joins])
+
+    @property
+    def _texts(self) -> str:
+        return f"{self.table.name}_text AS t"
 
     def meaning(self, text: str, mapping: Mapping[str, Any], kind: tables.Type = "text") -> str:
         """SQL of what the mapping says of a text; missing for every other one."""
@@ -176,7 +180,7 @@ class Intake:
         """
         text, written = self.texts[name], replace(style, decimal=".", dates="ymd")
         plain = f"CASE WHEN {typed} THEN {casting.plain(text, kind, written)} ELSE {casting.plain(text, kind, style)} END"
-        odd = f"SELECT DISTINCT {text}, {typed} FROM {self.rows} WHERE {text} IS NOT NULL AND {plain} IS NULL"
+        odd = f"SELECT DISTINCT {text}, {typed} FROM {self._texts} WHERE {text} IS NOT NULL AND {plain} IS NULL"
         texts = self.store.rows(odd)
         self.values[name] = plain
         if texts:

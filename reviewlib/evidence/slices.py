@@ -10,6 +10,8 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from reviewlib.evidence import availability, disclosure
@@ -42,12 +44,13 @@ class Slicer:
         self.trend = [period.name for period in evidence.trend]
         frame = evidence.scorecard[evidence.scorecard["period"].isin(self.trend)].copy()
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
-        self.card, self.places = frame[[*SCORECARD]], frame.groupby(["scope", "scope_id"], sort=False).indices
+        self.columns = [_column(frame[name]) for name in SCORECARD]
+        self.places = frame.groupby(["scope", "scope_id"], sort=False).indices
         self.rows = lru_cache(maxsize=_AT_HAND)(self._rows)
         others = evidence.from_elsewhere
         others = others[(others["scope"] == "rep") & (others["period"] == evidence.period.name)]
         self.measured = defaultdict[str, Rows](list)
-        for rep_id, *row in rows_of(others[["scope_id", "kpi", "rows"]]):
+        for rep_id, *row in others[["scope_id", "kpi", "rows"]].itertuples(index=False):
             self.measured[rep_id].append(row)
         self.listing = Listing(evidence.facts, evidence.period.name)
         self.common = {
@@ -177,7 +180,8 @@ class Slicer:
 
     def _rows(self, scope: str, scope_id: str) -> Rows:
         """A subject's part of the scorecard, which is written several times."""
-        return rows_of(self.card.iloc[self.places[scope, scope_id]])
+        own = self.places[scope, scope_id]
+        return [[*row] for row in zip(*(column[own] for column in self.columns), strict=True)]
 
     def _card(self, subject: Post, history: Rows) -> SubjectScorecard:
         evidence = self.evidence
@@ -286,17 +290,11 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def rows_of(frame: pd.DataFrame) -> Rows:
-    """Turn a frame into rows of plain values; the order stays."""
-    return [list(row) for row in zip(*(_column(frame[name]) for name in frame), strict=True)]
-
-
 def records(columns: Sequence[str], data: Rows) -> list[Mapping[Any, Any]]:
     """The same rows with their columns' names."""
     return [dict(zip(columns, row, strict=True)) for row in data]
 
 
-def _column(series: pd.Series) -> list[Any]:
+def _column(series: pd.Series) -> npt.NDArray[np.object_]:
     """The values of a column; missing is None."""
-    values: list[Any] = series.astype(object).where(series.notna(), None).tolist()
-    return values
+    return series.astype(object).where(series.notna(), None).to_numpy()
