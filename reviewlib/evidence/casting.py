@@ -4,8 +4,6 @@ Nothing is guessed: the order of a date and the decimal mark come from params. M
 a strict pattern is cast where the table is; every other text is read here, once, however many rows have it.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import unicodedata

@@ -3,8 +3,6 @@
 Rows have no lines there; in the quarantine a deal's id stands before what is wrong with it.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -3,8 +3,6 @@
 Who logs in, and with what, the drivers find themselves: nothing here holds a user or a password.
 """
 
-from __future__ import annotations
-
 import contextlib
 import pkgutil
 import re

@@ -4,8 +4,6 @@ Runs of records that a look at their bytes proves to be plain are read many at a
 line by line. Both give the same rows.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import re

@@ -1,7 +1,5 @@
 """What slices hold of deals and accounts: chosen, summed and written as JSON by the engine; no deal becomes an object."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Snapshots that were frozen before hashes were kept have neither, and are read as they are.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, Final

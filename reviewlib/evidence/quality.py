@@ -4,8 +4,6 @@
 acting on come first. Nothing here changes a figure.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator

@@ -5,8 +5,6 @@ its change into these two without a remainder. Source: B. W. Ang, "The LMDI appr
 33 (2005).
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence

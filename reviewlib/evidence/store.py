@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
 
 #: What it holds in memory at the most; above it, it writes to a folder of its own, which goes with it.
-MEMORY: Final = "1500MB"
+MEMORY: Final = "1400MB"
 
 
 class DealRows(Protocol):

@@ -4,8 +4,6 @@ Every other module names a column by what stands here. Amounts are decimals with
 workbook's time zone, ids are text and never changed. What a column means is said where params map it: ``params.crm``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal

@@ -1,7 +1,5 @@
 """Snapshots that nothing uses any more: which they are, how much room they take, and how they go."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import secrets

@@ -8,8 +8,6 @@ stay in the old team. So before a page is moved to a new place, or one that is s
 Where the run ended between the two, ``read`` looks whether it is.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The evidence of periods, held against everything that remembers its proof: ``current``, manifest, releases, signatures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 

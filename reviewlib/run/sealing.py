@@ -3,8 +3,6 @@
 A page that says who signed cannot stand with its own hash in a signature, so the run that makes it writes an entry of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath

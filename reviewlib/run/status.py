@@ -1,7 +1,5 @@
 """How the reviews of a period stand: their state in the journal, and the evidence that each one uses."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
