@@ -281,7 +281,7 @@ def current_folder(params: Params, period: Period) -> Path | None:
             f"What {period} uses is the evidence of another period.",
             where=f"reports/{params.name}/{period}/current",
             found=f"snapshot {name} of {of}",
-            do="Restore this file from a backup, or run reviewlib run for the period.",
+            do="Restore it from a backup, or run reviewlib run for the period.",
         )
     return folder
 

@@ -224,7 +224,7 @@ def test_a_figure_is_not_taken_where_damaged_evidence_cannot_tell(params: Params
     path.write_text(path.read_text(encoding="utf-8")[:-9], encoding="utf-8")
     with pytest.raises(SnapshotError, match="damaged") as caught:
         dan.write("feedback", **GOOD | {"kpi": "win_rat"})
-    assert "Restore this file from a backup" in str(caught.value)
+    assert "Restore it from a backup" in str(caught.value)
     assert len(journal(params)) == 1
 
 

@@ -426,7 +426,7 @@ def test_opening_leaves_what_it_need_not_or_cannot_change(
 
 def _open(params: Params, rep: str) -> None:
     with pytest.raises(typer.Exit) as left:
-        app.open_notebook(params.path, rep, PERIOD.name)
+        app.open_notebook(params.path, rep, [PERIOD.name])
     assert left.value.exit_code == 0
 
 
