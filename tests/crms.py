@@ -45,7 +45,7 @@ def to_postgres(server: Server, params: Params, types: Mapping[str, str]) -> Par
     name, (header, rows) = server.new_database(), _cells(params)
     columns = ", ".join(f"{quoted(column)} {types.get(column, 'text')}" for column in header)
     with server.connect(name) as connection:
-        connection.execute(f"CREATE TYPE outcome AS ENUM ('Won', 'Lost', 'Open'); CREATE TABLE deals ({columns})")
+        connection.execute(f"CREATE TABLE deals ({columns})")
         with connection.cursor().copy("COPY deals FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
