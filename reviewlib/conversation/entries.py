@@ -206,17 +206,8 @@ def current(entries: Iterable[Entry]) -> list[Entry]:
 
 def history(entries: Sequence[Entry], entry_id: str) -> list[Entry]:
     """List every version of an entry, oldest first, whichever of them is asked for; empty where there is none."""
-    by_id = {entry.id: entry for entry in entries}
-    after = {entry.supersedes: entry for entry in entries if entry.supersedes}
-    if entry_id not in by_id:
-        return []
-    first = by_id[entry_id]
-    while first.supersedes in by_id:
-        first = by_id[str(first.supersedes)]
-    versions = [first]
-    while versions[-1].id in after:
-        versions.append(after[versions[-1].id])
-    return versions
+    roots = origins(entries)
+    return [entry for entry in entries if entry_id in roots and roots[entry.id] == roots[entry_id]]
 
 
 def origins(entries: Sequence[Entry]) -> dict[str, str]:
