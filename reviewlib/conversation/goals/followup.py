@@ -13,7 +13,7 @@ from reviewlib.conversation.entries import Entry
 from reviewlib.conversation.goals.kpi import day, number
 from reviewlib.conversation.goals.progress import Clock, GoalReview, Progress, last_update, on_day, progress, status_of
 from reviewlib.conversation.kinds import ENDED, KINDS
-from reviewlib.conversation.kinds.plans import Action, Agreement, Development, Goal, Milestone
+from reviewlib.conversation.kinds.plans import Action, Agreement, Goal, Milestone
 from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.conversation.visibility import VisibleEntries
 from reviewlib.periods import Period
@@ -125,18 +125,13 @@ def _row(entry: Entry, review: GoalReview) -> Agreed | None:
             words = [*now.words, *_refused(entry, review)]
             outcome = _ENDS.get(now.status, "carried_over")
             return Agreed(entry, goal.statement, goal.owner, now.due, outcome, tuple(words), now)
-        case Action(decision="dismissed"):
+        case Action(decision="dismissed") | Milestone():  # the one is no agreement, the other is told with its goal
             return None
-        case Action() | Development() as deed:
-            outcome, words = _deed(last_update(entry, review.minutes), deed.due, review)
-            return Agreed(entry, deed.text, deed.owner, deed.due, outcome, tuple(words))
         case Concern() as concern:
             update = last_update(entry, review.minutes)
             on = on_day(update, review.clock) if update is not None and status_of(update) == "resolved" else None
             said = f"Resolved on {day(on)}." if on else f"Open since the review of {entry.about.period}."
             return Agreed(entry, concern.text, concern.owner, None, "resolved" if on else "open", (said,))
-        case Milestone():  # told with its goal
-            return None
         case other if KINDS[entry.kind].carries:
             due = getattr(other, "due", None)
             outcome, words = _deed(last_update(entry, review.minutes), due, review)
