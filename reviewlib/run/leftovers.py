@@ -13,6 +13,7 @@ from reviewlib.files import Modes
 from reviewlib.press import clean
 from reviewlib.press.imports import without_grammar
 from reviewlib.press.jobs import Contents, Job
+from reviewlib.run import manifest
 from reviewlib.run.manifest import ManifestRow
 
 #: How the name of a rep's form ends.
@@ -168,19 +169,13 @@ def _put_aside(content: bytes, beside: Path, word: str, *, modes: Modes) -> Path
 
     Whoever failed afterwards comes again.
     """
-    if any(_holds(path, content) for path in beside.parent.glob(f"{glob.escape(beside.stem)}-{word}-*{beside.suffix}")):
+    there = beside.parent.glob(f"{glob.escape(beside.stem)}-{word}-*{beside.suffix}")
+    if any(manifest.holds(path, files.sha256(content)) for path in there):
         return None
     places = (beside.with_name(f"{beside.stem}-{word}-{number}{beside.suffix}") for number in itertools.count(1))
     place = next(place for place in places if not place.exists())
     files.write(place, content, modes=modes)
     return place
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    try:
-        return path.read_bytes() == content
-    except OSError:
-        return False
 
 
 def _written_in(content: bytes, template: Path) -> bool:
