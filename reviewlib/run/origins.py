@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,19 +41,17 @@ class Origins:
         self._said: dict[tuple[str, str], list[Entry]] = {}
         for review, entries in stands.entries.items():
             self._said.setdefault((review.kind, review.subject), []).extend(entries)
-        self._slices: dict[str, Mapping[str, str]] = {}
-        self._known: dict[tuple[Subject, str], Origin] = {}
+        self._slices = cache(self._read_slices)
+        self._origin = cache(self._of)
 
     def of(self, subject: Subject, audience: str) -> Origin:
         """Tell what one copy of a review is made from; without a fingerprint where that cannot be told."""
-        if (subject, audience) not in self._known:
-            self._known[subject, audience] = self._of(subject, audience)
-        return self._known[subject, audience]
+        return self._origin(subject, audience)
 
     def _of(self, subject: Subject, audience: str) -> Origin:
         state = self.stands.state(subject)
         snapshot = self.stands.snapshot(subject)
-        cut = self._slices_of(snapshot).get(slicefile.slice_name(subject.kind, subject.id, audience))
+        cut = self._slices(snapshot).get(slicefile.slice_name(subject.kind, subject.id, audience))
         parts = [
             self._common,
             self._templates[subject.kind],
@@ -76,12 +75,10 @@ class Origins:
         stands = self.stands
         return copies.manager_minutes(self.params, subject, stands.period, self._said, stands.subjects).identity
 
-    def _slices_of(self, snapshot: str) -> Mapping[str, str]:
-        if snapshot not in self._slices:
-            path = self.params.reports / "snapshots" / snapshot / slicefile.IDENTITIES
-            found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-            self._slices[snapshot] = found
-        return self._slices[snapshot]
+    def _read_slices(self, snapshot: str) -> Mapping[str, str]:
+        path = self.params.reports / "snapshots" / snapshot / slicefile.IDENTITIES
+        found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return found
 
 
 def _hash_file(path: Path) -> str | None:
