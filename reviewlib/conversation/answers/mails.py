@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import email
 import email.policy
-import hashlib
 import html as html_text
 import itertools
 import re
@@ -94,7 +93,7 @@ def read_answer(content: bytes, *, name: str = "the answer") -> ArrivedAnswer:
     _hold("It", len(content), files.ANSWER_BYTES, "bytes", name)
     lines, sent_by = _lines_and_senders(content, name)
     _hold("Its text", sum(len(line.text) for line in lines), files.ANSWER_CHARACTERS, "characters", name)
-    return ArrivedAnswer(tuple(lines), hashlib.sha256(content).hexdigest(), sent_by)
+    return ArrivedAnswer(tuple(lines), files.sha256(content), sent_by)
 
 
 def _hold(what: str, size: int, most: int, unit: str, name: str) -> None:

@@ -9,7 +9,6 @@ Text of people that holds ``[[`` begins with ``^`` in a form; reading takes that
 """
 
 import dataclasses
-import hashlib
 import re
 import textwrap
 import unicodedata
@@ -21,7 +20,7 @@ from typing import Final
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.talk import SelfReview
 from reviewlib.evidence.slicefile import slice_name
-from reviewlib.files import normalized
+from reviewlib.files import normalized, sha256
 
 GUIDE: Final = "::"
 KEEP: Final = "^"
@@ -99,7 +98,7 @@ def mark(words: str, *, entry: str = "", guide: Sequence[str] = ()) -> str:
 
 def code(entry_id: str) -> str:
     """Shorten an entry's id to what a mark holds."""
-    return hashlib.sha256(entry_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return sha256(entry_id.encode("utf-8", "surrogatepass"))[:8]
 
 
 def subject_code(kind: str, subject: str) -> str:
@@ -109,7 +108,7 @@ def subject_code(kind: str, subject: str) -> str:
 
 def check(lines: Iterable[str]) -> str:
     """Make a guide's check of its letters and digits: neither quotes nor breaks nor bold signs change it."""
-    return hashlib.sha256(letters(lines).encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return sha256(letters(lines).encode("utf-8", "surrogatepass"))[:6]
 
 
 def letters(lines: Iterable[str]) -> str:

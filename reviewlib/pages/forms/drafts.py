@@ -5,7 +5,6 @@ On disk it lies in Jupyter's data folder, for nobody else to read.
 
 import contextlib
 import datetime as dt
-import hashlib
 import json
 import time
 import uuid
@@ -154,7 +153,7 @@ class Drafts:
         """Where the draft of a form lies, for a new entry or the one that it edits; the name says nothing of either."""
         about, workbook = self.records.about, str(self.records.params.path.resolve())
         whose = (self.records.person.login, workbook, about.kind, about.subject, about.period)
-        name = hashlib.sha256(json.dumps([*whose, form, key]).encode()).hexdigest()
+        name = files.sha256(json.dumps([*whose, form, key]))
         return self._folder / f"{name[:32]}.json"
 
     def _read(self, form: str, draft: FormDraft) -> KeptDraft | None:
