@@ -56,8 +56,7 @@ class Kernels:
         self._warm = warm
         self._memory = memory
         self._at_once = at_once
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._claim = contextlib.ExitStack()
+        self._held = contextlib.ExitStack()
         self._running: set[AsyncKernelManager] = set()
         self._lock = threading.Lock()
         self._forge: Forge | None = None
@@ -74,8 +73,9 @@ class Kernels:
         if sys.platform != "win32" and len(os.fsencode(place)) + _SOCKET_NAME_BYTES > _SOCKET_PATH_BYTES:
             place = "/tmp"  # noqa: S108 - paths of sockets fit there, and the folder made in it is private
         files.sweep_unclaimed(Path(place).glob(f"{_PREFIX}*"))
-        self._folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=place, ignore_cleanup_errors=True)
-        self._claim.enter_context(files.claimed(Path(self._folder.name)))
+        own = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=place, ignore_cleanup_errors=True)
+        folder = Path(self._held.enter_context(own))
+        self._held.enter_context(files.claimed(folder))
         # Nobody looks on: a run that is started in a notebook must not pass on that it is one.
         env = {name: value for name, value in os.environ.items() if name != "JPY_SESSION_NAME"}
         spec = get_kernel_dict()
@@ -84,18 +84,15 @@ class Kernels:
             if self._cold_because is None:
                 command = spec["argv"][: spec["argv"].index("-f")]
                 self._forge = Forge(self._warm, command=command, arguments=_ARGUMENTS, env=env)
+                self._held.callback(self._forge.close)
                 self._forge.begin()
                 spec["metadata"]["kernel_provisioner"] = {"provisioner_name": PROVISIONER, "config": {"forge": self._forge}}
-        self.manager_class = _manager_class(Path(self._folder.name), self, spec=spec, env=env, memory=self._memory)
+        self.manager_class = _manager_class(folder, self, spec=spec, env=env, memory=self._memory)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
-        if self._forge is not None:
-            self._forge.close()
-        self._claim.close()
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._held.close()
 
     def stop(self) -> None:
         """Kill every kernel that runs and let none start any more; callable from any thread."""
