@@ -10,7 +10,7 @@ from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
 
-_FILE = 1  # its place among the arguments
+FILE = 1  # its place among the arguments
 
 
 def parse(arguments: Sequence[str]) -> IPKernelApp:
@@ -34,7 +34,7 @@ def begin(app: IPKernelApp, connection_file: str) -> None:
     given: Any = app
     for known in (given, given.config.IPKernelApp, given.cli_config.IPKernelApp):
         known.connection_file = connection_file
-    given.argv[_FILE] = connection_file
+    given.argv[FILE] = connection_file
     # Its default was taken from the environment when the class was made, and that was in the warm process.
     given.parent_handle = os.getppid()
     given.parse_command_line = lambda argv: None

@@ -158,18 +158,13 @@ class Forge:
         """
         if dict(env) != self._env:
             raise ForgeError("its environment is another one than the warm process has")
-        connection_file = self._connection_file(command)
-        if connection_file is None:
+        arguments = list(command[len(self._command) :])
+        # All but the file of the connection, which is the second, is what kernels have in common.
+        if list(command) != [*self._command, "-f", *arguments[1:2], *self._arguments]:
             raise ForgeError("its command is another one than the warm process stands for")
         if other := _difference(folder, self._folder, env=self._env):
             raise ForgeError(other)
-        request = {
-            "command": command,
-            "arguments": command[len(self._command) :],
-            "connection_file": connection_file,
-            "env": dict(env),
-            "folder": folder,
-        }
+        request = {"command": command, "arguments": arguments, "env": dict(env), "folder": folder}
         with self._lock:
             while self.cold_because is None:
                 self._revive()
@@ -184,12 +179,6 @@ class Forge:
                         self._drop()
                         self.cold_because = f"the warm process could not get ready ({error})"
             raise ForgeError(self.cold_because)
-
-    def _connection_file(self, command: Sequence[str]) -> str | None:
-        """Find in a command the only thing that kernels do not have in common; None where there is more."""
-        place = len(self._command) + 1
-        given = tuple(command)
-        return command[place] if given == (*self._command, "-f", *given[place : place + 1], *self._arguments) else None
 
     def _revive(self) -> None:
         if self._zygote is not None or self.cold_because is not None:

@@ -44,7 +44,6 @@ class Request:
 
     command: Sequence[str]
     arguments: Sequence[str]
-    connection_file: str
     env: dict[str, str]
     folder: str
 
@@ -173,7 +172,7 @@ def _be_kernel(request: Request, descriptors: Sequence[int], warm: Warm) -> None
     spec = importlib.util.find_spec("ipykernel_launcher")
     sys.argv = [str(spec.origin if spec else "ipykernel_launcher"), *request.arguments]
     sys.orig_argv = list(request.command)
-    _run_kernel(request.connection_file, warm)
+    _run_kernel(request.arguments[early.FILE], warm)
 
 
 def _draw_anew() -> None:
