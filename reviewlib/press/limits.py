@@ -1,8 +1,9 @@
 """What the system lets processes have: memory of a kernel, open files of whoever runs kernels."""
 
 import contextlib
-import os
 from typing import Final
+
+import psutil
 
 from reviewlib.errors import ReviewError
 
@@ -39,7 +40,7 @@ def allow_files(kernels: int) -> None:
     except ImportError:
         return
     now, most = getrlimit(RLIMIT_NOFILE)
-    needed = _open_files() + _FILES_BESIDE + kernels * _FILES_PER_KERNEL
+    needed = psutil.Process().num_fds() + _FILES_BESIDE + kernels * _FILES_PER_KERNEL
     if most != RLIM_INFINITY and needed > most:
         raise ReviewError(
             f"too few files may be open at a time for {kernels} notebooks at a time",
@@ -50,10 +51,3 @@ def allow_files(kernels: int) -> None:
     wanted = max(needed, _FILES_AMPLE if most == RLIM_INFINITY else min(most, _FILES_AMPLE))
     if now != RLIM_INFINITY and now < wanted:
         setrlimit(RLIMIT_NOFILE, (wanted, most))
-
-
-def _open_files() -> int:
-    try:
-        return len(os.listdir("/dev/fd"))  # noqa: PTH208 - only their number matters
-    except OSError:
-        return 0
