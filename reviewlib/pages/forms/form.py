@@ -269,15 +269,8 @@ class Form:
     def _echo(self, entry: Entry | None, *, again: bool) -> None:
         if entry is None:
             return
-        self._say(
-            "echo",
-            rows=wording.in_words(self.context.review, entry.payload),
-            when=self.context.when(entry),
-            who=entry.author_name,
-            behalf=self.context.rep_name if entry.on_behalf_of is not None else "",
-            private=entry.visibility == "manager_only",
-            again=again,
-        )
+        rows, when = wording.in_words(self.context.review, entry.payload), self.context.when(entry)
+        self._say("echo", entry=entry, rows=rows, when=when, rep=self.context.rep_name, again=again)
 
     # --- what went wrong -------------------------------------------------------------------------------------------------
 
@@ -295,13 +288,8 @@ class Form:
             return
         self.conflict = theirs
         mine = [(one.field.label, one.in_words) for one in self.controls.values() if one.value not in ("", False)]
-        self._say(
-            "conflict",
-            theirs=wording.in_words(self.context.review, theirs.payload),
-            who=theirs.author_name,
-            when=self.context.when(theirs),
-            mine=mine,
-        )
+        rows, when = wording.in_words(self.context.review, theirs.payload), self.context.when(theirs)
+        self._say("conflict", entry=theirs, theirs=rows, when=when, mine=mine)
         controls.show(self.choice, True)
 
     def _settle(self) -> None:

@@ -132,15 +132,10 @@ class Import:
         self._offer_unverified(plan.refused is not None and not plan.problems and not recorded)
         self.status.value = render(
             "forms/import.html.j2",
-            problems=plan.problems,
-            refused=None if recorded else plan.refused,
-            sender=plan.sender,
-            lines=[] if recorded else plan.as_text().splitlines(),
-            notes=plan.notes,
-            recorded=[wording.named(review, one) for one in recorded if review.minutes.find(one.id) is not None],
-            count=len(recorded),
+            plan=plan,
+            recorded=recorded,
+            listed=[wording.named(review, one) for one in recorded if review.minutes.find(one.id) is not None],
             when=self.context.when(recorded[0]) if recorded else "",
-            who=recorded[0].author_name if recorded else "",
             rep=self.context.rep_name,
         )
 
