@@ -43,14 +43,7 @@ def missing(context: FormContext) -> list[str]:
 
 
 def _release_advice(context: FormContext, _: Values) -> str:
-    released = context.minutes.state.release
-    return render(
-        "forms/release.html.j2",
-        missing=missing(context),
-        when=context.when(released) if released is not None else "",
-        rep=context.rep_name,
-        team=context.review.kind == "team",
-    )
+    return render("forms/release.html.j2", context=context, missing=missing(context))
 
 
 def _released(context: FormContext, values: Values) -> Values:
