@@ -31,12 +31,7 @@ def sealed(rows: Mapping[str, ManifestRow], seals: Mapping[str, tuple[Entry, Sea
 
 
 def _row(key: str, about: About, seal: Seal, row: ManifestRow | None) -> ManifestRow:
-    if (
-        row is not None
-        and row.sealed
-        and row.state == "made"
-        and (row.page, row.files.get(row.page)) == (seal.place, seal.page)
-    ):
+    if row and row.sealed and row.state == "made" and (row.page, row.files.get(row.page)) == (seal.place, seal.page):
         return row
     return ManifestRow(
         key=key,
