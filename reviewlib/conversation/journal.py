@@ -97,17 +97,14 @@ def _opened(params: Params, place: Place, clock: Clock) -> Journal:
 def make_file(params: Params, place: Place) -> None:
     """Make an empty SQLite journal beside its place and move it in whole; who was faster wins, nothing is overwritten."""
     assert place.file is not None
-    part = place.file.with_name(f".{secrets.token_hex(6)}.part")
     try:
-        files.make_folder(place.file.parent, modes=params.modes)
-        # SQLite gives its log the mode of the file.
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE.file))
-        beside = replace(place, file=part)
-        with Database(beside) as opened, opened.writing() as transaction:
-            database.create(transaction)
-        with database.told(beside), database.raw_file(part) as raw:
-            raw.execute("PRAGMA journal_mode = WAL")
-        move_in(part, place.file)
+        with part_of(place.file, modes=params.modes) as part:
+            beside = replace(place, file=part)
+            with Database(beside) as opened, opened.writing() as transaction:
+                database.create(transaction)
+            with database.told(beside), database.raw_file(part) as raw:
+                raw.execute("PRAGMA journal_mode = WAL")
+            move_in(part, place.file)
     except OSError as error:
         raise JournalError(
             "The journal cannot be made.",
@@ -115,6 +112,17 @@ def make_file(params: Params, place: Place) -> None:
             found=error.strerror,
             do="Check the room and rights of its folder.",
         ) from None
+
+
+@contextmanager
+def part_of(file: Path, *, modes: files.Modes = files.PRIVATE) -> Iterator[Path]:
+    """Make an empty file beside a place, for one account to read, and leave nothing of it that was not moved in."""
+    part = file.with_name(f".{secrets.token_hex(6)}.part")
+    files.make_folder(file.parent, modes=modes)
+    try:
+        # SQLite gives its log the mode of the file.
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE.file))
+        yield part
     finally:
         for end in ("", "-wal", "-shm"):
             part.with_name(part.name + end).unlink(missing_ok=True)

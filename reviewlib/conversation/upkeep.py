@@ -8,8 +8,6 @@ hold the rows as they stand in the table, hashes included, and the chains are wa
 import datetime as dt
 import errno
 import json
-import os
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,23 +53,19 @@ def backup(params: Params, to: Path | None = None) -> Path:
     file = to or params.reports / "backups"
     if file.is_dir() or not file.suffix:
         file /= f"journal-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}.{'db' if place.file else 'jsonl'}"
-    part = file.with_name(f".{secrets.token_hex(6)}.part")
     try:
-        files.make_folder(file.parent)
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.PRIVATE.file))
-        if place.file is not None:
-            _copy(place, part)
-        else:
-            files.write(part, _dump(place))
-        _check_copy(part, place)
-        if not journal.move_in(part, file):
-            raise FileExistsError(errno.EEXIST, "there is a file of this name already")
+        with journal.part_of(file) as part:
+            if place.file is not None:
+                _copy(place, part)
+            else:
+                files.write(part, _dump(place))
+            _check_copy(part, place)
+            if not journal.move_in(part, file):
+                raise FileExistsError(errno.EEXIST, "there is a file of this name already")
     except OSError as error:
         raise JournalError(
             "The backup cannot be written.", where=file.name, found=error.strerror, do="Name another place."
         ) from None
-    finally:
-        part.unlink(missing_ok=True)
     return file
 
 
