@@ -13,7 +13,7 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +42,13 @@ class MovedError(JournalError):
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+def tries() -> Iterator[int]:
+    """Count the tries of a save, with a pause after each, because others save to the same review at the same moment."""
+    for turn in range(TRIES):
+        yield turn
+        time.sleep(random.uniform(0, PAUSE * min(turn + 1, 4)))  # noqa: S311
 
 
 def open_journal(params: Params) -> Journal | None:
@@ -175,14 +182,11 @@ class Journal(Database):
             JournalError: A draft contradicts the journal, or the database does not take it.
         """
         drafts = [_ready(draft) for draft in drafts]
-        for turn in range(TRIES):
-            try:
-                with self.writing() as transaction:
-                    ends = _ends(transaction, expecting)
-                    return [self._append(transaction, draft, ends) for draft in drafts]
-            except database.LostRaceError:
-                # Somebody took the next number. What they wrote decides what becomes of ours.
-                time.sleep(random.uniform(0, PAUSE * min(turn + 1, 4)))  # noqa: S311
+        for _ in tries():
+            # Where somebody took the next number, what they wrote decides what becomes of ours.
+            with suppress(database.LostRaceError), self.writing() as transaction:
+                ends = _ends(transaction, expecting)
+                return [self._append(transaction, draft, ends) for draft in drafts]
         raise JournalError(
             "The entry could not be put into the review.",
             where=str(drafts[0].about),

@@ -8,8 +8,6 @@ In a notebook::
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -20,13 +18,12 @@ from reviewlib.conversation import copies, identity, payloads, rights
 from reviewlib.conversation.entries import About, Draft, Entry, Head, Person, side_of
 from reviewlib.conversation.entries import history as versions_of
 from reviewlib.conversation.journal import (
-    PAUSE,
-    TRIES,
     Journal,
     MovedError,
     open_journal_to_read,
     open_or_make_journal,
     refuse_shortened,
+    tries,
 )
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.record import Kind, Payload, Visibility
@@ -156,7 +153,6 @@ class Records:
         return [self.person.name] if self.person.role == "manager" else []
 
     def _journal(self) -> AbstractContextManager[Journal | None]:
-
         return nullcontext(self.journal) if self.journal is not None else open_journal_to_read(self.params)
 
     def _context(self, journal: Journal | None) -> WritingContext:
@@ -232,17 +228,14 @@ class Records:
     def _hide_what_is_hidden(self, conflict: ConflictError, journal: Journal) -> None:
         """A conflict shows both texts; one that the person may not read yet is not shown that way either."""
         theirs = conflict.theirs
-        if (
-            not isinstance(theirs, Entry)
-            or theirs.about != self.about
-            or self._context(journal).readable(theirs, audience_of(self.person))
-        ):
+        if not isinstance(theirs, Entry) or theirs.about != self.about:
             return
-        raise NotAllowedError(
-            f"{KINDS[theirs.kind].label}: there is one already, which you cannot read yet.",
-            where=str(self.about),
-            do=f"Write your own part first; then you read what {self.subject.name} wrote.",
-        ) from None
+        if not self._context(journal).readable(theirs, audience_of(self.person)):
+            raise NotAllowedError(
+                f"{KINDS[theirs.kind].label}: there is one already, which you cannot read yet.",
+                where=str(self.about),
+                do=f"Write your own part first; then you read what {self.subject.name} wrote.",
+            ) from None
 
 
 def open_records(params: Params, about: About, *, person: Person | None = None) -> Records:
@@ -279,10 +272,9 @@ def write_together(groups: Sequence[tuple[Records, Sequence[New]]]) -> list[Entr
     Where somebody else writes to one of them after the rules were asked, they are asked again about the review as it is then.
     """
     read: dict[About, str] = {}
-    for turn in range(TRIES - 1):
+    for _ in tries():
         with suppress(MovedError):
             return _written(groups, read)
-        time.sleep(random.uniform(0, PAUSE * min(turn + 1, 4)))  # noqa: S311
     return _written(groups, read)
 
 
