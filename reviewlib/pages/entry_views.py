@@ -121,11 +121,6 @@ def figure(review: Review, key: str) -> str:
     return f"{label(review, key)}, {sheet.text(key)}" if sheet.figure(key) is not None else label(review, key)
 
 
-def own_view(review: Review) -> Entry | None:
-    """The self-review; None where there is none to be read."""
-    return next(reversed(review.minutes.of_kind("self_review")), None)
-
-
 def unread(review: Review, entry: Entry) -> bool:
     """Whether a self-review was written before its writer could read the manager's feedback, as far as the journal proves it.
 

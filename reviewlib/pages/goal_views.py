@@ -10,7 +10,7 @@ from reviewlib.conversation.goals.kpi import counted, number
 from reviewlib.conversation.goals.progress import Progress, progress
 from reviewlib.conversation.goals.smart import Backing, GoalContext, SmartCriterion, smart
 from reviewlib.conversation.kinds.plans import Development, Relevance
-from reviewlib.pages import entry_views, sentences
+from reviewlib.pages import sentences
 from reviewlib.pages.views import goal_review
 from reviewlib.review import Review
 
@@ -63,7 +63,7 @@ def letters(review: Review, reached: Progress) -> tuple[SmartCriterion, ...]:
 
 def backing(review: Review) -> Backing:
     """What a goal of this review may be linked to: what was found, the objectives, the aspirations."""
-    view = entry_views.own_view(review)
+    view = review.minutes.state.answer
     titles: dict[Relevance, Mapping[str, str]] = {
         "gap": {one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "improve"},
         "strength": {one.kpi: sentences.fill(review, one.title) for one in review.findings if one.kind == "strength"},

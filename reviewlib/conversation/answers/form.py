@@ -145,7 +145,7 @@ def _section(number: int, words: str) -> Blank:
 
 
 def _own_view(minutes: VisibleEntries) -> Iterator[Blank]:
-    recorded = next(reversed(minutes.of_kind("self_review")), None)
+    recorded = minutes.state.answer
     yield _section(1, "Your view of the period. Each question may stay empty.")
     for title, name in marks.PARTS.items():
         yield Blank(title, (str(SelfReview.model_fields[name].description),), recorded, _text(recorded, name))
