@@ -148,21 +148,6 @@ class VisibleEntries:
         """The rep's latest word on an entry as it stands now; a word on an earlier wording does not count."""
         return next((one for one in reversed(self.on(entry, "agreement")) if one.of == entry.id), None)
 
-    @property
-    def identity(self) -> list[Any]:
-        """What tells these minutes from others, as JSON holds it: the hashes of their entries, and how they stand."""
-        head = self.state.head
-        return [
-            self.state.name,
-            [head.sequence, head.hash] if head else None,
-            [entry.hash for entry in self.entries],
-            [entry.hash for entry in self.earlier],
-            sorted(self.versions.items()),
-            list(self.withheld),
-            self.partial,
-            sorted((rep_id, each.identity) for rep_id, each in self.members.items()),
-        ]
-
     def as_data(self) -> dict[str, Any]:
         """Turn the minutes into what JSON holds."""
         data: dict[str, Any] = _in_json().dump_python(self, mode="json")

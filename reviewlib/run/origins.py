@@ -73,7 +73,7 @@ class Origins:
         if audience == "rep":
             return _hash_file(copies.rep_minutes_path(self.params, subject, self.stands.period))
         stands = self.stands
-        return copies.manager_minutes(self.params, subject, stands.period, self._said, stands.subjects).identity
+        return copies.manager_minutes(self.params, subject, stands.period, self._said, stands.subjects).as_data()
 
     def _read_slices(self, snapshot: str) -> Mapping[str, str]:
         path = self.params.reports / "snapshots" / snapshot / slicefile.IDENTITIES
