@@ -37,26 +37,14 @@ _STYLE: Final[Any] = {"svg.fonttype": "none", "svg.hashsalt": "reviewlib", "font
 
 @dataclass(frozen=True)
 class Series:
-    """One figure over the periods of the trend, oldest first."""
+    """One figure over the periods of the trend, oldest first; what a period has not is None, ``known`` are places of values."""
 
     kpi: Kpi
-    figures: tuple[Figure | None, ...]
-    names: tuple[str, ...]
-
-    @property
-    def values(self) -> list[float | None]:
-        """The values; None where a period has none."""
-        return [figure.value if figure else None for figure in self.figures]
-
-    @property
-    def known(self) -> list[int]:
-        """The places that have a value."""
-        return [place for place, value in enumerate(self.values) if value is not None]
-
-    @property
-    def targets(self) -> list[float | None]:
-        """The targets; None where a period has none."""
-        return [figure.target if figure else None for figure in self.figures]
+    names: list[str]
+    figures: list[Figure | None]
+    values: list[float | None]
+    targets: list[float | None]
+    known: list[int]
 
 
 def trends(review: Review, *, kpis: Sequence[str]) -> Display:
@@ -87,8 +75,11 @@ def _series(review: Review, key: str) -> Series | None:
     if key not in review.kpis:
         return None
     sheet = FigureTable(review)
-    figures = tuple(sheet.figure(key, period) for period in review.trend)
-    return Series(review.kpis[key], figures, tuple(period.name for period in review.trend))
+    names, figures = [period.name for period in review.trend], [sheet.figure(key, period) for period in review.trend]
+    values = [figure.value if figure else None for figure in figures]
+    targets = [figure.target if figure else None for figure in figures]
+    known = [place for place, value in enumerate(values) if value is not None]
+    return Series(review.kpis[key], names, figures, values, targets, known)
 
 
 def _bars(axes: Axes, series: Series, style: NumberStyle) -> None:
