@@ -142,11 +142,9 @@ def fasten(notebook: Path, *, template: Path, modes: Modes) -> None:
     with without_grammar():
         import nbformat
 
+    content, usual = notebook.read_bytes(), template.read_bytes()
     try:
-        nb = _read(notebook.read_text(encoding="utf-8"))
-        ours = _sources(template)
-    except OSError:
-        raise
+        nb, ours = _read(content), _sources(usual)
     except Exception:  # noqa: BLE001 - nbformat meets in a damaged file whatever it did not expect
         return
     loose = [cell for cell in nb.cells if _is_ours(cell, ours) and "deletable" not in cell.metadata]
@@ -180,17 +178,16 @@ def _put_aside(content: bytes, beside: Path, word: str, *, modes: Modes) -> Path
 
 def _written_in(content: bytes, template: Path) -> bool:
     """Tell whether a notebook has cells that its template has not; one that cannot be read may have."""
+    usual = template.read_bytes()
     try:
-        ours = _sources(template)
-        return any(not _is_ours(cell, ours) for cell in _read(content.decode()).cells if cell.source.strip())
-    except OSError:
-        raise
+        ours = _sources(usual)
+        return any(not _is_ours(cell, ours) for cell in _read(content).cells if cell.source.strip())
     except Exception:  # noqa: BLE001 - nbformat meets in a damaged file whatever it did not expect
         return True
 
 
-def _sources(template: Path) -> set[str]:
-    return {cell.source.strip() for cell in _read(template.read_text(encoding="utf-8")).cells}
+def _sources(template: bytes) -> set[str]:
+    return {cell.source.strip() for cell in _read(template).cells}
 
 
 def _is_ours(cell: Any, ours: set[str]) -> bool:
@@ -199,8 +196,8 @@ def _is_ours(cell: Any, ours: set[str]) -> bool:
     return "injected-parameters" in cell.metadata.get("tags", []) or source in ours or bool(_NAMED.fullmatch(source))
 
 
-def _read(text: str) -> Any:
+def _read(content: bytes) -> Any:
     with without_grammar():
         import nbformat
 
-    return nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    return nbformat.reads(content.decode(), as_version=4)  # type: ignore[no-untyped-call]
