@@ -4,8 +4,9 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import jinja2
 from pydantic import TypeAdapter
 
 from reviewlib import files
@@ -20,6 +21,8 @@ from reviewlib.evidence import slicefile
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
+
+_TEMPLATE: Final = Path(__file__).with_name("data_export.md.j2")
 
 
 def export_data(params: Params, rep_id: str, folder: Path, *, person: Person | None = None) -> tuple[Path, Path]:
@@ -72,38 +75,20 @@ def gathered(params: Params, rep_id: str, entries: Sequence[Entry], *, reach: Re
 
 def readable(data: dict[str, Any]) -> str:
     """Write the same for people; what somebody typed stands indented, so that it stays text wherever it is shown."""
-    entries = data["entries"]
-    current_ones = sum(entry["current"] for entry in entries)
-    left_out = f"Left out: {data['left_out']} that managers of other teams kept from the rep; an analyst’s export holds them."
-    head = [
-        f"# What the journal of {data['workbook']} holds about one rep",
-        "",
-        *_indented("Rep", data["rep"]),
-        f"Written {data['written_at']}. {len(entries)} entries, {current_ones} of them current; the others were edited since.",
-        "",
-        *([left_out, ""] if data["left_out"] else []),
-    ]
-    return "\n".join([*head, *(line for number, entry in enumerate(entries, start=1) for line in _entry(number, entry))])
+    template = jinja2.Template(_TEMPLATE.read_text(encoding="utf-8"), trim_blocks=True, undefined=jinja2.StrictUndefined)
+    text: str = template.render(data, kinds=KINDS, told=_told)
+    return text.rstrip("\n") + "\n"
 
 
-def _entry(number: int, entry: dict[str, Any]) -> list[str]:
-    kind = KINDS[entry["kind"]]
-    marks = ["current" if entry["current"] else "edited since"]
-    marks += ["kept from the rep"] if entry["visibility"] == "manager_only" else []
-    marks += ["written on the rep's behalf"] if entry["on_behalf_of"] else []
+def _told(entry: dict[str, Any]) -> list[str]:
+    """What is to be known of an entry beside who wrote it and when."""
+    told = ["current" if entry["current"] else "edited since"]
+    told += ["kept from the rep"] if entry["visibility"] == "manager_only" else []
+    told += ["written on the rep's behalf"] if entry["on_behalf_of"] else []
     if source := entry["source"]:
-        told = senders.not_verified(source) or "sent from the address in the reps table"
-        marks += [f"imported from the file {senders.sha256_of(source)}", told]
-    lines = [f"## {number}. {kind.label}, {entry['about'][2]}", "", f"{entry['at']}; {'; '.join(marks)}.", ""]
-    lines += _indented(f"Written by ({entry['role']})", f"{entry['author_name']} ({entry['author']})")
-    for name, field in kind.model.model_fields.items():
-        if entry["payload"][name] not in (None, ""):
-            lines += _indented(field.title or name, entry["payload"][name])
-    return lines
-
-
-def _indented(title: str, value: object) -> list[str]:
-    return [f"{title}:", "", *(f"    {line}" for line in str(value).split("\n")), ""]
+        sent = senders.not_verified(source) or "sent from the address in the reps table"
+        told += [f"imported from the file {senders.sha256_of(source)}", sent]
+    return told
 
 
 def _check_right(params: Params, rep_id: str, person: Person, entries: Sequence[Entry]) -> Subject | None:
