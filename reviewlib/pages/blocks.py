@@ -3,9 +3,10 @@
 The same names serve reps and teams; the templates decide by ``review.kind``.
 """
 
-from typing import Final
+from typing import Final, get_args
 
 from reviewlib.conversation.goals import followup, plans, progress
+from reviewlib.conversation.kinds.record import Section
 from reviewlib.pages import (
     adjustment_views,
     components,
@@ -29,6 +30,8 @@ __all__ = [
     "strengths", "summary", "team_goals",
 ]  # fmt: skip
 
+#: The sections that hold people's words or depend on them.
+WRITTEN: Final = ("header", *get_args(Section), "team_goals", "skills", "reviews")
 _COPIES: Final = {"manager": "Manager’s copy", "rep": "Rep’s copy"}
 #: The sections that hold nothing but a subject's totals; where these are withheld, only the lead is left.
 _TOTALS: Final = {"scorecard", "change", "pipeline", "customers", "skills", "next_period"}

@@ -19,11 +19,6 @@ from reviewlib.errors import ParamsError
 from reviewlib.pages.printing import page
 
 _HERE = Path(__file__).parent
-#: The sections that hold people's words or depend on them, by the name of their block.
-WRITTEN: Final = (
-    "header", "improve", "agreed", "own_view", "feedback", "goals", "development", "recognition", "signoff", "team_goals",
-    "skills", "reviews",
-)  # fmt: skip
 _OPEN: Final = {"rep": "open_review", "team": "open_team_review"}
 
 
@@ -80,7 +75,7 @@ def anew(nb: NotebookNode, folder: Path) -> dict[str, str]:
     opened = getattr(review, _OPEN[kind])(path, **{name: given[name] for name in (kind, "period", "audience") if name in given})
     outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
     displayed = {output.get("metadata", {}).get("reviewlib", {}).get("section") for output in outputs}
-    return {name: getattr(blocks, name)(opened).html for name in WRITTEN if name in displayed}
+    return {name: getattr(blocks, name)(opened).html for name in blocks.WRITTEN if name in displayed}
 
 
 def _parameters(nb: NotebookNode) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from browser import View, view
 from playwright.sync_api import Browser
 
 from reviewlib.conversation.kinds import KINDS
-from reviewlib.pages import blocks, exporter
+from reviewlib.pages import blocks
 from reviewlib.pages.rendering import page_style, render
 from reviewlib.pages.signing import amendment_page
 from reviewlib.params.model import Theme
@@ -102,7 +102,7 @@ def _talk(text: str) -> talk.Talk:
 
 def _page(review: Review) -> str:
     """The written sections as a page has them."""
-    found = [getattr(blocks, name)(review) for name in exporter.WRITTEN if name not in ("team_goals", "reviews", "skills")]
+    found = [getattr(blocks, name)(review) for name in blocks.WRITTEN if name not in ("team_goals", "reviews", "skills")]
     parts = [{"id": one.metadata["section"], "title": one.metadata["title"], "whole": one.html} for one in found]
     css = page_style(accent="", accent_dark="", running=review.subject.name)
     return render("review/index.html.j2", css=css, title=review.subject.name, top=parts[:1], parts=parts[1:], foot="x")
