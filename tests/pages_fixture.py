@@ -16,7 +16,6 @@ import talk
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.visibility import Audience, Reach, VisibleEntries, take
 from reviewlib.evidence.slicefile import lists
-from reviewlib.evidence.slices import records
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.params.kpis import KPIS
 from reviewlib.periods import FiscalYear, Period
@@ -155,7 +154,9 @@ def empty_slice(audience: str = "rep") -> dict[str, Any]:
 
 def listed(data: dict[str, Any]) -> dict[str, Any]:
     """Add to a slice what is listed of its deals and accounts."""
-    deals, accounts = (records(data[name]["columns"], data[name]["data"]) for name in ("deals", "accounts"))
+    deals, accounts = (
+        [dict(zip(data[name]["columns"], row, strict=True)) for row in data[name]["data"]] for name in ("deals", "accounts")
+    )
     return data | {"lists": lists(deals, accounts)}
 
 

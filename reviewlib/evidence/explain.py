@@ -28,6 +28,8 @@ _FACTS: Final = {
     "account_facts": (("account_id",), ("base",)),
 }
 _FOUND_IN: Final = ("source_file", "source_line")
+#: What sums up parts: of which facts, and one of the queries that measure those.
+_PARTS: Final = {"deal_measures": ("deal_facts", "deal_parts"), "account_measures": ("account_facts", "own_account_parts")}
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def explain(params: Params, snapshot: str, key: str, *, scope: str, scope_id: st
         targeted = {"this": (RESULT.key, period.name), "next": (RESULT.key, period.next.name), None: (kpi.key, period.name)}
         of, name = targeted[kpi.per_target]
         targets = _found(con, "target_terms", whose | {"kpi": of, "period": name}).drop(columns=[*KEY, "kpi"])
-        query = "" if kpi.part or kpi.earlier else _query(key, views) or _query(kpi.of or "", views)
+        query = "" if kpi.part or kpi.earlier else _query(key, views) or (_query(kpi.of, views) if kpi.of else "")
         if query:
             _refuse_far(folder, period)
             rows = _counted(con, query, whose)
@@ -111,13 +113,40 @@ def _views(folder: Path) -> dict[str, str]:
 
 
 def _query(key: str, views: Mapping[str, str]) -> str:
-    """What measures a figure, out of the query that measures all; empty where it does not come from deals."""
-    for name in (name for name in views if name.endswith("_measures") and f'"{key}.top"' in views[name]):
-        asked = sqlglot.parse_one(views[name].rpartition(";")[0], dialect="duckdb")
-        parts = (f"{key}.top", f"{key}.bottom", f"{key}.n")
-        asked.set("expressions", [each for each in asked.args["expressions"] if each.alias_or_name in (*KEY, *parts)])
-        return asked.sql("duckdb", pretty=True)
+    """What measures a figure, out of the queries that measure all; empty where it does not come from deals."""
+    parts = (f"{key}.top", f"{key}.bottom", f"{key}.n", f"{key}.sample")
+    for name in ("deal_measures", "account_measures", "own_deal_measures", "own_account_measures"):
+        if f'"{key}.' not in views.get(name, ""):
+            continue
+        asked = _parsed(views[name])
+        columns = [each for each in asked.args["expressions"] if each.alias_or_name in parts]
+        if name in _PARTS:  # the sums of parts, in whose place stands what they are the sums of
+            facts, own = _PARTS[name]
+            measured = _parsed(views.get(f"period_{own}") or views[own])
+            reduced = {each.alias: each.this for each in measured.expressions}
+            columns = [each.transform(_whole, reduced) for each in columns]
+            table = measured.find(exp.Table)
+            asked = exp.select(*KEY).from_(exp.to_table(facts, alias=table and table.alias)).group_by(*KEY)
+        else:
+            columns = [*asked.args["expressions"][: len(KEY)], *columns]
+            asked.set("expressions", [])
+        return asked.select(*columns).sql("duckdb", pretty=True)
     return ""
+
+
+def _parsed(view: str) -> exp.Select:
+    found = sqlglot.parse_one(view.rpartition(";")[0], dialect="duckdb")
+    assert isinstance(found, exp.Select)
+    return found
+
+
+def _whole(node: exp.Expr, reduced: Mapping[str, exp.Expr]) -> exp.Expr:
+    """Put what a part is in the place of the sum of parts."""
+    if not isinstance(node, exp.Flatten | exp.Sum | exp.Max):
+        return node
+    column = node.find(exp.Column)
+    assert column is not None
+    return reduced[column.name].copy()
 
 
 def _needed(names: Iterable[str], views: dict[str, str]) -> list[str]:

@@ -15,19 +15,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import ibis
-import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDB
 
-from reviewlib.evidence import custom
 from reviewlib.evidence.comparison import ROUNDING
-from reviewlib.evidence.intervals import median_bounds
 from reviewlib.evidence.store import TableStore, literal, quoted
 from reviewlib.evidence.tables import DEALS
 from reviewlib.params import sql
-from reviewlib.params.figures import Kpi, SqlMeasure
 from reviewlib.periods import Period
 
 if TYPE_CHECKING:
@@ -39,8 +35,8 @@ FLAGS = tuple(name for name, column in sql.DEALS.items() if column.holds == "fla
 STALE_SHARE = 0.9
 #: Days are counted from here.
 EPOCH = dt.date(1970, 1, 1)
-#: The one of the views that is worked out once.
-KEPT = "deal_kinds"
+#: Those of the views that are worked out once.
+KEPT = ("deal_kinds", "deal_ages")
 #: Whose figures of when: one row of facts' sums.
 KEY = ["scope", "scope_id", "period"]
 
@@ -95,22 +91,20 @@ class Query:
 
 @dataclass(frozen=True)
 class Facts:
-    """The two grains that KPIs aggregate, as views of a connection; queries on them name no connection.
+    """The grains that KPIs aggregate, as views of a connection; queries on them name no connection.
 
     Attributes:
         con: The connection that holds them.
-        deals: One row per (scope, scope_id, period, deal): flags, amounts, days.
-        accounts: One row per (scope, scope_id, period, account): base, bought, base_revenue, revenue.
-        periods: One row per (period, deal), before scopes: what the deal lists on pages are taken from.
+        columns: The columns of each of them: ``period_facts`` has one row per (period, deal), ``deal_facts`` one for each scope
+            of its rep; ``account_facts`` one per (scope, scope_id, period, account), made of ``own_account_facts``, by rep,
+            where an account has one, and of ``shared_account_facts``.
         views: The query of each of them, as text.
         database: Where deals are in one, they are views there, and ``con`` holds what came back.
-        tables: That, by name: of one period the rows of ``period_facts`` and ``account_facts``.
+        tables: That, by name: the rows of one period.
     """
 
     con: DuckDB
-    deals: ir.Table
-    accounts: ir.Table
-    periods: ir.Table
+    columns: Mapping[str, ibis.Schema]
     views: Mapping[str, str]
     database: CrmDatabase | None = None
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
@@ -127,10 +121,9 @@ def build(
 ) -> Facts:
     """Describe the facts as views over the table ``deals``.
 
-    Tables ``calendar``, ``members``, ``deal_kinds`` and views ``period_facts``, ``deal_facts``, ``account_facts`` are made in
-    a connection of their own, so that a KPI's own SQL stays short and several periods stand side by side. ``members`` says
-    which owner counts for which scope in which period. Where ``expected_amount`` is not mapped the pipeline is counted, not
-    valued; without ``expected_close_on`` every open deal is due.
+    They and the tables ``calendar`` and ``members`` are in a connection of their own, so that a KPI's own SQL stays short and
+    several periods stand side by side. ``members`` says which owner counts for which scope in which period. Where
+    ``expected_amount`` is not mapped the pipeline is counted, not valued; without ``expected_close_on`` every open deal is due.
 
     Where deals are in a ``database``, the views are made there, and the facts of ``period`` are fetched for its lists.
     """
@@ -139,15 +132,14 @@ def build(
     for name, table in lent.items():
         con.con.register(name, table)  # without a copy; ``create_table`` drops a view in words DuckDB 2.0 does not parse
     schemas = (ibis.Schema.from_pyarrow(table) for table in (DEALS.schema, *(table.schema for table in lent.values())))
-    views = _views(*schemas, mapped & {"expected_amount", "expected_close_on"}, database.backend if database else "duckdb")
-    _, periods, scoped, accounts = (ibis.table(view.schema, name=name) for name, view in views.items())
-    texts = {name: view.text for name, view in views.items()}
-    if database is None:
-        _keep_kinds(store, texts[KEPT])
-        for name in [*texts][1:]:
-            con.raw_sql(f"CREATE TEMP VIEW {name} AS {texts[name]}")
-        return Facts(con, scoped, accounts, periods, texts)
-    return _connected(Facts(con, scoped, accounts, periods, texts, database), lent, period)
+    queries = _views(*schemas, mapped & {"expected_amount", "expected_close_on"}, database.backend if database else "duckdb")
+    columns, texts = ({name: getattr(query, part) for name, query in queries.items()} for part in ("schema", "text"))
+    if database is not None:
+        return _connected(Facts(con, columns, texts, database), lent, period)
+    _keep(store, texts)
+    for name in [*texts][len(KEPT) :]:
+        con.raw_sql(f"CREATE TEMP VIEW {name} AS {texts[name]}")
+    return Facts(con, columns, texts)
 
 
 def _connected(facts: Facts, lent: Mapping[str, pa.Table], period: str) -> Facts:
@@ -157,29 +149,33 @@ def _connected(facts: Facts, lent: Mapping[str, pa.Table], period: str) -> Facts
     for name, table in lent.items():
         database.lend(name, table)
     for name, text in facts.views.items():
-        (database.keep if name == KEPT else database.define)(name, text)
+        (database.keep if name in KEPT else database.define)(name, text)
     found = {
-        table.get_name(): database.ask(f"SELECT * FROM {table.get_name()} WHERE period = {literal(period)}").cast(
-            table.schema().to_pyarrow()
-        )
-        for table in (facts.periods, facts.accounts)
+        name: database.ask(f"SELECT * FROM {name} WHERE period = {literal(period)}").cast(facts.columns[name].to_pyarrow())
+        for name in ("period_facts", "own_account_facts", "shared_account_facts")
     }
     for name, rows in found.items():
         facts.con.con.register(name, rows)
-    views = {"deal_facts": "SELECT * FROM period_facts JOIN members USING (rep_id, period)"}
-    facts.con.raw_sql(f"CREATE TEMP VIEW deal_facts AS {views['deal_facts']}")
+    views = {
+        "deal_facts": "SELECT * FROM period_facts JOIN members USING (rep_id, period)",
+        "account_facts": f"SELECT {', '.join(facts.columns['account_facts'].names)} FROM own_account_facts "
+        "JOIN members USING (rep_id, period) UNION ALL FROM shared_account_facts",
+    }
+    for name, text in views.items():
+        facts.con.raw_sql(f"CREATE TEMP VIEW {name} AS {text}")
     facts.con.raw_sql(f"CREATE TEMP VIEW deals AS SELECT {', '.join(DEALS.columns)} FROM period_facts")
     return replace(facts, views=views, tables=found)
 
 
-def _keep_kinds(store: TableStore, kinds: str) -> None:
+def _keep(store: TableStore, texts: Mapping[str, str]) -> None:
     """Work out what the deals are, which every figure of every period asks, once; in no order, since sorting costs more."""
-    if store.rows(f"SELECT 1 FROM duckdb_tables() WHERE table_name = {literal(KEPT)}"):
+    if store.rows(f"SELECT 1 FROM duckdb_tables() WHERE table_name = {literal(KEPT[0])}"):
         return
     columns = ", ".join(quoted(name) for name in store.con.table("deals").columns)
-    store.con.execute(f"CREATE TABLE deal_kinds AS {kinds}")
-    store.con.execute(f"CREATE OR REPLACE VIEW deals AS SELECT {columns} FROM deal_kinds")
-    store.con.execute("DROP TABLE deals_taken")
+    for name in KEPT:
+        store.con.execute(f"CREATE TABLE {name} AS {texts[name]}")
+    store.con.execute("DROP VIEW deals; DROP TABLE deals_taken")
+    store.con.execute(f"CREATE VIEW deals AS SELECT {columns} FROM deal_kinds")
 
 
 @cache
@@ -190,12 +186,25 @@ def _views(
     source, periods, scopes = (
         ibis.table(schema, name=name) for name, schema in (("deals", deals), ("calendar", calendar), ("members", members))
     )
-    kinds = Query.of(_kinds(source, mapped), backend)
-    by_period = Query.of(_by_period(ibis.table(kinds.schema, name=KEPT), periods, mapped), backend)
-    rows = ibis.table(by_period.schema, name="period_facts")
-    scoped = Query.of(rows.join(scopes, ["rep_id", "period"]), backend)
-    accounts = Query.of(_accounts(rows, scopes), backend)
-    return MappingProxyType({KEPT: kinds, "period_facts": by_period, "deal_facts": scoped, "account_facts": accounts})
+    found = dict[str, Query]()
+
+    def written(name: str, table: ir.Table) -> ir.Table:
+        """Write one of them, for those after it."""
+        found[name] = Query.of(table, backend)
+        return ibis.table(found[name].schema, name=name)
+
+    kinds = written("deal_kinds", _kinds(source, mapped))
+    # From which age on an open deal is stale, and after how many days a cohort is compared.
+    whole = kinds.aggregate(stale_after=kinds.days.quantile(STALE_SHARE))
+    ages = written("deal_ages", whole.mutate(cohort_days=(whole.stale_after * (1 - ROUNDING) / 7).ceil().cast("int64") * 7))
+    rows = written("period_facts", _by_period(kinds, ages, periods, mapped))
+    written("deal_facts", rows.join(scopes, ["rep_id", "period"]))
+    own, others = (
+        written(name, table)
+        for name, table in zip(("own_account_facts", "shared_account_facts"), _accounts(rows, scopes), strict=True)
+    )
+    written("account_facts", own.join(scopes, ["rep_id", "period"]).select(*others.columns).union(others))
+    return MappingProxyType(found)
 
 
 def _kinds(deals: ir.Table, mapped: frozenset[str]) -> ir.Table:
@@ -216,9 +225,12 @@ def _kinds(deals: ir.Table, mapped: frozenset[str]) -> ir.Table:
         expected=expected,
         days=ibis.ifelse(is_won & ~refund & dated, days, None),
     )
-    whole = base.aggregate(stale_after=base.days.quantile(STALE_SHARE))
-    weeks = (whole.stale_after * (1 - ROUNDING) / 7).ceil().cast("int64")
-    return _with_purchases(base).cross_join(whole.mutate(cohort_days=weeks * 7))
+    # Few accounts have more than one rep.
+    named = deals.filter(deals.account_id.notnull())
+    reps = named.group_by("account_id").aggregate(first=named.rep_id.min(), last=named.rep_id.max())
+    shared = reps.filter(reps["first"] != reps["last"]).select("account_id", is_shared=True)
+    kinds = _with_purchases(base).left_join(shared, "account_id").drop("account_id_right")
+    return kinds.mutate(is_shared=kinds.is_shared.fill_null(False))
 
 
 def _with_purchases(deals: ir.Table) -> ir.Table:
@@ -231,9 +243,9 @@ def _with_purchases(deals: ir.Table) -> ir.Table:
     return deals.left_join(purchases, "deal_id").drop("deal_id_right")
 
 
-def _by_period(deals: ir.Table, periods: ir.Table, mapped: frozenset[str]) -> ir.Table:
+def _by_period(deals: ir.Table, ages: ir.Table, periods: ir.Table, mapped: frozenset[str]) -> ir.Table:
     """Pair each deal with the periods in which it counts as anything, and say as what."""
-    pairs = deals.cross_join(periods)
+    pairs = deals.cross_join(periods.cross_join(ages))
     closed = _false(~pairs.is_open & (pairs.closed_on >= pairs.start) & (pairs.closed_on < pairs.end))
     opened = _false(~pairs.is_refund & (pairs.opened_on >= pairs.start) & (pairs.opened_on < pairs.end))
     window = _false(pairs.is_won & (pairs.closed_on >= pairs.window_start) & (pairs.closed_on < pairs.start))
@@ -270,29 +282,34 @@ def _with_flags(f: ir.Table, mapped: frozenset[str]) -> ir.Table:
     )
 
 
-def _accounts(facts: ir.Table, scopes: ir.Table) -> ir.Table:
-    """Sum up each account per scope and period; deals without an account belong to no customer."""
-    named, zero = facts.filter(facts.account_id.notnull()), ibis.literal(0).cast("decimal(18,4)")
-    rows = named.filter(named.in_window | named.earned | named.open_end)
-    of_reps = rows.group_by(["rep_id", "period", "account_id"]).aggregate(
+def _accounts(facts: ir.Table, scopes: ir.Table) -> tuple[ir.Table, ir.Table]:
+    """Sum up each account per period: of its rep where it has one, else of each scope of its reps.
+
+    Deals without an account belong to no customer.
+    """
+    named = facts.filter(facts.account_id.notnull() & (facts.in_window | facts.earned | facts.open_end))
+    own, of_reps = (_of_reps(rows) for rows in (named.filter(~named.is_shared), named.filter(named.is_shared)))
+    everywhere = of_reps.bought.any().over(group_by=[of_reps.period, of_reps.account_id])
+    scoped = of_reps.mutate(bought=everywhere).join(scopes, ["rep_id", "period"])
+    sums = scoped.group_by([*KEY, "account_id"]).aggregate(
+        base=scoped.base.any(),
+        open_deal=scoped.open_deal.any(),
+        base_revenue=scoped.base_revenue.sum(),
+        revenue=scoped.revenue.sum(),
+        bought=scoped.bought.any(),
+    )
+    return own, sums
+
+
+def _of_reps(rows: ir.Table) -> ir.Table:
+    zero = ibis.literal(0).cast("decimal(18,4)")
+    return rows.group_by(["rep_id", "period", "account_id"]).aggregate(
         base=(rows.in_window & rows.is_sale).any(),
         open_deal=rows.open_end.any(),
         base_revenue=ibis.ifelse(rows.in_window, rows.amount, zero).sum(),
         revenue=ibis.ifelse(rows.earned, rows.amount, zero).sum(),
-        sold=rows.sale.any(),
+        bought=rows.sale.any(),
     )
-    whole = of_reps.group_by(["period", "account_id"]).aggregate(bought=of_reps.sold.any(), is_shared=of_reps.count() > 1)
-    scoped = of_reps.join(whole, ["period", "account_id"]).join(scopes, ["rep_id", "period"])
-    # Most accounts have one rep, and are in every scope what they are there.
-    own, shared = scoped.filter(~scoped.is_shared), scoped.filter(scoped.is_shared)
-    sums = shared.group_by([*KEY, "account_id"]).aggregate(
-        base=shared.base.any(),
-        open_deal=shared.open_deal.any(),
-        base_revenue=shared.base_revenue.sum(),
-        revenue=shared.revenue.sum(),
-        bought=shared.bought.any(),
-    )
-    return own.select(*sums.columns).union(sums)
 
 
 def _open_at(pairs: ir.Table, moment: ir.Value) -> ir.BooleanValue:
@@ -302,132 +319,3 @@ def _open_at(pairs: ir.Table, moment: ir.Value) -> ir.BooleanValue:
 def _false(mask: ir.Value) -> ir.BooleanValue:
     """Read an unknown comparison as no."""
     return mask.fill_null(False)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Every figure as measured, before targets, and the views that measure it.
-
-    Attributes:
-        figures: One row per (scope, scope_id, period, kpi): numerator, denominator (missing where the KPI has none), n,
-            matures_on (in days since 1970), and the bounds of medians: low, high, likely_low, likely_high.
-        views: The views that were made for it, each over those before it, as text.
-        columns: Numerator, denominator, n and the like of each KPI over the view ``measured``, as text.
-        tables: What came back of views that were made in a database, by name.
-    """
-
-    figures: pd.DataFrame
-    views: Mapping[str, str]
-    columns: Mapping[str, Mapping[str, str]]
-    tables: Mapping[str, pa.Table]
-
-
-#: Of the observations behind a median, only those that bound it.
-_WITH_BOUNDS = """
-SELECT * EXCLUDE (sample, size, places), sample[places[1]] AS low, sample[places[2]] AS high,
-    sample[places[3]] AS likely_low, sample[places[4]] AS likely_high
-FROM found LEFT JOIN bounds ON len(sample) = size"""
-
-
-def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Evaluation:
-    """Measure every KPI that has an expression.
-
-    ``groups`` (scope, scope_id, period) get a row even without any deal; sums and counts are then 0.
-    """
-    views, columns = _measures(facts, kpis)
-    measures, found, given = [*views], dict[str, pa.Table](), pa.Table.from_pandas(groups, preserve_index=False)
-    facts.con.con.register("groups", given)
-    if facts.database:
-        facts.database.lend("groups", given)
-        asked, _ = _measures(facts, kpis, backend=facts.database.backend, dialect=facts.database.dialect)
-        found = {name: facts.database.fetch(text) for name, text in asked.items()}
-        for name, table in found.items():
-            facts.con.con.register(name, table)
-        views = {f"period_{name}": text for name, text in views.items()}
-    # What every group has, deals or not.
-    joins = (f"LEFT JOIN {name} USING ({', '.join(KEY)})" for name in measures)
-    views |= {"measured": "\n".join(("FROM groups", *joins)), "measured_figures": _long(columns)}
-    for name, text in views.items():
-        facts.con.raw_sql(f"CREATE TEMP VIEW {name} AS {text}")
-    facts.con.raw_sql("CREATE TEMP TABLE found AS FROM measured_figures")
-    sizes = [size for (size,) in facts.con.con.sql("SELECT DISTINCT len(sample) FROM found WHERE sample <> []").fetchall()]
-    places = pa.array([median_bounds(size) for size in sizes], pa.list_(pa.int64()))
-    facts.con.con.register("bounds", pa.table({"size": pa.array(sizes, pa.int64()), "places": places}))
-    return Evaluation(facts.con.con.sql(_WITH_BOUNDS).df(), views, columns, found)
-
-
-def _measures(
-    facts: Facts, kpis: Mapping[str, Kpi], *, backend: str = "duckdb", dialect: str = "duckdb"
-) -> tuple[dict[str, str], dict[str, Mapping[str, str]]]:
-    """Write the queries that measure KPIs, by the name of what they yield, and what the parts of each figure are over that."""
-    queries, columns = dict[str, str](), dict[str, Mapping[str, str]]()
-    for grain, table in (("deal", facts.deals), ("account", facts.accounts)):
-        own = tuple(kpi for kpi in kpis.values() if callable(kpi.expression) and kpi.grain == f"{grain}s")
-        query, parts = _aggregate(table.get_name(), table.schema(), own, backend)
-        queries[f"{grain}_measures"] = query.text
-        columns |= parts
-        if in_sql := [kpi for kpi in kpis.values() if isinstance(kpi.expression, SqlMeasure) and kpi.grain == f"{grain}s"]:
-            queries[f"own_{grain}_measures"] = custom.query(in_sql, key=KEY, backend=dialect)
-            columns |= {kpi.key: custom.columns(kpi) for kpi in in_sql}
-    return queries, columns
-
-
-@cache
-def _aggregate(
-    name: str, schema: ibis.Schema, kpis: tuple[Kpi, ...], backend: str
-) -> tuple[Query, Mapping[str, Mapping[str, str]]]:
-    """Write one aggregation that holds the measures of all these KPIs, and the parts of each figure over what it yields.
-
-    Once per set of columns. Observations are collected once, whatever is asked of them.
-    """
-    table = ibis.table(schema, name=name)
-    columns, lists = dict[str, ir.Value](), dict[ops.Node, str]()
-
-    def collected(observations: ir.Value, of: str) -> str:
-        """Name the column that collects them."""
-        column = lists.setdefault(observations.op(), f"{of}.sample")
-        columns.setdefault(column, observations.collect())
-        return quoted(column)
-
-    parts = dict[str, Mapping[str, str]]()
-    for kpi in kpis:
-        assert callable(kpi.expression)
-        measure, own = kpi.expression(table), dict[str, str]()
-        top, matures_on = measure.top.op(), measure.matures_on
-        asked = {"top": measure.top, "n": measure.top if measure.n is None else measure.n, "bottom": measure.bottom}
-        if matures_on is not None:
-            asked["matures_on"] = matures_on.delta(ibis.literal(EPOCH), unit="day")
-        if isinstance(top, ops.Quantile):
-            del asked["top"]
-            values = collected(top.arg.to_expr(), kpi.key)
-            own["top"] = f"LIST_AGGREGATE({values}, 'quantile_cont', {top.quantile.value})::DOUBLE"
-        if measure.sample is not None:
-            own["sample"] = collected(measure.sample, kpi.key)
-        for part, value in asked.items():
-            if value is not None:
-                columns[f"{kpi.key}.{part}"] = value.cast("float64")
-                own[part] = quoted(f"{kpi.key}.{part}")
-        parts[kpi.key] = _parts(kpi, own)
-    return Query.of(table.group_by(KEY).aggregate(**columns), backend), parts
-
-
-def _parts(kpi: Kpi, own: Mapping[str, str]) -> Mapping[str, str]:
-    """Say what the parts of a figure are; what nobody has is zero, unless it is a middle or a largest."""
-    stays = kpi.empty and "bottom" not in own and not kpi.per_target
-    return {
-        "numerator": own["top"] if stays else f"COALESCE({own['top']}, 0)",
-        "denominator": f"COALESCE({own['bottom']}, 0)" if "bottom" in own else "NULL",
-        "n": f"COALESCE({own['n']}, 0)",
-        "matures_on": own.get("matures_on", "NULL"),
-        "sample": f"COALESCE(LIST_SORT({own['sample']})::DOUBLE[], [])" if "sample" in own else "NULL",
-    }
-
-
-def _long(columns: Mapping[str, Mapping[str, str]]) -> str:
-    """Lay the KPIs below each other."""
-    rows = [
-        f"{{'kpi': '{key}', " + ", ".join(f"'{name}': {text}" for name, text in own.items()) for key, own in columns.items()
-    ]
-    struct = "STRUCT(kpi TEXT, numerator DOUBLE, denominator DOUBLE, n DOUBLE, matures_on DOUBLE, sample DOUBLE[])[]"
-    inner = ",\n  ".join(f"{row}}}" for row in rows)
-    return f"SELECT scope, scope_id, period, UNNEST([\n  {inner}\n]::{struct}, max_depth := 2)\nFROM measured"

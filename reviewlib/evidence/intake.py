@@ -229,7 +229,7 @@ def settle(
     columns = ", ".join(f"{cells[column]} AS {quoted(column)}" for column in intake.table.columns if column not in origin)
     failed = "".join(f" WHEN {check.holds} THEN {place}" for place, check in enumerate(checks))
     store.con.execute(
-        f"CREATE TABLE {name}_taken AS SELECT t.line, {columns}, {intake.excluded} AS excluded, "
+        f"CREATE TEMP TABLE {name}_taken AS SELECT t.line, {columns}, {intake.excluded} AS excluded, "
         f"CASE WHEN {intake.excluded} IS NOT NULL THEN NULL{failed} END AS failed FROM {intake.rows}"
     )
     checks = [*checks, *(_duplicates(intake, place=len(checks)) if unique else ())]
@@ -240,7 +240,7 @@ def settle(
     hold(intake, reconciliation, refused, set_aside, examples=counted)
     store.con.execute(f"DELETE FROM {name}_taken WHERE failed IS NOT NULL OR excluded IS NOT NULL")
     own = ", ".join(f"{origin.get(column, quoted(column))} AS {quoted(column)}" for column in intake.table.columns)
-    store.con.execute(f"CREATE VIEW {name} AS SELECT {own} FROM {name}_taken")
+    store.con.execute(f"CREATE TEMP VIEW {name} AS SELECT {own} FROM {name}_taken")
     store.con.execute(f"DROP TABLE {name}_text")
     notes = tuple(f"{intake.sheet.file}: {note}" for note in intake.sheet.notes)
     return Settled(quarantine, reconciliation, exclusions, notes)

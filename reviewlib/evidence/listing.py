@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from reviewlib.evidence.facts import FLAGS, Facts
@@ -13,6 +14,8 @@ _DEALS: Final = (
     "deal_id", "account_id", "product", "stage", "outcome", "amount", "expected_amount", "opened_on", "closed_on",
     "expected_close_on", "source_file", "source_line", *FLAGS,
 )  # fmt: skip
+#: The lists of so many reps are held: those of a team, which are written together.
+AT_HAND: Final = 64
 _NUMBERS: Final = {"amount", "expected_amount", "base_revenue", "revenue"}
 
 
@@ -34,17 +37,25 @@ class Listing:
             [period],
         )
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW listed AS {' UNION ALL '.join(map(_listed, DEAL_LISTS))}")
-        self._lists = self._of_deals()
+        self._texts, self._totals = self._of_deals()
         self._accounts = self._of_accounts()
         self._stages = self._by_stage()
+        self.lists = lru_cache(maxsize=AT_HAND)(self._lists)
 
-    def lists(self, rep_id: str) -> dict[str, Any]:
+    def _lists(self, rep_id: str) -> dict[str, Any]:
         """What is listed below a rep's figures, as ``slicefile.lists`` chooses it."""
-        return {**self._lists[rep_id], "accounts": self._accounts[rep_id]}
+        found = {
+            name: table(LISTED, json.loads(f"[{self._texts.get((rep_id, name), '')}]"))
+            | {"totals": self._totals.get((rep_id, name), {})}
+            for name in DEAL_LISTS
+        }
+        *sums, rows = self._accounts.get(rep_id, [""])
+        totals = {"base": sums} if sums else {}
+        return found | {"accounts": table(ACCOUNT_COLUMNS, json.loads(f"[{rows}]")) | {"totals": totals}}
 
     def largest(self, rep_id: str) -> Row | None:
         """A rep's largest sale; None without any."""
-        sales = self._lists[rep_id]["sales"]["data"]
+        sales = self.lists(rep_id)["sales"]["data"]
         return dict(zip(LISTED, sales[0], strict=True)) if sales else None
 
     def stages(self, rep_id: str) -> Stages:
@@ -71,36 +82,32 @@ class Listing:
         found: list[tuple[Any, ...]] = self.con.execute(sql, values).fetchall()
         return found
 
-    def _of_deals(self) -> dict[str, dict[str, Any]]:
-        """List the largest deals of each rep and list, with the number and sum of all by group and mark."""
-        found: defaultdict[str, dict[str, Any]] = defaultdict(
-            lambda: {name: table(LISTED, []) | {"totals": {}} for name in DEAL_LISTS}
-        )
+    def _of_deals(self) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], dict[str, Any]]]:
+        """List the largest deals of each rep and list, as JSON, with the number and sum of all by group and mark."""
         largest = (
             "SELECT *, row_number() OVER (PARTITION BY rep_id, list ORDER BY amount DESC, deal_id) AS place "
             f"FROM listed QUALIFY place <= {MOST_LISTED}"
         )
-        for rep_id, name, rows in self._all(
-            f"SELECT rep_id, list, string_agg({_json(LISTED)}, ',' ORDER BY place) FROM ({largest}) GROUP BY ALL"
-        ):
-            found[rep_id][name]["data"] = json.loads(f"[{rows}]")
+        asked = f"SELECT rep_id, list, string_agg({_json(LISTED)}, ',' ORDER BY place) FROM ({largest}) GROUP BY ALL"
+        texts = {(rep_id, name): rows for rep_id, name, rows in self._all(asked)}
+        totals = defaultdict[tuple[str, str], dict[str, Any]](dict)
         for rep_id, name, key, *total in self._all(
             'SELECT rep_id, list, key, count(*), sum(amount)::DOUBLE FROM listed, unnest(["group", mark]) AS keys(key) '
             "WHERE key IS NOT NULL GROUP BY ALL ORDER BY ALL"
         ):
-            found[rep_id][name]["totals"][key] = total
-        return found
+            totals[rep_id, name][key] = total
+        return texts, totals
 
-    def _of_accounts(self) -> dict[str, dict[str, Any]]:
-        """List each rep's largest accounts, with the number and sums of all."""
-        found: defaultdict[str, dict[str, Any]] = defaultdict(lambda: table(ACCOUNT_COLUMNS, []) | {"totals": {}})
-        for rep_id, count, before, now, rows in self._all(
-            "SELECT rep_id, count(*), sum(base_revenue)::DOUBLE, sum(revenue)::DOUBLE, "
-            f"list({_json(ACCOUNT_COLUMNS)} ORDER BY rowid)[:{MOST_LISTED}] FROM slice_accounts GROUP BY ALL"
-        ):
-            own = table(ACCOUNT_COLUMNS, [json.loads(row) for row in rows])
-            found[rep_id] = own | {"totals": {"base": [count, before, now]}}
-        return found
+    def _of_accounts(self) -> dict[str, list[Any]]:
+        """List each rep's largest accounts, as JSON, behind the number and sums of all."""
+        return {
+            rep_id: own
+            for rep_id, *own in self._all(
+                "SELECT rep_id, count(*), sum(base_revenue)::DOUBLE, sum(revenue)::DOUBLE, "
+                f"array_to_string(list({_json(ACCOUNT_COLUMNS)} ORDER BY rowid)[:{MOST_LISTED}], ',') "
+                "FROM slice_accounts GROUP BY ALL"
+            )
+        }
 
     def _by_stage(self) -> dict[str, Stages]:
         found: defaultdict[str, Stages] = defaultdict(dict)

@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from reviewlib.errors import PeriodError, SourceError
-from reviewlib.evidence import availability, custom, facts, measures, sources
+from reviewlib.evidence import availability, custom, evaluation, facts, measures, sources
 from reviewlib.evidence.availability import ScorecardContext
-from reviewlib.evidence.facts import Evaluation
+from reviewlib.evidence.evaluation import Evaluation
 from reviewlib.evidence.roster import Roster, roster
 from reviewlib.evidence.scorecard import scorecard
 from reviewlib.evidence.sources import Tables
@@ -97,7 +97,7 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
         period=period.name,
     )
     with custom.refusals(base.con.con, context.kpis, key=facts.KEY, params=params):
-        measured = facts.evaluate(base, context.kpis, _in(context, context.roster.groups()))
+        measured = evaluation.evaluate(base, context.kpis, _in(context, context.roster.groups()))
     others = _in(context, measures.evaluate(params, tables.measures, kpis=context.kpis, roster=context.roster))
     return PeriodEvidence(
         params=params,

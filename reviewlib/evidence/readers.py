@@ -148,7 +148,9 @@ def _stored(contents: Contents, path: Path, con: duckdb.DuckDBPyConnection, name
     texts = {f"c{place}": pa.string() for place in range(len(header))}
     schema = pa.schema({"line": pa.int64(), **texts, **dict.fromkeys(flags, pa.bool_())})
     failed = list[SourceError]()
-    con.from_arrow(pa.RecordBatchReader.from_batches(schema, _until_one_fails(contents.batches, failed))).create(name)
+    con.register("read", pa.RecordBatchReader.from_batches(schema, _until_one_fails(contents.batches, failed)))
+    con.execute(f"CREATE TEMP TABLE {name} AS FROM read")
+    con.unregister("read")
     if failed:
         raise failed[0]
     rows, broken, notes = len(con.table(name)), tuple(contents.broken), tuple(contents.notes)

@@ -4,7 +4,7 @@ import datetime as dt
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -40,7 +40,7 @@ class Post:
 
     def as_data(self) -> dict[str, Any]:
         """The post as a slice holds it: dates as ISO text, the id last, as in every slice so far."""
-        values = asdict(self)
+        values = {**vars(self)}
         values["id"] = values.pop("id")
         return {name: value.isoformat() if isinstance(value, dt.date) else value for name, value in values.items()}
 

@@ -24,7 +24,6 @@ from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.verdicts import FEWEST, JudgedFigure, attainment, judge, with_peers
 from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import RESULT
-from reviewlib.params.model import KpiParams
 from reviewlib.periods import Period
 
 
@@ -92,6 +91,7 @@ def cents(amount: float, digits: int = 2) -> int:
 
 Row = Mapping[Hashable, Any]
 
+_PLACES = {name: place for place, name in enumerate(SCORECARD)}
 #: What a verdict is read from.
 _READ = [field.name for field in fields(JudgedFigure) if field.name != "reference"]
 
@@ -102,14 +102,14 @@ class SubjectScorecard:
 
     Attributes:
         subject: Whose it is.
-        rows: (kpi, period name) to a row of the scorecard.
+        rows: (kpi, period name) to a row of the scorecard, its cells in order.
         kpis: The figures of the workbook.
         period: The review period.
         trend: The periods of the trend, oldest first.
     """
 
     subject: Post
-    rows: Mapping[tuple[str, str], Row]
+    rows: Mapping[tuple[str, str], Sequence[Any]]
     kpis: Mapping[str, Kpi]
     period: Period
     trend: tuple[Period, ...]
@@ -117,8 +117,8 @@ class SubjectScorecard:
     def cell(self, kpi: str, column: str = "value", period: Period | None = None) -> Any:
         """Read one cell; None where the figure or the value is missing."""
         row = self.rows.get((kpi, (period or self.period).name))
-        value = row[column] if row else None
-        return None if value is None or pd.isna(value) else value
+        value = row[_PLACES[column]] if row else None
+        return value if value == value else None  # only missing numbers differ from themselves
 
     def judged(self) -> list[Kpi]:
         """The KPIs proper that the scorecard holds, in order."""
@@ -268,7 +268,7 @@ def _judged(row: Row, context: ScorecardContext) -> tuple[str, str]:
     if row["spread"] == 0:
         read.pop("peer_median", None)
     figure = JudgedFigure(**read)
-    verdict, reason = judge(kpi, figure, context.params.kpis.get(kpi.key, KpiParams()).bands)
+    verdict, reason = judge(kpi, figure, entry.bands if (entry := context.params.kpis.get(kpi.key)) else None)
     alone = verdict == "not_judged" and row["scope"] != "rep" and kpi.judged_by != "none"
     return verdict, "no target is set" if alone and figure.target is None else reason
 
@@ -276,18 +276,19 @@ def _judged(row: Row, context: ScorecardContext) -> tuple[str, str]:
 def _tidy(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Add names and attainment, and put rows and columns in order."""
     posts = context.roster.posts
+    scopes, ids, periods = (frame[name].tolist() for name in KEY)
     owners = [
         posts.get((scope_id, period)) if scope == "rep" else None
-        for scope, scope_id, period in frame[KEY].itertuples(index=False)
+        for scope, scope_id, period in zip(scopes, ids, periods, strict=True)
     ]
     frame["rep_id"] = [post.id if post else None for post in owners]
     frame["rep_name"] = [post.name if post else None for post in owners]
     frame["team"] = [
         (post.team if post else scope_id if scope == "team" else None)
-        for post, scope, scope_id in zip(owners, frame["scope"], frame["scope_id"], strict=True)
+        for post, scope, scope_id in zip(owners, scopes, ids, strict=True)
     ]
     held = frame.index[frame["value"].notna() & frame["target"].notna()]
-    pairs = zip(*(frame.loc[held, name] for name in ("kpi", "value", "target")), strict=True)
+    pairs = zip(*(frame.loc[held, name].tolist() for name in ("kpi", "value", "target")), strict=True)
     shares = [attainment(context.kpis[kpi], value, target) for kpi, value, target in pairs]
     frame["attainment"] = pd.Series(shares, index=held, dtype="float64").reindex(frame.index)
     frame["place"] = frame["kpi"].map({key: place for place, key in enumerate(context.kpis)})

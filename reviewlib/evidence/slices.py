@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -17,20 +17,19 @@ import pandas as pd
 from reviewlib.evidence import availability, disclosure
 from reviewlib.evidence.comparison import at_least
 from reviewlib.evidence.insights import Insights, insights
-from reviewlib.evidence.listing import Listing
+from reviewlib.evidence.listing import AT_HAND, Listing
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.scorecard import SubjectScorecard
-from reviewlib.evidence.slicefile import Achievement, Stages, lists, table
+from reviewlib.evidence.slicefile import Achievement, Finding, Stages, lists, table
 from reviewlib.evidence.tables import SCORECARD
 from reviewlib.evidence.targets import TargetTerm
 from reviewlib.evidence.verdicts import two_digits
 from reviewlib.params.kpis import RESULT
 
 _KPI: Final = SCORECARD.index("kpi")
+_PERIOD: Final = SCORECARD.index("period")
 _PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
-#: How many subjects' rows are held: those of a team, which are written together.
-_AT_HAND: Final = 64
 #: The stage of deals that were open at the end of the period and have closed by the export's date.
 CLOSED_SINCE: Final = "Closed since"
 
@@ -46,7 +45,7 @@ class Slicer:
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
         self.columns = [_column(frame[name]) for name in SCORECARD]
         self.places = frame.groupby(["scope", "scope_id"], sort=False).indices
-        self.rows = lru_cache(maxsize=_AT_HAND)(self._rows)
+        self.rows = lru_cache(maxsize=AT_HAND)(self._rows)
         others = evidence.from_elsewhere
         others = others[(others["scope"] == "rep") & (others["period"] == evidence.period.name)]
         self.measured = defaultdict[str, Rows](list)
@@ -88,8 +87,8 @@ class Slicer:
             "stages": _stages([self.listing.stages(rep_id)], evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": said.leads,
-            "findings": [asdict(finding) for finding in said.findings],
-            "achievements": [{**asdict(item), "subject": subject} for item in said.achievements],
+            "findings": [_finding(finding) for finding in said.findings],
+            "achievements": [{**vars(item), "subject": subject} for item in said.achievements],
             "data": self.data | {"mine": {"quarantined": self.quarantined[rep_id]}},
         }
 
@@ -141,7 +140,7 @@ class Slicer:
             "stages": _stages(stages, evidence.params.crm.deals.stages.open),
             "summary": said.summary,
             "leads": {section: lead for section, lead in said.leads.items() if section != "achievements" or not board},
-            "findings": [asdict(finding) for finding in said.findings],
+            "findings": [_finding(finding) for finding in said.findings],
             "achievements": board,
             "data": self.data | {"mine": {"quarantined": 0}},
         }
@@ -153,10 +152,10 @@ class Slicer:
 
     def _board(self, team: str, own: list[Achievement], reps: tuple[str, ...]) -> list[dict[str, Any]]:
         """The team's achievements, then each rep's own."""
-        board = [{**asdict(item), "subject": {"id": team, "name": team}} for item in own]
+        board = [{**vars(item), "subject": {"id": team, "name": team}} for item in own]
         for post in self._posts(reps):
             found = [item for item in self._insights_of(post.id).achievements if item.rule != "team_target"]
-            board += [{**asdict(item), "subject": post.as_data()} for item in found]
+            board += [{**vars(item), "subject": post.as_data()} for item in found]
         return board
 
     def _posts(self, reps: tuple[str, ...]) -> list[Post]:
@@ -185,7 +184,7 @@ class Slicer:
 
     def _card(self, subject: Post, history: Rows) -> SubjectScorecard:
         evidence = self.evidence
-        rows = {(str(row["kpi"]), str(row["period"])): row for row in records(SCORECARD, history)}
+        rows = {(row[_KPI], row[_PERIOD]): row for row in history}
         return SubjectScorecard(subject, rows, kpis=evidence.context.kpis, period=evidence.period, trend=evidence.trend)
 
     @cached_property
@@ -236,9 +235,9 @@ def _data(evidence: PeriodEvidence, *, unassigned: int) -> dict[str, Any]:
     card = evidence.scorecard
     result = card[(card["scope"] == UNASSIGNED) & (card["period"] == evidence.period.name) & (card["kpi"] == RESULT.key)]
     return {
-        "tables": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.reconciliation],
+        "tables": [{name: plain(value) for name, value in vars(item).items()} for item in tables.reconciliation],
         "quarantine": [dict(zip(names, row, strict=True)) for row in set_aside],
-        "exclusions": [{name: plain(value) for name, value in asdict(item).items()} for item in tables.exclusions],
+        "exclusions": [{name: plain(value) for name, value in vars(item).items()} for item in tables.exclusions],
         "unassigned": {"deals": float(unassigned), "revenue": next(iter(_column(result["value"])), None)},
         "notes": [*tables.notes, *_notes(evidence)],
         "closed_column": evidence.params.crm.deals.columns.closed_on,
@@ -270,6 +269,10 @@ def _stages(reps: Sequence[Stages], order: Sequence[str]) -> dict[str, Any]:
     return table(("stage", "deals", "amount"), counted)
 
 
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {**vars(finding), "actions": [vars(action) for action in finding.actions]}
+
+
 def _target_terms(terms: Iterable[TargetTerm]) -> Rows:
     """Each row of a target: its period (None for what params say), full value, ramp, the days that count, all its days."""
     return [
@@ -288,11 +291,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.date().isoformat()
     return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def records(columns: Sequence[str], data: Rows) -> list[Mapping[Any, Any]]:
-    """The same rows with their columns' names."""
-    return [dict(zip(columns, row, strict=True)) for row in data]
 
 
 def _column(series: pd.Series) -> npt.NDArray[np.object_]:

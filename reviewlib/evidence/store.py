@@ -1,4 +1,4 @@
-"""The store: one DuckDB in memory, in which the tables of a workbook stay from file to slice."""
+"""The store: one DuckDB, in which the tables of a workbook stay from file to slice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import duckdb
 
-#: What it holds in memory at the most; above it, it writes to a folder of its own, which goes with it.
+#: What it holds in memory at the most; the rest is in a folder of its own, which goes with it.
 MEMORY: Final = "1400MB"
 
 
@@ -35,15 +35,16 @@ class TableStore:
         con: The connection that owns the tables.
     """
 
-    _spill: tempfile.TemporaryDirectory[str] = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="reviewlib-"))
+    _folder: tempfile.TemporaryDirectory[str] = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="reviewlib-"))
     con: duckdb.DuckDBPyConnection = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open it."""
+        """Open it, on disk: what is too much for memory is compressed there once, and not written each time that it must go."""
         import duckdb  # which a run that finds its evidence frozen does without
 
-        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY, "temp_directory": self._spill.name}
-        object.__setattr__(self, "con", duckdb.connect(config=config))
+        folder = self._folder.name
+        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY, "temp_directory": folder}
+        object.__setattr__(self, "con", duckdb.connect(f"{folder}/store.duckdb", config=config))
 
     def lend(self, name: str, table: pa.Table) -> str:
         """Copy a small table into the store, and name it again."""

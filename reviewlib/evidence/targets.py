@@ -138,7 +138,9 @@ class Targets:
 
     def _tiles(self, kpi: Kpi, scope: str, scope_id: str, period: Period) -> Target:
         """Combine the rows of one scope that tile the period exactly."""
-        rows = self.rows.get((scope, "" if scope == ALL else scope_id, kpi.key), ())
+        rows = self.rows.get((scope, "" if scope == ALL else scope_id, kpi.key))
+        if rows is None:
+            return NONE
         whose = f"{kpi.key} of {'all' if scope == ALL else f'{scope} {scope_id}'}"
         inside = sorted((row for row in rows if period.contains(row.period)), key=lambda row: row.period)
         if not inside:

@@ -29,7 +29,7 @@ def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataF
     frame = frame.copy()
     groups = [
         peer_group(roster.posts[scope_id, period], rules) if scope == "rep" else None
-        for scope, scope_id, period in zip(frame["scope"], frame["scope_id"], frame["period"], strict=True)
+        for scope, scope_id, period in zip(*(frame[name].tolist() for name in ("scope", "scope_id", "period")), strict=True)
     ]
     frame["peer_group"] = groups
     pool = frame[frame["peer_group"].notna() & frame["value"].notna() & (frame["better"] != "none")]
@@ -43,7 +43,7 @@ def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataF
     few, some = frame["peers"] < rules.median_from, frame["peers"] < rules.quartiles_from
     frame.loc[few, "peer_median"] = np.nan
     frame.loc[some, ["peer_q1", "peer_q3"]] = np.nan
-    cells = (frame[name] for name in ("value", "peer_q1", "peer_median", "peer_q3", "spread", "better"))
+    cells = (frame[name].tolist() for name in ("value", "peer_q1", "peer_median", "peer_q3", "spread", "better"))
     frame["standing"] = [_quarter(*row) for row in zip(*cells, strict=True)]
     return frame.drop(columns=["peer_group"])
 

@@ -75,7 +75,8 @@ def term_tables(evidence: PeriodEvidence) -> dict[str, pa.Table]:
     tables = {"calendar": context.calendar.table(), **evidence.fetched}
     for name, columns in _TERMS.items():
         schema = pa.schema([(column, ARROW[_TYPES.get(column, "text")]) for column in columns])
-        tables[name] = pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows[name]], schema)
+        cells = [*zip(*rows[name], strict=True)] or [()] * len(columns)
+        tables[name] = pa.table([pa.array(own, kind) for own, kind in zip(cells, schema.types, strict=True)], schema)
     return tables
 
 

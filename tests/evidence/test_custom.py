@@ -274,7 +274,7 @@ def test_a_closed_store_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> 
             tables.con.execute(statement)
     rows = "SELECT i, hash(i) AS h, repeat('x', 60) || i AS s FROM range(700000) t(i)"
     assert tables.con.execute(f"SELECT count(*) FROM (SELECT * FROM ({rows}) ORDER BY s LIMIT 600000)").fetchone() == (600000,)
-    tables.con.execute(f"CREATE TABLE large AS {rows}")
+    tables.con.execute(f"CREATE TEMP TABLE large AS {rows}")
     assert any(tables.con.execute("SELECT sum(size) > 0 FROM duckdb_temporary_files()").fetchone() or ())
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from workbooks import workbook
 
-from reviewlib.evidence import facts, sources
+from reviewlib.evidence import evaluation, facts, sources
 from reviewlib.evidence.listing import Listing
 from reviewlib.evidence.roster import roster
 from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS
@@ -70,7 +70,7 @@ def test_every_flag_is_known(built: facts.Facts) -> None:
 
 def test_deal_counts_once_per_scope(built: facts.Facts) -> None:
     """A deal stands once in each scope of its owner."""
-    rows = built.con.to_pandas(built.deals)
+    rows = built.con.con.sql("FROM deal_facts").df()
     assert not rows.duplicated(["scope", "scope_id", "period", "deal_id"]).any()
     assert set(rows["scope"]) == {"rep", "team", "all"}
 
@@ -122,7 +122,7 @@ class Measured:
         self.groups = people.groups()
         self.groups = self.groups[self.groups["period"] != Q3.next.name].reset_index(drop=True)
         self.built = facts.build(read.store, members=people.members(), calendar=calendar, mapped=read.mapped)
-        self.found = facts.evaluate(self.built, kpis.KPIS, self.groups)
+        self.found = evaluation.evaluate(self.built, kpis.KPIS, self.groups)
 
     def row(self, kpi: str, rep: str = "A") -> dict[str, Any]:
         frame = self.found.figures

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,7 +122,7 @@ def _insights(*, won: float = 20, revenue: float = 50, targets: Mapping[str, flo
 
 def _read(frame: pd.DataFrame, context: ScorecardContext) -> SubjectScorecard:
     """Read the rows of one subject."""
-    rows = {(str(row["kpi"]), str(row["period"])): row for row in frame.to_dict("records")}
+    rows = {(str(row["kpi"]), str(row["period"])): [row[name] for name in SCORECARD] for row in frame.to_dict("records")}
     return SubjectScorecard(SUBJECT, rows, context.kpis, PERIOD, context.calendar.periods)
 
 
@@ -231,16 +231,14 @@ def test_card_reads_missing_cells_as_none() -> None:
     card = _read(judged(context, [figure("win_rate", 0, 0)]), context)
     assert card.cell("win_rate") is None
     assert card.cell("revenue", "target") is None
-    assert pd.isna(card.rows["win_rate", PERIOD.name]["value"])
+    assert pd.isna(card.rows["win_rate", PERIOD.name][SCORECARD.index("value")])
 
 
 TREND = PERIOD.trend(8)
 
 
 def _card(cells: Mapping[tuple[str, Period], dict[str, Any]]) -> SubjectScorecard:
-    rows: dict[tuple[str, str], dict[Hashable, Any]] = {
-        (kpi, period.name): {name: row.get(name) for name in SCORECARD} for (kpi, period), row in cells.items()
-    }
+    rows = {(kpi, period.name): [row.get(name) for name in SCORECARD] for (kpi, period), row in cells.items()}
     return SubjectScorecard(SUBJECT, rows, KPIS, PERIOD, TREND)
 
 

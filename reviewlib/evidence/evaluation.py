@@ -1,0 +1,197 @@
+"""Facts to figures: every KPI that has an expression, measured for every rep, team and the whole, in every period."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+
+from reviewlib.evidence import custom
+from reviewlib.evidence.facts import EPOCH, KEY, Facts, Query
+from reviewlib.evidence.intervals import median_bounds
+from reviewlib.evidence.store import quoted
+from reviewlib.params.figures import Kpi, SqlMeasure
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every figure as measured, before targets, and the views that measure it.
+
+    Attributes:
+        figures: One row per (scope, scope_id, period, kpi): numerator, denominator (missing where the KPI has none), n,
+            matures_on (in days since 1970), and the bounds of medians: low, high, likely_low, likely_high.
+        views: The views that were made for it, each over those before it, as text.
+        columns: Numerator, denominator, n and the like of each KPI over the view ``measured``, as text.
+        tables: What came back of views that were made in a database, by name.
+    """
+
+    figures: pd.DataFrame
+    views: Mapping[str, str]
+    columns: Mapping[str, Mapping[str, str]]
+    tables: Mapping[str, pa.Table]
+
+
+#: Of the observations behind a median, only those that bound it.
+_WITH_BOUNDS = """
+SELECT * EXCLUDE (sample, size, places), sample[places[1]] AS low, sample[places[2]] AS high,
+    sample[places[3]] AS likely_low, sample[places[4]] AS likely_high
+FROM found LEFT JOIN bounds ON len(sample) = size"""
+
+
+def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Evaluation:
+    """Measure every KPI that has an expression.
+
+    ``groups`` (scope, scope_id, period) get a row even without any deal; sums and counts are then 0.
+    """
+    measures = _measures(facts, kpis)
+    found, given = dict[str, pa.Table](), pa.Table.from_pandas(groups, preserve_index=False)
+    facts.con.con.register("groups", given)
+    views = dict(measures.asked)
+    if facts.database:
+        facts.database.lend("groups", given)
+        there = _measures(facts, kpis, backend=facts.database.backend, dialect=facts.database.dialect)
+        found = {name: facts.database.fetch(text) for name, text in there.asked.items()}
+        for name, table in found.items():
+            facts.con.con.register(name, table)
+        own = {**views, **measures.summed}
+        views = {f"period_{name}": re.sub(r'"(\w+_parts)"', r'"period_\1"', text) for name, text in own.items()}
+    # What every group has, deals or not.
+    joined = (name for name in (*measures.summed, *measures.asked) if name.endswith("_measures"))
+    joins = (f"LEFT JOIN {name} USING ({', '.join(KEY)})" for name in joined)
+    views |= {**measures.summed, "measured": "\n".join(("FROM groups", *joins)), "measured_figures": _long(measures.columns)}
+    for name, text in views.items():
+        facts.con.raw_sql(f"CREATE TEMP VIEW {name} AS {text}")
+    facts.con.raw_sql("CREATE TEMP TABLE found AS FROM measured_figures")
+    sizes = [size for (size,) in facts.con.con.sql("SELECT DISTINCT len(sample) FROM found WHERE sample <> []").fetchall()]
+    places = pa.array([median_bounds(size) for size in sizes], pa.list_(pa.int64()))
+    facts.con.con.register("bounds", pa.table({"size": pa.array(sizes, pa.int64()), "places": places}))
+    return Evaluation(facts.con.con.sql(_WITH_BOUNDS).df(), views, measures.columns, found)
+
+
+@dataclass(frozen=True)
+class _Measures:
+    """The queries that measure KPIs, by the name of what they yield.
+
+    Attributes:
+        asked: Those that are asked where the facts are.
+        summed: Those that sum up what these yield.
+        columns: What the parts of each figure are over those that have a row for each group.
+    """
+
+    asked: dict[str, str] = field(default_factory=dict)
+    summed: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def _measures(facts: Facts, kpis: Mapping[str, Kpi], *, backend: str = "duckdb", dialect: str = "duckdb") -> _Measures:
+    found = _Measures()
+    for grain, parted in _PARTED.items():
+        own = tuple(kpi for kpi in kpis.values() if callable(kpi.expression) and kpi.grain == f"{grain}s")
+        of = tuple((name, table, facts.columns[table]) for name, table in parted.items())
+        parts, sums, columns = _aggregate(of, own, backend)
+        found.asked.update(parts)
+        found.summed[f"{grain}_measures"] = sums
+        found.columns.update(columns)
+        if in_sql := [kpi for kpi in kpis.values() if isinstance(kpi.expression, SqlMeasure) and kpi.grain == f"{grain}s"]:
+            found.asked[f"own_{grain}_measures"] = custom.query(in_sql, key=KEY, backend=dialect)
+            found.columns.update({kpi.key: custom.columns(kpi) for kpi in in_sql})
+    return found
+
+
+#: By grain, the parts that are measured, and of which facts. A part is a rep’s, for each scope of the rep, or a scope’s.
+_PARTED: Final = {
+    "deal": {"deal_parts": "period_facts"},
+    "account": {"own_account_parts": "own_account_facts", "shared_account_parts": "shared_account_facts"},
+}
+#: How what was reduced in parts is reduced as a whole.
+_WHOLE: Final[Mapping[type[ops.Node], Callable[[ir.Column], ir.Value]]] = {
+    ops.Sum: lambda part: part.sum(),
+    ops.Count: lambda part: part.sum(),
+    ops.Max: lambda part: part.max(),
+    ops.ArrayCollect: lambda part: part.collect().flatten(),
+}
+
+
+@cache
+def _aggregate(
+    of: tuple[tuple[str, str, ibis.Schema], ...], kpis: tuple[Kpi, ...], backend: str
+) -> tuple[Mapping[str, str], str, Mapping[str, Mapping[str, str]]]:
+    """Write what these KPIs reduce in parts, what that comes to for every scope, and the parts of each figure over that.
+
+    Once per set of columns. Observations are collected once, whatever is asked of them.
+    """
+    common = set.intersection(*({*schema} for *_, schema in of))
+    rows = ibis.table({name: kind for name, kind in of[0][2].items() if name in common}, name="rows")
+    reduced = dict[ops.Node, str]()
+    asked, own = dict[str, ir.Value](), dict[str, Mapping[str, str]]()
+    for kpi in kpis:
+        figures, observations = _asked(kpi, rows)
+        for part, value in figures.items():
+            for number, node in enumerate(value.op().find(tuple(_WHOLE))):
+                reduced.setdefault(node, f"{kpi.key}.{part}{number or ''}")
+            asked[f"{kpi.key}.{part}"] = value.cast("float64")
+        texts = {part: quoted(f"{kpi.key}.{part}") for part in figures}
+        for part, (value, told) in observations.items():
+            column = reduced.setdefault(value.op(), f"{kpi.key}.sample")
+            asked[column], texts[part] = value, told.format(quoted(column))
+        own[kpi.key] = _parts(kpi, texts)
+    parts, spread = dict[str, str](), list[ir.Table]()
+    members = ibis.table(dict.fromkeys(("rep_id", "period", "scope", "scope_id"), "string"), name="members")
+    for name, facts, schema in of:
+        table, by = ibis.table(schema, name=facts), KEY if "scope" in schema else ["rep_id", "period"]
+        values = {column: node.replace({rows.op(): table.op()}).to_expr() for node, column in reduced.items()}
+        first = Query.of(table.group_by(by).aggregate(**values), backend)
+        parts[name] = first.text
+        held = ibis.table(first.schema, name=name)
+        spread.append((held if by is KEY else held.join(members, by)).select(*KEY, *values))
+    all_parts = ibis.union(*spread) if len(spread) > 1 else spread[0]
+    whole = {node: _WHOLE[type(node)](all_parts[column]).op() for node, column in reduced.items()}
+    sums = all_parts.group_by(KEY).aggregate(**{name: value.op().replace(whole).to_expr() for name, value in asked.items()})
+    return parts, Query.of(sums).text, own
+
+
+def _asked(kpi: Kpi, rows: ir.Table) -> tuple[dict[str, ir.Value], dict[str, tuple[ir.Value, str]]]:
+    """The figures of a KPI's measure, and what follows from lists: its sample, and the middle that it may be."""
+    assert callable(kpi.expression)
+    measure = kpi.expression(rows)
+    figures = {"top": measure.top, "n": measure.top if measure.n is None else measure.n}
+    observations = {} if measure.sample is None else {"sample": (measure.sample.collect(), "{}")}
+    if measure.bottom is not None:
+        figures["bottom"] = measure.bottom
+    if measure.matures_on is not None:
+        figures["matures_on"] = measure.matures_on.delta(ibis.literal(EPOCH), unit="day")
+    if isinstance(top := figures["top"].op(), ops.Quantile):
+        del figures["top"]
+        told = f"LIST_AGGREGATE({{}}, 'quantile_cont', {top.quantile.value})::DOUBLE"
+        observations["top"] = (top.arg.to_expr().collect(), told)
+    return figures, observations
+
+
+def _parts(kpi: Kpi, own: Mapping[str, str]) -> Mapping[str, str]:
+    """Say what the parts of a figure are; what nobody has is zero, unless it is a middle or a largest."""
+    stays = kpi.empty and "bottom" not in own and not kpi.per_target
+    return {
+        "numerator": own["top"] if stays else f"COALESCE({own['top']}, 0)",
+        "denominator": f"COALESCE({own['bottom']}, 0)" if "bottom" in own else "NULL",
+        "n": f"COALESCE({own['n']}, 0)",
+        "matures_on": own.get("matures_on", "NULL"),
+        "sample": f"COALESCE(LIST_SORT({own['sample']})::DOUBLE[], [])" if "sample" in own else "NULL",
+    }
+
+
+def _long(columns: Mapping[str, Mapping[str, str]]) -> str:
+    """Lay the KPIs below each other."""
+    rows = [
+        f"{{'kpi': '{key}', " + ", ".join(f"'{name}': {text}" for name, text in own.items()) for key, own in columns.items()
+    ]
+    struct = "STRUCT(kpi TEXT, numerator DOUBLE, denominator DOUBLE, n DOUBLE, matures_on DOUBLE, sample DOUBLE[])[]"
+    inner = ",\n  ".join(f"{row}}}" for row in rows)
+    return f"SELECT scope, scope_id, period, UNNEST([\n  {inner}\n]::{struct}, max_depth := 2)\nFROM measured"
