@@ -21,7 +21,7 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDB
 
 from reviewlib.evidence.comparison import ROUNDING
-from reviewlib.evidence.store import TableStore, literal, quoted
+from reviewlib.evidence.store import MANY, TableStore, literal, quoted
 from reviewlib.evidence.tables import DEALS
 from reviewlib.params import sql
 from reviewlib.periods import Period
@@ -172,8 +172,9 @@ def _keep(store: TableStore, texts: Mapping[str, str]) -> None:
     if store.rows(f"SELECT 1 FROM duckdb_tables() WHERE table_name = {literal(KEPT[0])}"):
         return
     columns = ", ".join(quoted(name) for name in store.con.table("deals").columns)
+    many = store.row("SELECT count(*) FROM deals")[0] > MANY
     for name in KEPT:
-        store.con.execute(f"CREATE TABLE {name} AS {texts[name]}")
+        store.keep(name, texts[name], many=many)
     store.con.execute("DROP VIEW deals; DROP TABLE deals_taken")
     store.con.execute(f"CREATE VIEW deals AS SELECT {columns} FROM deal_kinds")
 

@@ -180,7 +180,7 @@ class Slicer:
     def _rows(self, scope: str, scope_id: str) -> Rows:
         """A subject's part of the scorecard, which is written several times."""
         own = self.places[scope, scope_id]
-        return [[*row] for row in zip(*(column[own] for column in self.columns), strict=True)]
+        return [[*row] for row in zip(*(_cells(column[own]) for column in self.columns), strict=True)]
 
     def _card(self, subject: Post, history: Rows) -> SubjectScorecard:
         evidence = self.evidence
@@ -231,14 +231,14 @@ def _data(evidence: PeriodEvidence, *, unassigned: int) -> dict[str, Any]:
     quarantine = tables.quarantine[["reason", "amount"]].assign(rows=1)
     grouped = quarantine.groupby("reason", sort=True).agg(rows=("rows", "sum"), amount=("amount", "sum")).reset_index()
     names = ("reason", "rows", "amount")
-    set_aside = zip(*(map(plain, _column(grouped[name])) for name in names), strict=True)
+    set_aside = zip(*(map(plain, _cells(_column(grouped[name]))) for name in names), strict=True)
     card = evidence.scorecard
     result = card[(card["scope"] == UNASSIGNED) & (card["period"] == evidence.period.name) & (card["kpi"] == RESULT.key)]
     return {
         "tables": [{name: plain(value) for name, value in vars(item).items()} for item in tables.reconciliation],
         "quarantine": [dict(zip(names, row, strict=True)) for row in set_aside],
         "exclusions": [{name: plain(value) for name, value in vars(item).items()} for item in tables.exclusions],
-        "unassigned": {"deals": float(unassigned), "revenue": next(iter(_column(result["value"])), None)},
+        "unassigned": {"deals": float(unassigned), "revenue": next(iter(_cells(_column(result["value"]))), None)},
         "notes": [*tables.notes, *_notes(evidence)],
         "closed_column": evidence.params.crm.deals.columns.closed_on,
         "versions": {},
@@ -293,6 +293,14 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _column(series: pd.Series) -> npt.NDArray[np.object_]:
-    """The values of a column; missing is None."""
-    return series.astype(object).where(series.notna(), None).to_numpy()
+def _column(series: pd.Series) -> npt.NDArray[Any]:
+    """The values of a column: numbers as they are, of everything else each value once, however many rows have it."""
+    if series.dtype == "float64":
+        return series.to_numpy()
+    codes, values = pd.factorize(series)
+    return np.array([*values, None], dtype=object)[codes]
+
+
+def _cells(values: npt.NDArray[Any]) -> list[Any]:
+    """The same; missing is None."""
+    return [None if value != value else value for value in values.tolist()]

@@ -1,4 +1,4 @@
-"""The store: one DuckDB, in which the tables of a workbook stay from file to slice."""
+"""The store: one DuckDB in memory, in which the tables of a workbook stay from file to slice."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import duckdb
 
-#: What it holds in memory at the most; the rest is in a folder of its own, which goes with it.
-MEMORY: Final = "1400MB"
+#: What it holds in memory at the most; above it, it writes to a folder of its own, which goes with it.
+MEMORY: Final = "1600MB"
+#: Tables of more rows lie in that folder from the start: compressed, and not written each time that they must go from memory.
+MANY: Final = 500_000
 
 
 class DealRows(Protocol):
@@ -39,12 +41,13 @@ class TableStore:
     con: duckdb.DuckDBPyConnection = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open it, on disk: what is too much for memory is compressed there once, and not written each time that it must go."""
+        """Open it."""
         import duckdb  # which a run that finds its evidence frozen does without
 
         folder = self._folder.name
         config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY, "temp_directory": folder}
-        object.__setattr__(self, "con", duckdb.connect(f"{folder}/store.duckdb", config=config))
+        object.__setattr__(self, "con", duckdb.connect(config=config))
+        self.con.execute(f"ATTACH {literal(f'{folder}/tables.duckdb')} AS disk")
 
     def lend(self, name: str, table: pa.Table) -> str:
         """Copy a small table into the store, and name it again."""
@@ -52,6 +55,12 @@ class TableStore:
         self.con.execute(f"CREATE TABLE {name} AS FROM lent")
         self.con.unregister("lent")
         return name
+
+    def keep(self, name: str, query: str, *, many: bool) -> None:
+        """Work out a table once, on disk where it has many rows."""
+        self.con.execute(f"CREATE TABLE {'disk.' * many}{name} AS {query}")
+        if many:
+            self.con.execute(f"CREATE VIEW {name} AS FROM disk.{name}")
 
     def rows(self, query: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Ask for a few rows, with what stands for each ``?`` of the query."""
