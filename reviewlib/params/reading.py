@@ -5,7 +5,6 @@
 
 import functools
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,9 +119,7 @@ def schema_text() -> str:
 def place_schema(folder: Path) -> Path:
     """Lay the schema beside the params files of ``folder``, where their first line refers to it."""
     target = folder / SCHEMA_FILE
-    beside = target.with_name(f"{SCHEMA_FILE}.{os.getpid()}.tmp")
-    beside.write_text(schema_text(), encoding="utf-8", newline="\n")
-    beside.replace(target)
+    files.write(target, schema_text(), modes=files.Modes(0o644, 0o755))  # nothing in it is anybody's
     return target
 
 
