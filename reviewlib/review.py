@@ -20,7 +20,7 @@ import pandas as pd
 from reviewlib.conversation import copies
 from reviewlib.conversation.answers import form as forms_text
 from reviewlib.conversation.entries import About, SubjectKind
-from reviewlib.conversation.visibility import VisibleEntries, empty
+from reviewlib.conversation.visibility import Audience, VisibleEntries, empty
 from reviewlib.errors import ReviewError
 from reviewlib.evidence import adjustments, slicefile
 from reviewlib.evidence.roster import Post
@@ -31,8 +31,6 @@ from reviewlib.params import reading
 from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
 from reviewlib.periods import FiscalYear, Period
-
-Audience = Literal["manager", "rep"]
 
 
 @dataclass(frozen=True)
