@@ -33,9 +33,8 @@ def print_report(report: Report) -> None:
     console.print("\nFindings" if report.findings else "\nNo findings: the data is clean.")
     for finding in report.findings:
         console.print(f"[{finding.level}] {finding.what}", soft_wrap=True)
-        for example in finding.examples:
-            console.print(f"    {example}", soft_wrap=True)
-        console.print(f"    {finding.do}", soft_wrap=True)
+        for told in (*finding.examples, finding.do):
+            console.print(f"    {told}", soft_wrap=True)
     for note in report.notes:
         console.print(f"Note: {note}", soft_wrap=True)
 
