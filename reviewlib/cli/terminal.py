@@ -27,9 +27,11 @@ def print_report(report: Report) -> None:
     console.print(f"As of {report.as_of} ({declared}); first date {report.first_day or 'none'}.")
     console.print(_table("Read = used + quarantined + excluded", _RECONCILED, _reconciliation(report)))
     if report.quarantine:
-        console.print(_table("Quarantined, by reason", ("table", "reason", "rows", "for example"), _quarantine(report)))
+        rows = [(one.table, one.reason, f"{one.rows:,}", "; ".join(one.examples[:2])) for one in report.quarantine]
+        console.print(_table("Quarantined, by reason", ("table", "reason", "rows", "for example"), rows))
     if report.coverage:
-        console.print(_table("How full the columns are", ("column", "in the file", "of", "filled"), _coverage(report)))
+        rows = [(one.column, one.own, one.rows, "n/a" if one.share is None else f"{one.share:.1%}") for one in report.coverage]
+        console.print(_table("How full the columns are", ("column", "in the file", "of", "filled"), rows))
     console.print("\nFindings" if report.findings else "\nNo findings: the data is clean.")
     for finding in report.findings:
         console.print(f"[{finding.level}] {finding.what}", soft_wrap=True)
@@ -45,16 +47,6 @@ def _reconciliation(report: Report) -> Iterator[tuple[str, ...]]:
         amounts = (item.read_amount, item.used_amount, item.quarantined_amount, item.excluded_amount)
         if item.read_amount is not None:
             yield ("", "amount", *("" if amount is None else f"{amount:,.2f}" for amount in amounts))
-
-
-def _quarantine(report: Report) -> Iterator[tuple[str, ...]]:
-    for reason in report.quarantine:
-        yield reason.table, reason.reason, f"{reason.rows:,}", "; ".join(reason.examples[:2])
-
-
-def _coverage(report: Report) -> Iterator[tuple[str, ...]]:
-    for item in report.coverage:
-        yield item.column, item.own, item.rows, "n/a" if item.share is None else f"{item.share:.1%}"
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
