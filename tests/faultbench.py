@@ -326,7 +326,7 @@ class Book:
         """
         self.require_whole()
         said = self.run(replay=replay)
-        assert said.code == 0, said
+        assert said.code == 0, f"{said.failed}\n{said.stderr}"
         kept, told = said.keys(kept=True), before.keys(kept=False) | before.keys(kept=True)
         assert len(kept - told) <= 1
         assert not exact or told <= kept

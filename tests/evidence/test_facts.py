@@ -165,3 +165,14 @@ def test_engine_is_not_shared(measured: Measured) -> None:
     """The facts live in a connection of their own, not in the process-wide one."""
     with pytest.raises(duckdb.CatalogException):
         duckdb.sql("select * from deal_facts")
+
+
+def test_tables_of_many_rows_lie_on_disk(measured: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They give the same figures there, and the folder goes with the store."""
+    monkeypatch.setattr(facts, "MANY", 1)
+    large = Measured(tmp_path)
+    [(place,)] = large.built.con.con.sql("SELECT database_name FROM duckdb_tables() WHERE table_name = 'deal_kinds'").fetchall()
+    assert place == "disk"
+    key = ["kpi", "scope", "scope_id", "period"]
+    figures = [each.found.figures.sort_values(key, ignore_index=True) for each in (large, measured)]
+    pd.testing.assert_frame_equal(*figures)
