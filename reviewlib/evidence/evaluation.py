@@ -43,7 +43,8 @@ class Evaluation:
 _WITH_BOUNDS = """
 SELECT * EXCLUDE (sample, size, places), sample[places[1]] AS low, sample[places[2]] AS high,
     sample[places[3]] AS likely_low, sample[places[4]] AS likely_high
-FROM found LEFT JOIN bounds ON len(sample) = size"""
+FROM found LEFT JOIN bounds ON len(sample) = size
+ORDER BY scope, scope_id, period, kpi"""
 
 
 def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Evaluation:

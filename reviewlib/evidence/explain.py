@@ -114,39 +114,31 @@ def _views(folder: Path) -> dict[str, str]:
 
 def _query(key: str, views: Mapping[str, str]) -> str:
     """What measures a figure, out of the queries that measure all; empty where it does not come from deals."""
-    parts = (f"{key}.top", f"{key}.bottom", f"{key}.n", f"{key}.sample")
+    read = {*re.findall(r'"(\w+\.\w+)"', views.get(f"kpi_{key}", ""))}
     for name in ("deal_measures", "account_measures", "own_deal_measures", "own_account_measures"):
-        if f'"{key}.' not in views.get(name, ""):
+        view = views.get(f"period_{name}") or views.get(name, "")
+        if not any(f'"{column}"' in view for column in read):
             continue
-        asked = _parsed(views[name])
-        columns = [each for each in asked.args["expressions"] if each.alias_or_name in parts]
-        if name in _PARTS:  # the sums of parts, in whose place stands what they are the sums of
-            facts, own = _PARTS[name]
-            measured = _parsed(views.get(f"period_{own}") or views[own])
+        asked = sqlglot.parse_one(view.rpartition(";")[0], dialect="duckdb", into=exp.Select)
+        columns = [each for each in asked.args["expressions"] if each.alias_or_name in read]
+        facts, own = _PARTS.get(name, ("", ""))
+        if parts := views.get(f"period_{own}") or views.get(own):  # what is summed up stands in the place of its sums
+            measured = sqlglot.parse_one(parts.rpartition(";")[0], dialect="duckdb", into=exp.Select)
             reduced = {each.alias: each.this for each in measured.expressions}
-            columns = [each.transform(_whole, reduced) for each in columns]
-            table = measured.find(exp.Table)
-            asked = exp.select(*KEY).from_(exp.to_table(facts, alias=table and table.alias)).group_by(*KEY)
-        else:
+            columns = [*KEY, *(each.transform(_whole, reduced) for each in columns)]
+            alias = next(measured.find_all(exp.Table)).alias
+            asked = exp.select().from_(exp.to_table(facts, alias=alias)).group_by(*KEY)
+        else:  # a KPI in SQL, or evidence of before there were parts
             columns = [*asked.args["expressions"][: len(KEY)], *columns]
-            asked.set("expressions", [])
-        return asked.select(*columns).sql("duckdb", pretty=True)
+        return asked.select(*columns, append=False).sql("duckdb", pretty=True)
     return ""
-
-
-def _parsed(view: str) -> exp.Select:
-    found = sqlglot.parse_one(view.rpartition(";")[0], dialect="duckdb")
-    assert isinstance(found, exp.Select)
-    return found
 
 
 def _whole(node: exp.Expr, reduced: Mapping[str, exp.Expr]) -> exp.Expr:
     """Put what a part is in the place of the sum of parts."""
     if not isinstance(node, exp.Flatten | exp.Sum | exp.Max):
         return node
-    column = node.find(exp.Column)
-    assert column is not None
-    return reduced[column.name].copy()
+    return reduced[next(node.find_all(exp.Column)).name].copy()
 
 
 def _needed(names: Iterable[str], views: dict[str, str]) -> list[str]:

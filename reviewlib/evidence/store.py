@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pandas as pd
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 MEMORY: Final = "1600MB"
 #: Tables of more rows lie in that folder from the start: compressed, and not written each time that they must go from memory.
 MANY: Final = 500_000
+_own_folder: Final = partial(tempfile.TemporaryDirectory[str], prefix="reviewlib-", ignore_cleanup_errors=True)
 
 
 class DealRows(Protocol):
@@ -37,7 +40,7 @@ class TableStore:
         con: The connection that owns the tables.
     """
 
-    _folder: tempfile.TemporaryDirectory[str] = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="reviewlib-"))
+    _folder: tempfile.TemporaryDirectory[str] = field(default_factory=_own_folder)
     con: duckdb.DuckDBPyConnection = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +50,8 @@ class TableStore:
         folder = self._folder.name
         config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY, "temp_directory": folder}
         object.__setattr__(self, "con", duckdb.connect(config=config))
-        self.con.execute(f"ATTACH {literal(f'{folder}/tables.duckdb')} AS disk")
+        with contextlib.suppress(duckdb.IOException):  # there is no room: then as much as there is of memory must do
+            self.con.execute(f"ATTACH {literal(f'{folder}/tables.duckdb')} AS disk")
 
     def lend(self, name: str, table: pa.Table) -> str:
         """Copy a small table into the store, and name it again."""
@@ -58,8 +62,9 @@ class TableStore:
 
     def keep(self, name: str, query: str, *, many: bool) -> None:
         """Work out a table once, on disk where it has many rows."""
-        self.con.execute(f"CREATE TABLE {'disk.' * many}{name} AS {query}")
-        if many:
+        there = many and self.rows("SELECT 'disk.' FROM duckdb_databases() WHERE database_name = 'disk'")
+        self.con.execute(f"CREATE TABLE {'disk.' if there else ''}{name} AS {query}")
+        if there:
             self.con.execute(f"CREATE VIEW {name} AS FROM disk.{name}")
 
     def rows(self, query: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ import pytest
 from workbooks import workbook
 
 from reviewlib.errors import ReviewError, SnapshotError
+from reviewlib.evidence import explain as explaining
 from reviewlib.evidence.explain import Explanation, explain
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.params.model import Params
@@ -90,6 +91,22 @@ def test_rows_add_up_to_the_figure(explained: Any, key: str, column: str, part: 
     found = explained(key)
     assert float(found.rows[column].sum()) == found.measured[part]
     assert len(found.rows)
+
+
+def test_a_middle_lists_what_it_is_the_middle_of(explained: Any) -> None:
+    """Also where another figure collects the same observations."""
+    for key, column in (("cycle_days", "days"), ("cycle_q1", "days"), ("deal_size_median", "amount")):
+        found = explained(key)
+        assert f'"{column}"' in found.query
+        assert column in found.rows
+
+
+def test_what_came_back_from_a_database_is_asked_alike(frozen: Snapshot) -> None:
+    """The queries over the period's own deals have names of their own there, those of KPIs in SQL as well."""
+    views = explaining._views(frozen.folder)
+    there = {f"period_{name}" if name.endswith(("_measures", "_parts")) else name: text for name, text in views.items()}
+    for key in ("own_revenue", "revenue", "retention_rate"):
+        assert explaining._query(key, there) == explaining._query(key, views) != ""
 
 
 def test_rows_are_one_reps_alone(explained: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import resource
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pandas as pd
 import pytest
 from workbooks import workbook
 
-from reviewlib.evidence import evaluation, facts, sources
+from reviewlib.evidence import evaluation, facts, sources, store
 from reviewlib.evidence.listing import Listing
 from reviewlib.evidence.roster import roster
 from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS
@@ -176,3 +178,25 @@ def test_tables_of_many_rows_lie_on_disk(measured: Measured, tmp_path: Path, mon
     key = ["kpi", "scope", "scope_id", "period"]
     figures = [each.found.figures.sort_values(key, ignore_index=True) for each in (large, measured)]
     pd.testing.assert_frame_equal(*figures)
+
+
+def test_two_freezes_write_the_same_rows(measured: Measured, tmp_path: Path) -> None:
+    """Figures come in an order, and what is made of them does too."""
+    again = Measured(tmp_path)
+    pd.testing.assert_frame_equal(measured.found.figures, again.found.figures)
+    key = ["scope", "scope_id", "period", "kpi"]
+    assert measured.found.figures[key].equals(measured.found.figures[key].sort_values(key, ignore_index=True))
+
+
+def test_a_full_disk_leaves_the_store_in_memory() -> None:
+    """A small export needs no room beside it."""
+    full = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, full[1]))
+    try:
+        opened = store.TableStore()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, full)
+        signal.signal(signal.SIGXFSZ, ignored)
+    opened.keep("few", "SELECT 1 AS one", many=True)
+    assert opened.rows("FROM few") == [(1,)]
