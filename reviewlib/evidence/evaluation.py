@@ -110,7 +110,7 @@ def _measures(facts: Facts, kpis: Mapping[str, Kpi], *, backend: str = "duckdb",
 #: By grain, the parts that are measured, and of which facts. A part is a rep’s, for each scope of the rep, or a scope’s.
 _PARTED: Final = {
     "deal": {"deal_parts": "period_facts"},
-    "account": {"own_account_parts": "own_account_facts", "shared_account_parts": "shared_account_facts"},
+    "account": {"sole_account_parts": "sole_account_facts", "shared_account_parts": "shared_account_facts"},
 }
 #: How what was reduced in parts is reduced as a whole.
 _WHOLE: Final[Mapping[type[ops.Node], Callable[[ir.Column], ir.Value]]] = {

@@ -29,7 +29,7 @@ _FACTS: Final = {
 }
 _FOUND_IN: Final = ("source_file", "source_line")
 #: What sums up parts: of which facts, and one of the queries that measure those.
-_PARTS: Final = {"deal_measures": ("deal_facts", "deal_parts"), "account_measures": ("account_facts", "own_account_parts")}
+_PARTS: Final = {"deal_measures": ("deal_facts", "deal_parts"), "account_measures": ("account_facts", "sole_account_parts")}
 
 
 @dataclass(frozen=True)

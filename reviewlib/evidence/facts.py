@@ -96,7 +96,7 @@ class Facts:
     Attributes:
         con: The connection that holds them.
         columns: The columns of each of them: ``period_facts`` has one row per (period, deal), ``deal_facts`` one for each scope
-            of its rep; ``account_facts`` one per (scope, scope_id, period, account), made of ``own_account_facts``, by rep,
+            of its rep; ``account_facts`` one per (scope, scope_id, period, account), made of ``sole_account_facts``, by rep,
             where an account has one, and of ``shared_account_facts``.
         views: The query of each of them, as text.
         database: Where deals are in one, they are views there, and ``con`` holds what came back.
@@ -152,13 +152,13 @@ def _connected(facts: Facts, lent: Mapping[str, pa.Table], period: str) -> Facts
         (database.keep if name in KEPT else database.define)(name, text)
     found = {
         name: database.ask(f"SELECT * FROM {name} WHERE period = {literal(period)}").cast(facts.columns[name].to_pyarrow())
-        for name in ("period_facts", "own_account_facts", "shared_account_facts")
+        for name in ("period_facts", "sole_account_facts", "shared_account_facts")
     }
     for name, rows in found.items():
         facts.con.con.register(name, rows)
     views = {
         "deal_facts": "SELECT * FROM period_facts JOIN members USING (rep_id, period)",
-        "account_facts": f"SELECT {', '.join(facts.columns['account_facts'].names)} FROM own_account_facts "
+        "account_facts": f"SELECT {', '.join(facts.columns['account_facts'].names)} FROM sole_account_facts "
         "JOIN members USING (rep_id, period) UNION ALL FROM shared_account_facts",
     }
     for name, text in views.items():
@@ -200,11 +200,11 @@ def _views(
     ages = written("deal_ages", whole.mutate(cohort_days=(whole.stale_after * (1 - ROUNDING) / 7).ceil().cast("int64") * 7))
     rows = written("period_facts", _by_period(kinds, ages, periods, mapped))
     written("deal_facts", rows.join(scopes, ["rep_id", "period"]))
-    own, others = (
+    sole, shared = (
         written(name, table)
-        for name, table in zip(("own_account_facts", "shared_account_facts"), _accounts(rows, scopes), strict=True)
+        for name, table in zip(("sole_account_facts", "shared_account_facts"), _accounts(rows, scopes), strict=True)
     )
-    written("account_facts", own.join(scopes, ["rep_id", "period"]).select(*others.columns).union(others))
+    written("account_facts", sole.join(scopes, ["rep_id", "period"]).select(*shared.columns).union(shared))
     return MappingProxyType(found)
 
 
@@ -289,7 +289,7 @@ def _accounts(facts: ir.Table, scopes: ir.Table) -> tuple[ir.Table, ir.Table]:
     Deals without an account belong to no customer.
     """
     named = facts.filter(facts.account_id.notnull() & (facts.in_window | facts.earned | facts.open_end))
-    own, of_reps = (_of_reps(rows) for rows in (named.filter(~named.is_shared), named.filter(named.is_shared)))
+    sole, of_reps = (_of_reps(rows) for rows in (named.filter(~named.is_shared), named.filter(named.is_shared)))
     everywhere = of_reps.bought.any().over(group_by=[of_reps.period, of_reps.account_id])
     scoped = of_reps.mutate(bought=everywhere).join(scopes, ["rep_id", "period"])
     sums = scoped.group_by([*KEY, "account_id"]).aggregate(
@@ -299,7 +299,7 @@ def _accounts(facts: ir.Table, scopes: ir.Table) -> tuple[ir.Table, ir.Table]:
         revenue=scoped.revenue.sum(),
         bought=scoped.bought.any(),
     )
-    return own, sums
+    return sole, sums
 
 
 def _of_reps(rows: ir.Table) -> ir.Table:

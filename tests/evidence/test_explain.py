@@ -109,6 +109,15 @@ def test_what_came_back_from_a_database_is_asked_alike(frozen: Snapshot) -> None
         assert explaining._query(key, there) == explaining._query(key, views) != ""
 
 
+@pytest.mark.parametrize("key", ["win_rate", "retention_rate", "cycle_days"])
+def test_evidence_of_before_there_were_parts_is_asked_alike(frozen: Snapshot, key: str) -> None:
+    """Where KPIs were measured in one query over the facts, that query is the one of today."""
+    views = explaining._views(frozen.folder)
+    measured = {f"{grain}_measures": f"{explaining._query(key, views)};" for grain in ("deal", "account")}
+    before = {name: text for name, text in views.items() if not name.endswith(("_parts", "_measures"))} | measured
+    assert explaining._query(key, before) == explaining._query(key, views) != ""
+
+
 def test_rows_are_one_reps_alone(explained: Any) -> None:
     """An id of any characters is looked up as it is, and no other rep's deal is among the rows."""
     rows = explained("revenue").rows
