@@ -69,14 +69,12 @@ def read(path: Path, form: Format) -> Contents:
         SourceError: It is empty, binary, or in another encoding.
     """
     csv.field_size_limit(files.CELL_CHARACTERS)
-    rows = _Rows(path, form)
-    if _Rows(path, form, spare=1).have_nothing_to_spare():
-        rows.end_with_delimiter()
+    rows = _Rows(path, form, spare=_Rows(path, form, spare=True).have_nothing_to_spare())
     return Contents(rows.header, ["false"] * len(rows.header), rows.batches(), rows.broken, rows.notes)
 
 
 class _Rows:
-    """The rows of a file, below its header.
+    """The rows of a file, below its header; ``spare`` says that a field behind it is left out of each.
 
     Attributes:
         header: The names of the columns.
@@ -84,16 +82,21 @@ class _Rows:
         notes: What is read otherwise than it stands there.
     """
 
-    def __init__(self, path: Path, form: Format, *, spare: int = 0) -> None:
+    def __init__(self, path: Path, form: Format, *, spare: bool) -> None:
         self._path, self._form, self._spare = path, form, spare
         self._text = _Text(path, form.encoding)
         self._delimiter = "\t" if path.suffix.lower() == ".tsv" and "delimiter" not in form.model_fields_set else form.delimiter
         self.broken, self.notes = list[Broken](), list[str]()
         self._misfits = Counter[int]()
-        if told := SEP_LINE.match(self._text.peek()):
-            self._text.skip_line()
+        first = self._text.take(1)
+        if told := SEP_LINE.match(first.decode(errors="replace")):
+            self._text.line += 1
             self._delimiter = form.delimiter if "delimiter" in form.model_fields_set else told[1]
             self.notes.append(f"The first line, sep={told[1]}, is no row; the fields are separated by {self._delimiter!r}.")
+        else:
+            self._text.give_back(first)
+        if spare:
+            self.notes.append("Every row ends with a delimiter, one more than the header has; nothing stands behind it.")
         self.header = self._header()
 
     def _header(self) -> list[str]:
@@ -117,11 +120,6 @@ class _Rows:
         if len(first) != width + 1 or first[width].strip():
             return False
         return all(rows[f"c{width}"].null_count == len(rows) for rows in self._batches()) and not self._misfits[width]
-
-    def end_with_delimiter(self) -> None:
-        """Leave out the field that every row has more than the header."""
-        self._spare = 1
-        self.notes.append("Every row ends with a delimiter, one more than the header has; nothing stands behind it.")
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Make the rows, in the order of the file."""
@@ -253,17 +251,6 @@ class _Text:
             self._at -= len(piece)
         else:
             self._held, self._at = piece + self._held[self._at :], 0
-
-    def peek(self) -> str:
-        """Show what comes next."""
-        piece = self.take(_LITTLE)
-        self.give_back(piece)
-        return piece.decode(errors="replace")
-
-    def skip_line(self) -> None:
-        """Leave a line out."""
-        self.take(1)
-        self.line += 1
 
     def hold_back(self, again: int) -> None:
         """Refuse a file of which most is read again and again, because its quotes never match.
