@@ -16,7 +16,8 @@
 Every message says what is wrong, where, what was found, and what to do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -39,6 +40,15 @@ class ReviewError(Exception):
         self.found = found
         self.do = do
         super().__init__(what)
+
+    @classmethod
+    @contextmanager
+    def of_disk(cls, what: str, *, where: str, do: str) -> Iterator[None]:
+        """Tell in this error what the disk refuses, with its own words as what was found."""
+        try:
+            yield
+        except OSError as error:
+            raise cls(what, where=where, found=error.strerror, do=do) from None
 
     def __str__(self) -> str:
         parts = [("where", self.where), ("found", self.found), ("to do", self.do)]

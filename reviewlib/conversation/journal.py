@@ -104,21 +104,15 @@ def _opened(params: Params, place: Place, clock: Clock) -> Journal:
 def make_file(params: Params, place: Place) -> None:
     """Make an empty SQLite journal beside its place and move it in whole; who was faster wins, nothing is overwritten."""
     assert place.file is not None
-    try:
-        with part_of(place.file, modes=params.modes) as part:
-            beside = replace(place, file=part)
-            with Database(beside) as opened, opened.writing() as transaction:
-                database.create(transaction)
-            with database.told(beside), database.raw_file(part) as raw:
-                raw.execute("PRAGMA journal_mode = WAL")
-            move_in(part, place.file)
-    except OSError as error:
-        raise JournalError(
-            "The journal cannot be made.",
-            where=place.shown,
-            found=error.strerror,
-            do="Check the room and rights of its folder.",
-        ) from None
+    do = "Check the room and rights of its folder."
+    refused = JournalError.of_disk("The journal cannot be made.", where=place.shown, do=do)
+    with refused, part_of(place.file, modes=params.modes) as part:
+        beside = replace(place, file=part)
+        with Database(beside) as opened, opened.writing() as transaction:
+            database.create(transaction)
+        with database.told(beside), database.raw_file(part) as raw:
+            raw.execute("PRAGMA journal_mode = WAL")
+        move_in(part, place.file)
 
 
 @contextmanager

@@ -53,19 +53,15 @@ def backup(params: Params, to: Path | None = None) -> Path:
     file = to or params.reports / "backups"
     if file.is_dir() or not file.suffix:
         file /= f"journal-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}.{'db' if place.file else 'jsonl'}"
-    try:
-        with journal.part_of(file) as part:
-            if place.file is not None:
-                _copy(place, part)
-            else:
-                files.write(part, _dump(place))
-            _check_copy(part, place)
-            if not journal.move_in(part, file):
-                raise FileExistsError(errno.EEXIST, "there is a file of this name already")
-    except OSError as error:
-        raise JournalError(
-            "The backup cannot be written.", where=file.name, found=error.strerror, do="Name another place."
-        ) from None
+    refused = JournalError.of_disk("The backup cannot be written.", where=file.name, do="Name another place.")
+    with refused, journal.part_of(file) as part:
+        if place.file is not None:
+            _copy(place, part)
+        else:
+            files.write(part, _dump(place))
+        _check_copy(part, place)
+        if not journal.move_in(part, file):
+            raise FileExistsError(errno.EEXIST, "there is a file of this name already")
     return file
 
 

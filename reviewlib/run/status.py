@@ -188,12 +188,6 @@ def write_calendar(params: Params, found: Status, file: Path) -> None:
         ReviewError: The file cannot be written, or a folder is there.
     """
     content = schedule.calendar_of(params, found.rows, made=dt.datetime.now(dt.UTC))
-    try:
+    do = "Name a file that may be written, such as reviews.ics."
+    with ReviewError.of_disk("The calendar cannot be written.", where=str(file), do=do):
         files.write(file, content)
-    except OSError as error:
-        raise ReviewError(
-            "The calendar cannot be written.",
-            where=str(file),
-            found=error.strerror,
-            do="Name a file that may be written, such as reviews.ics.",
-        ) from None

@@ -75,12 +75,8 @@ def open_answer(path: Path) -> ArrivedAnswer:
     Raises:
         ResponseError: The file is not there, is no text, or holds no answer.
     """
-    try:
+    with ResponseError.of_disk("The answer cannot be read.", where=path.name, do="Check the file's name."):
         content = files.read(path, files.ANSWER_BYTES, ResponseError, do=_SMALLER)
-    except OSError as error:
-        raise ResponseError(
-            "The answer cannot be read.", where=path.name, found=error.strerror or "no such file", do="Check the file's name."
-        ) from None
     return read_answer(content, name=path.name)
 
 

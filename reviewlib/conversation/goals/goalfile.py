@@ -270,11 +270,8 @@ def rows_of(path: Path) -> tuple[list[GoalRow], list[FileMistake]]:
         found = path.suffix or "no ending"
         raise SourceError("A goals file is YAML or CSV.", where=path.name, found=found, do="Name it .yaml or .csv.")
     do = "Split it: each file is recorded on its own."
-    try:
+    with SourceError.of_disk("This goals file cannot be read.", where=path.name, do="Check the path."):
         text = written.text_of(path, path.name, files.GOALS_BYTES, SourceError, noun="goals file", do=do)
-    except OSError as error:
-        what = "This goals file cannot be read."
-        raise SourceError(what, where=path.name, found=error.strerror, do="Check the path.") from None
     rows, mistakes = read(text, path.name)
     if not rows and not mistakes:
         raise SourceError("This goals file holds no goal.", where=path.name, do=f"Columns: {', '.join(COLUMNS)}.")
