@@ -8,10 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import groupby
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer, SerializeAsAny, ValidationInfo
 
@@ -21,6 +21,7 @@ from reviewlib.evidence.subjects import Subject
 from reviewlib.periods import Period
 
 SubjectKind = Literal["rep", "team"]
+P = TypeVar("P", bound=Payload)
 #: What a draft and its entry have in common, beside the author.
 SHARED: Final = ("id", "about", "team", "kind", "payload", "on_behalf_of", "visibility", "supersedes", "source")
 #: What the hash of an entry begins with, so that another form of entry can never have the same bytes.
@@ -195,6 +196,11 @@ def side_of(role: Role | None, *, on_behalf: bool) -> Side:
 def _referred(kind: str, payload: Payload) -> str | None:
     found: str | None = getattr(payload, "of", None) if KINDS[kind].about else None
     return found
+
+
+def said(entries: Iterable[Entry], kind: type[P]) -> Iterator[tuple[Entry, P]]:
+    """Go through entries of one kind with what they say."""
+    return ((entry, entry.payload) for entry in entries if isinstance(entry.payload, kind))
 
 
 def current(entries: Iterable[Entry]) -> list[Entry]:

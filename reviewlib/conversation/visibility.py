@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
 
-from reviewlib.conversation.entries import About, Entry, Head, ListedAbout, ListedHead, current, origins
+from reviewlib.conversation.entries import About, Entry, Head, ListedAbout, ListedHead, current, origins, said
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.plans import Agreement, Recognition
 from reviewlib.conversation.kinds.record import Side
@@ -170,9 +170,7 @@ def state_of(entries: Sequence[Entry]) -> State:
     answer = next((entry for entry in reversed(now) if entry.kind == "self_review"), None)
     feedback = next((entry for entry in now if entry.kind == "feedback"), None)
     release = next((entry for entry in reversed(now) if entry.kind == "release"), None)
-    signatures: dict[Side, Entry] = {
-        entry.payload.side: entry for entry in now if entry.kind == "signoff" and isinstance(entry.payload, Signoff)
-    }
+    signatures: dict[Side, Entry] = {signed.side: entry for entry, signed in said(now, Signoff)}
     last = next((entry for entry in reversed(entries) if not KINDS[entry.kind].of_files), None)
     head = Head(last.sequence, last.hash) if last else None
     ladder: tuple[tuple[StateName, bool], ...] = (
@@ -292,10 +290,10 @@ def for_board(minutes: VisibleEntries) -> VisibleEntries:
         minutes: A rep's copy has nothing before it was released; of a manager's what is kept from the rep stays out.
     """
     entries: list[Entry] = []
-    for entry in minutes.of_kind("recognition"):
-        word, payload = minutes.agreed(entry), entry.payload
+    for entry, payload in said(minutes.entries, Recognition):
+        word = minutes.agreed(entry)
         agrees = word is not None and isinstance(word.payload, Agreement) and word.payload.agrees
-        if agrees and isinstance(payload, Recognition) and payload.for_board and entry.visibility == "shared":
+        if agrees and payload.for_board and entry.visibility == "shared":
             # A public mention is public; a bonus or an incentive is between two people.
             private = payload.reward != "mention"
             shown = payload.model_copy(update={"reward": "none", "reward_text": ""}) if private else payload

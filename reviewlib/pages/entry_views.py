@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from reviewlib.conversation.answers import senders
-from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.entries import Entry, said
 from reviewlib.conversation.goals.progress import last_update, on_day, status_of
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.plans import Agreement, Update
-from reviewlib.conversation.kinds.record import Payload
 from reviewlib.conversation.kinds.talk import Concern, Dispute, Feedback, Resolution
 from reviewlib.pages import labels, paragraphs, sentences, wording
 from reviewlib.pages.views import FigureTable, label
 from reviewlib.review import Review
 
-P = TypeVar("P", bound=Payload)
 _TIMES: Final = {1: "once", 2: "twice"}
 
 
@@ -57,11 +55,6 @@ class Contribution:
     answers: tuple[Contribution, ...] = ()
     mark: tuple[str, str] | None = None
     disputed: tuple[str, str] | None = None
-
-
-def said(entries: Iterable[Entry], kind: type[P]) -> Iterator[tuple[Entry, P]]:
-    """Go through entries of one kind with what they say."""
-    return ((entry, entry.payload) for entry in entries if isinstance(entry.payload, kind))
 
 
 def by(review: Review, entry: Entry) -> By:

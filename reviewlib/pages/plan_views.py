@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.entries import Entry, said
 from reviewlib.conversation.goals import plans
 from reviewlib.conversation.goals.kpi import folded
 from reviewlib.conversation.goals.progress import last_update, status_of
@@ -10,7 +10,6 @@ from reviewlib.conversation.kinds.plans import Action, Development, Recognition
 from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.evidence.slicefile import Finding, RecommendedAction
 from reviewlib.pages import entry_views, sentences
-from reviewlib.pages.entry_views import said
 from reviewlib.pages.views import goal_review
 from reviewlib.review import Review
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from reviewlib import files, review
-from reviewlib.conversation.entries import current
+from reviewlib.conversation.entries import current, said
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.conversation.kinds.talk import Amendment
 from reviewlib.evidence.subjects import Subject
@@ -116,13 +116,12 @@ def amendments(params: Params, stands: ReviewStatus, subject: Subject, pages: Ma
     What stays with the manager is not beside the rep's copy, and not counted there: a gap would say that there is something.
     """
     entries = stands.entries.get(stands.about(subject), ())
-    added = [entry for entry in current(entries) if entry.kind == "amendment"]
+    added = [*said(current(entries), Amendment)]
     found: dict[Path, str] = {}
     for audience, page in pages.items():
-        read = [entry for entry in added if audience == "manager" or entry.visibility == "shared"]
-        for number, entry in enumerate(read, 1):
-            assert isinstance(entry.payload, Amendment)
-            to = next((one for one in entries if one.id == entry.payload.of), None)
+        read = [one for one in added if audience == "manager" or one[0].visibility == "shared"]
+        for number, (entry, amendment) in enumerate(read, 1):
+            to = next((one for one in entries if one.id == amendment.of), None)
             found[page.with_name(f"{page.stem}-amendment-{number}.html")] = signing.amendment_page(
                 params,
                 entry,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from reviewlib.conversation.entries import Entry, current
+from reviewlib.conversation.entries import Entry, current, said
 from reviewlib.conversation.journal import Journal
 from reviewlib.conversation.kinds.talk import Proven, Release
 from reviewlib.errors import NotAllowedError, SnapshotError
@@ -75,12 +75,11 @@ def used(params: Params, period: Period) -> Iterator[Remembered]:
 
 def pinned(entries: Iterable[Entry]) -> Iterator[Remembered]:
     """What current releases and signatures say of the snapshot that their review stays on."""
-    standing = [entry for entry in current(entries) if isinstance(entry.payload, Proven)]
-    snapshots = {entry.about: entry.payload.snapshot for entry in standing if isinstance(entry.payload, Release)}
-    for entry in standing:
-        assert isinstance(entry.payload, Proven)
+    standing = current(entries)
+    snapshots = {entry.about: release.snapshot for entry, release in said(standing, Release)}
+    for entry, proven in said(standing, Proven):
         if entry.about in snapshots:
-            yield Remembered(snapshots[entry.about], entry.payload.proof, f"{entry.about}: entry {entry.sequence}")
+            yield Remembered(snapshots[entry.about], proven.proof, f"{entry.about}: entry {entry.sequence}")
 
 
 def problems(params: Params, known: Iterable[Remembered]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from reviewlib.conversation import identity
-from reviewlib.conversation.entries import About, Draft, Entry
+from reviewlib.conversation.entries import About, Draft, Entry, said
 from reviewlib.conversation.journal import open_or_make_journal
 from reviewlib.conversation.kinds.talk import Seal
 from reviewlib.params.model import Params
@@ -19,9 +19,8 @@ from reviewlib.run.status import ReviewStatus
 def seals_of(entries: Iterable[Entry]) -> dict[str, tuple[Entry, Seal]]:
     """The seal of each page, by the key of its row in the manifest; what was written first counts."""
     found: dict[str, tuple[Entry, Seal]] = {}
-    for entry in entries:
-        if isinstance(entry.payload, Seal):
-            found.setdefault(f"{entry.about.kind}:{entry.about.subject}:{entry.payload.audience}", (entry, entry.payload))
+    for entry, seal in said(entries, Seal):
+        found.setdefault(f"{entry.about.kind}:{entry.about.subject}:{seal.audience}", (entry, seal))
     return found
 
 
@@ -66,8 +65,8 @@ def seal(params: Params, stands: ReviewStatus, rows: Iterable[ManifestRow]) -> t
         # Signatures of earlier versions do not say what was before who signed, and their pages stay as they are.
         proven = any(getattr(entry.payload, "proof", None) for entry in stands.state(subject).signatures.values())
         if row.sealed and row.state == "made" and proven and row.key not in seals:
-            said = Seal(audience=row.audience, place=row.page, page=row.files[row.page])
-            drafts.append(Draft(stands.about(subject), subject.team, "seal", said, author))
+            payload = Seal(audience=row.audience, place=row.page, page=row.files[row.page])
+            drafts.append(Draft(stands.about(subject), subject.team, "seal", payload, author))
     if not drafts:
         return stands, 0
     if author.role not in ("manager", "analyst"):

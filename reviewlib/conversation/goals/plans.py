@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reviewlib.conversation.entries import Entry
+from reviewlib.conversation.entries import Entry, said
 from reviewlib.conversation.goals.kpi import Point, Track, day, folded, pair
 from reviewlib.conversation.goals.progress import GoalReview, last_update, on_day, status_of
 from reviewlib.conversation.kinds import ENDED
@@ -51,8 +51,8 @@ class DevelopmentItem:
 
 def way_of(offer: str) -> Way:
     """Guess the way from an offer's words: training, coaching, mentoring or role-play."""
-    said = offer.casefold()
-    return next((way for way, words in _WAYS.items() if any(word in said for word in words)), "training")
+    plain = offer.casefold()
+    return next((way for way, words in _WAYS.items() if any(word in plain for word in words)), "training")
 
 
 def proposed(needs: Sequence[Need], minutes: VisibleEntries) -> list[ProposedItem]:
@@ -60,8 +60,8 @@ def proposed(needs: Sequence[Need], minutes: VisibleEntries) -> list[ProposedIte
 
     An item that ended does not stand in the way of a new one.
     """
-    running = [entry.payload for entry in development(minutes) if _status(entry, minutes) not in ENDED]
-    planned = {folded(item.skill) for item in running if isinstance(item, Development)} - {""}
+    running = [entry for entry in development(minutes) if _status(entry, minutes) not in ENDED]
+    planned = {folded(item.skill) for _, item in said(running, Development)} - {""}
     found: dict[tuple[str, str], list[Need]] = {}
     for need in needs:
         if need.skill and need.offer and folded(need.skill) not in planned:
@@ -134,10 +134,9 @@ def skills(members: Mapping[str, VisibleEntries]) -> dict[str, list[DevelopmentI
     names: dict[str, str] = {}
     found: dict[str, list[DevelopmentItem]] = {}
     for rep_id, minutes in members.items():
-        for entry in development(minutes):
-            skill = entry.payload.skill if isinstance(entry.payload, Development) else ""
-            if folded(skill):
-                name = names.setdefault(folded(skill), skill)
+        for entry, item in said(development(minutes), Development):
+            if folded(item.skill):
+                name = names.setdefault(folded(item.skill), item.skill)
                 found.setdefault(name, []).append(DevelopmentItem(rep_id, entry, _status(entry, minutes)))
     return dict(sorted(found.items(), key=lambda one: (-len(one[1]), one[0].casefold())))
 
@@ -148,5 +147,5 @@ def board(members: Mapping[str, VisibleEntries]) -> list[tuple[str, str, str]]:
     It is what the manager proposed for it and the rep agreed to, as it stands now. The reward stays off the board: a bonus is
     between two people.
     """
-    given = [(rep_id, entry.payload) for rep_id, minutes in members.items() for entry in for_board(minutes).entries]
-    return [(rep_id, one.title, one.text) for rep_id, one in given if isinstance(one, Recognition)]
+    given = ((rep_id, one) for rep_id, minutes in members.items() for _, one in said(for_board(minutes).entries, Recognition))
+    return [(rep_id, one.title, one.text) for rep_id, one in given]
