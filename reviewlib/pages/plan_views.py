@@ -102,12 +102,8 @@ def board(review: Review) -> list[tuple[str, str, str]]:
 
 def done_about(review: Review) -> Mapping[str, tuple[str, ...]]:
     """What is planned or was done about each skill in the team: by the skill's plain name, whose, what and how it stands."""
-    found = {}
-    for skill, items in plans.skills(review.minutes.members).items():
-        told = [(item, item.entry.payload) for item in items]
-        found[skill] = tuple(
-            f"{review.people[item.rep_id].name}: {plan.way}, {item.status}"
-            for item, plan in told
-            if isinstance(plan, Development) and item.rep_id in review.people
-        )
-    return found
+    people = review.people
+    return {
+        skill: tuple(f"{people[one.rep_id].name}: {one.plan.way}, {one.status}" for one in items if one.rep_id in people)
+        for skill, items in plans.skills(review.minutes.members).items()
+    }

@@ -45,7 +45,7 @@ class DevelopmentItem:
     """A development item of one rep and where it stands."""
 
     rep_id: str
-    entry: Entry
+    plan: Development
     status: str
 
 
@@ -134,10 +134,10 @@ def skills(members: Mapping[str, VisibleEntries]) -> dict[str, list[DevelopmentI
     names: dict[str, str] = {}
     found: dict[str, list[DevelopmentItem]] = {}
     for rep_id, minutes in members.items():
-        for entry, item in said(development(minutes), Development):
-            if folded(item.skill):
-                name = names.setdefault(folded(item.skill), item.skill)
-                found.setdefault(name, []).append(DevelopmentItem(rep_id, entry, _status(entry, minutes)))
+        for entry, plan in said(development(minutes), Development):
+            if folded(plan.skill):
+                name = names.setdefault(folded(plan.skill), plan.skill)
+                found.setdefault(name, []).append(DevelopmentItem(rep_id, plan, _status(entry, minutes)))
     return dict(sorted(found.items(), key=lambda one: (-len(one[1]), one[0].casefold())))
 
 
