@@ -103,12 +103,10 @@ class Records:
         with self._journal() as journal:
             return self._context(journal)
 
-    def may(
-        self, kind: str, *, on_behalf: bool = False, visibility: Visibility = "shared", context: WritingContext | None = None
-    ) -> str | None:
+    def may(self, kind: str, *, on_behalf: bool = False, context: WritingContext | None = None) -> str | None:
         """Say why the person may not write a kind as the review stands, now or in a context; None where they may."""
         asked = New(kind, {}, on_behalf=on_behalf)
-        draft = self._draft(asked, Payload(), _visibility(_kind(kind), visibility, None), None)
+        draft = self._draft(asked, Payload(), _visibility(_kind(kind), "shared", None), None)
         refused = rights.refusal(context or self.context(), draft)
         return f"{refused.what} {refused.do}" if refused else None
 
