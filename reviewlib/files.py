@@ -119,6 +119,11 @@ def read(path: Path, most: int, refused: type[ReviewError], *, do: str) -> bytes
     return content
 
 
+def statements(sql: str) -> dict[str, str]:
+    """Take a file of SQL apart: its statements, which an empty line parts, by the names that stand above them."""
+    return dict(statement.removeprefix("-- ").split("\n", maxsplit=1) for statement in sql.strip().split("\n\n"))
+
+
 def sha256(content: str | bytes) -> str:
     """Hash what a file holds."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()

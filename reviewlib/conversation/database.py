@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote
 
 from pydantic import ValidationError
 
+from reviewlib import files
 from reviewlib.conversation.entries import About, Entry, moment, payload_bytes
 from reviewlib.conversation.kinds import KINDS
 from reviewlib.errors import JournalError
@@ -36,10 +37,7 @@ _URL: Final = re.compile(
 VERSION: Final = 1
 
 #: What is run of ``journal.sql``, by its names.
-SQL: Final = dict(
-    statement.removeprefix("-- ").split("\n", maxsplit=1)
-    for statement in Path(__file__).with_name("journal.sql").read_text(encoding="utf-8").strip().split("\n\n")
-)
+SQL: Final = files.statements(Path(__file__).with_name("journal.sql").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import jinja2
 
+from reviewlib import files
 from reviewlib.errors import PeriodError, SnapshotError
 from reviewlib.evidence import proof, snapshot
 from reviewlib.evidence.comparison import ROUNDING
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
 MOST_TOLD: Final = 100
 _TEXT: Final = Path(__file__).with_name("edits.sql.j2").read_text(encoding="utf-8")
 #: What is asked there, by its names.
-_SQL: Final = dict(
-    question.removeprefix("-- ").split("\n", maxsplit=1)
-    for question in jinja2.Template(_TEXT, trim_blocks=True).render().split("\n\n")
-)
+_SQL: Final = files.statements(jinja2.Template(_TEXT, trim_blocks=True).render())
 
 
 @dataclass(frozen=True)
