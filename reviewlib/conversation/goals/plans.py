@@ -131,14 +131,13 @@ def skills(members: Mapping[str, VisibleEntries]) -> dict[str, list[DevelopmentI
 
     ``members`` are the reps' minutes, those of the team's manager copy.
     """
-    names: dict[str, str] = {}
     found: dict[str, list[DevelopmentItem]] = {}
     for rep_id, minutes in members.items():
         for entry, plan in said(development(minutes), Development):
-            if folded(plan.skill):
-                name = names.setdefault(folded(plan.skill), plan.skill)
-                found.setdefault(name, []).append(DevelopmentItem(rep_id, plan, _status(entry, minutes)))
-    return dict(sorted(found.items(), key=lambda one: (-len(one[1]), one[0].casefold())))
+            if skill := folded(plan.skill):
+                found.setdefault(skill, []).append(DevelopmentItem(rep_id, plan, _status(entry, minutes)))
+    named = {items[0].plan.skill: items for items in found.values()}
+    return dict(sorted(named.items(), key=lambda one: (-len(one[1]), one[0].casefold())))
 
 
 def board(members: Mapping[str, VisibleEntries]) -> list[tuple[str, str, str]]:
