@@ -69,7 +69,10 @@ def _plain(value: object) -> object:
 
 @dataclass
 class ItemReader:
-    """Holds the fields of an answer against what is recorded; ``kpis`` are key and label of each figure on the page."""
+    """Holds the fields of an answer, all of which say something, against what is recorded.
+
+    ``kpis`` are key and label of each figure on the page.
+    """
 
     context: WritingContext
     answer: Answer
@@ -103,8 +106,6 @@ class ItemReader:
         figures = {word.casefold(): key for key, label in self.kpis for word in (label, key)}
         for number in dict.fromkeys(one.mark.number for one in typed):
             parts = {one.mark.part: one for one in typed if one.mark.number == number}
-            if not {"figure", "why"} <= set(parts):
-                continue  # said already by the parser
             figure = parts["figure"]
             key = figures.get(folded(figure.text.rstrip(".")))
             if key is None:
@@ -135,10 +136,9 @@ class ItemReader:
         self._add(one, key, fields, self._imported("agreement", key))
 
     def _signature(self, parts: Mapping[str, AnswerField]) -> None:
-        how = signs(parts["word"].text) if "word" in parts else None
-        if "name" not in parts or how is None:
+        if not parts:
             return
-        name = parts["name"]
+        name, how = parts["name"], signs(parts["word"].text)
         if not self.answer.head:
             do = "Ask the rep to sign the form that was made after release."
             self._problem(name.line, "This form was made before the review was released; it cannot sign.", name.text, do)
