@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count, takewhile
 from typing import Literal
 
 from reviewlib.errors import PeriodError
@@ -126,6 +127,14 @@ class Period:
         """List the calendar months of the period."""
         first = Period.containing(self.start, "month", self.fiscal)
         return tuple(first.shift(step) for step in range(MONTHS[self.kind]))
+
+    def ending_here(self, kind: Kind) -> tuple[Period, ...]:
+        """List the periods of a kind whose last day lies in this one, oldest first.
+
+        A third quarter holds no half's end, a fourth one holds that of the second half; a half holds two quarters.
+        """
+        first = Period.containing(self.start, kind, self.fiscal)
+        return tuple(takewhile(lambda one: one.end <= self.end, map(first.shift, count())))
 
     def contains(self, other: Period) -> bool:
         """Tell whether the other period lies wholly inside this one."""

@@ -103,7 +103,7 @@ def status(
     return [
         _row(params, subject, entries.get(About.of(subject, own), ()), own, today)
         for subject in subjects
-        for own in reviewed_in(period, rhythm(params, subject))
+        for own in period.ending_here(rhythm(params, subject))
     ]
 
 
@@ -113,19 +113,6 @@ def rhythm(params: Params, subject: Subject) -> Rhythm:
     if subject.kind == "team":
         return cadence.team
     return cadence.roles.get(subject.role or "") or cadence.teams.get(subject.team or "") or cadence.rep
-
-
-def reviewed_in(period: Period, kind: Rhythm) -> tuple[Period, ...]:
-    """The review periods of a rhythm whose last day lies in a period, oldest first.
-
-    A third quarter holds no half's end, a fourth one holds that of the second half; a half holds two quarters.
-    """
-    found: list[Period] = []
-    own = Period.containing(period.last_day, kind, period.fiscal)
-    while own.last_day >= period.start:
-        found.insert(0, own)
-        own = own.previous
-    return tuple(one for one in found if one.last_day <= period.last_day)
 
 
 def retention_reminder(params: Params, *, today: dt.date) -> str | None:

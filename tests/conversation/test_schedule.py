@@ -16,7 +16,7 @@ from records_fixture import freeze_names, talking
 from talk import Talk
 
 from reviewlib.conversation.entries import About
-from reviewlib.conversation.schedule import DueReview, calendar_of, retention_reminder, reviewed_in, rhythm, status
+from reviewlib.conversation.schedule import DueReview, calendar_of, retention_reminder, rhythm, status
 from reviewlib.evidence.subjects import Subject, subjects_of
 from reviewlib.params.model import Params
 from reviewlib.periods import FiscalYear, Period
@@ -147,13 +147,13 @@ def test_the_rhythm_of_role_before_team_before_all(
 @pytest.mark.parametrize("fiscal", [FiscalYear(), FiscalYear(4), FiscalYear(4, "start")])
 def test_reviews_that_end_with_a_period(period: str, kind: Any, expected: list[str], fiscal: FiscalYear) -> None:
     """A quarter in the middle of a half has no half-yearly review, also where the year does not start in January."""
-    assert [one.name for one in reviewed_in(Period.parse(period, fiscal), kind)] == expected
+    assert [one.name for one in Period.parse(period, fiscal).ending_here(kind)] == expected
 
 
 @pytest.mark.parametrize(("period", "expected"), [("2026-09", ["2026-Q3"]), ("2026-08", [])])
 def test_a_month_has_the_reviews_that_end_with_it(period: str, expected: list[str]) -> None:
     """A workbook that looks at a month sees the quarter that ends with it."""
-    assert [one.name for one in reviewed_in(Period.parse(period), "quarter")] == expected
+    assert [one.name for one in Period.parse(period).ending_here("quarter")] == expected
 
 
 def test_who_is_reviewed_by_the_half_is_due_with_it(tmp_path: Path) -> None:

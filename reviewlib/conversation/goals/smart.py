@@ -4,7 +4,6 @@
 """
 
 import datetime as dt
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -172,10 +171,7 @@ def _wanted(target: float, over: Period | None, track: Track, setting: GoalConte
     if so_far.value is None:
         return None, f"nothing to compare: {so_far.reason}", False
     of = f"{track.say(so_far.value)} of {'' if track.rises else 'at most '}{track.say(target)}"
-    # The periods after this one, or from the first of ``over`` on, until it ends.
-    first = setting.period.next if setting.period.end > over.start else Period.containing(over.start, kind, over.fiscal)
-    coming = itertools.takewhile(lambda one: one.start < over.end, (first.shift(step) for step in range(48)))
-    left = [period for period in coming if over.contains(period)]
+    left = [one for one in over.ending_here(kind) if over.contains(one) and one.start >= setting.period.end]
     if not left:
         return None, f"{over} is over; {of} were reached", False
     more = target - so_far.value
