@@ -8,11 +8,13 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import partial
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
+
+import pyarrow as pa
 
 from reviewlib.evidence import tables
 
@@ -56,8 +58,22 @@ class ValueFormat:
     currency: str | None = None
 
 
-def plain(text: str, kind: tables.Type, style: ValueFormat) -> str:
-    """SQL that casts a text of a strict pattern exactly as it would be read here; missing for every other text."""
+def plain(text: str, kind: tables.Type, style: ValueFormat, typed: str) -> str:
+    """SQL that casts a text of a strict pattern exactly as it would be read here; missing for every other text.
+
+    Cells that are ``typed`` hold ISO dates and plain decimals whatever the style says.
+    """
+    if typed != "false" and style != (written := as_typed(style)):
+        return f"CASE WHEN {typed} THEN {_plain(text, kind, written)} ELSE {_plain(text, kind, style)} END"
+    return _plain(text, kind, style)
+
+
+def as_typed(style: ValueFormat) -> ValueFormat:
+    """How typed cells are written as text."""
+    return replace(style, decimal=".", dates="ymd")
+
+
+def _plain(text: str, kind: tables.Type, style: ValueFormat) -> str:
     if kind == "money":
         pattern = _PLAIN_AMOUNT.format(mark=re.escape(style.decimal))
         amount = text if style.decimal == "." else f"replace({text}, ',', '.')"
@@ -67,6 +83,16 @@ def plain(text: str, kind: tables.Type, style: ValueFormat) -> str:
         time = _TIME_OF_DAY if style.zone else _MIDNIGHT
         return f"CASE WHEN regexp_full_match({text}, '{_PLAIN_DAY}({time})?') THEN TRY_CAST(left({text}, 10) AS DATE) END"
     return f"CAST(NULL AS {tables.SQL[kind]})"
+
+
+def kept(cell: str, kind: tables.Type, held: pa.DataType) -> str:
+    """SQL of the value of a cell that is a date or an amount already, where it may have that value; empty for other columns."""
+    if kind == "date" and pa.types.is_date(held):
+        return f"CASE WHEN {cell} BETWEEN DATE '{YEARS.start}-01-01' AND DATE '{YEARS.stop - 1}-12-31' THEN {cell} END"
+    if kind == "money" and pa.types.is_decimal(held):
+        amount = f"TRY_CAST({cell} AS {tables.SQL[kind]})"
+        return f"CASE WHEN TRY_CAST({amount} AS DECIMAL({held.precision}, {held.scale})) = {cell} THEN {amount} END"
+    return ""
 
 
 def reader(kind: tables.Type, style: ValueFormat) -> Callable[[str], tuple[Value | None, str | None]]:

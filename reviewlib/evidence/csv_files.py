@@ -10,7 +10,7 @@ import re
 import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -52,11 +52,44 @@ _Record: TypeAlias = tuple[int, list[str] | Broken]
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of a file as it is read.
+
+    Attributes:
+        place: Where it stands; its cells are ``c`` and the place.
+        name: The file's own name.
+        typed: SQL for the cells that were typed, so hold ISO dates and plain decimals: ``false``, ``true``, or the name of a
+            column beside it where cells differ.
+        held: What the cells are: text, days, or amounts.
+    """
+
+    place: int
+    name: str
+    typed: str = "false"
+    held: pa.DataType = field(default_factory=pa.string)
+
+    @property
+    def cell(self) -> str:
+        """SQL of a cell as it is."""
+        return f"c{self.place}"
+
+    @property
+    def text(self) -> str:
+        """SQL of a cell as text."""
+        return self.cell if pa.types.is_string(self.held) else written(self.cell, self.held)
+
+
+def written(value: str, held: pa.DataType) -> str:
+    """SQL of a day or an amount as text, without zeros behind the decimal mark."""
+    text = f"CAST({value} AS VARCHAR)"
+    return f"rtrim(rtrim({text}, '0'), '.')" if pa.types.is_decimal(held) and held.scale else text
+
+
+@dataclass(frozen=True)
 class Contents:
     """What a file holds, before it is a table; ``broken`` is filled while the batches are made."""
 
-    header: Sequence[str]
-    typed: Sequence[str]
+    columns: Sequence[Column]
     batches: Iterable[pa.RecordBatch]
     broken: Sequence[Broken] = ()
     notes: Sequence[str] = ()
@@ -70,7 +103,8 @@ def read(path: Path, form: Format) -> Contents:
     """
     csv.field_size_limit(files.CELL_CHARACTERS)
     rows = _Rows(path, form, spare=_Rows(path, form, spare=True).have_nothing_to_spare())
-    return Contents(rows.header, ["false"] * len(rows.header), rows.batches(), rows.broken, rows.notes)
+    columns = [Column(place, name.strip()) for place, name in enumerate(rows.header)]
+    return Contents(columns, rows.batches(), rows.broken, rows.notes)
 
 
 class _Rows:
@@ -399,9 +433,11 @@ def batch(lines: Lines, columns: Sequence[pa.Array], flags: dict[str, pa.Array] 
     """Make rows of a table: text is trimmed, and rows without any are left out."""
     cells, filled = {"line": pa.array(lines)}, np.zeros(len(lines), np.bool_)
     for place, column in enumerate(columns):
-        trimmed = pc.utf8_trim_whitespace(column)
-        empty = pc.equal(trimmed, "")
-        cells[f"c{place}"] = pc.if_else(empty, pa.scalar(None, pa.string()), trimmed) if empty.true_count else trimmed
+        if pa.types.is_string(column.type):
+            column = pc.utf8_trim_whitespace(column)
+            empty = pc.equal(column, "")
+            column = pc.if_else(empty, pa.scalar(None, pa.string()), column) if empty.true_count else column
+        cells[f"c{place}"] = column
         if not filled.all():
             filled |= np.asarray(cells[f"c{place}"].is_valid())
     rows = pa.RecordBatch.from_pydict({**cells, **(flags or {})})

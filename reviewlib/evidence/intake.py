@@ -6,9 +6,10 @@ A row is used, quarantined with one reason, or excluded on purpose; the three ad
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from reviewlib.errors import SourceError
 from reviewlib.evidence import casting, readers, tables
 from reviewlib.evidence.comparison import at_most
+from reviewlib.evidence.csv_files import Column, written
 from reviewlib.evidence.store import DealRows, TableStore, literal, quoted
 from reviewlib.params.crm import Format, Limits, Source
 from reviewlib.params.model import Params
@@ -125,30 +127,28 @@ class Intake:
         source = getattr(params.crm, table.name)
         self.table, self.store = table, store
         self.format, self.limits = source.format, params.crm.quarantine
-        text = f"{table.name}_text"
+        self.own: Mapping[str, str] = source.columns.model_dump(by_alias=True, exclude_none=True)
+        zone = ZoneInfo(params.timezone) if params.timezone else None
+        self._style = casting.ValueFormat(self.format.decimal, self.format.dates, zone, params.currency)
+        self._spelled: dict[str, str] = {}
+        text, taking = f"{table.name}_text", partial(self._taken, named={*map(str.strip, source.named)})
         if database is not None and source.table is not None:
             found = database.contents(source.table, source.named, key=f"crm.{table.name}")
-            self.sheet = readers.read_typed(found, source.table, store.con, text)
+            self.sheet = readers.read_typed(found, source.table, store.con, text, taking)
         else:
-            self.sheet = readers.read(params.file(source), source.format, store.con, text)
+            self.sheet = readers.read(params.file(source), source.format, store.con, text, taking)
         self.file, self.broken = self.sheet.file, len(self.sheet.broken)
-        self.own: Mapping[str, str] = source.columns.model_dump(by_alias=True, exclude_none=True)
-        self.excluded = _excluded(self.sheet, source, table)
+        self.excluded = self._excluded(source)
         self.texts: dict[str, str] = {}
         self.values = {name: f"CAST(NULL AS {tables.SQL[kind]})" for name, kind in table.columns.items()}
         self.uncast: list[Check] = []
         self._joins: list[str] = []
-        zone = ZoneInfo(params.timezone) if params.timezone else None
-        style = casting.ValueFormat(self.format.decimal, self.format.dates, zone, params.currency)
         for name, own in self.own.items():
-            place, kind = self.sheet.place(own, key=f"crm.{table.name}.columns.{name}"), table.columns[name]
+            kind, column = table.columns[name], self.sheet.find(own, key=f"crm.{table.name}.columns.{name}")
             aliases = params.crm.aliases.get(name) if kind == "text" else None
-            text = f"t.c{place}"
+            text = self._spelled.get(column.cell, column.cell)
             self.texts[name] = f"coalesce({self.meaning(text, aliases)}, {text})" if aliases else text
-            if kind == "text":
-                self.values[name] = self.texts[name]
-            else:
-                self._cast(name, kind, style, self.sheet.typed[place])
+            self.values[name] = self.texts[name] if kind == "text" else self._cast(name, kind, column)
 
     @property
     def rows(self) -> str:
@@ -173,25 +173,43 @@ class Intake:
     def _name(self) -> str:
         return f"{self.table.name}_{len(self._joins)}"
 
-    def _cast(self, name: str, kind: tables.Type, style: casting.ValueFormat, typed: str) -> None:
-        """Cast a column: what is plain in the store, other texts by a table of what each of them says.
+    def _taken(self, column: Column, *, named: Collection[str]) -> Mapping[str, str]:
+        """Take what is plainly a value as such, and of the texts those that no value says."""
+        values, rest = dict[str, str](), column.text
+        for kind in {self.table.columns[name] for name, own in self.own.items() if own.strip() == column.name} - {"text"}:
+            name = f"{kind}{column.place}"
+            values[name], told = casting.kept(column.cell, kind, column.held), "TRUE"
+            if not values[name]:
+                values[name] = casting.plain(column.text, kind, self._style, column.typed)
+                told = f"length({column.text}) = 10" if kind == "date" else ""
+            if told:
+                rest = f"CASE WHEN {told} AND {name} IS NOT NULL THEN NULL ELSE {column.text} END"
+                self._spelled[column.cell] = f"coalesce({column.cell}, {written(name, tables.ARROW[kind])})"
+        return {**values, column.cell: rest} if column.name in named else {}
 
-        Cells that are ``typed`` hold ISO dates and plain decimals whatever the style says.
-        """
-        text, written = self.texts[name], replace(style, decimal=".", dates="ymd")
-        plain = f"CASE WHEN {typed} THEN {casting.plain(text, kind, written)} ELSE {casting.plain(text, kind, style)} END"
-        odd = f"SELECT DISTINCT {text}, {typed} FROM {self._texts} WHERE {text} IS NOT NULL AND {plain} IS NULL"
-        texts = self.store.rows(odd)
-        self.values[name] = plain
-        if texts:
-            parsers = {True: casting.reader(kind, written), False: casting.reader(kind, style)}
-            read = [(cell, is_typed, *parsers[is_typed](cell)) for cell, is_typed in texts]
-            kinds = (pa.string(), pa.bool_(), tables.ARROW[kind], pa.string())
-            arrays = [pa.array(cells, kind) for cells, kind in zip(zip(*read, strict=True), kinds, strict=True)]
-            lent = self.store.lend(self._name(), pa.Table.from_arrays(arrays, ["text", "typed", "value", "reason"]))
-            other = self.join(lent, f"{lent}.text = {text} AND {lent}.typed = {typed}", "value")
-            self.values[name] = f"coalesce({plain}, {other})"
-            self.uncast.append(Check(name, f"{lent}.reason IS NOT NULL", f"{lent}.reason"))
+    def _excluded(self, source: Source) -> str:
+        cases = ""
+        for number, rule in enumerate(source.exclude):
+            cell = self.sheet.find(rule.column, key=f"crm.{self.table.name}.exclude[{number}].column").cell
+            values = ", ".join(literal(value.strip()) for value in rule.equals)
+            cases += f" WHEN coalesce({self._spelled.get(cell, cell)}, '') IN ({values}) THEN {literal(rule.reason)}"
+        return f"CASE{cases} END" if cases else "CAST(NULL AS VARCHAR)"
+
+    def _cast(self, name: str, kind: tables.Type, column: Column) -> str:
+        """Cast a column: beside what is plainly a value, its other texts by a table of what each of them says."""
+        value, odd = f"{kind}{column.place}", f"{kind}{column.place} IS NULL AND {column.cell} IS NOT NULL"
+        texts = self.store.rows(f"SELECT DISTINCT {column.cell}, {column.typed} FROM {self._texts} WHERE {odd}")
+        if not texts:
+            return value
+        parsers = {True: casting.reader(kind, casting.as_typed(self._style)), False: casting.reader(kind, self._style)}
+        read = [(cell, is_typed, *parsers[is_typed](cell)) for cell, is_typed in texts]
+        types = (pa.string(), pa.bool_(), tables.ARROW[kind], pa.string())
+        arrays = [pa.array(cells, type) for cells, type in zip(zip(*read, strict=True), types, strict=True)]
+        lent = self.store.lend(self._name(), pa.Table.from_arrays(arrays, ["text", "typed", "value", "reason"]))
+        text = f"CASE WHEN {value} IS NULL THEN {column.cell} END"
+        other = self.join(lent, f"{lent}.text = {text} AND {lent}.typed = {column.typed}", "value")
+        self.uncast.append(Check(name, f"{lent}.reason IS NOT NULL", f"{lent}.reason"))
+        return f"coalesce({value}, {other})"
 
     def missing(self, *names: str) -> list[Check]:
         """Refuse rows without a value in a column that must have one."""
@@ -267,15 +285,6 @@ def _duplicates(intake: Intake, *, place: int) -> list[Check]:
         )
     column = intake.table.key[0]
     return [Check(column, "", literal(DUPLICATE)), Check(column, "", literal(CONFLICT))]
-
-
-def _excluded(sheet: readers.TextTable, source: Source, table: tables.Table) -> str:
-    cases = ""
-    for number, rule in enumerate(source.exclude):
-        place = sheet.place(rule.column, key=f"crm.{table.name}.exclude[{number}].column")
-        values = ", ".join(literal(value.strip()) for value in rule.equals)
-        cases += f" WHEN coalesce(t.c{place}, '') IN ({values}) THEN {literal(rule.reason)}"
-    return f"CASE{cases} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
 def _quarantine(intake: Intake, checks: Sequence[Check]) -> pa.Table:

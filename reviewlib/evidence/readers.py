@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from reviewlib import files
 from reviewlib.errors import SourceError
 from reviewlib.evidence import csv_files, sheet_size
-from reviewlib.evidence.csv_files import Broken, Contents, batch, refused
+from reviewlib.evidence.csv_files import Broken, Column, Contents, batch, refused
 from reviewlib.params.crm import Format
 from reviewlib.params.rules import nearest
 
@@ -43,15 +43,14 @@ class TextTable:
     """A file as text: a table in DuckDB, and what belongs to it.
 
     The table has the columns ``c0``, ``c1``, ... (trimmed text; empty text is missing) and ``line``: the physical line (CSV),
-    sheet row (Excel) or row number (Parquet, DuckDB) on which each record starts. Rows stand in the order of the file.
+    sheet row (Excel) or row number (Parquet, DuckDB) on which each record starts. Rows stand in the order of the file. Instead
+    of texts it has what was taken of them.
 
     Attributes:
         con: The connection that has the table.
         name: The table's name there.
         file: The file's base name.
-        header: The file's own column names, trimmed.
-        typed: Per column, SQL for the cells that were typed, so hold ISO dates and plain decimals: ``false``, ``true``, or the
-            name of a column beside it where cells differ.
+        columns: Those of the file, their names trimmed.
         rows: How many rows the table has.
         broken: Records that do not fit the header.
         notes: What was read otherwise than it stands in the file.
@@ -60,18 +59,22 @@ class TextTable:
     con: duckdb.DuckDBPyConnection
     name: str
     file: str
-    header: tuple[str, ...]
-    typed: tuple[str, ...]
+    columns: Sequence[Column]
     rows: int
     broken: tuple[Broken, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> list[str]:
+        """The file's own column names."""
+        return [column.name for column in self.columns]
 
     def column(self, sql: str) -> pa.Array:
         """Fetch a column, in the order of the file."""
         table = self.con.table(self.name).project(f"{sql} AS cell, line").order("line").to_arrow_table()
         return table["cell"].combine_chunks()
 
-    def place(self, name: str, *, key: str) -> int:
+    def find(self, name: str, *, key: str) -> Column:
         """Find a column by the file's own name.
 
         Args:
@@ -81,18 +84,18 @@ class TextTable:
         Raises:
             SourceError: No column, or more than one, has this name.
         """
-        places = [place for place, own in enumerate(self.header) if own == name.strip()]
-        if len(places) == 1:
-            return places[0]
-        if places:
+        found = [column for column in self.columns if column.name == name.strip()]
+        if len(found) == 1:
+            return found[0]
+        if found:
             raise SourceError(
-                f"The column {name!r} stands {len(places)} times in the header.",
+                f"The column {name!r} stands {len(found)} times in the header.",
                 where=f"{self.file}, {key}",
-                found=f"columns {' and '.join(str(place + 1) for place in places)} of the file",
+                found=f"columns {' and '.join(str(column.place + 1) for column in found)} of the file",
                 do="Rename or remove one of them in the export.",
             )
-        found = "the columns " + ", ".join(repr(name) for name in self.header)
-        raise SourceError(f"There is no column {name!r}.", where=f"{self.file}, {key}", found=found, do=self._advice(name))
+        known = "the columns " + ", ".join(map(repr, self.header))
+        raise SourceError(f"There is no column {name!r}.", where=f"{self.file}, {key}", found=known, do=self._advice(name))
 
     def _advice(self, name: str) -> str:
         if len(self.header) == 1:
@@ -103,7 +106,17 @@ class TextTable:
         return f"Did you mean {close!r}?" if close else "Write the column's name as it stands in the file."
 
 
-def read(path: Path, form: Format, con: duckdb.DuckDBPyConnection | None = None, name: str = "contents") -> TextTable:
+#: What is taken of a column: SQL by the names that it has in the table.
+Taking = Callable[[Column], Mapping[str, str]]
+
+
+def read(
+    path: Path,
+    form: Format,
+    con: duckdb.DuckDBPyConnection | None = None,
+    name: str = "contents",
+    taking: Taking = lambda column: {column.cell: column.text},
+) -> TextTable:
     """Read a file by its suffix: .csv .tsv .txt .parquet .xlsx .duckdb .db.
 
     Args:
@@ -111,6 +124,7 @@ def read(path: Path, form: Format, con: duckdb.DuckDBPyConnection | None = None,
         form: How it writes its values.
         con: The connection that gets the table; a new one where it is not given.
         name: The table's name, a plain word.
+        taking: What is taken of each column: its text, where nothing else is asked.
 
     Raises:
         SourceError: The file is missing, empty, binary, in another encoding, or of a kind that is not read.
@@ -123,40 +137,41 @@ def read(path: Path, form: Format, con: duckdb.DuckDBPyConnection | None = None,
         raise refused(path, "This kind of file is not read.", found=path.suffix or "no suffix", do=f"Use {known}.")
     if not path.is_file():
         raise _missing(path)
-    return _stored(reader(path, form), path, con or duckdb.connect(), name)
+    return _stored(reader(path, form), path, con or duckdb.connect(), name, taking)
 
 
-def read_typed(rows: pa.Table, shown: str, con: duckdb.DuckDBPyConnection, name: str) -> TextTable:
+def read_typed(rows: pa.Table, shown: str, con: duckdb.DuckDBPyConnection, name: str, taking: Taking) -> TextTable:
     """Take rows whose columns are typed already, from somewhere that is ``shown`` as their file.
 
     Raises:
         SourceError: There is none.
     """
-    return _stored(_typed(rows.schema, rows.to_batches(_CHUNK), contextlib.nullcontext()), Path(shown), con, name)
+    return _stored(_typed(rows.schema, rows.to_batches(_CHUNK), contextlib.nullcontext()), Path(shown), con, name, taking)
 
 
-def _stored(contents: Contents, path: Path, con: duckdb.DuckDBPyConnection, name: str) -> TextTable:
+def _stored(contents: Contents, path: Path, con: duckdb.DuckDBPyConnection, name: str, taking: Taking) -> TextTable:
     """Make a table of what a file holds.
 
     Raises:
         SourceError: There is no row in it, or there are too many columns.
     """
-    header, flags = contents.header, [name for name in contents.typed if name not in ("true", "false")]
-    if len(header) > files.TABLE_COLUMNS:
-        found = f"{len(header):,}; at most {files.TABLE_COLUMNS:,} are read"
+    if len(contents.columns) > files.TABLE_COLUMNS:
+        found = f"{len(contents.columns):,}; at most {files.TABLE_COLUMNS:,} are read"
         raise refused(path, "The table has too many columns.", found=found, do="Export the columns you need.")
-    texts = {f"c{place}": pa.string() for place in range(len(header))}
-    schema = pa.schema({"line": pa.int64(), **texts, **dict.fromkeys(flags, pa.bool_())})
+    flags = [column.typed for column in contents.columns if column.typed not in ("true", "false")]
+    cells = {column.cell: column.held for column in contents.columns}
+    schema = pa.schema({"line": pa.int64(), **cells, **dict.fromkeys(flags, pa.bool_())})
+    taken = [f"{sql} AS {own}" for column in contents.columns for own, sql in taking(column).items()]
     failed = list[SourceError]()
     con.register("read", pa.RecordBatchReader.from_batches(schema, _until_one_fails(contents.batches, failed)))
-    con.execute(f"CREATE TEMP TABLE {name} AS FROM read")
+    con.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(['line', *flags, *taken])} FROM read")
     con.unregister("read")
     if failed:
         raise failed[0]
     rows, broken, notes = len(con.table(name)), tuple(contents.broken), tuple(contents.notes)
     if not rows and not broken:
         raise refused(path, "The file has no rows.", found="a header and nothing below it", do="Export again.")
-    return TextTable(con, name, path.name, tuple(map(str.strip, header)), tuple(contents.typed), rows, broken, notes)
+    return TextTable(con, name, path.name, contents.columns, rows, broken, notes)
 
 
 def _until_one_fails(batches: Iterable[pa.RecordBatch], failed: list[SourceError]) -> Iterator[pa.RecordBatch]:
@@ -258,17 +273,25 @@ def _table(path: Path, wanted: str | None, names: dict[str, tuple[str, str]]) ->
 
 
 def _typed(schema: pa.Schema, batches: Iterable[pa.RecordBatch], told: AbstractContextManager[object]) -> Contents:
-    """Write typed columns as text; a column that is text already is as if it came from CSV."""
-    typed = ["false" if _is_text(kind) else "true" for kind in schema.types]
-    return Contents(schema.names, typed, _numbered(batches, told))
+    """Write typed columns as text, but for days and amounts; a column that is text already is as if it came from CSV."""
+    columns = [
+        Column(place, name.strip(), "false" if _is_text(kind) else "true", kind if _is_kept(kind) else pa.string())
+        for place, (name, kind) in enumerate(zip(schema.names, schema.types, strict=True))
+    ]
+    return Contents(columns, _numbered(batches, told))
 
 
 def _numbered(batches: Iterable[pa.RecordBatch], told: AbstractContextManager[object]) -> Iterator[pa.RecordBatch]:
     first = 1
     with told:
         for rows in batches:
-            yield batch(np.arange(first, first + rows.num_rows), [_texts(column) for column in rows.columns])
+            cells = [column if _is_kept(column.type) else _texts(column) for column in rows.columns]
+            yield batch(np.arange(first, first + rows.num_rows), cells)
             first += rows.num_rows
+
+
+def _is_kept(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_date32(kind) or (pa.types.is_decimal128(kind) and kind.scale >= 0))
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -283,8 +306,8 @@ def _texts(column: pa.Array) -> pa.Array:
     if _is_text(kind) or any(is_plain(kind) for is_plain in (pa.types.is_integer, pa.types.is_boolean, pa.types.is_date)):
         return column.cast(pa.string())
     texts, odd = pa.nulls(len(column), pa.string()), column.is_valid()
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        written = (column.cast(pa.float64()) if pa.types.is_floating(kind) else column).cast(pa.string())
+    if pa.types.is_floating(kind):
+        written = column.cast(pa.float64()).cast(pa.string())
         short = pc.utf8_rtrim(pc.utf8_rtrim(written, "0"), ".")
         texts = pc.if_else(pc.match_substring(written, "."), short, written)
         odd = pc.match_substring_regex(written, "[a-zA-Z]")  # an exponent, nan, inf
@@ -304,16 +327,17 @@ def _read_excel(path: Path, form: Format) -> Contents:
     if not filled:
         raise refused(path, "The sheet is empty.", found="no header", do="Export again, or set format.sheet.")
     (_, header), *body = filled
-    columns = list(zip(*(row for _, row in body), strict=True)) or [()] * len(header)
+    cells = list(zip(*(row for _, row in body), strict=True)) or [()] * len(header)
     typed, flags = list[str](), dict[str, pa.Array]()
-    for at, column in enumerate(columns):
+    for at, column in enumerate(cells):
         kinds = {not isinstance(cell, str) for cell in column if cell != ""}
         typed.append(f"t{at}" if len(kinds) == 2 else str(kinds == {True}).lower())
         if len(kinds) == 2:
             flags[typed[-1]] = pa.array([not isinstance(cell, str) for cell in column])
-    texts = [pa.array([text(cell) for cell in column], pa.string()) for column in columns]
+    texts = [pa.array([text(cell) for cell in column], pa.string()) for column in cells]
     made = batch(np.array([number for number, _ in body], np.int64), texts, flags)
-    return Contents([text(cell) for cell in header], typed, [made])
+    columns = [Column(at, text(cell).strip(), typed[at]) for at, cell in enumerate(header)]
+    return Contents(columns, [made])
 
 
 def _cells(path: Path, name: str | None) -> list[list[Any]]:

@@ -193,7 +193,9 @@ def store() -> TableStore:
 def in_store(texts: list[str], kind: Literal["money", "date"], style: ValueFormat) -> list[Any]:
     """Cast texts by the strict pattern alone."""
     store().con.register("texts", pa.table({"place": range(len(texts)), "text": pa.array(texts, pa.string())}))
-    return [value for (value,) in store().rows(f"SELECT {casting.plain('text', kind, style)} FROM texts ORDER BY place")]
+    return [
+        value for (value,) in store().rows(f"SELECT {casting.plain('text', kind, style, 'false')} FROM texts ORDER BY place")
+    ]
 
 
 def agree(texts: list[str], kind: Literal["money", "date"], style: ValueFormat) -> int:

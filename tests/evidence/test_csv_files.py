@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from reviewlib import files
 from reviewlib.errors import SourceError
 from reviewlib.evidence import csv_files
+from reviewlib.evidence.csv_files import Contents
 from reviewlib.params.crm import Format
 
 Rows = list[tuple[int, tuple[str | None, ...]]]
@@ -61,7 +62,7 @@ def _read(data: bytes, form: Format | None = None) -> tuple[Sequence[str], Rows,
         contents = csv_files.read(path, form or Format())
         cells = [cell for rows in contents.batches for cell in rows.to_pylist()]
     rows = [(int(row.pop("line")), tuple(row.values())) for row in cells]
-    return contents.header, rows, {(one.line, one.text) for one in contents.broken}
+    return [column.name for column in contents.columns], rows, {(one.line, one.text) for one in contents.broken}
 
 
 @st.composite
@@ -179,7 +180,7 @@ def test_other_delimiters(delimiter: str) -> None:
     assert broken == {(3, "2")}
 
 
-def _contents(folder: Path, text: str | bytes, form: Format | None = None) -> tuple[csv_files.Contents, Rows]:
+def _contents(folder: Path, text: str | bytes, form: Format | None = None) -> tuple[Contents, Rows]:
     path = folder / "deals.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     contents = csv_files.read(path, form or Format())
@@ -218,7 +219,7 @@ def test_a_field_more_in_some_rows_stays_odd(tmp_path: Path, text: str) -> None:
 def test_the_line_that_tells_excel_the_delimiter_is_read_past(tmp_path: Path, text: str, form: Format) -> None:
     """It is no header; it says what separates the fields unless params do, and the lines below keep their numbers."""
     contents, rows = _contents(tmp_path, f"{text}Id;Note\n1;a\n", form)
-    assert (list(contents.header), rows) == (["Id", "Note"], [(3, ("1", "a"))])
+    assert ([column.name for column in contents.columns], rows) == (["Id", "Note"], [(3, ("1", "a"))])
     assert "';'" in contents.notes[0]
 
 

@@ -88,7 +88,7 @@ def test_stray_quote_costs_one_line(tmp_path: Path, tail: str) -> None:
 
 def test_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
     """A UTF-8 file with a byte order mark has the same header as without."""
-    assert readers.read(_csv(tmp_path, b"\xef\xbb\xbfId,A\n1,2\n"), Format()).header == ("Id", "A")
+    assert readers.read(_csv(tmp_path, b"\xef\xbb\xbfId,A\n1,2\n"), Format()).header == ["Id", "A"]
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "latin-1", "UTF8"])
@@ -145,7 +145,7 @@ def test_unknown_suffix(tmp_path: Path) -> None:
 
 def _place(path: Path, name: str, form: Format | None = None) -> str:
     with pytest.raises(SourceError) as caught:
-        readers.read(path, form or Format()).place(name, key="crm.deals.columns.amount")
+        readers.read(path, form or Format()).find(name, key="crm.deals.columns.amount")
     return str(caught.value)
 
 
@@ -166,7 +166,7 @@ def test_duplicate_header_is_refused_where_it_is_mapped(tmp_path: Path) -> None:
     """Two columns of one name cannot be mapped; others of the file can."""
     path = _csv(tmp_path, "Id,Amount,Amount\n1,2,3\n")
     assert "columns 2 and 3" in _place(path, "Amount")
-    assert readers.read(path, Format()).place("Id", key="") == 0
+    assert readers.read(path, Format()).find("Id", key="").place == 0
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_parquet_is_text(tmp_path: Path) -> None:
     sheet = readers.read(tmp_path / "deals.parquet", Format())
     assert _columns(sheet) == {"Id": ["007", "8"], "Amount": ["1.5", None], "Closed": ["2026-04-03", None], "Kind": ["a", "b"]}
     assert _lines(sheet) == [1, 3]
-    assert sheet.typed == ("false", "true", "true", "false")
+    assert [column.typed for column in sheet.columns] == ["false", "true", "true", "false"]
     assert "Parquet" in _message(_csv(tmp_path, "Id\n", "other.parquet"))
 
 
@@ -280,7 +280,7 @@ def test_excel_is_text(tmp_path: Path) -> None:
         "Closed": ["2026-04-03", "03.04.2026", None],
     }
     assert _lines(sheet) == [2, 4, 5]
-    assert sheet.typed == ("t0", "t1", "t2")
+    assert [column.typed for column in sheet.columns] == ["t0", "t1", "t2"]
     assert sheet.column("t1").to_pylist() == [True, False, True]
 
 

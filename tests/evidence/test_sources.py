@@ -510,6 +510,33 @@ def test_other_clothes_change_nothing(tmp_path: Path, kind: str) -> None:
     assert _account(plain) == _account(dressed)
 
 
+@pytest.mark.parametrize("scale", [0, 2, 4, 6, 20])
+def test_typed_cells_say_what_their_texts_say(tmp_path: Path, scale: int) -> None:
+    """Days and amounts of Parquet are what the same texts of CSV are: rounded, refused with a reason, or left out."""
+    held = pa.decimal128(38 if scale else 18, scale)
+    amounts = [
+        amount
+        for amount in ("7", "-0.5", "99999999999999.9999", "0.00005", "0.00015", "100000000000000", "8.5")
+        if len(amount.partition(".")[2]) <= scale and abs(Decimal(amount)) < 10 ** (held.precision - scale)
+    ]
+    days = ("2026-07-01", "1900-01-01", "1899-12-31", "2200-01-01", "2026-08-08")
+    rows = [{**GOOD[0], "deal_id": amount, "amount": amount} for amount in amounts]
+    rows += [{**GOOD[0], "deal_id": day, "amount": "9", "opened_on": day} for day in days]
+    exclude = [{"column": name, "equals": ["8.5", days[-1]], "reason": f"by {name}"} for name in ("amount", "opened_on")]
+    crm: dict[str, Any] = {**ANY, "deals": {"exclude": exclude}}
+    plain = sources.read(workbook(tmp_path, deals=rows, crm=crm))
+    typed = _typed(rows)
+    columns = {name: pa.array([row[name] for row in typed], held if name == "amount" else None) for name in rows[0]}
+    pq.write_table(pa.table(columns), tmp_path / "params" / "book" / "deals.parquet")
+    crm["deals"]["file"] = "book/deals.parquet"
+    dressed = sources.read(workbook(tmp_path, deals=rows, crm=crm))
+    pd.testing.assert_frame_equal(_same(plain), _same(dressed))
+    assert _amounts(plain) == _amounts(dressed)
+    told = ["column", "value", "reason", "amount"]
+    assert plain.quarantine[told].to_dict("records") == dressed.quarantine[told].to_dict("records")
+    assert _account(dressed)[2:] == (2 + ("100000000000000" in amounts), 1 + ("8.5" in amounts))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_shuffled_rows_change_nothing(tmp_path: Path, seed: int) -> None:
     """The order of rows does not matter: exact duplicates, rows that contradict each other and bad rows included."""
