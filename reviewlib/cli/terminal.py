@@ -86,6 +86,8 @@ def print_explanation(found: ExplainedFigure) -> None:
     cells = [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
     sums = ["" if name not in found.sums else f"= {found.sums[name]:,.12g}" for name in rows.columns]
     console.print(_table(f"What it counts: {len(rows):,} rows", [*rows.columns], [*cells, sums]))
+    for name in [name for name in found.sums if name not in rows]:
+        console.print(f"{name} = {found.sums[name]:,.12g}", soft_wrap=True)
     console.print(found.again, soft_wrap=True)
 
 

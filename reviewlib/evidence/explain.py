@@ -17,6 +17,7 @@ from reviewlib.evidence import proof
 from reviewlib.evidence.facts import FLAGS, KEY
 from reviewlib.evidence.slicefile import pinned_folder
 from reviewlib.evidence.workings import NAME
+from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import Params
 from reviewlib.params.rules import near_names
@@ -37,11 +38,11 @@ class Explanation:
     """How one figure came about.
 
     Attributes:
-        measured: Its value, n, numerator, denominator and reason, measured anew; missing as NaN or None. Empty where the
-            subject has no such figure in the period.
+        measured: Its value, n, numerator, denominator and reason, measured anew; missing as NaN or None.
         query: What is asked of the facts of all; empty where a figure does not come from deals.
         rows: The deals (or accounts) that the query counts, with each column that it reads and where the export has them; of a
-            measure its rows, of a split its parts.
+            measure its rows, of a split its parts, of a sum of targets the targets. What a KPI was before is explained by the
+            rows of that period.
         targets: The rows that the target adds up: row_period, source_line, value, ramp, active_days, days, rep_id.
     """
 
@@ -63,27 +64,42 @@ def explain(params: Params, snapshot: str, key: str, *, scope: str, scope_id: st
     kpi = params.figures.get(key)
     if kpi is None or f"kpi_{key}" not in views:
         known = [name.removeprefix("kpi_") for name in views if name.startswith("kpi_")]
-        raise SnapshotError(
-            "There is no such figure.",
-            where=f"snapshot {snapshot}",
-            found=key,
-            do=f"Take one of: {', '.join(near_names(key, known) or known)}.",
-        )
+        raise _no_such(snapshot, key, f"Take one of: {', '.join(near_names(key, known) or known)}.")
     with _opened(folder) as con:
         for name in _needed((*_FACTS, f"kpi_{key}"), views):
             con.execute(f"CREATE VIEW IF NOT EXISTS {name} AS {views[name]}")
         measured: list[Mapping[Any, Any]] = [*_found(con, f"kpi_{key}", whose).to_dict("records")]
+        if not measured:
+            raise _no_such(
+                snapshot, f"{key} of {scope} {scope_id} in {period}", "Take a period of the trend, or another figure."
+            )
         targeted = {"this": (RESULT.key, period.name), "next": (RESULT.key, period.next.name), None: (kpi.key, period.name)}
         of, name = targeted[kpi.per_target]
         targets = _found(con, "target_terms", whose | {"kpi": of, "period": name}).drop(columns=[*KEY, "kpi"])
-        query = "" if kpi.part or kpi.earlier else _query(key, views) or (_query(kpi.of, views) if kpi.of else "")
-        if query:
-            _refuse_far(folder, period)
-            rows = _counted(con, query, whose)
+        if kpi.part or kpi.from_targets == "of_reps":
+            query, rows = "", _terms(con, kpi, whose)
+        elif query := _query(str(kpi.of) if kpi.earlier else key, views) or (_query(kpi.of, views) if kpi.of else ""):
+            when = period
+            if kpi.earlier:  # the period of which it is stands in its reason
+                (reason,) = _found(con, "scorecard", whose | {"kpi": key})["reason"]
+                when = Period.parse(reason.split()[-1], params.fiscal)
+            _refuse_far(folder, when)
+            rows = _counted(con, query, whose | {"period": when.name})
         else:
-            terms = _found(con, "change_terms", whose) if kpi.part else _found(con, "measure_terms", whose | {"kpi": kpi.key})
-            rows = terms.drop(columns=KEY)
-    return Explanation(measured[0] if measured else {}, query, rows, targets)
+            rows = _found(con, "measure_terms", whose | {"kpi": kpi.key}).drop(columns=KEY)
+    return Explanation(measured[0], query, rows, targets)
+
+
+def _no_such(snapshot: str, what: str, do: str) -> SnapshotError:
+    return SnapshotError("There is no such figure.", where=f"snapshot {snapshot}", found=what, do=do)
+
+
+def _terms(con: duckdb.DuckDBPyConnection, kpi: Kpi, whose: Mapping[str, str]) -> pd.DataFrame:
+    """The parts of a split, or the targets of a team's reps."""
+    if kpi.part:
+        return _found(con, "change_terms", whose).drop(columns=KEY)
+    own = _found(con, "target_terms", {"scope": "rep", "kpi": RESULT.key, "period": whose["period"]})
+    return own[own["scope_id"].isin(_found(con, "members", whose)["rep_id"])].drop(columns=[*KEY, "kpi"])
 
 
 def _refuse_far(folder: Path, period: Period) -> None:
@@ -108,7 +124,8 @@ def _views(folder: Path) -> dict[str, str]:
             do="Freeze the period again to explain its figures as the CRM has them now; a released review keeps its evidence, "
             "and its page and review.deals list the rows.",
         )
-    _, *parts = re.split(r"^CREATE VIEW IF NOT EXISTS (\w+) AS", proof.read(folder / NAME, folder).decode(), flags=re.MULTILINE)
+    view = r"^CREATE (?:OR REPLACE TEMP VIEW|VIEW IF NOT EXISTS) (\w+) AS"  # the latter in the first that held their workings
+    _, *parts = re.split(view, proof.read(folder / NAME, folder).decode(), flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 

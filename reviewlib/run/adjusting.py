@@ -51,10 +51,10 @@ class Adjuster:
         """Tell what differs from what was released.
 
         ``figures`` are those of the pins' periods that differ: as released (``before``), in the latest of these reviews
-        (``told``), and now. ``deals`` are the largest late edits since that one (``since``), of a team those of each rep in it
-        then; ``count`` is how many there are. Nobody is read about in a team that they left: of reps who are in another one
-        now a team's holds only how many (``elsewhere``). ``gone`` are the periods whose evidence is not there any more, or is
-        in another currency.
+        (``told``), and now. What only time changes is none of them: a cohort that matures, what rests on today's dates.
+        ``deals`` are the largest late edits since that one (``since``), of a team those of each rep in it then; ``count`` is
+        how many there are. Nobody is read about in a team that they left: of reps who are in another one now a team's holds
+        only how many (``elsewhere``). ``gone`` are the periods whose evidence is not there any more, or is in another currency.
         """
         exist = [pin for pin in pins if slicefile.exists(self.params, pin.snapshot)]
         there = {pin: self._opened(pin.snapshot).info["workbook"] for pin in exist}
@@ -86,7 +86,13 @@ class Adjuster:
         }
 
     def _compare(self, then: str, now: str) -> dict[tuple[str, str, str], dict[str, tuple[float | None, float | None]]]:
-        kpis = [key for key, kpi in self.params.figures.items() if kpi.of is None]
-        rows = edits.figures(self._opened(then), self._opened(now), kpis=kpis)  # ordered by scope and period
+        figures = self.params.figures
+        kpis = [key for key, kpi in figures.items() if kpi.of is None and not kpi.today_only]
+        ripen = {kpi.of for kpi in figures.values() if kpi.earlier}
+        rows = [  # ordered by scope and period
+            edit
+            for edit in edits.figures(self._opened(then), self._opened(now), kpis=kpis)
+            if edit.kpi not in ripen or None not in (edit.before, edit.after)
+        ]
         grouped = groupby(rows, key=lambda edit: (edit.scope, edit.scope_id, edit.period))
         return {scope: {edit.kpi: (edit.before, edit.after) for edit in own} for scope, own in grouped}

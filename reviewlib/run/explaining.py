@@ -31,7 +31,7 @@ class ExplainedFigure:
         figure: The same as data: the cells of the scorecard that the page shows.
         explanation: Its parts, its query, the rows that it counts, and those of its target.
         again: How the snapshot gives it again, without this program.
-        sums: What columns of the rows add up to, where that is a part of the figure.
+        sums: What columns of the rows add up to, where that is a part of the figure, and of amounts what some of the rows do.
     """
 
     title: str
@@ -81,8 +81,11 @@ def explained(params: Params, *, rep: str, kpi: str, period: Period | None) -> E
         *_peers(review, figure),
     )
     parts = [part for part in (figure.value, figure.numerator, figure.denominator, figure.n) if part is not None]
-    totals = found.rows.select_dtypes(["bool", "float"]).sum()
+    flags, amounts = found.rows.select_dtypes("bool"), found.rows.select_dtypes("float")
+    totals = {**flags.sum(), **amounts.sum()}
     sums = {str(name): float(total) for name, total in totals.items() if any(same(total, part) for part in parts)}
+    some = {f"{name} where {flag}": (name, amounts[name][flags[flag]].sum()) for name in amounts for flag in flags}
+    sums |= {name: float(total) for name, (column, total) in some.items() if not same(total, totals[column])}
     return ExplainedFigure(title, told, figure, found, _again(review, record), sums)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -138,6 +139,37 @@ def test_split_has_its_parts(explained: Any) -> None:
     """The split of change shows all its parts, which add up to the change of revenue."""
     rows = explained("change_won_deals").rows
     assert set(rows["kpi"]) == {"change_won_deals", "change_deal_size", "change_refunds", "change_unsplit"}
+
+
+def test_sum_of_targets_has_its_targets(book: Params, frozen: Snapshot) -> None:
+    """Of a team, the rows are its reps' targets; a rep has no such figure, and no figure of a period outside the trend."""
+    for scope_id, period in (("North", frozen.period), (ODD, frozen.period), ("North", Period.parse("FY2011", book.fiscal))):
+        scope = "team" if scope_id == "North" else "rep"
+        asked = {"scope": scope, "scope_id": scope_id, "period": period}
+        if scope_id == "North" and period == frozen.period:
+            found = explain(book, frozen.hash, "reps_target", **asked)
+            terms = found.rows["value"] * found.rows["ramp"] * found.rows["active_days"] / found.rows["days"]
+            assert terms.sum() == found.measured["value"] == 1200
+        else:
+            with pytest.raises(SnapshotError, match=f"reps_target of {scope} .* in {period}") as caught:
+                explain(book, frozen.hash, "reps_target", **asked)
+            assert caught.value.do
+
+
+def test_what_a_kpi_was_before_has_the_rows_of_that_time(tmp_path: Path) -> None:
+    """A cohort that is too young is told beside the one before it, which has rows of its own."""
+    days = {"2026-Q1": ("2026-01-05", "2026-02-20"), "2026-Q2": ("2026-05-05", "2026-06-20"), "2026-Q3": ("2026-09-20", None)}
+    deals = [
+        {"deal_id": f"{name}{stage}", "rep_id": "R1", "account_id": "X", "amount": 10, "opened_on": opened, "closed_on": closed,
+         "stage": stage if closed else "Open"}
+        for name, (opened, closed) in days.items()
+        for stage in ("Won", "Lost")
+    ]  # fmt: skip
+    book = workbook(tmp_path, deals=deals, as_of="2026-10-01", crm={"history_from": "2025-01-01"})
+    (kept,) = freezing.freeze(book, [Period.parse("2026-Q3")])
+    found = explain(book, kept.hash, "last_cohort", scope="rep", scope_id="R1", period=kept.period)
+    assert found.rows["deal_id"].tolist() == ["2026-Q2Lost", "2026-Q2Won"]
+    assert (found.measured["value"], found.measured["n"]) == (0.5, 2)
 
 
 def test_what_cannot_be_explained_is_told(book: Params, frozen: Snapshot, explained: Any) -> None:

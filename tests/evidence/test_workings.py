@@ -75,7 +75,7 @@ class Alone:
 
     def __init__(self, evidence: PeriodEvidence, folder: Path) -> None:
         snapshot_files.write_snapshot(evidence, [], folder, modes=PRIVATE)
-        self.frozen = pd.read_parquet(folder / "scorecard.parquet")
+        self.folder, self.frozen = folder, pd.read_parquet(folder / "scorecard.parquet")
         self.con = duckdb.connect(config={"file_search_path": str(folder)})
         self.text = (folder / "evidence.sql").read_text(encoding="utf-8")
         self.con.execute(self.text)
@@ -161,6 +161,16 @@ def test_every_figure_follows_whatever_ids_and_rules_are(odd: Alone) -> None:
         "B",
         ODD,
     ]
+
+
+def test_workings_stand_whatever_is_there_before_them(odd: Alone, tmp_path: Path) -> None:
+    """In a database that has tables and queries of the same names, such as another snapshot's, nothing comes from these."""
+    with duckdb.connect(str(tmp_path / "own.duckdb"), config={"file_search_path": str(odd.folder)}) as con:
+        con.execute("CREATE TABLE deals AS SELECT 1 AS amount; CREATE VIEW kpi_revenue AS SELECT 2 AS value")
+        for text in (odd.text.replace("'won'", "'lost'"), odd.text):
+            con.execute(text)
+        asked = "FROM scorecard ORDER BY ALL"
+        pd.testing.assert_frame_equal(con.sql(asked).df(), odd.frame(asked))
 
 
 def test_terms_say_what_a_target_adds_up(odd: Alone) -> None:

@@ -47,9 +47,11 @@ OCTOBER += [won("C2", "R2", 9000, "2026-06-30"), won("C3", "R2", 44, "2026-08-03
 JANUARY = [*OCTOBER, won("C4", "R2", 5400, "2026-06-29"), won("C5", "R2", 66, "2026-11-03")]
 
 
-def frozen(folder: Path, deals: Sequence[Any], as_of: str, period: Period, *, reps: Sequence[Any] = REPS) -> Params:
+def frozen(
+    folder: Path, deals: Sequence[Any], as_of: str, period: Period, *, reps: Sequence[Any] = REPS, **other: Any
+) -> Params:
     """The workbook with another export, frozen for a period."""
-    book = workbook(folder, deals=deals, reps=reps, as_of=as_of, people=PEOPLE, crm={"history_from": "2026-01-01"})
+    book = workbook(folder, deals=deals, reps=reps, as_of=as_of, people=PEOPLE, crm={"history_from": "2026-01-01"}, **other)
     freezing.freeze(book, [period])
     return book
 
@@ -125,6 +127,27 @@ def test_a_team_s_manager_reads_of_all_its_reps(october: Path) -> None:
     assert "A2 Ben came from another rep" in shown
     for_reps = open_team_review(october / "params/book.yaml", team="North", period="2026-Q3", audience="rep")
     assert for_reps.data["adjustments"] == {}
+
+
+def test_what_only_time_changes_is_no_edit(tmp_path: Path) -> None:
+    """Of the same deals a quarter later a cohort has matured, and expected dates are of another day: nobody edited them."""
+    open_deal = {**won("A9", "R0", 500, ""), "stage": "Open", "opened_on": "2026-06-25"}
+    deals = [
+        *JULY,
+        {**won("A8", "R0", 90, "2026-05-09"), "stage": "Lost"},
+        {**open_deal, "expected_amount": 500, "expected_close_on": "2026-07-30"},
+    ]
+    deals = [{"expected_amount": None, "expected_close_on": None, **row} for row in deals]
+    targets = [
+        {"scope": "rep", "scope_id": "R0", "kpi": "revenue", "period": name, "value": 900} for name in ("2026-Q2", "2026-Q3")
+    ]
+    for as_of, period in (("2026-07-10", Q2), ("2026-10-12", Q3)):
+        book = frozen(tmp_path, deals, as_of, period, targets=targets)
+        found = open_review(book.path, rep="R0", period=period.name)
+        told = {key: found.figure(key, Q2).value for key in ("conversion_rate", "pipeline_coverage", "revenue")}
+        assert [value is None for value in told.values()] == ([True, False, False] if period is Q2 else [False, True, False])
+        release(book, period, "R0", "North")
+    assert [found.data["adjustments"][name] for name in ("figures", "deals")] == [[], []]
 
 
 def test_what_an_earlier_review_told_is_not_told_again(january: Path) -> None:

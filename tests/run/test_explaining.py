@@ -16,6 +16,10 @@ from reviewlib.run import explaining, freezing
 
 LOST = {"rep_id": "R1", "stage": "Lost", "amount": "0", "opened_on": "2026-07-02", "closed_on": "2026-08-03"}
 CENTS = {"rep_id": "R1", "amount": "20.25", "opened_on": "2026-07-02", "closed_on": "2026-08-04"}
+OPEN = [
+    {"rep_id": "R2", "stage": "Open", "expected_amount": amount, "opened_on": day}
+    for amount, day in ((70, "2026-06-01"), (50, "2026-08-01"))
+]
 TARGETS = [
     {"scope": "rep", "scope_id": "R1", "kpi": "revenue", "period": period, "value": 31, "ramp": 0.5}
     for period in ("2026-07", "2026-08", "2026-09")
@@ -26,7 +30,7 @@ KPIS = {"win_rate": {"target": 0.5}, "deal_size": {"off": True}}
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
-    tables = {"deals": [*DEALS, LOST, CENTS], "reps": [HERE, *REPS[1:]], "targets": TARGETS}
+    tables = {"deals": [*DEALS, LOST, CENTS, *OPEN], "reps": [HERE, *REPS[1:]], "targets": TARGETS}
     rules = {
         "kpis": KPIS,
         "people": {**PEOPLE, "roles": {**PEOPLE["roles"], "ann": "analyst"}, "acting_as": "ann"},
@@ -96,5 +100,8 @@ def test_command_prints_it_and_gives_it_as_data(book: Params, run: Run, tmp_path
     assert "evidence.sql" in said.stdout
     data = json.loads(run("explain", str(book.path), "--rep", "R1", "--kpi", "revenue", "--json", cwd=tmp_path).stdout)
     assert data["sums"] == {"sale": 2, "earned": 2, "amount": 120.25}
+    growth = run("explain", str(book.path), "--rep", "R2", "--kpi", "pipeline_growth", cwd=tmp_path).stdout
+    assert "(€120 at the end − €70 at the start) / €70 = 71.4%" in growth
+    assert "expected where open_start = 70\n" in growth
     assert [row["closed_on"] for row in data["rows"]] == ["2026-08-03", "2026-08-04"]
     assert (data["value"], data["target"], data["n"]) == (120.25, 39, 2)
