@@ -197,14 +197,22 @@ def beside_change(review: Review) -> list[tuple[str, str, str]]:
 
 
 def change_by_rep(review: Review) -> list[BridgeStep]:
-    """Lay out each rep's change of revenue (manager's copy of a team review)."""
-    style, found = sentences.style(review), []
-    for person in review.people.values():
-        figure = FigureTable(review, person).figure("revenue")
-        if figure is not None and figure.change is not None:
-            found.append(BridgePart(person.name, "", figure.change, style.signed(figure.change, "money")))
+    """Lay out the change of each rep's revenue, then the team's, which they add up to (manager's copy of a team review)."""
+    figures = {person.name: FigureTable(review, person).figure(RESULT.key) for person in review.people.values()}
+    found = [
+        BridgePart(name, "", figure.value - (figure.previous or 0), "")
+        for name, figure in figures.items()
+        if figure is not None and figure.value is not None
+    ]
+    team = FigureTable(review).figure(RESULT.key)
+    if not found or team is None or team.change is None:
+        return []
     found.sort(key=lambda part: -part.number)
-    return components.steps(found, [(0.0, part.number) for part in found]) if found else []
+    rest = team.change - sum(part.number for part in found)
+    if round(rest, 2):
+        found.append(BridgePart("Who left, or was in another team", "", rest, ""))
+    parts = _adding_up([*found, BridgePart("Team", "", team.change, "")], sentences.style(review))
+    return components.steps(parts, [*((0.0, part.number) for part in found), (0.0, 0.0)])
 
 
 def pipeline_bridge(review: Review) -> list[BridgeStep]:

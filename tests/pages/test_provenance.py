@@ -19,7 +19,7 @@ from reviewlib.evidence import sources
 from reviewlib.evidence.period import compile_evidence
 from reviewlib.evidence.slicefile import MOST_LISTED
 from reviewlib.evidence.slices import Slicer
-from reviewlib.pages import blocks
+from reviewlib.pages import blocks, views
 from reviewlib.pages.provenance import Evidence, evidence
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -142,6 +142,22 @@ def test_every_list_adds_up(demo_slices: Mapping[Any, dict[str, Any]], demo_para
             checked["accounts"] += 1
         checked.update({key: len(listed) for key, listed in rows.items()}, first=len(marked["first purchase"]))
     assert min(checked[key] for key in (*_LISTED, "bridge", "accounts", "first")) > 20
+
+
+def test_change_by_rep_adds_up_to_the_teams(demo_slices: Mapping[Any, dict[str, Any]], demo_params: Params) -> None:
+    """On a team's page of the demo the changes of its reps, of who started too, and of who left come to the team's."""
+    started = 0
+    for (kind, _, audience), data in demo_slices.items():
+        if (kind, audience) == ("team", "manager"):
+            review = from_slice(data, demo_params.fiscal)
+            *parts, team = [step.part for step in views.change_by_rep(review)]
+            assert _money(team.text) == _exact(review.figure("revenue").change) == sum(_money(part.text) for part in parts)
+            figures = {person.name: review.find(person.id, "revenue", review.period) for person in review.people.values()}
+            here = {name: figure for name, figure in figures.items() if figure is not None and figure.value is not None}
+            assert here.keys() == {part.label for part in parts if part.label in here}
+            assert len(parts) - len(here) <= 1
+            started += sum(figure.previous is None for figure in here.values())
+    assert started
 
 
 def test_every_target_and_measure_adds_up(demo_slices: Mapping[Any, dict[str, Any]], demo_params: Params) -> None:
