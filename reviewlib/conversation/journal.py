@@ -33,6 +33,9 @@ TRIES: Final = 25
 #: Seconds of the longest first pause between tries; later ones grow to four times that.
 PAUSE: Final = 0.02
 Clock = Callable[[], dt.datetime]
+#: The form in which manifests are written; this one and earlier ones are read.
+MANIFEST_FORMAT: Final = 1
+NEWER_MANIFEST: Final = "The manifest was written by a newer version of this program."
 _NOTHING: Final[Mapping[About, Head | None]] = MappingProxyType({})
 
 
@@ -358,13 +361,16 @@ def made_page(folder: Path, about: About, audience: str) -> str | None:
 @contextmanager
 def _manifest(folder: Path) -> Iterator[dict[str, Any]]:
     """Read a period's manifest; what cannot be read in it is told."""
-    path = folder / "manifest.json"
+    path, where = folder / "manifest.json", f"reports/{folder.parent.name}/{folder.name}/manifest.json"
     try:
-        yield json.loads(path.read_bytes()) if path.is_file() else {}
+        known = json.loads(path.read_bytes()) if path.is_file() else {}
+        if known.get("format", 0) > MANIFEST_FORMAT:
+            raise JournalError(NEWER_MANIFEST, where=where, do="Install the newer reviewlib.")
+        yield known
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise JournalError(
             "The manifest of a period is damaged, so the journal cannot be held against it.",
-            where=f"reports/{folder.parent.name}/{folder.name}/manifest.json",
+            where=where,
             found=type(error).__name__,
             do="Restore it from a backup: it remembers which pages are signed and where the journal ended.",
         ) from None

@@ -20,6 +20,7 @@ from pydantic.dataclasses import dataclass
 
 from reviewlib import files
 from reviewlib.conversation.entries import About, Head
+from reviewlib.conversation.journal import MANIFEST_FORMAT, NEWER_MANIFEST
 from reviewlib.errors import SnapshotError
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
@@ -34,8 +35,6 @@ LOG: Final = "log.jsonl"
 MOVING: Final = "moving"
 #: Where a manifest holds the sha256 of everything else in it.
 _ITSELF: Final = "sha256"
-#: The form of the manifest that is written; this one and earlier ones are read.
-FORMAT: Final = 1
 
 
 def _below_period(place: str) -> str:
@@ -117,7 +116,7 @@ class Manifest:
     proof: str | None = None
     scorecard: str | None = None
     index: str | None = None
-    format: Annotated[int, Field(le=FORMAT)] = 0
+    format: Annotated[int, Field(le=MANIFEST_FORMAT)] = 0
 
 
 #: Both files may have been written by another program, or by hand.
@@ -222,8 +221,7 @@ def whole(folder: Path) -> Manifest:
         return _MANIFEST.validate_json(path.read_bytes()) if path.is_file() else Manifest(())
     except ValidationError as error:
         if any(each["loc"] == ("format",) and each["type"] == "less_than_equal" for each in error.errors()):
-            what = "The manifest was written by a newer version of this program."
-            raise SnapshotError(what, where=where, do="Install the newer reviewlib.") from None
+            raise SnapshotError(NEWER_MANIFEST, where=where, do="Install the newer reviewlib.") from None
         raise SnapshotError(
             "The manifest is damaged.",
             where=where,
@@ -350,7 +348,7 @@ def text(
         index: The sha256 of the index.
     """
     data = {
-        "format": FORMAT,
+        "format": MANIFEST_FORMAT,
         "workbook": folder.parent.name,
         "period": frozen.period.name,
         "snapshot": frozen.hash,

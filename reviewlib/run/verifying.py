@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from reviewlib.conversation import journal
-from reviewlib.conversation.entries import Entry, verify_chains
+from reviewlib.conversation.entries import About, Entry, Head, verify_chains
 from reviewlib.conversation.kinds.talk import Seal
 from reviewlib.conversation.visibility import State, state_of
 from reviewlib.errors import ReviewError
@@ -56,7 +56,6 @@ def verify(params: Params) -> Verified:
 
     Raises:
         NotAllowedError: This login sees a part of the journal only.
-        ReviewError: A manifest is damaged.
     """
     with journal.open_journal(params) or nullcontext() as opened:
         entries = proving.everything(params, opened, command="verify")
@@ -64,9 +63,9 @@ def verify(params: Params) -> Verified:
     # With those that are gone as a whole: their pages are missed.
     named = {params.reports / name: Period.parse(name, params.fiscal) for name in sorted(of_seals)}
     periods = [_PeriodCheck.of(folder, period, entries) for folder, period in (snapshot.period_folders(params) | named).items()]
-    remembered = [one for each in periods for one in proving.used(params, each.period)]
+    remembered = [one for each in periods if not each.damaged for one in proving.used(params, each.period)]
     problems = [
-        *verify_chains(entries, journal.all_remembered_heads(params)),
+        *verify_chains(entries, {about: head for each in periods for about, head in each.heads.items()}),
         *(problem for each in periods for problem in (*each.of_files(params), *each.of_signed(), *each.of_ends())),
         *proving.problems(params, [*remembered, *proving.pinned(entries)]),
         *(problem for each in periods for problem in each.of_reviews(params)),
@@ -94,13 +93,16 @@ def _review(entry: Entry) -> tuple[str, str]:
 class _PeriodCheck:
     """The files of a period, its manifest, and what the journal says of its reviews, each by kind and subject.
 
-    ``rows`` are those of the manifest (``known``), with what the journal has sealed put over them.
+    ``rows`` are those of the manifest (``known``), with what the journal has sealed put over them; ``heads`` are the ends of
+    the journal that it remembers. Where it is ``damaged``, the journal and the pages are held against each other.
     """
 
     folder: Path
     period: Period
     pages: Sequence[str]
+    damaged: str
     known: Mapping[str, ManifestRow]
+    heads: Mapping[About, Head]
     rows: Mapping[str, ManifestRow]
     entries: Sequence[Entry]
     states: Mapping[tuple[str, str], State]
@@ -111,13 +113,20 @@ class _PeriodCheck:
     def of(cls, folder: Path, period: Period, entries: Iterable[Entry]) -> _PeriodCheck:
         """Take what is of the period from everything in the journal."""
         own = [entry for entry in entries if entry.about.period == period.name]
-        seals, known = sealing.seals_of(own), manifest.read(folder)
+        seals, known, heads, damaged = sealing.seals_of(own), dict[str, ManifestRow](), dict[About, Head](), ""
+        try:
+            heads = {about: head for about, head in journal.remembered_heads(folder).items() if about.period == period.name}
+            known = manifest.read(folder)
+        except ReviewError as error:
+            damaged = " ".join(filter(None, (error.what, error.found, error.do)))
         pages = {path.relative_to(folder) for page in PAGES.values() for path in folder.glob(f"*/{page.format(slug='*')}")}
         return cls(
             folder=folder,
             period=period,
             pages=sorted(page.as_posix() for page in pages),
+            damaged=damaged,
             known=known,
+            heads=heads,
             rows=sealing.sealed(known, seals),
             entries=own,
             states={review: state_of(list(each)) for review, each in groupby(own, key=_review)},
@@ -127,8 +136,11 @@ class _PeriodCheck:
 
     def of_files(self, params: Params) -> Iterator[str]:
         """What is wrong with the manifest as a whole, and with what lies beside it."""
-        place, last = f"{self.period}/{manifest.NAME}", manifest.whole(self.folder)
-        do = "restore it from a backup, or run reviewlib run for the period"
+        place, do = f"{self.period}/{manifest.NAME}", "restore it from a backup, or run reviewlib run for the period"
+        if self.damaged:
+            yield f"{place}: {self.damaged}"
+            return
+        last = manifest.whole(self.folder)
         if self.pages and not (self.folder / manifest.NAME).is_file():
             yield f"{self.period}: there are {len(self.pages)} pages and no manifest.json; {do}"
         if problem := manifest.problem_of(self.folder):

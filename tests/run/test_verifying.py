@@ -15,7 +15,7 @@ from reviewlib.conversation.entries import About, Draft
 from reviewlib.conversation.identity import at_keyboard
 from reviewlib.conversation.journal import open_journal, open_or_make_journal
 from reviewlib.conversation.visibility import state_of
-from reviewlib.errors import NotAllowedError, SnapshotError
+from reviewlib.errors import NotAllowedError, ReviewError, SnapshotError
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.slicefile import AUDIENCES
 from reviewlib.files import sha256_of
@@ -48,6 +48,23 @@ def lose_the_journal_s_end(book: Handmade, rep: str, *, upto: int) -> None:
             connection.execute(f'DROP TRIGGER "{name}"')
         connection.execute("DELETE FROM entries WHERE subject = ? AND sequence > ?", (rep, upto))
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("{", "is damaged"), ('{"reviews": [], "format": 2}', "Install the newer reviewlib.")]
+)
+def test_a_manifest_that_cannot_be_read_hides_nothing_else(book: Handmade, text: str, told: str) -> None:
+    """What is signed is held against the journal without it, and nothing is written while it is there."""
+    page = book.page("manager")
+    page.chmod(0o600)
+    page.write_text("something else", encoding="utf-8")
+    (book.folder / "manifest.json").write_text(text, encoding="utf-8")
+    found = problems(book)
+    assert found[0].startswith("2026-Q3/manifest.json: ")
+    assert told in found[0]
+    assert any(page.name in problem and "changed" in problem for problem in found)
+    with pytest.raises(ReviewError, match="newer version" if "format" in text else "damaged"):
+        book.write("note", "R2", text="More.")
 
 
 def test_what_is_as_it_was_is_no_problem(book: Handmade) -> None:
