@@ -151,7 +151,7 @@ def freeze(params: ParamsPath, period: PeriodName = None) -> None:
     before = snapshot.current(book, wanted) if wanted else None
     frozen = freezing.freeze(book, [wanted])[0]
     typer.echo(f"{frozen.period}: snapshot {frozen.hash}, {len(frozen.subjects)} reviews")
-    for line in [*comparing.moved(book, before, frozen), *comparing.untold(book, frozen)]:
+    for line in [*comparing.moved(book, before, frozen), *comparing.since_release(book, frozen)]:
         typer.echo(line)
 
 

@@ -1,12 +1,13 @@
 """Snapshots of a workbook compared: what a new one says differently, for a terminal, a page and machines."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from reviewlib import files
 from reviewlib.conversation import identity
 from reviewlib.evidence import edits, slicefile
-from reviewlib.evidence.edits import SnapshotDiff
+from reviewlib.evidence.edits import FigureEdit, SnapshotDiff
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import edit_views
 from reviewlib.pages.edit_views import EditTable
@@ -33,15 +34,22 @@ def moved(params: Params, before: Snapshot | None, now: Snapshot) -> list[str]:
     if before is None or before.hash == now.hash:
         return []
     diff = edits.compare(before, now, kpis=_main(params))
-    reps = Counter(kpi for kpi, _ in {(edit.kpi, edit.scope_id) for edit in diff.figures if edit.scope == "rep"})
-    changed = [(params.figures[kpi].label, reps[kpi]) for kpi in params.figures if kpi in reps]
-    lines = [f"  {label}: changed for {count} rep{'s' if count > 1 else ''}" for label, count in changed]
     told = [f"  {line}" for line in edit_views.counted(diff)]
-    return [f"Compared with snapshot {before.hash}:", *told, *(lines or ["  no figure changed"])]
+    return [f"Compared with snapshot {before.hash}:", *told, *(_changed(params, diff.figures) or ["  no figure changed"])]
 
 
-def untold(params: Params, now: Snapshot) -> list[str]:
-    """Name the reps whose deals differ from what was released last and who have no review in this period that tells them.
+def _changed(params: Params, figures: Iterable[FigureEdit]) -> list[str]:
+    """The KPIs that changed, each with the number of reps."""
+    reps = Counter(kpi for kpi, _ in {(edit.kpi, edit.scope_id) for edit in figures if edit.scope == "rep"})
+    return [
+        f"  {params.figures[kpi].label}: changed for {reps[kpi]} rep{'s' if reps[kpi] > 1 else ''}"
+        for kpi in params.figures
+        if kpi in reps
+    ]
+
+
+def since_release(params: Params, now: Snapshot) -> list[str]:
+    """Say how many deals differ from what was released last, with the figures; and of whom no review of this period tells it.
 
     A manager is told of those who were theirs then.
     """
@@ -50,15 +58,21 @@ def untold(params: Params, now: Snapshot) -> list[str]:
     latest = {pin.snapshot: pin.period for one in stands.subjects for pin in stands.pins(one)[-1:]}
     lines = []
     for name, period in latest.items():
-        if slicefile.exists(params, name):
-            then = edits.find(params, name)
-            theirs = {one.id for one in then.subjects if person.role in (None, "analyst") or identity.leads(person, one)}
-            lines += [
-                f"Deals of {rep} dated in {period} or before differ since its release, {count} of them, and no review of "
-                f"{now.period} tells it: reviewlib diff {params.path.name} {name} {now.hash}"
-                for rep, (count, _) in sorted(edits.late(then, now).items())
-                if rep in theirs - here
-            ]
+        if not slicefile.exists(params, name):
+            continue
+        then = edits.find(params, name)
+        theirs = {one.id for one in then.subjects if person.role in (None, "analyst") or identity.leads(person, one)}
+        late = {rep: count for rep, (count, _) in sorted(edits.late(then, now).items()) if rep in theirs}
+        if not late:
+            continue
+        of_reps = f"{sum(late.values()):,}, of {len(late):,} rep{'s' if len(late) > 1 else ''}"
+        lines.append(
+            f"Deals dated in {period} or before that differ since its release: {of_reps}. "
+            f"See them with: reviewlib diff {params.path.name} {name} {now.hash}"
+        )
+        differ = [each for each in edits.figures(then, now, kpis=_main(params)) if each.scope_id in late]
+        lines += _changed(params, differ)
+        lines += [f"No review of {now.period} tells it of {rep} ({late[rep]})." for rep in late if rep not in here]
     return lines
 
 

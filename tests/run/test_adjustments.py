@@ -322,13 +322,14 @@ def test_deals_of_who_has_no_review_any_more_are_named(october: Path, tmp_path: 
     deals = [row for row in OCTOBER if row["deal_id"] != "C3"]
     book = frozen(tmp_path, deals, "2026-10-12", Q3, reps=left)
     now = status.frozen_period(book, Q3)
-    (line,) = comparing.untold(book, now)
-    assert line.startswith(
-        "Deals of R2 dated in 2026-Q2 or before differ since its release, 1 of them, and no review of 2026-Q3 tells"
-    )
+    lines = comparing.since_release(book, now)
+    assert lines[0].startswith("Deals dated in 2026-Q2 or before that differ since its release: 3, of 3 reps. See them with: ")
+    assert "  Sales revenue: changed for 3 reps" in lines
+    assert [line for line in lines if line.startswith("No review")] == ["No review of 2026-Q3 tells it of R2 (1)."]
+    assert comparing.since_release(book, status.frozen_period(book, Q2)) == []  # nothing was released before
     assert "C2 Cem arrived" in words(open_team_review(book.path, team="North", period="2026-Q3"))
     roles = {"logins": {"max": "Mia Stern"}}
-    assert comparing.untold(changed(book, people=roles), now) == []  # no manager is told of others' reps
+    assert comparing.since_release(changed(book, people=roles), now) == []  # no manager is told of others' reps
 
 
 def test_reviews_on_older_evidence_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
