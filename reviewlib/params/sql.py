@@ -37,6 +37,7 @@ class FactColumn:
         window: Whether the history must cover the retention window.
         today_only: Whether it rests on today's expected close dates.
         outcomes: The outcomes of which the export must carry deals.
+        within: Another flag, which every row of this one has.
     """
 
     holds: Literal["flag", "text", "day", "money", "days"]
@@ -46,6 +47,7 @@ class FactColumn:
     window: bool = False
     today_only: bool = False
     outcomes: tuple[Outcome, ...] = ()
+    within: str = ""
 
     @property
     def kind(self) -> str:
@@ -59,22 +61,24 @@ def _flag(meaning: str, *needs: str, **more: Any) -> FactColumn:
 
 #: The facts of a deal in a period.
 DEALS: Final[Mapping[str, FactColumn]] = MappingProxyType({
-    "won": _flag("Won and closed in the period; refunds are not.", *CLOSED),
+    "won": _flag("Won and closed in the period; refunds are not.", *CLOSED, within="closed"),
     "earned": _flag("Won and closed in the period, refunds too: what revenue sums.", *CLOSED),
-    "sale": _flag("Won with an amount, and closed in the period; refunds are not.", *SALES),
-    "lost": _flag("Lost and closed in the period.", *CLOSED, outcomes=LOST),
+    "sale": _flag("Won with an amount, and closed in the period; refunds are not.", *SALES, within="won"),
+    "lost": _flag("Lost and closed in the period.", *CLOSED, outcomes=LOST, within="closed"),
     "closed": _flag("Won or lost, and closed in the period; refunds are not.", *CLOSED, outcomes=LOST),
     "refund": _flag("A won deal of negative amount, closed in the period.", *SALES),
     "opened": _flag("Opened in the period; refunds are not.", *OPENED, outcomes=NOT_WON),
-    "opened_won": _flag("Opened in the period, and won within the days at which cohorts are judged.", *CYCLE),
-    "opened_closed": _flag("Opened in the period, and closed by the as-of date.", *OPENED, outcomes=LOST),
+    "opened_won": _flag("Opened in the period, and won within the days at which cohorts are judged.", *CYCLE, within="opened"),
+    "opened_closed": _flag("Opened in the period, and closed by the as-of date.", *OPENED, outcomes=LOST, within="opened"),
     "open_start": _flag("Open at the start of the period.", *CYCLE, outcomes=OPEN),
     "open_end": _flag("Open at the end of the period.", *CYCLE, outcomes=OPEN),
-    "first_win": _flag("The first purchase of its account, closed in the period.", *CUSTOMERS, window=True),
-    "won_back": _flag("A purchase after a whole retention window without one.", *CUSTOMERS, window=True),
-    "due": _flag("Open at the end, and expected to close in the next period.", *EXPECTED, today_only=True, outcomes=OPEN),
-    "undated": _flag("Open at the end, with no expected close.", *CYCLE, "expected_close_on", today_only=True, outcomes=OPEN),
-    "stale": _flag("Open at the end, for longer than nine of ten won deals took.", *CYCLE, outcomes=OPEN),
+    "first_win": _flag("The first purchase of its account, closed in the period.", *CUSTOMERS, window=True, within="sale"),
+    "won_back": _flag("A purchase after a whole retention window without one.", *CUSTOMERS, window=True, within="sale"),
+    "due": _flag("Open at the end, and expected to close in the next period.", *EXPECTED, today_only=True, outcomes=OPEN,
+                 within="open_end"),
+    "undated": _flag("Open at the end, with no expected close.", *CYCLE, "expected_close_on", today_only=True, outcomes=OPEN,
+                      within="open_end"),
+    "stale": _flag("Open at the end, for longer than nine of ten won deals took.", *CYCLE, outcomes=OPEN, within="open_end"),
     "unvalued": _flag("Open at the end, without opening date or expected amount.", *CLOSED, outcomes=OPEN),
     "amount": FactColumn("money", "The closing amount; negative for a refund.", ("amount",)),
     "expected_amount": FactColumn("money", "The expected amount.", ("expected_amount",)),
@@ -245,7 +249,11 @@ def _counted(text: str) -> frozenset[str]:
     if tree.key != "filter" or tree.this.sql() != "COUNT(*)":
         return frozenset()
     condition = tree.expression.this
-    return frozenset(part.unnest().sql() for part in (condition.flatten() if condition.key == "and" else [condition]))
+    parts = [part.unnest().sql() for part in (condition.flatten() if condition.key == "and" else [condition])]
+    for part in parts:  # what follows from one comes behind it
+        if (column := DEALS.get(part)) and column.within:
+            parts.append(column.within)
+    return frozenset(parts)
 
 
 def _sums_up(node: exp.Expr) -> bool:

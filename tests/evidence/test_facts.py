@@ -17,9 +17,10 @@ from workbooks import workbook
 
 from reviewlib.evidence import evaluation, facts, sources, store
 from reviewlib.evidence.listing import Listing
+from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import roster
 from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS
-from reviewlib.params import kpis
+from reviewlib.params import kpis, sql
 from reviewlib.periods import FiscalYear, Period
 
 Q3 = Period.parse("2026-Q3")
@@ -200,3 +201,13 @@ def test_a_full_disk_leaves_the_store_in_memory() -> None:
         signal.signal(signal.SIGXFSZ, ignored)
     opened.keep("few", "SELECT 1 AS one", many=True)
     assert opened.rows("FROM few") == [(1,)]
+
+
+def test_what_follows_from_a_flag_holds_of_every_deal(demo_evidence: PeriodEvidence) -> None:
+    """A deal that has a flag has each that its meaning says it is within, so that a share of the one in the other is one."""
+    for name, column in sql.DEALS.items():
+        if column.within:
+            asked = f"SELECT count(*), count(*) FILTER (WHERE {column.within}) FROM deal_facts WHERE {name}"
+            [(found, within)] = demo_evidence.facts.con.con.sql(asked).fetchall()
+            assert found == within, name
+            assert found or name == "won_back"

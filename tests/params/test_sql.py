@@ -184,6 +184,10 @@ def test_facts_of_accounts_have_columns_of_their_own() -> None:
     [
         ("count(*) filter (where won and days < 30)", "count(*) filter (where won)", "wilson"),
         ("count(*) filter (where (days < 30) and won and sale)", "count(*) filter (where sale and won)", "wilson"),
+        ("count(*) filter (where won)", "count(*) filter (where closed)", "wilson"),
+        ("count(*) filter (where first_win)", "count(*) filter (where closed)", "wilson"),
+        ("count(*) filter (where closed)", "count(*) filter (where won)", "exact"),
+        ("count(*) filter (where stale)", "count(*) filter (where opened)", "exact"),
         ("median(days) filter (where won)", None, "order"),
         ("count(*) filter (where won or lost)", "count(*) filter (where won)", "exact"),
         ("count(*) filter (where lost)", "count(*) filter (where won)", "exact"),
