@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pandas as pd
 import pyarrow as pa
+
+from reviewlib import files
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 MEMORY: Final = "1600MB"
 #: Tables of more rows lie in that folder from the start: compressed, and not written each time that they must go from memory.
 MANY: Final = 500_000
-_own_folder: Final = partial(tempfile.TemporaryDirectory[str], prefix="reviewlib-", ignore_cleanup_errors=True)
+_PREFIX: Final = "reviewlib-tables-"
+_own_folder: Final = partial(tempfile.TemporaryDirectory[str], prefix=_PREFIX, ignore_cleanup_errors=True)
 
 
 class DealRows(Protocol):
@@ -41,13 +45,16 @@ class TableStore:
     """
 
     _folder: tempfile.TemporaryDirectory[str] = field(default_factory=_own_folder)
+    _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     con: duckdb.DuckDBPyConnection = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open it."""
+        """Open it, and remove what processes that were killed have left of theirs."""
         import duckdb  # which a run that finds its evidence frozen does without
 
         folder = self._folder.name
+        files.sweep_unclaimed(Path(folder).parent.glob(f"{_PREFIX}*"))
+        self._held.enter_context(files.claimed(Path(folder)))
         config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY, "temp_directory": folder}
         object.__setattr__(self, "con", duckdb.connect(config=config))
         with contextlib.suppress(duckdb.IOException):  # there is no room: then as much as there is of memory must do
