@@ -193,7 +193,7 @@ class ConnectedDeals:
 
 def _text(raw: ir.Value) -> ir.Value:
     """A value as it would stand in a file: trimmed, without zeros behind a decimal mark; missing where it is empty."""
-    text = raw.cast("string")
+    text = raw.cast("string") + ""  # where Ibis takes an enumeration for text, it does not cast it
     if raw.type().is_decimal() or raw.type().is_floating():
         text = ibis.ifelse(text.contains("."), text.re_replace("[.]?0+$", ""), text)
     return text.re_replace(f"^{_BLANK}+|{_BLANK}+$", "").nullif("")

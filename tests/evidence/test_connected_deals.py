@@ -159,6 +159,22 @@ def test_kpis_in_sql_are_computed_there(crm_server: Server, tmp_path: Path) -> N
 
 
 @pytest.mark.whole
+def test_ids_and_stages_may_have_types_of_their_own(crm_server: Server, tmp_path: Path) -> None:
+    """Ids of a fixed width, numbers and UUIDs, and stages of an enumeration, are the texts that a file has of them."""
+    deals = [
+        {**WON, "deal_id": f"00000000-0000-4000-8000-{number:012}", "account_id": number, "stage": stage}
+        for number, stage in enumerate(("Won", "Lost", "Open"))
+    ]
+    here = book(tmp_path, deals)
+    types = {"deal_id": "uuid", "rep_id": "char(12)", "account_id": "bigint"}
+    there = to_postgres(crm_server, here, {**TYPES, **types})
+    with crm_server.connect(str(there.crm.connect).rpartition("/")[2]) as connection:
+        connection.execute("CREATE TYPE kind AS ENUM ('Lost', 'Open', 'Won')")
+        connection.execute("ALTER TABLE deals ALTER COLUMN stage TYPE kind USING stage::kind")
+    assert_same(compiled(there), compiled(here))
+
+
+@pytest.mark.whole
 def test_tables_of_the_crm_may_be_called_as_ours(crm_server: Server, tmp_path: Path) -> None:
     """Views and tables of a session hide theirs, and drop none of them."""
     deals, _, more = CASES["list prices"]
