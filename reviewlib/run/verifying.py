@@ -149,6 +149,10 @@ class _PeriodCheck:
             yield f"{self.period}/current is gone or empty; reviewlib freeze writes it anew"
         if last.logged and manifest.log_hash(self.folder, last.log) != last.logged:
             yield f"{self.period}/{manifest.LOG}: what the last run knew of it was changed, or is gone"
+        made = {place for row in self.rows.values() for place in (row.page, *row.left)}
+        strange = [page for page in self.pages if made and page not in made and _AMENDMENT not in page]
+        if strange:
+            yield f"{self.period}: of no review that {manifest.NAME} knows is {' and '.join(strange[:3])}; {do}"
         yield from self._changed({manifest.SCORECARD: last.scorecard, manifest.INDEX: last.index})
 
     def _changed(self, known: Mapping[str, str | None]) -> Iterator[str]:

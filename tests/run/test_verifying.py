@@ -67,6 +67,16 @@ def test_a_manifest_that_cannot_be_read_hides_nothing_else(book: Handmade, text:
         book.write("note", "R2", text="More.")
 
 
+def test_a_page_of_no_review_is_told(book: Handmade) -> None:
+    """Somebody laid it beside the others, or the manifest that knew it is lost."""
+    page = book.page("rep", "R2")
+    added = book.folder / "other-team" / "rep" / page.name
+    added.parent.mkdir(parents=True)
+    added.write_bytes(page.read_bytes())
+    (problem,) = problems(book)
+    assert problem.startswith(f"2026-Q3: of no review that manifest.json knows is other-team/rep/{page.name}; ")
+
+
 def test_what_is_as_it_was_is_no_problem(book: Handmade) -> None:
     """A signed, an amended and a begun review, and a copy of the folder that somebody made."""
     assert problems(book) == []
