@@ -210,12 +210,16 @@ SIGNED = {
     "team's page": ("north-*/team.html", "North"),
     "team's page for the reps": ("north-*/rep/team.html", "North"),
 }
+TABLES = ("deals", "reps", "targets", "measures", "scorecard")
+#: The tables from which figures are followed: who counts for whom, and what is added up.
+TERMS = ("calendar", "groups", "members", "peer_groups", "target_terms", "measure_terms", "change_terms", "reasons")
 EVIDENCE = {
-    **{name: name for name in ("deals.parquet", "reps.parquet", "targets.parquet", "measures.parquet", "scorecard.parquet")},
+    **{f"{name}.parquet": f"{name}.parquet" for name in (*TABLES, *TERMS)},
     **{name: name for name in ("people.json", "slices.json", "quarantine.csv", "evidence.sql")},
     "rep's slice": "north-*/rep-*.rep.json",
     "manager's slice": "north-*/rep-*.manager.json",
     "team's slice": "north-*/team-*.manager.json",
+    "team's slice for the reps": "north-*/team-*.rep.json",
 }
 WHOLE = ("verify", "handout", "run")
 ROW, KEY, CHAIN = manifest.NAME, "rep:R1:rep", ["rep", "R1", "2026-Q3"]
@@ -226,7 +230,7 @@ TAMPERINGS: dict[str, tuple[str, Tamper, tuple[str, ...], str]] = {
     **{f"{name}, changed": (place, appended, WHOLE, place) for name, place in EVIDENCE.items()},
     **{f"{name}, gone": (place, gone, WHOLE, place) for name, place in EVIDENCE.items()},
     **{f"{name}, with its hash": (place, with_its_hash, WHOLE, proof.INFO) for name, place in EVIDENCE.items()},
-    **{f"{name}, figures": (name, raised, WHOLE, name) for name in ("deals.parquet", "scorecard.parquet")},
+    **{f"{name}, figures": (name, raised, WHOLE, name) for name in ("deals.parquet", "scorecard.parquet", "members.parquet")},
     "slice, all the way up": (EVIDENCE["rep's slice"], all_the_way_up, (*WHOLE, "open"), proof.INFO),
     "deals, all the way up": ("deals.parquet", all_the_way_up, WHOLE, proof.INFO),
     "slice, changed": (EVIDENCE["rep's slice"], appended, ("open",), EVIDENCE["rep's slice"]),
@@ -338,6 +342,13 @@ def test_what_is_whole_is_passed_by_every_command(signed: Path, tmp_path: Path) 
     book = Handmade(signed, tmp_path / "book")
     assert [one for command in COMMANDS for one in said(command, book)] == []
     assert len(TAMPERINGS) >= 60
+
+
+def test_every_file_of_a_snapshot_is_tampered_with(signed: Path, tmp_path: Path) -> None:
+    """What a snapshot comes to hold is added to the kinds above; those of one team stand for all teams."""
+    folder = Files(Handmade(signed, tmp_path / "book")).snapshot
+    known = {path for place in (*EVIDENCE.values(), proof.INFO) for path in folder.glob(place.replace("north-", ""))}
+    assert {path for path in folder.rglob("*") if path.is_file()} == known
 
 
 @pytest.mark.whole
