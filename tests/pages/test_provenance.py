@@ -18,7 +18,7 @@ from workbooks import workbook
 from reviewlib.evidence import sources
 from reviewlib.evidence.period import compile_evidence
 from reviewlib.evidence.slicefile import MOST_LISTED
-from reviewlib.evidence.slices import Slicer
+from reviewlib.evidence.slices import CLOSED_SINCE, Slicer
 from reviewlib.pages import blocks, views
 from reviewlib.pages.provenance import Evidence, evidence
 from reviewlib.params.model import Params
@@ -158,6 +158,30 @@ def test_change_by_rep_adds_up_to_the_teams(demo_slices: Mapping[Any, dict[str, 
             assert len(parts) - len(here) <= 1
             started += sum(figure.previous is None for figure in here.values())
     assert started
+
+
+def test_every_list_by_stage_adds_up(demo_slices: Mapping[Any, dict[str, Any]], demo_params: Params) -> None:
+    """On each page of the demo, of reps and of teams, the open deals by stage add up to its number and value of open deals.
+
+    The reps of a team whose figures are withheld from them see no list either.
+    """
+    stages: Counter[str] = Counter()
+    for data in demo_slices.values():
+        review = from_slice(data, demo_params.fiscal)
+        open_deals, pipeline = (review.find(review.subject.id, key, review.period) for key in ("open_deals", "pipeline_value"))
+        number, value = (figure and figure.value for figure in (open_deals, pipeline))
+        listed = re.search(r"<th[^>]*>Open by stage</th>.*?</table>", blocks.pipeline(review).html, re.DOTALL)
+        if listed is None:
+            assert (number or 0, value or 0) == (0, 0), review.subject.id
+            continue
+        cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", listed[0])[3:]
+        *rows, (whole, deals, amount) = zip(cells[::3], cells[1::3], cells[2::3], strict=True)
+        assert whole == "All open"
+        assert sum(int(row[1].replace(",", "")) for row in rows) == int(deals.replace(",", "")) == number, review.subject.id
+        assert sum(_money(row[2]) for row in rows) == _money(amount) == _exact(value), review.subject.id
+        stages.update([review.kind, *(row[0] for row in rows)])
+    assert stages.keys() == {"rep", "team", *demo_params.crm.deals.stages.open, CLOSED_SINCE}
+    assert min(stages.values()) > 5
 
 
 def test_every_target_and_measure_adds_up(demo_slices: Mapping[Any, dict[str, Any]], demo_params: Params) -> None:
