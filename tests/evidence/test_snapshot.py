@@ -108,6 +108,25 @@ def test_changed_inputs_make_another(kept: tuple[Params, Snapshot, Snapshot]) ->
     assert (first.info["revenue"]["2026-Q3"], second.info["revenue"]["2026-Q3"]) == (120, 122)
 
 
+@pytest.mark.parametrize(
+    "stray",
+    [{"closed_on": "2062-08-05", "stage": "Won"}, {"opened_on": "2062-08-05"}, {"expected_close_on": "2062-08-05"}],
+    ids=["closed", "opened", "expected"],
+)
+def test_a_lone_date_far_away_moves_no_default_period(tmp_path: Path, stray: dict[str, str]) -> None:
+    """Where params name no as-of date, the last complete period is that of the other deals, also for who comes again."""
+    sale = {"rep_id": "R-1", "amount": 60, "opened_on": "2026-05-01", "expected_close_on": None}
+    deals = [sale | {"closed_on": f"2026-{month:02}-20"} for month in range(5, 11)]
+    lone = sale | {"closed_on": None, "stage": "Open"} | stray
+    params = workbook(tmp_path, deals=[*deals, lone], crm={"quarantine": {"rows": 1, "amount": 1}})
+    assert str(snapshot.default_period(params, sources.read(params))) == "2026-Q3"
+    found = freeze(params)
+    snapshot.use(params, found)  # from where the next one knows the date
+    assert (found.period, freeze(params)) == (PERIOD, found)
+    declared = changed(params, as_of="2062-12-31")
+    assert str(snapshot.default_period(declared, sources.read(declared))) == "2062-Q4"
+
+
 def test_use_and_current(kept: tuple[Params, Snapshot, Snapshot]) -> None:
     """A period uses the snapshot that is named for it, and goes back to an earlier one as easily."""
     params, first, second = kept
