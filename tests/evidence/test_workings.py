@@ -124,9 +124,10 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Alone:
 
 @pytest.mark.whole
 def test_every_figure_of_the_demo_follows_from_the_files(demo_evidence: PeriodEvidence, tmp_path: Path) -> None:
-    """The demo's scorecard and its peers are computed from the snapshot's folder alone."""
+    """The demo's scorecard, its KPIs and its peers are computed from the snapshot's folder alone."""
     alone = Alone(demo_evidence, tmp_path / "evidence")
     alone.check_scorecard()
+    alone.check_kpis()
     alone.check_peers()
 
 
