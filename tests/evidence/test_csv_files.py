@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,14 +21,21 @@ from reviewlib.evidence.csv_files import Contents
 from reviewlib.params.crm import Format
 
 Rows = list[tuple[int, tuple[str | None, ...]]]
+PLAIN = Format()
 
-WORDS = st.text(st.sampled_from('ab1üß€ \t\xa0\u2003\u2028\x85\x1c\x0b,;"\n\r'), max_size=6)
+#: A file as it lies there, and what params say of it.
+File = tuple[bytes, Format]
+
+#: Letters of Western Europe, of which cp1252 has all but one, and of elsewhere, of which it has none.
+WORDS = st.text(st.sampled_from('ab1üßЖ漢😀 \t\xa0\u2003\u2028\x85\x1c\x0b,;|"\n\r'), max_size=6)
+DELIMITERS = (",", ";", "\t", "|")
 ODD = ('"', ",", "\r", "\n", "\r\n", '""', ' "', ",,", "\n\n", " ", "\x85", "a", '",', '\n"')
 
 
-def _refusing(data: bytes, delimiter: str = ",") -> tuple[Sequence[str], Rows, set[tuple[int, str]]]:
+def _refusing(data: bytes, form: Format) -> tuple[Sequence[str], Rows, set[tuple[int, str]]]:
     """Read a file the long way: one record after the other, each from its line on, and given up by its first line."""
-    lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="").readlines()
+    encoding, delimiter = form.encoding.replace("utf-8", "utf-8-sig"), form.delimiter
+    lines = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, newline="").readlines()
     records, broken, start = list[tuple[int, list[str]]](), set[tuple[int, str]](), 0
     while start < len(lines):
         reader = csv.reader(iter(lines[start:]), delimiter=delimiter, strict=True)
@@ -52,7 +60,8 @@ def _refusing(data: bytes, delimiter: str = ",") -> tuple[Sequence[str], Rows, s
         width += 1
     broken |= {(line, delimiter.join(record)) for line, record in body if len(record) != width}
     rows = [(line, tuple(cell.strip() or None for cell in record)) for line, record in body if len(record) == width]
-    return header, [(line, row[: len(header)]) for line, row in rows if any(row)], broken
+    names = [name.strip() for name in header]
+    return names, [(line, row[: len(header)]) for line, row in rows if any(row)], broken
 
 
 def _read(data: bytes, form: Format | None = None) -> tuple[Sequence[str], Rows, set[tuple[int, str]]]:
@@ -66,27 +75,46 @@ def _read(data: bytes, form: Format | None = None) -> tuple[Sequence[str], Rows,
 
 
 @st.composite
-def clean_files(draw: st.DrawFn) -> bytes:
-    """A file as the books say: every row as wide as the header, quotes where they are needed or everywhere."""
-    width, end = draw(st.integers(2, 4)), draw(st.sampled_from(("\n", "\r\n")))
-    words = WORDS.map(lambda text: re.sub("[\r\n]", end, text))
-    body = draw(st.lists(st.lists(words, min_size=width, max_size=width), min_size=1, max_size=8))
-    quoting = draw(st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)))
-    text = io.StringIO()
-    csv.writer(text, lineterminator=end, quoting=quoting).writerows([[f"c{at}" for at in range(width)], *body])
-    mark = draw(st.sampled_from(("", "\ufeff")))
-    whole = mark + text.getvalue()
-    return (whole.removesuffix(end) if draw(st.booleans()) else whole).encode()
+def forms(draw: st.DrawFn) -> Format:
+    """What separates fields, and in which bytes a file is written."""
+    return Format(delimiter=draw(st.sampled_from(DELIMITERS)), encoding=draw(st.sampled_from(("utf-8", "utf-8", "utf-16"))))
 
 
 @st.composite
-def dirty_files(draw: st.DrawFn) -> bytes:
-    """A clean file with a few things put in that are not as they should be, anywhere below the header."""
-    text = draw(clean_files()).decode()
+def clean_texts(draw: st.DrawFn, form: Format) -> str:
+    """A file as the books say: every row as wide as the header, quotes where they are needed or everywhere; some are long."""
+    width, end = draw(st.integers(2, 4)), draw(st.sampled_from(("\n", "\r\n")))
+    words = WORDS.map(lambda text: re.sub("[\r\n]", end, text))
+    body = draw(st.lists(st.lists(words, min_size=width, max_size=width), min_size=1, max_size=8))
+    body *= draw(st.sampled_from((1, 1, 5, 40)))
+    quoting = draw(st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator=end, quoting=quoting, delimiter=form.delimiter)
+    writer.writerows([[f"c{at}" for at in range(width)], *body])
+    return text.getvalue().removesuffix(end) if draw(st.booleans()) else text.getvalue()
+
+
+def written(text: str, form: Format, *, mark: str = "") -> File:
+    """A text in the bytes of its format; UTF-16 brings a mark of its own."""
+    return ((mark if form.encoding == "utf-8" else "") + text).encode(form.encoding), form
+
+
+@st.composite
+def clean_files(draw: st.DrawFn) -> File:
+    """A clean text with or without a mark of its encoding."""
+    form = draw(forms())
+    return written(draw(clean_texts(form)), form, mark=draw(st.sampled_from(("", "\ufeff"))))
+
+
+@st.composite
+def dirty_files(draw: st.DrawFn) -> File:
+    """A clean text with a few things put in that are not as they should be, anywhere below the header."""
+    form = draw(forms())
+    text = draw(clean_texts(form))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(text.index("\n"), len(text)))
-        text = text[:at] + draw(st.sampled_from(ODD)) + text[at:]
-    return text.encode()
+        text = text[:at] + draw(st.sampled_from(ODD)).replace(",", form.delimiter) + text[at:]
+    return written(text, form)
 
 
 @pytest.fixture(params=[(4 << 20, 16 << 10), (7, 3)], ids=["large pieces", "small pieces"])
@@ -97,10 +125,10 @@ def _pieces(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-def _same(data: bytes) -> None:
-    header, rows, broken = _refusing(data)
+def _same(data: bytes, form: Format = PLAIN) -> None:
+    header, rows, broken = _refusing(data, form)
     if header:
-        assert _read(data) == (header, rows, broken)
+        assert _read(data, form) == (header, rows, broken)
 
 
 SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -108,41 +136,47 @@ SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 @pytest.mark.usefixtures("_pieces")
 @settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
-@given(data=clean_files() | dirty_files())
-@example(data=b"a,b\n1,x\ry\n2,z\n")
-@example(data=b'a,b\n1,"x\ry"\n2,z\n')
-@example(data=b'a,b\n1,x"y,z"\n2,c\n')
-@example(data=b'a,b\n1,"x"y",z\n2,c\n')
-@example(data=b'a,b\n1,"x\n' + b"2,y\n" * 30)
-def test_both_ways_give_the_same_rows(data: bytes) -> None:
+@given(file=clean_files() | dirty_files())
+@example(file=(b"a,b\n1,x\ry\n2,z\n", PLAIN))
+@example(file=(b'a,b\n1,"x\ry"\n2,z\n', PLAIN))
+@example(file=(b'a,b\n1,x"y,z"\n2,c\n', PLAIN))
+@example(file=(b'a,b\n1,"x"y",z\n2,c\n', PLAIN))
+@example(file=(b'a,b\n1,"x\n' + b"2,y\n" * 30, PLAIN))
+def test_both_ways_give_the_same_rows(file: File) -> None:
     """Rows, lines and refused records are those that one finds record by record."""
-    _same(data)
+    _same(*file)
 
 
 @pytest.mark.whole
 @pytest.mark.usefixtures("_pieces")
 @settings(max_examples=2000, deadline=None, suppress_health_check=SLOW)
-@given(data=clean_files() | dirty_files())
-def test_both_ways_give_the_same_rows_of_thousands_of_files(data: bytes) -> None:
+@given(file=clean_files() | dirty_files())
+def test_both_ways_give_the_same_rows_of_thousands_of_files(file: File) -> None:
     """The same of many more files."""
-    _same(data)
+    _same(*file)
 
 
 def test_clean_files_are_read_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of files as the books say, at least four of five are read below the header without the slow way."""
-    slow, seen = list[int](), list[bool]()
+    """Of files as the books say, in any format, at least four of five are read below the header without the slow way."""
+    slow, seen, long = list[int](), defaultdict[str, list[bool]](list), list[bool]()
     records = csv_files._records
     monkeypatch.setattr(csv_files, "_records", lambda *args, **kw: [slow.append(1), records(*args, **kw)][1])
 
-    @settings(max_examples=100, deadline=None, database=None)
-    @given(data=clean_files())
-    def reading(data: bytes) -> None:
+    @settings(max_examples=240, deadline=None, database=None)
+    @given(file=clean_files())
+    def reading(file: File) -> None:
         slow.clear()
-        _read(data)
-        seen.append(len(slow) == 3)  # the header, twice, and the first row, which may show an end too many
+        _, rows, _ = _read(*file)
+        long.append(len(rows) > 8)
+        for way in ("all", file[1].delimiter, file[1].encoding):
+            seen[way].append(len(slow) == 3)  # the header, twice, and the first row, which may show an end too many
 
     reading()
-    assert sum(seen) >= 0.8 * len(seen)
+    shares = {way: f"{sum(fast)} of {len(fast)}" for way, fast in seen.items()}
+    assert len(seen["all"]) >= 200
+    assert seen.keys() == {"all", *DELIMITERS, "utf-8", "utf-16"}
+    assert min(sum(long), *map(len, seen.values())) >= 30, (shares, sum(long))
+    assert min(sum(fast) / len(fast) for fast in seen.values()) >= 0.8, shares
 
 
 def test_an_odd_record_sends_only_itself_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
