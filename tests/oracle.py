@@ -66,15 +66,25 @@ class Case:
         return day is not None and self.span.window_start <= day < self.span.start
 
 
+#: The months of a tile of the calendar, and what it is called by its year and number.
+TILES = {"month": (1, "{}-{:02}"), "quarter": (3, "{}-Q{}"), "half": (6, "{}-H{}"), "year": (12, "FY{}")}
+
+
 def quarter(year: int, number: int) -> Span:
     """A calendar quarter; the retention window is the quarter before it."""
-    edges = [_quarter_start(year, number + step) for step in (-1, 0, 1, 2)]
-    return Span(f"{year}-Q{number}", edges[1], edges[2], edges[0], edges[3])
+    return tile("quarter", year, number)
 
 
-def _quarter_start(year: int, number: int) -> dt.date:
-    month = (number - 1) * 3
-    return dt.date(year + month // 12, month % 12 + 1, 1)
+def tile(kind: str, year: int, number: int) -> Span:
+    """A month, quarter, half or year of the calendar, counted on over a year's end; its window is the one before it."""
+    months, name = TILES[kind]
+    years, place = divmod((number - 1) * months, 12)
+    edges = [_first_day(year * 12 + (number - 1 + step) * months) for step in (-1, 0, 1, 2)]
+    return Span(name.format(year + years, place // months + 1), edges[1], edges[2], edges[0], edges[3])
+
+
+def _first_day(month: int) -> dt.date:
+    return dt.date(month // 12, month % 12 + 1, 1)
 
 
 # What a deal is -------------------------------------------------------------------------------------------------------------

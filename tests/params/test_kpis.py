@@ -7,6 +7,7 @@ import json
 import math
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -67,8 +68,8 @@ def book(deals: Sequence[Row], reps: Sequence[Row] = TEAM, *, unmapped: Sequence
     return oracle.Book(numbered, reps, **{"history_from": HISTORY, "mapped": mapped, **more})
 
 
-def compiled(known: oracle.Book, folder: Path, **overrides: Any) -> PeriodEvidence:
-    """Take the book through CSV files and params to a evidence."""
+def compiled(known: oracle.Book, folder: Path, *, period: Period = Q3, **overrides: Any) -> PeriodEvidence:
+    """Take the book through CSV files and params to the evidence of a period."""
     hidden = {"outcome", *(name for name in oracle.ALL_COLUMNS if name not in known.mapped)}
     rows = [
         {**{name: value for name, value in row.items() if name not in hidden}, "stage": row["outcome"].title()}
@@ -82,7 +83,7 @@ def compiled(known: oracle.Book, folder: Path, **overrides: Any) -> PeriodEviden
     crm = {"history_from": known.history_from, "quarantine": limits}
     merged = {"as_of": known.as_of, "crm": crm, **overrides}
     params = workbook(folder, deals=rows, reps=known.reps, targets=targets or None, **merged)
-    return compile_evidence(params, sources.read(params), Q3)
+    return compile_evidence(params, sources.read(params), period)
 
 
 def cells(found: PeriodEvidence) -> Mapping[tuple[str, str, str, str], Mapping[str, Any]]:
@@ -91,11 +92,11 @@ def cells(found: PeriodEvidence) -> Mapping[tuple[str, str, str, str], Mapping[s
     return {(row["period"], row["scope"], row["scope_id"], row["kpi"]): row for row in records}  # type: ignore[misc]
 
 
-def compare(known: oracle.Book, found: PeriodEvidence, *, quarters: Sequence[int] = (1, 2, 3)) -> None:
+def compare(known: oracle.Book, found: PeriodEvidence, *, numbers: Sequence[int] = (1, 2, 3), kind: str = "quarter") -> None:
     """Hold every figure of every scope against the loops; what is missing must be missing on both sides, with a reason."""
     rows = cells(found)
-    for number in quarters:
-        span, following = oracle.quarter(2026, number), oracle.quarter(2026, number + 1)
+    for number in numbers:
+        span, following = oracle.tile(kind, 2026, number), oracle.tile(kind, 2026, number + 1)
         for (scope, scope_id), case in oracle.cases(known, span, following).items():
             for key in oracle.FIGURES:
                 row = rows[span.name, scope, scope_id, key]
@@ -384,7 +385,7 @@ def test_each_column_may_be_missing(column: str, tmp_path: Path) -> None:
         deal("A", "open", due="2026-11-01"),
     ]
     known = book(rows, unmapped=[column], targets={("A", "2026-Q3"): Fraction(9), ("A", "2026-Q4"): Fraction(9)})
-    compare(known, compiled(known, tmp_path), quarters=(3,))
+    compare(known, compiled(known, tmp_path), numbers=(3,))
 
 
 MIXED = [
@@ -427,7 +428,7 @@ def test_absence_is_not_zero(name: str, tmp_path: Path) -> None:
     outcomes, blank, expected = LEFT_OUT[name]
     known = book([row | blank for row in MIXED if row["outcome"] not in outcomes], targets={("A", "2026-Q4"): Fraction(9)})
     found = compiled(known, tmp_path)
-    compare(known, found, quarters=(3,))
+    compare(known, found, numbers=(3,))
     for key, reason in expected.items():
         value, said = figure(found, key)
         assert math.isnan(value) == (reason is not None), key
@@ -564,7 +565,7 @@ def test_leaver_and_rep_without_deals(tmp_path: Path) -> None:
     ]
     known = book(rows, reps)
     found = compiled(known, tmp_path)
-    compare(known, found, quarters=(3,))
+    compare(known, found, numbers=(3,))
     assert found.reviewed == ("A", "closing", "idle", "refunded")
     assert found.reviewed is found.reviewed  # every team's slice asks, and millions of deals are looked through
     assert figure(found, "revenue", "idle")[1] == "owns no deal in the export"
@@ -639,13 +640,22 @@ DAYS = [
     "2026-09-30", "2026-10-01", "2026-10-01", "2026-10-15",
 ]  # fmt: skip
 DUE = [None, "2026-06-30", "2026-09-30", "2026-10-01", "2026-12-31", "2027-01-01"]
-REPS: list[Row] = [
-    {"rep_id": "A", "team": "North", "from": None, "to": None, "started_on": None, "left_on": None},
-    {"rep_id": "B", "team": "North", "from": None, "to": dt.date(2026, 9, 29), "started_on": None, "left_on": None},
-    {"rep_id": "B", "team": "South", "from": dt.date(2026, 9, 30), "to": None, "started_on": None, "left_on": None},
-    {"rep_id": "C", "team": "South", "from": None, "to": None, "started_on": None, "left_on": dt.date(2026, 6, 30)},
-    {"rep_id": "D", "team": None, "from": None, "to": None, "started_on": dt.date(2026, 7, 1), "left_on": None},
-]
+
+
+def reps_around(span: oracle.Span) -> list[Row]:
+    """One who is there always, one who moves on the last day of a period, one who left before it, one who begins with it."""
+    day, last = dt.timedelta(days=1), span.end - dt.timedelta(days=1)
+    always: Row = {"team": "North", "from": None, "to": None, "started_on": None, "left_on": None}
+    return [
+        {"rep_id": "A", **always},
+        {"rep_id": "B", **always, "to": last - day},
+        {"rep_id": "B", **always, "team": "South", "from": last},
+        {"rep_id": "C", **always, "team": "South", "left_on": span.start - day},
+        {"rep_id": "D", **always, "team": None, "started_on": span.start},
+    ]
+
+
+REPS = reps_around(oracle.quarter(2026, 3))
 
 
 @st.composite
@@ -676,9 +686,11 @@ def books(draw: st.DrawFn) -> oracle.Book:
     return book(deals, REPS, unmapped=unmapped, targets=targets)
 
 
-def held_against_the_loops(known: oracle.Book) -> None:
+def held_against_the_loops(known: oracle.Book, *, kind: str = "quarter") -> None:
+    number = NUMBERS[kind]
+    period = Period.parse(oracle.tile(kind, 2026, number).name)
     with tempfile.TemporaryDirectory() as folder:
-        compare(known, compiled(known, Path(folder)))
+        compare(known, compiled(known, Path(folder), period=period), numbers=range(number - 2, number + 1), kind=kind)
 
 
 @given(known=books())
@@ -691,64 +703,114 @@ def test_generated_tables(known: oracle.Book) -> None:
 #: What the company of a number has or lacks, in turns: unmapped columns, and an outcome that its export leaves out.
 UNMAPPED = ((), (), ("expected_amount",), (), ("expected_close_on",), ("account_id",), (), ("opened_on",))
 LEFT = (None, None, None, "lost", None, "open", None)
+#: By which tiles the periods of companies go, in turns, and which one of 2026 is evaluated.
+KINDS = ("quarter", "half", "month", "quarter", "year")
+NUMBERS = {"quarter": 3, "half": 2, "month": 9, "year": 1}
+OWNERS = ("A", "A", "B", "B", "C", "D", "former")
 
 
-def company(number: int) -> oracle.Book:
-    """Make a company of some 90 deals: half of its dates are edges, and every oddity of a deal occurs."""
-    at = random.Random(number)
-    year = [dt.date(2026, 1, 1) + dt.timedelta(days=day) for day in range(0, 288, 1 + number % 9)]
-    edges = [dt.date.fromisoformat(day) for day in DAYS]
+def company(number: int) -> tuple[str, oracle.Book]:
+    """Make a company of some 90 deals, and say by which tiles its periods go: half of its dates are edges of the one evaluated.
+
+    Every oddity of a deal occurs, and in each company some accounts buy for the first time from several at once.
+    """
+    at, kind, day = random.Random(number), KINDS[number % len(KINDS)], dt.timedelta(days=1)
+    before, window, span, following = (oracle.tile(kind, 2026, NUMBERS[kind] + step) for step in (-2, -1, 0, 1))
+    as_of = at.choice([span.end - 5 * day, span.end - day, span.end, *[span.end + 14 * day] * 3, following.end + 3 * day])
+    begun = at.choice([before.start - 100 * day, *[before.start] * 3, window.start, window.start + day, span.start])
+    edges = [edge for edge in (*_edges(before, window, span), as_of) if edge <= as_of]
+    year = [before.start + dt.timedelta(days=days) for days in range(0, (as_of - before.start).days, 1 + number % 9)]
+    due = [None, span.start - day, span.end - day, span.end, following.end - day, following.end]
     rows = []
     for _ in range(at.randint(60, 120)):
         outcome = at.choice(["won", "won", "lost", "open"])
         opened, closed = at.choice([*year, *edges]), at.choice(edges)
-        if at.random() < 0.7:  # most deals take some weeks, so that cohorts of some companies are mature
-            closed = min(opened + dt.timedelta(days=at.choice([0, 6, 7, 8, 13, 14, 15, 20, 40])), edges[-1])
+        if at.random() < (0.7, 0.95)[number % 2]:  # most deals take some weeks, so that cohorts of some companies are mature
+            closed = min(opened + dt.timedelta(days=at.choice([0, 6, 7, 8, 13, 14, 15, 20, 40])), as_of)
         row = deal(
-            at.choice(["A", "A", "B", "B", "C", "D", "former"]),
+            at.choice(OWNERS),
             outcome,
             amount=at.choice([None, "0", "-7.25", "10", "10.01", "333.33", "1250"]),
             expected=at.choice([None, "0", "12.5", "40", "99.99", "800"]),
             account=at.choice([None, *"TUVWXYZ"]),
-            due=at.choice(DUE),
         )
         rows.append(row | {"opened_on": at.choice([None, *[opened] * 9]), "closed_on": None if outcome == "open" else closed})
+    for account in "KLMN":
+        bought = at.choice([edge for edge in edges if span.start <= edge < span.end])
+        for amount in ["10", at.choice(["0", "10", "333.33"]), *at.choices([None, "-7.25", "10.01"], k=at.randint(0, 2))]:
+            dates = {"opened_on": bought - at.choice([0, 7, 13]) * day, "closed_on": bought}
+            rows.append(deal(at.choice(OWNERS), "won", amount=amount, account=account) | dates)
+    # The order of the file is not that of the ids.
+    for row, place in zip(rows, at.sample(range(1000), len(rows)), strict=True):
+        row |= {"deal_id": f"D{place:03}", "expected_close_on": at.choice(due)}
     left = LEFT[number % len(LEFT)]
-    targets = {(rep, f"2026-Q{quarter}"): Fraction(at.choice([0, 100, 2500])) for rep in "ABD" for quarter in (3, 4)}
-    return book(
-        [row for row in rows if row["outcome"] != left], REPS, unmapped=UNMAPPED[number % len(UNMAPPED)], targets=targets
+    return kind, book(
+        [row for row in rows if row["outcome"] != left],
+        reps_around(span),
+        unmapped=UNMAPPED[number % len(UNMAPPED)],
+        targets={(rep, each.name): Fraction(at.choice([0, 100, 2500])) for rep in "ABD" for each in (span, following)},
+        as_of=as_of,
+        history_from=begun,
     )
+
+
+def _edges(before: oracle.Span, window: oracle.Span, span: oracle.Span) -> list[dt.date]:
+    """The days on which a period, its window and the time before it begin and end, and one in the middle of each."""
+    day = dt.timedelta(days=1)
+    middles = [each.start + (each.end - each.start) / 2 for each in (window, span)]
+    starts = [before.start, window.start, span.start, span.start, span.end, span.end]
+    return sorted([*starts, *middles, *(each.end - day for each in (before, window, span))])
+
+
+def first_purchases(known: oracle.Book, span: oracle.Span) -> list[list[Row]]:
+    """What each account that bought for the first time in a period bought on that day, in the order of the file."""
+    sales = [row for row in known.deals if oracle.sale(row) and row["account_id"] is not None]
+    first = {row["account_id"]: row["closed_on"] for row in sorted(sales, key=lambda row: row["closed_on"], reverse=True)}
+    days = {account: day for account, day in first.items() if span.start <= day < span.end}
+    return [[row for row in sales if (row["account_id"], row["closed_on"]) == each] for each in days.items()]
 
 
 @pytest.mark.parametrize("number", [0, *(pytest.param(number, marks=pytest.mark.whole) for number in range(1, 40))])
 def test_companies_equal_the_loops(number: int) -> None:
     """Every figure of forty companies equals a plain loop that shares no code with the engine."""
-    held_against_the_loops(company(number))
+    kind, known = company(number)
+    held_against_the_loops(known, kind=kind)
 
 
 def test_companies_have_every_edge() -> None:
-    """Among the companies each oddity meets each edge often, and cohorts of both kinds are there."""
-    books = [company(number) for number in range(40)]
-    deals = [row for known in books for row in known.deals]
-    start, end = Q3.start, Q3.end
-    odd = {
-        "closed exactly on the end": sum(row["closed_on"] == end for row in deals),
-        "opened exactly on the start": sum(row["opened_on"] == start for row in deals),
-        "refund": sum(map(oracle.refund, deals)),
-        "won without an amount": sum(oracle.win(row) and not oracle.sale(row) for row in deals),
-        "of amount zero": sum(row["amount"] == 0 for row in deals),
-        "no account": sum(row["account_id"] is None for row in deals),
-        "no opening date": sum(row["opened_on"] is None for row in deals),
-        "closed before it was opened": sum(map(oracle.backwards, deals)),
-        "of a leaver": sum(row["rep_id"] == "C" and row["closed_on"] is not None for row in deals),
-        "of nobody": sum(row["rep_id"] == "former" for row in deals),
-    }
-    assert min(odd.values()) >= 40, odd
-    spans = [oracle.quarter(2026, number) for number in (2, 3)]
-    rates = [
-        oracle.reading("conversion_rate", oracle.Case(known, frozenset("ABCD"), span))[0] for known in books for span in spans
-    ]
-    assert min(sum(rate is None for rate in rates), sum(rate is not None for rate in rates)) >= 10
+    """Among the companies each oddity meets each edge often, cohorts of both kinds are there, and no two dates go together."""
+    odd, rates, ways = Counter[str](), list[bool](), list[tuple[str, int, int]]()
+    for kind, known in map(company, range(40)):
+        window, span = (oracle.tile(kind, 2026, NUMBERS[kind] + step) for step in (-1, 0))
+        deals = known.deals
+        odd["closed exactly on the end"] += sum(row["closed_on"] == span.end for row in deals)
+        odd["opened exactly on the start"] += sum(row["opened_on"] == span.start for row in deals)
+        odd["refund"] += sum(map(oracle.refund, deals))
+        odd["won without an amount"] += sum(oracle.win(row) and not oracle.sale(row) for row in deals)
+        odd["of amount zero"] += sum(row["amount"] == 0 for row in deals)
+        odd["no account"] += sum(row["account_id"] is None for row in deals)
+        odd["no opening date"] += sum(row["opened_on"] is None for row in deals)
+        odd["closed before it was opened"] += sum(map(oracle.backwards, deals))
+        odd["of a leaver"] += sum(row["rep_id"] == "C" and row["closed_on"] is not None for row in deals)
+        odd["of nobody"] += sum(row["rep_id"] == "former" for row in deals)
+        everyone = frozenset("ABCD")
+        if oracle.reading("new_customers", oracle.Case(known, everyone, span))[0] is not None:
+            tied = [rows for rows in first_purchases(known, span) if len(rows) > 1]
+            of_two = [rows for rows in tied if len({row["rep_id"] for row in rows}) > 1]
+            odd["first purchases on one day"] += len(tied)
+            odd["of two reps"] += len(of_two)
+            odd["of two reps, not the first in the file"] += sum(
+                min(rows, key=lambda row: row["deal_id"])["rep_id"] != rows[0]["rep_id"] for rows in of_two
+            )
+        rates += [oracle.reading("conversion_rate", oracle.Case(known, everyone, each))[0] is None for each in (window, span)]
+        ways.append((kind, (known.as_of - span.end).days, (known.history_from - window.start).days))
+    assert min(odd[name] for name in odd if "in the file" not in name) >= 40, odd
+    assert odd["of two reps, not the first in the file"] >= 20, odd
+    assert min(rates.count(young) for young in (True, False)) >= 10
+    kinds, dates, histories = (Counter(each) for each in zip(*ways, strict=True))
+    assert min(kinds[kind] for kind in NUMBERS) >= 5, kinds
+    assert (len(dates), len(histories)) >= (5, 5), (dates, histories)
+    assert {days < 0 for days in dates} == {days > 0 for days in histories} == {True, False}
 
 
 @pytest.mark.whole
