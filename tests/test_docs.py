@@ -163,6 +163,13 @@ def test_the_two_commands_stand_in_the_readme() -> None:
     assert 'pip install -e ".[test]" && pytest' in printed
 
 
+def test_whatever_is_connected_to_is_said() -> None:
+    """What leaves the machine names each params key and option that holds an address, and whose login it is asked with."""
+    said = PAGES["SECURITY.md"].partition("## What leaves the machine")[2].partition("\n## ")[0]
+    assert [name for name in ("`records.database`", "`crm.connect`", "`--scheduler`") if name not in said] == []
+    assert [word for word in ("PostgreSQL", "Spark", "TLS", "Login and password") if word not in said] == []
+
+
 def links(page: str) -> list[str]:
     """The relative links of a page, as they are written."""
     return [target for target in re.findall(r"\]\(([^)]+)\)", PAGES[page]) if "://" not in target]
