@@ -163,6 +163,19 @@ def test_the_two_commands_stand_in_the_readme() -> None:
     assert 'pip install -e ".[test]" && pytest' in printed
 
 
+def test_what_was_measured_is_one_number_everywhere() -> None:
+    """Each row of the README's table holds numbers of one row of docs/batch.md, the largest freeze among them."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in PAGES["docs/batch.md"].splitlines() if line[:1] == "|"
+    ]
+    table = [line for line in README.partition("| --- |")[2].splitlines()[1:] if line.startswith("|")]
+    shown = [re.findall(r"[\d.,]*\d", line.partition("|")[2].partition("|")[2]) for line in table]
+    assert len(shown) == 4
+    for numbers in shown:
+        assert [row for row in rows if set(numbers) <= set(row)], numbers
+    assert [*re.findall(r"[\d,]*\d", table[-1].split("|")[1]), *shown[-1]] in rows
+
+
 def test_whatever_is_connected_to_is_said() -> None:
     """What leaves the machine names each params key and option that holds an address, and whose login it is asked with."""
     said = PAGES["SECURITY.md"].partition("## What leaves the machine")[2].partition("\n## ")[0]
