@@ -372,6 +372,30 @@ def test_a_period_that_is_gone_as_a_whole_is_told(signed: Path, tmp_path: Path) 
     assert [one for one in said("verify", book) if "rep/ada-berg" in one and "gone" in one]
 
 
+def refitted(book: Handmade, path: Path) -> None:
+    """Change a page, and make the manifest fit it: its row, and its hash of itself."""
+    page_and_row(Files(book), path)
+    put(book.folder / manifest.NAME, manifest._with_its_hash(json.loads((book.folder / manifest.NAME).read_bytes())).encode())
+
+
+def test_from_when_on_the_journal_knows_a_page(handmade: Handmade) -> None:
+    """As docs/files.md says: a page that the manifest fits is told by nobody, released or signed, until a run has sealed it."""
+    handmade.run()
+    handmade.write("release")
+    handmade.run()
+    page = handmade.page("rep")
+    refitted(handmade, page)
+    assert said("verify", handmade) == []
+    handmade.write("signoff", how="agree", name="Rep", on_behalf=True)
+    handmade.write("signoff", how="agree", name="Max Holm")
+    refitted(handmade, page)
+    assert said("verify", handmade) == []
+    handmade.run()
+    assert said("verify", handmade) == []
+    refitted(handmade, page)
+    assert [one for one in said("verify", handmade) if page.name in one and "changed" in one]
+
+
 def test_a_snapshot_that_was_removed_as_told_is_made_anew_for_good(handmade: Handmade) -> None:
     """Where nothing is released, a freeze makes it anew, and neither the next one nor ``verify`` finds it changed."""
     handmade.run()
