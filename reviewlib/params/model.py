@@ -99,7 +99,7 @@ class KpiParams(ParamsSection):
     n: Sql | None = Field(None, description="In SQL, the sample size; a share of counted rows and a median bring their own.")
     from_: sql.Grain = Field("deals", alias="from", description="The facts that the SQL is about.")
     evidence: str | None = Field(None, description=f"What pages list below a figure in SQL: {', '.join(_LISTED)}.")
-    empty: str | None = Field(None, description="Why there is no figure where nothing counts, in words that follow n/a.")
+    empty: str | None = Field(None, description="Why there is no figure where the SQL gives none, in words that follow n/a.")
 
     def kpi(self, key: str) -> Kpi:
         """The KPI that stands under this key: a built-in one, the workbook's own, or the measure from another tool."""
@@ -108,7 +108,7 @@ class KpiParams(ParamsSection):
         in_sql: dict[str, Any] = {}
         if self.value is not None:
             in_sql = sql.described(self.value, self.over, self.n, grain=self.from_)
-            in_sql |= {"evidence": self.evidence, "empty": self.empty or f"no {self.from_[:-1]} of the period counts here"}
+            in_sql |= {"evidence": self.evidence, "empty": self.empty or "its formula gives no value here"}
         return Kpi(
             key=key,
             label=self.label or key,

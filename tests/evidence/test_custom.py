@@ -131,8 +131,14 @@ def test_who_has_nothing_has_what_nothing_comes_to(found: PeriodEvidence) -> Non
     assert rows["number"]["n"] == 0
     missing = ("largest", "ratio", "largest_share")
     assert [math.isnan(rows[key]["value"]) for key in missing] == [True] * 3
-    assert [rows[key]["reason"] for key in missing] == ["no deal of the period counts here"] * 2 + ["no deal was won"]
+    assert [rows[key]["reason"] for key in missing] == ["its formula gives no value here"] * 2 + ["no deal was won"]
     assert {rows[key]["verdict"] for key in missing} == {"not_available"}
+
+
+def test_what_is_divided_by_nothing_is_missing_for_a_true_reason(found: PeriodEvidence) -> None:
+    """Who has deals that count is not told that none does, where the formula comes to nothing all the same."""
+    ratio = cell(found, "ratio", "A")
+    assert (ratio["n"], math.isnan(ratio["value"]), ratio["reason"]) == (3, True, "its formula gives no value here")
 
 
 def test_targets_of_shorter_periods_combine_as_params_say(found: PeriodEvidence) -> None:
