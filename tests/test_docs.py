@@ -138,6 +138,33 @@ def test_papermill_alone_runs_the_notebook(demo: Path, monkeypatch: pytest.Monke
     assert "Amara Okafor" in (demo / "out.ipynb").read_text(encoding="utf-8")
 
 
+def test_two_snapshots_of_the_demo_are_compared_as_shown(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands below "Two snapshots compared" work on the demo as whom the page says, and do not as it comes."""
+    page, params = PAGES["docs/commands.md"], demo / "params" / "demo.yaml"
+    (lines,) = [block.splitlines() for block in blocks("bash", text=page)]
+    as_it_comes, (analyst,) = params.read_text(encoding="utf-8"), re.findall(r"`(acting_as: \w+)`", page)
+    monkeypatch.chdir(demo)
+
+    def codes() -> list[object]:
+        found = []
+        for line in lines:
+            monkeypatch.setattr(sys, "argv", shlex.split(line))
+            try:
+                main()
+            except SystemExit as end:
+                found.append(end.code)
+        return found
+
+    assert codes() == [0, 0, 2]
+    params.write_text(re.sub(r"acting_as: \w+", analyst, as_it_comes), encoding="utf-8")
+    assert codes() == [0, 0, 0]
+    assert "Nothing differs." in capsys.readouterr().out
+    params.write_text(as_it_comes, encoding="utf-8")
+    assert analyst in (typer.main.get_command(app).commands["diff"].epilog or "")  # type: ignore[attr-defined]
+
+
 @pytest.mark.whole
 def test_the_way_from_an_export_to_a_review_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands of the README work one after the other on an export, and docs/setup.md shows the same."""

@@ -155,7 +155,7 @@ def freeze(params: ParamsPath, period: PeriodName = None) -> None:
         typer.echo(line)
 
 
-@app.command(epilog="Example: reviewlib diff params/demo.yaml 2026-Q2 2026-Q3")
+@app.command(epilog="Example: reviewlib diff params/demo.yaml 2026-Q2 2026-Q3 (in the demo as its analyst, acting_as: ingrid)")
 @_interruptible()
 def diff(
     params: ParamsPath,
@@ -164,7 +164,10 @@ def diff(
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two snapshots: deals that came, went or were changed, and what that does to each figure."""
+    """Compare two snapshots: deals that came, went or were changed, and what that does to each figure.
+
+    It lists everybody's deals, so a manager or a rep may not.
+    """
     from reviewlib.cli import terminal
     from reviewlib.run import comparing
 
