@@ -303,6 +303,12 @@ def make_folder(path: Path, *, modes: Modes = PRIVATE) -> None:
                 sync_folder(folder.parent)
 
 
+def shown(path: Path) -> str:
+    """Show a path as short as it can be typed."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk.
 

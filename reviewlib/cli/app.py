@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reviewlib.cli import conversation
-from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of, shown
+from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of
 from reviewlib.errors import ReviewError
+from reviewlib.files import shown
 
 if TYPE_CHECKING:
     from reviewlib.run.runs import Options

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of, shown
+from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of
+from reviewlib.files import shown
 
 if TYPE_CHECKING:
     from reviewlib.params.model import Params
@@ -31,7 +32,7 @@ def release(params: ParamsPath, period: PeriodName = None, rep: Reps = None, tea
     releasing.release(book, stands, subjects)
     for subject in subjects:
         typer.echo(f"{subject.name}, {stands.period}: released on snapshot {stands.current}")
-    typer.echo(f"Next: {releasing.next_run(stands, subjects, path=shown(book.path))}")
+    typer.echo(f"Next: {releasing.next_run(stands, subjects, path=book.typed)}")
 
 
 @app.command(epilog="Example: reviewlib handout params/demo.yaml --period 2026-Q3 --out handout")

@@ -23,12 +23,6 @@ def load(path: Path) -> Params:
     return reading.load(path)
 
 
-def shown(path: Path) -> str:
-    """Show a path as short as it can be typed."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
 def period_of(book: Params, names: list[str] | None) -> Period | None:
     """Read the one period that was given, in a workbook's fiscal year; None stands for the one that is usual."""
     from reviewlib.errors import PeriodError

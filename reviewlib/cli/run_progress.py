@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from reviewlib.cli.options import shown
+from reviewlib.files import shown
 from reviewlib.run.runs import Watch
 
 if TYPE_CHECKING:

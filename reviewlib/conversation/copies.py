@@ -75,7 +75,7 @@ def read_minutes(params: Params, about: About, audience: Audience) -> VisibleEnt
         return _read_manager_minutes(params, about, period)
     name = slicefile.slice_name(about.kind, about.subject, "rep")
     found = sorted((params.reports / period.name).glob(f"*/minutes/{name}"))
-    where, do = f"reports/{params.name}/{period}", f"Run: {slicefile.freeze_command(params, period)}"
+    where, do = f"reports/{params.name}/{period}", f"Run: reviewlib freeze {params.typed} --period {period}"
     if not found:
         raise SnapshotError(f"What the rep may read of {about} is not prepared.", where=where, found="no minutes", do=do)
     try:
@@ -149,11 +149,9 @@ def subject_in(params: Params, about: About, everyone: Sequence[Subject]) -> Sub
     found = next((one for one in everyone if (one.kind, one.id) == (about.kind, about.subject)), None)
     if found is None:
         period = Period.parse(about.period, params.fiscal)
-        raise SubjectError(
-            f"There is no {about.kind} {about.subject!r} in {about.period}.",
-            where=f"reports/{params.name}/{period}",
-            do=f"Check the id; for a {about.kind} that is new in the data run: {slicefile.freeze_command(params, period)}",
-        )
+        what, where = f"There is no {about.kind} {about.subject!r} in {about.period}.", f"reports/{params.name}/{period}"
+        do = f"Check the id; for a {about.kind} that is new in the data run: reviewlib freeze {params.typed} --period {period}"
+        raise SubjectError(what, where=where, do=do)
     return found
 
 

@@ -400,7 +400,7 @@ def refuse_missing(params: Params, *, server: bool = False) -> None:
             "The journal is missing.",
             where=f"the journal of {params.name}",
             found=f"nothing, where the manifests remember {entries} entries of {len(known)} reviews",
-            do=f"{setup} its latest backup: reviewlib restore {params.path.name} BACKUP",
+            do=f"{setup} its latest backup: reviewlib restore {params.typed} BACKUP",
         )
 
 

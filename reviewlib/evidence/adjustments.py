@@ -41,12 +41,9 @@ def read(params: Params, *, kind: str, subject: str, period: Period, audience: s
     found = [*(params.reports / period.name).glob(f"*/adjustments/{_name(kind, subject)}")]
     told = parsed(found[0]) if found and (kind, audience) != ("team", "rep") else {}
     if told is None:
-        raise SnapshotError(
-            f"What the CRM says by now of earlier periods of {kind} {subject} cannot be read.",
-            where="/".join(found[0].parts[-4:]),
-            found="it was changed since it was laid, or is damaged",
-            do=f"Run: {slicefile.freeze_command(params, period)}",
-        )
+        what = f"What the CRM says by now of earlier periods of {kind} {subject} cannot be read."
+        where, do = "/".join(found[0].parts[-4:]), f"Run: reviewlib freeze {params.typed} --period {period}"
+        raise SnapshotError(what, where=where, found="it was changed since it was laid, or is damaged", do=do)
     return dict(told.get("told", {}))
 
 

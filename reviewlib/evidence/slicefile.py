@@ -191,15 +191,11 @@ def find_slice(
         SnapshotError: There is no such audience, nothing is frozen for the period, or nothing for this subject and audience;
             or the snapshot is not the one that the period uses, or of which the release keeps the proof.
     """
-    command = freeze_command(params, period)
+    command = f"reviewlib freeze {params.typed} --period {period}"
     # Before a file is looked for: its name would hold what was asked for.
     if audience not in AUDIENCES:
-        raise SnapshotError(
-            "There is no such audience.",
-            where="audience",
-            found=repr(audience),
-            do=f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both.",
-        )
+        do = f"Write {' or '.join(AUDIENCES)}; {command} prepares the evidence of both."
+        raise SnapshotError("There is no such audience.", where="audience", found=repr(audience), do=do)
     folder = frozen_folder(params, period) if pinned is None else pinned_folder(params, pinned)
     proof.check(folder, pin_proof, by="the release")
     name = slice_name(kind, subject, audience)
@@ -243,11 +239,6 @@ def pinned_folder(params: Params, snapshot: str) -> Path:
     return folder
 
 
-def freeze_command(params: Params, period: Period) -> str:
-    """What to run where the evidence of a period is missing."""
-    return f"reviewlib freeze {params.path.name} --period {period}"
-
-
 def frozen_folder(params: Params, period: Period) -> Path:
     """The folder of the snapshot that a period uses.
 
@@ -256,12 +247,8 @@ def frozen_folder(params: Params, period: Period) -> Path:
     """
     folder = current_folder(params, period)
     if folder is None:
-        raise SnapshotError(
-            f"Nothing is frozen for {period}.",
-            where=f"reports/{params.name}/{period}",
-            found="no file named current",
-            do=f"Run: {freeze_command(params, period)}",
-        )
+        where, do = f"reports/{params.name}/{period}", f"Run: reviewlib freeze {params.typed} --period {period}"
+        raise SnapshotError(f"Nothing is frozen for {period}.", where=where, found="no file named current", do=do)
     return folder
 
 

@@ -6,6 +6,7 @@ they mean (each ``description`` is also the reference and the editor's hint) and
 
 import datetime as dt
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import chain
@@ -15,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
-from reviewlib.files import PRIVATE, Modes
+from reviewlib.files import PRIVATE, Modes, shown
 from reviewlib.params import rules, sql
 from reviewlib.params.crm import Crm, ParamsSection, Source, Text
 from reviewlib.params.figures import Kpi
@@ -391,6 +392,11 @@ class Params(ParamsSection):
     def path(self) -> Path:
         """The params file itself, absolute."""
         return self._path
+
+    @property
+    def typed(self) -> str:
+        """The params file as a command takes it, typed where this process works."""
+        return shlex.quote(Path(shown(self._path)).as_posix())
 
     @property
     def fiscal(self) -> FiscalYear:

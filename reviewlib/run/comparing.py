@@ -68,7 +68,7 @@ def since_release(params: Params, now: Snapshot) -> list[str]:
         of_reps = f"{sum(late.values()):,}, of {len(late):,} rep{'s' if len(late) > 1 else ''}"
         lines.append(
             f"Deals dated in {period} or before that differ since its release: {of_reps}. "
-            f"See them with: reviewlib diff {params.path.name} {name} {now.hash}"
+            f"See them with: reviewlib diff {params.typed} {name} {now.hash}"
         )
         differ = [each for each in edits.figures(then, now, kpis=_main(params)) if each.scope_id in late]
         lines += _changed(params, differ)

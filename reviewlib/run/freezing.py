@@ -69,11 +69,8 @@ def executed_notebook(params: Params, *, rep: str, period: Period | None) -> Pat
     subject = next((one for one in subjects if one.kind == "rep" and one.id == rep), None)
     path = places.notebook_of(subject, params.reports / found.name) if subject else None
     if path is None or not path.is_file():
-        raise SubjectError(
-            f"There is no executed notebook of rep {rep!r} in {found}.",
-            where=f"reports/{params.name}/{found}",
-            do=f"Run: reviewlib run {params.path.name} --period {found} --rep {rep}",
-        )
+        where, do = f"reports/{params.name}/{found}", f"Run: reviewlib run {params.typed} --period {found} --rep {rep}"
+        raise SubjectError(f"There is no executed notebook of rep {rep!r} in {found}.", where=where, do=do)
     return path
 
 

@@ -121,7 +121,7 @@ def _check_pages(params: Params, stands: ReviewStatus, subjects: Sequence[Subjec
             "Some pages are missing, failed, changed, or older than what is recorded.",
             where=f"reports/{params.name}/{stands.period}",
             found=f"{len(set(stale))}: {names}{' ...' if len(set(stale)) > 5 else ''}",
-            do=f"Run: reviewlib run {params.path.name} --period {stands.period}; then reviewlib verify, if it is refused again",
+            do=f"Run: reviewlib run {params.typed} --period {stands.period}; then reviewlib verify, if it is refused again",
         )
 
 

@@ -88,11 +88,9 @@ def frozen_period(params: Params, period: Period | None) -> Snapshot:
     # The usual one is complete, ended last, and is the shortest of those.
     found = max(known, key=lambda one: (not one.info["workbook"]["incomplete"], one.period.end, one.period.start), default=None)
     if found is None:
-        raise SnapshotError(
-            f"Nothing is frozen for {period}." if period else "Nothing is frozen yet.",
-            where=f"reports/{params.name}",
-            do=f"Run: reviewlib run {params.path.name}" + (f" --period {period}" if period else ""),
-        )
+        what = f"Nothing is frozen for {period}." if period else "Nothing is frozen yet."
+        do = f"Run: reviewlib run {params.typed}" + (f" --period {period}" if period else "")
+        raise SnapshotError(what, where=f"reports/{params.name}", do=do)
     return found
 
 

@@ -353,11 +353,21 @@ def test_sample_makes_a_workbook_that_checks(tmp_path: Path, run: Run) -> None:
     assert run("check", str(tmp_path / "big/params/sample.yaml")).returncode == 0
 
 
-def test_open_without_a_run_says_what_to_run(tmp_path: Path, run: Run) -> None:
-    """``open`` of a review that was not made names the command that makes it."""
-    result = run("open", str(made(tmp_path)), "--rep", "R1", "--period", "2026-Q3")
+@pytest.mark.parametrize(
+    ("typed", "where"),
+    [("params/book.yaml", "."), ("book.yaml", "params"), ("../params/book.yaml", "reports"), ("{path}", "reports")],
+)
+@pytest.mark.parametrize("command", ["open --rep R1", "explain --rep R1 --kpi revenue", "handout", "status"])
+def test_without_a_run_it_is_said_what_to_run(tmp_path: Path, run: Run, command: str, typed: str, where: str) -> None:
+    """What needs a run that was not made prints one that works as printed: params are found from where it was typed."""
+    path = made(tmp_path / "our books")
+    (path.parents[1] / "reports").mkdir()
+    name, *options = command.split()
+    result = run(name, typed.format(path=path), *options, "--period", "2026-Q3", cwd=path.parents[1] / where)
     assert result.returncode == 2
-    assert "reviewlib run" in result.stderr
+    program, verb, params, *_ = shlex.split(result.stderr.partition("Run: ")[2])
+    assert (program, verb, path.samefile(params)) == ("reviewlib", "run", True)
+    assert (params == str(path)) == (typed == "{path}")
 
 
 @pytest.mark.parametrize("command", [command.name or command.callback.__name__ for command in app.registered_commands])

@@ -336,7 +336,7 @@ def test_a_missing_journal_is_not_begun_anew(params: Params, dan: Records) -> No
     ):
         with pytest.raises(JournalError, match="The journal is missing") as caught:
             do()
-        assert "reviewlib restore book.yaml" in str(caught.value.do)
+        assert f"reviewlib restore {params.typed} " in str(caught.value.do)
     assert list(params.reports.glob("journal.db*")) == []
     assert page.read_bytes() == said
     upkeep.restore(params, kept)
@@ -412,7 +412,7 @@ def test_an_emptied_journal_takes_nothing_for_any_review(params: Params, dan: Re
     for do in (partial(other.write, "note", text="x"), dan.minutes):
         with pytest.raises(JournalError, match="The journal is missing") as caught:
             do()
-        assert "reviewlib restore book.yaml" in str(caught.value.do)
+        assert f"reviewlib restore {params.typed} " in str(caught.value.do)
     (params.reports / "2026-Q3" / "manifest.json").unlink()
     with pytest.raises(JournalError, match="not set up"):
         other.write("note", text="x")
@@ -818,7 +818,7 @@ def test_the_reps_file_holds_the_minutes(params: Params, dan: Records, ella: Rec
     """What the rep may read is one file under the team's folder; without a journal it is empty, without a file an error."""
     with pytest.raises(SnapshotError, match="not prepared") as caught:
         copies.read_minutes(params, dan.about, "rep")
-    assert "reviewlib freeze book.yaml --period 2026-Q3" in str(caught.value)
+    assert f"reviewlib freeze {params.typed} --period 2026-Q3" in str(caught.value)
     assert len(lay_out(params)) == 6
     assert copies.read_minutes(params, dan.about, "rep").entries == ()
     own = ella.write("self_review", perspective="Mine")

@@ -200,7 +200,7 @@ def test_what_is_laid_and_cannot_be_read_is_said(october: Path, tmp_path: Path) 
     file = adjustments.place(book, cem, Q3)
     whole = file.read_bytes()
     file.write_bytes(whole[:-9])
-    with pytest.raises(Exception, match=r"cannot be read(.|\n)*reviewlib freeze book.yaml --period 2026-Q3"):
+    with pytest.raises(Exception, match=rf"cannot be read(.|\n)*reviewlib freeze {book.typed} --period 2026-Q3"):
         opened(tmp_path, "R2")
     status.lay_out(book, stands)
     assert file.read_bytes() == whole

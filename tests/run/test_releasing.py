@@ -94,7 +94,7 @@ def test_a_period_that_is_named_is_that_one(book: Book) -> None:
     assert status.frozen_period(made, Period.parse("2026-Q4")).period.name == "2026-Q4"
     with pytest.raises(SnapshotError, match="Nothing is frozen for 2026-Q2") as caught:
         status.frozen_period(made, Period.parse("2026-Q2"))
-    assert caught.value.do == "Run: reviewlib run book.yaml --period 2026-Q2"
+    assert caught.value.do == f"Run: reviewlib run {made.typed} --period 2026-Q2"
 
 
 def test_a_period_becomes_the_usual_one_when_it_is_over(book: Book) -> None:
