@@ -48,7 +48,7 @@ class ReviewError(Exception):
         try:
             yield
         except OSError as error:
-            raise cls(what, where=where, found=error.strerror, do=do) from None
+            raise cls(what, where=where, found=error.strerror or str(error), do=do) from None
 
     def __str__(self) -> str:
         parts = [("where", self.where), ("found", self.found), ("to do", self.do)]

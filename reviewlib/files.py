@@ -176,7 +176,9 @@ def stage(contents: Mapping[Path, str | bytes], *, modes: Modes = PRIVATE) -> di
             make_folder(path.parent, modes=modes)
             staged[path] = path.parent / f".{secrets.token_hex(6)}{PART}"
             _write_through(staged[path], content.encode() if isinstance(content, str) else content, modes)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # which a write that finds no room does not tell
         discard(staged.values())
         raise
     return staged

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -287,6 +288,13 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         _complain(f"{error.strerror or error}\n  where: {error.filename or 'the disk'}")
+        sys.exit(2)
+    except Exception as error:
+        if not re.search("No space left on device|failed to offload", str(error)):  # DuckDB says so by errors of its own
+            raise
+        what = "There is no room for the tables of a large export."
+        do = "Make room there, or name a folder on another disk: TMPDIR=FOLDER reviewlib ..."
+        _complain(str(ReviewError(what, where="the folder for temporary files", found=str(error).splitlines()[0], do=do)))
         sys.exit(2)
     finally:
         for stream in filter(None, (sys.stdout, sys.stderr)):

@@ -14,13 +14,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reviewlib.errors import SnapshotError
 from reviewlib.evidence import proof, safe_csv, slicefile, workings
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, NO_ROWS, slice_name, written
 from reviewlib.evidence.slices import Slicer
 from reviewlib.evidence.subjects import Subject, team_folder
-from reviewlib.files import Modes, alone, make_folder, secure, slug, sync_folder, write, write_all
+from reviewlib.files import Modes, alone, make_folder, secure, shown, slug, sync_folder, write, write_all
 from reviewlib.params.kpis import RESULT
 
 #: What computes the figures.
@@ -35,8 +36,12 @@ def write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], folder
 
     One process at a time writes evidence of a workbook. So what lies there half written is nobody's any more, and where another
     freeze of the same inputs was faster, its evidence stands.
+
+    Raises:
+        SnapshotError: It cannot be written there.
     """
-    with alone(folder.parent.with_name(_LOCK), modes=modes):
+    what, do = "The evidence cannot be written.", "Make room there, or let this account write there; then freeze again."
+    with SnapshotError.of_disk(what, where=shown(folder.parent), do=do), alone(folder.parent.with_name(_LOCK), modes=modes):
         for left in folder.parent.glob(".part-*"):
             shutil.rmtree(left, ignore_errors=True)
         if (folder / proof.INFO).is_file():

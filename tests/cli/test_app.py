@@ -9,9 +9,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import duckdb
 import pytest
 from commands import Forking, Run
 from lightbook import ALL, PERIOD, lay_edition, lay_templates, light_workbook
@@ -368,6 +371,22 @@ def test_without_a_run_it_is_said_what_to_run(tmp_path: Path, run: Run, command:
     program, verb, params, *_ = shlex.split(result.stderr.partition("Run: ")[2])
     assert (program, verb, path.samefile(params)) == ("reviewlib", "run", True)
     assert (params == str(path)) == (typed == "{path}")
+
+
+def test_no_room_for_tables_is_told_and_other_errors_of_duckdb_are_not(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What DuckDB says where its folder is full ends with one message; whatever else it says is a mistake of this program."""
+    path = str(made(tmp_path))
+    for error in (duckdb.OutOfMemoryException("failed to offload data block of size 256.0 KiB"), duckdb.InternalException("x")):
+        monkeypatch.setattr(freezing, "freeze", Mock(side_effect=error))
+        with nullcontext() if "offload" in str(error) else pytest.raises(duckdb.InternalException):
+            result = run("freeze", path)
+            assert (result.returncode, "TMPDIR=FOLDER" in result.stderr, "failed to offload" in result.stderr) == (
+                2,
+                True,
+                True,
+            )
 
 
 @pytest.mark.parametrize("command", [command.name or command.callback.__name__ for command in app.registered_commands])

@@ -7,12 +7,17 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import smalldisk
+from commands import Run
 from faultbench import Bench, Book, Said
 from lightbook import ALL
+
+from reviewlib.evidence import facts
+from reviewlib.workbook import company
 
 pytestmark = pytest.mark.timeout(600)
 soak = pytest.mark.soak
@@ -59,6 +64,31 @@ def require_elsewhere(request: pytest.FixtureRequest, before: tuple[str, ...]) -
         [*command, request.node.nodeid], cwd=request.config.rootpath, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.parametrize(
+    ("full", "told"), [("reports", "where: reports/book/snapshots"), ("temp", "where: the folder for temporary files")]
+)
+def test_a_freeze_that_finds_no_room_says_where(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, full: str, told: str
+) -> None:
+    """The message says which of the two folders is full, and what to do; a table on disk that does not fit is the export's."""
+    before = smalldisk.way(tmp_path)
+    if before is None:
+        pytest.skip("this account may not mount a tmpfs here, nor have a name space in which it may")
+    if before:
+        require_elsewhere(request, before)
+        return
+    company.make_sample(tmp_path, reps=4, deals=3000, name="book")
+    (tmp_path / "temp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    monkeypatch.setattr(facts, "MANY", 0)
+    command = ("freeze", "params/book.yaml", "--period", "2026-Q3")
+    with smalldisk.over(tmp_path / full, pages=100_000 // smalldisk.PAGE):
+        said = run(*command, cwd=tmp_path)
+        assert said.returncode == 2, said
+        assert [word for word in (FULL, told, "to do: Make room there") if word not in said.stderr] == [], said.stderr
+    assert run(*command, cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(
