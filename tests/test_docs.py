@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,13 @@ def test_what_was_measured_is_one_number_everywhere() -> None:
     for numbers in shown:
         assert [row for row in rows if set(numbers) <= set(row)], numbers
     assert [*re.findall(r"[\d,]*\d", table[-1].split("|")[1]), *shown[-1]] in rows
+
+
+def test_the_version_is_the_one_that_the_changelog_tells() -> None:
+    """Snapshots and manifests say by it who wrote them, so it is that of the changelog's top, with .dev until its release."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    top, unreleased = re.findall(r"^## ([\d.]+)( \(unreleased\))?$", PAGES["CHANGELOG.md"], flags=re.MULTILINE)[0]
+    assert re.fullmatch(re.escape(top) + (r"\.dev\d+" if unreleased else ""), version), version
 
 
 def test_whatever_is_connected_to_is_said() -> None:
