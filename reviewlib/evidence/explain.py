@@ -29,6 +29,8 @@ _FACTS: Final = {
     "account_facts": (("account_id",), ("base",)),
 }
 _FOUND_IN: Final = ("source_file", "source_line")
+#: Where a view of ``evidence.sql`` begins, also in the first that were written.
+_VIEW: Final = re.compile(r"^CREATE (?:OR REPLACE TEMP VIEW|VIEW IF NOT EXISTS) (\w+) AS", re.MULTILINE)
 #: What sums up parts: of which facts, and one of the queries that measure those.
 _PARTS: Final = {"deal_measures": ("deal_facts", "deal_parts"), "account_measures": ("account_facts", "sole_account_parts")}
 
@@ -124,8 +126,7 @@ def _views(folder: Path) -> dict[str, str]:
             do="Freeze the period again to explain its figures as the CRM has them now; a released review keeps its evidence, "
             "and its page and review.deals list the rows.",
         )
-    view = r"^CREATE (?:OR REPLACE TEMP VIEW|VIEW IF NOT EXISTS) (\w+) AS"  # the latter in the first that held their workings
-    _, *parts = re.split(view, proof.read(folder / NAME, folder).decode(), flags=re.MULTILINE)
+    _, *parts = _VIEW.split(proof.read(folder / NAME, folder).decode())
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 

@@ -257,7 +257,8 @@ def stages(review: Review) -> list[tuple[str, str, str]]:
     known = list(review.stages["amount"].dropna())
     rows = [(str(row["stage"]), row["deals"], row["amount"]) for row in review.stages.to_dict("records")]
     rows.append(("All open", float(review.stages["deals"].sum()), sum(known) if known else None))
-    return [(name, style.value(deals, "count"), style.value(amount, "money")) for name, deals, amount in rows]
+    write = style.exactly(known)
+    return [(name, style.value(deals, "count"), write(amount)) for name, deals, amount in rows]
 
 
 def ahead(review: Review) -> list[Figure]:
