@@ -73,7 +73,7 @@ def explain(params: Params, snapshot: str, key: str, *, scope: str, scope_id: st
         measured: list[Mapping[Any, Any]] = [*_found(con, f"kpi_{key}", whose).to_dict("records")]
         if not measured:
             raise _no_such(
-                snapshot, f"{key} of {scope} {scope_id} in {period}", "Take a period of the trend, or another figure."
+                snapshot, f"{key} of {scope} {scope_id} in {period}", "Take a period of the trend, and a figure that they have."
             )
         targeted = {"this": (RESULT.key, period.name), "next": (RESULT.key, period.next.name), None: (kpi.key, period.name)}
         of, name = targeted[kpi.per_target]

@@ -163,7 +163,7 @@ def _stored(contents: Contents, path: Path, con: duckdb.DuckDBPyConnection, name
     schema = pa.schema({"line": pa.int64(), **cells, **dict.fromkeys(flags, pa.bool_())})
     taken = [f"{sql} AS {own}" for column in contents.columns for own, sql in taking(column).items()]
     failed = list[SourceError]()
-    con.register("read", pa.RecordBatchReader.from_batches(schema, _until_one_fails(contents.batches, failed)))
+    con.register("read", pa.RecordBatchReader.from_batches(schema, _until_one_fails(contents.batches, failed, path)))
     con.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(['line', *flags, *taken])} FROM read")
     con.unregister("read")
     if failed:
@@ -174,12 +174,18 @@ def _stored(contents: Contents, path: Path, con: duckdb.DuckDBPyConnection, name
     return TextTable(con, name, path.name, contents.columns, rows, broken, notes)
 
 
-def _until_one_fails(batches: Iterable[pa.RecordBatch], failed: list[SourceError]) -> Iterator[pa.RecordBatch]:
+def _until_one_fails(batches: Iterable[pa.RecordBatch], failed: list[SourceError], path: Path) -> Iterator[pa.RecordBatch]:
     """Hold what went wrong, because DuckDB would tell it in words of its own."""
     try:
         yield from batches
     except SourceError as error:
         failed.append(error)
+    except (ValueError, OverflowError) as error:
+        what, do = (
+            "A typed cell holds what Python has no value for, such as a date without end.",
+            "Correct it, or cast it to text.",
+        )
+        failed.append(refused(path, what, found=str(error).splitlines()[0][:120], do=do))
 
 
 def text(value: object) -> str:

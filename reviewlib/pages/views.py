@@ -208,10 +208,11 @@ def change_by_rep(review: Review) -> list[BridgeStep]:
     if not found or team is None or team.change is None:
         return []
     found.sort(key=lambda part: -part.number)
+    style = sentences.style(review)
     rest = team.change - sum(part.number for part in found)
-    if round(rest, 2):
+    if any(style.adding_up([rest])):
         found.append(BridgePart("Who left, or was in another team", "", rest, ""))
-    parts = _adding_up([*found, BridgePart("Team", "", team.change, "")], sentences.style(review))
+    parts = _adding_up([*found, BridgePart("Team", "", team.change, "")], style)
     return components.steps(parts, [*((0.0, part.number) for part in found), (0.0, 0.0)])
 
 

@@ -293,6 +293,14 @@ def test_excel_sheet_and_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert 'pip install "reviewlib[excel]"' in _message(path)
 
 
+@pytest.mark.parametrize("cell", ["timestamptz '-infinity'", "timestamptz '20000-01-01 00:00:01'"])
+def test_a_cell_that_has_no_value_here_is_told(tmp_path: Path, cell: str) -> None:
+    """A moment that DuckDB holds and Python does not ends the reading with a message of the file, no traceback."""
+    with duckdb.connect(str(tmp_path / "crm.duckdb")) as connection:
+        connection.execute(f"CREATE TABLE deals AS SELECT 'D1' AS id, {cell} AS closed")
+    assert "crm.duckdb" in _message(tmp_path / "crm.duckdb")
+
+
 def test_duckdb_table(tmp_path: Path) -> None:
     """A DuckDB table is read as text; where several are there, params must say which."""
     path = tmp_path / "crm.duckdb"
