@@ -18,7 +18,12 @@ RECORDED = Path(__file__).with_name("budget.json")
 #: A tier that takes more than so much of what is recorded fails.
 ALLOWED = 1.5
 #: What ``-m`` says where a whole tier is run.
-_WHOLE = {"unit": "unit", "not whole and not faults and not soak": "default", "whole": "whole", "faults": "faults"}
+_WHOLE = {
+    "unit": "unit",
+    "not whole and not spark and not faults and not soak": "default",
+    "whole": "whole",
+    "faults": "faults",
+}
 
 
 @dataclass

@@ -74,3 +74,9 @@ def test_the_processor_is_read_with_that_of_children() -> None:
     assert own >= 0.9 * sum(meter.loops) > 0
     subprocess.run([sys.executable, "-c", "sum(number * number for number in range(3_000_000))"], check=True)
     assert budget._used() - before > own
+
+
+def test_the_default_tier_is_known(pytestconfig: pytest.Config) -> None:
+    """What runs where nobody says which tests is a tier with a budget."""
+    options = pytestconfig.getini("addopts")
+    assert budget._WHOLE[options[options.index("-m") + 1]] == "default"
