@@ -82,7 +82,7 @@ def explain(params: Params, snapshot: str, key: str, *, scope: str, scope_id: st
             query, rows = "", _terms(con, kpi, whose)
         elif query := _query(str(kpi.of) if kpi.earlier else key, views) or (_query(kpi.of, views) if kpi.of else ""):
             when = period
-            if kpi.earlier:  # the period of which it is stands in its reason
+            if kpi.earlier and not pd.isna(measured[0]["value"]):  # the period of which it is stands in its reason
                 (reason,) = _found(con, "scorecard", whose | {"kpi": key})["reason"]
                 when = Period.parse(reason.split()[-1], params.fiscal)
             _refuse_far(folder, when)

@@ -157,7 +157,7 @@ def test_sum_of_targets_has_its_targets(book: Params, frozen: Snapshot) -> None:
 
 
 def test_what_a_kpi_was_before_has_the_rows_of_that_time(tmp_path: Path) -> None:
-    """A cohort that is too young is told beside the one before it, which has rows of its own."""
+    """A cohort that is too young is told beside the one before it, which has rows of its own, where there is one."""
     days = {"2026-Q1": ("2026-01-05", "2026-02-20"), "2026-Q2": ("2026-05-05", "2026-06-20"), "2026-Q3": ("2026-09-20", None)}
     deals = [
         {"deal_id": f"{name}{stage}", "rep_id": "R1", "account_id": "X", "amount": 10, "opened_on": opened, "closed_on": closed,
@@ -165,11 +165,17 @@ def test_what_a_kpi_was_before_has_the_rows_of_that_time(tmp_path: Path) -> None
         for name, (opened, closed) in days.items()
         for stage in ("Won", "Lost")
     ]  # fmt: skip
+    deals += [
+        {**row, "deal_id": f"new{row['deal_id']}", "rep_id": "R2"} for row in deals if row["deal_id"].startswith("2026-Q3")
+    ]
     book = workbook(tmp_path, deals=deals, as_of="2026-10-01", crm={"history_from": "2025-01-01"})
     (kept,) = freezing.freeze(book, [Period.parse("2026-Q3")])
     found = explain(book, kept.hash, "last_cohort", scope="rep", scope_id="R1", period=kept.period)
     assert found.rows["deal_id"].tolist() == ["2026-Q2Lost", "2026-Q2Won"]
     assert (found.measured["value"], found.measured["n"]) == (0.5, 2)
+    young = explain(book, kept.hash, "last_cohort", scope="rep", scope_id="R2", period=kept.period)
+    assert pd.isna(young.measured["value"])
+    assert young.rows["deal_id"].tolist() == ["new2026-Q3Lost", "new2026-Q3Won"]
 
 
 def test_what_cannot_be_explained_is_told(book: Params, frozen: Snapshot, explained: Any) -> None:

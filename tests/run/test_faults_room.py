@@ -57,13 +57,18 @@ def check_room(bench: Bench, folder: Path, pages: int, *, of: str) -> Said:
     return said
 
 
-def require_elsewhere(request: pytest.FixtureRequest, before: tuple[str, ...]) -> None:
-    """Let this test pass in a process of its own that is started with something before it."""
-    command = [*before, sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-m", "soak or not soak"]
-    done = subprocess.run(
-        [*command, request.node.nodeid], cwd=request.config.rootpath, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-5000:]
+def passed_elsewhere(request: pytest.FixtureRequest, folder: Path) -> bool:
+    """Whether this test was passed in a process of its own, where small disks can be had there alone; skip it where nowhere."""
+    before = smalldisk.way(folder)
+    if before is None:
+        pytest.skip("this account may not mount a tmpfs here, nor have a name space in which it may")
+    if before:
+        command = [*before, sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-m", "soak or not soak"]
+        done = subprocess.run(
+            [*command, request.node.nodeid], cwd=request.config.rootpath, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-5000:]
+    return bool(before)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +78,7 @@ def test_a_freeze_that_finds_no_room_says_where(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, full: str, told: str
 ) -> None:
     """The message says which of the two folders is full, and what to do; a table on disk that does not fit is the export's."""
-    before = smalldisk.way(tmp_path)
-    if before is None:
-        pytest.skip("this account may not mount a tmpfs here, nor have a name space in which it may")
-    if before:
-        require_elsewhere(request, before)
+    if passed_elsewhere(request, tmp_path):
         return
     company.make_sample(tmp_path, reps=4, deals=3000, name="book")
     (tmp_path / "temp").mkdir()
@@ -104,11 +105,7 @@ def test_a_disk_that_is_too_small(request: pytest.FixtureRequest, tmp_path: Path
 
     ``done``: reviews of another edition are there before the run; ``fresh``: evidence alone; ``bare``: nothing.
     """
-    before = smalldisk.way(tmp_path)
-    if before is None:
-        pytest.skip("this account may not mount a tmpfs here, nor have a name space in which it may")
-    if before:
-        require_elsewhere(request, before)
+    if passed_elsewhere(request, tmp_path):
         return
     with Bench(tmp_path / "bench") as bench:
         tried = sizes(bench, of=of, count=count, chance=random.Random(f"{of} {count}"))
