@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -47,11 +47,13 @@ class Workbook:
     frozen_at: dt.datetime
     snapshot: str
     incomplete: bool
-    peer_group: str
+    peer_group: str | list[str]  # one word in evidence that an older version froze
     retention_window: str
     accent: str
     accent_dark: str
     timezone: str | None = None
+    gap: float = 0.005
+    watch: float = 0.05
 
     def local(self, moment: dt.datetime) -> dt.datetime:
         """Read a moment on the workbook's clock; on that of UTC where no timezone is given."""
@@ -61,6 +63,10 @@ class Workbook:
     def frozen_on(self) -> dt.date:
         """The day on which the evidence was frozen, on the workbook's clock."""
         return self.local(self.frozen_at).date()
+
+
+#: What a verdict follows from, by the names of ``tables.JUDGED``.
+Judged = SimpleNamespace
 
 
 @dataclass(frozen=True)
@@ -86,8 +92,10 @@ class Figure:
     peer_q3: float | None
     peers: float | None
     standing: str | None
+    result: str | None
     verdict: str
     reason: str | None
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,8 @@ class AnswerWays:
 class Review:
     """A review's evidence and what people said, for one audience.
 
-    ``history`` holds the scorecard rows of all periods of the trend (oldest first), ``scorecard`` those of this period.
+    ``history`` holds the scorecard rows of all periods of the trend (oldest first), ``scorecard`` those of this period, and
+    ``judged`` what its verdicts follow from, by KPI; None for evidence of an older version, which does not say.
     ``members`` (teams, manager's copy) holds the same columns for each rep. ``lists`` are the rep's deals and accounts that are
     listed below figures, by the names of ``slicefile.DEAL_LISTS``; ``deals`` and ``accounts``, all of them, are read by
     ``rows`` when they are asked for.
@@ -121,6 +130,7 @@ class Review:
     off: Mapping[str, str]
     scorecard: pd.DataFrame
     history: pd.DataFrame
+    judged: Mapping[str, Judged] | None
     lists: Mapping[str, Listed]
     terms: Mapping[str, Mapping[str, Sequence[Sequence[Any]]]]
     stages: pd.DataFrame
@@ -191,7 +201,10 @@ class Review:
     def find(self, scope_id: str, kpi: str, period: Period) -> Figure | None:
         """Look a figure of the subject or of a team's rep up; None where the scorecard has no such row."""
         cells = self.cells.get((scope_id, kpi, period.name))
-        return None if cells is None or kpi not in self.kpis else Figure(kpi=self.kpis[kpi], period=period, **cells)
+        own = self.judged if scope_id == self.subject.id and period == self.period else None
+        if cells is None or kpi not in self.kpis:
+            return None
+        return Figure(kpi=self.kpis[kpi], period=period, judged=(own or {}).get(kpi), **cells)
 
     @cached_property
     def cells(self) -> Mapping[tuple[str, str, str], Mapping[str, Any]]:
@@ -200,7 +213,8 @@ class Review:
         for frame in (self.history, self.members):
             if len(frame):  # an empty one has no columns
                 # By columns, which is many times faster than by rows; only missing numbers differ from themselves.
-                columns = {name: [None if cell != cell else cell for cell in frame[name].tolist()] for name in (*_KEY, *_CELLS)}
+                known = frame.reindex(columns=[*_KEY, *_CELLS])  # an older version had fewer
+                columns = {name: [None if cell != cell else cell for cell in known[name].tolist()] for name in known}
                 keys = zip(*(columns[name] for name in _KEY), strict=True)
                 rows = zip(*(columns[name] for name in _CELLS), strict=True)
                 found |= {key: dict(zip(_CELLS, row, strict=True)) for key, row in zip(keys, rows, strict=True)}
@@ -211,7 +225,7 @@ class Review:
 _EXAMPLES = {"params": "params/demo.yaml", "period": "2026-Q3"}
 _IDS = {"rep": "R-014", "team": "North"}
 _KEY = ("scope_id", "kpi", "period")
-_CELLS = tuple(name for name in Figure.__dataclass_fields__ if name not in _KEY)
+_CELLS = tuple(name for name in Figure.__dataclass_fields__ if name not in (*_KEY, "judged"))
 
 
 def open_review(params: str | Path, *, rep: str, period: str, audience: str = "manager") -> Review:
@@ -384,6 +398,8 @@ def from_slice(
         for finding in data["findings"]
     )
     period, every = Period.parse(data["period"], fiscal), rows or (lambda: data)
+    told = data.get("judged")  # an older version did not say
+    judged = told and {key: Judged(**dict(zip(told["columns"][1:], own, strict=True))) for key, *own in told["data"]}
     return Review(
         kind=data["kind"],
         audience=data["audience"],
@@ -391,10 +407,11 @@ def from_slice(
         period=period,
         trend=tuple(Period.parse(name, fiscal) for name in data["trend"]),
         workbook=Workbook(**book),
-        kpis=MappingProxyType({kpi["key"]: Kpi(**kpi) for kpi in data["kpis"]}),
+        kpis=MappingProxyType({kpi["key"]: Kpi.from_card(kpi) for kpi in data["kpis"]}),
         off=MappingProxyType(data["off"]),
         scorecard=history[history["period"] == period.name].reset_index(drop=True),
         history=history,
+        judged=judged,
         lists=_lists(data, every),
         terms=MappingProxyType(data.get("terms", {})),
         stages=_frame(data["stages"]),

@@ -50,9 +50,9 @@ def test_it_has_its_place_among_the_rows(demo_evidence: PeriodEvidence) -> None:
 
 
 def test_params_know_it(demo_params: Params) -> None:
-    """Params may give it a target, bands and a play, editors complete its key, and what it has not is refused."""
+    """Params may give it a target, what is material and a play, editors complete its key, and what it has not is refused."""
     book = demo_params.path.read_text(encoding="utf-8")
-    told = book.replace("\nkpis:\n", f"\nkpis:\n  {KEY}: {{target: 0.3, bands: {{strength: 1.2}}}}\n", 1)
+    told = book.replace("\nkpis:\n", f"\nkpis:\n  {KEY}: {{target: 0.3, material: 0.1}}\n", 1)
     assert told != book
     demo_params.path.with_name("told.yaml").write_text(told, encoding="utf-8")
     assert reading.load(demo_params.path.with_name("told.yaml")).kpis[KEY].target is not None

@@ -413,7 +413,7 @@ def _workbook(**changes: Any) -> dict[str, Any]:
         "frozen_at": "2026-10-15T08:40:00",
         "snapshot": "7c41e09bd2aa",
         "incomplete": False,
-        "peer_group": "role",
+        "peer_group": ["role"],
         "retention_window": "2026-Q2",
         "accent": "#174f96",
         "accent_dark": "#8fb9f2",

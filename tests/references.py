@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[1]
 FILE, FIGURES, SCHEMA = ROOT / "docs" / "params.md", ROOT / "docs" / "figures.md", ROOT / "reviewlib" / "params.schema.json"
 #: How a verdict comes about, in the words of the table.
 _JUDGED_BY = {
-    "exact": "exact", "wilson": "interval (Wilson)", "order": "interval (order statistics)", "none": "through revenue"
+    "binomial": "binomial", "poisson": "Poisson", "purchases": "purchases (gamma)", "sizes": "mean of deals (gamma)",
+    "median": "sign test", None: "not judged",
 }  # fmt: skip
 
 
@@ -86,10 +87,10 @@ def _default(field: FieldInfo) -> str:
 
 
 def _range(field: FieldInfo) -> str:
-    bounds = {key: getattr(item, key) for item in field.metadata for key in ("ge", "gt", "le") if hasattr(item, key)}
+    bounds = {key: getattr(item, key) for item in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)}
     if "ge" in bounds and "le" in bounds:
         return f", {bounds['ge']} to {bounds['le']}"
-    words = {"ge": "at least", "gt": "more than", "le": "at most"}
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
     return "".join(f", {words[key]} {bound}" for key, bound in bounds.items())
 
 

@@ -151,10 +151,42 @@ def test_params_are_read(untouched: Path) -> None:
     assert (proposed.name, proposed.currency, proposed.crm.deals.stages.lost) == ("crm", "USD", ("Closed Lost",))
 
 
+def test_old_keys_stop_nothing_that_makes_no_figures(book: Book) -> None:
+    """A review is released, signed and verified with the params of that version; a handout asks for pages of this one alone."""
+    assert reading.load(book.folder / PARAMS).retired == ((57, ("peers", "group")), (57, ("peers", "median_from")))
+    assert "Lea" in book.done("jonas", "release", "--period", Q3, "--rep", LEA)
+    book.write("mira", ANNA, Q3, "signoff", how="agree", name="Mira Özdemir")
+    for command in (("diff", Q2, Q3), ("backup", "--out", "copy.db"), ("clean",), ("status", "--period", Q3), ("verify",)):
+        book.done("ute", *command)
+    said = book.command("mira", "handout", "--period", Q3, "--out", "handout")
+    assert said.stderr.startswith("reviewlib: Some pages are missing, failed, changed, or older than what is recorded.")
+    assert "--migrate" not in said.stderr
+
+
+def test_params_are_brought_up_to_date_before_new_figures(book: Book) -> None:
+    """A run stops at keys of that version and touches nothing; the command that it offers rewrites them and nothing else."""
+    path = book.folder / PARAMS
+    text = path.read_text(encoding="utf-8")
+    before = {file: file.stat().st_mtime_ns for file in book.reports.rglob("*")}
+    for command in ("check", "freeze", "run"):
+        said = book.command("ute", command)
+        assert (said.returncode, said.stdout) == (2, "")
+        assert "line 57, peers.group is now peers.by: " in said.stderr
+        assert "line 57, peers.median_from is gone: " in said.stderr
+        assert f"reviewlib check {PARAMS} --migrate" in said.stderr
+    assert {file: file.stat().st_mtime_ns for file in book.reports.rglob("*")} == before
+    assert "-peers: {group: all, median_from: 5}\n+peers: {by: []}\n" in book.done("ute", "check", "--migrate")
+    assert path.read_text(encoding="utf-8") == text.replace("{group: all, median_from: 5}", "{by: []}")
+    assert path.with_name("alpen.yaml.bak").read_text(encoding="utf-8") == text
+    assert "nothing was changed" in book.done("ute", "check", "--migrate", params=PROPOSED)
+    book.done("ute", "verify")
+
+
 @pytest.mark.whole
 @pytest.mark.parametrize(("params", "deals"), [(PARAMS, 214), (PROPOSED, 40)], ids=["written", "proposed"])
 def test_data_are_read(book: Book, params: str, deals: int) -> None:
     """Every deal of the export is used, and no row is set aside."""
+    book.done("ute", "check", "--migrate", params=params)
     report = json.loads(book.done("ute", "check", "--json", params=params))
     assert report["reconciliation"][0]["used"] == deals
     assert report["quarantine"] == []
@@ -198,6 +230,7 @@ def test_status_tells_where_every_review_stands(book: Book) -> None:
 @pytest.mark.whole
 def test_signed_pages_are_never_made_again(book: Book) -> None:
     """A run of the earlier period keeps every signed page, amendment and notebook to the byte."""
+    book.done("ute", "check", "--migrate")
     before = book.of(ANNA, Q2) | book.of(SOREN, Q2)
     assert sum("-amendment-" in path.name for path in before) == 5
     rows = book.rows("--period", Q2, "--rep", ANNA, "--rep", SOREN)
@@ -320,6 +353,7 @@ def test_an_annotated_notebook_is_exported(book: Book, rep: str, period: str, mo
 @pytest.mark.usefixtures("kept_runs")
 def test_a_run_goes_on_from_what_is_there(book: Book) -> None:
     """Reviews are made anew with the analyst's template; what is signed, written or pinned stays, and it is handed out."""
+    book.done("ute", "check", "--migrate")
     signed, mine = book.signed_pages(), book.of(ZOE, Q3, "notebooks") | book.of(BJORN, Q3)
     rows = book.rows("--period", Q3, "--force")
     assert {row["state"] for row in rows} == {"made"}
@@ -345,7 +379,7 @@ def test_a_run_goes_on_from_what_is_there(book: Book) -> None:
 @pytest.mark.usefixtures("kept_runs")
 @pytest.mark.parametrize("logged", [0, 12, 13, 15])
 def test_half_a_run_of_it_is_taken_up(book: Book, logged: int) -> None:
-    """A run that the upgrade cut off in a line of its log goes on: what it had signed stays, what people wrote too."""
+    """A run that the upgrade cut off in its log goes on with new params: what it had signed stays, what people wrote too."""
     folder, signed = book.reports / Q3, book.signed_pages()
     lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     before, last = lines[:52], lines[52:]  # its last run logged the rest; the manifest is the one of the run before
@@ -359,6 +393,7 @@ def test_half_a_run_of_it_is_taken_up(book: Book, logged: int) -> None:
         (folder / row["page"]).unlink(missing_ok=True)
     written = {path: content for path, content in book.of(BJORN, Q3).items() if "-1." in path.name}
     there = book.signed_pages()
+    book.done("ute", "check", "--migrate")
     assert {row["state"] for row in book.rows("--period", Q3)} == {"made"}
     assert {path: content for path, content in book.signed_pages().items() if path in there} == there
     assert book.signed_pages().keys() == signed.keys()
@@ -372,6 +407,7 @@ def test_half_a_run_of_it_is_taken_up(book: Book, logged: int) -> None:
 def test_the_shipped_templates_run(book: Book) -> None:
     """Templates as they were shipped give whole pages of a rep and of a team."""
     shutil.copytree(book.folder / "shipped", book.folder / "notebooks", dirs_exist_ok=True)
+    book.done("ute", "check", "--migrate")
     book.done("ute", "run", "--period", Q3, "--team", "Großkunden", "--force")
     (page,) = (content.decode() for content in book.of(JOSE, Q3, "manager").values())
     assert page.count("<svg") + page.count("data:image/svg+xml") >= 4

@@ -129,11 +129,20 @@ def init(
 
 @app.command(epilog="Example: reviewlib check params/demo.yaml")
 @_interruptible()
-def check(params: ParamsPath, as_json: AsJson = False) -> None:
-    """Check params and data, and print the data-quality report."""
+def check(
+    params: ParamsPath,
+    migrate: Annotated[bool, typer.Option("--migrate", help="Write keys of earlier versions as they are called now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check params and data, and print the data-quality report; or bring params of an earlier version up to date."""
     from reviewlib.cli import terminal
+    from reviewlib.params import migration
     from reviewlib.run import freezing
 
+    if migrate:
+        said = migration.migrate(params)
+        typer.echo(json.dumps(said, indent=1, ensure_ascii=False) if as_json else "\n".join(said))
+        return
     report = freezing.check(load(params))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), default=str, indent=1, ensure_ascii=False))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from babel.numbers import get_currency_precision
 
 from reviewlib.errors import ParamsError
 from reviewlib.evidence.facts import EPOCH, KEY, Calendar
@@ -23,6 +24,8 @@ from reviewlib.periods import Period
 
 #: The scopes that have targets.
 SCOPES: Final = ("rep", "team", ALL)
+#: Own measures that are judged: who asks many questions finds something by chance.
+OWN_JUDGED: Final = 2
 #: The deals that carry a column; any deal carries the others.
 _CARRIED_BY: Final = {"amount": "outcome = 'won'", "account_id": "outcome = 'won'"}
 
@@ -43,6 +46,7 @@ class ScorecardContext:
         params: The workbook.
         kpis: Its figures by key.
         calendar: The periods evaluated.
+        trend: Those of them that pages show, the review period last.
         roster: Who was there, in these periods and the one after.
         targets: The targets table.
         mapped: The deal columns that the export carries.
@@ -55,6 +59,7 @@ class ScorecardContext:
     params: Params
     kpis: Mapping[str, Kpi]
     calendar: Calendar
+    trend: tuple[Period, ...]
     roster: Roster
     targets: Targets
     mapped: frozenset[str]
@@ -67,6 +72,23 @@ class ScorecardContext:
     def periods(self) -> Mapping[str, Period]:
         """The evaluated periods by name."""
         return {period.name: period for period in self.calendar.periods}
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """By which model each figure is judged; of own measures only the first few of params are."""
+        own = [key for key in self.params.kpis if key in self.kpis and self.kpis[key].own]
+        judged = (kpi for kpi in self.kpis.values() if not kpi.own or kpi.key in own[:OWN_JUDGED])
+        return {kpi.key: kpi.judged_by for kpi in judged if kpi.judged_by is not None}
+
+    @property
+    def sums(self) -> Collection[str]:
+        """The figures that add up over time."""
+        return [key for key, kpi in self.kpis.items() if kpi.targets == "sum"]
+
+    @property
+    def digits(self) -> int:
+        """How many decimals the currency has."""
+        return get_currency_precision(self.params.currency)
 
     def lacking(self, kpi: Kpi) -> list[Lack]:
         """List what the export does not carry of what a KPI needs."""

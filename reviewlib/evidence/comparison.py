@@ -44,3 +44,10 @@ def at_least(left: Number, right: Number, *, size: float = 0.0) -> bool:
 def at_most(left: Number, right: Number, *, size: float = 0.0) -> bool:
     """Tell whether a figure stays within another, rounding allowed for."""
     return at_least(right, left, size=size)
+
+
+def two_digits(value: float | None) -> float | None:
+    """Round to two significant digits, as benchmarks are shown."""
+    if not value or not math.isfinite(value):
+        return value
+    return float(f"{value:.1e}")

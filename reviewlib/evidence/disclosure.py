@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewlib.evidence.comparison import two_digits
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -34,6 +36,10 @@ _SECTIONS: Final = (
 )  # fmt: skip
 #: A table of nothing.
 NOTHING: Final[Mapping[str, Any]] = {"columns": [], "data": []}
+#: What a verdict takes from others.
+_OF_POOL: Final = ("size", "spread", "df", "phi")
+_OF_SHARE: Final = ("share4", "expected4", "trials4")
+_OF_PEERS: Final = ("level", "expected", "share", "material")
 _OF_EXPORT: Final = ("tables", "quarantine", "exclusions")
 
 
@@ -73,10 +79,16 @@ def for_reps(data: Mapping[str, Any], *, withheld: str = "", export: bool = Fals
     """
     kept = {**data, "data": _of_export(data["data"], hidden=export) | {"withheld": withheld}}
     if data["kind"] == "rep":
-        return kept | _without_small_peers(data)
+        return kept | _without_small_peers(data) | _without_small_pools(data)
     if not withheld:
         return kept
-    nothing = {"leads": dict.fromkeys(_SECTIONS, _SEE), "findings": [], "achievements": [], "stages": NOTHING}
+    nothing = {
+        "leads": dict.fromkeys(_SECTIONS, _SEE),
+        "findings": [],
+        "achievements": [],
+        "stages": NOTHING,
+        "judged": NOTHING,
+    }
     return kept | nothing | {"history": {**data["history"], "data": []}, "summary": [withheld]}
 
 
@@ -97,6 +109,21 @@ def _of_export(account: Mapping[str, Any], *, hidden: bool) -> dict[str, Any]:
         kept = {name: [] for name in _OF_EXPORT}
     notes = [*account.get("notes", ()), *([_ROWS] if hidden else [])]
     return {**account, **kept, "unassigned": {}, "notes": notes}
+
+
+def _without_small_pools(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out how much the figures of few others scatter, by which a verdict was found; the verdict stays."""
+    if "judged" not in data:
+        return {}
+    rows = []
+    for cells in data["judged"]["data"]:
+        row = dict(zip(data["judged"]["columns"], cells, strict=True))
+        if (row["people"] or FEWEST + 1) <= FEWEST:
+            row |= dict.fromkeys(_OF_POOL)
+        if row["share"] is not None:  # what the peers reach together, less one's own, is the others'
+            row |= dict.fromkeys(_OF_SHARE) | {name: two_digits(row[name]) for name in _OF_PEERS}
+        rows.append([*row.values()])
+    return {"judged": {**data["judged"], "data": rows}}
 
 
 def _without_small_peers(data: Mapping[str, Any]) -> dict[str, Any]:

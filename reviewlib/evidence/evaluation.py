@@ -13,8 +13,10 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
+from ibis.backends.duckdb import Backend as DuckDB
 
 from reviewlib.evidence import custom
+from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.facts import EPOCH, KEY, Facts, Query
 from reviewlib.evidence.intervals import median_bounds
 from reviewlib.evidence.store import quoted
@@ -27,22 +29,47 @@ class Evaluation:
 
     Attributes:
         figures: One row per (scope, scope_id, period, kpi): numerator, denominator (missing where the KPI has none), n,
-            matures_on (in days since 1970), and the bounds of medians: low, high, likely_low, likely_high.
+            matures_on (in days since 1970), and the bounds of medians: low, high.
+        sizes: By rep_id, period and kind (purchases, sales, open): number, total and squares of amounts.
         views: The views that were made for it, each over those before it, as text.
         columns: Numerator, denominator, n and the like of each KPI over the view ``measured``, as text.
         tables: What came back of views that were made in a database, by name.
+        con: The connection that holds the observations behind medians.
     """
 
     figures: pd.DataFrame
+    sizes: pd.DataFrame
     views: Mapping[str, str]
     columns: Mapping[str, Mapping[str, str]]
     tables: Mapping[str, pa.Table]
+    con: DuckDB
+
+    def beside(self, levels: pd.DataFrame) -> pd.DataFrame:
+        """Count the observations behind a median that lie above and below a level, which the rows give for each figure."""
+        return self._of_samples(levels, _BESIDE)
+
+    def middles(self, members: pd.DataFrame) -> pd.DataFrame:
+        """Take the median of all observations of each group of figures: of scope_ids, by kpi, period and group."""
+        return self._of_samples(members, _MIDDLES)
+
+    def _of_samples(self, given: pd.DataFrame, query: str) -> pd.DataFrame:
+        self.con.con.register("given", pa.Table.from_pandas(given, preserve_index=False))
+        found: pd.DataFrame = self.con.con.sql(query).df()
+        return found
 
 
+_BESIDE: Final = f"""
+SELECT given.*, len(list_filter(sample, lambda x: x > level * (1 + {ROUNDING}))) AS above,
+    len(list_filter(sample, lambda x: x < level * (1 - {ROUNDING}))) AS below
+FROM given JOIN found USING (scope, scope_id, period, kpi)"""
+_MIDDLES: Final = """
+SELECT kpi, period, "group", median(observed) AS level
+FROM (SELECT kpi, period, "group", UNNEST(sample) AS observed FROM given JOIN found USING (scope_id, period, kpi)
+    WHERE scope = 'rep')
+GROUP BY ALL"""
 #: Of the observations behind a median, only those that bound it.
 _WITH_BOUNDS = """
-SELECT * EXCLUDE (sample, size, places), sample[places[1]] AS low, sample[places[2]] AS high,
-    sample[places[3]] AS likely_low, sample[places[4]] AS likely_high
+SELECT * EXCLUDE (sample, size, places), sample[places[1]] AS low, sample[places[2]] AS high
 FROM found LEFT JOIN bounds ON len(sample) = size
 ORDER BY scope, scope_id, period, kpi"""
 
@@ -74,7 +101,8 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
     sizes = [size for (size,) in facts.con.con.sql("SELECT DISTINCT len(sample) FROM found WHERE sample <> []").fetchall()]
     places = pa.array([median_bounds(size) for size in sizes], pa.list_(pa.int64()))
     facts.con.con.register("bounds", pa.table({"size": pa.array(sizes, pa.int64()), "places": places}))
-    return Evaluation(facts.con.con.sql(_WITH_BOUNDS).df(), views, measures.columns, found)
+    figures, sizes = (facts.con.con.sql(query).df() for query in (_WITH_BOUNDS, f"FROM {_SIZES}"))
+    return Evaluation(figures, sizes, views, measures.columns, found, facts.con)
 
 
 @dataclass(frozen=True)
@@ -93,7 +121,7 @@ class _Measures:
 
 
 def _measures(facts: Facts, kpis: Mapping[str, Kpi], *, backend: str = "duckdb", dialect: str = "duckdb") -> _Measures:
-    found = _Measures()
+    found = _Measures({_SIZES: _sizes(facts.columns["period_facts"], backend)})
     for grain, parted in _PARTED.items():
         own = tuple(kpi for kpi in kpis.values() if callable(kpi.expression) and kpi.grain == f"{grain}s")
         of = tuple((name, table, facts.columns[table]) for name, table in parted.items())
@@ -119,6 +147,41 @@ _WHOLE: Final[Mapping[type[ops.Node], Callable[[ir.Column], ir.Value]]] = {
     ops.Max: lambda part: part.max(),
     ops.ArrayCollect: lambda part: part.collect().flatten(),
 }
+
+
+#: The view of amounts: how many each rep had in each period, what they come to, and the sum of their squares.
+_SIZES: Final = "amount_sizes"
+
+
+@cache
+def _sizes(schema: ibis.Schema, backend: str) -> str:
+    """Sum amounts up: of deals, of what one account bought from one rep in one period, and of what is open.
+
+    Deals that one account has open with one rep stand or fall together, as its purchases do.
+    """
+    f = ibis.table(schema, name="period_facts")
+    sold, waiting = f.filter(f.sale), f.filter(f.open_end & f.valued)
+    purchases, waiting = _by_account(sold, sold.amount), _by_account(waiting, waiting.expected)
+    parts = (("sales", sold, sold.amount), ("purchases", purchases, purchases.total), ("open", waiting, waiting.total))
+    # To two places, so that sums of squares stay exact; what that leaves out changes no spread.
+    amounts = ibis.union(
+        *(
+            rows.select("rep_id", "period", kind=ibis.literal(kind), amount=own.cast("decimal(18,2)"))
+            for kind, rows, own in parts
+        )
+    )
+    sums = amounts.group_by("rep_id", "period", "kind").aggregate(
+        number=amounts.count().cast("float64"),
+        total=amounts.amount.sum().cast("float64"),
+        squares=(amounts.amount * amounts.amount).sum().cast("float64"),
+    )
+    return Query.of(sums, backend).text
+
+
+def _by_account(rows: ir.Table, amount: ir.Value) -> ir.Table:
+    """Sum up what each account has with each rep in each period; a deal without an account stands alone."""
+    alone = ibis.ifelse(rows.account_id.isnull(), rows.deal_id, None)
+    return rows.group_by("rep_id", "period", "account_id", alone=alone).aggregate(total=amount.sum())
 
 
 @cache

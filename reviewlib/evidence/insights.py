@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from reviewlib.evidence.comparison import above, at_least, below, same
+from reviewlib.evidence.intervals import FEWEST
 from reviewlib.evidence.scorecard import Row, SubjectScorecard
 from reviewlib.evidence.slicefile import Achievement, Finding, RecommendedAction
-from reviewlib.evidence.verdicts import FEWEST
 from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params, Play, RecognitionRule
 from reviewlib.params.rules import enumerated
@@ -55,26 +55,29 @@ def _finding(card: SubjectScorecard, kpi: Kpi, verdict: str, playbook: Sequence[
         kind="strength" if verdict == "strength" else "improve",
         kpi=kpi.key,
         verdict=verdict,
-        title=f"{kpi.label}: {card.cell(kpi.key, 'reason')}",
+        title=f"{kpi.label}: {_TITLES[verdict]}",
         text=_text(card, kpi),
         evidence=_evidence(card, kpi),
         actions=[RecommendedAction(play.action, play.who, play.skill, play.offer) for play in plays],
     )
 
 
+_TITLES: Final = {"gap": "a clear shortfall", "watch": "worth a talk", "strength": "a clear strength"}
+
+
 def _text(card: SubjectScorecard, kpi: Kpi) -> str:
     """Say the figure and what it is held against."""
     if card.cell(kpi.key, "target") is None:
         return f"{kpi.sentence}."
-    if kpi.judged_by == "exact" and card.cell(kpi.key, "attainment") is not None and kpi.better == "higher":
+    if kpi.interval is None and card.cell(kpi.key, "attainment") is not None and kpi.better == "higher":
         return f"{kpi.sentence}, {{{kpi.key}.attainment}} of the target of {{{kpi.key}.target}}."
     return f"{kpi.sentence}, against a target of {{{kpi.key}.target}}."
 
 
 def _evidence(card: SubjectScorecard, kpi: Kpi) -> list[str]:
-    """List what backs a finding: interval, earlier figures, peers, what stands beside it."""
+    """List what backs a finding: what it tells, the figure before, peers, what stands beside it."""
     lines = {
-        "low": f"The interval is {{{kpi.key}.low}} to {{{kpi.key}.high}}.",
+        "verdict": f"{{{kpi.key}.told}}",
         "previous": f"It was {{{kpi.key}.previous}} in {{previous_period}}.",
         "peer_median": f"The peers’ median is {{{kpi.key}.peer_median}}.",
     }
@@ -145,22 +148,31 @@ def _leads(card: SubjectScorecard, findings: Sequence[Finding], found: Sequence[
     leads["customers"] = _customers(card)
     kinds = {finding.kind for finding in findings}
     if "strength" not in kinds:
-        leads["strengths"] = "No figure is a strength beyond doubt in this period."
+        leads["strengths"] = "No figure is clearly above its target in this period."
     if "improve" not in kinds:
-        leads["improve"] = "No figure calls for action in this period."
+        leads["improve"] = "No figure is short by more than the ups and downs of a normal period."
     if not found:
         leads["achievements"] = "No rule found an achievement in this period."
     return {section: lead for section, lead in leads.items() if lead}
 
 
 def _verdicts(card: SubjectScorecard) -> str:
-    """Name the KPIs by verdict, without counting."""
-    names = {"strength": "Strengths", "on_track": "On track", "watch": "To watch", "gap": "Gaps"}
-    by_verdict = {
-        verdict: [kpi.label for kpi in card.judged() if card.cell(kpi.key, "verdict") == verdict] for verdict in names
+    """Name the KPIs by result, then those that tell something."""
+    named = {
+        "result": {"exceeded": "Targets exceeded", "met": "Targets met", "missed": "Targets missed"},
+        "verdict": {"gap": "Clear shortfalls", "watch": "Worth a talk", "above": "Above", "strength": "Clear strengths"},
     }
-    said = [f"{name}: {enumerated(by_verdict[verdict])}." for verdict, name in names.items() if by_verdict[verdict]]
-    return " ".join(said) or "No figure can be judged on this period’s data."
+    said = []
+    for column, words in named.items():
+        by_word = {
+            word: [kpi.label for kpi in card.judged() if card.cell(kpi.key, column) == key] for key, word in words.items()
+        }
+        said += [f"{word}: {enumerated(labels)}." for word, labels in by_word.items() if labels]
+    told = any(card.cell(kpi.key, "verdict") in named["verdict"] for kpi in card.judged())
+    judged = any(card.cell(kpi.key, "verdict") == "no_signal" for kpi in card.judged())
+    if not told:
+        said.append("No figure tells more than the ups and downs of a normal period." if judged else "No figure can be judged.")
+    return " ".join(said)
 
 
 def _customers(card: SubjectScorecard) -> str:
@@ -173,6 +185,8 @@ def _customers(card: SubjectScorecard) -> str:
     return f"{enumerated([text for key, text in parts.items() if card.cell(key) is not None])}."
 
 
+#: Achievements of one figure at the most.
+_PER_FIGURE: Final = 2
 #: Earlier periods that a personal best must beat at the least.
 EARLIER: Final = 3
 
@@ -202,7 +216,11 @@ def achievements(
     """Apply every rule, in the order of params."""
     contexts = [RuleContext(card, rule, largest, team_met) for rule in rules if rule.kpi in card.kpis]
     found = [_RULES[context.rule.rule](context) for context in contexts]
-    return [item for item in found if item is not None]
+    kept: list[Achievement] = []
+    for item in found:
+        if item is not None and sum(other.kpi == item.kpi for other in kept) < _PER_FIGURE:
+            kept.append(item)
+    return kept
 
 
 def _attained(context: RuleContext) -> Achievement | None:
@@ -226,6 +244,8 @@ def _personal_best(context: RuleContext) -> Achievement | None:
     if not (below(now, best) if lower else above(now, best)):
         return None
     when = next(period for value, period in reversed(known) if same(value, best))
+    if not _clears(card, key, _far_end(card, key, when)):
+        return None
     return context.found(
         f"{context.label}: best of the periods shown", f"{{{key}}}; the best before was {{{key}@{when}}} in {when}."
     )
@@ -233,7 +253,7 @@ def _personal_best(context: RuleContext) -> Achievement | None:
 
 def _solid(card: SubjectScorecard, key: str, period: Period) -> float | None:
     """A value that may be compared: a sampled figure needs as many observations as a verdict does."""
-    fewest = FEWEST.get(card.kpis[key].judged_by, 0)
+    fewest = FEWEST.get(card.kpis[key].interval or "", 0)
     value: float | None = card.cell(key, period=period) if (card.cell(key, "n", period) or 0) >= fewest else None
     return value
 
@@ -246,7 +266,8 @@ def _streak(context: RuleContext) -> Achievement | None:
         if attained is None or not at_least(attained, 1):
             break
         run.append(period.name)
-    if len(run) < (context.rule.at_least or 3):
+    # Who is exactly on target reaches it in every second period.
+    if len(run) < (context.rule.at_least or 3) or card.cell(key, "verdict") not in ("above", "strength"):
         return None
     return context.found(
         f"{context.label}: target met period after period", f"At or above target in {', '.join(reversed(run))}."
@@ -257,6 +278,8 @@ def _comeback(context: RuleContext) -> Achievement | None:
     key, card = context.rule.kpi, context.card
     before, now = card.cell(key, "attainment", card.period.previous), card.cell(key, "attainment")
     if before is None or now is None or at_least(before, 1) or not at_least(now, 1):
+        return None
+    if not _clears(card, key, _far_end(card, key, card.period.previous)):
         return None
     text = f"{{{key}.attainment@previous}} of target in {{previous_period}}, {{{key}.attainment}} in {{period}}."
     return context.found(f"{context.label}: back above target", text)
@@ -280,23 +303,27 @@ def _team_target(context: RuleContext) -> Achievement | None:
 
 
 def _top_quarter(context: RuleContext) -> Achievement | None:
-    """Claim the top quarter; of a sampled figure only where its interval clears the peers' median."""
+    """Claim the top quarter where the figure's interval clears the peers' median."""
     key, card = context.rule.kpi, context.card
-    if card.cell(key, "standing") != "top quarter":
-        return None
-    if card.kpis[key].judged_by != "exact" and not _clear(context):
+    if card.cell(key, "standing") != "top quarter" or not _clears(card, key, card.cell(key, "peer_median")):
         return None
     return context.found(
         f"{context.label}: top quarter of the peers", f"{{{key}}}; the peers’ median is {{{key}.peer_median}}."
     )
 
 
-def _clear(context: RuleContext) -> bool:
-    key, card = context.rule.kpi, context.card
-    low, high, median = (card.cell(key, column) for column in ("low", "high", "peer_median"))
-    if low is None or high is None or median is None:
+def _clears(card: SubjectScorecard, key: str, other: float | None) -> bool:
+    """Tell whether a figure's interval lies on the good side of another figure."""
+    low, high = card.cell(key, "low"), card.cell(key, "high")
+    if low is None or high is None or other is None:
         return False
-    return below(high, median) if card.kpis[key].better == "lower" else above(low, median)
+    return below(high, other) if card.kpis[key].better == "lower" else above(low, other)
+
+
+def _far_end(card: SubjectScorecard, key: str, period: Period) -> float | None:
+    """The end of an earlier figure's interval on the good side; where it has none, the figure."""
+    end: float | None = card.cell(key, "low" if card.kpis[key].better == "lower" else "high", period)
+    return card.cell(key, period=period) if end is None else end
 
 
 _RULES: Final[Mapping[str, Callable[[RuleContext], Achievement | None]]] = {

@@ -8,14 +8,17 @@ import math
 from typing import Final
 
 import numpy as np
+from scipy import special
 
-#: Two-sided 95 % and one-sided 80 % normal quantiles.
+#: The two-sided 95 % normal quantile.
 Z95: Final = 1.959963984540054
-Z80: Final = 0.8416
+#: Fewest observations of which an interval says anything.
+FEWEST: Final = {"wilson": 10, "order": 6}
 
 
-def wilson(successes: float, n: float, *, z: float = Z95) -> tuple[float, float]:
-    """Bound a share of at least one observation by the Wilson score interval; one bound of ``Z80`` is the one-sided 80 %."""
+def wilson(successes: float, n: float) -> tuple[float, float]:
+    """Bound a share of at least one observation by the Wilson score interval."""
+    z = Z95
     share = successes / n
     middle = share + z * z / (2 * n)
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -24,20 +27,10 @@ def wilson(successes: float, n: float, *, z: float = Z95) -> tuple[float, float]
     return (middle - spread) / scale if successes else 0.0, (middle + spread) / scale if successes != n else 1.0
 
 
-def median_bounds(n: int) -> tuple[int, int, int, int] | None:
-    """Say which of n ascending observations, the first being 1, bound a median; None where they are too few, as five are.
+def median_bounds(n: int) -> tuple[int, int] | None:
+    """Say which of n ascending observations, the first being 1, bound a median by 95 %; None where they are too few.
 
-    The first two are the ends of the 95 % interval, each of the others is the one-sided bound of 80 %.
+    The largest rank r with P(Binomial(n, 1/2) <= r - 1) <= 2.5 %, and its counterpart.
     """
-    wide, narrow = _rank(n, 0.025), _rank(n, 0.2)
-    return (wide, n - wide + 1, narrow, n - narrow + 1) if wide else None
-
-
-def _rank(n: int, tail: float) -> int:
-    """Find the largest rank r with P(Binomial(n, 1/2) <= r - 1) <= tail; 0 where there is none."""
-    if n == 0:
-        return 0
-    counts = np.arange(n + 1)
-    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
-    log_mass = factorials[n] - factorials[counts] - factorials[n - counts] - n * math.log(2)
-    return int(np.searchsorted(np.cumsum(np.exp(log_mass)), tail + 1e-12, side="right"))
+    rank = int(np.searchsorted(special.bdtr(np.arange(n // 2), n, 0.5), 0.025 + 1e-12, side="right"))
+    return (rank, n - rank + 1) if rank else None

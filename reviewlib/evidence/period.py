@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from reviewlib.errors import PeriodError, SourceError
-from reviewlib.evidence import availability, custom, evaluation, facts, measures, sources
+from reviewlib.evidence import availability, custom, evaluation, facts, measures, sources, yardsticks
 from reviewlib.evidence.availability import ScorecardContext
 from reviewlib.evidence.evaluation import Evaluation
 from reviewlib.evidence.roster import Roster, roster
@@ -17,6 +17,7 @@ from reviewlib.evidence.scorecard import scorecard
 from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.store import DealRows
 from reviewlib.evidence.targets import targets
+from reviewlib.evidence.verdicts import with_verdicts
 from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
 from reviewlib.periods import Period, last_complete
@@ -106,10 +107,16 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
         tables=tables,
         context=context,
         facts=base,
-        scorecard=scorecard(pd.concat([measured.figures, others], ignore_index=True), context),
+        scorecard=card_of(pd.concat([measured.figures, others], ignore_index=True), context, measured),
         measured=measured,
         from_elsewhere=others,
     )
+
+
+def card_of(figures: pd.DataFrame, context: ScorecardContext, measured: Evaluation) -> pd.DataFrame:
+    """Make the scorecard of measured figures, and judge those of the review period: ``tables.SCORECARD`` and ``JUDGED``."""
+    card = scorecard(figures, context)
+    return with_verdicts(card, yardsticks.of_period(card, context, measured), context)
 
 
 def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext:
@@ -137,6 +144,7 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
         params=params,
         kpis=figures,
         calendar=calendar,
+        trend=period.trend(TREND),
         roster=people,
         targets=targets(params, tables.targets, roster=people, strict=period),
         mapped=mapped,

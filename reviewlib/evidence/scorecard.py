@@ -5,23 +5,25 @@ its change into these two without a remainder. Source: B. W. Ang, "The LMDI appr
 33 (2005).
 """
 
+from __future__ import annotations
+
 import itertools
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from babel.numbers import get_currency_precision
 
 from reviewlib.evidence.availability import SCOPES, ScorecardContext, immature, with_targets, with_values
+from reviewlib.evidence.benchmarks import with_peers
+from reviewlib.evidence.comparison import same
 from reviewlib.evidence.facts import KEY
-from reviewlib.evidence.intervals import wilson
+from reviewlib.evidence.intervals import FEWEST, wilson
 from reviewlib.evidence.roster import ALL, Post
 from reviewlib.evidence.tables import SCORECARD
-from reviewlib.evidence.verdicts import FEWEST, JudgedFigure, attainment, judge, with_peers
 from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import RESULT
 from reviewlib.periods import Period
@@ -92,8 +94,6 @@ def cents(amount: float, digits: int = 2) -> int:
 Row = Mapping[Hashable, Any]
 
 _PLACES = {name: place for place, name in enumerate(SCORECARD)}
-#: What a verdict is read from.
-_READ = [field.name for field in fields(JudgedFigure) if field.name != "reference"]
 
 
 @dataclass(frozen=True)
@@ -126,18 +126,18 @@ class SubjectScorecard:
 
 
 def scorecard(figures: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
-    """Judge every figure.
+    """Put beside every figure what it is held against; what it tells, ``verdicts`` adds.
 
-    The figures have scope, scope_id, period, kpi, numerator, denominator, n, matures_on, low, high, likely_low, likely_high,
-    and optionally reason. What
+    The figures have scope, scope_id, period, kpi, numerator, denominator, n, matures_on, low, high, and optionally reason. What
     comes back has the columns of ``tables.SCORECARD``; units as the KPI's, percentages as fractions, missing as NaN or None.
     """
+    figures = figures.assign(verdict=None)
     frame = with_values(with_targets(figures, context), context)
     frame = pd.concat([frame, *_derived(frame, context)], ignore_index=True)
     frame["better"] = frame["kpi"].map({key: kpi.better for key, kpi in context.kpis.items()})
-    frame = with_peers(frame, rules=context.params.peers, roster=context.roster)
+    frame = with_peers(frame, context.roster, context.params.peers, context.sums)
     frame = _with_history(_with_intervals(frame, context), context)
-    return _tidy(_with_verdicts(frame, context), context)
+    return _tidy(_with_results(frame, context), context)
 
 
 def _derived(frame: pd.DataFrame, context: ScorecardContext) -> Iterator[pd.DataFrame]:
@@ -162,7 +162,7 @@ def _changes(frame: pd.DataFrame, kpi: Kpi, won: str, refunds: str, context: Sco
     complete = wide.reindex(columns=[("value", won), ("n", won), ("value", refunds)]).dropna()
     sales = dict(zip(complete.index, itertools.starmap(Sales, complete.itertuples(index=False)), strict=True))
     splits: dict[tuple[str, str, str], Split] = {}
-    digits = get_currency_precision(context.params.currency)
+    digits = context.digits
     pairs = [(before, now) for before, now in itertools.pairwise(context.calendar.periods) if before.end == now.start]
     for before, now in pairs:
         for scope, scope_id in sorted({(scope, scope_id) for scope, scope_id, _ in sales}, key=lambda key: key[0] != "rep"):
@@ -223,8 +223,8 @@ def _of_earlier(frame: pd.DataFrame, kpi: Kpi, context: ScorecardContext) -> pd.
 
 def _with_intervals(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Bound the shares that have enough observations; medians are bounded by their own."""
-    fewest = frame["kpi"].map({key: FEWEST.get(kpi.judged_by, np.inf) for key, kpi in context.kpis.items()})
-    shares = frame["kpi"].isin([key for key, kpi in context.kpis.items() if kpi.judged_by == "wilson"])
+    fewest = frame["kpi"].map({key: FEWEST.get(kpi.interval or "", np.inf) for key, kpi in context.kpis.items()})
+    shares = frame["kpi"].isin([key for key, kpi in context.kpis.items() if kpi.interval == "wilson"])
     enough = frame["value"].notna() & (frame["n"] >= fewest)
     frame[["low", "high"]] = frame[["low", "high"]].where(enough & ~shares)
     rows = frame.index[enough & shares]
@@ -244,37 +244,31 @@ def _with_history(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFram
     return frame
 
 
-def _with_verdicts(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
-    """Judge the KPIs proper; a supporting figure has no verdict, only a reason where it is missing."""
-    beside = frame["kpi"].isin([key for key, kpi in context.kpis.items() if kpi.of is not None])
-    names = ["kpi", "scope", "spread", *_READ]
-    cells = zip(*(frame.loc[~beside, name].tolist() for name in names), strict=True)
-    judged = [_judged(dict(zip(names, row, strict=True)), context) for row in cells]
-    known = frame["value"].notna()
-    frame["verdict"] = pd.Series("not_available", index=frame.index).where(~known, "not_judged")
-    unsaid = pd.Series("not available", index=frame.index).where(~known, "supporting figure")
-    frame["reason"] = frame["reason"].where(frame["reason"].notna(), unsaid)
-    frame.loc[~beside, ["verdict", "reason"]] = pd.DataFrame(judged, index=frame.index[~beside], columns=["verdict", "reason"])
+def _with_results(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
+    """Tell attainment, and whether the target was missed, met or exceeded."""
+    held = frame.index[frame["value"].notna() & frame["target"].notna()]
+    pairs = [*zip(*(frame.loc[held, name].tolist() for name in ("kpi", "value", "target")), strict=True)]
+    shares = [attainment(context.kpis[kpi], value, target) for kpi, value, target in pairs]
+    results = [
+        "met" if same(value, target) else "exceeded" if (value > target) != (context.kpis[kpi].better == "lower") else "missed"
+        for kpi, value, target in pairs
+    ]
+    frame["attainment"] = pd.Series(shares, index=held, dtype="float64").reindex(frame.index)
+    frame["result"] = pd.Series(results, index=held, dtype=object).reindex(frame.index)
     return frame
 
 
-def _judged(row: Row, context: ScorecardContext) -> tuple[str, str]:
-    kpi = context.kpis[str(row["kpi"])]
-    # Only missing numbers differ from themselves.
-    read = {name: row[name] for name in _READ if row[name] is not None and row[name] == row[name]}
-    # The user's benchmark is one rep's figure, so a team's sum is not held against it.
-    if "target" not in read and (row["scope"] == "rep" or kpi.targets == "level"):
-        read |= {"target": kpi.benchmark, "reference": "benchmark"}
-    if row["spread"] == 0:
-        read.pop("peer_median", None)
-    figure = JudgedFigure(**read)
-    verdict, reason = judge(kpi, figure, entry.bands if (entry := context.params.kpis.get(kpi.key)) else None)
-    alone = verdict == "not_judged" and row["scope"] != "rep" and kpi.judged_by != "none"
-    return verdict, "no target is set" if alone and figure.target is None else reason
+def attainment(kpi: Kpi, value: float, target: float) -> float | None:
+    """Divide value by target, or target by value where lower is the aim; None where that says nothing."""
+    if kpi.against == "points" or target <= 0:
+        return None
+    if kpi.better == "lower":
+        return target / value if value > 0 else None
+    return value / target
 
 
 def _tidy(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
-    """Add names and attainment, and put rows and columns in order."""
+    """Add names, and put rows and columns in order."""
     posts = context.roster.posts
     scopes, ids, periods = (frame[name].tolist() for name in KEY)
     owners = [
@@ -287,9 +281,5 @@ def _tidy(frame: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
         (post.team if post else scope_id if scope == "team" else None)
         for post, scope, scope_id in zip(owners, scopes, ids, strict=True)
     ]
-    held = frame.index[frame["value"].notna() & frame["target"].notna()]
-    pairs = zip(*(frame.loc[held, name].tolist() for name in ("kpi", "value", "target")), strict=True)
-    shares = [attainment(context.kpis[kpi], value, target) for kpi, value, target in pairs]
-    frame["attainment"] = pd.Series(shares, index=held, dtype="float64").reindex(frame.index)
     frame["place"] = frame["kpi"].map({key: place for place, key in enumerate(context.kpis)})
     return frame.sort_values(["scope", "scope_id", "period", "place"], kind="stable").reset_index(drop=True)[[*SCORECARD]]

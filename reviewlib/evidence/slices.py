@@ -15,19 +15,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from reviewlib.evidence import availability, disclosure
-from reviewlib.evidence.comparison import at_least
+from reviewlib.evidence.comparison import at_least, two_digits
 from reviewlib.evidence.insights import Insights, insights
 from reviewlib.evidence.listing import AT_HAND, Listing
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import UNASSIGNED, Post, distinct_names
 from reviewlib.evidence.scorecard import SubjectScorecard
 from reviewlib.evidence.slicefile import Achievement, Finding, Stages, lists, table
-from reviewlib.evidence.tables import SCORECARD
+from reviewlib.evidence.tables import JUDGED, SCORECARD
 from reviewlib.evidence.targets import TargetTerm
-from reviewlib.evidence.verdicts import two_digits
 from reviewlib.params.kpis import RESULT
 
 _KPI: Final = SCORECARD.index("kpi")
+_JUDGED: Final = ("kpi", *JUDGED)
 _PERIOD: Final = SCORECARD.index("period")
 _PEERS: Final = ("peer_q1", "peer_median", "peer_q3")
 #: The stage of deals that were open at the end of the period and have closed by the export's date.
@@ -45,6 +45,9 @@ class Slicer:
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
         self.columns = [_column(frame[name]) for name in SCORECARD]
         self.places = frame.groupby(["scope", "scope_id"], sort=False).indices
+        judged = frame[frame["model"].notna()]
+        self.judged_places = judged.groupby(["scope", "scope_id"], sort=False).indices
+        self.judged_columns = [_column(judged[name]) for name in _JUDGED]
         self.rows = lru_cache(maxsize=AT_HAND)(self._rows)
         others = evidence.from_elsewhere
         others = others[(others["scope"] == "rep") & (others["period"] == evidence.period.name)]
@@ -81,6 +84,7 @@ class Slicer:
             "subject": subject,
             "people": [],
             "history": table(SCORECARD, self.rows("rep", rep_id)),
+            "judged": self._judged("rep", rep_id),
             "members": disclosure.NOTHING,
             "lists": self.listing.lists(rep_id),
             "terms": self._terms(rep_id),
@@ -134,6 +138,7 @@ class Slicer:
             "subject": team.as_data(),
             "people": [post.as_data() for post in posts if post.id in shown],
             "history": table(SCORECARD, history),
+            "judged": self._judged("team", name),
             "members": table(SCORECARD, members),
             "lists": lists((), ()),
             "terms": {},
@@ -182,6 +187,11 @@ class Slicer:
         own = self.places[scope, scope_id]
         return [[*row] for row in zip(*(_cells(column[own]) for column in self.columns), strict=True)]
 
+    def _judged(self, scope: str, scope_id: str) -> dict[str, Any]:
+        """What a subject's verdicts follow from."""
+        own = self.judged_places.get((scope, scope_id), [])
+        return table(_JUDGED, [[*row] for row in zip(*(_cells(column[own]) for column in self.judged_columns), strict=True)])
+
     def _card(self, subject: Post, history: Rows) -> SubjectScorecard:
         evidence = self.evidence
         rows = {(row[_KPI], row[_PERIOD]): row for row in history}
@@ -210,7 +220,9 @@ def _workbook(evidence: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) -
         "frozen_at": frozen_at.isoformat(),
         "snapshot": snapshot,
         "incomplete": evidence.incomplete,
-        "peer_group": params.peers.group,
+        "peer_group": [*params.peers.by],
+        "gap": params.judgement.gap,
+        "watch": params.judgement.watch,
         "retention_window": context.calendar.window(evidence.period).name,
         "accent": params.theme.accent,
         "accent_dark": params.theme.accent_dark,

@@ -58,11 +58,11 @@ class Snapshot:
         """The tidy scorecard of every scope and period, with the reps' names put back in."""
         import pandas as pd
 
-        from reviewlib.evidence.tables import SCORECARD
+        from reviewlib.evidence.tables import JUDGED, SCORECARD
 
         frame = pd.read_parquet(io.BytesIO(proof.read(self.folder / "scorecard.parquet", self.folder)))
         frame["rep_name"] = frame["rep_id"].map(people(self.folder)["reps"])
-        return frame[[*SCORECARD]]
+        return frame.reindex(columns=[*SCORECARD, *JUDGED])
 
 
 def fingerprint(params: Params, period: Period) -> str:

@@ -91,5 +91,12 @@ QUARANTINE: Final = pa.schema(
 SCORECARD: Final = (
     "scope", "scope_id", "rep_id", "rep_name", "team", "period", "kpi", "value", "n", "low", "high", "numerator", "denominator",
     "target", "target_raw", "attainment", "previous", "change", "year_ago", "peer_q1", "peer_median", "peer_q3", "peers",
-    "standing", "verdict", "reason",
+    "standing", "result", "verdict", "reason",
 )  # fmt: skip
+#: What a verdict of the review period follows from, beside it: ``judgement`` says what each is.
+JUDGED: Final = (
+    "model", "level", "material", "capped", "periods", "reached", "expected", "trials", "reached4", "expected4",
+    "trials4", "size", "spread", "df", "phi", "phi_from", "people", "share", "share4", "p_low", "p_high", "p4_low",
+    "p4_high", "band_low", "band_high", "better_from", "better_to", "worse_from", "worse_to",
+)  # fmt: skip
+JUDGED_TEXTS: Final = ("model", "phi_from", "better_to", "worse_to")

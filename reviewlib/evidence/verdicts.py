@@ -1,203 +1,146 @@
-"""Verdicts: what a figure says beside its target or its peers, and why.
+"""Verdicts: each figure of the review period, judged by its model; of the others why they are not."""
 
-The group of peers includes the rep, so that its figures are the same on every member's page and nobody can subtract. Quartiles
-are the linear kind (type 7).
-"""
+from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from reviewlib.evidence.comparison import above, at_least, below, same
-from reviewlib.evidence.intervals import Z80, wilson
-from reviewlib.evidence.roster import ALL, Post, Roster
-from reviewlib.params.figures import Kpi
-from reviewlib.params.model import Bands, Peers, Verdict
+from reviewlib.evidence.availability import OWN_JUDGED, ScorecardContext
+from reviewlib.evidence.intervals import Z95
+from reviewlib.evidence.judgement import AMOUNTS, MODELS, SCALE, Cases, Numbers, Thresholds, Trials
+from reviewlib.evidence.tables import JUDGED, SCORECARD
 
-#: Fewest observations for an interval that decides anything.
-FEWEST: Final = {"wilson": 10, "order": 6}
-
-
-def with_peers(frame: pd.DataFrame, *, rules: Peers, roster: Roster) -> pd.DataFrame:
-    """Add peer_q1, peer_median, peer_q3, peers, spread (largest less smallest) and standing to the rows of reps.
-
-    The frame has the columns scope, scope_id, period, kpi, value and better.
-    """
-    frame = frame.copy()
-    groups = [
-        peer_group(roster.posts[scope_id, period], rules) if scope == "rep" else None
-        for scope, scope_id, period in zip(*(frame[name].tolist() for name in ("scope", "scope_id", "period")), strict=True)
-    ]
-    frame["peer_group"] = groups
-    pool = frame[frame["peer_group"].notna() & frame["value"].notna() & (frame["better"] != "none")]
-    values = pool.groupby(["peer_group", "period", "kpi"])["value"]
-    stats = values.agg(peers="count", peer_median="median", low="min", high="max")
-    quarters = [np.quantile(own.to_numpy(), (0.25, 0.75)) for _, own in values]
-    stats["peer_q1"], stats["peer_q3"] = np.array(quarters).reshape(-1, 2).T
-    ends = zip(stats.pop("low"), stats.pop("high"), strict=True)
-    stats["spread"] = [0.0 if same(low, high) else high - low for low, high in ends]
-    frame = frame.merge(stats.reset_index(), on=["peer_group", "period", "kpi"], how="left")
-    few, some = frame["peers"] < rules.median_from, frame["peers"] < rules.quartiles_from
-    frame.loc[few, "peer_median"] = np.nan
-    frame.loc[some, ["peer_q1", "peer_q3"]] = np.nan
-    cells = (frame[name].tolist() for name in ("value", "peer_q1", "peer_median", "peer_q3", "spread", "better"))
-    frame["standing"] = [_quarter(*row) for row in zip(*cells, strict=True)]
-    return frame.drop(columns=["peer_group"])
+#: The smallest change of a figure by its unit; money has that of its currency.
+_STEPS: Final = {"count": 1.0, "days": 1.0, "percent": 0.001, "ratio": 0.01, "score": 0.01}
+_SO_FEW: Final = "so few that no figure on this side would tell"
+_TOO_SHORT: Final = "here for less than a third of the period"
 
 
-def two_digits(value: float | None) -> float | None:
-    """Round to two significant digits, as benchmarks are shown."""
-    if not value or not math.isfinite(value):
-        return value
-    return float(f"{value:.1e}")
+def with_verdicts(card: pd.DataFrame, rows: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
+    """Judge the figures that ``yardsticks`` laid out: fills verdict and reason, and adds the columns of ``tables.JUDGED``."""
+    found = [_of_model(str(model), own, context) for model, own in rows.groupby("model")]
+    judged = pd.concat(found) if found else rows
+    card = card.drop(columns="verdict").join(judged.reindex(columns=[*JUDGED, "own_low", "own_high", "why"]))
+    verdicts = pd.Series("not_judged", index=card.index).where(card["value"].notna(), "not_available")
+    if found:
+        verdicts = judged["verdict"].reindex(card.index).fillna(verdicts)
+    unsaid = _unjudged(card, context).where(card["value"].notna(), "not available")
+    said = card["reason"].where(card["reason"].notna(), card["why"])
+    reasons = said.where(said.notna() | verdicts.isin(SCALE), unsaid)
+    ends = {end: card[end].fillna(card[f"own_{end}"].astype("float64")) for end in ("low", "high")}
+    return card.assign(verdict=verdicts, reason=reasons, **ends)[[*SCORECARD, *JUDGED]]
 
 
-def peer_group(post: Post, rules: Peers) -> str | None:
-    """Name the peers whom a rep is compared with."""
-    return {"all": ALL, "team": post.team, "role": post.role}[rules.group]
+def _unjudged(card: pd.DataFrame, context: ScorecardContext) -> pd.Series[str]:
+    """Say why figures that no model judges are not judged."""
+    own, judged = f"of your own measures, the first {OWN_JUDGED} are judged", context.models
+    reasons = {
+        key: "supporting figure" if kpi.of else own if kpi.own else kpi.unjudged or "told and not judged"
+        for key, kpi in context.kpis.items()
+    }
+    reasons |= dict.fromkeys(judged, "judged in the review of its own period")
+    whole = ~card["scope"].isin(("rep", "team")) & card["kpi"].isin(list(judged)) & (card["period"] == context.trend[-1].name)
+    return card["kpi"].map(reasons).where(~whole, "it is nobody’s own")
 
 
-def _quarter(value: float, q1: float, middle: float, q3: float, spread: float, better: str) -> str | None:
-    """Tell the quarter, the top one on the good side; strict at both ends, so that ties stand in the middle."""
-    if better == "none" or spread == 0 or any(map(math.isnan, (value, q1, middle, q3))):
-        return None
-    if better == "lower":
-        value, q1, middle, q3 = -value, -q3, -middle, -q1
-    if above(value, q3):
-        return "top quarter"
-    if below(value, q1):
-        return "bottom quarter"
-    return "second quarter" if at_least(value, middle) else "third quarter"
+def _of_model(name: str, rows: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
+    """Judge the figures of one model, and say why some cannot be judged."""
+    model = MODELS[name]
+    rows["why"], rows["verdict"] = None, None
+    for verdict, reason, where in _obstacles(rows, name, context):
+        open_rows = rows["verdict"].isna() & where
+        rows.loc[open_rows, "verdict"], rows.loc[open_rows, "why"] = verdict, reason
+    rows["material"] = _material(rows, context)
+    own = rows[rows["verdict"].isna()]
+    if own.empty:
+        return rows
+    cases = _cases(name, own, context)
+    limits = Thresholds(context.params.judgement.gap, context.params.judgement.watch)
+    places = cases.places(limits)
+    names = np.array(SCALE, dtype=object)
+    hidden = (places == SCALE.index("no_signal")) & cases.out_of_reach(limits)
+    at = own.index
+    rows.loc[at, "verdict"] = np.where(hidden, "too_few", names[places])
+    rows.loc[at, "why"] = [_SO_FEW if one else None for one in hidden]
+    for column, values in zip(("p_low", "p_high", "p4_low", "p4_high"), cases.tails(), strict=True):
+        rows.loc[at, column] = values
+    for column, values in zip(("own_low", "own_high"), _interval(cases), strict=True):
+        rows.loc[at, column] = values
+    scale = cases.per if name != "median" else np.ones(len(own))
+    for column, values in zip(("band_low", "band_high"), cases.ends(limits), strict=True):
+        rows.loc[at, column] = values * scale
+    # Whole things are counted; all else is told in the figure's unit.
+    scale = np.where(model.whole, 1.0, scale)
+    for side, values in zip(("better", "worse"), cases.flips(limits), strict=True):
+        rows.loc[at, f"{side}_from"] = values * scale
+        to = cases.places(limits, np.where(np.isnan(values), cases.now.reached, values))
+        rows.loc[at, f"{side}_to"] = [None if gone else name for gone, name in zip(np.isnan(values), names[to], strict=True)]
+    return rows
 
 
-#: Bands by points, for figures that may be negative.
-POINTS: Final = Bands(strength=0.05, on_track=-0.05, watch=-0.15)
-SHARES: Final = Bands()
-
-_EXACT: Final[dict[tuple[str, str], str]] = {
-    ("higher", "strength"): "above {reference}",
-    ("higher", "on_track"): "at {reference}",
-    ("higher", "watch"): "below {reference}",
-    ("higher", "gap"): "well below {reference}",
-    ("lower", "strength"): "below {reference}, lower is the aim",
-    ("lower", "on_track"): "at {reference}",
-    ("lower", "watch"): "above {reference}, lower is the aim",
-    ("lower", "gap"): "well above {reference}, lower is the aim",
-}
-_QUARTERS: Final[dict[str | None, tuple[Verdict, str]]] = {
-    "top quarter": ("strength", "top quarter of the peers"),
-    "second quarter": ("on_track", "middle half of the peers"),
-    "third quarter": ("on_track", "middle half of the peers"),
-    "bottom quarter": ("watch", "bottom quarter of the peers"),
-    None: ("not_judged", "no target, and too few peers with different figures"),
-}
+def _interval(cases: Cases) -> Numbers:
+    """Bound a figure by 95 %, as much as it varies at its own level, where counting gives it no interval."""
+    now = cases.now
+    own = now if cases.model.of_df else replace(now, expected=now.reached)
+    if cases.model.bounded:
+        return np.full((2, len(now.reached)), np.nan)
+    half = Z95 * np.sqrt(np.maximum(cases.model.variance(own), 0) * cases.phi)
+    low = now.reached - half if cases.model.of_df else np.minimum(now.reached, np.maximum(now.reached - half, 0))
+    return np.array([low * cases.per, (now.reached + half) * cases.per])
 
 
-@dataclass(frozen=True)
-class JudgedFigure:
-    """One figure, ready to be judged.
-
-    Attributes:
-        value: The figure; None where it is not available.
-        reason: Why it is not available.
-        n: Sample size.
-        numerator: That of a share.
-        low, high: The 95 % interval of a sampled figure.
-        likely_low, likely_high: The one-sided bounds of 80 % of a median.
-        target: The target, else the user's benchmark.
-        reference: What ``target`` is called: ``target`` or ``benchmark``.
-        peer_median: The peers' median; None below the threshold, or where all are equal.
-        standing: The quarter among the peers; None below the threshold, or where all are equal.
-    """
-
-    value: float | None = None
-    reason: str | None = None
-    n: float = 0
-    numerator: float = 0
-    low: float | None = None
-    high: float | None = None
-    likely_low: float | None = None
-    likely_high: float | None = None
-    target: float | None = None
-    reference: str = "target"
-    peer_median: float | None = None
-    standing: str | None = None
+def _obstacles(rows: pd.DataFrame, name: str, context: ScorecardContext) -> Iterator[tuple[str, str, pd.Series[bool]]]:
+    """Verdict and reason of figures that cannot be judged, the first obstacle first."""
+    model, posts, period = MODELS[name], context.roster.posts, context.trend[-1]
+    reps = rows["scope"] == "rep"
+    left = {rep for rep in context.roster.rep_ids if (day := posts[rep, period.name].left_on) and day <= context.as_of}
+    yield "not_available", "not available", rows["value"].isna()
+    yield "not_judged", "has left", reps & rows["scope_id"].isin(left)
+    yield "not_judged", _TOO_SHORT, ~rows["exposed"].astype(bool)
+    alone = "no target, and no group of eight peers to compare with"
+    yield "not_judged", alone, rows["level"].isna() & reps
+    yield "not_judged", "no target is set", rows["level"].isna()
+    ends = "a target of zero or less tells nothing" if name != "binomial" else "a target of none or all tells nothing"
+    yield "not_judged", ends, (rows["level"] <= 0) | ((name == "binomial") & (rows["level"] >= 1))
+    for key, few in (rows["trials"] < model.fewest).groupby(rows["kpi"]):
+        yield "too_few", f"fewer than {model.fewest} {context.kpis[str(key)].n_label}", few & (not model.of_df)
+    unknown = f"fewer than {AMOUNTS} amounts before it to know how much they vary"
+    unknown = "too few periods before it to know how much it varies" if model.of_df else unknown
+    yield "too_few", unknown, model.spreads & ~(rows["spread"] > 0)
+    yield "not_judged", "too few periods of teams to know how much they vary", ~reps & (rows["phi_from"] != "group")
 
 
-def judge(kpi: Kpi, figure: JudgedFigure, bands: Bands | None = None) -> tuple[Verdict, str]:
-    """Give the verdict of a figure and its reason in words (the rules of the verdict table)."""
-    if figure.value is None:
-        return "not_available", figure.reason or "not available"
-    if kpi.judged_by == "none":
-        return "not_judged", "supporting figure" if kpi.of else "judged through revenue"
-    if kpi.judged_by == "exact":
-        return _exact(kpi, figure, bands)
-    return _sampled(kpi, figure)
+def _material(rows: pd.DataFrame, context: ScorecardContext) -> pd.Series[float]:
+    """How far from its level each figure must be, in its unit."""
+    params = context.params.kpis
+    given = {key: (key in params and params[key].material) or kpi.material for key, kpi in context.kpis.items()}
+    own = rows["kpi"].map(given).astype("float64")
+    return own.where(rows["kpi"].map({key: kpi.in_points for key, kpi in context.kpis.items()}), own * rows["level"])
 
 
-def attainment(kpi: Kpi, value: float, target: float) -> float | None:
-    """Divide value by target, or target by value where lower is the aim; None where that says nothing."""
-    if kpi.bands == "points" or target <= 0:
-        return None
-    if kpi.better == "lower":
-        return target / value if value > 0 else None
-    return value / target
-
-
-def _exact(kpi: Kpi, figure: JudgedFigure, bands: Bands | None) -> tuple[Verdict, str]:
-    if figure.target is None:
-        if kpi.only_with_target:
-            return "not_judged", "judged only against a target, and none is set"
-        return _QUARTERS[figure.standing]
-    assert figure.value is not None
-    if kpi.bands == "points":
-        return _banded(kpi, figure.value, bands or POINTS, figure.reference, start=figure.target)
-    if kpi.better == "lower" and figure.value <= 0:
-        return "strength", _EXACT["lower", "strength"].format(reference=figure.reference)
-    ratio = attainment(kpi, figure.value, figure.target)
-    if ratio is None:
-        return "not_judged", f"the {figure.reference} is not above zero"
-    return _banded(kpi, ratio, bands or SHARES, figure.reference)
-
-
-def _banded(kpi: Kpi, measure: float, bands: Bands, reference: str, *, start: float = 0.0) -> tuple[Verdict, str]:
-    """Find the band; bands that are points begin from the target."""
-    reached = (name for name, limit in bands if at_least(measure, start + limit, size=start))
-    verdict: Verdict = next(reached, "gap")  # type: ignore[arg-type]
-    return verdict, _EXACT[kpi.better, verdict].format(reference=reference)
-
-
-def _sampled(kpi: Kpi, figure: JudgedFigure) -> tuple[Verdict, str]:
-    fewest = FEWEST[kpi.judged_by]
-    if figure.n < fewest:
-        return "not_enough_data", f"fewer than {fewest} {kpi.n_label}"
-    reference, name = figure.target, f"the {figure.reference}"
-    if reference is None:
-        reference, name = figure.peer_median, "the peers’ median"
-    if reference is None:
-        return "not_judged", _QUARTERS[None][1]
-    assert figure.low is not None
-    assert figure.high is not None
-    higher = kpi.better == "higher"
-    over = above(figure.low, reference)
-    if over or below(figure.high, reference):
-        side = "above" if over else "below"
-        good = (side == "above") == higher
-        bad: Verdict = "gap" if figure.target is not None else "watch"
-        return "strength" if good else bad, f"the whole interval lies {side} {name}"
-    bound = _favourable(kpi, figure)
-    if below(bound, reference) if higher else above(bound, reference):
-        return "watch", f"probably {'below' if higher else 'above'} {name}"
-    return "on_track", f"not distinguishable from {name}"
-
-
-def _favourable(kpi: Kpi, figure: JudgedFigure) -> float:
-    """The one-sided 80 % bound on the good side."""
-    middle = (figure.likely_low, figure.likely_high)
-    low, high = middle if kpi.judged_by == "order" else wilson(figure.numerator, figure.n, z=Z80)
-    bound = high if kpi.better == "higher" else low
-    assert bound is not None  # fewer than six observations are not judged
-    return bound
+def _cases(name: str, rows: pd.DataFrame, context: ScorecardContext) -> Cases:
+    model, median = MODELS[name], name == "median"
+    columns = {name: rows[name].to_numpy("float64") for name in ("value", "level", "material", "phi", "share", "share4")}
+    per = 1 / (rows["trials"] if name in ("binomial", "median") else rows["base"]).to_numpy("float64")
+    smallest = {key: _STEPS.get(kpi.unit, 10.0**-context.digits) for key, kpi in context.kpis.items()}
+    step = rows["kpi"].map(smallest).to_numpy("float64") / per
+    better = rows["kpi"].map({key: 1.0 if kpi.better == "higher" else -1.0 for key, kpi in context.kpis.items()})
+    return Cases(
+        model=model,
+        now=Trials.of(rows),
+        earlier=Trials.of(rows, "4"),
+        joint=rows["joint"].to_numpy(bool),
+        phi=columns["phi"] * (1 - np.nan_to_num(columns["share"])),
+        phi4=columns["phi"] * (1 - np.nan_to_num(columns["share4"])),
+        good=np.asarray(better, dtype="float64"),
+        per=per,
+        value=columns["value"] if median else np.full(len(rows), np.nan),
+        level=columns["level"],
+        material=columns["material"],
+        step=np.ones_like(step) if model.whole else step,
+        capped=rows["capped"].to_numpy(bool),
+    )

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from reviewlib.evidence.benchmarks import peer_group
 from reviewlib.evidence.facts import EPOCH, KEY
 from reviewlib.evidence.period import PeriodEvidence
-from reviewlib.evidence.tables import ARROW, Type
-from reviewlib.evidence.verdicts import peer_group
+from reviewlib.evidence.tables import ARROW, JUDGED, JUDGED_TEXTS, Type
 from reviewlib.params.kpis import RESULT
+from reviewlib.params.model import QUARTILES_FROM
 
 NAME: Final = "evidence.sql"
 _OF_FIGURE: Final = (*KEY, "kpi")
@@ -24,14 +25,17 @@ _OF_FIGURE: Final = (*KEY, "kpi")
 _TERMS: Final[Mapping[str, tuple[str, ...]]] = {
     "groups": (*KEY,),
     "members": ("rep_id", "period", "scope", "scope_id"),
-    "peer_groups": ("rep_id", "period", "peer_group"),
+    "peer_groups": ("rep_id", "period", "peer_group", "active_days", "days"),
     "target_terms": (*_OF_FIGURE, "rep_id", "row_period", "source_line", "value", "ramp", "active_days", "days"),
     "measure_terms": (*_OF_FIGURE, "rep_id", "row_period", "source_line", "value", "n"),
     "change_terms": (*_OF_FIGURE, "value"),
     "reasons": (*_OF_FIGURE, "reason"),
+    "verdict_terms": (*_OF_FIGURE, "verdict", *JUDGED),
 }
 _TYPES: Final[Mapping[str, Type]] = {
-    **dict.fromkeys(("value", "ramp", "n"), "number"), **dict.fromkeys(("source_line", "active_days", "days"), "count")
+    **dict.fromkeys(("value", "ramp", "n"), "number"),
+    **dict.fromkeys((name for name in JUDGED if name not in JUDGED_TEXTS), "number"),
+    **dict.fromkeys(("source_line", "active_days", "days"), "count"),
 }  # fmt: skip
 
 
@@ -49,7 +53,7 @@ def sql(evidence: PeriodEvidence) -> str:
         kpis=[*kpis.values()],
         columns=evidence.measured.columns,
         means={key for key in kpis if key in evidence.params.kpis and evidence.params.kpis[key].combine == "mean"},
-        peers=evidence.params.peers,
+        quartiles_from=QUARTILES_FROM,
     )
     return text
 
@@ -57,12 +61,17 @@ def sql(evidence: PeriodEvidence) -> str:
 def term_tables(evidence: PeriodEvidence) -> dict[str, pa.Table]:
     """The tables of terms by name: periods, who counts for whom, what is added up, and why a figure is n/a."""
     context, card = evidence.context, evidence.scorecard
-    posts = [(post, name) for (_, name), post in context.roster.posts.items() if name in context.periods]
+    periods = context.periods
+    posts = [(post, name, periods[name]) for (_, name), post in context.roster.posts.items() if name in periods]
+    judged = card.loc[card["model"].notna(), [*_TERMS["verdict_terms"]]].astype({"capped": "float64"})
     measured = _rows(evidence.from_elsewhere[[*_OF_FIGURE, "rows"]])
     rows: dict[str, Iterable[tuple[Any, ...]]] = {
         "groups": _rows(card[KEY].drop_duplicates()),
         "members": _rows(context.roster.members()),
-        "peer_groups": [(post.id, name, peer_group(post, context.params.peers)) for post, name in posts],
+        "peer_groups": [
+            (post.id, name, peer_group(post, context.params.peers), post.active_days(period), period.days)
+            for post, name, period in posts
+        ],
         "target_terms": _target_terms(evidence),
         "measure_terms": (
             (*figure, row.rep_id, row.period.name, row.line, row.value, row.n)
@@ -71,6 +80,7 @@ def term_tables(evidence: PeriodEvidence) -> dict[str, pa.Table]:
         ),
         "change_terms": _rows(_change_terms(evidence)),
         "reasons": _rows(card.loc[card["value"].isna(), [*_OF_FIGURE, "reason"]]),
+        "verdict_terms": _rows(judged.astype(object).where(judged.notna(), None)),
     }
     tables = {"calendar": context.calendar.table(), **evidence.fetched}
     for name, columns in _TERMS.items():

@@ -18,6 +18,7 @@ from reviewlib.pages import (
     sentences,
     signing,
     team_views,
+    verdict_views,
     views,
     wording,
 )
@@ -40,7 +41,7 @@ _ASKED: Final = {
     module.__name__.rpartition(".")[2]: module
     for module in (
         adjustment_views, components, entry_views, followup, goal_views, labels, plan_views, plans, progress, provenance,
-        sentences, signing, team_views, views, wording,
+        sentences, signing, team_views, verdict_views, views, wording,
     )
 }  # fmt: skip
 

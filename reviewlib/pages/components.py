@@ -2,24 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.params.figures import Kpi
-from reviewlib.params.model import Verdict
 from reviewlib.periods import Period
 from reviewlib.review import Figure
 
 #: Where the target stands in every bullet, in percent of the track.
 TARGET_AT: Final = 75.0
-#: The verdicts in words.
-VERDICTS: Final = {verdict: verdict.replace("_", " ").capitalize() for verdict in get_args(Verdict)}
-_TONES: Final = {"strength": "", "on_track": "", "watch": "low", "gap": "low"}
+#: How the bars of verdicts that are not said in grey look.
+_TONES: Final = {**dict.fromkeys(("strength", "above", "no_signal", "on_track"), ""), "watch": "low", "gap": "low"}
 
 
 @dataclass(frozen=True)
 class Bullet:
-    """A bar against a target that always stands at the same place; ``low`` and ``high`` bound the interval line."""
+    """A bar against a target that always stands at the same place; ``low`` and ``high`` bound the band around the target."""
 
     width: float
     tone: str
@@ -117,7 +115,7 @@ def peers(figure: Figure, *, style: NumberStyle, who: str) -> PeerPlace | None:
         return min(98.0, max(2.0, 100 / 3 + share * 100 / 3))
 
     words = [style.rounded(number, figure.kpi.unit) for number in (low, middle, high)]
-    told = f"{figure.peers or 0:.0f} peers: lower quartile {words[0]}, median {words[1]}, upper quartile {words[2]}. "
+    told = f"Among {figure.peers or 0:.0f}: lower quartile {words[0]}, median {words[1]}, upper quartile {words[2]}. "
     return PeerPlace(place(middle), place(figure.value), f"{told}{who}: {figure.standing or 'place not given'}.")
 
 

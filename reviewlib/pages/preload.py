@@ -78,6 +78,10 @@ def sections(shown: Review) -> Iterator[Callable[[], Display]]:
     yield from (partial(getattr(forms, name), shown) for name in forms.__all__)
 
 
+#: What is no number of what a verdict follows from.
+_TOLD: Final = {"capped": False, "phi_from": "group", "better_to": "above", "worse_to": "watch"}
+
+
 def review() -> Review:
     """Invent a rep's review with every figure, as it comes from a slice."""
     from reviewlib.evidence.slicefile import ACCOUNT_COLUMNS, DEAL_LISTS, table
@@ -85,8 +89,12 @@ def review() -> Review:
     from reviewlib.review import Figure, from_slice
 
     data = json.loads((_INVENTED / "slice.json").read_text(encoding="utf-8"))
-    numbers = [name for name in Figure.__dataclass_fields__ if name not in {"kpi", "period", "standing", "verdict", "reason"}]
-    words = {"standing": None, "verdict": "on_track", "reason": None}
+    numbers = [
+        name
+        for name in Figure.__dataclass_fields__
+        if name not in {"kpi", "period", "standing", "result", "verdict", "reason", "judged"}
+    ]
+    words = {"standing": None, "verdict": "no_signal", "reason": None, "result": None}
     rows = [
         {"scope_id": "R-1", "kpi": key, "period": period, **dict.fromkeys(numbers, place + 1.5), **words}
         for place, period in enumerate(data["trend"])
@@ -94,6 +102,10 @@ def review() -> Review:
     ]
     data["kpis"] = [kpi.card() for kpi in KPIS.values()]
     data["history"] = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
+    names = data["judged"]["columns"][2:]
+    data["judged"]["data"] = [
+        [key, kpi.judged_by, *(_TOLD.get(name, 1.5) for name in names)] for key, kpi in KPIS.items() if kpi.judged_by
+    ]
     data["lists"] = {name: _listed(chosen.groups) for name, chosen in DEAL_LISTS.items()}
     data["lists"]["accounts"] = table(ACCOUNT_COLUMNS, []) | {"totals": {}}
     return from_slice(data, FiscalYear())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from reviewlib.evidence.roster import Post
-from reviewlib.pages import labels
+from reviewlib.pages import labels, verdict_views
 from reviewlib.params.rules import SENTENCE_NAMES
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review
@@ -25,6 +25,8 @@ _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 _REFERENCE: Final = re.compile(
     r"(?P<key>[a-z][a-z0-9_]*)(?:\.(?P<column>[a-z0-9_]+))?(?:@(?P<period>[A-Za-z0-9_-]+))?(?:\|(?P<modifier>[a-z]+))?"
 )
+#: The column that says in a sentence what a verdict rests on.
+TOLD: Final = "told"
 #: What agrees with a number of one, in the clause that follows it.
 _SINGULAR: Final = {
     "deals": "deal", "customers": "customer", "accounts": "account", "refunds": "refund", "were": "was", "are": "is",
@@ -118,7 +120,7 @@ def _reference(text: str) -> Reference:
     if match is None:
         raise ValueError(f"{{{text}}}: not a reference; write {{key.column@period|modifier}}")
     column, modifier, period = match["column"] or "value", match["modifier"], match["period"]
-    if column not in COLUMNS:
+    if column not in (*COLUMNS, TOLD):
         raise ValueError(f"{{{text}}}: no column {column!r}; there are {', '.join(COLUMNS)}")
     if modifier is not None and modifier not in MODIFIERS:
         raise ValueError(f"{{{text}}}: no modifier {modifier!r}; there are abs and signed")
@@ -136,6 +138,8 @@ def _cell(review: Review, reference: Reference, subject: Post | None) -> str:
 
 
 def _format(review: Review, figure: Figure, reference: Reference) -> str:
+    if reference.column == TOLD:
+        return verdict_views.told(review, figure, style(review))
     number, how, kpi = getattr(figure, reference.column), style(review), figure.kpi
     if reference.column == "change":
         return how.change(number, kpi.unit) if reference.modifier == "abs" else how.signed_change(number, kpi.unit)

@@ -66,17 +66,14 @@ class FigureTable:
         return found
 
     def note(self, figure: Figure) -> list[str]:
-        """Say what a figure is made of: its sample, its interval, its window."""
+        """Say what a figure is made of: its sample, its median, its window."""
         kpi, style, parts = figure.kpi, self.style, []
-        if kpi.judged_by == "wilson" and figure.value is not None:
+        if kpi.interval == "wilson" and figure.value is not None:
             parts.append(f"{style.value(figure.numerator, 'count')} of {style.things(figure.denominator, kpi.n_label)}")
         elif figure.n is not None:
             parts.append(style.things(figure.n, kpi.n_label))
         if kpi.interval_of is not None and figure.low is not None:
-            median = self.text(kpi.interval_of)
-            parts.append(f"median {median} ({style.interval(figure.low, figure.high, kpi.unit)})")
-        elif figure.low is not None:
-            parts.append(style.interval(figure.low, figure.high, kpi.unit))
+            parts.append(f"median {self.text(kpi.interval_of)}")
         if kpi.grain == "accounts":
             parts.append(f"bought in {self.review.workbook.retention_window}")
         earlier = [key for key, other in self.review.kpis.items() if other.earlier and other.of == kpi.key]
@@ -89,21 +86,19 @@ class FigureTable:
         if figure.target is None:
             return "" if kpi.benchmark is None else f"benchmark {style.value(kpi.benchmark, kpi.unit)}"
         goal = style.value(figure.target, kpi.unit)
-        if kpi.bands == "points" and figure.target > 0:
+        if kpi.against == "points" and figure.target > 0:
             goal = f"+{goal}"
         whole = figure.target_raw
         full = "" if whole is None or same(whole, figure.target) else f", full target {style.value(whole, kpi.unit)}"
-        if kpi.judged_by == "exact" and kpi.better == "higher" and figure.attainment is not None:
-            return f"{style.value(figure.attainment, 'percent')} of {goal}{full}"
         return f"target {goal}{full}"
 
     def bullet(self, figure: Figure) -> Bullet | None:
         """Draw a figure against its target or benchmark."""
-        if figure.kpi.bands == "points":  # it may be negative, so it is held against its target in words
+        if figure.kpi.against == "points":  # it may be negative, so it is held against its target in words
             return None
-        goal = figure.kpi.benchmark if figure.target is None else figure.target
-        apart = figure.kpi.interval_of is not None  # that of the median is not the bar's
-        low, high = (None, None) if apart else (figure.low, figure.high)
+        goal, judged = figure.kpi.benchmark if figure.target is None else figure.target, figure.judged
+        # That of a median is counted in deals.
+        low, high = (judged.band_low, judged.band_high) if judged and judged.model != "median" else (None, None)
         return components.bullet(figure.value, goal, verdict=figure.verdict, low=low, high=high)
 
     def spark(self, key: str, *, ceiling: float = 0.0) -> Spark | None:
@@ -124,7 +119,7 @@ class FigureTable:
     def standing(self, figure: Figure) -> str:
         """Say where a figure stands among its peers, and their median."""
         if figure.peer_median is None:
-            return "too few peers"
+            return figure.standing or "too few peers"
         median = self.style.rounded(figure.peer_median, figure.kpi.unit)
         if figure.standing is None:
             return f"median {median}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -15,8 +15,9 @@ Expression = Callable[["ir.Table"], "Measure"]
 
 #: What only those who compute a figure know of it; pages know the rest, from ``card``.
 _COMPUTED: Final = {
-    "expression", "needs", "history", "per_target", "only_with_target", "today_only", "empty", "note", "arithmetic", "result",
+    "expression", "needs", "history", "today_only", "empty", "note", "arithmetic", "result",
     "split_by", "outcomes", "part", "from_targets", "counted", "sets_window", "on_team_page",
+    "sizes", "unjudged", "own",
 }  # fmt: skip
 
 
@@ -59,8 +60,11 @@ class Kpi:
         unit: money, percent (as a fraction), ratio, days, count or score.
         better: The good direction; ``none`` for supporting figures.
         group: The heading under which pages print it.
-        judged_by: ``exact`` (it counts what happened), ``wilson`` or ``order`` (a sample with an interval), ``none`` (a
-            supporting figure, or one that is judged through the result and told in its row).
+        judged_by: The model of ``judgement`` by which it is judged; None where it is told and not judged.
+        interval: The interval of 95 % that bounds it: ``wilson`` of a share, ``order`` of a median.
+        more: What one more of what is counted is, after a number, in the singular and the plural; for whole things.
+        sizes: Whose amounts say how much it scatters: ``purchases``, ``sales``, or ``open`` deals.
+        unjudged: Why it is not judged, where it has no model.
         definition: What it is, in one line, as printed.
         n_label: What ``n`` counts.
         needs: The deal columns that the export must carry.
@@ -70,8 +74,7 @@ class Kpi:
         history: What the history must cover: the ``period``, or also the retention ``window`` before it.
         per_target: The denominator is the target of the result: of ``this`` period or of the ``next``.
         targets: How target rows combine: ``sum`` over time, ``stock`` (the last), or ``level`` (the narrowest that contains).
-        bands: ``share`` (attainment) or ``points`` (distance) for exact verdicts.
-        only_with_target: Never judged against the peers.
+        against: A target is told as a ``share`` (attainment) or in ``points`` (distance).
         empty: The reason for ``n/a`` where the denominator is zero.
         top, bottom: The units of numerator and denominator, where they are printed.
         interval_of: The supporting figure whose interval stands in for the KPI's own.
@@ -90,6 +93,7 @@ class Kpi:
         counted: Its units that become counts where the export has no expected amount.
         sets_window: Params may set the retention window with it.
         on_team_page: A supporting figure that a team's page and its achievements board name of each rep.
+        own: Whether a workbook brings it.
         objective: The business objective that it serves, by params.
         benchmark: The user's own figure, by params, which stands in for a target.
     """
@@ -99,7 +103,8 @@ class Kpi:
     unit: Unit
     better: Literal["higher", "lower", "none"] = "higher"
     group: str = ""
-    judged_by: Literal["exact", "wilson", "order", "none"] = "exact"
+    judged_by: str | None = None
+    interval: Literal["wilson", "order"] | None = None
     definition: str
     n_label: str = ""
     of: str | None = None
@@ -110,7 +115,7 @@ class Kpi:
     interval_of: str | None = None
     earlier: bool = False
     grain: Literal["deals", "accounts"] = "deals"
-    bands: Literal["share", "points"] = "share"
+    against: Literal["share", "points"] = "share"
     targets: Literal["sum", "stock", "level"] = "level"
     objective: str | None = None
     benchmark: float | None = None
@@ -119,7 +124,6 @@ class Kpi:
     outcomes: tuple[Outcome, ...] = ()
     history: Literal["period", "window"] = "period"
     per_target: Literal["this", "next"] | None = None
-    only_with_target: bool = False
     today_only: bool = False
     empty: str = ""
     note: str | None = None
@@ -131,12 +135,37 @@ class Kpi:
     counted: tuple[str, ...] = ()
     sets_window: bool = False
     on_team_page: bool = False
+    more: tuple[str, str] = ("", "")
+    sizes: Literal["purchases", "sales", "open"] | None = None
+    unjudged: str = ""
+    own: bool = False
 
     @property
     def has_row(self) -> bool:
-        """Whether the scorecard has a row of it; a KPI that is judged through another one is told in that one's row."""
-        return self.of is None and self.judged_by != "none"
+        """Whether the scorecard has a row of it; what the result comes to of its target is told in the result's row."""
+        return self.of is None and self.per_target != "this"
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> Self:
+        """Read what ``card`` wrote, also in an older version, which judged by intervals and bands."""
+        if "bands" not in card:
+            return cls(**{**card, "more": tuple(card.get("more", cls.more))})
+        kept = {name: value for name, value in card.items() if name not in ("bands", "judged_by")}
+        how, through = card["judged_by"], card["of"] is None and card["judged_by"] == "none"
+        interval = how if how in ("wilson", "order") else None
+        return cls(**kept, interval=interval, against=card["bands"], per_target="this" if through else None)
+
+    @property
+    def in_points(self) -> bool:
+        """Whether how far it is from its target is said in points: of rates, and of what may be negative."""
+        return self.judged_by == "binomial" or self.against == "points"
+
+    @property
+    def material(self) -> float:
+        """How far from its target it must be before it is worth a word, where params do not say: a share of it, or points."""
+        return 0.02 if self.in_points else 0.05
 
     def card(self) -> dict[str, Any]:
         """What a page needs to know of the figure, as plain data."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _COMPUTED}
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _COMPUTED}
+        return plain | {"more": [*self.more]}

@@ -23,6 +23,10 @@ CUSTOMERS = ("closed_on", "amount", "account_id")
 EXPECTED = ("opened_on", "closed_on", "expected_amount")
 #: What the figures of customers have in common.
 OF_ACCOUNTS: Final[Mapping[str, Any]] = MappingProxyType({"needs": CUSTOMERS, "grain": "accounts", "history": "window"})
+#: Why figures are told and not judged: what moves them is seldom what somebody did in the period.
+STOCK: Final = "it moves with where it began"
+FEW_LARGE: Final = "one large account moves it"
+YOUNG: Final = "win rate and pipeline coverage are judged, of the same deals"
 #: What rests on lost deals, on open ones, on both.
 LOST: Final[tuple[Outcome, ...]] = ("lost",)
 OPEN: Final[tuple[Outcome, ...]] = ("open",)
@@ -45,7 +49,7 @@ def _beside(
     of: str, key: str, label: str, unit: Unit, definition: str, expression: Expression | None = None, **more: Any
 ) -> Kpi:
     """Describe a supporting figure."""
-    own: dict[str, Any] = {"better": "none", "judged_by": "none", "expression": expression, **more}
+    own: dict[str, Any] = {"better": "none", "expression": expression, **more}
     return Kpi(key=key, label=label, unit=unit, definition=definition, of=of, **own)
 
 
@@ -54,8 +58,8 @@ _FIGURES: Final = (
     # Result
     Kpi(
         key="revenue", label="Sales revenue", unit="money", group="Result",
-        top="money", n_label="won deals", needs=SALES, targets="sum", result=True, split_by=("won_revenue", "refunds"),
-        evidence="earned",
+        top="money", n_label="won deals", judged_by="purchases", sizes="purchases", needs=SALES, targets="sum", result=True,
+        split_by=("won_revenue", "refunds"), evidence="earned",
         definition="Sum of the amounts of deals won and closed in the period; refunds reduce it.",
         expression=lambda f: Measure(_money(f.earned, f.amount), n=f.sale.sum()),
         sentence="{revenue} was closed in {revenue.n} won deals",
@@ -74,7 +78,7 @@ _FIGURES: Final = (
             empty="no deal was won in the period", on_team_page=True),
     Kpi(
         key="attainment", label="Quota attainment", unit="percent", group="Result",
-        top="money", bottom="money", n_label="won deals", judged_by="none", needs=SALES, per_target="this",
+        top="money", bottom="money", n_label="won deals", needs=SALES, per_target="this",
         definition="Revenue divided by the effective target: the full one times ramp and share of active days.",
         expression=lambda f: Measure(_money(f.earned, f.amount), n=f.sale.sum()),
         empty="no revenue target is set for the period",
@@ -82,7 +86,8 @@ _FIGURES: Final = (
     ),
     Kpi(
         key="new_customers", label="Customers acquired", unit="count", group="Result",
-        n_label="won deals", needs=CUSTOMERS, history="window", targets="sum", evidence="first_win",
+        n_label="won deals", judged_by="poisson", needs=CUSTOMERS, history="window", targets="sum", evidence="first_win",
+        more=("customer", "customers"),
         definition="Accounts whose first-ever won deal, over all reps and all history, closed in the period; credited to the "
         "owner of that deal (several on one day: the smallest deal id).",
         expression=lambda f: Measure(f.first_win.sum(), n=f.sale.sum()),
@@ -99,7 +104,8 @@ _FIGURES: Final = (
     # Conversion
     Kpi(
         key="win_rate", label="Win rate", unit="percent", group="Conversion",
-        judged_by="wilson", n_label="closed deals", needs=CLOSED, outcomes=LOST, evidence="closed",
+        judged_by="binomial", interval="wilson", n_label="closed deals", more=("won", "won"), needs=CLOSED, outcomes=LOST,
+        evidence="closed",
         definition="Won deals divided by won and lost deals closed in the period, by count; no decision is lost.",
         expression=lambda f: Measure(f.won.sum(), f.closed.sum(), n=f.closed.sum()),
         empty="no deal was closed in the period",
@@ -122,7 +128,7 @@ _FIGURES: Final = (
             empty="no closed deal carries an expected amount", top="money", bottom="money"),
     Kpi(
         key="conversion_rate", label="Cohort conversion", unit="percent", group="Conversion",
-        judged_by="wilson", n_label="opened deals", needs=CYCLE, outcomes=NOT_WON, evidence="opened",
+        interval="wilson", n_label="opened deals", unjudged=YOUNG, needs=CYCLE, outcomes=NOT_WON, evidence="opened",
         definition="Of the deals opened in the period, the share won within H days of opening, so that every cohort is judged "
         "at the same age. H is the time in which nine of ten won deals of the workbook close, rounded up to full weeks.",
         expression=lambda f: Measure(f.opened_won.sum(), (f.opened & f.cohort_days.notnull()).sum(), n=f.opened.sum(),
@@ -146,7 +152,8 @@ _FIGURES: Final = (
             earlier=True),
     Kpi(
         key="deal_size", label="Average deal size", unit="money", group="Conversion",
-        top="money", interval_of="deal_size_median", judged_by="order", n_label="won deals", needs=SALES, evidence="sale",
+        top="money", interval_of="deal_size_median", interval="order", judged_by="sizes", sizes="sales", n_label="won deals",
+        needs=SALES, evidence="sale",
         definition="Won amount without refunds divided by won deals that carry an amount; the interval is that of the median.",
         expression=lambda f: Measure(_money(f.sale, f.amount), f.sale.sum(), n=f.sale.sum(),
                                      sample=f.sale.ifelse(f.amount, None)),
@@ -159,7 +166,8 @@ _FIGURES: Final = (
             empty="no deal with an amount was won in the period", on_team_page=True),
     Kpi(
         key="cycle_days", label="Sales cycle", unit="days", group="Conversion",
-        better="lower", judged_by="order", n_label="won deals", needs=CYCLE, evidence="won",
+        better="lower", judged_by="median", interval="order", more=("slower", "slower"), n_label="won deals", needs=CYCLE,
+        evidence="won",
         definition="Median days from opening to closing of deals won in the period; open deals are not counted.",
         expression=lambda f: Measure(f.won.ifelse(f.days, None).quantile(0.5), n=f.won.ifelse(f.days, None).count(),
                                      sample=f.won.ifelse(f.days, None)),
@@ -178,7 +186,8 @@ _FIGURES: Final = (
     # Pipeline
     Kpi(
         key="pipeline_value", label="Open pipeline", unit="money", group="Pipeline",
-        top="money", n_label="open deals", needs=EXPECTED, outcomes=OPEN, targets="stock", evidence="open_end",
+        top="money", n_label="open deals", unjudged=STOCK, needs=EXPECTED, outcomes=OPEN, targets="stock",
+        evidence="open_end",
         definition="Sum of the expected amounts of deals open at the end of the period; the closing amount is never used.",
         expression=lambda f: Measure(_value(f, "open_end"), n=(f.open_end & f.valued).sum()),
         sentence="{pipeline_value} was open at the end of the period in {pipeline_value.n} deals",
@@ -199,7 +208,7 @@ _FIGURES: Final = (
     Kpi(
         key="pipeline_growth", label="Pipeline growth", unit="percent", group="Pipeline",
         top="money", bottom="money", n_label="open deals at the start", needs=CYCLE, outcomes=OPEN, counted=("top", "bottom"),
-        bands="points", evidence="bridge",
+        against="points", unjudged=STOCK, evidence="bridge",
         definition="Change of the open pipeline from the start to the end of the period, divided by its value at the start.",
         expression=lambda f: Measure(_value(f, "open_end") - _value(f, "open_start"), _value(f, "open_start"),
                                      n=(f.open_start & f.valued).sum()),
@@ -220,7 +229,8 @@ _FIGURES: Final = (
             lambda f: Measure(_value(f, "open_end"), n=(f.open_end & f.valued).sum()), **BRIDGE),
     Kpi(
         key="pipeline_coverage", label="Pipeline coverage", unit="ratio", group="Pipeline",
-        today_only=True, top="money", bottom="money", n_label="open deals", needs=EXPECTED, outcomes=OPEN, per_target="next",
+        today_only=True, top="money", bottom="money", n_label="open deals", judged_by="purchases", sizes="open",
+        needs=EXPECTED, outcomes=OPEN, per_target="next",
         evidence="due",
         definition="Expected amount of deals open at the end of the period and expected to close in the next one, divided by "
         "the next period's effective revenue target.",
@@ -240,7 +250,8 @@ _FIGURES: Final = (
     # Customers
     Kpi(
         key="retention_rate", label="Customer retention", unit="percent", group="Customers",
-        judged_by="wilson", n_label="base accounts", **OF_ACCOUNTS, sets_window=True, evidence="accounts",
+        judged_by="binomial", interval="wilson", n_label="base accounts", more=("customer kept", "customers kept"),
+        **OF_ACCOUNTS, sets_window=True, evidence="accounts",
         definition="Repeat-purchase rate: of the accounts that bought from the rep in the retention window before the period, "
         "the share that bought again in the period, from anyone.",
         expression=lambda a: Measure((a.base & a.bought).sum(), a.base.sum(), n=a.base.sum()),
@@ -258,7 +269,7 @@ _FIGURES: Final = (
             lambda a: Measure((a.base & ~a.bought & a.open_deal).sum()), outcomes=OPEN, **OF_ACCOUNTS),
     Kpi(
         key="revenue_retention", label="Net revenue retention", unit="percent", group="Customers",
-        top="money", bottom="money", n_label="base accounts", **OF_ACCOUNTS, only_with_target=True, evidence="accounts",
+        top="money", bottom="money", n_label="base accounts", **OF_ACCOUNTS, unjudged=FEW_LARGE, evidence="accounts",
         definition="The rep's revenue in the period from the base accounts divided by the rep's revenue from them in the "
         "retention window.",
         expression=lambda a: Measure(_money(a.base, a.revenue), _money(a.base, a.base_revenue), n=a.base.sum()),

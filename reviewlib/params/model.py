@@ -24,7 +24,7 @@ from reviewlib.params.kpis import KPIS, MAIN, RESULT
 from reviewlib.params.rules import Advice
 from reviewlib.periods import FiscalYear
 
-Verdict = Literal["strength", "on_track", "watch", "gap", "not_enough_data", "not_available", "not_judged"]
+Verdict = Literal["strength", "above", "no_signal", "watch", "gap", "too_few", "not_judged", "not_available"]
 Rhythm = Literal["quarter", "half"]
 AchievementRule = Literal[
     "target_met", "target_exceeded", "personal_best", "streak", "comeback", "significant_deal", "team_target", "top_quarter"
@@ -44,6 +44,9 @@ _WINDOW: Final = next(kpi.key for kpi in KPIS.values() if kpi.sets_window)
 #: What pages list: the deals of a flag, or the accounts of the window.
 _LISTED: Final = tuple(dict.fromkeys(kpi.evidence for kpi in KPIS.values() if kpi.evidence and kpi.evidence != "bridge"))
 _WITH_THRESHOLD: Final = ("target_exceeded", "streak", "significant_deal")
+#: Fewest members of a group whose median and quartiles are shown, and of one in which somebody is above or below the middle.
+QUARTILES_FROM: Final = 8
+MIDDLE_FROM: Final = 5
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -54,19 +57,6 @@ class FiscalYearParams(ParamsSection):
     named_by: Literal["start", "end"] = Field("end", description="Which calendar year names a fiscal year.")
 
 
-class Bands(ParamsSection):
-    """Where a verdict begins, as attainment of the target (`pipeline_growth`: as points from it)."""
-
-    strength: float = Field(1.05, description="From here on a strength.")
-    on_track: float = Field(0.95, description="From here on on track.")
-    watch: float = Field(0.80, description="From here on to watch; below a gap.")
-
-    def contradictions(self) -> Iterator[rules.Finding]:
-        """Find bands out of order."""
-        if not self.strength > self.on_track > self.watch:
-            yield rules.clash("bands must fall: strength > on_track > watch")
-
-
 class KpiParams(ParamsSection):
     """What a workbook says of one KPI; of a KPI in SQL and of a measure from another tool also what it is."""
 
@@ -75,7 +65,9 @@ class KpiParams(ParamsSection):
     benchmark: Decimal | None = Field(None, description="A figure to compare with, beside or instead of the peers.")
     objective: str | None = Field(None, description="The business objective it serves; printed.")
     weight: float | None = Field(None, gt=0, description="How much it counts in the order of strengths and gaps.")
-    bands: Bands | None = Field(None, description="Where verdicts begin.")
+    material: float | None = Field(
+        None, gt=0, lt=1, description="How far from its target it must be for a word: 0.05 of it; for rates 0.02 points."
+    )
     window_months: int | None = Field(
         None, ge=1, le=60, description=f"On {_WINDOW}: the retention window; else the preceding period of equal length."
     )
@@ -120,7 +112,8 @@ class KpiParams(ParamsSection):
             n_label=self.n_label or "observations",
             targets=_TARGETS_OF_MEASURES.get(self.combine, "level"),
             sentence=self.sentence or f"{self.label}: {{{key}}}",
-            **in_sql,
+            own=True,
+            **({"judged_by": "mean" if self.combine == "mean" else "total"} | in_sql),
         )
 
     def findings(self, key: str) -> Iterator[rules.Finding]:
@@ -137,18 +130,18 @@ class KpiParams(ParamsSection):
         if key not in MAIN:
             yield from self._of_own(kpi)
             yield from self._of_sql(kpi)
-        # What would be read by nobody: a target of a sum or a stock without a period, bands of a figure that is judged by its
-        # interval or through another one.
+        # What would be read by nobody: a target of a sum or a stock without a period, the distance that matters of a figure
+        # that gets no verdict.
         if self.target is not None and (kpi.targets != "level" or kpi.per_target == "this"):
             do = "Put it in the targets table, with its period; here stand targets of rates, sizes and times."
             yield (key, "target"), Advice(f"a target of {key} belongs to a period", f"{self.target:f}", do)
-        if self.bands is not None and kpi.judged_by != "exact":
-            yield (key, "bands"), Advice(f"{key} is not judged by bands", "bands", "Remove bands here.")
+        if self.material is not None and kpi.judged_by is None:
+            yield (key, "material"), Advice(f"{key} is not judged", f"{self.material:g}", "Remove material here.")
         if self.window_months is not None and not kpi.sets_window:
             yield (key, "window_months"), Advice(f"only {_WINDOW} has a window", "", "Remove window_months here.")
         for name, number in (("target", self.target), ("benchmark", self.benchmark)):
             # Attainment, growth, coverage and net retention can pass 1.
-            if kpi.judged_by == "wilson" and number is not None and not 0 <= number <= 1:
+            if kpi.interval == "wilson" and number is not None and not 0 <= number <= 1:
                 percent = f"Write it as a fraction: {number / 100:f} for {number:f} %."
                 do = percent if 1 < number <= 100 else "Write 0.4 for 40 %."
                 yield (key, name), Advice(f"{key} is a share between 0 and 1", f"{number:f}", do)
@@ -179,10 +172,10 @@ class KpiParams(ParamsSection):
         """What stands beside a value in SQL stands nowhere else; a figure says how many it is about, unless it is a sample."""
         for name in () if self.value else self._given(_BESIDE_VALUE):
             yield (kpi.key, name), Advice(f"{name} stands beside a value in SQL", "", f"Add value, or remove {name}.")
-        if self.value and kpi.judged_by == "exact" and self.n is None:
+        if self.value and kpi.interval is None and self.n is None:
             do = "Add n, as in n: count(*) filter (where won)."
             yield (kpi.key,), Advice("a KPI in SQL needs its sample size", "no n", do)
-        if self.value and kpi.judged_by != "exact" and self.n is not None:
+        if self.value and kpi.interval is not None and self.n is not None:
             yield (kpi.key, "n"), Advice("a share of counted rows and a median bring their own n", self.n, "Remove n.")
         if self.evidence is not None:
             what, otherwise = "pages have no list of these", f"Use one of {', '.join(_LISTED)}."
@@ -196,14 +189,24 @@ def _kpis(entries: Mapping[str, KpiParams]) -> Iterator[rules.Finding]:
 class Peers(ParamsSection):
     """Whom a rep is compared with."""
 
-    group: Literal["team", "role", "all"] = Field("all", description="Same team, same role or the whole workbook.")
-    median_from: int = Field(5, ge=5, description="Fewest members for a median; may be raised, not lowered.")
-    quartiles_from: int = Field(8, ge=8, description="Fewest members for quartiles; may be raised, not lowered.")
+    by: tuple[Literal["role", "team", "region"], ...] = Field(
+        ("role",), description="What peers have in common: `role`, `team`, `region` or several of them; [] for everybody."
+    )
+
+
+class JudgementParams(ParamsSection):
+    """How sure a page must be before it concludes something from a figure: two probabilities."""
+
+    gap: float = Field(
+        0.005, ge=0.001, lt=0.1,
+        description="How seldom somebody exactly on target must do this badly, by chance alone, for a clear shortfall.",
+    )  # fmt: skip
+    watch: float = Field(0.05, gt=0.001, le=0.1, description="The same for what is worth a talk; more than gap.")
 
     def contradictions(self) -> Iterator[rules.Finding]:
-        """Find quartiles of fewer members than a median."""
-        if self.quartiles_from < self.median_from:
-            yield rules.clash("quartiles need at least as many members as the median (quartiles_from >= median_from)")
+        """Find a shortfall that comes before the talk."""
+        if self.gap >= self.watch:
+            yield rules.clash("a clear shortfall is more seldom than what is worth a talk: gap < watch")
 
 
 class Play(ParamsSection):
@@ -350,9 +353,10 @@ class Params(ParamsSection):
     group: str | None = Field(None, description="Operating-system group that may read the reports.")
     crm: Crm = Field(description="Where the figures come from.")
     kpis: Annotated[dict[str, KpiParams], rules.checked(_kpis)] = Field(
-        {}, description="Per KPI: target, benchmark, objective, bands; measures are described."
+        {}, description="Per KPI: target, benchmark, objective, material; measures are described."
     )
     peers: Peers = Field(Peers(), description="Whom a rep is compared with.")
+    judgement: JudgementParams = Field(JudgementParams(), description="How sure a page must be before it concludes something.")
     people: People = Field(People(), description="Who is who.")
     playbook: tuple[Play, ...] = Field((), description="What to recommend for a gap.")
     recognition: tuple[RecognitionRule, ...] = Field(
@@ -366,6 +370,7 @@ class Params(ParamsSection):
     batch: Batch = Field(Batch(), description="How notebooks are run.")
 
     _path: Path = PrivateAttr(default=Path("params.yaml"))
+    _retired: tuple[tuple[int, rules.Key], ...] = PrivateAttr(default=())
 
     @field_validator("playbook", "recognition")
     @classmethod
@@ -392,6 +397,11 @@ class Params(ParamsSection):
     def path(self) -> Path:
         """The params file itself, absolute."""
         return self._path
+
+    @property
+    def retired(self) -> tuple[tuple[int, rules.Key], ...]:
+        """The keys of earlier versions in the file, each with its line; they have no effect."""
+        return self._retired
 
     @property
     def typed(self) -> str:

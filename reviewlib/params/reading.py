@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from reviewlib import files
 from reviewlib.errors import ParamsError
+from reviewlib.params import retired
 from reviewlib.params.kpis import MAIN
 from reviewlib.params.model import Params
 from reviewlib.params.rules import nearest
@@ -61,12 +62,14 @@ def _read(text: str, name: str) -> Params:
             do="Begin with `name:`, `currency:` and `crm:`.",
         )
     mistakes = list(written.twice)
+    met = sorted((written.line(key), key) for key in retired.taken_out(written.value))
     try:
         params = Params.model_validate(written.value)
     except ValidationError as error:
         mistakes += [FileMistake.at(written.line(key), key, advice) for key, advice in findings(error, Params)]
     if mistakes:
         raise complaint(ParamsError, name, mistakes)
+    params._retired = tuple(met)
     return params
 
 

@@ -213,8 +213,8 @@ def parsed(text: str) -> exp.Expr:
 def described(value: str, over: str | None, n: str | None, *, grain: Grain) -> dict[str, Any]:
     """What follows for the record of a KPI from its expressions, in which nothing is wrong.
 
-    Some of the rows that ``over`` counts, and a median, are a sample: they are judged by their interval, as win rate and cycle
-    are, and say themselves what ``n`` is. Whatever else is judged as it stands.
+    Some of the rows that ``over`` counts, and a median, are a sample, judged as win rate and cycle are, and say themselves what
+    ``n`` is. Whatever else is judged by how much it varied before.
     """
     texts = [text for text in (value, over, n) if text is not None]
     used = [FACTS[grain][node.name] for text in texts for node in parsed(text).walk() if node.key == "column"]
@@ -226,7 +226,8 @@ def described(value: str, over: str | None, n: str | None, *, grain: Grain) -> d
     return {
         "grain": grain,
         "expression": SqlMeasure(value, over, n=over if share else f"count({sample})" if sample else n, sample=sample),
-        "judged_by": "wilson" if share else "order" if sample else "exact",
+        "judged_by": "binomial" if share else "median" if sample else "total",
+        "interval": "wilson" if share else "order" if sample else None,
         "needs": tuple(dict.fromkeys(need for column in used for need in column.needs)),
         "outcomes": tuple(dict.fromkeys(outcome for column in used for outcome in column.outcomes)),
         "history": "window" if any(column.window for column in used) else "period",

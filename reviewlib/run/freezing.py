@@ -12,6 +12,7 @@ from reviewlib.errors import BusyError, ParamsError, SubjectError
 from reviewlib.evidence import proof, slicefile, snapshot, sources
 from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import sentences
+from reviewlib.params import retired
 from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import Params
 from reviewlib.periods import Period
@@ -37,6 +38,7 @@ def freeze(
         BusyError: A run holds one of the periods, or what was frozen was removed meanwhile.
     """
     modes = params.modes
+    retired.refuse(params)
     check_texts(params)
     read = functools.cache(lambda: sources.read(params))
     frozen = [snapshot.freeze(params, period, reps=reps, teams=teams, read=read) for period in periods]
@@ -101,6 +103,7 @@ def check(params: Params) -> Report:
     from reviewlib.evidence import quality  # brings Ibis and DuckDB, which most runs do without
     from reviewlib.evidence.period import compile_evidence
 
+    retired.refuse(params)
     check_texts(params)
     read = sources.read(params)
     found = compile_evidence(params, read, snapshot.default_period(params, read))

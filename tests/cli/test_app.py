@@ -335,6 +335,24 @@ def test_diff_compares_two_snapshots(tmp_path: Path, run: Run) -> None:
     assert run("diff", str(path), "2026-Q3", "2026-Q1").returncode == 2
 
 
+def test_keys_of_an_earlier_version_are_written_anew(tmp_path: Path, run: Run) -> None:
+    """``check``, ``freeze`` and ``run`` stop at them and offer the command that does it; what it says comes as JSON too."""
+    path = made(tmp_path)
+    edit(tmp_path, '"as_of"', '"peers": {"group": "team"}, "as_of"')
+    for command in ("check", "freeze", "run"):
+        said = run(command, "params/book.yaml", cwd=tmp_path)
+        assert (said.returncode, said.stdout) == (2, "")
+        assert "peers.group is now peers.by" in said.stderr
+        assert "reviewlib check params/book.yaml --migrate" in said.stderr
+    assert not (tmp_path / "reports").exists()
+    lines = json.loads(run("check", "params/book.yaml", "--migrate", "--json", cwd=tmp_path).stdout)
+    assert lines[-2:] == ["The file as it was: params/book.yaml.bak", "Next: reviewlib check params/book.yaml"]
+    assert reading.load(path).peers.by == ("team",)
+    again = run("check", "params/book.yaml", "--migrate", cwd=tmp_path)
+    assert again.stdout == "params/book.yaml: no key is of an earlier version; nothing was changed.\n"
+    assert run("check", "params/book.yaml", cwd=tmp_path).returncode == 0
+
+
 def test_init_writes_params_that_load(tmp_path: Path, run: Run) -> None:
     """``init`` proposes a params file beside what to check, and does not overwrite one."""
     made(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewlib.evidence.comparison import above, at_least, at_most, below, same
+from reviewlib.evidence.comparison import above, at_least, at_most, below, same, two_digits
 
 #: What is the same but for the last digits of a float, at any size and on either side of zero.
 ALIKE = [(0.1 + 0.2, 0.3), (1.0, 0.9999999999999999), (-0.1 - 0.2, -0.3), (1e15 + 0.25, 1e15), (1e-12 * 3, 3e-12), (0.0, -0.0)]
@@ -66,3 +66,18 @@ def test_one_of_three_holds(left: float, right: float) -> None:
     assert above(left, right) + below(left, right) + same(left, right) == 1
     assert at_least(left, right) == (not below(left, right))
     assert at_most(left, right) == (not above(left, right))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(123456.0, 120000.0), (0.4567, 0.46), (-98.7, -99.0), (9.96, 10.0), (0.0, 0.0), (None, None), (0.00123, 0.0012)],
+)
+def test_two_digits(value: float | None, shown: float | None) -> None:
+    """Benchmarks are shown to two significant digits."""
+    assert two_digits(value) == shown
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_two_digits_of_what_has_none(value: float) -> None:
+    """What is no number on paper stays what it is."""
+    assert two_digits(value) == value

@@ -120,7 +120,10 @@ def test_it_is_what_one_counts_by_hand(found: PeriodEvidence) -> None:
     assert (of_b["value"], of_b["n"]) == (1, 1)
     assert of_team["value"] == 200.2 / 390.3
     assert cell(found, "largest_share", "all")["value"] == of_team["value"]
-    assert (of_a["verdict"], of_b["verdict"]) == ("watch", "gap")
+    assert (of_a["result"], of_b["result"]) == ("missed", "missed")
+    assert {(each["verdict"], each["reason"]) for each in (of_a, of_b)} == {
+        ("too_few", "too few periods before it to know how much it varies")
+    }
     assert "MAX(" in found.measured.views["own_deal_measures"]
 
 
@@ -296,7 +299,44 @@ def test_pages_show_it_like_any_other(found: PeriodEvidence) -> None:
     assert "€200 ÷ €300 = 66.7%" in made
     assert "2 deals, €300.30, listed under Sales revenue: won." in made
     figure = review.figure("largest_share")
-    assert (figure.verdict, figure.attainment) == ("watch", pytest.approx(0.9))
+    assert (figure.verdict, figure.result, figure.attainment) == ("too_few", "missed", pytest.approx(0.9))
+    assert "Missed by 6.7 points" in page
+    assert "too few periods before it" in page
     assert sentences.fill(review, figure.kpi.sentence or "") == "The largest deal was 66.7% of revenue"
-    (finding,) = [one for one in review.findings if one.kpi == "largest_share"]
+    assert [one for one in review.findings if one.kpi == "largest_share"] == []
+
+
+def _equal_deals(rep: str, period: Period, *amounts: int) -> list[dict[str, Any]]:
+    days = {"opened_on": period.start.isoformat(), "closed_on": period.last_day.isoformat()}
+    return [{"rep_id": rep, "account_id": "X", "amount": str(amount), **days} for amount in amounts]
+
+
+def test_it_is_judged_by_its_own_past(tmp_path: Path) -> None:
+    """Who is far from the target by what the figure varied before has a finding with its play; who is not has none."""
+    before = [(49, 51), (50, 50), (48, 52), (50, 50), (49, 51), (50, 50), (50, 50)]
+    deals = [
+        deal
+        for rep in "AB"
+        for period, pair in zip(Q3.trend(8), before, strict=False)
+        for deal in _equal_deals(rep, period, *pair)
+    ]
+    deals += [*_equal_deals("A", Q3, 40, 60), *_equal_deals("B", Q3, 50, 50)]
+    params = workbook(
+        tmp_path,
+        deals=deals,
+        reps=REPS,
+        kpis={"largest_share": SHARE | {"target": 0.5}},
+        as_of="2026-10-15",
+        crm={"history_from": "2024-10-01"},
+        playbook=[{"kpi": "largest_share", "action": "Share {largest_share} out"}],
+    )
+    evidence = compile_evidence(params, sources.read(params), Q3)
+    of_a, of_b = (cell(evidence, "largest_share", rep) for rep in "AB")
+    assert (of_a["verdict"], of_a["result"], of_a["df"]) == ("gap", "missed", 12)
+    assert (of_b["verdict"], of_b["result"]) == ("no_signal", "met")
+    slicer = Slicer(evidence, snapshot="0" * 12, frozen_at=dt.datetime(2026, 10, 15, tzinfo=dt.UTC))
+    reviews = {rep: from_slice(slicer.rep(rep, "rep"), FiscalYear()) for rep in "AB"}
+    (finding,) = [one for one in reviews["A"].findings if one.kpi == "largest_share"]
     assert finding.actions[0].text == "Share {largest_share} out"
+    assert [one for one in reviews["B"].findings if one.kpi == "largest_share"] == []
+    assert "Clear shortfall" in blocks.scorecard(reviews["A"]).html

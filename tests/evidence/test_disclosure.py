@@ -224,19 +224,69 @@ def test_rows_of_the_export(companies: Callable[[int], Slicer], size: int, told:
 
 @pytest.mark.parametrize(("size", "told"), [(5, False), (6, True)])
 def test_the_middle_of_five_is_a_colleagues_figure(companies: Callable[[int], Slicer], size: int, told: bool) -> None:
-    """A copy for reps gives the peers' median where at least five others are behind it; the verdict is that of both copies."""
-    both = [companies(size).rep("A0", audience) for audience in ("manager", "rep")]
-    seen, shown = (
-        [row[data["history"]["columns"].index("peer_median")] is not None for row in data["history"]["data"]] for data in both
-    )
-    assert any(seen)
-    assert any(shown) == told
-    place = both[0]["history"]["columns"].index("verdict")
-    verdicts = [[row[place] for row in data["history"]["data"]] for data in both]
-    assert verdicts[0] == verdicts[1]
-    lines = [[line for finding in data["findings"] for line in finding["evidence"] if "peer_median" in line] for data in both]
-    assert lines[0]
+    """A copy for reps from older evidence, which held medians of five, gives one where at least five others are behind it."""
+    frozen = companies(8)._rep("A0") | {"audience": "rep"}
+    columns = frozen["history"]["columns"]
+    peers, median = columns.index("peers"), columns.index("peer_median")
+    rows = [[size if at == peers and cell else cell for at, cell in enumerate(row)] for row in frozen["history"]["data"]]
+    older = frozen | {"history": {"columns": columns, "data": rows}}
+    shown = of_older(older)
+    assert any(row[median] is not None for row in rows)
+    assert any(row[median] is not None for row in shown["history"]["data"]) == told
+    place = columns.index("verdict")
+    assert [row[place] for row in shown["history"]["data"]] == [row[place] for row in rows]
+    lines = [
+        [line for finding in data["findings"] for line in finding["evidence"] if "peer_median" in line]
+        for data in (older, shown)
+    ]
     assert lines[1] == (lines[0] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("size", "standings", "told"),
+    [
+        (4, set(), False),
+        (5, {"above the middle", "below the middle", "in the middle"}, False),
+        (7, {"above the middle", "below the middle", "in the middle"}, False),
+        (8, {"top quarter", "second quarter", "third quarter", "bottom quarter"}, True),
+    ],
+)
+def test_no_middle_of_fewer_than_eight(companies: Callable[[int], Slicer], size: int, standings: set[str], told: bool) -> None:
+    """Fewer than eight peers show no figure to anybody, only a half from five on; both copies and all members hold the same."""
+    slicer = companies(size)
+    medians, places = [], set()
+    for rep in slicer.members("A"):
+        both = [slicer.rep(rep, audience) for audience in ("manager", "rep")]
+        rows = [[dict(zip(data["history"]["columns"], row, strict=True)) for row in data["history"]["data"]] for data in both]
+        for name in ("peer_q1", "peer_median", "peer_q3", "standing", "verdict", "result"):
+            assert [row[name] for row in rows[0]] == [row[name] for row in rows[1]]
+        lines = [line for data in both for finding in data["findings"] for line in finding["evidence"] if "peer_median" in line]
+        assert told or not lines
+        medians.append({(row["kpi"], row["period"]): row["peer_median"] for row in rows[1] if row["kpi"] != "revenue"})
+        places |= {row["standing"] for row in rows[1]} - {None}
+    assert any(cell is not None for cell in medians[0].values()) == told
+    assert all(own == medians[0] for own in medians)
+    assert places <= standings
+    assert bool(places) == bool(standings)
+
+
+def test_no_verdict_rests_on_the_amounts_of_one_colleague(tmp_path: Path) -> None:
+    """In a role of two no rep's copy holds the mean purchase of both: less one's own it is the colleague's, to the cent."""
+    reps = [*_team(1, "A", role="Key account"), *_team(1, "B", role="Key account"), *_team(7, "C", role="Seller")]
+    months = [f"2025-{month:02}-{day}" for month in range(1, 13) for day in ("05", "15")]
+    sold = [
+        {"rep_id": rep["rep_id"], "account_id": f"{rep['rep_id']}-{place}", "opened_on": "2024-11-03", "closed_on": day,
+         "amount": 10_007 + 7919 * seed + 613 * place}
+        for seed, rep in enumerate(reps, 1)
+        for place, day in enumerate([*months, "2026-08-13"])
+    ]  # fmt: skip
+    slicer = _slicer(tmp_path, reps, sold, crm={"history_from": "2024-10-01"})
+    for audience, shown in (("manager", True), ("rep", False)):
+        frame = slicer.rep("A0", audience)["judged"]
+        (row,) = (own for each in frame["data"] if (own := dict(zip(frame["columns"], each, strict=True)))["kpi"] == "revenue")
+        assert row["people"] == 2
+        assert [row[name] is not None for name in ("size", "spread", "phi")] == [shown] * 3
+        assert row["p_low"] is not None
 
 
 def test_older_evidence_gives_nothing_away(slicer: Slicer, tmp_path: Path) -> None:

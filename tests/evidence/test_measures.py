@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from workbooks import workbook
 
@@ -151,8 +152,8 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> PeriodEvidence:
     return compile_evidence(params, sources.read(params), Q3)
 
 
-def test_measure_is_judged_like_an_exact_kpi(evidence: PeriodEvidence) -> None:
-    """A measure has target, verdict and history like any KPI, also for who owns no deal."""
+def test_measure_has_what_any_kpi_has(evidence: PeriodEvidence) -> None:
+    """A measure has target, result and history like any KPI, also for who owns no deal; one period before tells no more."""
     rows = evidence.scorecard
     rows = rows[(rows["kpi"] == "calls") & (rows["period"] == Q3.name) & (rows["scope"] == "rep")].set_index("scope_id")
     assert [rows[name]["A"] for name in ("value", "target", "attainment", "previous", "change")] == [
@@ -162,8 +163,46 @@ def test_measure_is_judged_like_an_exact_kpi(evidence: PeriodEvidence) -> None:
         8,
         -3,
     ]
-    assert rows.loc["A", "verdict"] == "watch"
+    assert (rows.loc["A", "result"], rows.loc["A", "verdict"]) == ("missed", "too_few")
+    assert rows.loc["A", "reason"] == "too few periods before it to know how much it varies"
     assert (rows.loc["B", "value"], rows.loc["B", "verdict"]) == (9, "not_judged")
+    assert pd.isna(rows.loc["B", "result"])
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"), [(96, "no_signal"), (92, "no_signal"), (91, "watch"), (88, "watch"), (82, "gap"), (120, "strength")]
+)
+def test_measure_is_judged_by_its_own_past(tmp_path: Path, now: float, verdict: str) -> None:
+    """What other tools count is held against what the same reps' counts varied by from quarter to quarter."""
+    trend = Q3.trend(8)
+    reps = ["A", "B"]
+    past = [95, 105, 95, 105, 95, 105, 100]
+    rows = [row(period.name, value, rep=rep) for rep in reps for period, value in zip(trend, [*past, now], strict=True)]
+    targets = [
+        {"scope": "rep", "scope_id": rep, "kpi": "calls", "period": period.name, "value": 100, "ramp": None}
+        for rep in reps
+        for period in trend
+    ]
+    kpis = {"calls": {**DESCRIBED, "combine": "sum"}}
+    people = [person(rep) for rep in reps]
+    params = workbook(tmp_path, deals=DEALS, reps=people, measures=rows, targets=targets, kpis=kpis, as_of="2026-10-15")
+    frame = compile_evidence(params, sources.read(params), Q3).scorecard
+    found = frame[(frame["kpi"] == "calls") & (frame["period"] == Q3.name) & (frame["scope_id"] == "A")].iloc[0]
+    # Six of the seven periods before lie 5 % off: over two reps 300 in 12 degrees of freedom.
+    assert (found["spread"], found["df"]) == (pytest.approx(2 * 6 * 0.05**2 / 12), 12)
+    assert (found["phi"], found["phi_from"]) == (1, "past")
+    assert found["verdict"] == verdict
+
+
+def test_only_two_measures_are_judged(tmp_path: Path) -> None:
+    """Of a workbook's own measures the first two of params are judged; the third says so."""
+    kpis = {key: {**DESCRIBED, "label": key, "combine": "sum"} for key in ("zeta", "alpha", "mail")}
+    rows = [row(Q3.name, 5, kpi=key) for key in kpis]
+    params = workbook(tmp_path, deals=DEALS, reps=[person("A")], measures=rows, kpis=kpis, as_of="2026-10-15")
+    frame = compile_evidence(params, sources.read(params), Q3).scorecard
+    own = frame[(frame["scope_id"] == "A") & (frame["period"] == Q3.name)].set_index("kpi")
+    assert own.loc[[*kpis], "model"].isna().tolist() == [False, False, True]
+    assert own.loc["mail", "reason"] == "of your own measures, the first 2 are judged"
 
 
 def test_measure_for_an_unknown_rep_or_kpi_is_refused(tmp_path: Path) -> None:

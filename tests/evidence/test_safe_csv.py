@@ -133,7 +133,7 @@ def test_what_a_run_writes(tmp_path: Path) -> None:
         if pd.api.types.is_numeric_dtype(column):
             pd.testing.assert_series_equal(written[name], column, check_dtype=False)
         else:
-            assert [*back[str(name)]] == [*column.fillna("")], name
+            assert [*back[str(name)]] == ["" if pd.isna(cell) else str(cell) for cell in column], name
 
 
 def test_one_way_to_write_csv() -> None:

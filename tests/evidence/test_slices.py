@@ -12,10 +12,10 @@ import pytest
 from workbooks import deals_of, workbook
 
 from reviewlib.evidence import sources
+from reviewlib.evidence.comparison import two_digits
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.evidence.slicefile import written
 from reviewlib.evidence.slices import Slicer
-from reviewlib.evidence.verdicts import two_digits
 from reviewlib.periods import Period
 
 Slices = Mapping[tuple[str, str, str], dict[str, Any]]

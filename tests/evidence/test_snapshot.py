@@ -152,7 +152,7 @@ def test_what_a_snapshot_holds(book: Params, frozen: Snapshot) -> None:
     assert set(info["versions"]) >= {"reviewlib", "duckdb", "pandas"}
     deals = pd.read_parquet(frozen.folder / "deals.parquet")
     assert sorted(deals["rep_id"]) == [row["rep_id"] for row in DEALS]
-    assert tuple(frozen.scorecard().columns) == tables.SCORECARD
+    assert tuple(frozen.scorecard().columns) == (*tables.SCORECARD, *tables.JUDGED)
     assert set(frozen.scorecard()["rep_name"].dropna()) == {row["rep_name"] for row in REPS}
 
 

@@ -104,11 +104,12 @@ class Alone:
     def check_peers(self) -> None:
         """The peers' figures are those of their group's members."""
         peers = self.frame(
-            "SELECT rep_id AS scope_id, p.* RENAME (peers AS count, peer_median AS middle), peer_quartiles[1] AS first, "
-            "peer_quartiles[2] AS third FROM peers AS p JOIN peer_groups USING (peer_group, period)"
+            "SELECT rep_id AS scope_id, p.* RENAME (peers AS count), peer_quartiles[1] AS first, peer_quartiles[2] AS middle, "
+            "peer_quartiles[3] AS third FROM peers AS p JOIN peer_groups USING (peer_group, period) WHERE active_days = days"
         )
-        reps = self.frozen[self.frozen["scope"] == "rep"]
-        both = reps.merge(peers, on=FIGURE[1:], how="left")
+        whole = self.frozen["target"].isna() | (self.frozen["target"] == self.frozen["target_raw"])
+        reps = self.frozen[(self.frozen["scope"] == "rep") & whole]
+        both = reps.merge(peers, on=FIGURE[1:])
         assert both["peers"].notna().any()
         for name, alone in (("peers", "count"), ("peer_q1", "first"), ("peer_median", "middle"), ("peer_q3", "third")):
             assert np.allclose(both[name], both[alone].astype(float), rtol=1e-12, atol=0, equal_nan=True), name

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pages_fixture as made
 import pytest
 
-from reviewlib.pages import blocks, components, team_views, views
+from reviewlib.pages import blocks, components, team_views, verdict_views, views
 from reviewlib.pages.components import BridgePart
 from reviewlib.review import Review
 
@@ -50,13 +51,15 @@ def test_every_section_of_a_team(name: str) -> None:
 
 
 def test_scorecard_row(review: Review) -> None:
-    """A row says value, sample, interval, target, change, place among the peers, verdict and reason."""
+    """A row says value, sample, target, change, place among the peers and verdict; an interval is none of its numbers."""
     sheet = views.FigureTable(review)
     rows = {figure.kpi.key: figure for figures in sheet.groups().values() for figure in figures}
     rate, revenue, growth = rows["win_rate"], rows["revenue"], rows["pipeline_growth"]
     said = (sheet.text("win_rate"), sheet.target(rate), sheet.change(rate, rate.previous), rate.verdict)
     assert said == ("53.3%", "target 40.0%", "+8.8 pts", "strength")
-    assert sheet.note(rate) == ["49 of 92 closed deals", "43.3–63.3%"]
+    assert sheet.note(rate) == ["49 of 92 closed deals"]
+    assert sheet.note(rows["deal_size"]) == ["49 won deals", "median €7,420"]
+    assert "43.3–63.3%" not in blocks.scorecard(review).html
     assert sheet.standing(rate) == "top quarter · 44%"
     assert sheet.change(revenue, revenue.previous) == "+32.5%"
     assert sheet.bullet(growth) is None
@@ -68,7 +71,55 @@ def test_every_verdict_has_word_and_reason(review: Review, empty: Review) -> Non
     """No row of a scorecard is without the word of its verdict and a reason."""
     for page in (review, empty):
         rows = [figure for figures in views.FigureTable(page).groups().values() for figure in figures]
-        assert all(components.VERDICTS[figure.verdict] and figure.reason for figure in rows)
+        assert rows
+        for figure in rows:
+            assert verdict_views.word(page, figure.verdict) != figure.verdict
+            assert figure.reason or verdict_views.told(page, figure, views.FigureTable(page).style)
+
+
+def test_the_scorecard_holds_result_and_verdict_apart(demo_slices: Mapping[Any, dict[str, Any]]) -> None:
+    """Beside each target stands whether it was met, beside that what it tells and what would change that; tones follow that."""
+    own = made.opened(demo_slices["rep", "R-014", "rep"])
+    html = blocks.scorecard(own).html
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]+)', html)
+    assert heads[:5] == ["Figure", "Value", "Target and result", "What it tells us", "What would change that"]
+    rows = dict(re.findall(r'href="#ev-(\w+)">(.*?)</tr>', html, re.DOTALL))
+    sheet = views.FigureTable(own)
+    for key, cells in rows.items():
+        figure, text = own.figure(key), _text(cells)
+        result = verdict_views.result(figure, sheet.style)
+        assert (f'<b class="res">{result}</b>' in cells) == bool(result)
+        assert verdict_views.word(own, figure.verdict) in text
+        assert verdict_views.told(own, figure, sheet.style) in text
+        assert all(way in text for way in verdict_views.changes(figure, sheet.style))
+    assert own.figure("cycle_days").verdict == "gap"
+    assert "Clear shortfall" in rows["cycle_days"]
+    assert (own.figure("revenue").result, own.figure("revenue").verdict) == ("exceeded", "no_signal")
+    assert "No clear signal" in rows["revenue"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tone"), [("gap", "low"), ("watch", "low"), ("no_signal", ""), ("above", ""), ("strength", "")]
+)
+def test_a_bar_is_toned_by_its_verdict(verdict: str, tone: str) -> None:
+    """A target that is missed without a signal is no bar of a shortfall."""
+    bar = components.bullet(90.0, 100.0, verdict=verdict)
+    assert bar is not None
+    assert bar.tone == tone
+
+
+def test_the_band_stands_below_the_bar(demo_slices: Mapping[Any, dict[str, Any]]) -> None:
+    """The line below a bar is where somebody on target lands; of a median, whose band counts deals, there is none."""
+    own = made.opened(demo_slices["rep", "R-014", "rep"])
+    sheet = views.FigureTable(own)
+    revenue, cycle = own.figure("revenue"), own.figure("cycle_days")
+    bar, other = sheet.bullet(revenue), sheet.bullet(cycle)
+    assert bar is not None
+    assert other is not None
+    assert revenue.judged is not None
+    assert (bar.low, bar.high) != (None, None)
+    assert bar.low == pytest.approx(75 * (revenue.judged.band_low or 0) / (revenue.target or 1), abs=0.1)
+    assert (other.low, other.high) == (None, None)
 
 
 def test_switched_off_figures_are_named(empty: Review) -> None:
@@ -80,7 +131,7 @@ def test_switched_off_figures_are_named(empty: Review) -> None:
 
 def test_bullet_geometry() -> None:
     """The target stands at 75%; beyond a third above it the bar is cut; without a target there is none."""
-    bar = components.bullet(100.0, 100.0, verdict="on_track", low=90.0, high=110.0)
+    bar = components.bullet(100.0, 100.0, verdict="no_signal", low=90.0, high=110.0)
     assert bar is not None
     assert (bar.width, bar.tone, bar.over) == (75.0, "", False)
     assert (bar.low, bar.high) == (67.5, 82.5)

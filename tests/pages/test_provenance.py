@@ -59,6 +59,22 @@ def test_a_list_that_is_cut_says_of_how_much(many: Review, found: dict[str, Evid
     assert "rest" not in evidence(made.opened(made.rep_slice()))[0].tables[0].caption
 
 
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (["role"], "the reps of the same role, this one included; fewer than eight give"),
+        (["role", "region"], "the reps of the same role and region, this one included; fewer than eight give"),
+        ([], "the reps of the whole workbook, this one included; fewer than eight give"),
+        ("team", "the reps of the team, this one included; fewer than eight give"),
+        ("all", "the reps of the whole workbook, this one included; fewer than eight give"),
+    ],
+)
+def test_peers_are_named_by_what_they_have_in_common(group: str | list[str], words: str) -> None:
+    """The page says whom a rep is compared with, and of how few there is no benchmark; of older evidence as it was."""
+    review = made.opened(made.rep_slice("manager", peer_group=group))
+    assert words in blocks.figures(review).html
+
+
 def test_no_list_is_shown_twice(many: Review, found: dict[str, Evidence]) -> None:
     """Of figures that rest on the same deals or accounts one lists them, and the others name it with their own number."""
     captions = [table.caption for each in found.values() for table in each.tables]

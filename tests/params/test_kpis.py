@@ -853,7 +853,7 @@ def test_every_figure_is_described_once() -> None:
     """Every figure has a label and a definition, a KPI proper also a group and a unit, and no other key than its own."""
     for key, kpi in kpis.KPIS.items():
         assert (kpi.key, bool(kpi.label), bool(kpi.definition)) == (key, True, True)
-        assert kpi.of is None or (kpi.of in kpis.MAIN and kpi.judged_by == "none")
+        assert kpi.of is None or (kpi.of in kpis.MAIN and kpi.judged_by is None)
 
 
 def test_sql_is_kept_for_every_figure(tmp_path: Path) -> None:

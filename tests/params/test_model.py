@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from reviewlib.params import rules as rules
 from reviewlib.params.crm import Stages
-from reviewlib.params.model import Bands, Params, Theme
+from reviewlib.params.kpis import KPIS
+from reviewlib.params.model import Params, Theme
 
 BASE: dict[str, Any] = {
     "name": "acme",
@@ -41,7 +42,8 @@ def test_the_smallest_workbook_is_enough() -> None:
     """A name, a currency and the deals make a workbook; all else has a default."""
     params = make()
     assert params.crm.deals.format.delimiter == ","
-    assert params.peers.median_from == 5
+    assert params.peers.by == ("role",)
+    assert (params.judgement.gap, params.judgement.watch) == (0.005, 0.05)
     assert params.recognition[0].rule == "target_exceeded"
 
 
@@ -51,7 +53,7 @@ def test_params_never_change() -> None:
     with pytest.raises(ValidationError):
         params.name = "other"
     with pytest.raises(ValidationError):
-        params.peers.median_from = 9
+        params.peers.by = ()
 
 
 def test_a_measure_is_described_in_full() -> None:
@@ -206,20 +208,47 @@ def test_contrast_is_that_of_the_guidelines(one: str, other: str, ratio: float) 
     assert rules.contrast(other, one) == pytest.approx(ratio, abs=0.005)
 
 
-def test_thresholds_of_peers_rise_only() -> None:
-    """Fewer peers than 5 and 8 are refused, and quartiles need at least as many as the median."""
-    assert "median_from" in refusal(peers={"median_from": 4})
-    assert "quartiles_from" in refusal(peers={"quartiles_from": 7})
-    assert "quartiles need at least" in refusal(peers={"median_from": 10})
-    assert make(peers={"median_from": 10, "quartiles_from": 10})
+def test_peers_have_columns_in_common() -> None:
+    """Peers are named by any of three columns, and by none for everybody."""
+    assert make(peers={"by": []}).peers.by == ()
+    assert make(peers={"by": ["region", "role", "team"]}).peers.by == ("region", "role", "team")
+    assert "peers.by.0" in refusal(peers={"by": ["manager"]})
 
 
-def test_bands_fall() -> None:
-    """Bands out of order are refused."""
-    assert "bands must fall" in refusal(kpis={"revenue": {"bands": {"strength": 0.9}}})
-    with pytest.raises(ValidationError) as alone:  # of a section by itself there is no key to name
-        Bands(strength=1, on_track=2, watch=3)
-    assert alone.value.errors()[0]["msg"].startswith("bands must fall")
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"gap": 0.0009}, "greater than or equal to 0.001"),
+        ({"gap": 0.1}, "less than 0.1"),
+        ({"watch": 0.11}, "less than or equal to 0.1"),
+        ({"watch": 0.001}, "greater than 0.001"),
+        ({"gap": 0.05}, "gap < watch"),
+        ({"watch": 0.005}, "gap < watch"),
+        ({"gap": 0.02, "watch": 0.01}, "gap < watch"),
+    ],
+)
+def test_probabilities_of_verdicts_have_limits(given: dict[str, float], words: str) -> None:
+    """A shortfall is more seldom than a talk, and both lie between once in a thousand and once in ten."""
+    assert words in refusal(judgement=given)
+    assert make(judgement={"gap": 0.001, "watch": 0.1}).judgement.watch == 0.1
+
+
+def test_what_is_material_lies_between_nothing_and_everything() -> None:
+    """How far from its target a figure must be is more than 0 and less than 1, and said of figures that are judged."""
+    for wrong in (0, -0.1, 1, "much"):
+        assert "kpis.revenue.material" in refusal(kpis={"revenue": {"material": wrong}})
+    assert "attainment is not judged. Remove material here." in refusal(kpis={"attainment": {"material": 0.1}})
+    kpis = {"revenue": {"material": 0.1}, "win_rate": {"material": 0.03}, "calls": {**MEASURE, "material": 0.2}}
+    assert make(kpis=kpis).kpis["win_rate"].material == 0.03
+
+
+@pytest.mark.parametrize(
+    ("key", "points", "material"),
+    [("revenue", False, 0.05), ("cycle_days", False, 0.05), ("win_rate", True, 0.02), ("pipeline_growth", True, 0.02)],
+)
+def test_what_is_material_by_itself(key: str, points: bool, material: float) -> None:
+    """Rates are told in points, the rest as a share of the target."""
+    assert (KPIS[key].in_points, KPIS[key].material) == (points, material)
 
 
 def test_history_begins_before_the_export() -> None:

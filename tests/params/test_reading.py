@@ -144,12 +144,12 @@ CASES = {
     "empty list": ("won: [Won]", "won: []", 11, "crm.deals.stages.won", "a list of 0", "at least 1"),
     "list entry": ("[Lost]", "[Lost, 7]", 12, "crm.deals.stages.lost[1]", "7", "Put it in quotes"),
     "no value": ("      rep_id: Owner", "      rep_id:", 8, "crm.deals.columns.rep_id", None, "Fill it in"),
-    "text for mapping": ("currency: EUR", "currency: EUR\npeers: all", 3, "peers", "'all'", "group, median_from, quartiles_from"),
+    "text for mapping": ("currency: EUR", "currency: EUR\npeers: all", 3, "peers", "'all'", "Indent its keys below it: by."),
     "none of the values": ("currency: EUR", "currency: EUR\ncadence: {rep: quater}", 3, "cadence.rep", "'quater'", "Did you mean quarter? Write one of quarter, half."),
     "punctuation values": ("    columns:", "    format: {decimal: x}\n    columns:", 6, "crm.deals.format.decimal", "'x'", "Write one of '.', ','."),
     "out of range": ("currency: EUR", "currency: EUR\nfiscal_year: {starts: 13}", 3, "fiscal_year.starts", "13", "Write at most 12."),
     "no number": ("currency: EUR", "currency: EUR\nfiscal_year: {starts: April}", 3, "fiscal_year.starts", "'April'", "plain digits"),
-    "fraction for whole": ("currency: EUR", "currency: EUR\npeers: {median_from: 5.5}", 3, "peers.median_from", "5.5", "plain digits"),
+    "fraction for whole": ("currency: EUR", "currency: EUR\nfiscal_year: {starts: 5.5}", 3, "fiscal_year.starts", "5.5", "plain digits"),
     "no date": ("currency: EUR", "currency: EUR\nas_of: yesterday", 3, "as_of", "'yesterday'", "2026-12-31"),
     "day of no calendar": ("currency: EUR", "currency: EUR\nas_of: 2026-02-30", 3, "as_of", "'2026-02-30'", "2026-12-31"),
     "number for date": ("currency: EUR", "currency: EUR\nas_of: 20260331", 3, "as_of", "20260331", "2026-12-31"),
@@ -175,16 +175,13 @@ def test_each_mistake_names_file_line_key_and_remedy(case: str, write: Callable[
 
 def test_all_mistakes_are_told_at_once(write: Callable[..., Path]) -> None:
     """Mistakes of different kinds stand in one message, in the order of the file."""
-    text = (
-        BOOK.replace("name: acme", "name: acme\nname: acme")
-        + "kpis:\n  win_rat: {target: 1}\npeers: {median_from: 2}\nzzz: 1\n"
-    )
+    text = BOOK.replace("name: acme", "name: acme\nname: acme") + "kpis:\n  win_rat: {target: 1}\njudgement: {gap: 2}\nzzz: 1\n"
     error = refusal(write(text))
     assert error.what.startswith("4 things are wrong")
     assert re.findall(r"line (\d+), ([\w.]+):", str(error)) == [
         ("2", "name"),
         ("15", "kpis.win_rat"),
-        ("16", "peers.median_from"),
+        ("16", "judgement.gap"),
         ("17", "zzz"),
     ]
     assert error.where == "acme.yaml"
@@ -384,7 +381,7 @@ def test_snippets_of_the_reference_load(write: Callable[..., Path]) -> None:
 def test_known_keys_are_those_written_in_the_file() -> None:
     """The keys offered are the file's own, ``from`` and not its name in Python."""
     assert "from" in list(known_keys(("crm", "reps", "columns")))
-    assert list(known_keys(("kpis", "revenue", "bands"))) == ["strength", "on_track", "watch"]
+    assert list(known_keys(("cadence", "due"))) == ["answer", "feedback", "release", "signed"]
     assert "kpi" in list(known_keys(("playbook", 0)))
     assert not list(known_keys(("name", "x")))
 
@@ -393,13 +390,13 @@ def test_known_keys_are_those_written_in_the_file() -> None:
     ("kpis", "words"),
     [
         ("revenue: {target: 100}", ("kpis.revenue.target", "targets table")),
-        ("win_rate: {bands: {strength: 1.1, on_track: 1, watch: 0.9}}", ("kpis.win_rate.bands", "Remove bands")),
+        ("attainment: {material: 0.1}", ("kpis.attainment.material", "Remove material")),
         ("period: {label: P, definition: D, unit: count, better: higher, combine: mean}", ("kpis.period", "another key")),
         ("Calls: {label: P, definition: D, unit: count, better: higher, combine: mean}", ("kpis.Calls", "lower case")),
     ],
 )
 def test_what_would_have_no_effect_is_refused(kpis: str, words: tuple[str, ...], tmp_path: Path) -> None:
-    """Targets without a period, bands that nobody reads and keys that sentences cannot name are refused."""
+    """Targets without a period, distances that nobody reads and keys that sentences cannot name are refused."""
     path = tmp_path / "book.yaml"
     crm = "{deals: {file: d.csv, columns: {deal_id: a, rep_id: b, stage: c}, stages: {won: [Won]}}}"
     path.write_text(f"name: book\ncurrency: EUR\ncrm: {crm}\nkpis:\n  {kpis}\n", encoding="utf-8")

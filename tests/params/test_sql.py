@@ -182,24 +182,24 @@ def test_facts_of_accounts_have_columns_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("value", "over", "judged_by"),
     [
-        ("count(*) filter (where won and days < 30)", "count(*) filter (where won)", "wilson"),
-        ("count(*) filter (where (days < 30) and won and sale)", "count(*) filter (where sale and won)", "wilson"),
-        ("count(*) filter (where won)", "count(*) filter (where closed)", "wilson"),
-        ("count(*) filter (where first_win)", "count(*) filter (where closed)", "wilson"),
-        ("count(*) filter (where closed)", "count(*) filter (where won)", "exact"),
-        ("count(*) filter (where stale)", "count(*) filter (where opened)", "exact"),
-        ("median(days) filter (where won)", None, "order"),
-        ("count(*) filter (where won or lost)", "count(*) filter (where won)", "exact"),
-        ("count(*) filter (where lost)", "count(*) filter (where won)", "exact"),
-        ("count(distinct account_id) filter (where won and sale)", "count(*) filter (where won)", "exact"),
-        ("median(days) filter (where won)", "count(*) filter (where won)", "exact"),
-        ("2 * median(days) filter (where won)", None, "exact"),
+        ("count(*) filter (where won and days < 30)", "count(*) filter (where won)", "binomial"),
+        ("count(*) filter (where (days < 30) and won and sale)", "count(*) filter (where sale and won)", "binomial"),
+        ("count(*) filter (where won)", "count(*) filter (where closed)", "binomial"),
+        ("count(*) filter (where first_win)", "count(*) filter (where closed)", "binomial"),
+        ("count(*) filter (where closed)", "count(*) filter (where won)", "total"),
+        ("count(*) filter (where stale)", "count(*) filter (where opened)", "total"),
+        ("median(days) filter (where won)", None, "median"),
+        ("count(*) filter (where won or lost)", "count(*) filter (where won)", "total"),
+        ("count(*) filter (where lost)", "count(*) filter (where won)", "total"),
+        ("count(distinct account_id) filter (where won and sale)", "count(*) filter (where won)", "total"),
+        ("median(days) filter (where won)", "count(*) filter (where won)", "total"),
+        ("2 * median(days) filter (where won)", None, "total"),
     ],
 )
 def test_a_sample_is_judged_by_its_interval(value: str, over: str | None, judged_by: str) -> None:
     """Some of the rows that are counted, and a median, are a sample; whatever else is taken as it stands."""
     own = {name: text for name, text in (OWN | {"value": value, "over": over}).items() if text is not None}
-    if judged_by != "exact":
+    if judged_by != "total":
         assert "bring their own n" in refusal(kpis={"own": own})
         del own["n"]
     assert make(kpis={"own": own}).figures["own"].judged_by == judged_by

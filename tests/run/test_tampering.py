@@ -212,7 +212,8 @@ SIGNED = {
 }
 TABLES = ("deals", "reps", "targets", "measures", "scorecard")
 #: The tables from which figures are followed: who counts for whom, and what is added up.
-TERMS = ("calendar", "groups", "members", "peer_groups", "target_terms", "measure_terms", "change_terms", "reasons")
+TERMS = ("calendar", "groups", "members", "peer_groups", "target_terms", "measure_terms", "change_terms", "reasons",
+         "verdict_terms")  # fmt: skip
 EVIDENCE = {
     **{f"{name}.parquet": f"{name}.parquet" for name in (*TABLES, *TERMS)},
     **{name: name for name in ("people.json", "slices.json", "quarantine.csv", "evidence.sql")},

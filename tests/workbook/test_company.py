@@ -20,6 +20,7 @@ import pytest
 from workbooks import deals_of
 
 from reviewlib.evidence import sources
+from reviewlib.evidence.judgement import SCALE
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
 from reviewlib.params import reading
 from reviewlib.periods import Period
@@ -354,26 +355,37 @@ def test_stories(company: Company, rep: str, previous: tuple[float, float], curr
 
 
 @pytest.mark.parametrize(
-    ("kpi", "verdict"),
+    ("kpi", "result", "verdict"),
     [
-        ("revenue", "strength"),
-        ("win_rate", "strength"),
-        ("retention_rate", "on_track"),
-        ("pipeline_coverage", "watch"),
-        ("cycle_days", "gap"),
+        ("revenue", "exceeded", "no_signal"),
+        ("win_rate", "exceeded", "above"),
+        ("retention_rate", "exceeded", "no_signal"),
+        ("pipeline_coverage", "missed", "no_signal"),
+        ("cycle_days", "missed", "gap"),
     ],
 )
-def test_story_of_the_notebook(judged: pd.DataFrame, kpi: str, verdict: str) -> None:
-    """The notebook's own rep has a fine quarter behind her, a thin one ahead, and deals that take long."""
-    assert judged.loc[("R-014", kpi), "verdict"] == verdict
+def test_story_of_the_notebook(judged: pd.DataFrame, kpi: str, result: str, verdict: str) -> None:
+    """The notebook's own rep has a fine quarter behind her, a thin one ahead, and deals that clearly take long."""
+    assert (judged.loc[("R-014", kpi), "result"], judged.loc[("R-014", kpi), "verdict"]) == (result, verdict)
 
 
 @pytest.mark.parametrize("kpi", ["revenue", "new_customers", "retention_rate", "cycle_days", "pipeline_coverage"])
-def test_verdicts_differ(judged: pd.DataFrame, kpi: str) -> None:
-    """Among the reps are strengths, figures on track and figures that want attention, and most of them can be judged."""
-    verdicts = Counter(judged.xs(kpi, level="kpi")["verdict"])
-    assert min(verdicts["strength"], verdicts["on_track"], verdicts["watch"] + verdicts["gap"]) > 0
-    assert verdicts["not_enough_data"] + verdicts["not_available"] < 24
+def test_results_differ(judged: pd.DataFrame, kpi: str) -> None:
+    """Among the reps are targets missed and exceeded, and most figures can be judged; that most tell nothing is as it is."""
+    card = judged.xs(kpi, level="kpi")
+    results, verdicts = Counter(card["result"]), Counter(card["verdict"])
+    assert min(results["exceeded"], results["missed"]) >= 10
+    assert verdicts["too_few"] + verdicts["not_available"] + verdicts["not_judged"] < 24
+    assert verdicts["no_signal"] > 20
+
+
+def test_verdicts_differ(judged: pd.DataFrame) -> None:
+    """Among the reps are clear strengths and shortfalls, in more than one figure, and a quarter of all verdicts at the most."""
+    given = judged[judged["verdict"].isin(SCALE)]
+    for verdict in ("gap", "watch", "above", "strength"):
+        assert len({kpi for _, kpi in given.index[given["verdict"] == verdict]}) >= 3
+    measured = given[given["target"].notna()]
+    assert (measured["verdict"] != "no_signal").mean() < 0.25
 
 
 def test_customers_are_enough_to_judge(judged: pd.DataFrame) -> None:
@@ -728,14 +740,16 @@ def test_a_larger_company_is_believable(larger_evidence: PeriodEvidence, kpi: st
     assert low <= values.quantile(0.25) <= values.quantile(0.75) <= high
 
 
-@pytest.mark.parametrize("kpi", ["revenue", "new_customers"])
-def test_a_larger_company_is_judged(larger_evidence: PeriodEvidence, kpi: str) -> None:
-    """Most of 100 reps are near their targets, and there are strengths and gaps."""
+@pytest.mark.parametrize(("kpi", "untold"), [("revenue", 12), ("new_customers", 22)])
+def test_a_larger_company_is_judged(larger_evidence: PeriodEvidence, kpi: str, untold: int) -> None:
+    """Most of 100 reps are near their targets, half miss them, and few of those are told that it means something."""
     card = of_reps(larger_evidence, kpi)
     assert 0.9 <= card["attainment"].dropna().median() <= 1.1
-    verdicts = Counter(card["verdict"])
-    assert min(verdicts["strength"], verdicts["on_track"], verdicts["gap"]) >= 5
-    assert verdicts["not_enough_data"] + verdicts["not_available"] < 10
+    results, verdicts = Counter(card["result"]), Counter(card["verdict"])
+    assert min(results["exceeded"], results["missed"]) >= 20
+    assert verdicts["too_few"] + verdicts["not_available"] < untold
+    assert verdicts["no_signal"] > 50
+    assert verdicts["gap"] + verdicts["watch"] < results["missed"] / 2
 
 
 def of_reps(evidence: PeriodEvidence, kpi: str) -> pd.DataFrame:
