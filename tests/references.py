@@ -29,7 +29,7 @@ FILE, FIGURES, SCHEMA = ROOT / "docs" / "params.md", ROOT / "docs" / "figures.md
 #: How a verdict comes about, in the words of the table.
 _JUDGED_BY = {
     "binomial": "binomial", "poisson": "Poisson", "purchases": "purchases (gamma)", "sizes": "mean of deals (gamma)",
-    "median": "sign test", None: "not judged",
+    "median": "sign test", "total": "Student's t", None: "not judged",
 }  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def result(figure: Figure, style: NumberStyle) -> str:
     share = ""
     if figure.kpi.better == "higher" and figure.kpi.unit in ("money", "count") and figure.attainment is not None:
         share = f" ({style.value(figure.attainment, 'percent')})"
-    return f"{_RESULTS[figure.result]} {away}{share}"
+    result = "Better by" if figure.result == "exceeded" and figure.kpi.better == "lower" else _RESULTS[figure.result]
+    return f"{result} {away}{share}"
 
 
 def told(review: Review, figure: Figure, style: NumberStyle) -> str:

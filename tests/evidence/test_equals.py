@@ -151,7 +151,7 @@ CHECKS: Final = (
 )
 
 
-@pytest.mark.default
+@pytest.mark.whole
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_equals_are_judged_alike(small: Judgement, check: Callable[[Judgement], None]) -> None:
     """The rules in force pass every check."""
@@ -251,7 +251,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
 }
 
 
-@pytest.mark.default
+@pytest.mark.whole
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_rule_is_found(small: Judgement, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each wrong rule fails the check that is there for it."""
@@ -264,7 +264,7 @@ def test_a_wrong_rule_is_found(small: Judgement, name: str, monkeypatch: pytest.
 # The company itself ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.default
+@pytest.mark.whole
 def test_everybody_is_on_target(small: Judgement) -> None:
     """Figures of equals scatter around their targets; how far on average says that the targets are true expectations."""
     cards = small.cards[small.cards["target"].notna() & small.cards["value"].notna()]

@@ -376,6 +376,7 @@ def test_sizes_of_purchases() -> None:
     assert other.size == pytest.approx((4_000 + 10 * 8_000 / 30) / 20)
 
 
+@pytest.mark.whole
 def test_figures_and_targets_are_those_of_the_scorecard() -> None:
     """The loops judge the figures and the targets that the scorecard holds, of who was there in part too."""
     world = company(7, reps=3, deals=14.0)
@@ -533,14 +534,14 @@ def agree(world: World) -> int:
     return count
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_pipeline_says_what_the_loops_say(seed: int) -> None:
     """Verdicts, probabilities, yardsticks and what would change a verdict are those of plain loops."""
     assert agree(_any(seed)) > 5
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize("seed", range(4, 64))
+@pytest.mark.parametrize("seed", range(2, 42))
 def test_the_pipeline_says_what_the_loops_say_of_any_company(seed: int) -> None:
     """The same of sixty more companies: with and without targets, of a few deals and many, of two to ten reps."""
     agree(_any(seed))
@@ -668,6 +669,7 @@ def test_the_stated_change_flips(kpi: str) -> None:
 # Peers, benchmarks, people --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_peers_from_eight() -> None:
     """Without a target eight peers make a level, seven do not; nobody is told more than above or worth a talk."""
     nine = told(company(3, reps=9, targets=False, deals=14.0))
@@ -681,6 +683,7 @@ def test_peers_from_eight() -> None:
     assert {(each.verdict, each.reason) for each in seven.values()} == {("not_judged", "no_level")}
 
 
+@pytest.mark.whole
 def test_own_benchmark_counts_as_a_target_without_gaps() -> None:
     """A benchmark of the user's own judges where there is no target, by the share of days, and has no result."""
     world = replace(company(1, reps=3, targets=False), benchmarks={"revenue": Fraction(500_000), "win_rate": Fraction(9, 10)})
@@ -689,6 +692,7 @@ def test_own_benchmark_counts_as_a_target_without_gaps() -> None:
     assert {found[rep, "revenue"].result for rep in world.reps} == {None}
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("person", "verdict", "reason"),
     [
@@ -709,6 +713,7 @@ def test_who_was_hardly_there(person: Row, verdict: str | None, reason: str | No
         assert ((found["R0", kpi].verdict, found["R0", kpi].reason) == (verdict, reason)) == (verdict is not None)
 
 
+@pytest.mark.whole
 def test_without_amounts_before() -> None:
     """Of a company that begins in the judged period nothing is known of the sizes of purchases."""
     world = company(2, reps=3)
