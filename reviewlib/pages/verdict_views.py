@@ -98,7 +98,9 @@ def _rare(review: Review, figure: Figure, judged: Judged, style: NumberStyle) ->
         what = f"{_reached(figure, judged, _in_unit(judged), style)} {side}{_of(figure, judged, style)}"
         return f"{_somebody(figure, judged, style)} has {what} {_once(alone, kind)}."
     periods = _NUMBERS.get(int(judged.periods or 0), str(int(judged.periods or 0)))
-    return f"{_four(figure, judged, style)} over {periods} {kind}s; by luck {_once(together, kind)}."
+    # A rep's copy does not hold what the peers reached before.
+    what = "This far from what the peers reach" if judged.expected4 is None else _four(figure, judged, style)
+    return f"{what} over {periods} {kind}s; by luck {_once(together, kind)}."
 
 
 _NUMBERS: Final = {2: "two", 3: "three", 4: "four"}

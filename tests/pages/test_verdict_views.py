@@ -276,3 +276,13 @@ def test_demo_says_how_sure_it_is(demo_slices: Slices, demo_params: Params) -> N
             assert "How sure this page is" in blocks.scorecard(own).html
             said += 1
     assert said > 8
+
+
+def test_what_a_copy_leaves_out_makes_no_wrong_sum(review: Review) -> None:
+    """Where a rep's copy holds no sums of the periods before, four periods together are told without them."""
+    found = _customers(4, 4, 4, 4, 4, 3, 2, 2)
+    assert found.judged is not None
+    hidden = replace(found, judged=Judged(**{**vars(found.judged), "expected4": None, "trials4": None}))
+    assert " where " in verdict_views.told(review, found, STYLE)
+    told = verdict_views.told(review, hidden, STYLE)
+    assert told.startswith("This far from what the peers reach over four quarters; by luck ")
