@@ -101,7 +101,7 @@ def evaluate(facts: Facts, kpis: Mapping[str, Kpi], groups: pd.DataFrame) -> Eva
     sizes = [size for (size,) in facts.con.con.sql("SELECT DISTINCT len(sample) FROM found WHERE sample <> []").fetchall()]
     places = pa.array([median_bounds(size) for size in sizes], pa.list_(pa.int64()))
     facts.con.con.register("bounds", pa.table({"size": pa.array(sizes, pa.int64()), "places": places}))
-    figures, sizes = (facts.con.con.sql(query).df() for query in (_WITH_BOUNDS, f"FROM {_SIZES}"))
+    figures, sizes = (facts.con.con.sql(query).df() for query in (_WITH_BOUNDS, f"FROM {_SIZES} ORDER BY ALL"))
     return Evaluation(figures, sizes, views, measures.columns, found, facts.con)
 
 

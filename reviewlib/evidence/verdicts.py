@@ -18,6 +18,7 @@ from reviewlib.evidence.tables import JUDGED, SCORECARD
 _STEPS: Final = {"count": 1.0, "days": 1.0, "percent": 0.001, "ratio": 0.01, "score": 0.01}
 _SO_FEW: Final = "so few that no figure on this side would tell"
 _TOO_SHORT: Final = "here for less than a third of the period"
+_WORDS: Final = np.array([*SCALE, "too_few", _SO_FEW, None], dtype=object)
 
 
 def with_verdicts(card: pd.DataFrame, rows: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
@@ -61,25 +62,18 @@ def _of_model(name: str, rows: pd.DataFrame, context: ScorecardContext) -> pd.Da
     cases = _cases(name, own, context)
     limits = Thresholds(context.params.judgement.gap, context.params.judgement.watch)
     places = cases.places(limits)
-    names = np.array(SCALE, dtype=object)
     hidden = (places == SCALE.index("no_signal")) & cases.out_of_reach(limits)
-    at = own.index
-    rows.loc[at, "verdict"] = np.where(hidden, "too_few", names[places])
-    rows.loc[at, "why"] = [_SO_FEW if one else None for one in hidden]
-    for column, values in zip(("p_low", "p_high", "p4_low", "p4_high"), cases.tails(), strict=True):
-        rows.loc[at, column] = values
-    for column, values in zip(("own_low", "own_high"), _interval(cases), strict=True):
-        rows.loc[at, column] = values
-    scale = cases.per if name != "median" else np.ones(len(own))
-    for column, values in zip(("band_low", "band_high"), cases.ends(limits), strict=True):
-        rows.loc[at, column] = values * scale
-    # Whole things are counted; all else is told in the figure's unit.
-    scale = np.where(model.whole, 1.0, scale)
-    for side, values in zip(("better", "worse"), cases.flips(limits), strict=True):
-        rows.loc[at, f"{side}_from"] = values * scale
-        to = cases.places(limits, np.where(np.isnan(values), cases.now.reached, values))
-        rows.loc[at, f"{side}_to"] = [None if gone else name for gone, name in zip(np.isnan(values), names[to], strict=True)]
-    return rows
+    found = {"verdict": _WORDS[np.where(hidden, -3, places)], "why": _WORDS[np.where(hidden, -2, -1)]}
+    found |= zip(("p_low", "p_high", "p4_low", "p4_high"), cases.tails(), strict=True)
+    found |= zip(("own_low", "own_high"), _interval(cases), strict=True)
+    # A band is told in the figure's unit, that of a median in deals; of what changes a verdict, whole things are counted.
+    scale = np.ones(len(own)) if name == "median" else cases.per
+    found |= zip(("band_low", "band_high"), (end * scale for end in cases.ends(limits)), strict=True)
+    for side, reached in zip(("better", "worse"), cases.flips(limits), strict=True):
+        nothing = np.isnan(reached)
+        to = cases.places(limits, np.where(nothing, cases.now.reached, reached))
+        found |= {f"{side}_from": reached if model.whole else reached * scale, f"{side}_to": _WORDS[np.where(nothing, -1, to)]}
+    return pd.concat([rows[rows["verdict"].notna()], own.assign(**found)])
 
 
 def _interval(cases: Cases) -> Numbers:

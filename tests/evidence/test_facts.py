@@ -139,6 +139,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
     return Measured(tmp_path_factory.mktemp("evaluation"))
 
 
+def test_what_was_measured_comes_in_one_order(measured: Measured) -> None:
+    """So that sums of it, and with them the proof of a snapshot, are the same each time."""
+    for frame, key in ((measured.found.figures, [*facts.KEY, "kpi"]), (measured.found.sizes, ["rep_id", "period", "kind"])):
+        assert len(frame) > 2
+        pd.testing.assert_frame_equal(frame, frame.sort_values(key, ignore_index=True))
+
+
 def test_every_scope_has_every_figure(measured: Measured) -> None:
     """One row per scope, period and figure, also for who has no deal."""
     frame = measured.found.figures
