@@ -148,6 +148,10 @@ class Level:
     part: Fraction = Fraction(0)
     whole: Fraction = Fraction(1)
 
+    @property
+    def share(self) -> float:
+        return float(self.part / self.whole)
+
 
 @dataclass(frozen=True)
 class Term:
@@ -496,24 +500,43 @@ def _of_amounts(world: World, kpi: str, rep: str) -> Yard | None:
     return Yard(size, size * (1 + c2)) if size > 0 else None
 
 
-def _of_periods(world: World, kpi: str, rep: str) -> Yard | None:
-    """The spread of a measure around each rep's own level: the group's, else the workbook's."""
-    model = world.judged[kpi]
+def of_peers(world: World, kpi: str, rep: str) -> bool:
+    """Whether the judged figure is held against what the peers reach together."""
+    wanted = level(world, kpi, rep, world.span)
+    return wanted is not None and wanted.by == "peers"
+
+
+def _alike(world: World, kpi: str, rep: str) -> Iterator[list[str]]:
+    """The group, then everybody: of each those whose figure is held against the same kind of level."""
     for people in (colleagues(world, rep, world.span), world.reps):
+        yield [each for each in people if of_peers(world, kpi, each) == of_peers(world, kpi, rep)]
+
+
+def _held(world: World, kpi: str, rep: str) -> Iterator[tuple[Seen, Level, Term]]:
+    """The figures of the periods before that were held against the same kind of level as the judged one."""
+    for span in world.earlier:
+        beside = term(world, kpi, rep, span)
+        if beside is not None and (beside[1].by == "peers") == of_peers(world, kpi, rep) and exposed(world, rep, span):
+            yield beside
+
+
+def _of_periods(world: World, kpi: str, rep: str) -> Yard | None:
+    """The spread of a measure around each rep's own level, or that of the peers: the group's, else the workbook's."""
+    model, peers = world.judged[kpi], of_peers(world, kpi, rep)
+    for people in _alike(world, kpi, rep):
         squares, df = [], 0
         for each in people:
-            pairs = []
-            for span in world.earlier:
-                found = seen(world, kpi, each, span)
-                if model == "mean" and found is not None:
-                    pairs.append((float(found.n), float(found.s)))
-                elif model == "share" and (beside := term(world, kpi, each, span)) is not None:
-                    pairs.append((1.0, beside[2].s / beside[2].t))
-            weight = math.fsum(n for n, _ in pairs)
+            rows = [
+                (float(found.n), float(found.s), each.t, wanted.share)
+                if model == "mean"
+                else (1.0, each.s / each.t, 1.0, wanted.share)
+                for found, wanted, each in _held(world, kpi, each)
+            ]
+            weight = math.fsum(n for n, *_ in rows)
             if weight > 0:
-                own = math.fsum(n * x for n, x in pairs) / weight
-                squares += [n * (x - own) ** 2 for n, x in pairs]
-                df += len(pairs) - 1
+                own = math.fsum(n * x for n, x, *_ in rows) / weight
+                squares += [n * (x - (t if peers else own)) ** 2 / (1 - share) for n, x, t, share in rows]
+                df += len(rows) - (not peers)
         if df >= FEWEST_DF[model]:
             spread = math.fsum(squares) / df
             return Yard(None, spread, df) if spread > 0 else None
@@ -544,41 +567,40 @@ def _plain(world: World, kpi: str, rep: str) -> Yard | None:
 
 def _phi(world: World, kpi: str, rep: str) -> float:
     """How much more figures move than the model has it: of the group, else of the workbook, else not at all."""
-    for people in (colleagues(world, rep, world.span), world.reps):
+    for people in _alike(world, kpi, rep):
         squares, df, number = [], 0, 0
         for each in people:
             own = world.once(("scatter", kpi, each), lambda each=each: _scatter(world, kpi, each))
             if len(own) >= 2:
                 squares += own
                 number += len(own)
-                df += len(own) - 1
+                df += len(own) - (not of_peers(world, kpi, rep))
         if number >= REP_PERIODS:
             return max(1.0, math.fsum(squares) / df)
     return 1.0
 
 
 def _scatter(world: World, kpi: str, rep: str) -> list[float]:
-    """Each earlier period's squared deviation from the rep's own level, by the variance that the model gives it."""
+    """Each earlier period's squared deviation from the rep's own level, or the peers', by the variance of the model."""
     model, plain = world.judged[kpi], _plain(world, kpi, rep)
-    terms = [found[2] for span in world.earlier if (found := term(world, kpi, rep, span)) is not None]
     triples = []
-    for each in terms:
+    for _, wanted, each in _held(world, kpi, rep):
         if plain is None or (model in ("rate", "size", "sign") and each.n == 0):
             continue
         if model == "rate":
-            triples.append((each.s, each.n * each.t, each.n))
+            triples.append((each.s, each.n * each.t, each.n, wanted.share))
         elif model == "size":
-            triples.append((each.s * each.n, each.t * each.n, each.n))
+            triples.append((each.s * each.n, each.t * each.n, each.n, wanted.share))
         elif model == "sign":
-            triples.append((each.s, each.n / 2, each.n))
+            triples.append((each.s, each.n / 2, each.n, wanted.share))
         else:
-            triples.append((each.s, each.t, 1))
+            triples.append((each.s, each.t, 1, wanted.share))
     if not triples:
         return []
-    own = math.fsum(s for s, _, _ in triples) / math.fsum(t for _, t, _ in triples)
-    own = min(max(own, 0.25), 4.0)
+    own = math.fsum(s for s, *_ in triples) / math.fsum(t for _, t, *_ in triples)
+    own = 1.0 if of_peers(world, kpi, rep) else min(max(own, 0.25), 4.0)
     found = []
-    for s, t, n in triples:
+    for s, t, n, part in triples:
         if model in ("rate", "sign"):
             share = min(max(own * t / n, 0.02), 0.98)
             variance = n * share * (1 - share)
@@ -586,7 +608,7 @@ def _scatter(world: World, kpi: str, rep: str) -> list[float]:
             variance = (own * t) ** 2 * plain.kappa / n
         else:
             variance = own * t * (plain.kappa if model == "purchases" else 1)
-        found.append((s - own * t) ** 2 / variance)
+        found.append((s - own * t) ** 2 / variance / (1 - part))
     return found
 
 
@@ -636,7 +658,6 @@ class Ruling:
     terms: Sequence[Term]
     yard: Yard
     share: float | None
-    share4: float | None
     by: str
     #: Of the sales cycle, whether the median is materially faster and slower.
     median: tuple[bool, bool] = (False, False)
@@ -656,7 +677,7 @@ class Ruling:
         four = one if len(self.terms) == 1 else chance(self.model, [*self.terms[:-1], now], self.yard)
         return (
             *(chances.widened(p, self.yard.phi * (1 - (self.share or 0.0))) for p in one),
-            *(chances.widened(p, self.yard.phi * (1 - (self.share4 or 0.0))) for p in four),
+            *(chances.widened(p, self.yard.phi * (1 - (self.share or 0.0))) for p in four),
         )  # type: ignore[return-value]
 
     def material(self, s: float) -> tuple[bool, bool]:
@@ -881,21 +902,18 @@ def record(world: World, kpi: str, rep: str) -> Record:
 def _ruled(world: World, kpi: str, rep: str, beside: tuple[Seen, Level, Term], measured: Yard) -> Record:
     found, wanted, _ = beside
     together = [beside]
-    if kpi != "pipeline_coverage":
+    if kpi != "pipeline_coverage" and wanted.by != "peers":
         together = []
         for span in world.trend[-BACK:]:
             each = term(world, kpi, rep, span, by=wanted.by)
             if each is not None and exposed(world, rep, span):
                 together.append(each)
-    share = share4 = None
-    if wanted.by == "peers":
-        share = float(wanted.part / wanted.whole)
-        share4 = float(sum(own.part for _, own, _ in together) / sum(own.whole for _, own, _ in together))
+    share = wanted.share if wanted.by == "peers" else None
     apart, bound = float(found.x - wanted.t), world.material.get(kpi, 0.05) * float(wanted.t)
     slack = 1e-9 * max(float(found.x), float(wanted.t))
     median = (-apart - bound > slack, apart - bound > slack)
     model, terms = world.judged[kpi], [each for _, _, each in together]
-    ruling = Ruling(world, kpi, model, terms, measured, share, share4, wanted.by, median)
+    ruling = Ruling(world, kpi, model, terms, measured, share, wanted.by, median)
     verdict, reason = ruling.verdict(ruling.now.s)
     return Record(
         rep,

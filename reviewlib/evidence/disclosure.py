@@ -38,7 +38,6 @@ _SECTIONS: Final = (
 NOTHING: Final[Mapping[str, Any]] = {"columns": [], "data": []}
 #: What a verdict takes from others.
 _OF_POOL: Final = ("size", "spread", "df", "phi")
-_OF_SHARE: Final = ("share4", "expected4", "trials4")
 _OF_PEERS: Final = ("level", "expected", "share", "material")
 _OF_EXPORT: Final = ("tables", "quarantine", "exclusions")
 
@@ -121,7 +120,7 @@ def _without_small_pools(data: Mapping[str, Any]) -> dict[str, Any]:
         if (row["people"] or FEWEST + 1) <= FEWEST:
             row |= dict.fromkeys(_OF_POOL)
         if row["share"] is not None:  # what the peers reach together, less one's own, is the others'
-            row |= dict.fromkeys(_OF_SHARE) | {name: two_digits(row[name]) for name in _OF_PEERS}
+            row |= {name: two_digits(row[name]) for name in _OF_PEERS}
         rows.append([*row.values()])
     return {"judged": {**data["judged"], "data": rows}}
 

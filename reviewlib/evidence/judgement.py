@@ -184,7 +184,7 @@ class Cases:
         now: The judged period.
         earlier: The periods before it that are put together with it, zero where there is none.
         joint: Where there is one.
-        phi, phi4: By how much more than the model says they vary, in the judged period and over all of them.
+        phi: By how much more than the model says they vary.
         good: 1 where higher is better, -1 where lower is.
         per: What one more of what is reached adds to the figure.
         value: The figure, where that does not follow from what is reached; else missing.
@@ -199,7 +199,6 @@ class Cases:
     earlier: Trials
     joint: Truths
     phi: Numbers
-    phi4: Numbers
     good: Numbers
     per: Numbers
     value: Numbers
@@ -213,7 +212,7 @@ class Cases:
         now = self.now if reached is None else replace(self.now, reached=reached)
         whole = now + self.earlier
         alone = (dispersed(tail(now), self.phi) for tail in (self.model.low, self.model.high))
-        joint = (dispersed(tail(whole), self.phi4) for tail in (self.model.low, self.model.high))
+        joint = (dispersed(tail(whole), self.phi) for tail in (self.model.low, self.model.high))
         return (*alone, *(np.where(self.joint, p, np.nan) for p in joint))  # type: ignore[return-value]
 
     def places(self, thresholds: Thresholds, reached: Numbers | None = None) -> npt.NDArray[np.intp]:

@@ -96,7 +96,7 @@ SCORECARD: Final = (
 #: What a verdict of the review period follows from, beside it: ``judgement`` says what each is.
 JUDGED: Final = (
     "model", "level", "material", "capped", "periods", "reached", "expected", "trials", "reached4", "expected4",
-    "trials4", "size", "spread", "df", "phi", "phi_from", "people", "share", "share4", "p_low", "p_high", "p4_low",
+    "trials4", "size", "spread", "df", "phi", "phi_from", "people", "share", "p_low", "p_high", "p4_low",
     "p4_high", "band_low", "band_high", "better_from", "better_to", "worse_from", "worse_to",
 )  # fmt: skip
 JUDGED_TEXTS: Final = ("model", "phi_from", "better_to", "worse_to")

@@ -118,7 +118,7 @@ def _material(rows: pd.DataFrame, context: ScorecardContext) -> pd.Series[float]
 
 def _cases(name: str, rows: pd.DataFrame, context: ScorecardContext) -> Cases:
     model, median = MODELS[name], name == "median"
-    columns = {name: rows[name].to_numpy("float64") for name in ("value", "level", "material", "phi", "share", "share4")}
+    columns = {name: rows[name].to_numpy("float64") for name in ("value", "level", "material", "phi", "share")}
     per = 1 / (rows["trials"] if name in ("binomial", "median") else rows["base"]).to_numpy("float64")
     smallest = {key: _STEPS.get(kpi.unit, 10.0**-context.digits) for key, kpi in context.kpis.items()}
     step = rows["kpi"].map(smallest).to_numpy("float64") / per
@@ -129,7 +129,6 @@ def _cases(name: str, rows: pd.DataFrame, context: ScorecardContext) -> Cases:
         earlier=Trials.of(rows, "4"),
         joint=rows["joint"].to_numpy(bool),
         phi=columns["phi"] * (1 - np.nan_to_num(columns["share"])),
-        phi4=columns["phi"] * (1 - np.nan_to_num(columns["share4"])),
         good=np.asarray(better, dtype="float64"),
         per=per,
         value=columns["value"] if median else np.full(len(rows), np.nan),

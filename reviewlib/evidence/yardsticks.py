@@ -1,6 +1,8 @@
 """Yardsticks: what each figure is held against, how much such figures scatter, and what the periods before add to it.
 
-Whatever is estimated here comes from the trend's periods before the judged one, so that no figure is its own yardstick.
+Whatever is estimated here comes from the trend's periods before the judged one, so that no figure is its own yardstick. What is
+held against a target scatters about the rep's own level; what is held against the level of peers, about that: peers who differ
+are no finding, and only who stands out among them is one.
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from reviewlib.evidence.evaluation import Evaluation
 
 _OF = ["scope", "scope_id", "kpi"]
-_GROUP = ["kpi", "group"]
 #: How many periods are put together, the judged one included.
 _TOGETHER: Final = 4
 #: Fewest periods of reps from which it is known how much more than the model says a figure varies.
@@ -36,9 +37,10 @@ _SUMS = ["reached", "expected", "trials"]
 def of_period(card: pd.DataFrame, context: ScorecardContext, measured: Evaluation) -> pd.DataFrame:
     """Lay out every figure of the review period that is judged, of reps and teams: its level, its trials, its yardsticks.
 
-    Adds to the columns of the scorecard: model, level, capped (held against no target of its own), exposed, share, share4,
-    reached, expected and trials, the same of up to three periods before as ``reached4`` and so on, joint (where there are
-    any), periods, size, spread, df, phi, phi_from, and people (behind these, at the least).
+    Adds to the columns of the scorecard: model, level, capped (held against no target of its own), exposed, share (of what
+    the peers reach together, where that is the level), reached, expected and trials, the same of up to three periods before as
+    ``reached4`` and so on, joint (where there are any), periods, size, spread, df, phi, phi_from, and people (behind these, at
+    the least).
     """
     known, last = context.models, len(context.trend) - 1
     turns = {period.name: turn for turn, period in enumerate(context.trend)}
@@ -59,7 +61,10 @@ def of_period(card: pd.DataFrame, context: ScorecardContext, measured: Evaluatio
     rows["level"] = rows["target"].where(rows["target"].notna(), benchmarks.where(rows["scope"] == "rep"))
     rows["capped"] = rows["target"].isna()
     rows = _with_trials(_with_peers(rows, measured, sums), measured)
-    now, before = rows[rows["turn"] == last].copy(), rows[(rows["turn"] < last) & rows["usable"]].copy()
+    rows["of_peers"] = rows["share"].notna()
+    now, before = rows[rows["turn"] == last].copy(), rows[(rows["turn"] < last) & rows["usable"]]
+    # Of the periods before those that were held against the same kind of level.
+    before = before.merge(now[[*_OF, "of_peers"]], on=[*_OF, "of_peers"])
     now = _with_earlier(now, before[before["turn"] > last - _TOGETHER], context)
     spreads = _spreads(now, before, context, measured.sizes)
     now, before = (part.join(spreads, on=_OF) for part in (now, before))
@@ -102,23 +107,20 @@ def _with_trials(rows: pd.DataFrame, measured: Evaluation) -> pd.DataFrame:
 
 
 def _with_earlier(now: pd.DataFrame, before: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
-    """Put the sums of the periods before beside each figure; what the CRM forgets stands alone."""
-    added = [*_SUMS, "weight", "weight_of_group"]
-    close = before.assign(periods=1.0).groupby(_OF)[[*added, "periods"]].sum()
-    now = now.join(close.rename(columns={name: f"{name}4" for name in added}), on=_OF)
-    alone = now["kpi"].map({key: kpi.today_only for key, kpi in context.kpis.items()})
-    now["joint"] = now["expected4"].notna() & ~alone.astype(bool)
-    for name in (*(f"{name}4" for name in added), "periods"):
-        now[name] = now[name].where(now["joint"], 0.0)
+    """Put the sums of the periods before beside each figure; what the CRM forgets stands alone, and what peers are held to."""
+    close = before.assign(periods=1.0).groupby(_OF)[[*_SUMS, "periods"]].sum()
+    now = now.join(close.rename(columns={name: f"{name}4" for name in _SUMS}), on=_OF)
+    alone = now["kpi"].map({key: kpi.today_only for key, kpi in context.kpis.items()}).astype(bool) | now["of_peers"]
+    now["joint"] = now["expected4"].notna() & ~alone
+    names = [*(f"{name}4" for name in _SUMS), "periods"]
+    now[names] = now[names].where(now["joint"], 0.0)
     now["periods"] += 1
-    whole = (now["weight"] + now["weight4"]) / (now["weight_of_group"] + now["weight_of_group4"])
-    now["share4"] = whole.where(now["share"].notna())
     return now
 
 
 def _spreads(now: pd.DataFrame, before: pd.DataFrame, context: ScorecardContext, sizes: pd.DataFrame) -> pd.DataFrame:
     """How much figures scatter, from the periods before: size, spread and df by scope, scope_id and kpi."""
-    own = now[[*_OF, "group", "model"]].set_index(_OF)
+    own = now[[*_OF, "group", "model", "of_peers"]].set_index(_OF)
     kinds = {key: kpi.sizes for key, kpi in context.kpis.items() if kpi.sizes}
     found = [_of_amounts(own, kinds, _by_subject(sizes, context))]
     for model in ("mean", "total"):
@@ -145,7 +147,8 @@ def _of_amounts(own: pd.DataFrame, kinds: Mapping[str, str], sums: pd.DataFrame)
     rows["within"] = rows["within"].where(rows["within"] > ROUNDING * rows["number"], 0.0)  # amounts that are all alike
     rows["df"] = (rows["number"] - 1).clip(lower=0)
     rows["people"] = (rows["number"] > 0).astype("float64")
-    group = _pooled(rows, ["number", "total", "within", "df", "people"], enough=lambda sums: sums["number"] >= AMOUNTS)
+    names = ["number", "total", "within", "df", "people"]
+    group = _pooled(rows, names, by=["kpi"], enough=lambda sums: sums["number"] >= AMOUNTS)
     rows["people"] = group["people"]
     mean = group["total"] / group["number"]
     rows["size"] = (rows["total"] + _PRIOR * mean) / (rows["number"] + _PRIOR)
@@ -155,59 +158,67 @@ def _of_amounts(own: pd.DataFrame, kinds: Mapping[str, str], sums: pd.DataFrame)
 
 
 def _of_past(own: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """How much a measure scatters about each rep's own level; of a mean the variance of one answer, of a total relative."""
+    """How much a measure scatters about its level; of a mean the variance of one answer, of a total relative."""
     mean = before["model"] == "mean"
     x = (before["reached"] / before["expected"]).where(~mean, before["value"])
     weight = before["trials"].where(mean, 1.0)
     by = [before[name] for name in _OF]
     level = (x * weight).groupby(by).transform("sum") / weight.groupby(by).transform("sum")
-    squares = (weight * (x - level) ** 2).groupby(by).sum()
-    rows = own.assign(within=squares, df=before.groupby(_OF).size() - 1).fillna({"within": 0.0, "df": 0.0}).reset_index()
+    level = level.where(~before["of_peers"], before["level"].where(mean, 1.0))
+    squares = (weight * (x - level) ** 2 / (1 - before["share"].fillna(0.0))).groupby(by).sum()
+    rows = own.assign(within=squares, periods=before.groupby(_OF).size()).fillna({"within": 0.0, "periods": 0.0}).reset_index()
     rows["model"] = rows["model"].astype(object)
     fewest = min((MODELS[model].fewest for model in rows["model"].unique()), default=0)
-    rows["people"] = (rows["df"] > 0).astype("float64")
+    rows = _free(rows)
     group = _pooled(rows, ["within", "df", "people"], enough=lambda sums: sums["df"] >= fewest)
     rows["spread"], rows["df"], rows["people"] = group["within"] / group["df"], group["df"].fillna(0.0), group["people"]
     return rows.set_index(_OF)[["spread", "df", "people"]].assign(size=np.nan)
 
 
-def _pooled(rows: pd.DataFrame, names: Sequence[str], *, enough: Callable[[pd.DataFrame], pd.Series[bool]]) -> pd.DataFrame:
-    """Sum over the peer group where that is enough, else over all reps; missing where that is not enough either."""
-    columns = [*names]
-    group = rows.groupby([*_GROUP], dropna=False)[columns].transform("sum")
-    whole = rows.groupby(["kpi", "scope"])[columns].transform("sum")
+def _free(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the degrees of freedom that so many periods leave, one less where a level of their own is taken out, and people."""
+    df = (rows["periods"] - ~rows["of_peers"].astype(bool)).clip(lower=0)
+    return rows.assign(df=df, people=(df > 0).astype("float64"))
+
+
+def _pooled(
+    rows: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    enough: Callable[[pd.DataFrame], pd.Series[bool]],
+    by: Sequence[str] = ("kpi", "of_peers"),
+) -> pd.DataFrame:
+    """Sum over the peer group where that is enough, else over all reps; missing where that is not enough either.
+
+    ``from`` says which.
+    """
+    group, whole = (rows.groupby([*by, kind], dropna=False)[[*names]].transform("sum") for kind in ("group", "scope"))
     own, all_reps = enough(group), enough(whole)
-    return group.where(own, whole.where(all_reps))
+    return group.where(own, whole.where(all_reps)).assign(**{"from": np.select([own, all_reps], ["group", "all"], "assumed")})
 
 
 def _with_phi(now: pd.DataFrame, before: pd.DataFrame, forgotten: Sequence[str]) -> pd.DataFrame:
-    """By how much more than the model says figures vary, from period to period, about each rep's own level.
+    """By how much more than the model says figures vary: about each rep's own level, or about that of the peers.
 
     ``sum (X - r E)^2 / V(r E) / sum (periods - 1)``, of the peer group where there are enough periods, else of all reps, else 1
     (Spiegelhalter 2005, section 3.2). The rep's level r is taken out, also of the variance V, so that being better or worse is
-    no dispersion. What has no periods before, since the CRM forgets it, has the dispersion of the result.
+    no dispersion; against peers it is one: ``sum (X - E)^2 / V(E) / (1 - share) / sum periods``. What has no periods before,
+    since the CRM forgets it, has the dispersion of the result.
     """
     by = [before[name] for name in _OF]
     sums = before[["reached", "expected"]].groupby(by).transform("sum")
-    own = (sums["reached"] / sums["expected"]).clip(0.25, 4)
+    own = (sums["reached"] / sums["expected"]).clip(0.25, 4).where(~before["of_peers"], 1.0)
     expected = own * before["expected"]
-    before["terms"] = (before["reached"] - expected) ** 2 / _variance(before.assign(expected=expected))
-    before["counted"] = before.groupby(_OF)["terms"].transform("count")
-    counted = before[(before["counted"] >= 2) & before["terms"].notna()]
-    each = counted.groupby(_OF).agg(terms=("terms", "sum"), periods=("counted", "first"))
-    rows = now[[*_OF, "group"]].join(each, on=_OF).fillna({"terms": 0.0, "periods": 0.0})
-    rows["df"] = (rows["periods"] - 1).clip(lower=0)
-    rows["people"] = (rows["df"] > 0).astype("float64")
-    names = ["terms", "periods", "df", "people"]
-    group = rows.groupby(_GROUP, dropna=False)[names].transform("sum")
-    whole = rows.groupby(["kpi", "scope"])[names].transform("sum")
-    own_enough, enough = group["periods"] >= PERIODS, whole["periods"] >= PERIODS
-    chosen = group.where(own_enough, whole)
-    phi = (chosen["terms"] / chosen["df"]).clip(lower=1.0)
+    variance = _variance(before.assign(expected=expected)) * (1 - before["share"].fillna(0.0))
+    before = before.assign(terms=(before["reached"] - expected) ** 2 / variance).dropna(subset="terms")
+    each = before.groupby(_OF).agg(terms=("terms", "sum"), periods=("terms", "count"))
+    each = each[each["periods"] >= 2]
+    rows = _free(now[[*_OF, "group", "of_peers"]].join(each, on=_OF).fillna({"terms": 0.0, "periods": 0.0}))
+    pool = _pooled(rows, ["terms", "periods", "df", "people"], enough=lambda sums: sums["periods"] >= PERIODS)
     of_past = now["model"].map({name: model.of_df for name, model in MODELS.items()}).astype(bool)
-    now["phi"] = phi.where(enough & ~of_past, 1.0)
-    now["people"] = np.fmin(now["people"], chosen["people"].where(enough & ~of_past))
-    now["phi_from"] = np.select([of_past, own_enough, enough], ["past", "group", "all"], "assumed")
+    now["phi"] = (pool["terms"] / pool["df"]).clip(lower=1.0).where(~of_past).fillna(1.0)
+    now["people"] = np.fmin(now["people"], pool["people"].where(~of_past))
+    now["phi_from"] = pool["from"].where(~of_past, "past")
     of_result = now[now["kpi"] == RESULT.key].set_index(["scope", "scope_id"])[["phi", "phi_from"]]
     borrowed = now[["scope", "scope_id"]].join(of_result, on=["scope", "scope_id"])
     lends = now["kpi"].isin(forgotten) & borrowed["phi"].notna()

@@ -71,18 +71,18 @@ def _band(review: Review, figure: Figure, judged: Judged, style: NumberStyle) ->
     """Where somebody exactly at the level lands in most periods."""
     scale = judged.trials if judged.model == "binomial" else 1.0
     low, high = (None if end is None else end * scale for end in (judged.band_low, judged.band_high))
-    share = 1 - 2 * review.workbook.watch
-    often = (
-        f"nine {review.period.kind}s of ten"
-        if same(share, 0.9)
-        else f"{style.value(share, 'percent')} of {review.period.kind}s"
-    )
+    share, people, kind = 1 - 2 * review.workbook.watch, judged.share is not None, review.period.kind
+    often = "nine of ten" if people else f"nine {kind}s of ten"
+    if not same(share, 0.9):
+        often = style.value(share, "percent") + ("" if people else f" of {kind}s")
     told_low, told_high = (None if end is None else _reached(figure, judged, end, style) for end in (low, high))
     if low is None or low <= 0:
         where = f"at {told_high} or less" if told_high else "anywhere"
     else:
         where = f"between {told_low} and {told_high}" if told_high else f"at {told_low} or more"
-    return f"{_somebody(figure, judged, style)} lands {where}{_of(figure, judged, style)} in {often}."
+    where += _of(figure, judged, style)
+    who = _somebody(figure, judged, style)
+    return f"{who}; {often} of them land {where}." if people else f"{who} lands {where} in {often}."
 
 
 def _rare(review: Review, figure: Figure, judged: Judged, style: NumberStyle) -> str:
@@ -96,11 +96,10 @@ def _rare(review: Review, figure: Figure, judged: Judged, style: NumberStyle) ->
     limit = review.workbook.watch if figure.verdict in ("watch", "above") else review.workbook.gap
     if together is None or alone <= limit:
         what = f"{_reached(figure, judged, _in_unit(judged), style)} {side}{_of(figure, judged, style)}"
-        return f"{_somebody(figure, judged, style)} has {what} {_once(alone, kind)}."
+        who = _somebody(figure, judged, style)
+        return f"{who} has {what} {_once(alone, kind)}." if judged.share is None else f"{who}; {_once(alone)} has {what}."
     periods = _NUMBERS.get(int(judged.periods or 0), str(int(judged.periods or 0)))
-    # A rep's copy does not hold what the peers reached before.
-    what = "This far from what the peers reach" if judged.expected4 is None else _four(figure, judged, style)
-    return f"{what} over {periods} {kind}s; by luck {_once(together, kind)}."
+    return f"{_four(figure, judged, style)} over {periods} {kind}s; by luck {_once(together, kind)}."
 
 
 _NUMBERS: Final = {2: "two", 3: "three", 4: "four"}
@@ -129,7 +128,7 @@ def _four(figure: Figure, judged: Judged, style: NumberStyle) -> str:
 
 def _somebody(figure: Figure, judged: Judged, style: NumberStyle) -> str:
     if judged.share is not None:
-        return f"Somebody like the peers together, {style.rounded(two_digits(judged.level), figure.kpi.unit)},"
+        return f"The peers together are at {style.rounded(two_digits(judged.level), figure.kpi.unit)}"
     return f"Somebody at {style.value(judged.level, figure.kpi.unit)}"
 
 
@@ -157,13 +156,14 @@ def _count(number: float) -> str:
     return f"{number:,.0f}" if same(number, round(number)) else f"{number:,.1f}"
 
 
-def _once(p: float, kind: str) -> str:
-    """Turn a probability into "once in so many", with two significant digits."""
+def _once(p: float, kind: str = "") -> str:
+    """Turn a probability into "once in so many" periods, or "one in so many" people, with two significant digits."""
     if p < 1e-4:
-        return f"in fewer than one {kind} of 10,000"
+        return f"in fewer than one {kind} of 10,000" if kind else "fewer than one in 10,000"
     number = 1 / p
     digits = 1 - math.floor(math.log10(number))
-    return f"about once in {round(number, min(digits, 0)) if number >= 100 else round(number):,.0f} {kind}s"
+    many = f"in {round(number, min(digits, 0)) if number >= 100 else round(number):,.0f}"
+    return f"about once {many} {kind}s" if kind else f"about one {many}"
 
 
 def changes(figure: Figure, style: NumberStyle) -> list[str]:

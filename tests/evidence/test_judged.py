@@ -207,7 +207,7 @@ COMPANIES = st.builds(
 
 def ruling(kpi: str, terms: Sequence[Term], measured: Yard = judged.Yard(), **more: Any) -> Ruling:
     world = company(0, reps=1, quarters=4)
-    return Ruling(world, kpi, world.judged[kpi], terms, measured, None, None, more.pop("by", "target"), **more)
+    return Ruling(world, kpi, world.judged[kpi], terms, measured, None, more.pop("by", "target"), **more)
 
 
 def test_eight_of_thirty_five() -> None:
@@ -318,14 +318,20 @@ def test_spread_of_sums() -> None:
     assert (found.spread, found.df) == (pytest.approx(0.01), 12)
     assert found.p_low == pytest.approx(judged.chances.student(-2.0, 12)[0])
     assert found.p4_low == pytest.approx(judged.chances.student(-20 / 20, 12)[0])
-    # The level of eight peers is that of each period: what all of them have in common is out of the spread.
+
+
+def test_spread_of_peers() -> None:
+    """About the level of eight peers in each period: what they have in common is out of it, and each period stands alone."""
     alike = judged.record(with_reps([[90, 110, 100, 80]] * 8, "calls"), "calls", "R0")
     assert (alike.by, alike.spread, alike.reason) == ("peers", None, "periods")
     peers = judged.record(with_reps([[90, 110, 100, 80]] * 7 + [[110, 90, 100, 160]], "calls"), "calls", "R7")
-    assert (peers.by, peers.share, peers.phi) == ("peers", pytest.approx(1 / 8), 1)
+    assert (peers.by, peers.share, peers.phi, peers.df) == ("peers", pytest.approx(1 / 8), 1, 24)
+    # Seven are 2.5 off a level of 92.5, then of 107.5, and the eighth 17.5; in the third period nobody is.
+    squares = (7 * 2.5**2 + 17.5**2) * (1 / 92.5**2 + 1 / 107.5**2) / (7 / 8)
+    assert peers.spread == pytest.approx(squares / 24)
     assert peers.spread is not None
-    far = judged.chances.student(70 / (90 * math.sqrt(peers.spread)), 16)[1]
-    assert peers.p_high == pytest.approx(judged.chances.widened(far, 7 / 8))
+    far = judged.chances.student(70 / (90 * math.sqrt(peers.spread)), 24)[1]
+    assert peers.p4_high == peers.p_high == pytest.approx(judged.chances.widened(far, 7 / 8))
 
 
 def test_dispersion() -> None:

@@ -172,7 +172,6 @@ def _case(
         earlier=earlier or none,
         joint=array(earlier is not None, bool),
         phi=array(phi),
-        phi4=array(phi),
         good=array(good),
         per=array(per),
         value=array(more.get("value", np.nan)),

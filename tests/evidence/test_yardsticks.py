@@ -85,6 +85,24 @@ def test_a_small_group_takes_the_dispersion_of_all() -> None:
     assert row(found, "win_rate", scope_id="B")["phi_from"] == "all"
 
 
+def test_peers_who_differ_are_no_finding() -> None:
+    """Against peers only who stands out among them is told so, however steadily each keeps a level of their own."""
+    levels = {f"R{at}": [k] * 8 for at, k in enumerate((6, 8, 9, 11, 12, 13, 14, 16, 17, 18))}
+    figures = [
+        figure("win_rate", k, 30, scope_id=rep, period=period.name)
+        for rep, each in levels.items()
+        for k, period in zip(each, TREND, strict=True)
+    ]
+    context = context_of([*levels])
+    found = judged(context, figures)
+    assert {row(found, "win_rate", scope_id=rep)["verdict"] for rep in levels} == {"no_signal"}
+    assert {row(found, "win_rate", scope_id=rep)["periods"] for rep in levels} == {1}
+    out = [
+        figure("win_rate", 1, 30, scope_id="R0", period=PERIOD.name) if one["scope_id"] == "R0" else one for one in figures[7:8]
+    ]
+    assert row(judged(context, [*figures[:7], *out, *figures[8:]]), "win_rate", scope_id="R0")["verdict"] == "watch"
+
+
 def _sized(each: Mapping[str, Sequence[float]], more: pd.DataFrame | None = None, **given: Any) -> pd.DataFrame:
     """Judge revenue of 100 against 100, of reps who sold these amounts in each period before."""
     parts = [amounts("purchases", own, reps=[rep]) for rep, own in each.items()]
