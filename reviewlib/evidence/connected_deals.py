@@ -5,7 +5,7 @@ Rows have no lines there; in the quarantine a deal's id stands before what is wr
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -17,8 +17,8 @@ from reviewlib.errors import SourceError
 from reviewlib.evidence import tables
 from reviewlib.evidence.casting import TOO_LARGE, YEARS
 from reviewlib.evidence.crm_database import CrmDatabase
-from reviewlib.evidence.intake import CONFLICT, DUPLICATE, IMPLAUSIBLE, NO_OWNER, Settled, accounted, hold
-from reviewlib.evidence.store import literal
+from reviewlib.evidence.intake import CONFLICT, DUPLICATE, IMPLAUSIBLE, NO_OWNER, Check, Settled, accounted, hold
+from reviewlib.evidence.store import TableStore, literal
 from reviewlib.params.model import Params
 
 #: What stands between the values of a row, and for a missing one, where rows are held against each other.
@@ -30,27 +30,33 @@ _BLANK: Final = "[" + "".join(rf"\u{code:04x}" for code in range(0x3001) if chr(
 
 
 class ConnectedDeals:
-    """The deals in a database.
+    """The deals in a database, as SQL: what ``Intake`` is for those of a file.
 
     Attributes:
         own: Canonical column to the table's own name.
-        rows: Every canonical column as it is given; ``raw_NAME`` is its text, ``odd_NAME`` why it has no value.
+        texts: Canonical column to its text, its other spellings replaced; what is no text is as it is given.
+        values: Canonical column to its value; missing where it is not mapped.
+        uncast: Refuses rows with a value that is none of its column's type.
+        excluded: The reason of each row that is left out on purpose; missing for the others.
     """
 
     table = tables.DEALS
     broken = 0
+    #: Where a query on the rows takes them from.
+    rows = "deals_given AS t"
+    excluded = "t.excluded"
 
-    def __init__(self, params: Params, database: CrmDatabase, *, prices: pa.Table | None = None):
-        """Describe how the columns are cast; ``prices`` (product, list_price) are the expected amounts where deals have none.
+    def __init__(self, params: Params, database: CrmDatabase, lent: TableStore):
+        """Describe how the columns are cast; ``lent`` is where the other tables are.
 
         Raises:
             SourceError: One is not there, or of a type that holds no such values.
         """
-        source, self.params, self.store = params.crm.deals, params, database
+        source, self.params, self.store, self._lent = params.crm.deals, params, database, lent
         self.file, self.format, self.limits = source.shown, source.format, params.crm.quarantine
         self.own: Mapping[str, str] = source.columns.model_dump(exclude_none=True)
         given = database.table(self.file, source.named, key="crm.deals")
-        columns: dict[str, ir.Value] = {}
+        columns: dict[str, ir.Value] = {"line": ibis.literal(None, "int64")}
         for name, kind in tables.DEALS.columns.items():
             columns[name] = ibis.literal(None, ibis.dtype(tables.ARROW[kind]))
             if name in self.own:
@@ -62,13 +68,24 @@ class ConnectedDeals:
             for rule in source.exclude
         ]
         columns["excluded"] = _case(left_out)
-        rows = given.select(**columns)
-        if prices is not None:
-            database.lend("prices", prices)
-            lent = ibis.table(ibis.Schema.from_pyarrow(prices.schema), name="prices")
-            priced = rows.drop("expected_amount").left_join(lent, "product")
-            rows = priced.rename(expected_amount="list_price").drop("product_right")
-        self.rows: ir.Table = rows.mutate(outcome=rows.stage.substitute(source.stages.outcomes, else_=_TEXT))
+        database.define("deals_given", database.text(given.select(**columns)))
+        kinds = tables.DEALS.columns
+        self.values = {name: f"t.{name}" for name in kinds}
+        self.texts = {name: f"t.{name if kinds[name] == 'text' else f'raw_{name}'}" for name in self.own}
+        self.uncast = [Check(name, f"t.odd_{name} IS NOT NULL", f"t.odd_{name}") for name in self.own]
+
+    def meaning(self, text: str, mapping: Mapping[str, str]) -> str:
+        """SQL of what the mapping says of a text; missing for every other one."""
+        return f"CASE {text}" + "".join(f" WHEN {literal(own)} THEN {literal(said)}" for own, said in mapping.items()) + " END"
+
+    def list_price(self) -> str:
+        """SQL of what a deal's product costs by the list."""
+        self.store.lend("prices", self._lent.con.sql("SELECT product, list_price FROM products").to_arrow_table())
+        return "(SELECT list_price FROM prices WHERE prices.product = t.product)"
+
+    def missing(self, *names: str) -> list[Check]:
+        """Refuse rows without a value in a column that must have one."""
+        return [Check(name, f"t.{name} IS NULL", literal(f"{name} is missing")) for name in names]
 
     def _cast(self, raw: ir.Value, name: str, kind: tables.Type) -> tuple[ir.Value, ir.Value]:
         """The value of a column, and why it has none."""
@@ -96,22 +113,13 @@ class ConnectedDeals:
             do="Map another column, or cast this one in a view and name that as the table.",
         )
 
-    def unknown_stages(self) -> list[tuple[str, int]]:
-        """The stages that params do not map, with their deals, the most first; rows set aside already do not count."""
-        rows = self.rows
-        alive = [rows.excluded.isnull(), rows.deal_id.notnull(), *(rows[f"odd_{name}"].isnull() for name in self.own)]
-        unknown = rows.filter(*alive, rows.stage.notnull(), rows.outcome.isnull())
-        unknown = unknown.group_by("stage").aggregate(deals=unknown.count())
-        found = self.store.fetch(self.store.text(unknown.order_by(ibis.desc("deals"), "stage")))
-        return [(row["stage"], row["deals"]) for row in found.to_pylist()]
-
-    def settle(self) -> Settled:
-        """Part used rows from the others, as ``intake.settle`` does: the used ones are the view ``deals`` of the database.
+    def settle(self, checks: Sequence[Check], *, changed: Mapping[str, str], unique: bool) -> Settled:
+        """Part used rows from the others, as ``Intake.settle`` does: the used ones are the view ``deals`` of the database.
 
         Raises:
             SourceError: More rows, or more of the amount, are quarantined than the limits allow.
         """
-        self.store.keep("deals_taken", self.store.text(self._without_doubles(self._checked())))
+        self.store.keep("deals_taken", self.store.written(self._taken(checks, {**self.values, **changed})))
         reconciliation, exclusions = accounted(self)
         counted = f"failed IS NOT NULL AND failed <> {literal(IMPLAUSIBLE)}"
         reasons = self.store.rows(
@@ -128,58 +136,34 @@ class ConnectedDeals:
         quarantine = self._quarantine("failed IS NOT NULL ORDER BY deal_id, value")
         return Settled(quarantine, reconciliation, exclusions, ())
 
-    def _checked(self) -> ir.Table:
-        """Give each row the first reason for which it is refused, with the column and what stands there."""
-        rows = self.rows
-        is_open = (rows.outcome == "open").fill_null(False)
-        checks: list[tuple[str, ir.BooleanValue, ir.Value | str]] = [
-            (name, rows[name].isnull(), f"{name} is missing") for name in ("deal_id", "stage")
-        ]
-        checks += [(name, rows[f"odd_{name}"].notnull(), rows[f"odd_{name}"]) for name in self.own]
-        if "closed_on" in self.own:
-            checks.append(("closed_on", ~is_open & rows.closed_on.isnull(), "a closed deal without a close date"))
-        dates = {"closed_on": ibis.ifelse(is_open, None, rows.closed_on), "opened_on": rows.opened_on}
-        if latest := self.params.as_of or self._latest_plausible(rows.select(**dates)):
-            late = "{} after as_of" if self.params.as_of else IMPLAUSIBLE
-            checks += [(name, day > latest, late.format(name)) for name, day in dates.items() if name in self.own]
-        said = (rows[name].cast("string").fill_null(_NOTHING) for name in self.own)
-        return rows.select(
-            *(name for name in tables.DEALS.columns if name not in ("rep_id", "source_file", "source_line", *dates)),
-            **dates,
-            rep_id=rows.rep_id.fill_null(NO_OWNER),
-            source_file=ibis.literal(self.file),
-            source_line=rows.source_line,
-            line=rows.source_line,
-            dated_open=is_open & rows.closed_on.notnull(),
-            excluded=rows.excluded,
-            failed=ibis.ifelse(rows.excluded.isnull(), _case((wrong, reason) for _, wrong, reason in checks), None),
-            place=_case((wrong, self.own[name]) for name, wrong, _ in checks),
-            value=_case((wrong, rows[f"raw_{name}"]) for name, wrong, _ in checks),
-            said=ibis.literal(_BETWEEN).join([*said]),
-        )
+    def _taken(self, checks: Sequence[Check], values: Mapping[str, str]) -> str:
+        """Give each row the first reason for which it is refused, with the column and what stands there.
 
-    def _latest_plausible(self, dates: ir.Table) -> dt.date | None:
-        """Find the day 366 days after the dates of all deals but five; None where there are no more than five."""
-        latest = dates.select(day=ibis.greatest(dates.closed_on, dates.opened_on))
-        sixth = self.store.fetch(
-            self.store.text(latest.filter(latest.day.notnull()).order_by(ibis.desc("day")).limit(1, offset=5))
+        Of exact duplicates one row stays; where rows of a deal differ, all of them are refused.
+        """
+        cells = {**values, "source_file": literal(self.file), "line": "t.line", "excluded": "t.excluded"}
+        failed = {
+            "failed": [f"{check.holds} THEN {check.reason}" for check in checks],
+            "place": [f"{check.holds} THEN {literal(self.own.get(check.column, check.column))}" for check in checks],
+            "value": [f"{check.holds} THEN t.raw_{check.column}" for check in checks if check.column in self.own],
+        }
+        asked = ", ".join(f"{cell} AS {name}" for name, cell in cells.items())
+        cases = ", ".join(f"CASE WHEN {' WHEN '.join(own)} END AS {name}" for name, own in failed.items())
+        said = f" || {literal(_BETWEEN)} || ".join(
+            f"coalesce(CAST(t.{name} AS TEXT), {literal(_NOTHING)})" for name in self.own
         )
-        return sixth["day"][0].as_py() + dt.timedelta(days=366) if sixth.num_rows else None
-
-    def _without_doubles(self, rows: ir.Table) -> ir.Table:
-        """Of exact duplicates one row stays; where rows of a deal differ, all of them are refused."""
-        alive = rows.failed.isnull() & rows.excluded.isnull()
-        same = ibis.window(group_by=[alive, rows.deal_id])
-        rows = rows.mutate(
-            alive=alive,
-            differ=rows.said.min().over(same) != rows.said.max().over(same),
-            earlier=ibis.row_number().over(ibis.window(group_by=[alive, rows.deal_id], order_by=rows.said)),
-        )
-        doubled = rows.alive & (rows.differ | (rows.earlier > 0))
-        why = ibis.ifelse(rows.differ, CONFLICT, DUPLICATE)
-        return rows.mutate(
-            failed=ibis.ifelse(doubled, why, rows.failed), place=ibis.ifelse(doubled, self.own["deal_id"], rows.place)
-        ).drop("said", "alive", "differ", "earlier")
+        kept = ", ".join(cells)
+        return f"""
+            WITH checked AS (SELECT {asked}, {cases}, {said} AS said FROM {self.rows}),
+            held AS (SELECT *, excluded IS NULL AND failed IS NULL AS alive FROM checked),
+            doubles AS (SELECT *, min(said) OVER same <> max(said) OVER same AS differ,
+                row_number() OVER (PARTITION BY alive, deal_id ORDER BY said) > 1 AS later
+                FROM held WINDOW same AS (PARTITION BY alive, deal_id))
+            SELECT {kept}, value,
+                CASE WHEN excluded IS NOT NULL THEN NULL WHEN alive AND differ THEN {literal(CONFLICT)}
+                    WHEN alive AND later THEN {literal(DUPLICATE)} ELSE failed END AS failed,
+                CASE WHEN alive AND (differ OR later) THEN {literal(self.own["deal_id"])} ELSE place END AS place
+            FROM doubles"""
 
     def _quarantine(self, chosen: str) -> pa.Table:
         """List refused rows."""

@@ -87,8 +87,11 @@ class CrmDatabase(ABC):
 
     def ask(self, query: str) -> pa.Table:
         """Ask in the SQL of DuckDB; each column has a name."""
-        (own,) = sqlglot.transpile(query, read="duckdb", write=self.dialect)
-        return self.fetch(own)
+        return self.fetch(self.written(query))
+
+    def written(self, query: str) -> str:
+        """Write the SQL of DuckDB as the database's own."""
+        return sqlglot.transpile(query, read="duckdb", write=self.dialect)[0]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask for a few rows, in the SQL of DuckDB."""

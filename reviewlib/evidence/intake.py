@@ -84,11 +84,24 @@ class Excluded:
     amount: Decimal | None
 
 
+@dataclass(frozen=True)
+class Settled:
+    """The account of a table whose used rows stand in the store under its name."""
+
+    quarantine: pa.Table
+    reconciliation: Reconciliation
+    exclusions: tuple[Excluded, ...]
+    notes: tuple[str, ...]
+
+
 class Taken(Protocol):
     """The rows of a source, of which each is used, quarantined or excluded: a table with ``excluded``, ``failed``, ``line``."""
 
     table: tables.Table
     own: Mapping[str, str]
+    texts: dict[str, str]
+    values: dict[str, str]
+    uncast: list[Check]
     file: str
     broken: int
     format: Format
@@ -97,6 +110,26 @@ class Taken(Protocol):
     @property
     def store(self) -> DealRows:
         """Where the table is."""
+
+    @property
+    def rows(self) -> str:
+        """Where a query on the rows takes them from."""
+
+    @property
+    def excluded(self) -> str:
+        """SQL of the reason of each row that is left out on purpose; missing for the others."""
+
+    def meaning(self, text: str, mapping: Mapping[str, str]) -> str:
+        """SQL of what the mapping says of a text; missing for every other one."""
+
+    def list_price(self) -> str:
+        """SQL of what a deal's product costs by the list."""
+
+    def missing(self, *names: str) -> list[Check]:
+        """Refuse rows without a value in a column that must have one."""
+
+    def settle(self, checks: Sequence[Check], *, changed: Mapping[str, str], unique: bool) -> Settled:
+        """Part used rows from the others and account for all of them."""
 
 
 class Check(NamedTuple):
@@ -211,57 +244,47 @@ class Intake:
         self.uncast.append(Check(name, f"{lent}.reason IS NOT NULL", f"{lent}.reason"))
         return f"coalesce({value}, {other})"
 
+    def list_price(self) -> str:
+        """SQL of what a deal's product costs by the list."""
+        return self.join("products", f"products.product = {self.texts['product']}", "list_price")
+
     def missing(self, *names: str) -> list[Check]:
         """Refuse rows without a value in a column that must have one."""
         return [Check(name, f"{self.texts[name]} IS NULL", literal(f"{name} is missing")) for name in names]
 
+    def settle(self, checks: Sequence[Check], *, changed: Mapping[str, str] | None = None, unique: bool = False) -> Settled:
+        """Part used rows from the others and account for all of them.
 
-@dataclass(frozen=True)
-class Settled:
-    """The account of a table whose used rows stand in the store under its name."""
+        Args:
+            checks: What is wrong with them: a row has one reason, that of the first check that applies.
+            changed: SQL of columns that replace the cast ones.
+            unique: Whether the table has one row per key. Of exact duplicates the first row stays. Where rows of a key differ,
+                all of them are refused: nobody can tell which is right, and the order of the file must not decide.
 
-    quarantine: pa.Table
-    reconciliation: Reconciliation
-    exclusions: tuple[Excluded, ...]
-    notes: tuple[str, ...]
-
-
-def settle(
-    intake: Intake, checks: Sequence[Check], *, changed: Mapping[str, str] | None = None, unique: bool = False
-) -> Settled:
-    """Part used rows from the others and account for all of them.
-
-    Args:
-        intake: The rows.
-        checks: What is wrong with them: a row has one reason, that of the first check that applies.
-        changed: SQL of columns that replace the cast ones.
-        unique: Whether the table has one row per key. Of exact duplicates the first row stays. Where rows of a key differ, all
-            of them are refused: nobody can tell which is right, and the order of the file must not decide.
-
-    Raises:
-        SourceError: More rows, or more of the amount, are quarantined than the limits allow.
-    """
-    store, name = intake.store, intake.table.name
-    origin = {"source_file": literal(intake.sheet.file), "source_line": "line"}
-    cells = {**intake.values, **(changed or {})}
-    columns = ", ".join(f"{cells[column]} AS {quoted(column)}" for column in intake.table.columns if column not in origin)
-    failed = "".join(f" WHEN {check.holds} THEN {place}" for place, check in enumerate(checks))
-    store.con.execute(
-        f"CREATE TEMP TABLE {name}_taken AS SELECT t.line, {columns}, {intake.excluded} AS excluded, "
-        f"CASE WHEN {intake.excluded} IS NOT NULL THEN NULL{failed} END AS failed FROM {intake.rows}"
-    )
-    checks = [*checks, *(_duplicates(intake, place=len(checks)) if unique else ())]
-    quarantine = _quarantine(intake, checks)
-    reconciliation, exclusions = accounted(intake)
-    counted = quarantine.filter(pc.not_equal(quarantine["reason"], IMPLAUSIBLE))
-    refused, set_aside = Counter(counted["reason"].to_pylist()), pc.sum(pc.abs(counted["amount"])).as_py()
-    hold(intake, reconciliation, refused, set_aside, examples=counted)
-    store.con.execute(f"DELETE FROM {name}_taken WHERE failed IS NOT NULL OR excluded IS NOT NULL")
-    own = ", ".join(f"{origin.get(column, quoted(column))} AS {quoted(column)}" for column in intake.table.columns)
-    store.con.execute(f"CREATE TEMP VIEW {name} AS SELECT {own} FROM {name}_taken")
-    store.con.execute(f"DROP TABLE {name}_text")
-    notes = tuple(f"{intake.sheet.file}: {note}" for note in intake.sheet.notes)
-    return Settled(quarantine, reconciliation, exclusions, notes)
+        Raises:
+            SourceError: More rows, or more of the amount, are quarantined than the limits allow.
+        """
+        store, name = self.store, self.table.name
+        origin = {"source_file": literal(self.sheet.file), "source_line": "line"}
+        cells = {**self.values, **(changed or {})}
+        columns = ", ".join(f"{cells[column]} AS {quoted(column)}" for column in self.table.columns if column not in origin)
+        failed = "".join(f" WHEN {check.holds} THEN {place}" for place, check in enumerate(checks))
+        store.con.execute(
+            f"CREATE TEMP TABLE {name}_taken AS SELECT t.line, {columns}, {self.excluded} AS excluded, "
+            f"CASE WHEN {self.excluded} IS NOT NULL THEN NULL{failed} END AS failed FROM {self.rows}"
+        )
+        checks = [*checks, *(_duplicates(self, place=len(checks)) if unique else ())]
+        quarantine = _quarantine(self, checks)
+        reconciliation, exclusions = accounted(self)
+        counted = quarantine.filter(pc.not_equal(quarantine["reason"], IMPLAUSIBLE))
+        refused, set_aside = Counter(counted["reason"].to_pylist()), pc.sum(pc.abs(counted["amount"])).as_py()
+        hold(self, reconciliation, refused, set_aside, examples=counted)
+        store.con.execute(f"DELETE FROM {name}_taken WHERE failed IS NOT NULL OR excluded IS NOT NULL")
+        own = ", ".join(f"{origin.get(column, quoted(column))} AS {quoted(column)}" for column in self.table.columns)
+        store.con.execute(f"CREATE TEMP VIEW {name} AS SELECT {own} FROM {name}_taken")
+        store.con.execute(f"DROP TABLE {name}_text")
+        notes = tuple(f"{self.sheet.file}: {note}" for note in self.sheet.notes)
+        return Settled(quarantine, reconciliation, exclusions, notes)
 
 
 def _duplicates(intake: Intake, *, place: int) -> list[Check]:

@@ -18,18 +18,7 @@ import pyarrow as pa
 
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import tables
-from reviewlib.evidence.intake import (
-    CONFLICT,
-    IMPLAUSIBLE,
-    NO_OWNER,
-    Check,
-    Excluded,
-    Intake,
-    Reconciliation,
-    Settled,
-    Taken,
-    settle,
-)
+from reviewlib.evidence.intake import CONFLICT, IMPLAUSIBLE, NO_OWNER, Check, Excluded, Intake, Reconciliation, Settled, Taken
 from reviewlib.evidence.store import DealRows, TableStore, literal
 from reviewlib.params.model import Params
 from reviewlib.params.rules import nearest
@@ -82,7 +71,7 @@ def read(params: Params) -> Tables:
     inputs, crm, store, database = input_hashes(params), params.crm, TableStore(), _database(params)
     products = None if crm.products is None else _products(params, store, database)
     connected = database if crm.deals.table is not None else None
-    deals, notes = _deals(params, store) if connected is None else _connected_deals(params, store, connected)
+    deals, notes = _deals(params, store, connected)
     settled = [deals]
     settled += [] if crm.reps is None else [_reps(params, store, database)]
     settled += [] if crm.targets is None else [_targets(params, store, database)]
@@ -139,22 +128,10 @@ def as_of(params: Params, deals: DealRows) -> dt.date:
 # Deals ----------------------------------------------------------------------------------------------------------------------
 
 
-def _connected_deals(params: Params, store: TableStore, database: CrmDatabase) -> tuple[Settled, tuple[str, ...]]:
-    from reviewlib.evidence.connected_deals import ConnectedDeals  # brings Ibis
-
-    priced, own = params.crm.products is not None, params.crm.deals.columns
-    prices = store.con.sql("SELECT product, list_price FROM products").to_arrow_table() if priced else None
-    rows = ConnectedDeals(params, database, prices=prices if own.product and not own.expected_amount else None)
-    _refuse_stages(rows, rows.unknown_stages(), params.crm.deals.stages.outcomes)
-    settled = rows.settle()
-    (dated_open,) = database.row("SELECT count(*) AS deals FROM deals_taken WHERE dated_open")
-    return settled, _notes(rows, settled, dated_open=dated_open)
-
-
-def _deals(params: Params, store: TableStore) -> tuple[Settled, tuple[str, ...]]:
-    rows = Intake(params, tables.DEALS, store)
+def _deals(params: Params, store: TableStore, database: CrmDatabase | None) -> tuple[Settled, tuple[str, ...]]:
+    rows = _rows_of_deals(params, store, database)
     outcome = rows.meaning(rows.texts["stage"], params.crm.deals.stages.outcomes)
-    is_open = f"{outcome} = 'open'"
+    is_open = f"coalesce({outcome} = 'open', FALSE)"
     given = rows.values["closed_on"]
     dates = {"closed_on": f"CASE WHEN {is_open} THEN NULL ELSE {given} END", "opened_on": rows.values["opened_on"]}
     checks = [*rows.missing("deal_id", "stage"), *rows.uncast]
@@ -168,39 +145,45 @@ def _deals(params: Params, store: TableStore) -> tuple[Settled, tuple[str, ...]]
         checks.append(Check(name, f"{dates[name]} > DATE '{latest}'", literal(late)))
     changed = {**dates, "rep_id": f"coalesce({rows.texts['rep_id']}, {literal(NO_OWNER)})", "outcome": outcome}
     if "expected_amount" not in rows.own and "product" in rows.own and params.crm.products is not None:
-        changed["expected_amount"] = rows.join("products", f"products.product = {rows.texts['product']}", "list_price")
-    (dated_open,) = store.row(f"SELECT count(*) FROM {rows.rows} WHERE {is_open} AND {given} IS NOT NULL")
-    settled = settle(rows, checks, changed=changed, unique=True)
+        changed["expected_amount"] = rows.list_price()
+    (dated_open,) = rows.store.row(f"SELECT count(*) AS deals FROM {rows.rows} WHERE {is_open} AND {given} IS NOT NULL")
+    settled = rows.settle(checks, changed=changed, unique=True)
     return settled, _notes(rows, settled, dated_open=dated_open)
 
 
-def _latest_plausible(rows: Intake, dates: Mapping[str, str]) -> dt.date | None:
+def _rows_of_deals(params: Params, store: TableStore, database: CrmDatabase | None) -> Taken:
+    if database is None:
+        return Intake(params, tables.DEALS, store)
+    from reviewlib.evidence.connected_deals import ConnectedDeals  # brings Ibis
+
+    return ConnectedDeals(params, database, store)
+
+
+def _latest_plausible(rows: Taken, dates: Mapping[str, str]) -> dt.date | None:
     """Find the day 366 days after the dates of all deals but five; None where there are no more than five."""
-    latest = f"greatest({', '.join(dates.values())})"
+    asked = f"SELECT greatest({', '.join(dates.values())}) AS latest FROM {rows.rows}"
     sixth = rows.store.rows(
-        f"SELECT least({latest} + 366, DATE '9999-12-31') AS day FROM {rows.rows} "  # the last day that is a date of Python's
-        "ORDER BY day DESC NULLS LAST LIMIT 1 OFFSET 5"
+        f"SELECT latest FROM ({asked}) AS asked WHERE latest IS NOT NULL ORDER BY latest DESC LIMIT 1 OFFSET 5"
     )
-    return sixth[0][0] if sixth else None
+    return dt.date.fromordinal(min(sixth[0][0].toordinal() + 366, dt.date.max.toordinal())) if sixth else None
 
 
-def _check_stages(rows: Intake, outcome: str, outcomes: Mapping[str, str], *, before: Sequence[Check]) -> None:
+def _check_stages(rows: Taken, outcome: str, outcomes: Mapping[str, str], *, before: Sequence[Check]) -> None:
     """Refuse stages that params do not map.
 
     Raises:
         SourceError: Each of them, with its deals and the nearest mapped one.
     """
     stage = rows.texts["stage"]
-    alive = " AND ".join([f"{rows.excluded} IS NULL", *(f"({check.holds}) IS NOT TRUE" for check in before)])
-    asked = f"SELECT {stage}, count(*) FROM {rows.rows} WHERE {alive} AND {outcome} IS NULL"
-    _refuse_stages(rows, rows.store.rows(f"{asked} GROUP BY ALL ORDER BY 2 DESC, min(t.line)"), outcomes)
-
-
-def _refuse_stages(rows: Taken, unknown: Sequence[tuple[str, int]], outcomes: Mapping[str, str]) -> None:
+    alive = " AND ".join([f"{rows.excluded} IS NULL", *(f"NOT coalesce({check.holds}, FALSE)" for check in before)])
+    asked = (
+        f"SELECT {stage} AS stage, count(*) AS deals, min(t.line) AS line FROM {rows.rows} WHERE {alive} AND {outcome} IS NULL"
+    )
+    unknown = rows.store.rows(f"{asked} GROUP BY {stage} ORDER BY deals DESC, line, stage")
     if not unknown:
         return
     found = []
-    for name, count in unknown:
+    for name, count, _ in unknown:
         close = nearest(name, outcomes)
         found.append(f"{name!r} ({count:,} deal{'s' if count > 1 else ''}{f'; nearest: {close!r}' if close else ''})")
     raise SourceError(
@@ -247,7 +230,7 @@ def _notes(rows: Taken, settled: Settled, *, dated_open: int) -> tuple[str, ...]
 def _reps(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
     rows = Intake(params, tables.REPS, store, database)
     names = f"coalesce({rows.values['rep_name']}, {rows.texts['rep_id']})"
-    settled = settle(rows, [*rows.missing("rep_id"), *rows.uncast], changed={"rep_name": names})
+    settled = rows.settle([*rows.missing("rep_id"), *rows.uncast], changed={"rep_name": names})
     _check_reps(rows)
     return settled
 
@@ -295,7 +278,7 @@ def _targets(params: Params, store: TableStore, database: CrmDatabase | None) ->
         _unreadable_periods(params, rows),
         Check("ramp", f"{rows.values['ramp']} NOT BETWEEN 0 AND 1", literal("a ramp below 0 or above 1")),
     ]
-    return settle(rows, checks, changed={"scope_id": scope_id})
+    return rows.settle(checks, changed={"scope_id": scope_id})
 
 
 def _measures(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
@@ -306,12 +289,12 @@ def _measures(params: Params, store: TableStore, database: CrmDatabase | None) -
         _unreadable_periods(params, rows),
         Check("n", f"{rows.values['n']} < 0", literal("n below 0")),
     ]
-    return settle(rows, checks, unique=True)
+    return rows.settle(checks, unique=True)
 
 
 def _products(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
     rows = Intake(params, tables.PRODUCTS, store, database)
-    return settle(rows, [*rows.missing("product", "list_price"), *rows.uncast], unique=True)
+    return rows.settle([*rows.missing("product", "list_price"), *rows.uncast], unique=True)
 
 
 def _unreadable_periods(params: Params, rows: Intake) -> Check:

@@ -6,6 +6,7 @@ each wrong rule misses. The long ones (``pytest -m soak``) judge a year of compa
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -280,24 +281,30 @@ def test_everybody_is_on_target(small: Judgement) -> None:
 # A year of companies of sixty ------------------------------------------------------------------------------------------------
 
 
+#: Companies of each world: of one alone the rarer kinds of rep are so few that a single unlucky one is 4 %.
+SEEDS: Final = range(40, 45)
+
+
 @pytest.fixture(scope="module")
 def year(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, pd.DataFrame]:
-    """What the pages of four companies say in a year, by world."""
+    """What the pages of companies say in a year, by world and seed."""
     found = {}
-    for seed, (world, sellers) in enumerate(WORLDS.items(), start=40):
+    for (world, sellers), seed in itertools.product(WORLDS.items(), SEEDS):
         company = Company(sellers, seed)
-        found[world] = company.cards(company.compiled(tmp_path_factory.mktemp(world)))
+        found[f"{world} {seed}"] = company.cards(company.compiled(tmp_path_factory.mktemp(world)))
     return found
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("verdict", "most"), [("gap", 0.4), ("strength", 0.4), ("watch", 2.0)])
 def test_a_year_of_equals(year: Mapping[str, pd.DataFrame], verdict: str, most: float) -> None:
-    """The mean of four companies stays below the bar."""
+    """The mean of all companies stays below the bar."""
     assert np.mean([equals.by_year(cards, verdict) for cards in year.values()]) <= most
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_no_question_is_unfair_to_a_kind_of_rep(year: Mapping[str, pd.DataFrame]) -> None:
     """No more than 4 % of the figures of one question and kind of rep are gaps, and nine of ten that can be judged are."""
     found = equals.by_kind(pd.concat(year.values()), "gap")
@@ -321,6 +328,7 @@ FALLS: Final = (("revenue", "win_rate", "new_customers"), ("deal_size", "cycle_d
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("falls", FALLS, ids=lambda falls: falls[0])
 @pytest.mark.parametrize("level", LEVELS)
 def test_who_falls_short_hears_of_it(tmp_path_factory: pytest.TempPathFactory, level: float, falls: tuple[str, ...]) -> None:
