@@ -118,7 +118,7 @@ def test_what_is_shown_of_params_and_goals_is_taken(demo: Path) -> None:
     """Params and goals files are taken as they stand; those of docs/params.md are held to its models with them."""
     plain = YAML(typ="safe").load((demo / "params" / "demo.yaml").read_text(encoding="utf-8"))
     shown = [block for page, text in PAGES.items() if page != "docs/params.md" for block in blocks("yaml", text=text)]
-    assert len(shown) == 4
+    assert len(shown) == 5
     for block in shown:
         taken = YAML(typ="safe").load(block)
         Params.model_validate(plain | taken | {"kpis": plain["kpis"] | taken.get("kpis", {})})

@@ -190,7 +190,8 @@ def diff(
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found), default=str, indent=1, ensure_ascii=False))
     elif html is None:
-        terminal.print_diff(*comparing.told(book, found))
+        told, tables = comparing.told(book, found)
+        terminal.print_tables(told if told or tables else ["Nothing differs."], tables, rest="--json has every figure")
 
 
 @app.command(epilog="Example: reviewlib explain params/demo.yaml --rep R-014 --kpi win_rate --period 2026-Q3")
@@ -211,6 +212,43 @@ def explain(
         typer.echo(json.dumps(found.as_data(), default=str, indent=1, ensure_ascii=False))
     else:
         terminal.print_explanation(found)
+
+
+@app.command(epilog="Example: reviewlib reliability params/demo.yaml --period 2026-Q3")
+@_interruptible()
+def reliability(params: ParamsPath, period: PeriodName = None) -> None:
+    """Say of each KPI how much of the spread between reps is chance, how often flags come again, and what is too small to see.
+
+    It looks back on eight periods, with the export as it is now.
+    """
+    from reviewlib.cli import terminal
+    from reviewlib.run import rehearsing
+
+    book = load(params)
+    table, told = rehearsing.relied_on(book, period_of(book, period))
+    terminal.print_tables([], [table])
+    terminal.print_tables(told, [])
+
+
+@app.command(
+    epilog="Example: reviewlib rehearse params/demo.yaml --with trial.yaml (in the demo as its analyst, acting_as: ingrid)"
+)
+@_interruptible()
+def rehearse(
+    params: ParamsPath,
+    trial: Annotated[Path, typer.Option("--with", metavar="FILE", help="The keys of params to be tried, and no more.")],
+    period: PeriodName = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="CSV", help="Write all verdicts that would be others.")] = None,
+) -> None:
+    """Try other thresholds, targets or peers on the past eight periods: which verdicts would have been others.
+
+    Nothing is frozen, made or released.
+    """
+    from reviewlib.cli import terminal
+    from reviewlib.run import rehearsing
+
+    book = load(params)
+    terminal.print_tables(*rehearsing.rehearse(book, trial, period_of(book, period), out), rest="--out FILE has all of them")
 
 
 @app.command(epilog="Example: reviewlib run params/demo.yaml --period 2026-Q3 --team North")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _RECONCILED: Final = ("table", "file", "read", "used", "quarantined", "excluded")
 #: What people and files say holds no markup.
 _AS_WRITTEN: Final[dict[str, Any]] = {"markup": False, "emoji": False, "highlight": False}
-_NUMBERS: Final = {"read", "used", "quarantined", "excluded", "rows", "filled", "Before", "Now"}
+_NUMBERS: Final = {"read", "used", "quarantined", "excluded", "rows", "filled", "Before", "Now", "verdicts"}
 
 
 def print_report(report: Report) -> None:
@@ -66,15 +66,15 @@ def _console() -> Console:
     return console
 
 
-def print_diff(counted: Sequence[str], tables: Sequence[tuple[str, Sequence[str], Sequence[tuple[str, ...]], int]]) -> None:
-    """Print what two snapshots say differently: how much, then what, by title, heads, rows, and how many more there are."""
+def print_tables(told: Sequence[str], tables: Sequence[tuple[str, Sequence[str], Any, int]], *, rest: str = "") -> None:
+    """Print sentences, then tables: title, heads, rows, and how many more there are; ``rest`` says where those are."""
     console = _console()
-    for line in counted if counted or tables else ["Nothing differs."]:
+    for line in told:
         console.print(line, soft_wrap=True)
     for title, heads, rows, more in tables:
         console.print(_table(title, heads, rows))
         if more:
-            console.print(f"And {more:,} more; --json has every figure.")
+            console.print(f"And {more:,} more; {rest}.")
 
 
 def print_explanation(found: ExplainedFigure) -> None:

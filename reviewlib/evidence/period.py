@@ -1,8 +1,8 @@
 """The evidence of a period: everything the CRM says about it, computed once, in memory."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pyarrow as pa
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import availability, custom, evaluation, facts, measures, sources, yardsticks
 from reviewlib.evidence.availability import ScorecardContext
+from reviewlib.evidence.benchmarks import peer_group
 from reviewlib.evidence.evaluation import Evaluation
 from reviewlib.evidence.roster import Roster, roster
 from reviewlib.evidence.scorecard import scorecard
@@ -89,17 +90,7 @@ def compile_evidence(params: Params, tables: Tables, period: Period) -> PeriodEv
         TargetError: Targets overlap or leave a gap in the period.
     """
     context = _setting(params, tables, period)
-    base = facts.build(
-        tables.store,
-        members=context.roster.members(),
-        calendar=context.calendar,
-        mapped=context.mapped,
-        database=tables.database,
-        period=period.name,
-    )
-    with custom.refusals(base.con.con, context.kpis, key=facts.KEY, params=params):
-        measured = evaluation.evaluate(base, context.kpis, _in(context, context.roster.groups()))
-    others = _in(context, measures.evaluate(params, tables.measures, kpis=context.kpis, roster=context.roster))
+    base, measured, others = _evaluated(context, tables)
     return PeriodEvidence(
         params=params,
         period=period,
@@ -119,8 +110,53 @@ def card_of(figures: pd.DataFrame, context: ScorecardContext, measured: Evaluati
     return with_verdicts(card, yardsticks.of_period(card, context, measured), context)
 
 
-def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext:
-    """Check what was asked for and lay out what the scorecard is made with."""
+def past_verdicts(given: Sequence[tuple[Params, Tables]], period: Period) -> list[pd.DataFrame]:
+    """Judge reps in the periods up to this one, each as its own review would today, by each of several params.
+
+    The params measure alike, and what they measure is measured once. A period that begins before the history does is left out.
+
+    Returns:
+        For each params the figures that a model judges, oldest period first: the columns of ``tables.SCORECARD`` and
+        ``JUDGED``, and the peers' ``group``.
+
+    Raises:
+        ReviewError: As ``compile_evidence``.
+    """
+    contexts = [_setting(params, read, period, 2 * TREND - 1) for params, read in given]
+    contexts = [replace(own, kpis={key: own.kpis[key] for key in own.models}) for own in contexts]
+    _, measured, others = _evaluated(contexts[0], given[0][1])
+    figures = pd.concat([measured.figures, others], ignore_index=True)
+    return [pd.concat(_past(figures, own, measured), ignore_index=True) for own in contexts]
+
+
+def _past(figures: pd.DataFrame, context: ScorecardContext, measured: Evaluation) -> Iterator[pd.DataFrame]:
+    card, rules = scorecard(figures, context), context.params.peers
+    for period in [each for each in context.trend if each.start >= context.history_from] or context.trend[-1:]:
+        own = replace(context, trend=period.trend(TREND))
+        known = card[card["period"].isin([each.name for each in own.trend])].reset_index(drop=True)
+        judged = with_verdicts(known, yardsticks.of_period(known, own, measured), own)
+        rows = judged[(judged["scope"] == "rep") & (judged["period"] == period.name)]
+        yield rows.assign(group=[peer_group(context.roster.posts[rep, period.name], rules) for rep in rows["scope_id"]])
+
+
+def _evaluated(context: ScorecardContext, tables: Tables) -> tuple[facts.Facts, Evaluation, pd.DataFrame]:
+    """Measure the figures of a context in all of its periods: the facts, what is measured of them, what is from elsewhere."""
+    base = facts.build(
+        tables.store,
+        members=context.roster.members(),
+        calendar=context.calendar,
+        mapped=context.mapped,
+        database=tables.database,
+        period=context.trend[-1].name,
+    )
+    with custom.refusals(base.con.con, context.kpis, key=facts.KEY, params=context.params):
+        measured = evaluation.evaluate(base, context.kpis, _in(context, context.roster.groups()))
+    others = measures.evaluate(context.params, tables.measures, kpis=context.kpis, roster=context.roster)
+    return base, measured, _in(context, others)
+
+
+def _setting(params: Params, tables: Tables, period: Period, periods: int = TREND) -> ScorecardContext:
+    """Check what was asked for and lay out what the scorecard is made with, over so many periods up to this one."""
     as_of = sources.as_of(params, tables.deals)
     _refuse_future(period, as_of, params)
     # What carries something: the mapped columns that are not empty, and the expected amount where list prices give it.
@@ -131,7 +167,7 @@ def _setting(params: Params, tables: Tables, period: Period) -> ScorecardContext
     figures = availability.of_workbook(params, mapped)
     _check_keys(params, tables, figures)
     window = next((entry.window_months for entry in params.kpis.values() if entry.window_months), None)
-    calendar = facts.Calendar(tuple(sorted({*period.trend(TREND), period.year_ago})), window)
+    calendar = facts.Calendar(tuple(sorted({*period.trend(periods), period.year_ago})), window)
     # Coverage asks for the target of the period after, also of the year before, which may stand alone before the trend.
     covered = sorted({*calendar.periods, *(each.next for each in calendar.periods)})
     people = roster(

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -104,6 +104,19 @@ def read(params: Params) -> Tables:
         notes=(*(note for table in settled for note in table.notes), *notes),
         mapped=frozenset(crm.deals.columns.model_dump(by_alias=True, exclude_none=True)),
     )
+
+
+def with_targets(params: Params, read: Tables) -> Tables:
+    """Read the targets that other params name, and nothing else: all that was read stays as it is.
+
+    Raises:
+        SourceError: The targets or their description cannot be used.
+    """
+    if params.crm.targets is None:
+        return replace(read, targets=read.targets.iloc[:0])
+    store = TableStore()
+    _targets(params, store, _database(params))
+    return replace(read, targets=store.frame("FROM targets"))
 
 
 def as_of(params: Params, deals: DealRows) -> dt.date:

@@ -242,7 +242,8 @@ def inputs(figure: Figure, style: NumberStyle) -> str:
         "trials": judged.trials, "over periods": judged.periods, "reached before": judged.reached4,
         "expected before": judged.expected4, "trials before": judged.trials4, "mean purchase": judged.size,
         "spread": judged.spread, "degrees of freedom": judged.df, "phi": judged.phi, "share of the group": judged.share,
-        "p low": judged.p_low, "p high": judged.p_high, "p low together": judged.p4_low, "p high together": judged.p4_high,
+        "share together": judged.share4, "p low": judged.p_low, "p high": judged.p_high, "p low together": judged.p4_low,
+        "p high together": judged.p4_high,
     }  # fmt: skip
     known = [f"{name} {number:.6g}" for name, number in numbers.items() if number is not None]
     hidden = (

@@ -15,7 +15,7 @@ from reviewlib.errors import ParamsError
 from reviewlib.params import retired
 from reviewlib.params.kpis import MAIN
 from reviewlib.params.model import Params
-from reviewlib.params.rules import nearest
+from reviewlib.params.rules import Advice, nearest
 from reviewlib.params.written import FileMistake, complaint, findings, read_yaml, text_of
 
 #: A workbook gets the schema beside its params file, so that editors complete keys offline.
@@ -33,6 +33,27 @@ def load(path: Path | str) -> Params:
         ParamsError: The file is missing or no YAML mapping, or some keys or values are wrong; all of them are named.
     """
     path = Path(path).expanduser()
+    params = _read(*_text(path)).model_copy()
+    params._path = path.absolute()
+    return params
+
+
+def laid_over(params: Params, path: Path) -> Params:
+    """Read a file of some keys of params, and lay it over a workbook's: what it leaves out stays as it is there.
+
+    Sections are laid over each other key by key; lists and single values stand in the place of those of the workbook, whose
+    folder its files are named from.
+
+    Raises:
+        ParamsError: As ``load``; keys of earlier versions are mistakes.
+    """
+    laid = _read(*_text(path.expanduser()), below=_text(params.path)).model_copy()
+    laid._path = params.path
+    return laid
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """The text of a params file, and its name in messages."""
     name = path.name if path.is_absolute() else path.as_posix()
     try:
         text = text_of(
@@ -43,14 +64,15 @@ def load(path: Path | str) -> Params:
         raise ParamsError("This params file does not exist.", where=name, do=do) from None
     except IsADirectoryError:
         raise ParamsError("This is a folder, not a params file.", where=name, do=_offer(path / "x.yaml")) from None
-    params = _read(text, name).model_copy()
-    params._path = path.absolute()
-    return params
+    return text, name
 
 
 @functools.lru_cache(maxsize=4)
-def _read(text: str, name: str) -> Params:
-    """Read and check the text of a params file, once: reading YAML takes longer than all else that opens a review."""
+def _read(text: str, name: str, *, below: tuple[str, str] | None = None) -> Params:
+    """Read and check the text of a params file, once: reading YAML takes longer than all else that opens a review.
+
+    Where a params file without mistakes lies ``below`` it, by its text and name, it is laid over that.
+    """
     written = read_yaml(text, name, ParamsError)
     if written is None:
         raise ParamsError("This params file is empty.", where=name, do="Run `reviewlib init EXPORT` to begin with a proposal.")
@@ -63,14 +85,24 @@ def _read(text: str, name: str) -> Params:
         )
     mistakes = list(written.twice)
     met = sorted((written.line(key), key) for key in retired.taken_out(written.value))
+    value = written.value
+    if below is not None and (base := read_yaml(*below, ParamsError)):
+        value, what = _over(base.value, value), "this key is of an earlier version"
+        mistakes += [FileMistake.at(line, key, Advice(what, "", f"{retired.told(key)}.")) for line, key in met]
     try:
-        params = Params.model_validate(written.value)
+        params = Params.model_validate(value)
     except ValidationError as error:
         mistakes += [FileMistake.at(written.line(key), key, advice) for key, advice in findings(error, Params)]
     if mistakes:
         raise complaint(ParamsError, name, mistakes)
     params._retired = tuple(met)
     return params
+
+
+def _over(base: Any, laid: Any) -> Any:
+    """Lay a value over another, sections key by key."""
+    both = isinstance(base, dict) and isinstance(laid, dict)
+    return base | {key: _over(base.get(key), value) for key, value in laid.items()} if both else laid
 
 
 def find(path_text: str, start: Path) -> Path:

@@ -12,7 +12,7 @@ from reviewlib.conversation import identity
 from reviewlib.evidence import snapshot
 from reviewlib.evidence.comparison import same
 from reviewlib.evidence.explain import Explanation, explain
-from reviewlib.pages import labels, sentences
+from reviewlib.pages import labels, sentences, verdict_views
 from reviewlib.params.figures import Kpi
 from reviewlib.params.kpis import RESULT
 from reviewlib.params.model import Params
@@ -43,7 +43,8 @@ class ExplainedFigure:
 
     def as_data(self) -> dict[str, Any]:
         """What a program reads: no text that would have to be taken apart."""
-        shown = {name: None if value != value else value for name, value in vars(self.figure).items()}
+        judged = None if self.figure.judged is None else vars(self.figure.judged)
+        shown = {name: None if value != value else value for name, value in (vars(self.figure) | {"judged": judged}).items()}
         kpi = self.figure.kpi
         told = {"kpi": kpi.key, "label": kpi.label, "definition": kpi.definition, "unit": kpi.unit, "told": self.told}
         tables: dict[str, Any] = {}
@@ -78,6 +79,7 @@ def explained(params: Params, *, rep: str, kpi: str, period: Period | None) -> E
         _arithmetic(review, record, figure),
         _measured(review, figure, found),
         *_target(review, record, figure, found),
+        *_verdict(review, figure),
         *_peers(review, figure),
     )
     parts = [part for part in (figure.value, figure.numerator, figure.denominator, figure.n) if part is not None]
@@ -129,6 +131,20 @@ def _target(review: Review, kpi: Kpi, figure: Figure, found: Explanation) -> Ite
         place = "params" if pd.isna(row["source_line"]) else f"line {row['source_line']:.0f}"
         total = f" = {_exact(review, effective, unit)}" if len(parts) > 1 else ""
         yield f"  {row['row_period']}: {' × '.join(parts)}{total} ({place})"
+
+
+def _verdict(review: Review, figure: Figure) -> Iterator[str]:
+    """The result, and the verdict with everything that it is worked out from; older evidence does not say."""
+    judged, style = figure.judged, sentences.style(review)
+    if judged is None or judged.model is None:
+        return
+    yield f"Result: {verdict_views.result(figure, style) or 'no target'}."
+    yield f"What it tells us: {verdict_views.word(review, figure.verdict)}. {verdict_views.told(review, figure, style)}"
+    if basis := verdict_views.inputs(figure, style):
+        ends = ", ".join(f"{end:.6g}" for end in (judged.band_low, judged.band_high) if end is not None)
+        yield f"What would have changed that: {'; '.join(verdict_views.changes(figure, style))}."
+        yield f"Judged by: {basis} Ends of the band: {ends or 'none'}."
+        yield f"Thresholds (judgement): gap {review.workbook.gap:g}, watch {review.workbook.watch:g}."
 
 
 def _peers(review: Review, figure: Figure) -> Iterator[str]:

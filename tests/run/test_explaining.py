@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,19 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Params:
     return params
 
 
+@pytest.fixture(scope="module")
+def evidence_book(tmp_path_factory: pytest.TempPathFactory) -> Params:
+    """Two of ten deals won at a target of a half: P(2 or fewer) is 0.055, between the thresholds."""
+    deals = [
+        {"rep_id": "R1", "stage": stage, "amount": "9", "opened_on": "2026-07-02", "closed_on": "2026-08-03"}
+        for stage in ["Won"] * 2 + ["Lost"] * 8
+    ]
+    rules = {"kpis": {"win_rate": {"target": 0.5}}, "judgement": {"watch": 0.06}, "as_of": "2026-10-15"}
+    params = workbook(tmp_path_factory.mktemp("judged"), deals=deals, reps=[HERE], crm={"history_from": "2026-07-01"}, **rules)
+    freezing.freeze(params, [PERIOD])
+    return params
+
+
 def told(book: Params, kpi: str, rep: str = "R1") -> tuple[str, ...]:
     return explaining.explained(book, rep=rep, kpi=kpi, period=None).told
 
@@ -68,6 +82,33 @@ def test_target_is_shown_by_its_rows(book: Params) -> None:
     assert told(book, "win_rate")[3:5] == ("Target of 2026-Q3: 50.0%, from:", "  2026-Q3: 50.0% (params)")
     assert told(book, "cycle_days")[3] == "No target is set."
     assert not any("arget" in line for line in told(book, "won_deals")[2:])
+
+
+def test_verdict_is_told_with_all_that_it_is_worked_out_from(evidence_book: Params) -> None:
+    """Result, verdict, what would have changed it, model, level, sums, spread, chances, band and thresholds, as data too."""
+    found = explaining.explained(evidence_book, rep="R1", kpi="win_rate", period=None)
+    said = dict(line.split(": ", 1) for line in found.told if ": " in line)
+    assert said["Result"] == "Missed by 30.0 points."
+    assert said["What it tells us"].startswith("Worth a talk. Somebody at 50.0% has 2 or fewer of 10 closed deals")
+    assert said["What would have changed that"].endswith("no clear signal.")
+    assert said["Thresholds (judgement)"] == "gap 0.005, watch 0.06."
+    assert said["Judged by"].startswith(
+        "binomial model: level 0.5, material 0.02, reached 2, expected 5, trials 10, over periods 1,"
+    )
+    low = sum(math.comb(10, k) for k in range(3)) / 2**10
+    assert f"p low {low:.6g}, p high" in said["Judged by"]
+    assert said["Judged by"].endswith("Ends of the band: 0.3, 0.7.")
+    judged = json.loads(json.dumps(found.as_data(), default=str))["judged"]
+    assert (judged["p_low"], judged["band_low"], judged["worse_to"]) == (pytest.approx(low), pytest.approx(0.3), "gap")
+
+
+def test_what_no_model_judges_has_no_inputs(book: Params) -> None:
+    """A figure that is told and not judged ends with its peers; one with too few deals has its result and reason."""
+    assert not any(line.startswith(("Result", "Judged by")) for line in told(book, "attainment"))
+    lines = told(book, "win_rate")
+    assert "Result: Exceeded by 16.7 points." in lines
+    assert "What it tells us: Too few to tell. fewer than 10 closed deals" in lines
+    assert not any(line.startswith("Judged by") for line in lines)
 
 
 def test_peers_are_told_as_the_managers_page_tells_them(book: Params) -> None:
