@@ -23,13 +23,8 @@ from reviewlib.periods import Period
 _HELD: Final = r"(judgement|peers)\.|crm\.targets\b|kpis\.\w+\.(target|benchmark|material)$"
 #: Why a verdict is another: the last column that differs; where none does, the thresholds do.
 _WHY: Final = {
-    "spread": "peers",
-    "phi": "peers",
-    "expected4": "level before",
-    "material": "material",
-    "level": "level",
-    "value": "figure",
-}
+    "spread": "peers", "phi": "peers", "expected4": "level before", "material": "material", "level": "level", "value": "figure"
+}  # fmt: skip
 _KEY: Final = ["period", "scope_id", "kpi"]
 _FEW: Final = "too few periods"
 
@@ -96,8 +91,9 @@ def rehearse(params: Params, file: Path, when: Period | None, out: Path | None) 
 
 def _flat(told: Any, at: str = "") -> dict[str, Any]:
     """What a section holds, by dotted paths."""
-    inner = told.items() if isinstance(told, dict) else ()
-    return {path: one for key, own in inner for path, one in _flat(own, f"{at}.{key}".lstrip(".")).items()} or {at: told}
+    if not isinstance(told, dict):
+        return {at: told}
+    return {path: one for key, own in told.items() for path, one in _flat(own, f"{at}.{key}".lstrip(".")).items()}
 
 
 def _past(params: Params, when: Period | None, *others: Params) -> list[pd.DataFrame]:
