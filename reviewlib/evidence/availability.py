@@ -192,7 +192,8 @@ def _unavailable(frame: pd.DataFrame, context: ScorecardContext) -> pd.Series[st
     said = pd.Series([pairs[pair] for pair in zip(frame["kpi"], frame["period"], strict=True)], index=frame.index, dtype=object)
     untargeted = _per_target(frame, context) & frame["denominator"].isna()
     empty = frame["kpi"].map({key: kpi.empty for key, kpi in context.kpis.items()})
-    return said.where(said.notna() | ~untargeted, frame["target_reason"].where(frame["target_reason"].notna(), empty))
+    unset = frame["target_reason"].isna() | (frame["target_reason"] == NONE.reason)
+    return said.where(said.notna() | ~untargeted, frame["target_reason"].where(~unset, empty))
 
 
 def lacking(context: ScorecardContext, kpi: Kpi, period: Period) -> list[Lack]:

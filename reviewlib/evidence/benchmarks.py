@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from reviewlib.evidence.comparison import above, at_least, below, same
+from reviewlib.evidence.comparison import above, at_least, below, same, two_digits
+from reviewlib.evidence.disclosure import FEWEST
 from reviewlib.evidence.roster import Post, Roster
 from reviewlib.params.model import MIDDLE_FROM, QUARTILES_FROM, Peers
 
@@ -61,6 +62,26 @@ def with_peers(frame: pd.DataFrame, roster: Roster, rules: Peers, sums: Collecti
     names = [name for _, name in _QUARTERS]
     frame[names] = frame[names].mul(frame["part"], axis="index")
     return frame.drop(columns=["group", "rate", "middle", "exposed", "part"])
+
+
+def whole_group(rows: pd.DataFrame, roster: Roster) -> "pd.Series[float]":
+    """What each figure's peer group reached together of its targets, to two digits, where that is unusual; the rep included.
+
+    Missing where a reader who takes off whose figures they hold by name is left with one to four: a rep their own, a manager
+    those of the rep's team, or of all the reps they manage. Medians have no such sum.
+
+    The rows are those of one period, with scope, scope_id, period, kpi, group, model, reached, expected, usable and capped.
+    """
+    own = rows[(rows["scope"] == "rep") & rows["usable"] & ~rows["capped"] & (rows["model"] != "median")]
+    posts = [roster.posts[key] for key in zip(own["scope_id"], own["period"], strict=True)]
+    own = own.assign(alone=own["scope_id"], **{name: [getattr(post, name) for post in posts] for name in ("team", "manager")})
+    groups = own.groupby(["kpi", "group"])
+    share, people = groups["reached"].transform("sum") / groups["expected"].transform("sum"), groups["kpi"].transform("size")
+    told = ~share.between(0.9, 1.1)
+    for circle in ("alone", "team", "manager"):
+        others = people - own.groupby(["kpi", "group", circle], dropna=False)["kpi"].transform("size")
+        told &= (others >= FEWEST) | ((others == 0) & (people > FEWEST))
+    return share.where(told).map(two_digits).reindex(rows.index)
 
 
 def _of_group(rates: np.ndarray) -> tuple[float, ...]:

@@ -163,10 +163,11 @@ def _sizes(schema: ibis.Schema, backend: str) -> str:
     sold, waiting = f.filter(f.sale), f.filter(f.open_end & f.valued)
     purchases, waiting = _by_account(sold, sold.amount), _by_account(waiting, waiting.expected)
     parts = (("sales", sold, sold.amount), ("purchases", purchases, purchases.total), ("open", waiting, waiting.total))
-    # To two places, so that sums of squares stay exact; what that leaves out changes no spread.
+    # To two places, so that sums of squares stay exact; what that leaves out changes no spread. Beyond 18 digits, so that the
+    # square of millions does not overflow.
     amounts = ibis.union(
         *(
-            rows.select("rep_id", "period", kind=ibis.literal(kind), amount=own.cast("decimal(18,2)"))
+            rows.select("rep_id", "period", kind=ibis.literal(kind), amount=own.cast("decimal(19,2)"))
             for kind, rows, own in parts
         )
     )

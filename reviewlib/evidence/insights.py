@@ -10,6 +10,7 @@ from typing import Final
 
 from reviewlib.evidence.comparison import above, at_least, below, same
 from reviewlib.evidence.intervals import FEWEST
+from reviewlib.evidence.judgement import SCALE
 from reviewlib.evidence.scorecard import Row, SubjectScorecard
 from reviewlib.evidence.slicefile import Achievement, Finding, RecommendedAction
 from reviewlib.params.figures import Kpi
@@ -147,10 +148,12 @@ def _leads(card: SubjectScorecard, findings: Sequence[Finding], found: Sequence[
         leads["pipeline"] = "{pipeline_created} was created, {pipeline_won} was won and {pipeline_lost} was lost."
     leads["customers"] = _customers(card)
     kinds = {finding.kind for finding in findings}
+    judged = any(card.cell(kpi.key, "verdict") in SCALE for kpi in card.judged())
+    none = "" if judged else "No figure can be judged in this period."
     if "strength" not in kinds:
-        leads["strengths"] = "No figure is clearly above its target in this period."
+        leads["strengths"] = none or "No figure is clearly above its target in this period."
     if "improve" not in kinds:
-        leads["improve"] = "No figure is short by more than the ups and downs of a normal period."
+        leads["improve"] = none or "No figure is short by more than the ups and downs of a normal period."
     if not found:
         leads["achievements"] = "No rule found an achievement in this period."
     return {section: lead for section, lead in leads.items() if lead}

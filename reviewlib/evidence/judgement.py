@@ -160,6 +160,8 @@ _NONE: Final = SCALE.index("no_signal")
 _ALONE: Final = 0.3
 #: How much less likely four periods together must be than one.
 _TOGETHER: Final = 0.4
+#: Up to how many times as many deals are looked for that would be enough.
+_TIMES: Final = 1000.0
 
 
 @dataclass(frozen=True)
@@ -242,11 +244,23 @@ class Cases:
 
     def flips(self, thresholds: Thresholds) -> tuple[Numbers, Numbers]:
         """From where on the verdict is a better one, and from where on a worse one; missing where nothing changes it."""
-        now = self.places(thresholds, self.now.reached)
-        upward = self._first(lambda reached: self.places(thresholds, reached) != now, up=True, start=self.now.reached)
-        downward = self._first(lambda reached: self.places(thresholds, reached) != now, up=False, start=self.now.reached)
+        now, start = self.places(thresholds), self.now.reached
+        # Of a median that is not far enough away what it has already may be enough, were it further.
+        upward = self._first(lambda reached: (self.places(thresholds, reached) - now) * self.good > 0, up=True, start=start)
+        downward = self._first(lambda reached: (self.places(thresholds, reached) - now) * self.good < 0, up=False, start=start)
         better = np.where(self.good > 0, upward, downward)
         return better, np.where(self.good > 0, downward, upward)
+
+    def fewest(self, thresholds: Thresholds) -> Numbers:
+        """How many times n, or of what has none the level, it takes for a figure on this side to tell; none beyond 1,000."""
+        low, high = np.ones_like(self.level), np.full_like(self.level, _TIMES)
+        for _ in range(40):
+            times = (low + high) / 2
+            now = replace(self.now, **{name: getattr(self.now, name) * times for name in ("reached", "expected", "n")})
+            per, level = (self.per / times, self.level) if self.model.bounded else (self.per, self.level * times)
+            hidden = replace(self, now=now, per=per, level=level).out_of_reach(thresholds)
+            low, high = np.where(hidden, times, low), np.where(hidden, high, times)
+        return np.where(high < _TIMES, high, np.nan)
 
     def out_of_reach(self, thresholds: Thresholds) -> Truths:
         """Where no figure on this side of the level could have been told from it."""

@@ -97,6 +97,6 @@ SCORECARD: Final = (
 JUDGED: Final = (
     "model", "level", "material", "capped", "periods", "reached", "expected", "trials", "reached4", "expected4",
     "trials4", "size", "spread", "df", "phi", "phi_from", "people", "share", "share4", "p_low", "p_high", "p4_low",
-    "p4_high", "band_low", "band_high", "better_from", "better_to", "worse_from", "worse_to",
+    "p4_high", "band_low", "band_high", "better_from", "better_to", "worse_from", "worse_to", "needs", "of_group",
 )  # fmt: skip
 JUDGED_TEXTS: Final = ("model", "phi_from", "better_to", "worse_to")

@@ -14,15 +14,15 @@ from reviewlib.evidence.intervals import Z95
 from reviewlib.evidence.judgement import AMOUNTS, MODELS, SCALE, Cases, Numbers, Thresholds, Trials
 from reviewlib.evidence.tables import JUDGED, SCORECARD
 
-#: The smallest change of a figure by its unit; money has that of its currency.
-_STEPS: Final = {"count": 1.0, "days": 1.0, "percent": 0.001, "ratio": 0.01, "score": 0.01}
+#: The smallest change of a figure by its unit, finer than it is printed; money has that of its currency.
+_STEPS: Final = {"count": 1.0, "days": 1.0, "percent": 0.001, "ratio": 0.001, "score": 0.01}
 _SO_FEW: Final = "so few that no figure on this side would tell"
 _TOO_SHORT: Final = "here for less than a third of the period"
 
 
 def with_verdicts(card: pd.DataFrame, rows: pd.DataFrame, context: ScorecardContext) -> pd.DataFrame:
     """Judge the figures that ``yardsticks`` laid out: fills verdict and reason, and adds the columns of ``tables.JUDGED``."""
-    found = [_of_model(str(model), own, context) for model, own in rows.groupby("model")]
+    found = [_with_needs(_of_model(str(model), own, context), str(model), context) for model, own in rows.groupby("model")]
     judged = pd.concat(found) if found else rows
     card = card.drop(columns="verdict").join(judged.reindex(columns=[*JUDGED, "own_low", "own_high", "why"]))
     verdicts = pd.Series("not_judged", index=card.index).where(card["value"].notna(), "not_available")
@@ -80,6 +80,15 @@ def _of_model(name: str, rows: pd.DataFrame, context: ScorecardContext) -> pd.Da
         to = cases.places(limits, np.where(np.isnan(values), cases.now.reached, values))
         rows.loc[at, f"{side}_to"] = [None if gone else name for gone, name in zip(np.isnan(values), names[to], strict=True)]
     return rows
+
+
+def _with_needs(rows: pd.DataFrame, name: str, context: ScorecardContext) -> pd.DataFrame:
+    """Where there are too few to tell, say what it takes: how many trials, or of what has none which level, to two digits."""
+    model, limits = MODELS[name], Thresholds(context.params.judgement.gap, context.params.judgement.watch)
+    few = rows[(rows["verdict"] == "too_few") & (rows["trials"] > 0) & ((rows["spread"] > 0) | (not model.spreads))]
+    needs = _cases(name, few, context).fewest(limits) * few["trials" if model.fewest else "level"]
+    grain = 1.0 if model.whole or model.fewest else 10.0 ** (np.floor(np.log10(needs)) - 1)
+    return rows.assign(needs=(np.ceil(np.round(needs / grain, 6)) * grain).clip(lower=model.fewest))
 
 
 def _interval(cases: Cases) -> Numbers:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from reviewlib.evidence.availability import ScorecardContext
-from reviewlib.evidence.benchmarks import peer_group, with_presence
+from reviewlib.evidence.benchmarks import peer_group, whole_group, with_presence
 from reviewlib.evidence.comparison import ROUNDING
 from reviewlib.evidence.judgement import AMOUNTS, MODELS, Trials
 from reviewlib.params.kpis import RESULT
@@ -38,7 +38,7 @@ def of_period(card: pd.DataFrame, context: ScorecardContext, measured: Evaluatio
 
     Adds to the columns of the scorecard: model, level, capped (held against no target of its own), exposed, share, share4,
     reached, expected and trials, the same of up to three periods before as ``reached4`` and so on, joint (where there are
-    any), periods, size, spread, df, phi, phi_from, and people (behind these, at the least).
+    any), periods, size, spread, df, phi, phi_from, people (behind these, at the least), and of_group.
     """
     known, last = context.models, len(context.trend) - 1
     turns = {period.name: turn for turn, period in enumerate(context.trend)}
@@ -60,6 +60,7 @@ def of_period(card: pd.DataFrame, context: ScorecardContext, measured: Evaluatio
     rows["capped"] = rows["target"].isna()
     rows = _with_trials(_with_peers(rows, measured, sums), measured)
     now, before = rows[rows["turn"] == last].copy(), rows[(rows["turn"] < last) & rows["usable"]].copy()
+    now["of_group"] = whole_group(now, context.roster)
     now = _with_earlier(now, before[before["turn"] > last - _TOGETHER], context)
     spreads = _spreads(now, before, context, measured.sizes)
     now, before = (part.join(spreads, on=_OF) for part in (now, before))

@@ -7,10 +7,11 @@ downs, said in numbers that a reader can follow.
 import math
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from reviewlib.evidence.comparison import same, two_digits
 from reviewlib.pages.labels import NumberStyle
+from reviewlib.periods import MONTHS
 from reviewlib.review import Figure, Judged, Review
 
 #: The verdicts in words.
@@ -30,9 +31,13 @@ _OLDER: Final[Mapping[str, str]] = {
     "not_judged": "Not judged", "not_available": "Not available",
 }  # fmt: skip
 #: How many decimals of a figure a change is told in, by unit; beyond the change, so that what is said does change it.
-_GRAIN: Final = {"money": 0, "percent": 3, "ratio": 2, "days": 0, "count": 0, "score": 1}
+_GRAIN: Final = {"money": 0, "percent": 3, "ratio": 2, "days": 1, "count": 0, "score": 1}
 #: Counting models: how what is reached is told.
 _WHOLE: Final = ("binomial", "poisson", "median")
+#: Models that need a number of deals or accounts; all else needs a level.
+_COUNTED: Final = ("binomial", "median", "sizes")
+#: How much more than its model says a figure may vary, before that model says little.
+_MOST: Final = 10.0
 _RESULTS: Final = {"missed": "Missed by", "exceeded": "Exceeded by"}
 
 
@@ -62,9 +67,25 @@ def told(review: Review, figure: Figure, style: NumberStyle) -> str:
     judged = figure.judged
     if judged is None or figure.verdict not in _SENTENCES:
         return figure.reason or ""
-    if figure.verdict == "no_signal":
-        return _band(review, figure, judged, style)
-    return _SENTENCES[figure.verdict](review, figure, judged, style)
+    said = [_SENTENCES[figure.verdict](review, figure, judged, style)]
+    if judged.of_group is not None:
+        said.append(f"The whole group was at {style.rounded(judged.of_group, 'percent')} of target.")
+    if (judged.phi or 0.0) > _MOST:
+        said.append("Such figures vary so much that the model explains little.")
+    return " ".join(said)
+
+
+def _needs(_: Review, figure: Figure, judged: Judged, style: NumberStyle) -> str:
+    """Say what it takes to tell: so many deals or accounts, or a larger level."""
+    kpi = figure.kpi
+    if judged.needs is None:
+        return f"{(figure.reason or '').capitalize()}."
+    if judged.model in _COUNTED:
+        apart = " that differ from the target" if judged.model == "median" else ""
+        return f"Needs {style.things(judged.needs, kpi.n_label)}{apart}."
+    enough = f"{style.rounded(judged.needs, kpi.unit)} {kpi.more[1]}".rstrip()
+    held = f"{'target' if figure.target is not None else 'level'} of {enough}"
+    return f"Needs a {held}: at {_level(figure, judged, style)} even {style.value(0.0, kpi.unit)} is nothing unusual."
 
 
 def _band(review: Review, figure: Figure, judged: Judged, style: NumberStyle) -> str:
@@ -87,15 +108,10 @@ def _band(review: Review, figure: Figure, judged: Judged, style: NumberStyle) ->
 
 def _rare(review: Review, figure: Figure, judged: Judged, style: NumberStyle) -> str:
     """How seldom somebody exactly at the level does as badly, or as well."""
-    low = (figure.verdict in ("gap", "watch")) == (figure.kpi.better == "higher")
-    alone, together = (judged.p_low, judged.p4_low) if low else (judged.p_high, judged.p4_high)
-    assert alone is not None
-    side, kind = "or fewer" if low else "or more", review.period.kind
-    if judged.model not in _WHOLE:
-        side = "or less" if low else "or more"
-    limit = review.workbook.watch if figure.verdict in ("watch", "above") else review.workbook.gap
-    if together is None or alone <= limit:
-        what = f"{_reached(figure, judged, _in_unit(judged), style)} {side}{_of(figure, judged, style)}"
+    low, alone, together = _tail(review, figure, judged)
+    side, kind = ("fewer" if judged.model in _WHOLE else "less") if low else "more", review.period.kind
+    if together is None:
+        what = f"{_reached(figure, judged, _in_unit(judged), style)} or {side}{_of(figure, judged, style)}"
         return f"{_somebody(figure, judged, style)} has {what} {_once(alone, kind)}."
     periods = _NUMBERS.get(int(judged.periods or 0), str(int(judged.periods or 0)))
     # A rep's copy does not hold what the peers reached before.
@@ -103,8 +119,18 @@ def _rare(review: Review, figure: Figure, judged: Judged, style: NumberStyle) ->
     return f"{what} over {periods} {kind}s; by luck {_once(together, kind)}."
 
 
+def _tail(review: Review, figure: Figure, judged: Judged) -> tuple[bool, float, float | None]:
+    """Whether a verdict is of so little or so much, how seldom that is, and over several periods where only they decide."""
+    low = (figure.verdict in ("gap", "watch")) == (figure.kpi.better == "higher")
+    alone, together = (judged.p_low, judged.p4_low) if low else (judged.p_high, judged.p4_high)
+    limit = review.workbook.watch if figure.verdict in ("watch", "above") else review.workbook.gap
+    return low, alone, None if alone <= limit else together
+
+
 _NUMBERS: Final = {2: "two", 3: "three", 4: "four"}
-_SENTENCES: Final = {"gap": _rare, "watch": _rare, "above": _rare, "strength": _rare, "no_signal": _band}
+#: The verdicts of figures that are judged, and how what they rest on is said.
+_TELLING: Final = {"gap": _rare, "watch": _rare, "above": _rare, "strength": _rare, "no_signal": _band}
+_SENTENCES: Final = {**_TELLING, "too_few": _needs}
 
 
 def _four(figure: Figure, judged: Judged, style: NumberStyle) -> str:
@@ -128,9 +154,14 @@ def _four(figure: Figure, judged: Judged, style: NumberStyle) -> str:
 
 
 def _somebody(figure: Figure, judged: Judged, style: NumberStyle) -> str:
-    if judged.share is not None:
-        return f"Somebody like the peers together, {style.rounded(two_digits(judged.level), figure.kpi.unit)},"
-    return f"Somebody at {style.value(judged.level, figure.kpi.unit)}"
+    level = _level(figure, judged, style)
+    return f"Somebody at {level}" if judged.share is None else f"Somebody like the peers together, {level},"
+
+
+def _level(figure: Figure, judged: Judged, style: NumberStyle) -> str:
+    """What a figure is held against; what the peers reach together as benchmarks are written."""
+    number, write = (judged.level, style.value) if judged.share is None else (two_digits(judged.level), style.rounded)
+    return write(number, figure.kpi.unit)
 
 
 def _of(figure: Figure, judged: Judged, style: NumberStyle) -> str:
@@ -144,6 +175,8 @@ def _of(figure: Figure, judged: Judged, style: NumberStyle) -> str:
 def _in_unit(judged: Judged) -> float:
     """What was reached, of whole things as counted, else in the figure's unit."""
     reached, trials = judged.reached or 0.0, judged.trials or 1.0
+    if judged.model == "purchases":  # refunds alone count as nothing sold
+        reached = max(reached, 0.0)
     if judged.model in ("sizes", "mean"):
         return reached / trials
     return reached if judged.model in _WHOLE else reached / ((judged.expected or 1.0) / (judged.level or 1.0))
@@ -171,6 +204,9 @@ def changes(figure: Figure, style: NumberStyle) -> list[str]:
     judged = figure.judged
     if judged is None or figure.verdict not in _SENTENCES:
         return []
+    if figure.verdict == "too_few":
+        more = (judged.needs or 0.0) - (judged.trials or 0.0)
+        return [style.things(more, f"more {figure.kpi.n_label}")] if judged.model in _COUNTED and more > 0 else []
     ways = ((judged.worse_from, judged.worse_to, False), (judged.better_from, judged.better_to, True))
     found = [
         f"{_change(figure, judged, place, better=better, style=style)}: {WORDS[to].lower()}"
@@ -182,51 +218,45 @@ def changes(figure: Figure, style: NumberStyle) -> list[str]:
 
 def _change(figure: Figure, judged: Judged, place: float, *, better: bool, style: NumberStyle) -> str:
     """How far it would have been: so many more or fewer, or the figure itself."""
-    kpi = figure.kpi
+    kpi, up = figure.kpi, better == (figure.kpi.better == "higher")
     if judged.model in _WHOLE:
         away = round(place - (judged.reached or 0.0))
-        what = kpi.more[abs(away) != 1]
-        return f"{abs(away):,} {'more' if away > 0 else 'fewer'} {what}".rstrip()
-    up = better == (kpi.better == "higher")
+        if away:
+            return f"{abs(away):,} {'more' if away > 0 else 'fewer'} {kpi.more[abs(away) != 1]}".rstrip()
+        # As many as it takes are beyond the level already; the median is too close to it.
+        place = (judged.level + (judged.material if up else -judged.material)) * (1 + (1e-6 if up else -1e-6))
     grain = 10.0 ** _GRAIN[kpi.unit]
     rounded = (math.ceil if up else math.floor)(round(place * grain, 6)) / grain
     return f"{style.value(rounded, kpi.unit)} or {'more' if up else 'less'}"
 
 
-def sure(review: Review, figures: list[Figure], style: NumberStyle) -> list[str]:
-    """Say how sure a page is: how much was judged, how often chance alone speaks, what it takes to be seen."""
-    judged = [figure for figure in figures if figure.judged is not None and figure.verdict in _SENTENCES]
-    if not judged:
-        return []
-    kind, number = review.period.kind, len(judged)
-    false = 1 / (_FALSE * number * review.workbook.watch / 0.05)
-    often = (
-        f"about once in {false:.0f} {kind}s"
-        if false >= 1.5
-        else f"in most {kind}s"
-        if false < 1
-        else f"in two {kind}s of three"
-    )
-    lines = [
-        f"{number} of {len(figures)} figures are judged here. Somebody exactly on target in all of them is told of one that is "
-        f"worth a talk {often}, by chance alone."
-    ]
-    seen = [(figure.kpi.label.lower(), smallest) for figure in judged if (smallest := _smallest(figure, style))]
-    if seen:
-        lines.append(f"The smallest shortfall of one {kind} that shows: {', '.join(f'{name} {size}' for name, size in seen)}.")
-    lines.append(f"A verdict speaks of the level in these {kind}s, not of its cause.")
-    return lines
+def sure(review: Review, figures: list[Figure], style: NumberStyle) -> dict[str, Any]:
+    """Say how sure a page is: how much was judged, how often chance alone speaks, what can be seen, what it rests on."""
+    judged = [(figure, figure.judged) for figure in figures if figure.judged and figure.verdict in _TELLING]
+    seen = {figure.kpi.label.lower(): _smallest(figure, own, style) for figure, own in judged if own.model != "median"}
+    known = sum(period.start >= review.workbook.history_from for period in review.trend)
+    return {
+        "judged": len(judged),
+        "once_in": 1 / (_FALSE * max(len(judged), 1) * review.workbook.watch / 0.05),
+        "seen": [f"{name} {size}" for name, size in seen.items() if size],
+        "hidden": [name for name, size in seen.items() if not size],
+        "assumed": [figure.kpi.label.lower() for figure, own in judged if own.phi_from == "assumed"],
+        "together": any(figure.verdict != "no_signal" and _tail(review, figure, own)[2] for figure, own in judged),
+        "broken_years": known if known * MONTHS[review.period.kind] % 12 else 0,
+    }
 
 
 #: How many false flags a figure gives in a period, by simulation of companies whose reps are exactly on target.
 _FALSE: Final = 0.06
 
 
-def _smallest(figure: Figure, style: NumberStyle) -> str:
-    judged = figure.judged
-    assert judged is not None
-    end = judged.band_low if figure.kpi.better == "higher" else judged.band_high
-    if end is None or not judged.level or judged.model == "median":
+def _smallest(figure: Figure, judged: Judged, style: NumberStyle) -> str:
+    """The smallest shortfall that is worth a talk; empty where none is."""
+    higher, whole = figure.kpi.better == "higher", judged.model in _WHOLE
+    end = judged.band_low if higher else judged.band_high
+    if end is not None and whole:  # it still lies within the band
+        end += (-1 if higher else 1) / (judged.trials if judged.model == "binomial" else 1)
+    if end is None or end < 0 or (end == 0 and not whole) or (end > 1 and judged.model == "binomial"):
         return ""
     short = abs(judged.level - end)
     return style.change(short, "percent") if figure.kpi.unit == "percent" else style.value(short / judged.level, "percent")

@@ -168,7 +168,8 @@ def no_bridge(review: Review) -> str:
     before = sheet.figure(RESULT.key, previous)
     if before is not None and before.value == 0:
         return f"there was no revenue in {previous} or {review.period}"
-    return (before.reason if before is not None else None) or f"there is no figure for {previous}"
+    missing = f"there is no figure for {previous}"
+    return f"{missing} ({before.reason})" if before is not None and before.reason else missing
 
 
 def _of_deals(sheet: FigureTable, period: Period) -> str:

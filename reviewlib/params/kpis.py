@@ -79,6 +79,7 @@ _FIGURES: Final = (
     Kpi(
         key="attainment", label="Quota attainment", unit="percent", group="Result",
         top="money", bottom="money", n_label="won deals", needs=SALES, per_target="this",
+        unjudged="sales revenue is judged in its place",
         definition="Revenue divided by the effective target: the full one times ramp and share of active days.",
         expression=lambda f: Measure(_money(f.earned, f.amount), n=f.sale.sum()),
         empty="no revenue target is set for the period",

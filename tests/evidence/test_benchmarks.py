@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scorecards import PERIOD, context_of, figure, judged, target
 
 from reviewlib.evidence.availability import ScorecardContext
-from reviewlib.evidence.benchmarks import peer_group, with_peers, with_presence
+from reviewlib.evidence.benchmarks import peer_group, whole_group, with_peers, with_presence
 from reviewlib.evidence.comparison import two_digits
 from reviewlib.evidence.roster import Post, Roster
 from reviewlib.params.model import Peers
@@ -250,3 +250,55 @@ def test_only_reps_have_peers() -> None:
 def test_supporting_figures_have_no_peers() -> None:
     """A figure without a good direction is not compared."""
     assert _peers([float(value) for value in range(9)], better="none")["peers"].isna().all()
+
+
+def _at(shares: Sequence[float], posts: Sequence[dict[str, Any]] = ({},), **more: Any) -> list[float | None]:
+    """What each rep, of a target of 100 each, is told of the group."""
+    context = _context(len(shares), posts=posts)
+    rows = pd.DataFrame(
+        {
+            "scope": "rep",
+            "scope_id": [f"r{i:02}" for i in range(len(shares))],
+            "period": PERIOD.name,
+            "kpi": "revenue",
+            "group": "Seller",
+            "model": "purchases",
+            "reached": [100.0 * share for share in shares],
+            "expected": 100.0,
+            "usable": True,
+            "capped": False,
+            **more,
+        }
+    )
+    return [None if pd.isna(value) else value for value in whole_group(rows, context.roster)]
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.8049, 0.8), (0.8951, 0.9), (0.9, None), (1.0, None), (1.1, None), (1.234, 1.2), (0.0, 0.0)]
+)
+def test_a_whole_group_beside_its_targets(share: float, said: float | None) -> None:
+    """Where it is unusual, with two digits, and the same for every member."""
+    assert _at([share] * 6) == [said] * 6
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, False), (5, False), (6, True), (20, True)])
+def test_a_group_of_few_is_not_told(count: int, told: bool) -> None:
+    """Who takes off their own figure must be left with five others at the least."""
+    assert _at([0.5] * count) == [0.5 if told else None] * count
+
+
+@pytest.mark.parametrize("circle", ["team", "manager"])
+def test_a_group_of_few_beside_ones_own_reps_is_not_told(circle: str) -> None:
+    """A manager knows the own reps, and a rep may know the team's total: those beside them are none, or five at the least."""
+    ours, theirs = {circle: "ours"}, {circle: "theirs"}
+    assert _at([0.5] * 9, [ours, ours, theirs]) == [None, None, 0.5] * 3  # three beside six of ours, six beside three of theirs
+    assert _at([0.5] * 10, [ours, theirs]) == [0.5] * 10
+    assert _at([0.5] * 7, [ours]) == [0.5] * 7
+
+
+def test_only_figures_with_a_target_make_a_group() -> None:
+    """Who has no target, or a figure that cannot be used, is neither in it nor told; of a median nothing is."""
+    capped = [True, *[False] * 6]
+    assert _at([9.0, *[0.5] * 6], capped=capped) == [None, *[0.5] * 6]
+    assert _at([9.0, *[0.5] * 6], usable=[not each for each in capped]) == [None, *[0.5] * 6]
+    assert _at([0.5] * 7, model="median") == [None] * 7

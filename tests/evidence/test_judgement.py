@@ -376,6 +376,24 @@ def test_too_few_on_one_side_only() -> None:
     assert _rate(7, 10, 0.8).out_of_reach(Thresholds()).tolist() == [False]
 
 
+@given(st.integers(1, 9), st.sampled_from([0.05, 0.1, 0.4, 0.9]), st.sampled_from([1.0, 1.8]), st.booleans())
+def test_fewest_deals_that_tell(n: int, level: float, phi: float, above: bool) -> None:
+    """With so many deals all or none of them is a sign, and with one less it is not."""
+    k = n if above else 0
+    (times,) = _rate(k, n, level, phi=phi).fewest(Thresholds())
+    needed = math.ceil(round(times * n, 6))
+    hidden = [bool(_rate(i if above else 0, i, level, phi=phi).out_of_reach(Thresholds())[0]) for i in range(n, needed + 1)]
+    assert hidden == [True] * (needed - n) + [False]
+
+
+def test_least_level_that_tells() -> None:
+    """That nobody buys is worth a talk from three expected on; a rate that all but everybody reaches never tells."""
+    (customers,) = _case("poisson", _trials(0, 1.5)).fewest(Thresholds())
+    (sales,) = _case("purchases", _trials(0.0, 100.0, spread=60.0, size=100.0)).fewest(Thresholds())
+    assert (1.5 * customers, sales) == pytest.approx((-math.log(0.05), -math.log(0.05)))
+    assert np.isnan(_rate(5, 5, 0.99).fewest(Thresholds())).all()
+
+
 # The verdicts of a workbook.
 
 

@@ -371,7 +371,7 @@ def test_coverage_is_by_the_next_period(evidence: PeriodEvidence) -> None:
     assert (cell(evidence, "pipeline_coverage", "A"), cell(evidence, "pipeline_coverage", "B")) == (2, pytest.approx(50 / 75))
     assert cell(evidence, "pipeline_coverage", "North", scope="team") == 1
     assert math.isnan(cell(evidence, "pipeline_coverage", "S"))
-    assert cell(evidence, "pipeline_coverage", "S", "reason") == "no target is set"
+    assert cell(evidence, "pipeline_coverage", "S", "reason") == "no revenue target is set for the next period"
 
 
 def test_no_target_is_never_an_error(evidence: PeriodEvidence) -> None:

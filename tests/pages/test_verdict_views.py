@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
@@ -22,6 +23,7 @@ from reviewlib.review import Figure, Judged, Review, from_slice
 STYLE = NumberStyle()
 EACH = [5000.0, 5000.0, 10000.0, 30000.0, 10000.0]
 PURCHASES, SALES = NoDeals(amounts("purchases", EACH)), NoDeals(amounts("sales", EACH))
+DAYS = NoDeals(samples={("A", PERIOD.name, "cycle_days"): [30.0, 40, 50, 60, 70]})
 Slices = Mapping[tuple[str, str, str], dict[str, Any]]
 
 
@@ -210,10 +212,89 @@ def test_peers_are_told_with_two_digits(review: Review) -> None:
 
 
 def test_what_is_not_judged_says_why(review: Review) -> None:
-    """Too few to tell gives its reason, and the result stays a result."""
+    """Too few to tell says how many it takes, and the result stays a result; the scorecard has the reason."""
     own = _figure("retention_rate", 0.65, [figure("retention_rate", 4, 7)])
-    assert _said(review, own)[:2] == ("Missed by 7.9 points", "fewer than 10 base accounts")
+    assert _said(review, own) == ("Missed by 7.9 points", "Needs 10 base accounts.", ["3 more base accounts"])
+    assert own.reason == "fewer than 10 base accounts"
     assert verdict_views.inputs(own, STYLE) == ""
+
+
+@pytest.mark.parametrize(
+    ("kpi", "level", "own", "deals", "said"),
+    [
+        # None of 28 at 10 % comes once in 19 periods, none of 29 once in 21.
+        ("win_rate", 0.1, figure("win_rate", 0, 12), None, ("Needs 29 closed deals.", ["17 more closed deals"])),
+        ("new_customers", 2, figure("new_customers", 0), None,
+         ("Needs a target of 3 customers: at 2 even 0 is nothing unusual.", [])),
+        # Purchases of 12,000: three of them on average, and nobody buys at all once in 20 periods.
+        ("revenue", 20000, figure("revenue", 0, n=0), PURCHASES,
+         ("Needs a target of €36,000: at €20,000 even €0 is nothing unusual.", [])),
+        ("cycle_days", 40, figure("cycle_days", 50, n=5), DAYS,
+         ("Needs 6 won deals that differ from the target.", ["2 more won deals"])),
+        ("deal_size", 12500, figure("deal_size", 60000, 4), SALES, ("Needs 6 won deals.", ["2 more won deals"])),
+    ],
+)  # fmt: skip
+def test_what_it_would_take_to_tell(
+    review: Review, kpi: str, level: float, own: dict[str, Any], deals: NoDeals | None, said: tuple[str, list[str]]
+) -> None:
+    """The fewest deals, or the least target, at which a figure on this side could tell."""
+    assert _said(review, _figure(kpi, level, [own], deals))[1:] == said
+
+
+def test_a_median_that_is_too_close_to_its_target(review: Review) -> None:
+    """Deals that would be enough, were the median further away, are not told as a change of deals."""
+    sample = [41.0] * 15 + [30.0] * 3
+    own = _figure(
+        "cycle_days", 40, [figure("cycle_days", 41, n=18)], NoDeals(samples={("A", PERIOD.name, "cycle_days"): sample})
+    )
+    assert own.verdict == "no_signal"
+    assert verdict_views.changes(own, STYLE) == ["42.1 days or more: clear shortfall", "10 fewer slower: above, not yet clear"]
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.8, "The whole group was at 80% of target."), (1.2, "120% of target."), (None, "")]
+)
+def test_a_whole_group_that_is_elsewhere(review: Review, share: float | None, said: str) -> None:
+    """Each row says where the group was, if that is known and unusual."""
+    own = _rate(14)
+    assert own.judged is not None
+    told = verdict_views.told(review, replace(own, judged=Judged(**{**vars(own.judged), "of_group": share})), STYLE)
+    assert told.endswith(said)
+    assert ("whole group" in told) == bool(said)
+
+
+@pytest.mark.parametrize(("phi", "little"), [(10.0, False), (10.1, True), (None, False)])
+def test_a_model_that_explains_little(review: Review, phi: float | None, little: bool) -> None:
+    """Figures that vary ten times as much as the model says are said to; a copy that leaves that out says nothing."""
+    own = _rate(14)
+    assert own.judged is not None
+    told = verdict_views.told(review, replace(own, judged=Judged(**{**vars(own.judged), "phi": phi})), STYLE)
+    assert ("the model explains little" in told) == little
+
+
+def test_the_foot_says_what_a_page_rests_on(review: Review) -> None:
+    """Independent deals where nothing else is known, several quarters where they decide, the season of no whole years."""
+    year = _customers(4, 4, 4, 4, 4, 3, 2, 2)
+    found = verdict_views.sure(review, [_rate(8), year, _cycle(14)], STYLE)
+    assert (found["judged"], found["assumed"], found["together"]) == (
+        3,
+        ["win rate", "customers acquired", "sales cycle"],
+        True,
+    )
+    assert not verdict_views.sure(review, [_rate(8)], STYLE)["together"]
+    assert found["broken_years"] == 0
+    short = replace(review, workbook=replace(review.workbook, history_from=dt.date(2025, 4, 1)))
+    assert verdict_views.sure(short, [_rate(8)], STYLE)["broken_years"] == 6
+
+
+def test_the_smallest_shortfall_is_the_first_that_shows(review: Review) -> None:
+    """8 of 35 at 40 % is worth a talk and 9 is not: 17.1 points; of two customers no shortfall shows at all."""
+    few = _customers(4, level=2)
+    assert few.verdict == "no_signal"
+    found = verdict_views.sure(review, [_rate(14), few], STYLE)
+    assert (found["seen"], found["hidden"]) == (["win rate 17.1 points"], ["customers acquired"])
+    assert _rate(8).verdict == "watch"
+    assert _rate(9).verdict == "no_signal"
 
 
 def test_whoever_recomputes_has_everything() -> None:
@@ -269,11 +350,12 @@ def test_demo_says_how_sure_it_is(demo_slices: Slices, demo_params: Params) -> N
         sheet = views.FigureTable(own)
         figures = [one for group in sheet.groups().values() for one in group]
         number = sum(one.verdict in ("gap", "watch", "no_signal", "above", "strength") for one in figures)
-        lines = verdict_views.sure(own, figures, sheet.style)
-        assert bool(lines) == bool(number)
-        if lines:
-            assert lines[0].startswith(f"{number} of {len(figures)} figures are judged here.")
-            assert "How sure this page is" in blocks.scorecard(own).html
+        html = blocks.scorecard(own).html
+        assert verdict_views.sure(own, figures, sheet.style)["judged"] == number
+        assert ("How sure this page is" in html) == bool(number)
+        if number:
+            assert f"{number} of {len(figures)} figures {'is' if number == 1 else 'are'} judged here." in html
+            assert "Season unknown" not in html
             said += 1
     assert said > 8
 
