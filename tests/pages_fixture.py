@@ -16,7 +16,7 @@ import talk
 from reviewlib.conversation.entries import About, Entry
 from reviewlib.conversation.visibility import Audience, Reach, VisibleEntries, take
 from reviewlib.evidence.slicefile import lists
-from reviewlib.evidence.tables import SCORECARD
+from reviewlib.evidence.tables import JUDGED, SCORECARD
 from reviewlib.params.kpis import KPIS
 from reviewlib.periods import FiscalYear, Period
 from reviewlib.review import Review, from_slice
@@ -55,6 +55,7 @@ def rep_slice(audience: str = "rep", **workbook: Any) -> dict[str, Any]:
         "off": {},
         "people": [],
         "history": history,
+        "judged": {"columns": ["kpi", *JUDGED], "data": []},
         "members": {"columns": [], "data": []},
         "deals": deals,
         "accounts": {
@@ -72,7 +73,7 @@ def rep_slice(audience: str = "rep", **workbook: Any) -> dict[str, Any]:
             "Open pipeline fell by {pipeline_growth|abs} to {pipeline_end}, and what is due in {next_period} covers the next target {pipeline_coverage}.",
         ],
         "leads": {
-            "scorecard": "Strengths: Sales revenue and Win rate. On track: Customers acquired. To watch: Pipeline coverage. Gaps: Sales cycle and Pipeline growth.",
+            "scorecard": "Targets exceeded: Sales revenue and Win rate. Targets met: Customers acquired. Targets missed: Sales cycle, Pipeline growth and Pipeline coverage. Clear shortfalls: Sales cycle. Worth a talk: Pipeline coverage. Clear strengths: Sales revenue and Win rate.",
             "change": "Revenue rose by {revenue.change|abs} from {previous_period}: the number of won deals explains {change_won_deals|signed}, their average size {change_deal_size|signed}.",
             "pipeline": "{pipeline_created} was created, {pipeline_won} was won and {pipeline_lost} was lost.",
             "customers": "{kept_accounts} of the {base_accounts} accounts that bought in the window before bought again and {new_customers} bought for the first time.",
@@ -127,7 +128,7 @@ def empty_slice(audience: str = "rep") -> dict[str, Any]:
     values: dict[str, Cells] = {}
     for key, kpi in KPIS.items():
         nothing = kpi.unit in ("count", "money") and kpi.judged_by != "order" and key != "largest_deal"
-        reason = "no target, and too few peers" if nothing else "no deal was closed in the period"
+        reason = "no target, and no group of eight peers to compare with" if nothing else "no deal was closed in the period"
         verdict = "not_judged" if nothing else "not_available"
         values[key] = {"value": 0.0 if nothing else None, "n": 0.0, "verdict": verdict, "reason": reason}
     for key in ("change_won_deals", "change_deal_size", "change_refunds", "change_unsplit"):
@@ -143,8 +144,8 @@ def empty_slice(audience: str = "rep") -> dict[str, Any]:
         "stages": {"columns": ["stage", "deals", "amount"], "data": []},
         "summary": ["{subject} closed {revenue} in {revenue.n} won deals."],
         "leads": {
-            "strengths": "No figure is a strength beyond doubt in this period.",
-            "improve": "No figure calls for action in this period.",
+            "strengths": "No figure can be judged in this period.",
+            "improve": "No figure can be judged in this period.",
             "achievements": "No rule found an achievement in this period.",
         },
         "findings": [],
@@ -222,55 +223,55 @@ def _values() -> dict[str, Cells]:
     """The figures by key; lists run over the trend, the rest belongs to the last period."""
     rates = [won / closed for won, closed in zip(WON, CLOSED, strict=True)]
     return {
-        "revenue": {"value": REVENUE, "n": WON, "target": TARGETS, "target_raw": TARGETS, "verdict": "strength", "reason": "above target", "attainment": [v / t for v, t in zip(REVENUE, TARGETS, strict=True)], "peers": 33.0, "peer_q1": 250000.0, "peer_median": 310000.0, "peer_q3": 360000.0, "standing": "top quarter"},
+        "revenue": {"value": REVENUE, "n": WON, "target": TARGETS, "target_raw": TARGETS, "verdict": "strength", "reason": "by luck about once in 400 quarters", "attainment": [v / t for v, t in zip(REVENUE, TARGETS, strict=True)], "peers": 33.0, "peer_q1": 250000.0, "peer_median": 310000.0, "peer_q3": 360000.0, "standing": "top quarter"},
         "won_revenue": {"value": [v + 2000 for v in REVENUE], "n": WON},
         "refunds": {"value": -2000.0, "n": 1.0},
         "refund_deals": {"value": 1.0},
         "won_without_amount": {"value": 0.0},
         "largest_deal": {"value": 32640.0, "n": 49.0},
-        "attainment": {"value": [v / t for v, t in zip(REVENUE, TARGETS, strict=True)], "numerator": REVENUE, "denominator": TARGETS, "n": WON, "reason": "judged through revenue"},
+        "attainment": {"value": [v / t for v, t in zip(REVENUE, TARGETS, strict=True)], "numerator": REVENUE, "denominator": TARGETS, "n": WON, "reason": "sales revenue is judged in its place"},
         "attainment_raw": {"value": 1.0619, "numerator": 398220.0, "denominator": 375000.0},
-        "new_customers": {"value": [6.0, 9.0, 8.0, 13.0, 10.0, 8.0, 11.0, 12.0], "n": WON, "target": 12.0, "target_raw": 12.0, "attainment": 1.0, "verdict": "on_track", "reason": "at target", "peers": 33.0, "peer_median": 8.0, "peer_q1": 6.0, "peer_q3": 11.0, "standing": "top quarter"},
+        "new_customers": {"value": [6.0, 9.0, 8.0, 13.0, 10.0, 8.0, 11.0, 12.0], "n": WON, "target": 12.0, "target_raw": 12.0, "attainment": 1.0, "verdict": "no_signal", "reason": "within the ups and downs of a normal quarter", "peers": 33.0, "peer_median": 8.0, "peer_q1": 6.0, "peer_q3": 11.0, "standing": "top quarter"},
         "won_back": {"value": 6.0},
         "new_customer_revenue": {"value": 77470.0, "n": 12.0},
-        "win_rate": {"value": rates, "numerator": WON, "denominator": CLOSED, "n": CLOSED, "low": [r - 0.1 for r in rates], "high": [r + 0.1 for r in rates], "target": [0.4] * 8, "attainment": 1.33, "verdict": "strength", "reason": "the whole interval lies above the target", "peers": 33.0, "peer_q1": 0.41, "peer_median": 0.44, "peer_q3": 0.52, "standing": "top quarter"},
+        "win_rate": {"value": rates, "numerator": WON, "denominator": CLOSED, "n": CLOSED, "low": [r - 0.1 for r in rates], "high": [r + 0.1 for r in rates], "target": [0.4] * 8, "attainment": 1.33, "verdict": "strength", "reason": "by luck about once in 400 quarters", "peers": 33.0, "peer_q1": 0.41, "peer_median": 0.44, "peer_q3": 0.52, "standing": "top quarter"},
         "won_deals": {"value": WON},
         "lost_deals": {"value": [c - w for w, c in zip(WON, CLOSED, strict=True)]},
         "closed_deals": {"value": CLOSED},
         "win_rate_value": {"value": 0.428, "numerator": 398220.0, "denominator": 930740.0, "n": 92.0},
-        "conversion_rate": {"value": 22 / 85, "numerator": 22.0, "denominator": 85.0, "n": 85.0, "verdict": "not_enough_data", "reason": "immature: fewer than 80% of these deals are closed", "peers": 6.0, "peer_median": 0.23},
+        "conversion_rate": {"value": 22 / 85, "numerator": 22.0, "denominator": 85.0, "n": 85.0, "verdict": "not_judged", "reason": "its youngest deals are too young to tell", "peers": 6.0, "peer_median": 0.23},
         "opened_deals": {"value": [80.0, 78.0, 95.0, 90.0, 88.0, 91.0, 94.0, 85.0]},
         "opened_won": {"value": 22.0},
         "opened_closed": {"value": 30.0},
-        "deal_size": {"value": [v / w for v, w in zip(REVENUE, WON, strict=True)], "numerator": REVENUE, "denominator": WON, "n": WON, "low": 6252.0, "high": 10239.0, "target": [8500.0] * 8, "attainment": 0.956, "verdict": "on_track", "reason": "not distinguishable from the target", "peers": 33.0, "peer_q1": 7900.0, "peer_median": 9600.0, "peer_q3": 11000.0, "standing": "third quarter"},
+        "deal_size": {"value": [v / w for v, w in zip(REVENUE, WON, strict=True)], "numerator": REVENUE, "denominator": WON, "n": WON, "low": 6252.0, "high": 10239.0, "target": [8500.0] * 8, "attainment": 0.956, "verdict": "no_signal", "reason": "within the ups and downs of a normal quarter", "peers": 33.0, "peer_q1": 7900.0, "peer_median": 9600.0, "peer_q3": 11000.0, "standing": "third quarter"},
         "deal_size_median": {"value": 7420.0, "n": 49.0},
-        "cycle_days": {"value": [47.0, 48.5, 45.0, 50.0, 43.5, 49.0, 48.0, 52.0], "n": WON, "low": 47.0, "high": 63.0, "target": 45.0, "attainment": 0.865, "verdict": "gap", "reason": "the whole interval lies above the target", "peers": 33.0, "peer_q1": 36.0, "peer_median": 41.0, "peer_q3": 46.0, "standing": "bottom quarter"},
+        "cycle_days": {"value": [47.0, 48.5, 45.0, 50.0, 43.5, 49.0, 48.0, 52.0], "n": WON, "low": 47.0, "high": 63.0, "target": 45.0, "attainment": 0.865, "verdict": "gap", "reason": "by luck about once in 400 quarters", "peers": 33.0, "peer_q1": 36.0, "peer_median": 41.0, "peer_q3": 46.0, "standing": "bottom quarter"},
         "cycle_q1": {"value": 33.5, "n": 49.0},
         "cycle_q3": {"value": 71.0, "n": 49.0},
-        "pipeline_value": {"value": [528000.0, 657000.0, 633000.0, 610000.0, 699000.0, 785000.0, 767430.0, 621970.0], "n": 61.0, "verdict": "not_judged", "reason": "no target, and too few peers with different figures"},
+        "pipeline_value": {"value": [528000.0, 657000.0, 633000.0, 610000.0, 699000.0, 785000.0, 767430.0, 621970.0], "n": 61.0, "verdict": "not_judged", "reason": "it moves with where it began"},
         "open_deals": {"value": 61.0},
         "open_deals_start": {"value": 68.0},
         "unvalued_deals": {"value": 2.0},
         "stale_deals": {"value": 7.0},
         "stale_after": {"value": 78.0},
-        "pipeline_growth": {"value": GROWTH, "numerator": -145460.0, "denominator": 767430.0, "n": 68.0, "target": 0.05, "verdict": "gap", "reason": "well below target", "peers": 33.0, "peer_q1": -0.08, "peer_median": 0.045, "peer_q3": 0.14, "standing": "bottom quarter"},
+        "pipeline_growth": {"value": GROWTH, "numerator": -145460.0, "denominator": 767430.0, "n": 68.0, "target": 0.05, "verdict": "not_judged", "reason": "it moves with where it began", "peers": 33.0, "peer_q1": -0.08, "peer_median": 0.045, "peer_q3": 0.14, "standing": "bottom quarter"},
         "pipeline_start": {"value": 767430.0, "n": 68.0},
         "pipeline_created": {"value": 785280.0, "n": 85.0},
         "pipeline_won": {"value": 398220.0, "n": 49.0},
         "pipeline_lost": {"value": 532520.0, "n": 43.0},
         "pipeline_end": {"value": 621970.0, "n": 61.0},
-        "pipeline_coverage": {"value": [None] * 7 + [1.2809], "numerator": 512360.0, "denominator": 400000.0, "n": 50.0, "target": 1.5, "attainment": 0.854, "verdict": "watch", "reason": "below target", "peers": 33.0, "peer_q1": 1.2, "peer_median": 1.4, "peer_q3": 1.6, "standing": "third quarter"},
+        "pipeline_coverage": {"value": [None] * 7 + [1.2809], "numerator": 512360.0, "denominator": 400000.0, "n": 50.0, "target": 1.5, "attainment": 0.854, "verdict": "watch", "reason": "by luck about once in 400 quarters", "peers": 33.0, "peer_q1": 1.2, "peer_median": 1.4, "peer_q3": 1.6, "standing": "third quarter"},
         "due_value": {"value": 512360.0, "n": 50.0},
         "undated_deals": {"value": 3.0},
-        "retention_rate": {"value": [0.5, 0.55, 0.6, 0.52, 0.41, 0.5, 0.577, 17 / 28], "numerator": 17.0, "denominator": 28.0, "n": 28.0, "low": 0.424, "high": 0.764, "target": 0.6, "attainment": 1.01, "verdict": "on_track", "reason": "not distinguishable from the target", "peers": 33.0, "peer_q1": 0.52, "peer_median": 0.58, "peer_q3": 0.63, "standing": "second quarter"},
+        "retention_rate": {"value": [0.5, 0.55, 0.6, 0.52, 0.41, 0.5, 0.577, 17 / 28], "numerator": 17.0, "denominator": 28.0, "n": 28.0, "low": 0.424, "high": 0.764, "target": 0.6, "attainment": 1.01, "verdict": "no_signal", "reason": "within the ups and downs of a normal quarter", "peers": 33.0, "peer_q1": 0.52, "peer_median": 0.58, "peer_q3": 0.63, "standing": "second quarter"},
         "base_accounts": {"value": 28.0},
         "kept_accounts": {"value": 17.0},
         "lapsed_open": {"value": 5.0},
-        "revenue_retention": {"value": 0.82, "numerator": 246400.0, "denominator": 300480.0, "n": 28.0, "target": 0.8, "attainment": 1.025, "verdict": "on_track", "reason": "at target"},
+        "revenue_retention": {"value": 0.82, "numerator": 246400.0, "denominator": 300480.0, "n": 28.0, "target": 0.8, "attainment": 1.025, "verdict": "no_signal", "reason": "within the ups and downs of a normal quarter"},
         "base_revenue": {"value": 300480.0, "n": 28.0},
         "kept_revenue": {"value": 246400.0, "n": 28.0},
         "gross_retention": {"value": 0.469, "n": 28.0},
-        "calls": {"value": [310.0, 280.0, None, 305.0, 322.0, 298.0, 341.0, 288.0], "n": None, "target": 300.0, "target_raw": 300.0, "attainment": 0.96, "verdict": "on_track", "reason": "at target"},
+        "calls": {"value": [310.0, 280.0, None, 305.0, 322.0, 298.0, 341.0, 288.0], "n": None, "target": 300.0, "target_raw": 300.0, "attainment": 0.96, "verdict": "no_signal", "reason": "within the ups and downs of a normal quarter"},
         "change_won_deals": {"value": 106999.0},
         "change_deal_size": {"value": -9259.0},
         "change_refunds": {"value": 0.0},
@@ -288,7 +289,11 @@ def _scaled(factor: float, goal: float | None) -> dict[str, Cells]:
     revenue["attainment"] = [v / t for v, t in zip(revenue["value"], revenue["target"], strict=True)] if goal else None
     short = bool(goal) and revenue["attainment"][-1] < 0.95
     revenue["verdict"], revenue["reason"] = (
-        ("watch", "below target") if short else ("strength", "above target") if goal else ("not_judged", "no target")
+        ("watch", "by luck about once in 40 quarters")
+        if short
+        else ("strength", "by luck about once in 400 quarters")
+        if goal
+        else ("not_judged", "no target is set")
     )
     for name in ("peer_q1", "peer_median", "peer_q3", "standing", "peers"):
         for cells in values.values():
@@ -385,10 +390,10 @@ def _findings() -> list[dict[str, Any]]:
         return {"text": text, "who": who, "skill": skill, "offer": offer}
 
     return [
-        finding("strength", "win_rate", "strength", "Win rate: the whole interval lies above the target", "{won_deals} of {closed_deals} closed deals were won: {win_rate}, against a target of {win_rate.target}.", ["The interval is {win_rate.low} to {win_rate.high}.", "The peers’ median is {win_rate.peer_median}.", "By value the rate is {win_rate_value}."], []),
-        finding("strength", "revenue", "strength", "Sales revenue: above target", "{revenue} was closed in {revenue.n} won deals, {revenue.attainment} of the target of {revenue.target}.", ["It was {revenue.previous} in {previous_period}."], []),
-        finding("improve", "cycle_days", "gap", "Sales cycle: the whole interval lies above the target", "The median of {cycle_days.n} won deals took {cycle_days}, against a target of {cycle_days.target}.", ["The interval is {cycle_days.low} to {cycle_days.high}.", "Half of them took {cycle_q1} to {cycle_q3}. Open deals are not counted."], [action("Name the decision-maker and the decision date before Proposal.", "rep", "Leading the decision", "Coaching on live deals"), action("Review the deals in Negotiation together, 30 minutes every second Thursday.", "manager")]),
-        finding("improve", "pipeline_growth", "gap", "Pipeline growth: well below target", "Open pipeline changed by {pipeline_growth|signed} over the period, against a target of {pipeline_growth.target|signed}.", ["{pipeline_created} was created, {pipeline_won} won and {pipeline_lost} lost."], [action("Keep two mornings a week for prospecting.", "rep", "Prospecting", "Workshop")]),
+        finding("strength", "win_rate", "strength", "Win rate: a clear strength", "{won_deals} of {closed_deals} closed deals were won: {win_rate}, against a target of {win_rate.target}.", ["The interval is {win_rate.low} to {win_rate.high}.", "The peers’ median is {win_rate.peer_median}.", "By value the rate is {win_rate_value}."], []),
+        finding("strength", "revenue", "strength", "Sales revenue: a clear strength", "{revenue} was closed in {revenue.n} won deals, {revenue.attainment} of the target of {revenue.target}.", ["It was {revenue.previous} in {previous_period}."], []),
+        finding("improve", "cycle_days", "gap", "Sales cycle: a clear shortfall", "The median of {cycle_days.n} won deals took {cycle_days}, against a target of {cycle_days.target}.", ["The interval is {cycle_days.low} to {cycle_days.high}.", "Half of them took {cycle_q1} to {cycle_q3}. Open deals are not counted."], [action("Name the decision-maker and the decision date before Proposal.", "rep", "Leading the decision", "Coaching on live deals"), action("Review the deals in Negotiation together, 30 minutes every second Thursday.", "manager")]),
+        finding("improve", "pipeline_growth", "gap", "Pipeline growth: worth a talk", "Open pipeline changed by {pipeline_growth|signed} over the period, against a target of {pipeline_growth.target|signed}.", ["{pipeline_created} was created, {pipeline_won} won and {pipeline_lost} lost."], [action("Keep two mornings a week for prospecting.", "rep", "Prospecting", "Workshop")]),
     ]  # fmt: skip
 
 
@@ -499,7 +504,7 @@ def index(**changes: Any) -> Any:
         pages.IndexRow("Grace O’Neill", None, None, "not_available", note="no page"),
     )
     teams = (
-        pages.TeamRows("North", "Daniel Brandt", 698730.0, 705000.0, "on_track", "north/team.html", rows),
+        pages.TeamRows("North", "Daniel Brandt", 698730.0, 705000.0, "no_signal", "north/team.html", rows),
         pages.TeamRows(
             "No team",
             None,

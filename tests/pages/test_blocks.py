@@ -189,7 +189,7 @@ def test_incomplete_period_is_said(empty: Review, review: Review) -> None:
 def test_next_period_has_its_target(review: Review, empty: Review) -> None:
     """The revenue target of the next period is the one that coverage is measured against; without one that is said."""
     assert "The revenue target of 2026-Q4 is €400,000." in _text(blocks.next_period(review).html)
-    assert "no revenue target for 2026-Q4 yet" in _text(blocks.next_period(empty).html)
+    assert "No revenue target is set for 2026-Q4 yet." in _text(blocks.next_period(empty).html)
 
 
 def test_evidence_lists_each_deal_once_by_its_amount(review: Review) -> None:

@@ -137,7 +137,7 @@ def test_a_leaver_has_figures_and_no_verdict(euro: Company) -> None:
     assert "Leo left on 20 September 2026. No goals are set." in _text(review, "goals")
     assert "Leo left on 20 September 2026: no target of 2026-Q4 counts." in _text(review, "next_period")
     assert "Figures with a target" not in _text(review, "next_period")
-    assert "How sure this page is" not in _text(review, "scorecard")
+    assert "How sure this page is. No figure is judged here: each row says why." in _text(review, "scorecard")
 
 
 def test_a_starter_of_less_than_a_third_is_not_judged(euro: Company) -> None:
@@ -198,3 +198,18 @@ def test_values_stand_in_their_column(yen: Company) -> None:
     html = blocks.scorecard(yen["U0"]).html
     values = re.findall(r'<span class="val( long)?">([^<]+)</span>', html)
     assert {(bool(long), len(text) > 8) for long, text in values} == {(True, True), (False, False)}
+
+
+def _questions() -> list[tuple[str, str]]:
+    """What a rep asks of the page, and by which words on it one knows."""
+    text = Path(__file__).with_name("questions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d+ \| (.+?) \| .+? \| `(.+)` \|$", text, flags=re.MULTILINE)
+    return [(question, words.replace("\\|", "|")) for question, words in rows]
+
+
+@pytest.mark.parametrize("rep", ["U0", *CAST])
+def test_a_page_answers_what_a_rep_asks(euro: Company, rep: str) -> None:
+    """Each of the ten questions has its answer on every page, also on those of rare cases."""
+    said = _text(euro[rep], "header", *SECTIONS, "goals", "signoff", "figures")
+    assert len(_questions()) == 10
+    assert [question for question, words in _questions() if not re.search(words, said)] == []
