@@ -67,18 +67,18 @@ def with_peers(frame: pd.DataFrame, roster: Roster, rules: Peers, sums: Collecti
 def whole_group(rows: pd.DataFrame, roster: Roster) -> "pd.Series[float]":
     """What each figure's peer group reached together of its targets, to two digits, where that is unusual; the rep included.
 
-    Missing where a reader who takes off whose figures they hold by name is left with one to four: a rep their own, a manager
-    those of the rep's team, or of all the reps they manage. Medians have no such sum.
+    Missing where a reader who takes off what they hold is left with one to four people: a rep the own figures or the team's
+    total, a manager those of the rep's team, or of all the reps they manage. Medians have no such sum.
 
     The rows are those of one period, with scope, scope_id, period, kpi, group, model, reached, expected, usable and capped.
     """
     own = rows[(rows["scope"] == "rep") & rows["usable"] & ~rows["capped"] & (rows["model"] != "median")]
     posts = [roster.posts[key] for key in zip(own["scope_id"], own["period"], strict=True)]
-    own = own.assign(alone=own["scope_id"], **{name: [getattr(post, name) for post in posts] for name in ("team", "manager")})
+    own = own.assign(**{name: [getattr(post, name) for post in posts] for name in ("team", "manager")})
     groups = own.groupby(["kpi", "group"])
     share, people = groups["reached"].transform("sum") / groups["expected"].transform("sum"), groups["kpi"].transform("size")
     told = ~share.between(0.9, 1.1)
-    for circle in ("alone", "team", "manager"):
+    for circle in ("team", "manager"):
         others = people - own.groupby(["kpi", "group", circle], dropna=False)["kpi"].transform("size")
         told &= (others >= FEWEST) | ((others == 0) & (people > FEWEST))
     return share.where(told).map(two_digits).reindex(rows.index)

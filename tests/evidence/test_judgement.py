@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scorecards import PERIOD, NoDeals, amounts, context_of, figure, judged, row, target
 
@@ -376,10 +376,12 @@ def test_too_few_on_one_side_only() -> None:
     assert _rate(7, 10, 0.8).out_of_reach(Thresholds()).tolist() == [False]
 
 
-@given(st.integers(1, 9), st.sampled_from([0.05, 0.1, 0.4, 0.9]), st.sampled_from([1.0, 1.8]), st.booleans())
-def test_fewest_deals_that_tell(n: int, level: float, phi: float, above: bool) -> None:
-    """With so many deals all or none of them is a sign, and with one less it is not."""
-    k = n if above else 0
+@given(st.integers(1, 9), st.sampled_from([0.05, 0.1, 0.4, 0.9]), st.sampled_from([1.0, 1.8]), st.data())
+def test_fewest_deals_that_tell(n: int, level: float, phi: float, data: st.DataObject) -> None:
+    """With so many deals all or none of them, on the figure's side of its level, is a sign, and with one less it is not."""
+    k = data.draw(st.integers(0, n))
+    assume(not math.isclose(k, n * level))
+    above = k > n * level
     (times,) = _rate(k, n, level, phi=phi).fewest(Thresholds())
     needed = math.ceil(round(times * n, 6))
     hidden = [bool(_rate(i if above else 0, i, level, phi=phi).out_of_reach(Thresholds())[0]) for i in range(n, needed + 1)]

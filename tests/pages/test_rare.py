@@ -159,6 +159,12 @@ def test_who_has_no_deals_and_who_has_one(euro: Company) -> None:
     assert "Somebody exactly on target in it is told" in said or "in all of them" in said
 
 
+def test_a_quarter_that_was_poor_for_all(euro: Company) -> None:
+    """Where the whole group was short of its targets each of its rows says so, and the reader's own verdict beside it."""
+    said = _text(euro["U0"], "scorecard")
+    assert re.search(r"Somebody at €144,036 lands between .{20,60}\. The whole group was at 8\d% of target\.", said)
+
+
 def test_refunds_alone_count_as_nothing_sold(euro: Company) -> None:
     """Revenue below zero is told as it is, and judged as none."""
     said = _text(euro["refunds"], "scorecard")
