@@ -434,6 +434,7 @@ FIGURES: dict[str, tuple[Callable[[Case], Reading], set[str], bool]] = {
     "cycle_q3": (lambda c: (quantile(_cycles(c), Fraction(3, 4)), None), CYCLE, False),
     "pipeline_value": (pipeline_value, EXPECTED, False),
     "open_deals": (lambda c: (Fraction(sum(map(_open_at_end(c), c.own))), None), CYCLE, False),
+    "still_open": (lambda c: (Fraction(sum(_open_at_end(c)(d) and d["outcome"] == "open" for d in c.own)), None), CYCLE, False),
     "open_deals_start": (lambda c: (Fraction(sum(map(_open_at_start(c), c.own))), None), CYCLE, False),
     "unvalued_deals": (unvalued_deals, CLOSED, False),
     "stale_deals": (stale_deals, CYCLE, False),
@@ -466,7 +467,7 @@ OF_LOST = {
     "win_rate", "win_rate_value", "lost_deals", "closed_deals", "conversion_rate", "opened_deals", "opened_closed",
 }  # fmt: skip
 OF_OPEN = {
-    "conversion_rate", "opened_deals", "pipeline_value", "open_deals", "open_deals_start", "unvalued_deals", "stale_deals",
+    "conversion_rate", "opened_deals", "pipeline_value", "open_deals", "still_open", "open_deals_start", "unvalued_deals", "stale_deals",
     "pipeline_growth", *BRIDGE, "pipeline_coverage", "due_value", "undated_deals", "lapsed_open",
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ from reviewlib.cli import conversation
 from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of
 from reviewlib.errors import ReviewError
 from reviewlib.files import shown
+from reviewlib.params.words import counted
 
 if TYPE_CHECKING:
     from reviewlib.run.runs import Options
@@ -161,7 +162,7 @@ def freeze(params: ParamsPath, period: PeriodName = None) -> None:
     wanted = period_of(book, period)
     before = snapshot.current(book, wanted) if wanted else None
     frozen = freezing.freeze(book, [wanted])[0]
-    typer.echo(f"{frozen.period}: snapshot {frozen.hash}, {len(frozen.subjects)} reviews")
+    typer.echo(f"{frozen.period}: snapshot {frozen.hash}, {counted(len(frozen.subjects), 'reviews')}")
     for line in [*comparing.moved(book, before, frozen), *comparing.since_release(book, frozen)]:
         typer.echo(line)
 

@@ -11,6 +11,7 @@ import typer
 
 from reviewlib.cli.options import AsJson, ParamsPath, PeriodName, load, period_of
 from reviewlib.files import shown
+from reviewlib.params.words import counted
 
 if TYPE_CHECKING:
     from reviewlib.params.model import Params
@@ -50,7 +51,8 @@ def handout(
     book, stands = _standing(params, period)
     place = out or book.reports / stands.period.name / "handout"
     for parcel in parcels.hand_out(book, stands, place, managers=manager or []):
-        typer.echo(f"{shown(parcel.folder)}: {parcel.manager}, {parcel.reps} reps, {parcel.released} released")
+        reps = f"{counted(parcel.reps, 'reps')}, {parcel.released or 'none'} released"
+        typer.echo(f"{shown(parcel.folder)}: {parcel.manager}, {reps}")
 
 
 @app.command(name="import-response", epilog="Example: reviewlib import-response params/demo.yaml answer.md")
@@ -108,9 +110,9 @@ def verify(params: ParamsPath, as_json: AsJson = False) -> None:
     else:
         for line in (*found.erased, *found.problems):
             typer.echo(line)
-        state = f"{len(found.problems)} problems" if found.problems else "all is as it was written"
-        pages = f"{found.pages} signed pages" + (f", {found.unproven} of them without proof" if found.unproven else "")
-        typer.echo(f"{found.entries} entries in {found.reviews} reviews, {pages}: {state}")
+        state = counted(len(found.problems), "problems") if found.problems else "all is as it was written"
+        pages = counted(found.pages, "signed pages") + (f", {found.unproven} of them without proof" if found.unproven else "")
+        typer.echo(f"{counted(found.entries, 'entries')} in {counted(found.reviews, 'reviews')}, {pages}: {state}")
     if found.problems:
         raise typer.Exit(1)
 
@@ -161,7 +163,7 @@ def status(
     found = standing.status(book, stands)
     if ics is not None:
         standing.write_calendar(book, found, ics)
-        typer.echo(f"{shown(ics)}: {len(found.rows)} reviews", err=True)
+        typer.echo(f"{shown(ics)}: {counted(len(found.rows), 'reviews')}", err=True)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found), default=str, indent=1, ensure_ascii=False))
     else:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from reviewlib.files import shown
+from reviewlib.params.words import counted
 from reviewlib.run.runs import Watch
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def progress(title: str, *, as_json: bool) -> Iterator[RunProgress]:
 
 def print_result(result: Result) -> None:
     """Print what a run made, what failed and where to look."""
-    counts = f"{len(result.made)} pages made, {len(result.kept)} unchanged, {len(result.failed)} failed"
+    counts = f"{counted(len(result.made), 'pages')} made, {len(result.kept)} unchanged, {len(result.failed)} failed"
     _say(f"{result.period}: {counts}, snapshot {result.snapshot.hash}")
     for entry in result.failed:
         _say(f"  {entry.kind} {entry.subject}, {entry.audience}’s copy: {entry.error}")

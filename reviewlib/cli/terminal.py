@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from reviewlib.params.words import counted
+
 if TYPE_CHECKING:
     from reviewlib.conversation.schedule import DueReview
     from reviewlib.evidence.quality import Report
@@ -85,7 +87,7 @@ def print_explanation(found: ExplainedFigure) -> None:
     rows = found.explanation.rows
     cells = [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
     sums = ["" if name not in found.sums else f"= {found.sums[name]:,.12g}" for name in rows.columns]
-    console.print(_table(f"What it counts: {len(rows):,} rows", [*rows.columns], [*cells, sums]))
+    console.print(_table(f"What it counts: {counted(len(rows), 'rows')}", [*rows.columns], [*cells, sums]))
     for name in [name for name in found.sums if name not in rows]:
         console.print(f"{name} = {found.sums[name]:,.12g}", soft_wrap=True)
     console.print(found.again, soft_wrap=True)
@@ -114,14 +116,16 @@ def print_status(status: Status) -> None:
         table.add_row(*_standing(row, f"on older evidence, snapshot {older}" if older else ""))
     console.print(table)
     overdue = sum(1 for row in rows if row.days_overdue)
-    console.print(f"{len(rows)} reviews, {overdue} overdue." if rows else "No review is due in this period by the cadence.")
+    told = f"{counted(len(rows), 'reviews')}, {overdue or 'none'} overdue."
+    console.print(told if rows else "No review is due in this period by the cadence.")
     if status.reminder:
         console.print(status.reminder, soft_wrap=True)
 
 
 def _standing(row: DueReview, older: str) -> tuple[str, ...]:
-    open_ones = [f"{count} {word} open" for count, word in ((row.disputes, "disputes"), (row.concerns, "concerns")) if count]
-    late = f"{row.days_overdue} days overdue" if row.days_overdue else ""
+    every = ((row.disputes, "disputes open"), (row.concerns, "concerns open"))
+    open_ones = [counted(count, words) for count, words in every if count]
+    late = f"{counted(row.days_overdue, 'days')} overdue" if row.days_overdue else ""
     rest = "; ".join(part for part in (late, row.no_dates or "", *open_ones, older) if part)
     who, due = row.waiting_for or "", str(row.due or "")
     return (row.subject.name, row.subject.team or "", row.state.replace("_", " "), row.step or "done", who, due, rest)

@@ -16,6 +16,7 @@ from reviewlib.conversation.kinds.record import Role, Side
 from reviewlib.conversation.visibility import State, StateName, state_of
 from reviewlib.evidence.subjects import Subject
 from reviewlib.params.model import Params, Rhythm
+from reviewlib.params.words import counted
 from reviewlib.periods import Period
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def retention_reminder(params: Params, *, today: dt.date) -> str | None:
     if day is None or (day - today).days > RETENTION_NOTICE:
         return None
     days = (day - today).days
-    when = "is today" if days == 0 else f"is in {days} day{'' if days == 1 else 's'}" if days > 0 else "is over"
+    when = "is today" if days == 0 else f"is in {counted(days, 'days')}" if days > 0 else "is over"
     return (
         f"The retention date {day} {when}: decide which records are still needed, "
         f"then set a new records.retention_date in {params.path.name}."

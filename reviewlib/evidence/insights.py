@@ -4,6 +4,7 @@ Every sentence is a template whose numbers are cells of the scorecard, ``{win_ra
 cannot say a figure that the scorecard does not hold, and advice goes when its gap goes.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -50,7 +51,7 @@ def _findings(card: SubjectScorecard, params: Params) -> list[Finding]:
 
 
 def _finding(card: SubjectScorecard, kpi: Kpi, verdict: str, playbook: Sequence[Play]) -> Finding:
-    plays = [play for play in playbook if play.kpi == kpi.key and verdict in play.when]
+    plays = [play for play in playbook if play.kpi == kpi.key and verdict in play.when and not _of_none(card, play.action)]
     return Finding(
         kind="strength" if verdict == "strength" else "improve",
         kpi=kpi.key,
@@ -62,16 +63,24 @@ def _finding(card: SubjectScorecard, kpi: Kpi, verdict: str, playbook: Sequence[
     )
 
 
+def _of_none(card: SubjectScorecard, action: str) -> bool:
+    """Tell whether an action is about things of which there are none: "go through the {open_deals} open deals"."""
+    return any(card.cell(key) == 0 and card.kpis[key].unit == "count" for key in re.findall(r"\bthe \{(\w+)\}", action))
+
+
 _TITLES: Final = {"gap": "a clear shortfall", "watch": "worth a talk", "strength": "a clear strength"}
 
 
 def _text(card: SubjectScorecard, kpi: Kpi) -> str:
     """Say the figure and what it is held against."""
-    if card.cell(kpi.key, "target") is None:
-        return f"{kpi.sentence}."
-    if kpi.interval is None and card.cell(kpi.key, "attainment") is not None and kpi.better == "higher":
-        return f"{kpi.sentence}, {{{kpi.key}.attainment}} of the target of {{{kpi.key}.target}}."
-    return f"{kpi.sentence}, against a target of {{{kpi.key}.target}}."
+    return f"{kpi.sentence}{'' if card.cell(kpi.key, 'target') is None else _beside_target(card, kpi)}."
+
+
+def _beside_target(card: SubjectScorecard, kpi: Kpi) -> str:
+    """Say a target: of what adds up which part of it is reached, of a rate, a size or a score what it is."""
+    if kpi.targets != "level" and card.cell(kpi.key, "attainment") is not None and kpi.better == "higher":
+        return f", {{{kpi.key}.attainment}} of the target of {{{kpi.key}.target}}"
+    return f", against a target of {{{kpi.key}.target}}"
 
 
 def _evidence(card: SubjectScorecard, kpi: Kpi) -> list[str]:
@@ -91,11 +100,11 @@ def _summary(card: SubjectScorecard, found: Sequence[Achievement]) -> list[str]:
     if card.cell("revenue") is None:
         return [f"No revenue can be given: {card.cell('revenue', 'reason') or 'it is switched off'}."]
     best = any(item.rule == "personal_best" and item.kpi == "revenue" for item in found)
-    first = (
-        "{subject} closed {revenue}, {revenue.attainment} of the {revenue.target} target"
-        if card.cell("revenue", "attainment") is not None
-        else "{subject} closed {revenue} in {revenue.n} won deals"
-    )
+    first = "{subject} closed {revenue} in {revenue.n} won deals"
+    if card.cell("revenue", "attainment") is not None:
+        first = "{subject} closed {revenue}, {revenue.attainment} of the {revenue.target} target"
+    elif not card.cell("revenue", "n"):
+        first = f"{{subject}} won no deal in {{period}}{', and {refunds|abs} was refunded' if card.cell('refunds') else ''}"
     lines = [
         f"{first}{', the highest of the periods shown' if best else ''}.",
         _change(card),
@@ -110,16 +119,26 @@ def _change(card: SubjectScorecard) -> str:
     change = card.cell("revenue", "change")
     if change is None:
         return ""
-    if same(card.cell("revenue"), card.cell("revenue", "previous")):
+    if abs(change) < HALF:
         return "Revenue was the same as in {previous_period}."
     moved = f"Revenue {'rose' if change > 0 else 'fell'} by {{revenue.change|abs}} from {{previous_period}}"
     rest, why = card.cell("change_unsplit"), card.cell("change_unsplit", "reason")
     if rest and not (card.cell("change_won_deals") or card.cell("change_deal_size")):
         return f"{moved}; the change cannot be split: {why}."
-    refunds = ", refunds {change_refunds|signed}" if card.cell("change_refunds") else ""
-    parts = "the number of won deals explains {change_won_deals|signed}, their average size {change_deal_size|signed}"
+    told = [key for key in _PARTS if abs(card.cell(key) or 0) >= HALF]
+    parts = enumerated([f"{{{key}|signed}} from {_PARTS[key]}" for key in told])
     unsplit = f"; {{change_unsplit|signed}} is not split: {why}" if rest else ""
-    return f"{moved}: {parts}{refunds}{unsplit}."
+    return f"{moved}{f', all of it from {_PARTS[told[0]]}' if len(told) == 1 and not rest else f': {parts}'}{unsplit}."
+
+
+#: What a change of revenue is split into.
+_PARTS: Final = {
+    "change_won_deals": "the number of won deals",
+    "change_deal_size": "the size of the average deal",
+    "change_refunds": "refunds",
+}
+#: Less than this is nothing where amounts are written in whole units.
+HALF: Final = 0.5
 
 
 def _conversion(card: SubjectScorecard) -> str:
@@ -136,7 +155,8 @@ def _outlook(card: SubjectScorecard) -> str:
         return ""
     moved = "stayed level at" if round(growth, 3) == 0 else f"{'rose' if growth > 0 else 'fell'} by {{pipeline_growth|abs}} to"
     unit = " open deals" if card.kpis["pipeline_end"].unit == "count" else ""
-    covers = ", and what is due in {next_period} covers the next target {pipeline_coverage}"
+    turns = card.cell("pipeline_coverage", "result") == ("missed" if growth > 0 else "exceeded")
+    covers = f", {'but' if turns else 'and'} what is due in {{next_period}} covers the next target {{pipeline_coverage}}"
     return f"Open pipeline {moved} {{pipeline_end}}{unit}{covers if card.cell('pipeline_coverage') is not None else ''}."
 
 
@@ -144,7 +164,8 @@ def _leads(card: SubjectScorecard, findings: Sequence[Finding], found: Sequence[
     """Open each section with its finding."""
     leads = {"scorecard": _verdicts(card), "change": _change(card)}
     if card.cell("pipeline_created") is not None:
-        leads["pipeline"] = "{pipeline_created} was created, {pipeline_won} was won and {pipeline_lost} was lost."
+        was = " deals were" if card.kpis["pipeline_created"].unit == "count" else " was"
+        leads["pipeline"] = f"{{pipeline_created}}{was} created, {{pipeline_won}} won and {{pipeline_lost}} lost."
     leads["customers"] = _customers(card)
     kinds = {finding.kind for finding in findings}
     if "strength" not in kinds:
@@ -179,10 +200,10 @@ def _customers(card: SubjectScorecard) -> str:
     if card.cell("retention_rate") is None and card.cell("new_customers") is None:
         return ""
     parts = {
-        "retention_rate": "{kept_accounts} of the {base_accounts} accounts that bought in the window before bought again",
-        "new_customers": "{new_customers} bought for the first time",
+        "retention_rate": "Of {base_accounts} accounts that bought in the window before, {kept_accounts} bought again",
+        "new_customers": card.kpis["new_customers"].sentence or "",
     }
-    return f"{enumerated([text for key, text in parts.items() if card.cell(key) is not None])}."
+    return f"{'; '.join(text for key, text in parts.items() if card.cell(key) is not None)}."
 
 
 #: Achievements of one figure at the most.
@@ -229,7 +250,7 @@ def _attained(context: RuleContext) -> Achievement | None:
     attained = context.card.cell(key, "attainment")
     if attained is None or not at_least(attained, wanted):
         return None
-    return context.found(f"{context.label}: {words}", f"{{{key}}}, {{{key}.attainment}} of the target of {{{key}.target}}.")
+    return context.found(f"{context.label}: {words}", f"{{{key}}}{_beside_target(context.card, context.card.kpis[key])}.")
 
 
 def _personal_best(context: RuleContext) -> Achievement | None:
@@ -281,7 +302,7 @@ def _comeback(context: RuleContext) -> Achievement | None:
         return None
     if not _clears(card, key, _far_end(card, key, card.period.previous)):
         return None
-    text = f"{{{key}.attainment@previous}} of target in {{previous_period}}, {{{key}.attainment}} in {{period}}."
+    text = f"{{{key}}}{_beside_target(card, card.kpis[key])}; it was {{{key}@previous}} in {{previous_period}}."
     return context.found(f"{context.label}: back above target", text)
 
 

@@ -15,6 +15,7 @@ from reviewlib.errors import SourceError
 from reviewlib.evidence.roster import Post, Roster
 from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
+from reviewlib.params.words import part_of
 from reviewlib.periods import Period
 
 Combine = Literal["sum", "mean", "last"]
@@ -105,7 +106,7 @@ def _of_several(each: Sequence[tuple[Post | None, Combined]], combine: Combine, 
     active = [result for post, result in each if post is not None and post.active_days(period)]
     lacking = sum(result.value is None for result in active)
     if lacking and combine == "sum":
-        return Combined(None, 0, f"{lacking} of {len(active)} active reps have no figure")
+        return Combined(None, 0, part_of(lacking, len(active), "active reps have no figure"))
     return Combined.of([row for result in known for row in result.rows], combine)
 
 
@@ -128,6 +129,6 @@ def _of_rep(rows: list[MeasureRow], combine: Combine, period: Period, post: Post
     months = [month for month in period.months() if post is None or post.active_days(month)]
     covered = [month for month in months if any(row.period.contains(month) for row in inside)]
     if len(covered) < len(months):
-        return Combined(None, 0, f"figures for {len(covered)} of {len(months)} months only")
+        return Combined(None, 0, f"figures for {part_of(len(covered), len(months), 'months')} only")
     given = any(row.n for row in inside)
     return Combined.of([replace(row, n=(row.n or 0.0) if given else 1.0) for row in inside], combine)

@@ -20,6 +20,7 @@ from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.sources import Tables
 from reviewlib.evidence.store import DealRows, literal
 from reviewlib.files import normalized
+from reviewlib.params import words
 from reviewlib.params.model import Params
 from reviewlib.params.rules import enumerated
 
@@ -142,10 +143,6 @@ def report(params: Params, read: Tables, *, of_figures: Iterable[DataFinding] = 
     )
 
 
-def _plural(count: int, one: str, many: str) -> str:
-    return f"1 {one}" if count == 1 else f"{count:,} {many}"
-
-
 def _at(line: int | None, text: str) -> str:
     """Say where something stands, if the source has lines."""
     return text if pd.isna(line) else f"line {line}: {text}"
@@ -169,7 +166,7 @@ def _quarantine(read: Tables) -> tuple[Reason, ...]:
 
 def _quarantine_findings(reasons: Iterable[Reason]) -> Iterable[DataFinding]:
     for reason in reasons:
-        what = f"{_plural(reason.rows, 'row', 'rows')} of {reason.file} set aside: {reason.reason}."
+        what = f"{words.counted(reason.rows, 'rows')} of {reason.file} set aside: {reason.reason}."
         do = _ADVICE.get(reason.reason, "Correct the rows in the CRM, or leave them out on purpose with exclude.")
         yield DataFinding("quarantine", "act", what, reason.rows, reason.amount, reason.examples, do)
 
@@ -187,9 +184,9 @@ def _unassigned_finding(unassigned: tuple[Unassigned, ...]) -> Iterable[DataFind
     if not unassigned:
         return
     deals, revenue = sum(item.deals for item in unassigned), sum((item.revenue for item in unassigned), Decimal(0))
-    examples = tuple(f"{item.owner}: {_plural(item.deals, 'deal', 'deals')}" for item in unassigned[:_EXAMPLES])
-    owners = _plural(len(unassigned), "owner who is", "owners who are")
-    what = f"{_plural(deals, 'deal belongs', 'deals belong')} to {owners} not in the reps table."
+    examples = tuple(f"{item.owner}: {words.counted(item.deals, 'deals')}" for item in unassigned[:_EXAMPLES])
+    owners = words.counted(len(unassigned), "owners who are")
+    what = f"{words.counted(deals, 'deals belong')} to {owners} not in the reps table."
     do = "Add former employees to the reps table (with left_on), or give the deals an owner; else they count as unassigned."
     yield DataFinding("unassigned", "act", what, deals, revenue, examples, do)
 
@@ -208,7 +205,7 @@ def _lone_as_of(params: Params, deals: DealRows) -> Iterable[DataFinding]:
     (last, line, deal), (before, *_) = top
     days = (last - before).days
     if days > _LONE_DAYS:
-        what = f"The as-of date {last} comes from a single row, {days} days after the next latest."
+        what = f"The as-of date {last} comes from a single row, {words.counted(days, 'days')} after the next latest."
         do = "Correct the row, or declare as_of in params."
         yield DataFinding("as_of", "act", what, 1, None, (_at(line, deal),), do)
 
@@ -220,30 +217,29 @@ _REPEATS: Final = """deal_id IN (
         WHERE account_id IS NOT NULL AND amount <> 0 AND closed_on IS NOT NULL
         GROUP BY rep_id, account_id, amount, closed_on HAVING count(*) > 1
     ) AS alike USING (rep_id, account_id, amount, closed_on) WHERE deals.deal_id > alike.first_id)"""
-#: Odd deals: key, level, the columns that must be mapped (what is not mapped cannot be odd), which they are, how one and how
-#: many are said, and what to do.
-_ODDITIES: Final[tuple[tuple[str, Level, tuple[str, ...], str, str, str, str], ...]] = (
+#: Odd deals: key, level, the columns that must be mapped (what is not mapped cannot be odd), which they are, how several
+#: are said, and what to do.
+_ODDITIES: Final[tuple[tuple[str, Level, tuple[str, ...], str, str, str], ...]] = (
     ("won_without_amount", "act", ("amount",), "outcome = 'won' AND amount IS NULL",
-     "won deal has no amount", "won deals have no amount",
+     "won deals have no amount",
      "Add the amounts: these deals count in win rate and cycle only."),
     ("possible_duplicates", "act", ("account_id", "amount", "closed_on"), _REPEATS,
-     "deal repeats another one (same rep, account, amount and close date)",
      "deals repeat another one (same rep, account, amount and close date)",
      "Remove the copies in the CRM, or leave them out with exclude."),
     ("closed_before_opened", "look", ("opened_on", "closed_on"), "closed_on < opened_on",
-     "deal was closed before it was opened", "deals were closed before they were opened",
+     "deals were closed before they were opened",
      "Correct the dates: these deals stay outside pipeline and cycle."),
     ("open_without_opened", "look", ("opened_on",), "outcome = 'open' AND opened_on IS NULL",
-     "open deal has no opening date", "open deals have no opening date",
+     "open deals have no opening date",
      "Add the date: these deals stay outside the pipeline."),
     ("open_without_expected_close", "look", ("expected_close_on",), "outcome = 'open' AND expected_close_on IS NULL",
-     "open deal has no expected close date", "open deals have no expected close date",
+     "open deals have no expected close date",
      "Add the dates: these deals count in no period's pipeline coverage."),
     ("products_without_price", "look", ("product",), "product IS NOT NULL AND expected_amount IS NULL",
-     "deal names a product without a list price", "deals name a product without a list price",
+     "deals name a product without a list price",
      "Add the product to the price list, or its other spelling to crm.aliases.product."),
     ("refunds", "know", ("amount",), "outcome = 'won' AND amount < 0",
-     "won deal has a negative amount", "won deals have a negative amount",
+     "won deals have a negative amount",
      "Nothing, if they are refunds: they reduce revenue and are left out of every count."),
 )  # fmt: skip
 
@@ -259,7 +255,7 @@ _VANISHED: Final = """
 
 def _deal_findings(read: Tables) -> Iterable[DataFinding]:
     priced = len(read.products) and "expected_amount" not in read.mapped
-    for key, level, columns, odd, one, many, do in _ODDITIES:
+    for key, level, columns, odd, many, do in _ODDITIES:
         if not read.mapped.issuperset(columns) or (key == "products_without_price" and not priced):
             continue
         count, amount = read.deals.row(f"SELECT count(*) AS deals, coalesce(sum(amount), 0) AS amount FROM deals WHERE {odd}")
@@ -267,7 +263,7 @@ def _deal_findings(read: Tables) -> Iterable[DataFinding]:
             named = "product" if key == "products_without_price" else "deal_id"
             head = f"SELECT source_line, {named} FROM deals WHERE {odd} ORDER BY source_line, deal_id LIMIT {_EXAMPLES}"
             examples = tuple(_at(line, name) for line, name in read.deals.rows(head))
-            yield DataFinding(key, level, f"{_plural(count, one, many)}.", count, amount, examples, do)
+            yield DataFinding(key, level, f"{words.counted(count, many)}.", count, amount, examples, do)
 
 
 def _account_findings(deals: DealRows) -> Iterable[DataFinding]:
@@ -280,7 +276,7 @@ def _account_findings(deals: DealRows) -> Iterable[DataFinding]:
     alike = [names for names in groups.values() if len(names) > 1]
     if alike:
         examples = tuple(" = ".join(f"{name} ({counts[name]:,})" for name in names) for names in alike[:_EXAMPLES])
-        what = f"{_plural(len(alike), 'account is', 'accounts are')} spelled in more than one way."
+        what = f"{words.counted(len(alike), 'accounts are')} spelled in more than one way."
         do = "Merge them in the CRM, or under crm.aliases.account_id: retention and new customers count them apart."
         yield DataFinding("accounts_alike", "act", what, len(alike), None, examples, do)
 
@@ -297,7 +293,7 @@ def _rep_findings(read: Tables) -> Iterable[DataFinding]:
     odd = (("reps_without_deals", idle, "no deal at all", new), ("reps_without_team", teamless, "no team", no_team))
     for key, rows, lack, do in odd:
         if len(rows):
-            what = f"{_plural(len(rows), 'rep has', 'reps have')} {lack}."
+            what = f"{words.counted(len(rows), 'reps have')} {lack}."
             pairs = rows[["rep_id", "rep_name"]].head(_EXAMPLES).itertuples(index=False, name=None)
             names = tuple(name if name == rep else f"{name} ({rep})" for rep, name in pairs)
             yield DataFinding(key, "look", what, len(rows), None, names, do)
@@ -313,7 +309,7 @@ def of_figures(found: PeriodEvidence) -> Iterator[DataFinding]:
         what = f"{enumerated(labels)}: n/a in {found.period}, since {lack.reason}."
         yield DataFinding("not_available", "look", what, len(labels), None, (), lack.do)
     for outcome, before in found.tables.deals.rows(_VANISHED.format(found.period)):
-        what = f"{found.period} has no {outcome} deal, though there {'is 1' if before == 1 else f'are {before:,}'} from before."
+        what = f"{found.period} has no {outcome} deal, though there {words.agreeing('are', before)} {before:,} from before."
         do = "Make sure that the export is not filtered: without them the figures of the period mislead."
         yield DataFinding("outcome_absent", "act", what, before, None, (), do)
 

@@ -20,6 +20,7 @@ from reviewlib.evidence.subjects import Subject, people, subjects_of
 from reviewlib.files import sha256_of, write
 from reviewlib.params.model import Params
 from reviewlib.params.rules import near_names
+from reviewlib.params.words import counted
 from reviewlib.periods import Period, last_complete
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def check_subjects(subjects: Sequence[Subject], period: Period, *, reps: Sequenc
                 raise SubjectError(
                     f"There is no review of {kind} {name!r} in {period}.",
                     where="the reps table",
-                    found=f"{len(known)} {kind}s with a review in {period}, such as {near}" if known else f"no {kind}",
+                    found=counted(len(known), f"{kind}s with a review in {period}, such as {near}") if known else f"no {kind}",
                     do=f"Write the {'id' if kind == 'rep' else 'name'} as it stands in the reps table; who was not there "
                     "in the period and closed no deal has no review.",
                 )

@@ -31,6 +31,7 @@ from reviewlib.evidence.intake import (
     settle,
 )
 from reviewlib.evidence.store import DealRows, TableStore, literal
+from reviewlib.params import words
 from reviewlib.params.model import Params
 from reviewlib.params.rules import nearest
 from reviewlib.periods import Period
@@ -202,7 +203,7 @@ def _refuse_stages(rows: Taken, unknown: Sequence[tuple[str, int]], outcomes: Ma
     found = []
     for name, count in unknown:
         close = nearest(name, outcomes)
-        found.append(f"{name!r} ({count:,} deal{'s' if count > 1 else ''}{f'; nearest: {close!r}' if close else ''})")
+        found.append(f"{name!r} ({words.counted(count, 'deals')}{f'; nearest: {close!r}' if close else ''})")
     raise SourceError(
         "Some stages of the export are not mapped." if len(unknown) > 1 else "A stage of the export is not mapped.",
         where=f"{rows.file}, column {rows.own['stage']!r}",

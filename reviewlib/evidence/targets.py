@@ -19,6 +19,7 @@ from reviewlib.errors import TargetError
 from reviewlib.evidence.roster import ALL, Roster
 from reviewlib.params.figures import Kpi
 from reviewlib.params.model import Params
+from reviewlib.params.words import part_of
 from reviewlib.periods import Period
 
 Key = tuple[str, str, str]
@@ -118,7 +119,7 @@ class Targets:
         if not known:
             return NONE
         if lacking := len(each) - len(known):
-            return Target(reason=f"{lacking} of {len(each)} active reps have no target, and there is none for the whole")
+            return Target(reason=part_of(lacking, len(each), "active reps have no target, and there is none for the whole"))
         values, full = zip(*known, strict=True)
         terms = tuple(term for target in each for term in target.terms)
         return Target(sum(values, Fraction(0)), sum(full, Fraction(0)), terms=terms)

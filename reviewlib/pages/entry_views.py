@@ -15,6 +15,7 @@ from reviewlib.conversation.kinds.plans import Agreement, Update
 from reviewlib.conversation.kinds.talk import Concern, Dispute, Feedback, Resolution
 from reviewlib.pages import labels, paragraphs, sentences, wording
 from reviewlib.pages.views import FigureTable, label
+from reviewlib.params import words
 from reviewlib.review import Review
 
 _TIMES: Final = {1: "once", 2: "twice"}
@@ -65,7 +66,7 @@ def by(review: Review, entry: Entry) -> By:
         name=rep_name(review) if rep else entry.author_name,
         when=day_of(review, entry.at),
         how=_how(entry, rep=rep),
-        edited=f"edited {_TIMES.get(times, f'{times} times')}" if times else "",
+        edited=f"edited {_TIMES.get(times, f'{words.number(times)} times')}" if times else "",
         private=entry.visibility == "manager_only",
         rep=rep,
     )

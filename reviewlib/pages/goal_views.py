@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from reviewlib.conversation.goals import followup
-from reviewlib.conversation.goals.kpi import counted, number
 from reviewlib.conversation.goals.progress import Progress, progress
 from reviewlib.conversation.goals.smart import Backing, GoalContext, SmartCriterion, smart
 from reviewlib.conversation.kinds.plans import Development, Relevance
 from reviewlib.pages import sentences
 from reviewlib.pages.views import goal_review
+from reviewlib.params.words import number, spelled
 from reviewlib.review import Review
 
 #: How many coming reviews a due date may lie in before it is called far.
@@ -30,9 +30,9 @@ def lead(review: Review, shown: list[Progress]) -> str:
     """Count the goals in words: "Two new goals and one carried over."; empty where there are none."""
     carried = sum(one.entry.about != review.about for one in shown)
     new = len(shown) - carried
-    parts = [counted(new, "new goal")] if new else []
+    parts = [spelled(new, "new goal")] if new else []
     if carried:
-        parts.append(f"{number(carried) if new else counted(carried, 'goal')} carried over")
+        parts.append(f"{number(carried) if new else spelled(carried, 'goal')} carried over")
     return f"{' and '.join(parts).capitalize()}." if parts else ""
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
+from reviewlib.params import words
 from reviewlib.periods import Period
 
 MINUS: Final = "\N{MINUS SIGN}"
@@ -60,11 +61,11 @@ class NumberStyle:
         whole = all(number is None or number == round(number) for number in numbers)
         return partial(self.value, unit="money") if whole else self.control
 
-    def adding_up(self, numbers: Iterable[float]) -> list[float]:
-        """Round amounts to the smallest unit of the currency so that they add up to their sum, rounded."""
+    def adding_up(self, numbers: Iterable[float], *, digits: int | None = None) -> list[float]:
+        """Round amounts so that they add up to their sum: to the smallest unit of the currency, or to so many digits."""
         from babel.numbers import get_currency_precision
 
-        unit = Decimal(1).scaleb(-get_currency_precision(self.currency))
+        unit = Decimal(1).scaleb(-(get_currency_precision(self.currency) if digits is None else digits))
         ends = [Decimal(f"{end:.15g}").quantize(unit, ROUND_HALF_UP) for end in accumulate(numbers, initial=0.0)]
         return [float(end - start) for start, end in pairwise(ends)]
 
@@ -87,9 +88,9 @@ class NumberStyle:
         return re.sub(r"\D+$", "", first) + "–" + re.sub(r"^\D+", "", last)
 
     def things(self, number: float | None, noun: str) -> str:
-        """Write a number of things whose noun is given in the plural: "1 won deal", "49 won deals"."""
-        one = re.sub(r"\b(deal|account|refund|observation|purchase)s\b", r"\1", noun) if number == 1 else noun
-        return f"{self.value(number, 'count')} {one}".strip()
+        """Write a number of things whose noun is given in the plural: "no won deals", "1 won deal", "49 won deals"."""
+        size = "no" if number == 0 and noun else self.value(number, "count")
+        return f"{size} {words.agreeing(noun, number)}".strip()
 
     def _text(self, number: float | None, unit: str, decimals: tuple[int, int]) -> str:
         if number is None or math.isnan(number):

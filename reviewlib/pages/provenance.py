@@ -9,6 +9,7 @@ from typing import Any, Final
 from reviewlib.pages import labels
 from reviewlib.pages.labels import NumberStyle
 from reviewlib.pages.views import FigureTable
+from reviewlib.params import words
 from reviewlib.review import Figure, Review
 
 _TIMES: Final = "\N{DIVISION SIGN}"
@@ -174,8 +175,10 @@ def _elsewhere(sheet: FigureTable, figure: Figure, name: str, groups: Sequence[s
         return f"Listed under {owner.kpi.label}."
     listed, flag = sheet.review.lists[name], figure.kpi.evidence or ""
     if flag in _MARKS:
-        told = _joined(_of_all(sheet, name, [flag]))
-        return f"{told}, marked “{_MARKS[flag]}” under {owner.kpi.label}." if flag in listed.totals else ""
+        told, beyond = _joined(_of_all(sheet, name, [flag])), _sum(sheet.review, [(name, flag)])[0] - (figure.n or 0)
+        outside = f"; {words.counted(int(beyond), 'are')} outside its value" if flag == "due" and beyond else ""
+        known = flag in listed.totals and figure.value is not None
+        return f"{told}, marked “{_MARKS[flag]}” under {owner.kpi.label}{outside}." if known else ""
     some = [_SHOWN[name].groups[group] for group in groups if group in listed.totals]
     total = _joined(_told(sheet, *_sum(sheet.review, [(name, group) for group in groups])))
     return f"{total}, listed under {owner.kpi.label}: {'; '.join(some).lower()}." if some else ""
@@ -194,7 +197,8 @@ def _told(sheet: FigureTable, count: int, amount: float | None) -> tuple[str, st
 
 def _of(part: str, whole: str) -> str:
     """Write how much of a whole is listed, where it is not all."""
-    return whole if part == whole else f"{part.removesuffix(' deals').removesuffix(' deal')} of {whole}"
+    size = part.removesuffix(" deals").removesuffix(" deal")
+    return whole if part == whole else f"{'none' if size == 'no' else size} of {whole}"
 
 
 def _rest(number: str) -> str:
@@ -250,8 +254,10 @@ def calculation(sheet: FigureTable, figure: Figure) -> str:
     if figure.denominator is None:
         return f"{value}, from {sample}" if sample else value
     top = style.value(figure.numerator, kpi.top)
+    if kpi.bottom == "count":
+        return f"{top} {_TIMES} {style.things(figure.denominator, kpi.n_label)} = {value}"
     under = style.value(figure.denominator, kpi.bottom)
-    return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample and kpi.bottom == "money" else f", {kpi.n_label}")
+    return f"{top} {_TIMES} {under} = {value}" + (f" ({sample})" if sample else "")
 
 
 def _deal(name: str, row: Mapping[str, Any], write: Callable[[float], str]) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import jinja2
 
-from reviewlib.conversation.goals.kpi import plural
 from reviewlib.pages import labels, paragraphs
+from reviewlib.params import words
 from reviewlib.params.model import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -81,5 +81,6 @@ FILTERS = {
     "blocks": paragraphs.blocks,
     "css_string": _css_string,
     "day": labels.day,
-    "plural": plural,
+    "agreeing": words.agreeing,
+    "plural": words.plural,
 }

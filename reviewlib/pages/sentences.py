@@ -12,6 +12,9 @@ from typing import Final, Literal
 
 from reviewlib.evidence.roster import Post
 from reviewlib.pages import labels, verdict_views
+from reviewlib.params import words
+from reviewlib.params.figures import Kpi, Unit
+from reviewlib.params.kpis import KPIS
 from reviewlib.params.rules import SENTENCE_NAMES
 from reviewlib.periods import Period
 from reviewlib.review import Figure, Review
@@ -27,12 +30,8 @@ _REFERENCE: Final = re.compile(
 )
 #: The column that says in a sentence what a verdict rests on.
 TOLD: Final = "told"
-#: What agrees with a number of one, in the clause that follows it.
-_SINGULAR: Final = {
-    "deals": "deal", "customers": "customer", "accounts": "account", "refunds": "refund", "were": "was", "are": "is",
-    "have": "has", "cover": "covers",
-}  # fmt: skip
-_PLURAL: Final = re.compile(rf"\b({'|'.join(_SINGULAR)})\b")
+#: The parts of a change, which add up to it.
+_PARTS: Final = tuple(key for key, kpi in KPIS.items() if kpi.part)
 _PERIODS: Final = re.compile(r"previous|year_ago|\d{4}-(?:Q[1-4]|H[12]|0[1-9]|1[0-2])|FY\d{4}")
 
 
@@ -93,21 +92,32 @@ def pieces(
     """Write a template's text as runs, so that a page can set its figures apart."""
     known = {**_names(review, subject or review.subject), **(names or {})}
     found: list[Piece] = []
-    for place, text in enumerate(_BRACES.split(template)):  # words and references take turns
+    parts = _BRACES.split(template)
+    count: float | None = None
+    whose: float | None = None
+    for place, text in enumerate(parts):  # words and references take turns
         if place % 2 == 0:
-            if found and found[-1].text == "1":
-                clause, *rest = re.split(r"(?=[.,:;])", text, maxsplit=1)
-                text = "".join([_PLURAL.sub(lambda match: _SINGULAR[match[0]], clause), *rest])
-            found.append(Piece(text))
+            found.append(Piece(words.agreeing(text, count, whose=whose)))
             continue
-        reference = _reference(text)
+        reference, part_of = _reference(text), count if found[-1].text == " of " else None
         if reference.key in known and reference == Reference(reference.key):
             found.append(Piece(known[reference.key], "cell" if reference.key.endswith("period") else "words"))
+            count = whose = None
         else:
-            cell = _cell(review, reference, subject)
+            cell, count = _cell(review, reference, subject)
+            whose = count if part_of is None else part_of
             current = reference.column in ("value", "attainment") and reference.period is None
-            found.append(Piece(cell, "figure" if current and cell != labels.NOT_AVAILABLE else "cell"))
+            told = _in_words(cell, before=found[-1].text, after=parts[place + 1]) if count in (0, 1) else cell
+            found.append(Piece(told, "figure" if current and cell != labels.NOT_AVAILABLE else "cell"))
     return found
+
+
+def _in_words(cell: str, *, before: str, after: str) -> str:
+    """Write a count of nothing or of a single thing as a person would where words for it fit."""
+    if before.endswith("the "):
+        return {"1": "one"}.get(cell, cell)
+    told = words.zero(after) if cell == "0" else cell
+    return told.capitalize() if not before.strip() or before.endswith(". ") else told
 
 
 def style(review: Review) -> labels.NumberStyle:
@@ -129,24 +139,36 @@ def _reference(text: str) -> Reference:
     return Reference(match["key"], column, period, modifier)
 
 
-def _cell(review: Review, reference: Reference, subject: Post | None) -> str:
+def _cell(review: Review, reference: Reference, subject: Post | None) -> tuple[str, float | None]:
+    """Write a cell; with it its number, where it counts something."""
     named = {None: review.period, "previous": review.period.previous, "year_ago": review.period.year_ago}
     name = reference.period
     period = Period.parse(name, review.period.fiscal) if name is not None and name not in named else named[name]
-    figure = review.find((subject or review.subject).id, reference.key, period)
-    return labels.NOT_AVAILABLE if figure is None else _format(review, figure, reference)
+    whose = (subject or review.subject).id
+    figure = review.find(whose, reference.key, period)
+    if figure is None or reference.column == TOLD:
+        return labels.NOT_AVAILABLE if figure is None else verdict_views.told(review, figure, style(review)), None
+    number = getattr(figure, reference.column)
+    if reference.key in _PARTS and reference.column == "value":
+        # Each rounded by itself, the parts of a change would not always add up to it.
+        parts = [review.find(whose, key, period) for key in _PARTS]
+        values = [part.value or 0.0 if part else 0.0 for part in parts]
+        number = style(review).adding_up(values, digits=0)[_PARTS.index(reference.key)]
+    return _format(review, figure, reference, number), number if _unit(figure.kpi, reference.column) == "count" else None
 
 
-def _format(review: Review, figure: Figure, reference: Reference) -> str:
-    if reference.column == TOLD:
-        return verdict_views.told(review, figure, style(review))
-    number, how, kpi = getattr(figure, reference.column), style(review), figure.kpi
+def _unit(kpi: Kpi, column: str) -> Unit:
+    units: Mapping[str, Unit] = {"attainment": "percent", "n": "count", "numerator": kpi.top, "denominator": kpi.bottom}
+    return units.get(column, kpi.unit)
+
+
+def _format(review: Review, figure: Figure, reference: Reference, number: float | None) -> str:
+    how, kpi = style(review), figure.kpi
     if reference.column == "change":
         return how.change(number, kpi.unit) if reference.modifier == "abs" else how.signed_change(number, kpi.unit)
     if reference.column == "peer_median":
         return how.rounded(number, kpi.unit)
-    units = {"attainment": "percent", "n": "count", "numerator": kpi.top, "denominator": kpi.bottom}
-    text = (how.signed if reference.modifier == "signed" else how.value)(number, units.get(reference.column, kpi.unit))
+    text = (how.signed if reference.modifier == "signed" else how.value)(number, _unit(kpi, reference.column))
     return text.removeprefix(labels.MINUS) if reference.modifier == "abs" else text
 
 

@@ -7,6 +7,7 @@ from reviewlib.conversation.goals.kpi import folded
 from reviewlib.evidence.comparison import below
 from reviewlib.pages import sentences
 from reviewlib.pages.views import FigureTable
+from reviewlib.params import words
 from reviewlib.params.kpis import RESULT
 from reviewlib.review import Review
 
@@ -108,7 +109,7 @@ def skills(review: Review, done: Mapping[str, tuple[str, ...]]) -> list[Skill]:
             if action.skill:
                 skill = Skill(
                     name=action.skill,
-                    count=f"{len(short)} of {len(sheets)} reps" if sheets else "",
+                    count=words.part_of(len(short), len(sheets), "reps") if sheets else "",
                     evidence=f"{review.kpis[key].label}: {seen}.",
                     offer=action.offer or "nothing offered yet",
                     done=by_skill.get(folded(action.skill), ()),

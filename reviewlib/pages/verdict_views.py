@@ -11,6 +11,7 @@ from typing import Final
 
 from reviewlib.evidence.comparison import same, two_digits
 from reviewlib.pages.labels import NumberStyle
+from reviewlib.params import words
 from reviewlib.review import Figure, Judged, Review
 
 #: The verdicts in words.
@@ -73,9 +74,9 @@ def _band(review: Review, figure: Figure, judged: Judged, style: NumberStyle) ->
     low, high = (None if end is None else end * scale for end in (judged.band_low, judged.band_high))
     share = 1 - 2 * review.workbook.watch
     often = (
-        f"nine {review.period.kind}s of ten"
+        f"nine {words.plural(review.period.kind)} of ten"
         if same(share, 0.9)
-        else f"{style.value(share, 'percent')} of {review.period.kind}s"
+        else f"{style.value(share, 'percent')} of {words.plural(review.period.kind)}"
     )
     told_low, told_high = (None if end is None else _reached(figure, judged, end, style) for end in (low, high))
     if low is None or low <= 0:
@@ -95,15 +96,15 @@ def _rare(review: Review, figure: Figure, judged: Judged, style: NumberStyle) ->
         side = "or less" if low else "or more"
     limit = review.workbook.watch if figure.verdict in ("watch", "above") else review.workbook.gap
     if together is None or alone <= limit:
-        what = f"{_reached(figure, judged, _in_unit(judged), style)} {side}{_of(figure, judged, style)}"
-        return f"{_somebody(figure, judged, style)} has {what} {_once(alone, kind)}."
-    periods = _NUMBERS.get(int(judged.periods or 0), str(int(judged.periods or 0)))
+        reached = _reached(figure, judged, _in_unit(judged), style)
+        what = "none" if (reached, low) == ("0", True) else f"{reached} {side}"
+        return f"{_somebody(figure, judged, style)} has {what}{_of(figure, judged, style)} {_once(alone, kind)}."
+    periods = words.number(int(judged.periods or 0))
     # A rep's copy does not hold what the peers reached before.
     what = "This far from what the peers reach" if judged.expected4 is None else _four(figure, judged, style)
-    return f"{what} over {periods} {kind}s; by luck {_once(together, kind)}."
+    return f"{what} over {periods} {words.plural(kind)}; by luck {_once(together, kind)}."
 
 
-_NUMBERS: Final = {2: "two", 3: "three", 4: "four"}
 _SENTENCES: Final = {"gap": _rare, "watch": _rare, "above": _rare, "strength": _rare, "no_signal": _band}
 
 
@@ -117,9 +118,9 @@ def _four(figure: Figure, judged: Judged, style: NumberStyle) -> str:
     )  # fmt: skip
     if judged.model in ("binomial", "median"):
         what = f" {figure.kpi.more[1]}" if judged.model == "median" else ""
-        return f"{reached:.0f} of {trials:.0f}{what}, where {_count(expected)} are to be expected,"
+        return f"{reached:.0f} of {trials:.0f}{what}, where {_expected(expected)},"
     if judged.model == "poisson":
-        return f"{reached:.0f} where {_count(expected)} are to be expected,"
+        return f"{reached:.0f} where {_expected(expected)},"
     if judged.model in ("sizes", "mean"):
         reached, expected = reached / trials, expected / trials
     elif figure.kpi.unit == "ratio":
@@ -157,13 +158,17 @@ def _count(number: float) -> str:
     return f"{number:,.0f}" if same(number, round(number)) else f"{number:,.1f}"
 
 
+def _expected(number: float) -> str:
+    return f"{_count(number)} {words.agreeing('are', number)} to be expected"
+
+
 def _once(p: float, kind: str) -> str:
     """Turn a probability into "once in so many", with two significant digits."""
     if p < 1e-4:
         return f"in fewer than one {kind} of 10,000"
     number = 1 / p
     digits = 1 - math.floor(math.log10(number))
-    return f"about once in {round(number, min(digits, 0)) if number >= 100 else round(number):,.0f} {kind}s"
+    return f"about once in {round(number, min(digits, 0)) if number >= 100 else round(number):,.0f} {words.plural(kind)}"
 
 
 def changes(figure: Figure, style: NumberStyle) -> list[str]:
@@ -198,23 +203,23 @@ def sure(review: Review, figures: list[Figure], style: NumberStyle) -> list[str]
     judged = [figure for figure in figures if figure.judged is not None and figure.verdict in _SENTENCES]
     if not judged:
         return []
-    kind, number = review.period.kind, len(judged)
+    kind, kinds, number = review.period.kind, words.plural(review.period.kind), len(judged)
     false = 1 / (_FALSE * number * review.workbook.watch / 0.05)
     often = (
-        f"about once in {false:.0f} {kind}s"
+        f"about once in {false:.0f} {kinds}"
         if false >= 1.5
-        else f"in most {kind}s"
+        else f"in most {kinds}"
         if false < 1
-        else f"in two {kind}s of three"
+        else f"in two {kinds} of three"
     )
     lines = [
-        f"{number} of {len(figures)} figures are judged here. Somebody exactly on target in all of them is told of one that is "
-        f"worth a talk {often}, by chance alone."
+        f"{words.part_of(number, len(figures), 'figures are judged here')}. Somebody exactly on target in all of them is told "
+        f"of one that is worth a talk {often}, by chance alone."
     ]
     seen = [(figure.kpi.label.lower(), smallest) for figure in judged if (smallest := _smallest(figure, style))]
     if seen:
         lines.append(f"The smallest shortfall of one {kind} that shows: {', '.join(f'{name} {size}' for name, size in seen)}.")
-    lines.append(f"A verdict speaks of the level in these {kind}s, not of its cause.")
+    lines.append(f"A verdict speaks of the level in these {kinds}, not of its cause.")
     return lines
 
 

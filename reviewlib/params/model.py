@@ -109,7 +109,7 @@ class KpiParams(ParamsSection):
             better=self.better or "higher",
             group=self.group,
             definition=self.definition or "",
-            n_label=self.n_label or "observations",
+            n_label=self.n_label or "values",
             targets=_TARGETS_OF_MEASURES.get(self.combine, "level"),
             sentence=self.sentence or f"{self.label}: {{{key}}}",
             own=True,

@@ -12,6 +12,7 @@ from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.pages import edit_views
 from reviewlib.pages.edit_views import EditTable
 from reviewlib.params.model import Params
+from reviewlib.params.words import counted
 from reviewlib.run import status
 
 
@@ -41,11 +42,7 @@ def moved(params: Params, before: Snapshot | None, now: Snapshot) -> list[str]:
 def _changed(params: Params, figures: Iterable[FigureEdit]) -> list[str]:
     """The KPIs that changed, each with the number of reps."""
     reps = Counter(kpi for kpi, _ in {(edit.kpi, edit.scope_id) for edit in figures if edit.scope == "rep"})
-    return [
-        f"  {params.figures[kpi].label}: changed for {reps[kpi]} rep{'s' if reps[kpi] > 1 else ''}"
-        for kpi in params.figures
-        if kpi in reps
-    ]
+    return [f"  {params.figures[kpi].label}: changed for {counted(reps[kpi], 'reps')}" for kpi in params.figures if kpi in reps]
 
 
 def since_release(params: Params, now: Snapshot) -> list[str]:
@@ -65,7 +62,7 @@ def since_release(params: Params, now: Snapshot) -> list[str]:
         late = {rep: count for rep, (count, _) in sorted(edits.late(then, now).items()) if rep in theirs}
         if not late:
             continue
-        of_reps = f"{sum(late.values()):,}, of {len(late):,} rep{'s' if len(late) > 1 else ''}"
+        of_reps = f"{sum(late.values()):,}, of {counted(len(late), 'reps')}"
         lines.append(
             f"Deals dated in {period} or before that differ since its release: {of_reps}. "
             f"See them with: reviewlib diff {params.typed} {name} {now.hash}"

@@ -19,6 +19,7 @@ from reviewlib.evidence.snapshot import Snapshot
 from reviewlib.evidence.subjects import Subject
 from reviewlib.pages import printing
 from reviewlib.params.model import Params
+from reviewlib.params.words import counted
 from reviewlib.periods import Period
 from reviewlib.press.jobs import Contents, Job, Outcome, Settings, check_parameters, declared_in
 from reviewlib.run import locks, manifest, places, publishing, sealing, status
@@ -211,7 +212,7 @@ class _Run:
                 if left:
                     why = "who runs this is no manager or analyst in params"
                     self.watch.note(
-                        f"{left} signed pages are not sealed in the journal, because {why}; the next run tries again"
+                        f"{counted(left, 'signed pages are')} not sealed in the journal: {why}; the next run tries again"
                     )
                 known = manifest.hashes(before, entries)
                 places.amend(self.params, self.stands, subjects, self.folder, known=known)

@@ -17,6 +17,7 @@ from reviewlib.conversation.visibility import State, state_of
 from reviewlib.errors import ReviewError
 from reviewlib.evidence import adjustments, slicefile, snapshot
 from reviewlib.params.model import Params
+from reviewlib.params.words import counted
 from reviewlib.periods import Period
 from reviewlib.run import manifest, places, proving, sealing, status
 from reviewlib.run.adjusting import Adjuster
@@ -142,7 +143,7 @@ class _PeriodCheck:
             return
         last = manifest.whole(self.folder)
         if self.pages and not (self.folder / manifest.NAME).is_file():
-            yield f"{self.period}: there are {len(self.pages)} pages and no manifest.json; {do}"
+            yield f"{self.period}: {counted(len(self.pages), 'pages')} and no manifest.json; {do}"
         if problem := manifest.problem_of(self.folder):
             yield f"{place} {problem}; {do}"
         if not slicefile.current_name(params, self.period)[0] and (self.pages or (self.folder / "current").exists()):

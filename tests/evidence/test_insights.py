@@ -248,10 +248,10 @@ def _change(now: tuple[float, float, float], before: tuple[float, float, float] 
 def test_change_in_words() -> None:
     """The change names its parts, refunds where there are any, and the reason where it cannot be split."""
     assert _change((400, 2, 0), (100, 1, 0)) == (
-        "Revenue rose by {revenue.change|abs} from {previous_period}: the number of won deals explains "
-        "{change_won_deals|signed}, their average size {change_deal_size|signed}."
+        "Revenue rose by {revenue.change|abs} from {previous_period}: {change_won_deals|signed} from the number of won deals and "
+        "{change_deal_size|signed} from the size of the average deal."
     )
-    assert "refunds {change_refunds|signed}" in _change((100, 2, -5), (400, 1, 0))
+    assert "{change_refunds|signed} from refunds" in _change((100, 2, -5), (400, 1, 0))
     assert _change((400, 2, 0), (0, 0, 0)).endswith(
         "the change cannot be split: one of the two periods has no won deals to compare."
     )

@@ -211,7 +211,7 @@ def test_team_has_no_target_where_an_active_rep_lacks_one(tmp_path: Path) -> Non
     """One active rep without a target leaves the team without one, unless it has a row of its own."""
     rows = [row("2026-Q3", 100)]
     known = table(tmp_path / "none", rows, PAIR)
-    assert reason(known, scope="team", who="North") == ("1 of 2 active reps have no target, and there is none for the whole")
+    assert reason(known, scope="team", who="North") == ("1 of 2 active reps has no target, and there is none for the whole")
     known = table(tmp_path / "own", [*rows, row("2026-Q3", 120, scope="team", who="North")], PAIR)
     assert of(known, scope="team", who="North")[0] == 120
 
@@ -361,7 +361,7 @@ def test_team_attainment_is_no_mean_of_percentages(evidence: PeriodEvidence) -> 
 def test_team_with_a_rep_without_a_target_has_no_attainment(evidence: PeriodEvidence) -> None:
     """A team without a row of its own, of which a rep lacks a target, has neither target nor attainment, and says why."""
     assert math.isnan(cell(evidence, "attainment", "South", scope="team"))
-    assert "1 of 2 active reps have no target" in cell(evidence, "attainment", "South", "reason", scope="team")
+    assert "1 of 2 active reps has no target" in cell(evidence, "attainment", "South", "reason", scope="team")
     assert math.isnan(cell(evidence, "reps_target", "South", scope="team"))
     assert cell(evidence, "revenue", "South", "verdict", scope="team") == "not_judged"
 

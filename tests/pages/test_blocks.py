@@ -198,7 +198,7 @@ def test_evidence_lists_each_deal_once_by_its_amount(review: Review) -> None:
     won, closed = (html.partition(f'id="ev-{key}"')[2].partition("</details>")[0] for key in ("revenue", "win_rate"))
     assert (won.count(">D-7003<"), closed.count(">D-7003<"), html.count(">D-7003<")) == (1, 1, 2)
     assert "listed under Sales revenue" in html
-    assert "49 ÷ 92 = 53.3%" in _text(html)
+    assert "49 ÷ 92 closed deals = 53.3%" in _text(html)
 
 
 def test_reconciliation_adds_up(review: Review) -> None:
@@ -213,7 +213,7 @@ def test_team_names_reps_in_order(team: Review) -> None:
     html = blocks.reps(team).html
     places = [html.index(name) for name in ("Priya Raman", "Ingrid Solberg", "Amara Okafor", "Li Wei Chen")]
     assert places == sorted(places)
-    assert "Without a target, so not on the line: Li Wei Chen." in blocks.distribution(team).html
+    assert "Without a target above zero, so not on the line: Li Wei Chen." in blocks.distribution(team).html
 
 
 def test_rounding_puts_nobody_below_target() -> None:

@@ -22,6 +22,7 @@ from reviewlib.conversation.rights import WritingContext
 from reviewlib.errors import ConflictError, ResponseError, ReviewError
 from reviewlib.evidence import slicefile
 from reviewlib.params.model import Params
+from reviewlib.params.words import counted
 from reviewlib.periods import Period
 
 #: How messages call it.
@@ -57,7 +58,7 @@ class ImportPlan:
 
     def as_text(self) -> str:
         """Say it in lines for people; a self-review's words are not shown."""
-        lines = [f"{self.about}: {_counted(len(self.items), 'entry', 'entries')} to record"]
+        lines = [f"{self.about}: {counted(len(self.items), 'entries')} to record"]
         lines += [f"  sender: {self.sender}"] if self.sender else []
         lines += [f"  {item.line}: {item.words}{' (replaces)' if item.before else ''}: {_shown(item)}" for item in self.items]
         lines += [f"  {item.line}: {item.words}: recorded already" for item in self.unchanged]
@@ -203,7 +204,7 @@ def _age(context: WritingContext, answer: Answer) -> list[str]:
     read = next((entry for entry in context.own if entry.hash == answer.head), None)
     if read is None:
         return ["The form names a state of the review that is not in this journal."]
-    return [f"The form is an older one: {_counted(state.head.sequence - read.sequence, 'entry', 'entries')} came after it."]
+    return [f"The form is an older one: {counted(state.head.sequence - read.sequence, 'entries')} came after it."]
 
 
 def _conflict(item: AnswerItem) -> ConflictError:
@@ -221,9 +222,5 @@ def _conflict(item: AnswerItem) -> ConflictError:
 def _shown(item: AnswerItem) -> str:
     said = [value for name, value in item.payload if name not in _UNSAID and value not in ("", None)]
     if item.kind == "self_review":  # the importer must not read it here: it is hidden until the manager's part is in
-        return _counted(sum(len(str(value)) for value in said), "character", "characters")
+        return counted(sum(len(str(value)) for value in said), "characters")
     return short(" | ".join({True: "yes", False: "no"}.get(value, str(value)) for value in said))
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"

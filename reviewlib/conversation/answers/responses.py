@@ -17,6 +17,7 @@ from reviewlib.conversation.answers import marks
 from reviewlib.conversation.answers.mails import AnswerLine, ArrivedAnswer, numbered, quotation
 from reviewlib.conversation.answers.marks import Mark
 from reviewlib.errors import ResponseError
+from reviewlib.params.words import counted
 
 _WORDS: Final[Mapping[str, Sequence[str]]] = YAML(typ="safe", pure=True).load(Path(__file__).with_name("words.yaml"))
 _ONE_OF: Final = {name: "|".join(words) for name, words in _WORDS.items()}
@@ -129,8 +130,7 @@ def refusal(problems: Sequence[AnswerProblem], *, where: str) -> ResponseError:
     """Make the error that names each problem with its line."""
     listed = "\n".join(f"    {problem}" for problem in problems)
     return ResponseError(
-        f"The answer holds {len(problems)} {'thing' if len(problems) == 1 else 'things'} that cannot be understood; "
-        "nothing was recorded.",
+        f"The answer holds {counted(len(problems), 'things')} that cannot be understood; nothing was recorded.",
         where=where,
         found=f"\n{listed}",
         do="Correct these lines, or ask the rep to; then import it again.",

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from reviewlib.conversation.entries import Entry
-from reviewlib.conversation.goals.kpi import day, number
+from reviewlib.conversation.goals.kpi import day
 from reviewlib.conversation.goals.progress import Clock, GoalReview, Progress, last_update, on_day, progress, status_of
 from reviewlib.conversation.kinds import ENDED, KINDS
 from reviewlib.conversation.kinds.plans import Action, Agreement, Goal, Milestone
 from reviewlib.conversation.kinds.talk import Concern
 from reviewlib.conversation.visibility import VisibleEntries
+from reviewlib.params.words import agreeing, counted, number
 from reviewlib.periods import Period
 
 Outcome = Literal[
@@ -24,13 +25,13 @@ Outcome = Literal[
 #: The outcomes in words.
 OUTCOMES: Final[Mapping[Outcome, str]] = {outcome: outcome.replace("_", " ").capitalize() for outcome in get_args(Outcome)}
 #: How the lead sentence counts the outcomes: the words for one and for several.
-_COUNTED: Final[Mapping[tuple[Outcome, ...], tuple[str, str]]] = {
-    ("met", "kept", "resolved"): ("was kept", "were kept"),
-    ("kept_late",): ("was kept late", "were kept late"),
-    ("missed", "not_kept"): ("was missed", "were missed"),
-    ("lapsed",): ("lapsed", "lapsed"),
-    ("dropped",): ("was dropped", "were dropped"),
-    ("carried_over", "open"): ("runs on", "run on"),
+_COUNTED: Final[Mapping[tuple[Outcome, ...], str]] = {
+    ("met", "kept", "resolved"): "were kept",
+    ("kept_late",): "were kept late",
+    ("missed", "not_kept"): "were missed",
+    ("lapsed",): "lapsed",
+    ("dropped",): "were dropped",
+    ("carried_over", "open"): "run on",
 }
 #: What became of what ended by such a status; of a deed the other ends are late or not.
 _ENDS: Final[Mapping[str, Outcome]] = {"met": "met", "missed": "missed", "lapsed": "lapsed", "dropped": "dropped"}
@@ -96,9 +97,9 @@ def lead(rows: Sequence[Agreed], clock: Clock) -> str:
     made = f"made {'on' if len(days) == 1 else 'by'} {day(max(days))}"
     found = Counter(row.outcome for row in rows)
     parts = []
-    for outcomes, (one, several) in _COUNTED.items():
+    for outcomes, words in _COUNTED.items():
         if size := sum(found[outcome] for outcome in outcomes):
-            parts.append((size, one if size == 1 else several))
+            parts.append((size, agreeing(words, size)))
     if len(rows) == 1:
         return f"The one agreement {made} {parts[0][1]}."
     if len(parts) == 1:
@@ -152,7 +153,7 @@ def _deed(update: Entry | None, due: dt.date | None, review: GoalReview) -> tupl
     on = on_day(update, review.clock) if update is not None else None
     if on and status in ("done", "met", "resolved"):
         late = max(0, (on - due).days) if due else 0
-        words = f", {late} day{'' if late == 1 else 's'} late" if late else ""
+        words = f", {counted(late, 'days')} late" if late else ""
         return "kept_late" if late else "kept", [f"{str(status).capitalize()} on {day(on)}{words}."]
     if on and (end := _ENDS.get(str(status))):
         return end, [f"{end.capitalize()} on {day(on)}."]

@@ -6,10 +6,11 @@ Whoever reads the evidence makes a ``Track``; nothing here opens a scorecard.
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from reviewlib.errors import PeriodError
 from reviewlib.evidence.comparison import at_least, at_most
+from reviewlib.params.words import plural
 from reviewlib.periods import MONTHS, FiscalYear, Period
 
 #: What a target asks for: to ``reach`` it; to ``keep`` it, where the baseline is there already, so that it is a limit; to
@@ -138,21 +139,3 @@ class Track:
         if gap is not None:
             return f"{gap.period} has no figure" + (f": {gap.reason}" if gap.reason else "")
         return None if inside else f"no period of {over} has a figure yet"
-
-
-def number(count: int) -> str:
-    """Write a small number as a word: "two", "12" is "twelve", above that in digits."""
-    return _WORDS[count] if count < len(_WORDS) else str(count)
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a number of things: "one milestone", "eight quarters"."""
-    return f"{number(count)} {noun if count == 1 else plural(noun)}"
-
-
-def plural(noun: str) -> str:
-    """Write several of a thing: "milestones", "halves"."""
-    return "halves" if noun == "half" else f"{noun}s"
-
-
-_WORDS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")

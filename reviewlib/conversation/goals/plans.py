@@ -109,7 +109,7 @@ def _comparison(before: Point, now: Point, track: Track, way: Way) -> Iterator[s
     if missing is not None:
         yield f"{track.label} is n/a in {missing.period}: {missing.reason}. There is nothing to compare."
         return
-    yield f"{track.label} was {_figure(before, track)} and is {_figure(now, track)}."
+    yield f"{track.label} was {_figure(before, track)}, and is {_figure(now, track)}."
     if before.low is None or before.high is None or now.low is None or now.high is None:
         yield f"Other things changed too, so this does not show that the {way} was the cause."
     elif at_most(now.low, before.high) and at_most(before.low, now.high):

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from reviewlib.conversation.goals.kpi import Point, Track, aim_of, counted, day, over_of, pair, plain, reaches
+from reviewlib.conversation.goals.kpi import Point, Track, aim_of, day, over_of, pair, plain, reaches
 from reviewlib.conversation.kinds.plans import Goal, Relevance
 from reviewlib.evidence.comparison import at_least, same
+from reviewlib.params.words import spelled
 from reviewlib.periods import Period
 
 LetterName = Literal["S", "M", "A", "R", "T"]
@@ -177,7 +178,7 @@ def _wanted(target: float, over: Period | None, track: Track, setting: GoalConte
     more = target - so_far.value
     if at_least(so_far.value, target):
         return None, f"{of} are {'reached' if track.rises else 'used'} already", track.rises
-    rest = f"each of the {counted(len(left), kind)} left" if len(left) > 1 else f"the one {kind} left"
+    rest = f"{'each of ' if len(left) > 1 else ''}the {spelled(len(left), kind)} left"
     return more / len(left), f"{track.say(more / len(left))} in {rest}", False
 
 
@@ -187,7 +188,7 @@ def _against_own(wanted: float, track: Track, setting: GoalContext) -> tuple[boo
     values = [point.value for point in known if point.value is not None]
     if not values:
         return None, "no history to compare"
-    kind, size = setting.period.kind, counted(len(values), setting.period.kind)
+    kind, size = setting.period.kind, spelled(len(values), setting.period.kind)
     low, high = min(values), max(values)
     best, worst = (high, low) if track.rises else (low, high)
     span = f"{pair(low, high, track.say) if not same(low, high) else track.say(low)} in {size}"
@@ -275,8 +276,8 @@ def _steps(steps: Sequence[dt.date | None], due: dt.date, setting: GoalContext) 
         (sum(step <= setting.as_of for step in dates), "in the past"),
         (sum(step > due for step in dates), "after it"),
     )
-    said = [f"{counted(number, 'milestone')} {words}" for number, words in complaints if number]
+    said = [f"{spelled(number, 'milestone')} {words}" for number, words in complaints if number]
     if dates != sorted(dates):
         said.append("milestones not in the order of their dates")
     before = sum(step <= due for step in dates)
-    return not said, ", ".join([f"{counted(before, 'milestone')} before it", *said] if before else said)
+    return not said, ", ".join([f"{spelled(before, 'milestone')} before it", *said] if before else said)

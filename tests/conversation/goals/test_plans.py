@@ -112,7 +112,7 @@ def test_both_figures_are_told_with_their_intervals() -> None:
     found = moved(item, talk.look("2026-Q3", win_rate=rate((0.451, 0.34, 0.566), (0.533, 0.431, 0.631))))
     assert found[:2] == (
         "Running.",
-        "Win rate was 45.1% in 2026-Q1, interval 34.0% to 56.6% and is 53.3% in 2026-Q3, interval 43.1% to 63.1%.",
+        "Win rate was 45.1% in 2026-Q1, interval 34.0% to 56.6%, and is 53.3% in 2026-Q3, interval 43.1% to 63.1%.",
     )
 
 
