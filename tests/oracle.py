@@ -467,7 +467,8 @@ OF_LOST = {
     "win_rate", "win_rate_value", "lost_deals", "closed_deals", "conversion_rate", "opened_deals", "opened_closed",
 }  # fmt: skip
 OF_OPEN = {
-    "conversion_rate", "opened_deals", "pipeline_value", "open_deals", "still_open", "open_deals_start", "unvalued_deals", "stale_deals",
+    "conversion_rate", "opened_deals", "pipeline_value", "open_deals", "still_open", "open_deals_start",
+    "unvalued_deals", "stale_deals",
     "pipeline_growth", *BRIDGE, "pipeline_coverage", "due_value", "undated_deals", "lapsed_open",
 }  # fmt: skip
 

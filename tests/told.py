@@ -1,8 +1,9 @@
 """Every number of a page's prose read back: which cell of the scorecard it is, and whether it is written as that cell.
 
-A page's text is cut into sentences with what they stand below: the figure, and on a team's page the rep. Each form of a sentence
-is written down here a second time, with the cell that each number has to be; a sentence with a number that no form reads is a
-fault, and so is a number that is not its cell rounded half up to the digits that are printed. Nothing here asks the pages' code.
+A page's text is cut into sentences with what they stand below: the figure, and on a team's page the rep. Each form of a
+sentence is written down a second time (tests/pages/test_told.py), with the cell that each number has to be. A sentence with a
+number that no form reads is a fault, and so is a number that is not its cell rounded half up to the digits that are printed.
+Nothing here asks the pages' code.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _BLOCKS = {
     "article", "header", "ol", "ul", "dl", "br", "em", "time",
 }  # fmt: skip
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_NUMBER = rf"(?:[−+]?€?\d[\d,]*(?:\.\d+)?(?:%|×| days?\b| points\b| pts\b)?|n/a|[Nn]one\b|\b(?:{'|'.join((*WORDS, *map(str.capitalize, WORDS)))})\b)"
+_WORD = "|".join((*WORDS, *map(str.capitalize, WORDS)))
+_NUMBER = rf"(?:[−+]?€?\d[\d,]*(?:\.\d+)?(?:%|×| days?\b| points\b| pts\b)?|n/a|[Nn]one\b|\b(?:{_WORD})\b)"
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 DAY = rf"\b\d{{1,2}} (?:{_MONTH}|[A-Z][a-z]{{2}})(?: 20\d\d)?\b"
 PERIOD = r"\b(?:20\d\d-(?:Q[1-4]|H[12]|\d\d)|FY20\d\d)\b"
@@ -72,7 +74,7 @@ class _Cutter(HTMLParser):
         said = " ".join("".join(self._text).split())
         if tag == "h3" and self._section in ("strengths", "improve"):
             self._kpi = said.partition(":")[0]
-        if tag == "h3" and self._section == "goals" or tag in ("th", "span") and self._titled == 2:
+        if (tag == "h3" and self._section == "goals") or (tag in ("th", "span") and self._titled == 2):
             self._name = (self._section != "goals" and self._name) or said
         if tag in _BLOCKS:
             self._cut()
@@ -98,7 +100,9 @@ def sentences(html: str) -> list[Sentence]:
     found = list(cutter.found)
     for sentence in cutter.found:
         items = sentence.text.split("; ")
-        if sentence.section == "figures" and all(re.fullmatch(r"[^:;]+: \S+(?: days?)?", item) for item in items):  # beside a figure
+        if sentence.section == "figures" and all(
+            re.fullmatch(r"[^:;]+: \S+(?: days?)?", item) for item in items
+        ):  # beside a figure
             found.remove(sentence)
             found += [Sentence(item, sentence.section, sentence.kpi) for item in items]
         for item in re.split(", ", next(iter(re.findall(r"that shows: (.*?)\. A verdict", sentence.text)), "")):
@@ -162,7 +166,7 @@ class Page:
         return " \n ".join(" ".join(part.split()) for text in texts for part in [*text.split("\n"), text])
 
     def quoted(self, text: str) -> bool:
-        """Whether a text is what somebody wrote, alone, after what it is ("Bonus: "), or before what became of it (": done")."""
+        """Whether a text is what somebody wrote: alone, after what it is ("Bonus: "), or before what became of it."""
         after, (before, _, end) = text.partition(": ")[2], text.rpartition(": ")
         parts = [text, after, before if not re.search(r"\d", re.sub(DAY, "", end)) else ""]
         return any(len(part) > 9 and part in self.own_words for part in parts)
@@ -192,8 +196,10 @@ class Form:
 
 @cache
 def form(text: str) -> Form:
-    """Read a form: a regular expression with a cell in angles where a number stands, <key.column@period>, <.column> of the figure
-    that the sentence stands below, or <!name> of ``NAMED``."""
+    """Read a form: a regular expression with a cell in angles where a number stands.
+
+    <key.column@period>, <.column> of the figure that the sentence stands below, or <!name> of what is worked out.
+    """
     parts = re.split(r"<([^>?]+)>", text)
     pattern = "".join(part if place % 2 == 0 else f"({_NUMBER})" for place, part in enumerate(parts))
     return Form(re.compile(pattern), tuple(parts[1::2]))
@@ -221,9 +227,10 @@ def _read(text: str, told: list[str]) -> Iterator[tuple[Form, re.Match[str]]]:
             yield one, found
 
 
-def _wrong(page: Page, sentence: Sentence, found: re.Match[str], cells: tuple[str, ...], named: Mapping[str, Any]) -> Iterator[str]:
-    groups = iter(found.groups())
-    numbers = [group for group in groups]
+def _wrong(
+    page: Page, sentence: Sentence, found: re.Match[str], cells: tuple[str, ...], named: Mapping[str, Any]
+) -> Iterator[str]:
+    numbers = found.groups()
     assert len(numbers) == len(cells), f"write (?:...) in the form of {sentence.text}"
     for text, cell in zip(numbers, cells, strict=True):
         if text is None:

@@ -155,7 +155,7 @@ def _outlook(card: SubjectScorecard) -> str:
         return ""
     moved = "stayed level at" if round(growth, 3) == 0 else f"{'rose' if growth > 0 else 'fell'} by {{pipeline_growth|abs}} to"
     unit = " open deals" if card.kpis["pipeline_end"].unit == "count" else ""
-    turns = card.cell("pipeline_coverage", "result") == ("missed" if growth > 0 else "exceeded")
+    turns = round(growth, 3) * {"missed": 1, "exceeded": -1}.get(card.cell("pipeline_coverage", "result"), 0) > 0
     covers = f", {'but' if turns else 'and'} what is due in {{next_period}} covers the next target {{pipeline_coverage}}"
     return f"Open pipeline {moved} {{pipeline_end}}{unit}{covers if card.cell('pipeline_coverage') is not None else ''}."
 

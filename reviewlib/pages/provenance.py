@@ -176,7 +176,7 @@ def _elsewhere(sheet: FigureTable, figure: Figure, name: str, groups: Sequence[s
     listed, flag = sheet.review.lists[name], figure.kpi.evidence or ""
     if flag in _MARKS:
         told, beyond = _joined(_of_all(sheet, name, [flag])), _sum(sheet.review, [(name, flag)])[0] - (figure.n or 0)
-        outside = f"; {words.counted(int(beyond), 'are')} outside its value" if flag == "due" and beyond else ""
+        outside = f"; {words.counted(int(beyond), 'are')} outside its value" if flag == "due" and beyond > 0 else ""
         known = flag in listed.totals and figure.value is not None
         return f"{told}, marked “{_MARKS[flag]}” under {owner.kpi.label}{outside}." if known else ""
     some = [_SHOWN[name].groups[group] for group in groups if group in listed.totals]

@@ -118,9 +118,9 @@ def _four(figure: Figure, judged: Judged, style: NumberStyle) -> str:
     )  # fmt: skip
     if judged.model in ("binomial", "median"):
         what = f" {figure.kpi.more[1]}" if judged.model == "median" else ""
-        return f"{reached:.0f} of {trials:.0f}{what}, where {_expected(expected)},"
+        return f"{_count(reached)} of {_count(trials)}{what}, where {_expected(expected)},"
     if judged.model == "poisson":
-        return f"{reached:.0f} where {_expected(expected)},"
+        return f"{_count(reached)} where {_expected(expected)},"
     if judged.model in ("sizes", "mean"):
         reached, expected = reached / trials, expected / trials
     elif figure.kpi.unit == "ratio":

@@ -36,7 +36,7 @@ _VERB: Final = re.compile(rf"\b({'|'.join(_VERBS)})\b")
 _LABEL: Final = re.compile(r"^(\w.*[^s])s$")
 #: What follows a number: the things that it counts, or what they do; else a zero stays a digit.
 _THINGS_FOLLOW: Final = re.compile(rf" (?:\w+ )?(?:{'|'.join(_ONE)})\b")
-_DEED_FOLLOWS: Final = re.compile(rf" (?:of|{'|'.join(_VERBS)})\b")
+_DEED_FOLLOWS: Final = re.compile(rf" (?:of|bought|{'|'.join(_VERBS)})\b")
 
 
 def agreeing(text: str, number: float | None, *, whose: float | None = None) -> str:

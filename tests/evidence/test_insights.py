@@ -245,13 +245,67 @@ def _change(now: tuple[float, float, float], before: tuple[float, float, float] 
     return insights(card, context.params).leads.get("change", "")
 
 
+def _pipeline(growth: float, due: float, **figures: float) -> Insights:
+    """A rep whose open pipeline moved by so much, with so much due against a target of 100, 1.5 of which is wanted."""
+    rows = [target("pipeline_coverage", 1.5), target("revenue", 100), target("revenue", 100, period=PERIOD.next.name)]
+    plays = [{"kpi": "revenue", "action": f"Go through the {{{key}}} deals."} for key in ("open_deals", "lost_deals")]
+    context = context_of(target_rows=rows, playbook=plays, recognition=[])
+    more = [figure(key, value) for key, value in figures.items()]
+    made = [figure("revenue", 1), figure("pipeline_growth", growth, 1), figure("pipeline_end", 5), *more]
+    frame = judged(context, [*made, figure("pipeline_coverage", due)], _DEALS)
+    return insights(_read(frame[frame["scope"] == "rep"], context), context.params)
+
+
+@pytest.mark.parametrize(
+    ("growth", "due", "joined"), [(0.2, 90, "but"), (0.2, 200, "and"), (-0.2, 200, "but"), (-0.2, 90, "and"), (0, 200, "and")]
+)
+def test_two_sides_of_the_pipeline_are_told_as_two_sides(growth: float, due: float, joined: str) -> None:
+    """A pipeline that grew and covers too little, or shrank and covers enough, is no praise beside a blame: it says but."""
+    assert f", {joined} what is due in" in _pipeline(growth, due).summary[-1]
+
+
+def test_no_page_praises_and_blames_the_pipeline(demo_slices: Slices) -> None:
+    """In the demo nobody has an achievement or a strength of the pipeline beside an area to improve in it."""
+    for data in demo_slices.values():
+        blamed = {KPIS[one["kpi"]].group for one in data["findings"] if one["kind"] == "improve" and one["kpi"] in KPIS}
+        praised = [one["kpi"] for one in (*data["achievements"], *data["findings"]) if one.get("kind") != "improve"]
+        assert "Pipeline" not in blamed & {KPIS[key].group for key in praised if key in KPIS}
+
+
+def test_no_advice_on_things_of_which_there_are_none() -> None:
+    """An action on "the {open_deals} deals" is left out where there is none of them."""
+    actions = _by_kpi(_pipeline(0.1, 90, open_deals=0, lost_deals=3))["revenue"].actions
+    assert [action.text for action in actions] == ["Go through the {lost_deals} deals."]
+
+
+def test_a_target_is_told_as_what_it_is() -> None:
+    """Of what adds up the share that is reached is told; of a rate, a size or a score the target itself."""
+    found = _by_kpi(_insights())
+    assert found["revenue"].text.endswith(", {revenue.attainment} of the target of {revenue.target}.")
+    assert found["win_rate"].text.endswith(": {win_rate}, against a target of {win_rate.target}.")
+
+
+def test_a_period_without_deals() -> None:
+    """Who won nothing and has no target did not close nothing in no deals."""
+    context = context_of(recognition=[])
+    for refunds, said in ((0, "."), (-30, ", and {refunds|abs} was refunded.")):
+        figures = [figure("revenue", refunds, n=0), figure("refunds", refunds, n=0)]
+        frame = judged(context, figures)
+        card = _read(frame[frame["scope"] == "rep"], context)
+        assert insights(card, context.params).summary == [f"{{subject}} won no deal in {{period}}{said}"]
+
+
 def test_change_in_words() -> None:
     """The change names its parts, refunds where there are any, and the reason where it cannot be split."""
     assert _change((400, 2, 0), (100, 1, 0)) == (
-        "Revenue rose by {revenue.change|abs} from {previous_period}: {change_won_deals|signed} from the number of won deals and "
-        "{change_deal_size|signed} from the size of the average deal."
+        "Revenue rose by {revenue.change|abs} from {previous_period}: {change_won_deals|signed} from the number of won deals "
+        "and {change_deal_size|signed} from the size of the average deal."
     )
     assert "{change_refunds|signed} from refunds" in _change((100, 2, -5), (400, 1, 0))
+    # What explains nothing is not named.
+    assert _change((400, 2, 0), (100, 2, 0)) == (
+        "Revenue rose by {revenue.change|abs} from {previous_period}, all of it from the size of the average deal."
+    )
     assert _change((400, 2, 0), (0, 0, 0)).endswith(
         "the change cannot be split: one of the two periods has no won deals to compare."
     )

@@ -216,6 +216,18 @@ def test_team_names_reps_in_order(team: Review) -> None:
     assert "Without a target above zero, so not on the line: Li Wei Chen." in blocks.distribution(team).html
 
 
+def test_a_target_of_zero_is_no_missing_target() -> None:
+    """Who is to bring nothing has a target of nothing, on the scorecard and in the team's table, and no share of it."""
+    data = made.team_slice("manager")
+    columns = data["members"]["columns"]
+    for row in data["members"]["data"]:
+        if row[columns.index("kpi")] == "revenue" and row[columns.index("scope_id")] == "R-011":
+            row[columns.index("target")], row[columns.index("attainment")] = 0.0, None
+    text = _text(blocks.reps(made.opened(data)).html)
+    assert "target €0, full target €" in text
+    assert "n/a of €0" not in text
+
+
 def test_rounding_puts_nobody_below_target() -> None:
     """Who reached the target but for the last digits of a float stands above the line."""
     data = made.team_slice("manager")

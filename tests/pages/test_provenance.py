@@ -143,6 +143,9 @@ def test_every_list_adds_up(demo_slices: Mapping[Any, dict[str, Any]], demo_para
         assert len(marked["first purchase"]) == (value["new_customers"] or 0)
         assert sum(_money(row[-1]) for row in marked["first purchase"]) == _exact(value["new_customer_revenue"])
         assert sum(_money(row[-1]) for row in marked["due next"]) == _exact(value["due_value"])
+        due = next((text for _, text in found["pipeline_coverage"].told if "due next" in text), "")
+        outside = sum(map(int, re.findall(r"; (\d+) (?:is|are) outside its value", due)))
+        assert (value["pipeline_coverage"] is None and not due) or _number(due) - outside == n["pipeline_coverage"]
         if found["pipeline_growth"].tables:
             bridge = [row for _, part in found["pipeline_growth"].tables[0].groups for row in part]
             for key, cell in _BRIDGE.items():

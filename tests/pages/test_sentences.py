@@ -64,6 +64,38 @@ def test_one_reads_as_one(template: str, text: str) -> None:
     assert sentences.fill(made.opened(data), template) == text
 
 
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{lost_deals} of {base_accounts} accounts were", "None of 28 accounts were"),
+        ("So {lost_deals} of {base_accounts} accounts were", "So none of 28 accounts were"),
+        ("{lost_deals} customers bought; {lost_deals} were won.", "No customers bought; none were won."),
+        ("It was {lost_deals} in {period}.", "It was 0 in 2026-Q3."),
+        ("Read the {won_deals} lost deals of it.", "Read the one lost deal of it."),
+        ("{revenue.change|signed}; {won_deals} of {base_accounts} deals were", "+€97,740; 1 of 28 deals was"),
+    ],
+)
+def test_zero_and_one_in_words(template: str, text: str) -> None:
+    """Nothing is no or none, at the start of a sentence with a capital, and one of the things is the one."""
+    data = made.rep_slice()
+    value, kpi = (data["history"]["columns"].index(name) for name in ("value", "kpi"))
+    for row in data["history"]["data"]:
+        row[value] = {"won_deals": 1.0, "lost_deals": 0.0}.get(row[kpi], row[value])
+    assert sentences.fill(made.opened(data), template) == text
+
+
+def test_the_parts_of_a_change_add_up() -> None:
+    """What is said of the parts of a change adds up to what is said of the change, also where each alone would round up."""
+    data = made.rep_slice()
+    value, kpi = (data["history"]["columns"].index(name) for name in ("value", "kpi"))
+    parts = {"change_won_deals": 10.5, "change_deal_size": 20.5, "change_refunds": 0.5, "change_unsplit": 0.0}
+    for row in data["history"]["data"]:
+        row[value] = parts.get(row[kpi], row[value])
+    told = sentences.fill(made.opened(data), " ".join(f"{{{key}|signed}}" for key in parts))
+    assert sum(int(part.replace("€", "")) for part in told.split()) == 32  # 31.5, rounded
+    assert told == "+€11 +€20 +€1 €0"
+
+
 def test_names_of_an_achievement(review: Review) -> None:
     """A placeholder that is no cell takes the text given for it, braces and markup included."""
     assert sentences.fill(review, "with {account}", {"account": "A{b} <i>"}) == "with A{b} <i>"

@@ -1,21 +1,32 @@
+# ruff: noqa: E501
+# A form on a line reads better than any wrapping.
 """Every number of every sentence of the demo's pages is the cell of the scorecard that the sentence speaks of."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import ROUND_CEILING
 from pathlib import Path
 from typing import Any
 
+import pages_fixture as made
 import pytest
 import told
 from told import Page, Sentence, faults, significant
 
-from reviewlib.pages import blocks
+from reviewlib.pages import blocks, labels, sentences, verdict_views
+from reviewlib.pages.labels import NumberStyle
 from reviewlib.params import reading
 from reviewlib.periods import Period
 from reviewlib.review import Review, open_review, open_team_review
+from reviewlib.run import freezing
+from reviewlib.workbook import company_talk, starter
 
 WHO = r"[^\d]+?"
 TARGET = "(?:, (?:<.attainment> of the|against a) target of <.target>)?"
@@ -65,7 +76,6 @@ PROSE = [
     "(?:<new_customers> customers? bought for the first time)?\\.",
 ]
 RESULT = r"(?:Missed|Exceeded|Better) by <!away>(?: \(<.attainment>\))?"
-GOAL_FIGURE = "(?:<!value> (?:in PERIOD|by DAY), (?:exactly|<!apart> (?:above|below)) the (?:target|limit) of <!target>|<!value> of <!target> (?:by DAY|so far, to be reached by DAY)|From <!baseline> in PERIOD to <!target>(?: by DAY)?|<!value> in PERIOD; the (?:target|limit) is <!target>(?: by DAY)?)"
 FORMS: dict[str, list[str]] = {
     "": [*PROSE, *TOLD],
     "scorecard": [
@@ -265,7 +275,9 @@ def _value(page: Page, sentence: Sentence, through: Period | None = None) -> flo
     if over is None:
         return page.cell(payload.kpi)
     last = through or page.review.period
-    return sum(page.cell(payload.kpi, period=one) or 0.0 for one in page.review.trend if over.contains(one) and one.end <= last.end)
+    return sum(
+        page.cell(payload.kpi, period=one) or 0.0 for one in page.review.trend if over.contains(one) and one.end <= last.end
+    )
 
 
 def _at_even_pace(page: Page, sentence: Sentence) -> float:
@@ -299,8 +311,6 @@ def _best(page: Page, sentence: Sentence) -> float:
 
 def _of_goal(name: str) -> Callable[[Page, Sentence], Any]:
     return lambda page, sentence: getattr(_goal(page, sentence).payload, name)
-
-
 
 
 def _late(page: Page, sentence: Sentence) -> int:
@@ -418,10 +428,7 @@ FORMS["agreed"] = [
     r"(?:Of|All) <!agreements> agreements made (?:on|by) DAY,? .*",
     r"Done on DAY, <!late> days? late\.",
 ]
-FORMS["goals"] += [
-    r"<!new_goals> new goals?(?: and <!carried> carried over)?\.",
-    r"<!carried> goals? carried over\.",
-]
+FORMS["goals"] += [r"<!new_goals> new goals?(?: and <!carried> carried over)?\.", r"<!carried> goals? carried over\."]
 FORMS["development"] = [
     r"[A-Z][A-Za-z ]+, <.> now",
     r".* [A-Z][A-Za-z ]+ was <!then>(?: in PERIOD)?, interval <!then_low> to <!then_high>, and is <!now> in PERIOD, interval <!now_low> to "
@@ -432,7 +439,7 @@ FORMS["skills"] = [r"[A-Z][A-Za-z ]+: (?:<.>|(?:[^\d]+ <!of_member>, )?[^\d]+ <!
 FORMS["team_goals"] = [r"<!running> goals? runs?: <!well> on track or just started, <!behind> behind\."]
 FORMS["next_period"] = [
     r"The revenue target of PERIOD is <pipeline_coverage.denominator>\.(?: <due_value> is expected to close by DAY and covers it "
-    r"<pipeline_coverage>\.)?",
+    r"<pipeline_coverage>\.)?"
 ]
 FORMS["signoff"] = [
     r"(?:Overall rating: [A-Za-z ]+, <!rating> of <!out_of>\. ?)?(?:Only in this copy )?A signature says that .*",
@@ -459,3 +466,114 @@ FIXED = [
     r"[\w-]+-\d[\w-]*",  # a deal
 ]
 FORMS[""] += FIXED
+
+#: Reviews whose pages say most: signed, released, answered, draft, left, new, without a target, of few deals.
+SOME = (
+    ("rep", "R-014", "2026-Q3", "manager"),
+    ("rep", "R-014", "2026-Q2", "rep"),
+    ("rep", "R-015", "2026-Q3", "rep"),
+    ("rep", "R-022", "2026-Q3", "manager"),
+    ("rep", "R-036", "2026-Q3", "manager"),
+    ("rep", "R-047", "2026-Q3", "rep"),
+    ("team", "North", "2026-Q3", "manager"),
+    ("team", "East", "2026-Q3", "rep"),
+)
+
+
+def opened(book: Path, kind: str, subject: str, period: str, audience: str) -> Review:
+    """Open the evidence and the journal behind a page."""
+    if kind == "rep":
+        return open_review(book, rep=subject, period=period, audience=audience)
+    return open_team_review(book, team=subject, period=period, audience=audience)
+
+
+def page_of(review: Review) -> str:
+    """The sections of a review, as its page holds them."""
+    return "".join(getattr(blocks, name)(review).html for name in (made.REP if review.kind == "rep" else made.TEAM))
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo with both periods frozen and its conversation in the journal; nothing is run."""
+    path = starter.make_demo(tmp_path_factory.mktemp("told"))
+    params = reading.load(path)
+    talked = company_talk.read(params)
+    frozen = freezing.freeze(params, [Period.parse(name) for name in talked.periods])
+    company_talk.seed(params, {each.period.name: each.hash for each in frozen})
+    return path
+
+
+def found(review: Review) -> list[str]:
+    return list(faults(Page(review), page_of(review), forms=FORMS, named=NAMED))
+
+
+@pytest.mark.default
+@pytest.mark.parametrize(("kind", "subject", "period", "audience"), SOME)
+def test_every_number_is_its_cell(book: Path, kind: str, subject: str, period: str, audience: str) -> None:
+    """Each sentence of a page has a form here, and each number in it is its cell, rounded half up to what is printed."""
+    assert found(opened(book, kind, subject, period, audience)) == []
+
+
+@pytest.mark.whole
+def test_every_number_of_every_demo_page_is_its_cell(tmp_path: Path) -> None:
+    """The same holds for the finished files of all pages of the demo, both periods and audiences."""
+    subprocess.run([sys.executable, "-m", "reviewlib", "demo", "--into", str(tmp_path)], check=True, capture_output=True)
+    wrong, count = [], 0
+    for manifest in sorted(tmp_path.glob("reports/demo/2026-*/manifest.json")):
+        for row in json.loads(manifest.read_text(encoding="utf-8"))["reviews"]:
+            page, period = manifest.parent / row["page"], manifest.parent.name
+            review = opened(tmp_path / "params/demo.yaml", row["kind"], row["subject"], period, row["audience"])
+            html = page.read_text(encoding="utf-8")
+            wrong += [f"{period} {row['key']}: {one}" for one in faults(Page(review), html, forms=FORMS, named=NAMED)]
+            count += 1
+    assert wrong == []
+    assert count > 100
+
+
+def _previous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentences say the figure of the period before."""
+    read = sentences._reference
+    monkeypatch.setattr(
+        sentences, "_reference", lambda text: replace(one, column="previous") if (one := read(text)).column == "value" else one
+    )
+
+
+def _up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are rounded up."""
+    monkeypatch.setattr(labels, "ROUND_HALF_UP", ROUND_CEILING)
+
+
+def _one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Things are one more than there are."""
+    write = NumberStyle.things
+    monkeypatch.setattr(NumberStyle, "things", lambda self, number, noun: write(self, number + 1, noun))
+
+
+def _another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence is said that no form reads."""
+    monkeypatch.setattr(verdict_views, "_once", lambda p, kind: "about once in 12 blue moons")
+
+
+@pytest.mark.default
+@pytest.mark.parametrize("mutant", [_previous, _up, _one_more, _another])
+def test_a_wrong_number_is_found(
+    book: Path, monkeypatch: pytest.MonkeyPatch, mutant: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    """The figure before instead of this one, a number rounded up, a count off by one and an unknown sentence are found."""
+    review = opened(book, *SOME[0])
+    mutant(monkeypatch)
+    assert len(found(review)) > 3
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "right"),
+    [
+        ("€1,235", 1234.5, True), ("€1,234", 1234.5, True), ("€1,236", 1234.5, False), ("44.4%", 8 / 18, True),
+        ("44.5%", 8 / 18, False), ("−23.8%", -0.238, True), ("−23.8%", 0.238, False), ("23.8%", -0.238, False),
+        ("none", 0, True), ("No", 0, True), ("one", 1, True), ("two", 1, False), ("n/a", None, True), ("0", None, False),
+        ("1.09×", 1.094, True), ("17.1 points", 0.171, True), ("2,000", 2000, True), ("2,000", 2001, False),
+    ],
+)  # fmt: skip
+def test_what_is_read(text: str, number: float | None, right: bool) -> None:
+    """A text is a number where it is that number rounded to the digits that it prints, sign and unit included."""
+    assert told.written(text, number) is right

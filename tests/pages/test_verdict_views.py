@@ -88,7 +88,7 @@ def test_four_quarters_together(review: Review) -> None:
     )
     assert _said(review, _customers(3, 3, 2))[1].startswith("8 where 18 are to be expected, over three quarters;")
     # Where the period alone is as seldom, the period is told.
-    assert _said(review, _customers(6, 6, 6, 0))[1].startswith("Somebody at 6 has 0 or fewer about once in 400 quarters.")
+    assert _said(review, _customers(6, 6, 6, 0))[1].startswith("Somebody at 6 has none about once in 400 quarters.")
 
 
 def test_a_normal_quarter_of_money(review: Review) -> None:
