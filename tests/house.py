@@ -29,7 +29,7 @@ NO_KPI = {
     "reviewlib.evidence.scorecard": {"attainment"},  # a column of the scorecard, as in the next three
     "reviewlib.evidence.slices": {"attainment", "revenue"},  # and the amount of deals that are nobody's
     "reviewlib.evidence.tables": {"attainment"},
-    "reviewlib.pages.sentences": {"attainment", "refunds"},
+    "reviewlib.pages.sentences": {"attainment"},
     "reviewlib.evidence.slicefile": {"revenue", "base_revenue"},  # columns of accounts, as in the next one
     "reviewlib.pages.provenance": {"revenue", "base_revenue"},
     "reviewlib.evidence.snapshot_files": {"revenue"},  # the control total of a snapshot

@@ -51,29 +51,25 @@ def _findings(card: SubjectScorecard, params: Params) -> list[Finding]:
 
 
 def _finding(card: SubjectScorecard, kpi: Kpi, verdict: str, playbook: Sequence[Play]) -> Finding:
-    plays = [play for play in playbook if play.kpi == kpi.key and verdict in play.when and not _of_none(card, play.action)]
+    plays = [play for play in playbook if play.kpi == kpi.key and verdict in play.when]
     return Finding(
         kind="strength" if verdict == "strength" else "improve",
         kpi=kpi.key,
         verdict=verdict,
         title=f"{kpi.label}: {_TITLES[verdict]}",
-        text=_text(card, kpi),
+        text=f"{kpi.sentence}{'' if card.cell(kpi.key, 'target') is None else _beside_target(card, kpi)}.",
         evidence=_evidence(card, kpi),
-        actions=[RecommendedAction(play.action, play.who, play.skill, play.offer) for play in plays],
+        # Nobody goes through the open deals of which there are none.
+        actions=[
+            RecommendedAction(play.action, play.who, play.skill, play.offer)
+            for play in plays
+            if not any(card.cell(key) == 0 and card.kpis[key].unit == "count" for key in _THE_THINGS.findall(play.action))
+        ],
     )
 
 
-def _of_none(card: SubjectScorecard, action: str) -> bool:
-    """Tell whether an action is about things of which there are none: "go through the {open_deals} open deals"."""
-    return any(card.cell(key) == 0 and card.kpis[key].unit == "count" for key in re.findall(r"\bthe \{(\w+)\}", action))
-
-
+_THE_THINGS: Final = re.compile(r"\bthe \{(\w+)\}")
 _TITLES: Final = {"gap": "a clear shortfall", "watch": "worth a talk", "strength": "a clear strength"}
-
-
-def _text(card: SubjectScorecard, kpi: Kpi) -> str:
-    """Say the figure and what it is held against."""
-    return f"{kpi.sentence}{'' if card.cell(kpi.key, 'target') is None else _beside_target(card, kpi)}."
 
 
 def _beside_target(card: SubjectScorecard, kpi: Kpi) -> str:
@@ -119,13 +115,15 @@ def _change(card: SubjectScorecard) -> str:
     change = card.cell("revenue", "change")
     if change is None:
         return ""
-    if abs(change) < HALF:
+    if abs(change) < 0.5:
         return "Revenue was the same as in {previous_period}."
     moved = f"Revenue {'rose' if change > 0 else 'fell'} by {{revenue.change|abs}} from {{previous_period}}"
     rest, why = card.cell("change_unsplit"), card.cell("change_unsplit", "reason")
     if rest and not (card.cell("change_won_deals") or card.cell("change_deal_size")):
         return f"{moved}; the change cannot be split: {why}."
-    told = [key for key in _PARTS if abs(card.cell(key) or 0) >= HALF]
+    told = [key for key in _PARTS if abs(card.cell(key) or 0) >= 0.5]  # amounts are written in whole units
+    if not told:
+        return f"{moved}."
     parts = enumerated([f"{{{key}|signed}} from {_PARTS[key]}" for key in told])
     unsplit = f"; {{change_unsplit|signed}} is not split: {why}" if rest else ""
     return f"{moved}{f', all of it from {_PARTS[told[0]]}' if len(told) == 1 and not rest else f': {parts}'}{unsplit}."
@@ -133,12 +131,9 @@ def _change(card: SubjectScorecard) -> str:
 
 #: What a change of revenue is split into.
 _PARTS: Final = {
-    "change_won_deals": "the number of won deals",
-    "change_deal_size": "the size of the average deal",
+    "change_won_deals": "the number of won deals", "change_deal_size": "the size of the average deal",
     "change_refunds": "refunds",
-}
-#: Less than this is nothing where amounts are written in whole units.
-HALF: Final = 0.5
+}  # fmt: skip
 
 
 def _conversion(card: SubjectScorecard) -> str:

@@ -221,26 +221,21 @@ _REPEATS: Final = """deal_id IN (
 #: are said, and what to do.
 _ODDITIES: Final[tuple[tuple[str, Level, tuple[str, ...], str, str, str], ...]] = (
     ("won_without_amount", "act", ("amount",), "outcome = 'won' AND amount IS NULL",
-     "won deals have no amount",
-     "Add the amounts: these deals count in win rate and cycle only."),
+     "won deals have no amount", "Add the amounts: these deals count in win rate and cycle only."),
     ("possible_duplicates", "act", ("account_id", "amount", "closed_on"), _REPEATS,
      "deals repeat another one (same rep, account, amount and close date)",
      "Remove the copies in the CRM, or leave them out with exclude."),
     ("closed_before_opened", "look", ("opened_on", "closed_on"), "closed_on < opened_on",
-     "deals were closed before they were opened",
-     "Correct the dates: these deals stay outside pipeline and cycle."),
+     "deals were closed before they were opened", "Correct the dates: these deals stay outside pipeline and cycle."),
     ("open_without_opened", "look", ("opened_on",), "outcome = 'open' AND opened_on IS NULL",
-     "open deals have no opening date",
-     "Add the date: these deals stay outside the pipeline."),
+     "open deals have no opening date", "Add the date: these deals stay outside the pipeline."),
     ("open_without_expected_close", "look", ("expected_close_on",), "outcome = 'open' AND expected_close_on IS NULL",
-     "open deals have no expected close date",
-     "Add the dates: these deals count in no period's pipeline coverage."),
+     "open deals have no expected close date", "Add the dates: these deals count in no period's pipeline coverage."),
     ("products_without_price", "look", ("product",), "product IS NOT NULL AND expected_amount IS NULL",
      "deals name a product without a list price",
      "Add the product to the price list, or its other spelling to crm.aliases.product."),
     ("refunds", "know", ("amount",), "outcome = 'won' AND amount < 0",
-     "won deals have a negative amount",
-     "Nothing, if they are refunds: they reduce revenue and are left out of every count."),
+     "won deals have a negative amount", "Nothing, if they are refunds: they reduce revenue and are left out of every count."),
 )  # fmt: skip
 
 

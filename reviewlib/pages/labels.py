@@ -75,8 +75,7 @@ class NumberStyle:
 
     def signed_change(self, number: float | None, unit: str) -> str:
         """Write a change with its sign: "+8.8 points", "−€9,259", "+4 days"."""
-        size = self.change(number, unit)
-        return size if number is None or _is_zero(size) else f"{'+' if number > 0 else MINUS}{size}"
+        return self.signed(number, "points" if unit == "percent" else unit)
 
     def interval(self, low: float | None, high: float | None, unit: str) -> str:
         """Write an interval with its unit once: "43.1–63.1%", "€6,252–10,239", "47–63 days"."""

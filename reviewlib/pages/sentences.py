@@ -13,11 +13,11 @@ from typing import Final, Literal
 from reviewlib.evidence.roster import Post
 from reviewlib.pages import labels, verdict_views
 from reviewlib.params import words
-from reviewlib.params.figures import Kpi, Unit
+from reviewlib.params.figures import Unit
 from reviewlib.params.kpis import KPIS
 from reviewlib.params.rules import SENTENCE_NAMES
 from reviewlib.periods import Period
-from reviewlib.review import Figure, Review
+from reviewlib.review import Review
 
 COLUMNS: Final = (
     "value", "low", "high", "n", "target", "target_raw", "attainment", "previous", "change", "year_ago", "peer_median",
@@ -148,28 +148,18 @@ def _cell(review: Review, reference: Reference, subject: Post | None) -> tuple[s
     figure = review.find(whose, reference.key, period)
     if figure is None or reference.column == TOLD:
         return labels.NOT_AVAILABLE if figure is None else verdict_views.told(review, figure, style(review)), None
-    number = getattr(figure, reference.column)
+    number, kpi, how = getattr(figure, reference.column), figure.kpi, style(review)
     if reference.key in _PARTS and reference.column == "value":
         # Each rounded by itself, the parts of a change would not always add up to it.
         parts = [review.find(whose, key, period) for key in _PARTS]
         values = [part.value or 0.0 if part else 0.0 for part in parts]
-        number = style(review).adding_up(values, digits=0)[_PARTS.index(reference.key)]
-    return _format(review, figure, reference, number), number if _unit(figure.kpi, reference.column) == "count" else None
-
-
-def _unit(kpi: Kpi, column: str) -> Unit:
+        number = how.adding_up(values, digits=0)[_PARTS.index(reference.key)]
     units: Mapping[str, Unit] = {"attainment": "percent", "n": "count", "numerator": kpi.top, "denominator": kpi.bottom}
-    return units.get(column, kpi.unit)
-
-
-def _format(review: Review, figure: Figure, reference: Reference, number: float | None) -> str:
-    how, kpi = style(review), figure.kpi
-    if reference.column == "change":
-        return how.change(number, kpi.unit) if reference.modifier == "abs" else how.signed_change(number, kpi.unit)
-    if reference.column == "peer_median":
-        return how.rounded(number, kpi.unit)
-    text = (how.signed if reference.modifier == "signed" else how.value)(number, _unit(kpi, reference.column))
-    return text.removeprefix(labels.MINUS) if reference.modifier == "abs" else text
+    unit = units.get(reference.column, kpi.unit)
+    write = {"change": how.signed_change, "peer_median": how.rounded}.get(reference.column, how.value)
+    text = (how.signed if (write, reference.modifier) == (how.value, "signed") else write)(number, unit)
+    count = number if unit == "count" else None
+    return text.lstrip(f"+{labels.MINUS}") if reference.modifier == "abs" else text, count
 
 
 def _names(review: Review, subject: Post) -> dict[str, str]:

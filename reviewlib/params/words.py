@@ -15,8 +15,8 @@ _THINGS: Final = (
 )  # fmt: skip
 #: What goes with several of them, by what goes with one.
 _VERBS: Final = {
-    "are": "is", "belong": "belongs", "cover": "covers", "have": "has", "name": "names", "repeat": "repeats", "run": "runs",
-    "they": "it", "were": "was",
+    "are": "is", "have": "has", "they": "it", "were": "was",
+    **{verb: f"{verb}s" for verb in ("belong", "cover", "name", "repeat", "run")},
 }  # fmt: skip
 _IRREGULAR: Final = {"half": "halves", "entry": "entries"}
 _SMALL: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")

@@ -37,13 +37,12 @@ def test_what_agrees_with_a_number(text: str, number: float | None, whose: float
     assert words.agreeing(text, number, whose=whose) == said
 
 
-@pytest.mark.parametrize("kpi", [kpi for kpi in KPIS.values() if kpi.n_label], ids=lambda kpi: kpi.key)
-def test_what_every_figure_counts_has_a_singular(kpi: object) -> None:
+def test_what_every_figure_counts_has_a_singular() -> None:
     """One of what a KPI counts is one."""
-    label = getattr(kpi, "n_label")  # noqa: B009 - a parameter's id asks for an object
-    assert (
-        words.counted(1, label) == f"1 {label.replace('ls', 'l').replace('nts', 'nt').replace('ds', 'd').replace('es', 'e', 1)}"
-    )
+    assert {words.counted(1, kpi.n_label) for kpi in KPIS.values() if kpi.n_label} == {
+        "1 won deal", "1 refund", "1 first purchase", "1 closed deal", "1 opened deal", "1 open deal",
+        "1 open deal at the start", "1 deal", "1 base account", "1 account",
+    }  # fmt: skip
 
 
 def test_numbers_of_things() -> None:
@@ -61,8 +60,8 @@ def test_numbers_of_things() -> None:
 
 @pytest.mark.parametrize(
     ("following", "zero"),
-    [(" closed deals were won", "no"), (" customers bought", "no"), (" of ", "none"), (" were opened", "none"), (" in 2026-Q2", "0"),
-     (".", "0"), (" won / ", "0")],
+    [(" closed deals were won", "no"), (" customers bought", "no"), (" of ", "none"), (" were opened", "none"),
+     (" in 2026-Q2", "0"), (".", "0"), (" won / ", "0")],
 )  # fmt: skip
 def test_zero_in_words(following: str, zero: str) -> None:
     """Nothing is "no deals" and "none of them"; as a bare figure it stays a digit."""
