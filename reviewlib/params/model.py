@@ -215,8 +215,8 @@ class Play(ParamsSection):
     kpi: Text = Field(description="The KPI whose verdict calls for it.")
     when: tuple[Literal["gap", "watch"], ...] = Field(("gap", "watch"), description="The verdicts that call for it.")
     action: Text = Field(
-        description="What to do; {cells} of the scorecard may stand in it, as in {KEY.target}. An action on the {KEY} open deals, "
-        "say, agrees with one of them, and is left out where there are none."
+        description="What to do; {cells} of the scorecard may stand in it, as in {KEY.target}. An action on “the {KEY} "
+        "deals” agrees with one deal, and is left out where there is none."
     )
     who: Literal["rep", "manager"] = Field("rep", description="Who does it.")
     skill: str | None = Field(None, description="The skill it builds.")

@@ -210,7 +210,7 @@ def test_backup_restore_verify_export(run: Run, book: Path, tmp_path: Path) -> N
         path.unlink()
     assert run("restore", str(copy)).returncode == 0
     said = run("verify")
-    assert (said.returncode, said.stdout.strip()) == (0, "1 entries in 1 reviews, 0 signed pages: all is as it was written")
+    assert (said.returncode, said.stdout.strip()) == (0, "1 entry in 1 review, no signed pages: all is as it was written")
     assert run("export-data", "--rep", "R1", "--out", str(tmp_path / "data")).returncode == 0
     assert "Ask again in spring." in (tmp_path / "data" / "journal.md").read_text(encoding="utf-8")
     assert run("export-data", "--rep", "R9", "--out", str(tmp_path / "none")).returncode == 2
