@@ -46,8 +46,12 @@ def at_most(left: Number, right: Number, *, size: float = 0.0) -> bool:
     return at_least(right, left, size=size)
 
 
-def two_digits(value: float | None) -> float | None:
-    """Round to two significant digits, as benchmarks are shown."""
+def two_digits(value: float | None, *, beyond: float | None = None) -> float | None:
+    """Round to two significant digits, as benchmarks are shown; away from ``beyond``, so that what is past it stays true."""
     if not value or not math.isfinite(value):
         return value
-    return float(f"{value:.1e}")
+    near = float(f"{value:.1e}")
+    if beyond is None or above(near, value) == above(value, beyond) or same(near, value):
+        return near
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
+    return float(f"{near + math.copysign(step, value - beyond):.1e}")

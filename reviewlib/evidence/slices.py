@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reviewlib.evidence import availability, disclosure
+from reviewlib.evidence.benchmarks import peer_group
 from reviewlib.evidence.comparison import at_least, two_digits
 from reviewlib.evidence.insights import Insights, insights
 from reviewlib.evidence.listing import AT_HAND, Listing
@@ -25,6 +27,7 @@ from reviewlib.evidence.slicefile import Achievement, Finding, Stages, lists, ta
 from reviewlib.evidence.tables import JUDGED, SCORECARD
 from reviewlib.evidence.targets import TargetTerm
 from reviewlib.params.kpis import RESULT
+from reviewlib.params.model import MIDDLE_FROM
 
 _KPI: Final = SCORECARD.index("kpi")
 _JUDGED: Final = ("kpi", *JUDGED)
@@ -37,12 +40,21 @@ CLOSED_SINCE: Final = "Closed since"
 class Slicer:
     """Cuts slices from a evidence; what is the same for all is worked out once."""
 
-    def __init__(self, evidence: PeriodEvidence, *, snapshot: str, frozen_at: dt.datetime):
-        """Prepare the common parts; ``snapshot`` is its short hash."""
+    def __init__(
+        self,
+        evidence: PeriodEvidence,
+        *,
+        snapshot: str,
+        frozen_at: dt.datetime,
+        earlier: Iterable[Mapping[tuple[str, str], disclosure.Crowd]] = (),
+    ):
+        """Prepare the common parts; ``snapshot`` is its short hash, ``earlier`` says who is behind totals frozen before."""
         self.evidence = evidence
         self.trend = [period.name for period in evidence.trend]
         frame = evidence.scorecard[evidence.scorecard["period"].isin(self.trend)].copy()
         frame[[*_PEERS]] = frame[[*_PEERS]].map(two_digits)
+        # How many of a few peers have a figure tells of them.
+        frame["peers"] = frame["peers"].where(frame["peers"] >= MIDDLE_FROM)
         self.columns = [_column(frame[name]) for name in SCORECARD]
         self.places = frame.groupby(["scope", "scope_id"], sort=False).indices
         judged = frame[frame["model"].notna()]
@@ -64,15 +76,39 @@ class Slicer:
         }
         self.data = _data(evidence, unassigned=self.listing.closed(evidence.roster.owners))
         self.quarantined = Counter(evidence.tables.quarantine["rep_id"])
-        self.crowds = disclosure.crowds(evidence.scorecard, evidence.roster)
+        roster, card, rules = evidence.roster, evidence.scorecard, evidence.params.peers
+        there = [(rep, period.name) for period in evidence.trend for rep in roster.active(period)]
+        groups = {key: peer_group(roster.posts[key], rules) for key in there}
+        self.readers = disclosure.Readers(roster, evidence.period, reviewed=evidence.reviewed, groups=groups)
+        self.crowds, now = disclosure.crowds(card, roster), disclosure.behind(card)
+        self.changed = [(key, now[key] ^ crowd) for each in earlier for key, crowd in each.items() if key in now]
+        own = card[card["kpi"].isin({*evidence.from_elsewhere["kpi"]})]
+        self.measures = {str(key): disclosure.behind(rows).items() for key, rows in own.groupby("kpi")}
         # Owners who are no reps of the table are people too.
-        self.owners = evidence.roster.sellers | evidence.roster.owners
+        self.owners = roster.sellers | roster.owners
         self._insights: dict[str, Insights] = {}
 
     def rep(self, rep_id: str, audience: str) -> dict[str, Any]:
         """Cut one rep's slice: the rep's own figures, deals and accounts, and no other rep's."""
-        data = self._rep(rep_id) | {"audience": audience}
-        return data if audience == "manager" else disclosure.for_reps(data, export=disclosure.tells([self.owners], [rep_id]))
+        team = self.evidence.roster.posts[rep_id, self.evidence.period.name].team
+        return self._for(self._rep(rep_id) | {"audience": audience}, [rep_id], self.members(team) if team else ())
+
+    def _for(self, data: dict[str, Any], reps: Sequence[str], team: Sequence[str], *, withheld: str = "") -> dict[str, Any]:
+        """Leave out of a copy about reps of a team what tells its readers too much."""
+        readers, own = self.readers.leading(reps), self.readers.themselves(reps)
+        if data["audience"] == "rep":
+            # Who leads holds the reps' copies too; what a team has together may stand on its own copy.
+            readers += [*own, frozenset(team)]
+        held = dict[tuple[str, str], float]()
+        for rep in {*reps, data["subject"]["id"]}:
+            held |= self.readers.held(readers, rep, self.trend)
+        if data["kind"] == "team":  # whose verdicts rest on everybody
+            few = disclosure.tells([self.readers.everybody], readers)
+            held[data["subject"]["id"], ""] = math.inf if few else -disclosure.FEWEST
+        data = disclosure.of_peers(data, held)
+        if data["audience"] == "rep":
+            return disclosure.for_reps(data, withheld=withheld, export=disclosure.tells([self.owners], own))
+        return data | {"data": disclosure.of_export(data["data"], hidden=disclosure.tells([self.owners], readers))}
 
     def _rep(self, rep_id: str) -> dict[str, Any]:
         """What both copies of a rep's review hold."""
@@ -112,19 +148,24 @@ class Slicer:
 
     def team(self, name: str, audience: str) -> dict[str, Any]:
         """Cut one team's slice; only the manager's names the reps, holds their figures and the totals of a few of them."""
-        data = self._team(name, audience)
-        if audience == "manager":
-            return data
         reps = self.members(name)
-        told = disclosure.tells(self.crowds.get(name, []), reps)
-        return disclosure.for_reps(data, withheld=disclosure.FEW if told else "", export=disclosure.tells([self.owners], reps))
+        if audience == "manager":
+            return self._for(self._team(name, audience), reps, reps)
+        own = self.readers.themselves(reps)
 
-    def _team(self, name: str, audience: str) -> dict[str, Any]:
+        def told(crowds: Iterable[tuple[tuple[str, str], disclosure.Crowd]]) -> bool:
+            return disclosure.tells([crowd for (team, _), crowd in crowds if team == name], own)
+
+        few = {key for key, crowds in self.measures.items() if told(crowds)}
+        why = disclosure.FEW if told(self.crowds) else disclosure.CHANGED if told(self.changed) else ""
+        return self._for(self._team(name, audience, without=few), reps, reps, withheld=why)
+
+    def _team(self, name: str, audience: str, *, without: Collection[str] = ()) -> dict[str, Any]:
         evidence = self.evidence
         reps = self.members(name)
         posts = self._posts(reps)
         managers = sorted({post.manager for post in posts if post.manager})
-        history = self.rows("team", name)
+        history = [row for row in self.rows("team", name) if row[_KPI] not in without]
         stages = [self.listing.stages(rep_id) for rep_id in reps]
         team = Post(name, name, name, ", ".join(managers) or None)
         said = insights(self._card(team, history), evidence.params, team_met=name in self._met)
@@ -138,7 +179,7 @@ class Slicer:
             "subject": team.as_data(),
             "people": [post.as_data() for post in posts if post.id in shown],
             "history": table(SCORECARD, history),
-            "judged": self._judged("team", name),
+            "judged": self._judged("team", name, without=without),
             "members": table(SCORECARD, members),
             "lists": lists((), ()),
             "terms": {},
@@ -187,10 +228,11 @@ class Slicer:
         own = self.places[scope, scope_id]
         return [[*row] for row in zip(*(_cells(column[own]) for column in self.columns), strict=True)]
 
-    def _judged(self, scope: str, scope_id: str) -> dict[str, Any]:
+    def _judged(self, scope: str, scope_id: str, *, without: Collection[str] = ()) -> dict[str, Any]:
         """What a subject's verdicts follow from."""
         own = self.judged_places.get((scope, scope_id), [])
-        return table(_JUDGED, [[*row] for row in zip(*(_cells(column[own]) for column in self.judged_columns), strict=True)])
+        rows = zip(*(_cells(column[own]) for column in self.judged_columns), strict=True)
+        return table(_JUDGED, [[*row] for row in rows if row[0] not in without])
 
     def _card(self, subject: Post, history: Rows) -> SubjectScorecard:
         evidence = self.evidence
@@ -208,12 +250,8 @@ class Slicer:
 
 def _workbook(evidence: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) -> dict[str, Any]:
     params, context = evidence.params, evidence.context
-    return {
-        "name": params.name,
+    return {name: getattr(params, name) for name in ("name", "currency", "locale", "timezone")} | {
         "title": params.title or params.name,
-        "currency": params.currency,
-        "locale": params.locale,
-        "timezone": params.timezone,
         "as_of": context.as_of.isoformat(),
         "as_of_declared": params.as_of is not None,
         "history_from": context.history_from.isoformat(),
@@ -221,11 +259,9 @@ def _workbook(evidence: PeriodEvidence, snapshot: str, frozen_at: dt.datetime) -
         "snapshot": snapshot,
         "incomplete": evidence.incomplete,
         "peer_group": [*params.peers.by],
-        "gap": params.judgement.gap,
-        "watch": params.judgement.watch,
         "retention_window": context.calendar.window(evidence.period).name,
-        "accent": params.theme.accent,
-        "accent_dark": params.theme.accent_dark,
+        **params.judgement.model_dump(),
+        **{name: getattr(params.theme, name) for name in ("accent", "accent_dark")},
     }
 
 

@@ -1,10 +1,11 @@
 """From the evidence of a period to the files of a snapshot: who has a review, their slices, tables, what it is made of."""
 
+import contextlib
 import datetime as dt
 import json
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reviewlib.errors import SnapshotError
-from reviewlib.evidence import proof, safe_csv, slicefile, workings
+from reviewlib.evidence import disclosure, proof, safe_csv, slicefile, workings
 from reviewlib.evidence.period import PeriodEvidence
 from reviewlib.evidence.roster import Post
 from reviewlib.evidence.slicefile import AUDIENCES, IDENTITIES, NO_ROWS, slice_name, written
@@ -61,7 +62,7 @@ def write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], folder
 
 def _write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], hash: str, part: Path, modes: Modes) -> None:
     _write_tables(evidence, part, modes)
-    slicer = Slicer(evidence, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC))
+    slicer = Slicer(evidence, snapshot=hash, frozen_at=dt.datetime.now(dt.UTC), earlier=_earlier(part.parent))
     cuts, identities = {"rep": slicer.rep, "team": slicer.team}, dict[str, str]()
     for name in dict.fromkeys(subject.folder for subject in subjects):
         texts: dict[Path, str | bytes] = {}
@@ -82,6 +83,14 @@ def _write_snapshot(evidence: PeriodEvidence, subjects: Sequence[Subject], hash:
     for path in part.rglob("*"):
         if path.is_file():
             path.chmod(modes.file & ~0o222)
+
+
+def _earlier(snapshots: Path) -> Iterator[dict[tuple[str, str], disclosure.Crowd]]:
+    """Who is behind the totals of each snapshot that is there; what cannot be read shows none."""
+    columns = ["scope", "scope_id", "team", "period", "value", "numerator", "n"]
+    for path in snapshots.glob("[!.]*/scorecard.parquet"):
+        with contextlib.suppress(OSError, ValueError):
+            yield disclosure.behind(pd.read_parquet(path, columns=columns, filters=[("scope", "==", "rep")]))
 
 
 def _addresses(reps: pd.DataFrame) -> dict[str, str]:

@@ -154,13 +154,16 @@ def test_totals_need_five_others(slicer: Slicer, size: int) -> None:
 
 def test_who_is_behind_a_total() -> None:
     """Nobody else gives nothing away, nor do five; one to four do, for any reader in any period."""
-    assert not tells([], ["a"])
-    assert not tells([["a"], []], ["a"])
-    assert tells([["a"]], ["a", "b"])
-    assert tells(["abcde"], ["a"])
-    assert not tells(["abcdef", "a"], ["a"])
-    assert tells(["abcdef", "ab"], ["a"])
-    assert not tells(["abcde"], ["x"])
+    alone, two = [{"a"}], [{"a"}, {"b"}]
+    assert not tells([], alone)
+    assert not tells([{"a"}, set()], alone)
+    assert tells([{"a"}], two)
+    assert tells([{*"abcde"}], alone)
+    assert not tells([{*"abcdef"}, {"a"}], alone)
+    assert tells([{*"abcdef"}, {*"ab"}], alone)
+    assert not tells([{*"abcde"}], [{"x"}])
+    assert tells([{*"abcdefgh"}], [{*"abcd"}])
+    assert not tells([{*"abcdefgh"}], [{*"abc"}, {*"abcdefghi"}])
 
 
 @pytest.fixture(scope="module")
