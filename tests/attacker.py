@@ -20,6 +20,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ from reviewlib.evidence.period import PeriodEvidence
 
 #: Columns of the scorecard that add up over people.
 COLUMNS = ("value", "numerator", "denominator", "n", "target")
+#: What is further off is no longer a figure that was learned.
+THREE_DIGITS = 0.005
 Cell = tuple[str, str, str]  # figure, period, column
 Truth = Mapping[tuple[str, Cell], float]
 
@@ -228,7 +231,7 @@ class Attack:
     @staticmethod
     def _claim(formula: str, total: Total, whose: str, value: float) -> Claim:
         within = max(total.within * abs(total.value) / abs(value), 1e-6) if value else 1e-6
-        return Claim(formula, whose, total.cell, value, within)
+        return Claim(formula, whose, total.cell, value, min(within, THREE_DIGITS))
 
     def _quartiles(self, place: int) -> Iterator[Claim]:
         """What follows from the peers' quartiles where one of the group is unknown."""
@@ -326,6 +329,24 @@ def _solved(shown: float, share: float, known: Sequence[float]) -> Iterator[floa
         ordered = sorted([*known, value])
         if ordered.index(value) == place:
             yield value
+
+
+def standing(haul: Iterable[Mapping[str, Any]], truth: Truth, known: frozenset[str]) -> set[tuple[str, Cell]]:
+    """Find amounts of others, to the cent, that stand among the numbers of a haul and are nobody's who is known."""
+    amounts = {key: round(value, 2) for key, value in truth.items() if abs(value) > 1000 and value != round(value)}
+    said = {round(number, 2) for number in numbers([*haul])} - {value for (rep, _), value in amounts.items() if rep in known}
+    return {key for key, value in amounts.items() if key[0] not in known and value in said}
+
+
+def numbers(value: Any) -> Iterator[float]:
+    """Every number of plain data, those inside texts too."""
+    if isinstance(value, str):
+        yield from (float(found.replace(",", "")) for found in re.findall(r"-?\d[\d,]*\.?\d*", value))
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from numbers(inner)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield float(value)
 
 
 def redrawn(truth: Truth, draw: random.Random) -> Truth:

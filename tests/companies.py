@@ -1,13 +1,13 @@
-"""Small companies by the dozen, in one workbook: each with teams, roles and managers of its own, so that none meets another.
+"""Small companies by the dozen, in one workbook: each with teams, roles and managers of its own; none meets another.
 
-What is told of few people depends on who is in a team, in a role, under a manager, and when: so these are drawn, and figures too.
+What is told of few people depends on who is in a team, in a role, under a manager, and when: these are drawn, and figures too.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,16 @@ from workbooks import workbook
 
 from reviewlib.evidence import sources
 from reviewlib.evidence.period import PeriodEvidence, compile_evidence
+from reviewlib.params.model import Params
 from reviewlib.periods import Period
 
 Row = dict[str, Any]
 Q2, Q3 = Period.parse("2026-Q2"), Period.parse("2026-Q3")
-CENTS = {"revenue", "new_customers"}
 
 
 @dataclass
 class Company:
-    """One of many: people, by whom somebody is measured, who leaves the export before the second freeze and who has moved by then."""
+    """One of many: its people, who of them is measured, and who is gone or has moved by the second export."""
 
     name: str
     kind: str
@@ -51,7 +51,7 @@ class Company:
 
 
 def _one_team(company: Company, draw: random.Random) -> None:
-    company.team("A", draw.randint(2, 7), "Max")
+    company.team("A", draw.choice([2, 2, 3, 4, 5, 6, 7]), "Max")
 
 
 def _rest_of_the_company(company: Company, draw: random.Random) -> None:
@@ -123,7 +123,7 @@ KINDS: Sequence[Callable[[Company, random.Random], None]] = (
 
 
 def companies(count: int, seed: int) -> list[Company]:
-    """Draw so many, of each kind in turn."""
+    """Draw so many, of each kind in turn; a team of two is among the first."""
     draw = random.Random(seed)
     found = []
     for place in range(count):
@@ -136,38 +136,32 @@ def companies(count: int, seed: int) -> list[Company]:
 
 def frozen(folder: Path, drawn: Sequence[Company], period: Period, *, second: bool = False, seed: int = 1) -> PeriodEvidence:
     """Compile the evidence of a period; of the ``second`` export some are gone and some have moved."""
-    reps = [
-        {**rep, "team": company.moved.get(rep["rep_id"], rep["team"]) if second else rep["team"]}
-        for company in drawn
-        for rep in company.reps
-        if not (second and rep["rep_id"] in company.gone)
-    ]
-    rows = [row for company in drawn for rep in company.reps for row in _deals(rep, random.Random(f"{seed}{rep['rep_id']}"))]
-    if second:  # the CRM gives the deals of those who have gone to nobody
-        gone = {rep for company in drawn for rep in company.gone}
-        rows = [row for row in rows if row["rep_id"] not in gone]
-    targets, measures = [], []
-    quarters = [period.name for period in Q3.trend(8)] + ["2026-Q4"]
-    listed = {rep["rep_id"] for rep in reps}
-    for company in drawn:
-        draw = random.Random(f"{seed}{company.name}")
-        for rep in (rep["rep_id"] for rep in company.reps if rep["rep_id"] in listed):
-            for name in quarters:
-                if company.targets:
-                    targets.append(_row(rep, "revenue", name, draw.randrange(30_000, 90_000)))
-                if rep in company.measured and name <= period.name:
-                    measures.append({"rep_id": rep, "kpi": "calls", "period": name, "value": draw.randrange(200, 900)})
-    more: Mapping[str, Any] = {"kpis": {"calls": _CALLS}} if measures else {}
-    given = {"targets": targets} | ({"measures": measures} if measures else {})
-    params = workbook(folder, deals=rows, reps=reps, as_of="2026-10-15", **given, **more)
+    params = book(folder, drawn, second=second, seed=seed)
     return compile_evidence(params, sources.read(params), period)
 
 
-_CALLS = {"label": "Calls", "definition": "Calls made.", "unit": "count", "better": "higher", "combine": "sum"}
+def book(folder: Path, drawn: Sequence[Company], *, second: bool = False, seed: int = 1) -> Params:
+    """Write the workbook of these companies; the deals of who is gone are gone too."""
+    gone = {rep for company in drawn for rep in company.gone} if second else set()
+    quarters = [*(period.name for period in Q3.trend(8)), "2026-Q4"]
+    tables: dict[str, list[Row]] = {"reps": [], "deals": [], "targets": [], "measures": []}
+    for company in drawn:
+        for rep in company.reps:
+            if (own := rep["rep_id"]) in gone:
+                continue
+            draw = random.Random(f"{seed} {own}")
+            tables["deals"] += _deals(rep, draw)
+            tables["reps"].append({**rep, "team": company.moved.get(own, rep["team"]) if second else rep["team"]})
+            for name in quarters:
+                common = {"kpi": "calls", "period": name, "value": draw.randrange(200, 900), "n": draw.randrange(5, 20)}
+                target = {"scope": "rep", "scope_id": own, "kpi": "revenue", "period": name}
+                tables["targets"] += [target | {"value": draw.randrange(30_000, 90_000)}] if company.targets else []
+                tables["measures"] += [common | {"rep_id": own}] if own in company.measured and name in quarters[:-1] else []
+    kpis = {"kpis": {"calls": _CALLS}} if tables["measures"] else {}
+    return workbook(folder, as_of="2026-10-15", **{name: rows for name, rows in tables.items() if rows}, **kpis)
 
 
-def _row(rep: str, kpi: str, period: str, value: int) -> Row:
-    return {"scope": "rep", "scope_id": rep, "kpi": kpi, "period": period, "value": value}
+_CALLS = {"label": "Calls", "definition": "Calls made.", "unit": "count", "better": "higher", "combine": "mean"}
 
 
 def _deals(rep: Row, draw: random.Random) -> list[Row]:

@@ -22,6 +22,7 @@ LONG = frozenset(
         "test_company_talk",
         "test_custom",
         "test_disclosure",
+        "test_disclosure_attack",
         "test_facts",
         "test_house",
         "test_kpis",

@@ -151,14 +151,14 @@ class Slicer:
         reps = self.members(name)
         if audience == "manager":
             return self._for(self._team(name, audience), reps, reps)
-        own = self.readers.themselves(reps)
+        few = [key for key, crowds in self.measures.items() if self._tells(name, crowds)]
+        why = disclosure.FEW if self._tells(name, self.crowds) else disclosure.CHANGED
+        told = why if self._tells(name, [*self.crowds, *self.changed]) else ""
+        return self._for(self._team(name, audience, without=few), reps, reps, withheld=told)
 
-        def told(crowds: Iterable[tuple[tuple[str, str], disclosure.Crowd]]) -> bool:
-            return disclosure.tells([crowd for (team, _), crowd in crowds if team == name], own)
-
-        few = {key for key, crowds in self.measures.items() if told(crowds)}
-        why = disclosure.FEW if told(self.crowds) else disclosure.CHANGED if told(self.changed) else ""
-        return self._for(self._team(name, audience, without=few), reps, reps, withheld=why)
+    def _tells(self, team: str, crowds: Iterable[tuple[tuple[str, str], disclosure.Crowd]]) -> bool:
+        own = self.readers.themselves(self.members(team))
+        return disclosure.tells([crowd for (name, _), crowd in crowds if name == team], own)
 
     def _team(self, name: str, audience: str, *, without: Collection[str] = ()) -> dict[str, Any]:
         evidence = self.evidence

@@ -34,9 +34,8 @@ class Skill:
 
 
 def members(review: Review) -> list[FigureTable]:
-    """List the reps in the order of the result; those without any come last."""
-    sheets = [FigureTable(review, person) for person in review.people.values()]
-    return sorted(sheets, key=lambda sheet: (-(sheet.value(RESULT.key) or 0.0), sheet.subject.name))
+    """List the reps by name: the order of their figures would be a rank."""
+    return [FigureTable(review, person) for person in sorted(review.people.values(), key=lambda person: person.name)]
 
 
 def older(review: Review, rep_id: str) -> str:
