@@ -83,10 +83,6 @@ class ConnectedDeals:
         self.store.lend("prices", self._lent.con.sql("SELECT product, list_price FROM products").to_arrow_table())
         return "(SELECT list_price FROM prices WHERE prices.product = t.product)"
 
-    def missing(self, *names: str) -> list[Check]:
-        """Refuse rows without a value in a column that must have one."""
-        return [Check(name, f"t.{name} IS NULL", literal(f"{name} is missing")) for name in names]
-
     def _cast(self, raw: ir.Value, name: str, kind: tables.Type) -> tuple[ir.Value, ir.Value]:
         """The value of a column, and why it has none."""
         dtype = raw.type()

@@ -125,9 +125,6 @@ class Taken(Protocol):
     def list_price(self) -> str:
         """SQL of what a deal's product costs by the list."""
 
-    def missing(self, *names: str) -> list[Check]:
-        """Refuse rows without a value in a column that must have one."""
-
     def settle(self, checks: Sequence[Check], *, changed: Mapping[str, str], unique: bool) -> Settled:
         """Part used rows from the others and account for all of them."""
 
@@ -248,10 +245,6 @@ class Intake:
         """SQL of what a deal's product costs by the list."""
         return self.join("products", f"products.product = {self.texts['product']}", "list_price")
 
-    def missing(self, *names: str) -> list[Check]:
-        """Refuse rows without a value in a column that must have one."""
-        return [Check(name, f"{self.texts[name]} IS NULL", literal(f"{name} is missing")) for name in names]
-
     def settle(self, checks: Sequence[Check], *, changed: Mapping[str, str] | None = None, unique: bool = False) -> Settled:
         """Part used rows from the others and account for all of them.
 
@@ -285,6 +278,11 @@ class Intake:
         store.con.execute(f"DROP TABLE {name}_text")
         notes = tuple(f"{self.sheet.file}: {note}" for note in self.sheet.notes)
         return Settled(quarantine, reconciliation, exclusions, notes)
+
+
+def missing(intake: Taken, *names: str) -> list[Check]:
+    """Refuse rows without a value in a column that must have one."""
+    return [Check(name, f"{intake.texts[name]} IS NULL", literal(f"{name} is missing")) for name in names]
 
 
 def _duplicates(intake: Intake, *, place: int) -> list[Check]:

@@ -18,7 +18,18 @@ import pyarrow as pa
 
 from reviewlib.errors import PeriodError, SourceError
 from reviewlib.evidence import tables
-from reviewlib.evidence.intake import CONFLICT, IMPLAUSIBLE, NO_OWNER, Check, Excluded, Intake, Reconciliation, Settled, Taken
+from reviewlib.evidence.intake import (
+    CONFLICT,
+    IMPLAUSIBLE,
+    NO_OWNER,
+    Check,
+    Excluded,
+    Intake,
+    Reconciliation,
+    Settled,
+    Taken,
+    missing,
+)
 from reviewlib.evidence.store import DealRows, TableStore, literal
 from reviewlib.params.model import Params
 from reviewlib.params.rules import nearest
@@ -134,7 +145,7 @@ def _deals(params: Params, store: TableStore, database: CrmDatabase | None) -> t
     is_open = f"coalesce({outcome} = 'open', FALSE)"
     given = rows.values["closed_on"]
     dates = {"closed_on": f"CASE WHEN {is_open} THEN NULL ELSE {given} END", "opened_on": rows.values["opened_on"]}
-    checks = [*rows.missing("deal_id", "stage"), *rows.uncast]
+    checks = [*missing(rows, "deal_id", "stage"), *rows.uncast]
     _check_stages(rows, outcome, params.crm.deals.stages.outcomes, before=checks)
     if "closed_on" in rows.own:
         undated = f"{outcome} <> 'open' AND {given} IS NULL"
@@ -230,7 +241,7 @@ def _notes(rows: Taken, settled: Settled, *, dated_open: int) -> tuple[str, ...]
 def _reps(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
     rows = Intake(params, tables.REPS, store, database)
     names = f"coalesce({rows.values['rep_name']}, {rows.texts['rep_id']})"
-    settled = rows.settle([*rows.missing("rep_id"), *rows.uncast], changed={"rep_name": names})
+    settled = rows.settle([*missing(rows, "rep_id"), *rows.uncast], changed={"rep_name": names})
     _check_reps(rows)
     return settled
 
@@ -271,7 +282,7 @@ def _targets(params: Params, store: TableStore, database: CrmDatabase | None) ->
             other = rows.meaning(scope_id, aliases)
             scope_id = f"CASE WHEN {scope} = '{name}' THEN coalesce({other}, {scope_id}) ELSE {scope_id} END"
     checks = [
-        *rows.missing("scope", "kpi", "period", "value"),
+        *missing(rows, "scope", "kpi", "period", "value"),
         Check("scope", f"{scope} NOT IN ('rep', 'team', 'all')", literal("a scope other than rep, team or all")),
         Check("scope_id", f"{scope} <> 'all' AND {scope_id} IS NULL", literal("scope_id is missing")),
         *rows.uncast,
@@ -284,7 +295,7 @@ def _targets(params: Params, store: TableStore, database: CrmDatabase | None) ->
 def _measures(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
     rows = Intake(params, tables.MEASURES, store, database)
     checks = [
-        *rows.missing("rep_id", "kpi", "period", "value"),
+        *missing(rows, "rep_id", "kpi", "period", "value"),
         *rows.uncast,
         _unreadable_periods(params, rows),
         Check("n", f"{rows.values['n']} < 0", literal("n below 0")),
@@ -294,7 +305,7 @@ def _measures(params: Params, store: TableStore, database: CrmDatabase | None) -
 
 def _products(params: Params, store: TableStore, database: CrmDatabase | None) -> Settled:
     rows = Intake(params, tables.PRODUCTS, store, database)
-    return rows.settle([*rows.missing("product", "list_price"), *rows.uncast], unique=True)
+    return rows.settle([*missing(rows, "product", "list_price"), *rows.uncast], unique=True)
 
 
 def _unreadable_periods(params: Params, rows: Intake) -> Check:

@@ -210,7 +210,9 @@ def _with_phi(now: pd.DataFrame, before: pd.DataFrame, forgotten: Sequence[str])
     own = (sums["reached"] / sums["expected"]).clip(0.25, 4).where(~before["of_peers"], 1.0)
     expected = own * before["expected"]
     variance = _variance(before.assign(expected=expected)) * (1 - before["share"].fillna(0.0))
-    before = before.assign(terms=(before["reached"] - expected) ** 2 / variance).dropna(subset="terms")
+    # Where all amounts are alike, no variance follows from them, and nothing of the dispersion.
+    terms = (before["reached"] - expected) ** 2 / variance.where(variance > 0)
+    before = before.assign(terms=terms).dropna(subset="terms")
     each = before.groupby(_OF).agg(terms=("terms", "sum"), periods=("terms", "count"))
     each = each[each["periods"] >= 2]
     rows = _free(now[[*_OF, "group", "of_peers"]].join(each, on=_OF).fillna({"terms": 0.0, "periods": 0.0}))

@@ -134,6 +134,19 @@ def test_amounts_of_the_judged_period_decide_nothing() -> None:
         assert row(_sized(each, last), "revenue")[name] == row(_sized(each), "revenue")[name]
 
 
+def test_a_role_with_one_price_widens_nobodys_limits() -> None:
+    """Deals that are all alike have no variance, and with it no part in the dispersion of the others."""
+    prices = {"A": [50.0] * 6, "B": [40.0, 60.0] * 3, "C": [45.0, 55.0] * 3, "D": [30.0, 70.0] * 3}
+    deals = NoDeals(pd.concat([amounts("sales", own, reps=[rep]) for rep, own in prices.items()]))
+    sizes = [figure("deal_size", 300 + at, 6, scope_id=rep, period=own.name) for at, own in enumerate(TREND) for rep in prices]
+    found = judged(_context([*prices], "deal_size", 50, roles={"A": "Alone"}), sizes, deals)
+    for rep in "BCD":
+        assert (row(found, "deal_size", scope_id=rep)["phi_from"], row(found, "deal_size", scope_id=rep)["phi"]) == (
+            "assumed",
+            1,
+        )
+
+
 @pytest.mark.parametrize(
     ("each", "verdict"), [([10.0, 12.0, 11.0, 9.0], "too_few"), ([10.0, 12.0, 11.0, 9.0, 8.0], "no_signal")]
 )
